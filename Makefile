@@ -1,0 +1,42 @@
+# One environment, .venv, in the clone; a target that is up to date costs nothing.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup run test lint bench soak clean
+.DEFAULT_GOAL := run
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on PATH: NetOps needs Python 3.11 (make PYTHON=/path/to/python3.11)" >&2; exit 1; }
+	@echo "making the environment in $(VENV) (once, about a minute)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -q uv
+	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	@touch $@
+
+setup: $(STAMP)
+
+run: setup
+	@$(BIN)/netops run
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+test: lint
+	@$(BIN)/pytest
+
+bench: setup
+	@$(BIN)/python -m benchmarks
+
+soak: setup
+	@$(BIN)/pytest -m soak -o addopts=""
+
+constraints.txt:
+	@$(BIN)/uv pip compile -q --no-emit-index-url --no-header --no-annotate --python-version 3.11 --all-extras pyproject.toml -o $@
+
+clean:
+	@rm -rf $(VENV)

@@ -1,0 +1,32 @@
+"""Errors that a user can act on: one line that says what is wrong, where, and what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class NetopsError(Exception):
+    """The work failed (exit code 1)."""
+
+
+class UsageError(NetopsError):
+    """What was asked for cannot be done as asked: an option, a key or a value (exit code 2)."""
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Say which known name comes closest to a wrong one.
+
+    Parameters
+    ----------
+    name : str
+        The name that is not known.
+    known : iterable of str
+        The names that are.
+
+    Returns
+    -------
+    str
+        ``"; did you mean 'x'?"``, or the list of the known names where none is close.
+    """
+    names = sorted(set(known))
+    found = get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"; did you mean '{found[0]}'?" if found else f"; known: {', '.join(names)}"
