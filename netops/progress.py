@@ -1,5 +1,7 @@
 """Progress of long work, without knowing who shows it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 
@@ -12,3 +14,22 @@ class Progress(Protocol):
 
 def silent(done: int, total: int, what: str) -> None:
     """Show nothing."""
+
+
+_current: Progress = silent
+
+
+def report(done: int, total: int, what: str) -> None:
+    """Pass progress on to whoever shows it at the moment."""
+    _current(done, total, what)
+
+
+@contextmanager
+def shown_by(progress: Progress) -> Iterator[None]:
+    """Let :func:`report` reach ``progress`` within the block, from every thread of the process."""
+    global _current
+    before, _current = _current, progress
+    try:
+        yield
+    finally:
+        _current = before

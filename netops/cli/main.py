@@ -1,0 +1,95 @@
+"""Entry point of the ``netops`` command.
+
+Nothing heavy is imported here: ``netops --help`` must answer at once, and a verb pays for itself only.
+"""
+
+import os
+import sys
+import traceback
+from importlib import import_module
+
+import click
+
+from netops import __version__
+from netops.errors import NetopsError, UsageError, closest
+
+# Verb → what `netops --help` says of it. The module of the same name in netops.cli holds the command.
+VERBS = {
+    "run": "The whole way on this machine: telemetry, features, training, selection, deployment.",
+    "generate": "Generate the telemetry of a network, with its failures.",
+    "features": "Turn telemetry into feature vectors.",
+    "train": "Train model families on feature vectors.",
+    "score": "Risk of every sample of a batch, by the champion.",
+    "runs": "Runs of the pipeline: list, show.",
+    "models": "Models of a network: list, show.",
+    "prune": "Delete old runs and what they left on disk.",
+    "doctor": "Check this installation and, where one is named, the MLRun service.",
+}
+
+
+class Verbs(click.Group):
+    """A group that imports a verb when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List the verbs in the order of the work."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import the module of one verb."""
+        if name not in VERBS:
+            raise click.UsageError(f"no verb '{name}'{closest(name, VERBS)}", ctx)
+        module = import_module(f"netops.cli.{name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs without importing them."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="netops")
+def cli() -> None:
+    """Predict which network devices are about to fail, from their telemetry.
+
+    State lives in ~/.netops, or where NETOPS_HOME points.
+    """
+
+
+def main() -> None:
+    """Run the command; an error is one line on stderr and an exit code: 1 the work failed, 2 wrong usage."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command with these arguments and give its exit code."""
+    try:
+        code = cli.main(arguments, prog_name="netops", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        verb = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "netops"
+        return _fail(f"{error.format_message()} ({verb} --help says what it takes)", 2)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("stopped", 130)
+    except BrokenPipeError:
+        # The reader of our output has gone (`netops … | head`); let nothing complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except NetopsError as error:
+        return _fail(str(error), 2 if isinstance(error, UsageError) else 1)
+    except Exception as error:
+        return _fail(f"unexpected {type(error).__name__}: {error} (--verbose shows where)", 1)
+
+
+def _fail(message: str, code: int) -> int:
+    if os.environ.get("NETOPS_VERBOSE") and sys.exc_info()[0] is not None:
+        traceback.print_exc()
+    click.echo(f"netops: {' '.join(message.split())}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Options that several verbs share, and how their values are read."""
+
+import functools
+import os
+from collections.abc import Callable
+from datetime import UTC
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from netops.durations import parse_duration
+from netops.errors import UsageError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class DurationType(click.ParamType):
+    """A duration such as ``10m``, held in nanoseconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it, or say what is wrong with it."""
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_duration(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+class TimeType(click.ParamType):
+    """An instant: ISO 8601 (UTC unless it says otherwise) or epoch seconds, held in nanoseconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it, or say what is wrong with it."""
+        from datetime import datetime
+
+        if isinstance(value, int):
+            return value
+        try:
+            moment = float(value)
+        except ValueError:
+            try:
+                parsed = datetime.fromisoformat(value)
+            except ValueError:
+                self.fail(f"'{value}' is no time; write it as 2026-01-31T12:00:00Z", param, ctx)
+            aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+            moment = aware.timestamp()
+        return round(moment * 1_000_000) * 1_000
+
+
+DURATION, TIME = DurationType(), TimeType()
+PATH = click.Path(path_type=Path)
+
+name = click.option("--name", help="Network; default demo, else the stem of the first telemetry path.")
+config = click.option("--config", "config", type=PATH, help="Folder of YAML files in place of the defaults.")
+overrides = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting, e.g. training.horizon=5m."
+)
+telemetry = click.option(
+    "--telemetry", multiple=True, metavar="PATH", help="CSV or Parquet files, or folders of them."
+)
+incidents = click.option("--incidents", type=PATH, help="CSV of incidents: device, start, end.")
+horizon = click.option("--horizon", type=DURATION, help="How far ahead to predict, e.g. 10m.")
+workers = click.option("--workers", type=click.IntRange(1), help="Processes of a local Dask cluster.")
+scheduler = click.option("--scheduler", metavar="tcp://…", help="A running Dask scheduler.")
+
+
+def common(function: Function) -> Function:
+    """Add ``--json`` and ``--verbose`` to a verb."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    @click.option("--verbose", is_flag=True, help="Show tracebacks and the log.")
+    @functools.wraps(function)
+    def wrapped(*args: Any, verbose: bool, **kwargs: Any) -> Any:
+        if verbose:
+            os.environ["NETOPS_VERBOSE"] = "1"
+        return function(*args, **kwargs)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def paths(telemetry: tuple[str, ...]) -> list[str]:
+    """Give telemetry sources in full, so that they hold wherever a stage runs; addresses stay as they are."""
+    return [source if "://" in source else str(Path(source).expanduser().resolve()) for source in telemetry]

@@ -1,0 +1,80 @@
+"""What a verb prints: data on stdout, everything else on stderr."""
+
+import json
+import math
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from netops.progress import shown_by
+
+
+def plain(value: Any) -> Any:
+    """Make a value fit for JSON: NaN and infinities become null, tuples lists."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return plain(value.item()) if hasattr(value, "item") else str(value)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object in a line."""
+    click.echo(json.dumps(plain(value), allow_nan=False))
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], as_json: bool) -> None:
+    """Print rows as a table, or each as a JSON object of a line."""
+    if as_json:
+        for row in rows:
+            print_json(row)
+        return
+    if not rows:
+        note("nothing yet")
+        return
+    cells = [[column.replace("_", " ") for column in columns], *([_cell(r.get(c)) for c in columns] for r in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    value = plain(value)
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def note(text: str) -> None:
+    """Say something to the person, not to the next program."""
+    click.echo(text, err=True)
+
+
+@contextmanager
+def progress_bars() -> Iterator[None]:
+    """Draw a bar for each piece of work under way; stay silent where nobody looks."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    bars, tasks, lock = Progress(*columns, console=Console(stderr=True)), {}, threading.Lock()
+
+    def draw(done: int, total: int, what: str) -> None:
+        with lock:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what)
+        bars.update(tasks[what], completed=done, total=total)
+
+    with bars, shown_by(draw):
+        yield
