@@ -1,0 +1,66 @@
+"""Incidents of one device: maximal runs of samples in error."""
+
+import numpy as np
+import numpy.typing as npt
+
+Int64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+
+
+def incidents_of(timestamps: npt.ArrayLike, is_error: npt.ArrayLike) -> tuple[Int64, Int64]:
+    """Find the incidents of one device.
+
+    Parameters
+    ----------
+    timestamps : int64 array, n
+        Nanoseconds since the epoch, ascending.
+    is_error : bool array, n
+        Whether the device is failing.
+
+    Returns
+    -------
+    starts, ends : int64 arrays, one element an incident
+        The first sample in error, and the first healthy sample after it. An incident that lasts to the end of
+        the data ends one median step after the last sample (one nanosecond where there is one sample only).
+    """
+    times = np.asarray(timestamps, np.int64)
+    flags = np.concatenate(([False], np.asarray(is_error, bool), [False]))
+    edges = np.flatnonzero(flags[1:] != flags[:-1])
+    after = np.append(times, times[-1] + _step(times)) if len(times) else times
+    return times[edges[::2]], after[edges[1::2]]
+
+
+def _step(times: Int64) -> int:
+    return max(1, int(np.median(np.diff(times)))) if len(times) > 1 else 1
+
+
+def mark(timestamps: npt.ArrayLike, starts: npt.ArrayLike, ends: npt.ArrayLike) -> Bool:
+    """Tell which samples of one device lie in ``[start, end)`` of an incident.
+
+    Parameters
+    ----------
+    timestamps : int64 array, n
+        Nanoseconds since the epoch, ascending.
+    starts, ends : int64 arrays
+        Incidents, in any order; they may overlap.
+
+    Returns
+    -------
+    bool array, n
+    """
+    times = np.asarray(timestamps, np.int64)
+    depth = np.zeros(len(times) + 1, np.int64)
+    np.add.at(depth, np.searchsorted(times, np.asarray(starts, np.int64)), 1)
+    np.add.at(depth, np.searchsorted(times, np.asarray(ends, np.int64)), -1)
+    return np.cumsum(depth[:-1]) > 0
+
+
+def merge(starts: npt.ArrayLike, ends: npt.ArrayLike) -> tuple[Int64, Int64]:
+    """Merge incidents of one device that overlap or touch; the result is sorted by time."""
+    order = np.argsort(np.asarray(starts, np.int64), kind="stable")
+    begin, latest = np.asarray(starts, np.int64)[order], np.maximum.accumulate(np.asarray(ends, np.int64)[order])
+    if not len(begin):
+        return begin, latest
+    first = np.append(True, begin[1:] > latest[:-1])
+    last = np.append(first[1:], True)
+    return begin[first], latest[last]
