@@ -1,0 +1,102 @@
+"""Alerts over whole sequences: a replay of the one state machine."""
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from netops.alerting.machine import CLOSED, OPENED, STATE, step
+from netops.alerting.policy import AlertPolicy
+from netops.alerting.sequences import Flags, Floats, Integers
+
+
+@dataclass(frozen=True)
+class Alerts:
+    """Alerts, sorted by device and opening.
+
+    Attributes
+    ----------
+    device : int64 array
+        The place of the device in the sequences.
+    opened, closed : int64 array
+        Nanoseconds since the epoch; where an alert is still open, ``closed`` is the device's last time.
+    peak : float64 array
+        The highest risk, from the first sample at or above the threshold on.
+    peak_at : int64 array
+        When it was reached.
+    still_open : bool array
+        Whether the sequences ended before the alert did.
+    """
+
+    device: Integers
+    opened: Integers
+    closed: Integers
+    peak: Floats
+    peak_at: Integers
+    still_open: Flags
+
+    def __len__(self) -> int:
+        """Count the alerts."""
+        return len(self.opened)
+
+
+def open_alerts(
+    policy: AlertPolicy, offsets: Integers, timestamps: Integers, risks: Floats, failed: Flags | None = None
+) -> Alerts:
+    """Say which alerts a policy makes of risks.
+
+    Parameters
+    ----------
+    policy : AlertPolicy
+        When to open and to close.
+    offsets : int64 array, devices + 1
+        Device i owns the rows offsets[i]:offsets[i + 1].
+    timestamps : int64 array, rows
+        Rising within a device.
+    risks : float64 array, rows
+        NaN = not scored: neither opens nor closes.
+    failed : bool array, rows, optional
+        Inside an incident: an alert open when the incident starts ends there, and none opens before its end.
+    """
+    risks = np.ascontiguousarray(risks, dtype=np.float64)
+    failed = np.zeros(len(risks), dtype=np.bool_) if failed is None else failed
+    found, still_open = _replay(
+        np.zeros(1, dtype=STATE),
+        offsets,
+        timestamps,
+        risks,
+        failed,
+        policy.threshold,
+        policy.close_level,
+        policy.for_samples,
+        policy.cooldown,
+    )
+    times, peak = found
+    return Alerts(times[:, 0], times[:, 1], times[:, 2], peak, times[:, 3], still_open)
+
+
+@numba.njit(cache=True, nogil=True)
+def _replay(fresh, offsets, timestamps, risks, failed, threshold, close_level, for_samples, cooldown):  # type: ignore[no-untyped-def]
+    # An opening needs for_samples rows of its own, and a closing one more.
+    most = len(risks) // (for_samples + 1) + len(offsets)
+    times = np.empty((most, 4), dtype=np.int64)
+    peaks = np.empty(most)
+    still_open = np.zeros(most, dtype=np.bool_)
+    count = 0
+    for device in range(len(offsets) - 1):
+        states = fresh.copy()
+        state = states[0]
+        for row in range(offsets[device], offsets[device + 1]):
+            happened = step(
+                state, timestamps[row], risks[row], failed[row], threshold, close_level, for_samples, cooldown
+            )
+            if happened == OPENED:
+                times[count, 0], times[count, 1] = device, timestamps[row]
+            elif happened == CLOSED:
+                times[count, 2], times[count, 3], peaks[count] = timestamps[row], state.peak_at, state.peak
+                count += 1
+        if state.is_open == 1:
+            times[count, 2], times[count, 3], peaks[count] = state.last, state.peak_at, state.peak
+            still_open[count] = True
+            count += 1
+    return (times[:count].copy(), peaks[:count].copy()), still_open[:count].copy()

@@ -1,0 +1,93 @@
+"""The one state machine that opens and closes alerts, compiled; evaluation, backtest and server all run it."""
+
+import numba
+import numpy as np
+
+NOTHING, OPENED, CLOSED = 0, 1, 2
+
+#: What is remembered of a device; all zeros is a device not seen before.
+STATE = np.dtype(
+    [
+        ("seen", np.int64),  # samples taken
+        ("last", np.int64),  # time of the newest
+        ("streak", np.int64),  # samples in a row at or above the threshold
+        ("is_open", np.int64),
+        ("opened", np.int64),
+        ("cooling", np.int64),  # 1 while the risk is below
+        ("below_since", np.int64),
+        ("peak_at", np.int64),
+        ("peak", np.float64),
+    ],
+    align=True,
+)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def step(state, time, risk, failed, threshold, close_level, for_samples, cooldown):  # type: ignore[no-untyped-def]
+    """Take one sample of one device.
+
+    Parameters
+    ----------
+    state : record of ``STATE``
+        Changed in place.
+    time : int64
+        Event time in nanoseconds. A sample that is not newer than the last one changes nothing: its answer was given
+        when the newer one came.
+    risk : float64
+        NaN when the sample was not scored: it neither opens nor closes, and breaks no row of samples.
+    failed : bool
+        Whether the device is inside an incident: what is open ends, nothing opens.
+    threshold, close_level, for_samples, cooldown
+        The policy.
+
+    Returns
+    -------
+    int
+        ``NOTHING``, ``OPENED`` or ``CLOSED``.
+    """
+    if state.seen > 0 and time <= state.last:
+        return NOTHING
+    state.seen += 1
+    state.last = time
+    if failed:
+        return _fail(state)
+    if np.isnan(risk):
+        return NOTHING
+    if risk >= threshold:
+        state.streak += 1
+    else:
+        state.streak = 0
+    starting = state.is_open == 0 and state.streak == 1
+    if starting or ((state.is_open == 1 or state.streak > 0) and risk > state.peak):
+        state.peak, state.peak_at = risk, time
+    if state.is_open == 0:
+        return _open(state, time, for_samples)
+    return _cool(state, time, risk, close_level, cooldown)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _fail(state):  # type: ignore[no-untyped-def]
+    was_open = state.is_open
+    state.streak, state.is_open, state.cooling = 0, 0, 0
+    return CLOSED if was_open == 1 else NOTHING
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _open(state, time, for_samples):  # type: ignore[no-untyped-def]
+    if state.streak < for_samples:
+        return NOTHING
+    state.is_open, state.opened, state.cooling = 1, time, 0
+    return OPENED
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _cool(state, time, risk, close_level, cooldown):  # type: ignore[no-untyped-def]
+    if risk >= close_level:
+        state.cooling = 0
+        return NOTHING
+    if state.cooling == 0:
+        state.cooling, state.below_since = 1, time
+    if time - state.below_since < cooldown:
+        return NOTHING
+    state.is_open, state.cooling = 0, 0
+    return CLOSED

@@ -1,0 +1,106 @@
+"""Alerts against incidents: which were true, which false, what was warned of and how early."""
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from netops.alerting.alerts import Alerts
+from netops.alerting.sequences import Flags, Incidents, Integers, Sequences
+from netops.durations import DAY
+
+FALSE, TRUE, NEITHER = 0, 1, 2
+#: The lead time of an incident that nobody was warned of.
+MISSED = -1
+
+
+@dataclass(frozen=True)
+class Matching:
+    """What became of alerts and incidents.
+
+    Attributes
+    ----------
+    kind : int8 array, alerts
+        ``TRUE`` if the alert opened in the precursor of an incident of its device or in [start − horizon, start);
+        ``NEITHER`` if it opened inside an incident; else ``FALSE``.
+    incident : int64 array, alerts
+        The next incident that a true alert warned of, else -1.
+    lead : int64 array, incidents
+        Start − opening of the first true alert, in nanoseconds; ``MISSED`` where there was none.
+    """
+
+    kind: Integers
+    incident: Integers
+    lead: Integers
+
+
+def match(alerts: Alerts, incidents: Incidents, horizon: int) -> Matching:
+    """Match alerts to the incidents they warned of.
+
+    Parameters
+    ----------
+    alerts : Alerts
+        Their devices are places in the same sequences as those of the incidents.
+    incidents : Incidents
+        All that are known, so that an alert inside one is not held against anybody.
+    horizon : int
+        Nanoseconds.
+    """
+    warned_from = incidents.warned_from(horizon)
+    return Matching(
+        *_match(alerts.device, alerts.opened, incidents.offsets, incidents.start, incidents.end, warned_from)
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _match(device, opened, offsets, start, end, warned_from):  # type: ignore[no-untyped-def]
+    kind = np.empty(len(opened), dtype=np.int8)
+    incident = np.full(len(opened), -1, dtype=np.int64)
+    lead = np.full(len(start), MISSED, dtype=np.int64)
+    for alert in range(len(opened)):
+        first, last = offsets[device[alert]], offsets[device[alert] + 1]
+        kind[alert], incident[alert] = classify(opened[alert], start, end, warned_from, first, last, lead)
+    return kind, incident, lead
+
+
+@numba.njit(cache=True, nogil=True)
+def classify(opened, start, end, warned_from, first, last, lead):  # type: ignore[no-untyped-def]
+    """Judge one opening against the incidents first:last of its device, and note the lead of those it warned of."""
+    coming = first + np.searchsorted(start[first:last], opened, side="right")
+    for earlier in range(first, coming):
+        if opened < end[earlier]:
+            return NEITHER, -1
+    kind, warned = FALSE, -1
+    for place in range(coming, last):
+        if opened >= warned_from[place]:
+            lead[place] = max(lead[place], start[place] - opened)
+            if kind == FALSE:
+                kind, warned = TRUE, place
+    return kind, warned
+
+
+def healthy_days(sequences: Sequences, failed: Flags, longest_gap: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Count the device-days that each row adds: 24 h of observed healthy time of one device.
+
+    The time from one sample to the next counts when the device is healthy at both and the gap is no longer than
+    ``longest_gap``: what happened in a longer one was not observed.
+
+    Parameters
+    ----------
+    sequences : Sequences
+        Rows sorted by device and time.
+    failed : bool array, rows
+        Inside an incident.
+    longest_gap : int
+        Nanoseconds; the horizon, as for labels.
+
+    Returns
+    -------
+    float64 array, rows
+        Days from the row before to this one, 0 for the first of a device.
+    """
+    gaps = np.diff(sequences.timestamps, prepend=sequences.timestamps[:1])
+    counts = ~failed & ~np.roll(failed, 1) & (gaps <= longest_gap)
+    firsts = sequences.offsets[:-1][np.diff(sequences.offsets) > 0]
+    counts[firsts] = False
+    return np.where(counts, gaps / DAY, 0.0)

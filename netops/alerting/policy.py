@@ -1,0 +1,48 @@
+"""When a risk becomes an alert."""
+
+import math
+from dataclasses import dataclass
+
+from netops.durations import MINUTE
+from netops.errors import UsageError
+
+
+@dataclass(frozen=True)
+class AlertPolicy:
+    """The rule that turns risks into alerts.
+
+    An alert is opened when the risk is at or above ``threshold`` for ``for_samples`` consecutive samples, and closed
+    when it has stayed below ``close_below * threshold`` for ``cooldown``.
+
+    Attributes
+    ----------
+    threshold : float
+        The risk that alerts.
+    for_samples : int
+        How many samples in a row must reach it.
+    cooldown : int
+        Nanoseconds.
+    close_below : float
+        Share of the threshold, in (0, 1]; below 1 it gives hysteresis: a risk between the two levels keeps an open
+        alert open without opening one.
+    """
+
+    threshold: float
+    for_samples: int = 2
+    cooldown: int = 10 * MINUTE
+    close_below: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.threshold):
+            raise UsageError(f"alert threshold {self.threshold} is not a finite number")
+        if self.for_samples < 1:
+            raise UsageError(f"alerting: for: {self.for_samples} is below 1")
+        if self.cooldown < 0:
+            raise UsageError(f"alerting: cooldown: {self.cooldown} is below 0")
+        if not 0 < self.close_below <= 1:
+            raise UsageError(f"alerting: close_below: {self.close_below} is not in (0, 1]")
+
+    @property
+    def close_level(self) -> float:
+        """The risk below which an open alert cools down."""
+        return self.threshold * self.close_below

@@ -1,0 +1,136 @@
+"""Alerts as the samples come: the one state machine with the state of many devices."""
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from netops.alerting.machine import CLOSED, NOTHING, OPENED, STATE, step
+from netops.alerting.policy import AlertPolicy
+from netops.alerting.sequences import Flags, Floats, Integers
+from netops.errors import NetopsError
+
+__all__ = ["CLOSED", "EVENT", "OPENED", "AlertTracker"]
+
+#: What happened at one sample. ``kind`` is OPENED or CLOSED; ``row`` the place in the batch; ``at`` the event time.
+EVENT = np.dtype(
+    [
+        ("row", np.int64),
+        ("device", np.int64),
+        ("kind", np.int64),
+        ("at", np.int64),
+        ("opened", np.int64),
+        ("peak_at", np.int64),
+        ("peak", np.float64),
+    ],
+    align=True,
+)
+
+
+class AlertTracker:
+    """Opens and closes the alerts of many devices, one alert open a device.
+
+    Parameters
+    ----------
+    policy : AlertPolicy
+        May be replaced between updates (a new champion brings its threshold); alerts that are open stay open until
+        they have cooled down by the new one.
+    devices : int
+        How many devices to make room for; more are taken as they come.
+    """
+
+    def __init__(self, policy: AlertPolicy, devices: int = 0) -> None:
+        self.policy = policy
+        self._states = np.zeros(devices, dtype=STATE)
+
+    def update(
+        self, devices: Integers, timestamps: Integers, risks: Floats, failed: Flags | None = None
+    ) -> npt.NDArray[np.void]:
+        """Take a batch of samples in the order of their arrival.
+
+        Parameters
+        ----------
+        devices : int64 array
+            Small dense codes.
+        timestamps : int64 array
+            Event times; a sample not newer than the device's last one changes nothing.
+        risks : float64 array
+            NaN where a sample was not scored.
+        failed : bool array, optional
+            Where a device is known to be inside an incident.
+
+        Returns
+        -------
+        array of ``EVENT``
+            What opened and closed, in order.
+        """
+        if len(devices) == 0:
+            return np.zeros(0, dtype=EVENT)
+        self._make_room(int(devices.max()) + 1)
+        failed = np.zeros(len(devices), dtype=np.bool_) if failed is None else failed
+        events = np.zeros(len(devices), dtype=EVENT)
+        policy = self.policy
+        rule = (policy.threshold, policy.close_level, policy.for_samples, policy.cooldown)
+        count = _update(self._states, events, devices, timestamps, np.asarray(risks, np.float64), failed, *rule)
+        return events[:count]
+
+    def open(self) -> Integers:
+        """List the devices whose alert is open."""
+        return np.flatnonzero(self._states["is_open"])
+
+    def is_open(self, devices: Integers) -> Flags:
+        """Tell whether the alert of each device is open; devices not seen have none."""
+        known = devices < len(self._states)
+        return known & (self._states["is_open"][np.where(known, devices, 0)] == 1) if len(self._states) else known
+
+    def peak(self, device: int) -> tuple[float, int]:
+        """Give the highest risk of a device's open alert, and when it was reached."""
+        state = self._states[device]
+        return float(state["peak"]), int(state["peak_at"])
+
+    def forget(self, device: int) -> None:
+        """Drop what is known of a device; its code may then be given to another."""
+        if device < len(self._states):
+            self._states[device] = np.zeros((), dtype=STATE)
+
+    def save(self) -> bytes:
+        """Give the state of all devices as a plain buffer."""
+        return self._states.tobytes()
+
+    def restore(self, buffer: bytes) -> None:
+        """Take back what ``save`` gave.
+
+        Raises
+        ------
+        NetopsError
+            If the buffer is not a whole number of states.
+        """
+        if len(buffer) % STATE.itemsize:
+            raise NetopsError(f"alert state of {len(buffer)} bytes is damaged: not a multiple of {STATE.itemsize}")
+        self._states = np.frombuffer(buffer, dtype=STATE).copy()
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the state, in bytes."""
+        return int(self._states.nbytes)
+
+    def _make_room(self, devices: int) -> None:
+        if devices > len(self._states):
+            grown = np.zeros(max(devices, 2 * len(self._states), 16), dtype=STATE)
+            grown[: len(self._states)] = self._states
+            self._states = grown
+
+
+@numba.njit(cache=True, nogil=True)
+def _update(states, events, devices, timestamps, risks, failed, threshold, close_level, for_samples, cooldown):  # type: ignore[no-untyped-def]
+    count = 0
+    for row in range(len(devices)):
+        state = states[devices[row]]
+        happened = step(
+            state, timestamps[row], risks[row], failed[row], threshold, close_level, for_samples, cooldown
+        )
+        if happened != NOTHING:
+            event = events[count]
+            event.row, event.device, event.kind, event.at = row, devices[row], happened, timestamps[row]
+            event.opened, event.peak_at, event.peak = state.opened, state.peak_at, state.peak
+            count += 1
+    return count

@@ -1,0 +1,105 @@
+"""Intervals by bootstrap over devices and incidents: samples of one device are no independent evidence.
+
+The unit is a *stretch*: the time of a device up to the end of an incident, from the end of the one before. Devices
+are drawn with replacement, and the stretches of each drawn device again (two-stage cluster bootstrap, Davison and
+Hinkley 1997, section 3.8).
+"""
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from netops.alerting.sequences import Floats, Incidents, Integers, Sequences
+
+TIMES = 200
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A percentile interval; NaN where nothing could be resampled."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """The units of resampling.
+
+    Stretch ``incidents.offsets[d] + d + i`` ends with incident i of device d; the last of each device has none.
+
+    Attributes
+    ----------
+    of_row : int64 array, rows
+        The stretch of each sample.
+    first : int64 array, devices + 1
+        Device d has the stretches first[d]:first[d + 1].
+    present : int64 array
+        Stretches that hold samples, sorted.
+    """
+
+    of_row: Integers
+    first: Integers
+    present: Integers
+
+    @classmethod
+    def of(cls, sequences: Sequences, incidents: Incidents) -> "Stretches":
+        """Cut the sequences at the ends of the incidents."""
+        of_row = _stretches(sequences.offsets, sequences.timestamps, incidents.offsets, incidents.end)
+        first = incidents.offsets + np.arange(len(incidents.offsets))
+        return cls(of_row, first, np.unique(of_row))
+
+    def __len__(self) -> int:
+        """Count the stretches, with those that hold no sample."""
+        return int(self.first[-1])
+
+    def weights(self, seed: int, times: int = TIMES) -> npt.NDArray[np.float64]:
+        """Draw resamples.
+
+        Returns
+        -------
+        float64 array, times × stretches
+            How often each stretch was drawn.
+        """
+        device = np.searchsorted(self.first, self.present, side="right") - 1
+        starts = np.flatnonzero(np.diff(device, prepend=-1))
+        sizes = np.diff(np.append(starts, len(device)))
+        generator = np.random.default_rng(seed)
+        weights = np.zeros((times, len(self)))
+        for resample in weights:
+            drawn = generator.integers(len(starts), size=len(starts))
+            size = np.repeat(sizes[drawn], sizes[drawn])
+            place = np.repeat(starts[drawn], sizes[drawn]) + (generator.random(len(size)) * size).astype(np.int64)
+            resample[:] = np.bincount(self.present[place], minlength=len(self))
+        return weights
+
+
+def interval(values: Floats, level: float = LEVEL) -> Interval:
+    """Take the percentile interval of resampled figures; those that are undefined in a resample are left out."""
+    known = values[np.isfinite(values)]
+    if len(known) < 2:
+        return Interval(float("nan"), float("nan"))
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high))
+
+
+@numba.njit(cache=True, nogil=True)
+def stretch_at(device, time, incident_offsets, end):  # type: ignore[no-untyped-def]
+    """Find the stretch of a device at a time."""
+    first = incident_offsets[device]
+    return first + device + np.searchsorted(end[first : incident_offsets[device + 1]], time, side="right")
+
+
+@numba.njit(cache=True, nogil=True)
+def _stretches(offsets, timestamps, incident_offsets, end):  # type: ignore[no-untyped-def]
+    stretch = np.empty(len(timestamps), dtype=np.int64)
+    for device in range(len(offsets) - 1):
+        place, last = incident_offsets[device], incident_offsets[device + 1]
+        for row in range(offsets[device], offsets[device + 1]):
+            while place < last and end[place] <= timestamps[row]:
+                place += 1
+            stretch[row] = place + device
+    return stretch
