@@ -1,6 +1,6 @@
 """Progress of long work, without knowing who shows it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -16,20 +16,30 @@ def silent(done: int, total: int, what: str) -> None:
     """Show nothing."""
 
 
-_current: Progress = silent
+def unheard(text: str) -> None:
+    """Say nothing."""
+
+
+_report: Progress = silent
+_say: Callable[[str], None] = unheard
 
 
 def report(done: int, total: int, what: str) -> None:
     """Pass progress on to whoever shows it at the moment."""
-    _current(done, total, what)
+    _report(done, total, what)
+
+
+def say(text: str) -> None:
+    """Pass a line for people on to whoever shows it at the moment."""
+    _say(text)
 
 
 @contextmanager
-def shown_by(progress: Progress) -> Iterator[None]:
-    """Let :func:`report` reach ``progress`` within the block, from every thread of the process."""
-    global _current
-    before, _current = _current, progress
+def shown_by(progress: Progress, lines: Callable[[str], None]) -> Iterator[None]:
+    """Let :func:`report` and :func:`say` reach these within the block, from every thread of the process."""
+    global _report, _say
+    before, (_report, _say) = (_report, _say), (progress, lines)
     try:
         yield
     finally:
-        _current = before
+        _report, _say = before

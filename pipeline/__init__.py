@@ -1,0 +1,1 @@
+"""The way of the data as Kubeflow pipelines: ``main`` generates telemetry, ``retrain`` takes it from a source."""

@@ -84,6 +84,18 @@ def common(function: Function) -> Function:
     return wrapped  # type: ignore[return-value]
 
 
-def paths(telemetry: tuple[str, ...]) -> list[str]:
+def paths(telemetry: tuple[str, ...]) -> tuple[str, ...]:
     """Give telemetry sources in full, so that they hold wherever a stage runs; addresses stay as they are."""
-    return [source if "://" in source else str(Path(source).expanduser().resolve()) for source in telemetry]
+    return tuple(s if "://" in s else str(Path(s).expanduser().resolve()) for s in telemetry)
+
+
+def must_exist(*sources: str | Path | None) -> None:
+    """Refuse files that are not there before any work starts."""
+    for source in sources:
+        if source is not None and "://" not in str(source) and not Path(source).expanduser().exists():
+            raise UsageError(f"{source}: no such file or folder")
+
+
+def stem(source: str) -> str:
+    """Name a network after the first source of its telemetry."""
+    return Path(source).name.split(".")[0].lower() or "telemetry"

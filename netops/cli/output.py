@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from netops.progress import shown_by
+from netops.progress import shown_by, silent
 
 
 def plain(value: Any) -> Any:
@@ -62,7 +62,8 @@ def note(text: str) -> None:
 def progress_bars() -> Iterator[None]:
     """Draw a bar for each piece of work under way; stay silent where nobody looks."""
     if not sys.stderr.isatty():
-        yield
+        with shown_by(silent, note):
+            yield
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -76,5 +77,5 @@ def progress_bars() -> Iterator[None]:
                 tasks[what] = bars.add_task(what)
         bars.update(tasks[what], completed=done, total=total)
 
-    with bars, shown_by(draw):
+    with bars, shown_by(draw, bars.console.print):
         yield

@@ -1,7 +1,8 @@
 """Datasets on disk: a folder of Parquet parts, sharded by device, with its description beside them.
 
 ``part-*.parquet`` hold the samples, sorted by device and time, each device in one part only; ``_incidents.parquet``
-the incidents; ``_meta.json``, written last, the description. A folder without it is not finished.
+the incidents; ``_meta.json``, written last, the description. A folder without it is not finished. Telemetry that
+is kept for testing alone lies in a folder ``_test`` inside, a dataset of its own.
 """
 
 import dataclasses
@@ -24,6 +25,7 @@ DEVICE_TYPE = pa.dictionary(pa.int32(), pa.string())
 INCIDENTS_SCHEMA = pa.schema([(DEVICE, pa.string()), (START, TIME_TYPE), (END, TIME_TYPE)])
 
 _META, _INCIDENTS = "_meta.json", "_incidents.parquet"
+TEST = "_test"
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,11 @@ class Dataset:
         known = {f.name for f in dataclasses.fields(Meta)}
         lists = {key: tuple(raw[key]) for key in ("metrics", "attributes")}
         return cls(path, Meta(**{k: v for k, v in raw.items() if k in known} | lists))
+
+    @property
+    def test(self) -> "Dataset | None":
+        """The telemetry kept for testing alone, where there is some."""
+        return Dataset.open(self.path / TEST) if (self.path / TEST).is_dir() else None
 
     @property
     def parts(self) -> list[Path]:

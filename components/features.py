@@ -1,0 +1,34 @@
+"""Stage: turn telemetry into feature vectors."""
+
+from typing import Any
+
+from netops.durations import SECOND
+from netops.orchestration.preparation import build, spec_for
+from netops.orchestration.settings import section
+from netops.telemetry.dataset import Dataset
+from netops.tracking.folders import local_folder, log_dataset, new_folder
+
+
+def features(context: Any, telemetry: Any, settings: str) -> None:
+    """Build feature vectors over the configured windows.
+
+    Parameters
+    ----------
+    telemetry : mlrun.DataItem
+        A telemetry dataset.
+
+    Logs the dataset ``features`` and, as results, the windows and the horizon that hold for this telemetry.
+    """
+    source = Dataset.open(local_folder(telemetry))
+    spec = spec_for(source, settings)
+    dataset = build(source, new_folder(context, "features"), spec, settings)
+    log_dataset(context, "features", dataset)
+    horizon = section(settings, "training").horizon_for(dataset.meta.interval_seconds)
+    context.log_results(
+        {
+            "rows": dataset.meta.samples,
+            "windows": [window // SECOND for window in spec.windows],
+            "horizon_seconds": horizon / SECOND,
+            "features": len(spec.names),
+        }
+    )

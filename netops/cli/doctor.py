@@ -1,0 +1,24 @@
+"""``netops doctor``: is everything there that a run needs?"""
+
+from dataclasses import asdict
+
+import click
+
+from netops.cli import options
+from netops.cli.output import print_json
+
+
+@click.command("doctor")
+@options.common
+def command(as_json: bool) -> int:
+    """Check Python, packages, disk, configuration and tracking; exit code 1 if anything is wrong."""
+    from netops.orchestration.doctor import examine
+
+    well = True
+    for finding in examine():
+        well &= finding.ok
+        if as_json:
+            print_json(asdict(finding))
+        else:
+            click.echo(f"{'ok ' if finding.ok else 'NO '} {finding.check:14} {finding.detail}")
+    return 0 if well else 1

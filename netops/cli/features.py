@@ -1,0 +1,50 @@
+"""``netops features``: telemetry into feature vectors."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from netops.cli import options
+from netops.cli.output import note, print_json, progress_bars
+
+
+@click.command("features")
+@click.option("--telemetry", multiple=True, required=True, metavar="PATH", help="Files or folders.")
+@options.incidents
+@click.option("--out", type=options.PATH, required=True, help="Folder to write to.")
+@click.option("--windows", metavar="1m,1h", help="Spans to look back; default by configuration.")
+@options.config
+@options.overrides
+@options.workers
+@options.scheduler
+@options.common
+def command(
+    telemetry: tuple[str, ...],
+    incidents: Path | None,
+    out: Path,
+    windows: str | None,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    workers: int | None,
+    scheduler: str | None,
+    as_json: bool,
+) -> None:
+    """Build the feature vectors of telemetry: a folder of Parquet files, one row a sample."""
+    from netops.orchestration.settings import read_settings
+
+    values = {"features.windows": windows, "features.workers": workers, "features.scheduler": scheduler}
+    asked = [f"{key}={value}" for key, value in values.items() if value is not None]
+    settings = read_settings(config, [*overrides, *asked])
+    options.must_exist(*telemetry, incidents)
+
+    from netops.orchestration.preparation import ingest_and_build
+
+    with tempfile.TemporaryDirectory(prefix="netops-") as scratch, progress_bars():
+        dataset = ingest_and_build(options.paths(telemetry), incidents, settings, Path(scratch), out)
+    meta = dataset.meta
+    if as_json:
+        print_json({"out": str(out), "samples": meta.samples, "devices": meta.devices, "features": meta.features})
+    else:
+        note(f"{meta.samples:,} feature vectors of {meta.devices} devices")
+        click.echo(out)

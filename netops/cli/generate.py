@@ -1,0 +1,63 @@
+"""``netops generate``: the telemetry of a network, with its failures."""
+
+from pathlib import Path
+
+import click
+
+from netops.cli import options
+from netops.cli.output import note, print_json, progress_bars
+from netops.durations import DAY, SECOND
+
+
+@click.command("generate")
+@click.option("--out", type=options.PATH, required=True, help="Folder to write to.")
+@click.option("--devices", type=click.IntRange(1), help="Devices in all; default as the YAML deploys them.")
+@click.option("--duration", type=options.DURATION, default=DAY, show_default="1d", help="How long it lasts.")
+@click.option("--interval", type=options.DURATION, help="Time between samples; default as the YAML says.")
+@click.option("--start", type=options.TIME, help="Time of the first sample; default 2026-01-05T00:00:00Z.")
+@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Same seed, same telemetry.")
+@click.option("--metrics-config", type=options.PATH, help="YAML of metrics, deployment and scenarios.")
+@click.option("--workers", type=click.IntRange(1), default=1, help="Processes.")
+@options.common
+def command(
+    out: Path,
+    devices: int | None,
+    duration: int,
+    interval: int | None,
+    start: int | None,
+    seed: int,
+    metrics_config: Path | None,
+    workers: int,
+    as_json: bool,
+) -> None:
+    """Generate telemetry into a folder of Parquet files.
+
+    A run that was broken off goes on where it stopped when it is called again.
+    """
+    from netops import progress
+    from netops.orchestration.root import project_root
+    from netops.telemetry.generator.generate import generate
+    from netops.telemetry.generator.settings import GeneratorSettings
+
+    settings = GeneratorSettings.from_yaml(metrics_config or project_root() / "configurations" / "metrics.yaml")
+    with progress_bars():
+        dataset = generate(
+            settings,
+            out,
+            devices=devices,
+            duration=duration,
+            interval=interval,
+            start=_DEFAULT_START if start is None else start,
+            seed=seed,
+            workers=workers,
+            progress=progress.report,
+        )
+    meta = dataset.meta
+    if as_json:
+        print_json({"out": str(out), "samples": meta.samples, "devices": meta.devices, "incidents": meta.incidents})
+    else:
+        note(f"{meta.samples:,} samples of {meta.devices} devices, {meta.incidents} incidents")
+        click.echo(out)
+
+
+_DEFAULT_START = 1_767_571_200 * SECOND  # 2026-01-05T00:00:00Z, as in fleet.yaml

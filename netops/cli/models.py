@@ -1,0 +1,61 @@
+"""``netops models``: the versions of a network's model."""
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from netops.cli import options
+from netops.cli.output import print_json, print_rows
+
+
+@click.group("models")
+def command() -> None:
+    """List and show models, put one in service, go back to the one before."""
+
+
+@command.command("list")
+@options.name
+@options.common
+def list_(name: str | None, as_json: bool) -> None:
+    """List models, the newest first."""
+    registry = _registry()
+    rows = [_row(model) for model in registry.versions(name)]
+    columns = ["network", "version", "family", "champion", "average_precision", "event_recall", "created"]
+    print_rows(rows, columns, as_json)
+
+
+@command.command("show")
+@click.argument("version", required=False)
+@options.name
+@options.common
+def show(version: str | None, name: str | None, as_json: bool) -> None:
+    """Show one model, by default the champion: its card, and the promotions of its network."""
+    from netops.files import read_json
+    from netops.orchestration.local_files import model_folder
+
+    registry = _registry()
+    network = name or "demo"
+    model = registry.find(network, version) if version else registry.the_champion(network)
+    card = read_json(model_folder(model) / "card.json")
+    history = registry.history(network)
+    if as_json:
+        print_json({**_row(model), "uri": model.uri, "path": model.path, "card": card, "history": history})
+        return
+    for key, value in _row(model).items():
+        click.echo(f"{key.replace('_', ' '):28} {value}")
+    click.echo(f"{'path':28} {model.path}")
+
+
+def _registry() -> Any:
+    from netops.orchestration.project import connect
+
+    connect()
+    from netops.orchestration import registry
+
+    return registry
+
+
+def _row(model: Any) -> dict[str, Any]:
+    told = {k: v for k, v in asdict(model).items() if k in ("network", "version", "family", "champion", "created")}
+    return told | model.metrics

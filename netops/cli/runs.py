@@ -1,0 +1,53 @@
+"""``netops runs``: what the pipeline has done."""
+
+from typing import Any
+
+import click
+
+from netops.cli import options
+from netops.cli.output import print_json, print_rows
+
+
+@click.group("runs")
+def command() -> None:
+    """List and show runs of the pipeline."""
+
+
+@command.command("list")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="The newest so many.")
+@options.common
+def list_(limit: int, as_json: bool) -> None:
+    """List runs, the newest first."""
+    from netops.orchestration.project import connect
+
+    connect()
+    from netops.orchestration.workflow import describe, workflows
+
+    rows = [describe(run) for run in workflows()[:limit]]
+    print_rows(rows, ["run_id", "name", "workflow", "state", "started", "seconds"], as_json)
+
+
+@command.command("show")
+@click.argument("run")
+@options.common
+def show(run: str, as_json: bool) -> None:
+    """Show one run: its steps, their states, and what came of them."""
+    from netops.orchestration.project import connect
+
+    connect()
+    from netops.orchestration.summary import summarise
+    from netops.orchestration.workflow import describe, find, steps_of
+
+    record = find(run)
+    steps = [describe(step) for step in steps_of(record["metadata"]["uid"])]
+    if as_json:
+        print_json({**summarise(record["metadata"]["uid"]), "steps": steps, "error": describe(record)["error"]})
+        return
+    _print(describe(record), steps)
+
+
+def _print(run: dict[str, Any], steps: list[dict[str, Any]]) -> None:
+    click.echo(f"{run['run_id']}  network {run['name']}  {run['workflow']}  {run['state']}")
+    if run["error"]:
+        click.echo(run["error"])
+    print_rows(steps, ["workflow", "state", "started", "seconds", "error"], as_json=False)

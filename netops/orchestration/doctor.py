@@ -1,0 +1,123 @@
+"""Is everything there that NetOps needs? Each check is a name, whether it holds, and what to do."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from netops.errors import NetopsError
+from netops.home import home
+
+#: What a run imports; a missing one is found here rather than in the middle of a run.
+PACKAGES = ("mlrun", "kfp", "numpy", "pandas", "pyarrow", "numba", "scikit-learn", "xgboost", "onnx", "onnxruntime")
+_TENSORFLOW = ("tensorflow-cpu", "tensorflow")
+_ENOUGH_BYTES = 5 * 2**30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: what was looked at, whether it holds, and what was found or is to be done."""
+
+    check: str
+    ok: bool
+    detail: str
+
+
+def examine() -> Iterator[Finding]:
+    """Make every check; none of them changes anything."""
+    for check, look in _checks():
+        try:
+            yield Finding(check, True, look())
+        except NetopsError as error:
+            yield Finding(check, False, str(error))
+
+
+def _checks() -> Iterator[tuple[str, Callable[[], str]]]:
+    yield "python", _python
+    for package in PACKAGES:
+        yield package, lambda package=package: _package(package)  # type: ignore[misc]
+    yield "tensorflow", _tensorflow
+    yield "home", _home
+    yield "disk", _disk
+    yield "project", _project
+    yield "tracking", _service if _names_service() else _database
+
+
+def _python() -> str:
+    if sys.version_info[:2] != (3, 11):
+        raise NetopsError(f"Python {sys.version.split()[0]} is running; MLRun 1.12 takes 3.11 only")
+    return sys.version.split()[0]
+
+
+def _package(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        raise NetopsError(f"{name} is not installed; make setup") from None
+
+
+def _tensorflow() -> str:
+    for name in _TENSORFLOW:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    raise NetopsError("tensorflow is not installed; make setup, or switch its family off in training.yaml")
+
+
+def _home() -> str:
+    try:
+        folder = home()
+    except OSError as error:
+        raise NetopsError(f"{error.filename} cannot be made: {error.strerror}; set NETOPS_HOME") from None
+    if not os.access(folder, os.W_OK):
+        raise NetopsError(f"{folder} is not writable; set NETOPS_HOME to a folder that is")
+    return str(folder)
+
+
+def _disk() -> str:
+    free = shutil.disk_usage(home()).free
+    if free < _ENOUGH_BYTES:
+        raise NetopsError(f"{free / 2**30:.1f} GB free in {home()}; a run takes about 2 GB: netops prune --keep 3")
+    return f"{free / 2**30:,.0f} GB free"
+
+
+def _project() -> str:
+    from netops.orchestration.root import project_root
+    from netops.orchestration.settings import read_settings
+
+    read_settings()
+    return str(project_root())
+
+
+def _names_service() -> bool:
+    return "://" in os.environ.get("MLRUN_DBPATH", "")
+
+
+def _database() -> str:
+    from netops.orchestration.project import connect
+
+    connect()
+    import mlrun
+
+    projects = mlrun.get_run_db().list_projects()
+    return f"embedded database opens; {len(projects)} project(s)"
+
+
+def _service() -> str:
+    address = os.environ["MLRUN_DBPATH"]
+    import mlrun
+
+    try:
+        spec = mlrun.get_run_db().connect_to_api()
+        server = mlrun.mlconf.server_version or spec
+    except Exception as error:
+        raise NetopsError(
+            f"MLRun service {address} does not answer: {' '.join(str(error).split())[:200]}"
+        ) from None
+    client = version("mlrun")
+    if str(server).split(".")[0] != client.split(".")[0]:
+        raise NetopsError(f"MLRun client {client} and service {server} are of different major versions")
+    return f"MLRun service {address} answers: {server}, client {client}"

@@ -1,0 +1,142 @@
+"""The whole way on this machine: the project's pipeline by MLRun's local engine."""
+
+import json
+import logging
+import sys
+import time
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from netops.errors import NetopsError, UsageError
+from netops.files import write_json
+from netops.orchestration.memory import PeakMemory
+from netops.orchestration.project import load_project
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be run.
+
+    Attributes
+    ----------
+    name : str
+        The network.
+    settings : dict
+        All sections of the configuration.
+    telemetry, test : tuple of str
+        Sources to learn from, and to be tested on; none means that telemetry is generated.
+    incidents, test_incidents : Path or None
+        CSV of the incidents of each.
+    """
+
+    name: str
+    settings: Document
+    telemetry: tuple[str, ...] = ()
+    incidents: Path | None = None
+    test: tuple[str, ...] = ()
+    test_incidents: Path | None = None
+    workflow: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "workflow", "retrain" if self.telemetry else "main")
+
+    def arguments(self) -> dict[str, str]:
+        """Give the arguments of the pipeline, all text, as Kubeflow holds them too."""
+        common = {"name": self.name, "settings": json.dumps(self.settings)}
+        if not self.telemetry:
+            return common
+        return common | {
+            "telemetry": "|".join(self.telemetry),
+            "incidents": str(self.incidents or ""),
+            "test": "|".join(self.test),
+            "test_incidents": str(self.test_incidents or ""),
+        }
+
+
+def run(request: Request) -> Document:
+    """Run the pipeline.
+
+    Returns
+    -------
+    dict
+        The summary that ``netops run --json`` prints.
+
+    Raises
+    ------
+    NetopsError
+        If a stage fails; what was finished stays, and ``netops run --resume`` goes on from there.
+    """
+    project = load_project()
+    from netops.orchestration.workflow import Workflow
+
+    return _execute(project, request.workflow, request.arguments(), Workflow())
+
+
+def resume(run_id: str) -> Document:
+    """Go on with a run that failed or was stopped, without repeating the stages that it finished."""
+    project = load_project()
+    from netops.orchestration.workflow import Workflow, find, steps_of
+
+    record = find(run_id)
+    state, run_id = record["status"]["state"], record["metadata"]["uid"]
+    if state in ("completed", "running"):
+        raise UsageError(f"run {run_id} is {state}; only one that failed or was stopped is resumed")
+    import mlrun
+
+    done = {
+        step["metadata"]["name"]: mlrun.RunObject.from_dict(step)
+        for step in steps_of(run_id)
+        if step["status"].get("state") == "completed"
+    }
+    return _execute(project, record["metadata"]["name"], record["spec"]["parameters"], Workflow(run_id, done))
+
+
+def _execute(project: Any, workflow_name: str, arguments: Document, workflow: Any) -> Document:
+    from netops.orchestration.summary import summarise
+    from netops.orchestration.workflow import planned, run_folder
+
+    folder = run_folder(workflow.run_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with PeakMemory() as memory, planned(workflow), _log_to(folder / "log.txt"):
+        status = project.run(workflow_name, arguments=arguments, engine="local", dirty=True)
+    if status.exc is not None:
+        _raise(status.exc, workflow.run_id)
+    summary = summarise(workflow.run_id, seconds=time.monotonic() - started, peak_rss_mb=memory.megabytes)
+    write_json(folder / "summary.json", summary)
+    return summary
+
+
+def _raise(error: Exception, run_id: str) -> None:
+    if isinstance(error, UsageError):
+        raise error
+    again = f"(netops run --resume {run_id} goes on from there)"
+    raise NetopsError(f"{error} {again}") from error
+
+
+class _log_to(redirect_stdout):
+    """Send what MLRun prints and logs to a file: stdout belongs to the data a person asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", encoding="utf-8")
+        super().__init__(self._file)
+
+    def __enter__(self) -> Any:
+        from mlrun.utils import logger
+
+        self._handlers = [
+            (handler, handler.setStream(self._file))
+            for handler in logger._logger.handlers
+            if isinstance(handler, logging.StreamHandler)
+        ]
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        for handler, stream in self._handlers:
+            handler.setStream(stream or sys.stderr)
+        self._file.close()

@@ -1,0 +1,39 @@
+"""Peak memory of this process and all its children, measured while they run."""
+
+import threading
+from types import TracebackType
+
+import psutil
+
+_PERIOD = 0.25
+
+
+class PeakMemory:
+    """Watches the resident memory of the process tree within a ``with`` block; ``megabytes`` is its peak."""
+
+    def __init__(self) -> None:
+        self.megabytes = 0.0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "PeakMemory":
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        this = psutil.Process()
+        while not self._done.wait(_PERIOD):
+            total = sum(_resident(process) for process in (this, *this.children(recursive=True)))
+            self.megabytes = max(self.megabytes, total / 2**20)
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        resident: int = process.memory_info().rss
+        return resident
+    except psutil.Error:  # it has ended between the listing and the look
+        return 0

@@ -1,0 +1,31 @@
+"""The MLRun project: loaded from project.yaml by its path, as any MLRun client does."""
+
+import sys
+from typing import Any
+
+from netops.home import home
+from netops.orchestration.root import project_root
+from netops.tracking import install
+
+
+def connect() -> None:
+    """Get ready to look things up: the MLRun service that ``MLRUN_DBPATH`` names, else the embedded database."""
+    install()
+
+
+def load_project() -> Any:
+    """Load the project, tracked by the MLRun service that ``MLRUN_DBPATH`` names, else by the embedded database.
+
+    Returns
+    -------
+    mlrun.projects.MlrunProject
+    """
+    install()
+    import mlrun
+
+    root = str(project_root())
+    if root not in sys.path:
+        sys.path.insert(0, root)  # the stages and pipelines are found by their path, not installed
+    project = mlrun.load_project(root, clone=False, save=True)
+    project.spec.artifact_path = project.spec.artifact_path or str(home() / "artifacts")
+    return project

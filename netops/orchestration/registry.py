@@ -1,0 +1,234 @@
+"""Models of a network as versions in MLRun's registry, and which of them serves.
+
+Every trained model is a version of one artifact a network, ``<network>-model``. The champion is the version with
+the tag ``champion``; each promotion is an artifact of its own, so that the history tells where to roll back to.
+"""
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import mlrun
+
+from netops.errors import NetopsError, UsageError, closest
+from netops.home import home
+from netops.orchestration.workflow import PROJECT
+
+CHAMPION = "champion"
+
+
+@dataclass(frozen=True)
+class Model:
+    """One version of a network's model.
+
+    Attributes
+    ----------
+    network, family, version : str
+        Whose it is, how it was trained, and the fingerprint of its content.
+    uri : str
+        ``store://`` address.
+    path : str
+        The model folder.
+    created : str
+        When it was logged, ISO 8601.
+    metrics : dict
+        Figures on the test part.
+    artifact : dict
+        The artifact as MLRun holds it.
+    champion : bool
+        Whether it serves.
+    """
+
+    network: str
+    family: str
+    version: str
+    uri: str
+    path: str
+    created: str
+    metrics: dict[str, Any]
+    artifact: dict[str, Any] = field(repr=False)
+    champion: bool = False
+
+    @property
+    def uid(self) -> str:
+        """The artifact's uid."""
+        return str(self.artifact["metadata"]["uid"])
+
+    @property
+    def tree(self) -> str:
+        """The run that made it."""
+        return str(self.artifact["metadata"]["tree"])
+
+
+def model_key(network: str) -> str:
+    """Name the artifact that the models of a network are versions of."""
+    return f"{network}-model"
+
+
+def versions(network: str | None = None) -> list[Model]:
+    """List the models of a network, or of all, the newest first; a version logged twice counts once."""
+    tagged = {model.uri for model in _list(network, CHAMPION)}
+    newest: dict[tuple[str, str], Model] = {}
+    for model in sorted(_list(network, "*"), key=lambda m: m.created):
+        newest[model.network, model.version] = replace(model, champion=model.uri in tagged)
+    return sorted(newest.values(), key=lambda m: m.created, reverse=True)
+
+
+def champion(network: str) -> Model | None:
+    """Give the model in service, or None."""
+    tagged = _list(network, CHAMPION)
+    return replace(tagged[0], champion=True) if tagged else None
+
+
+def the_champion(network: str) -> Model:
+    """Give the model in service.
+
+    Raises
+    ------
+    NetopsError
+        If the network has none.
+    """
+    model = champion(network)
+    if model is None:
+        known = sorted({m.network for m in versions()})
+        hint = closest(network, known) if known else "; train one: netops run"
+        raise NetopsError(f"network '{network}' has no champion{hint}")
+    return model
+
+
+def find(network: str, version: str) -> Model:
+    """Find a model by its version or the beginning of it.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or more than one.
+    """
+    found = [model for model in versions(network) if model.version.startswith(version)]
+    if len(found) != 1:
+        many = "more than one" if found else "no"
+        raise UsageError(f"{many} version of network '{network}' begins with '{version}'; see: netops models list")
+    return found[0]
+
+
+def log_model(
+    context: Any, network: str, folder: Path, card: Any, metrics: dict[str, Any], extra: Any = None
+) -> Any:
+    """Log a model folder from within a stage; its files are copied to where models are kept.
+
+    Parameters
+    ----------
+    context : mlrun.MLClientCtx
+        The run that trained it.
+    network : str
+        Whose model it is.
+    folder : Path
+        ``model.onnx`` with its card and what else belongs to it.
+    card : netops.models.card.ModelCard
+        What the model is.
+    metrics : dict
+        Figures on the test part.
+    """
+    files = {path.name: str(path) for path in sorted(folder.iterdir()) if path.name != "model.onnx"}
+    return context.log_model(
+        "model",
+        db_key=model_key(network),
+        model_dir=str(folder),
+        model_file="model.onnx",
+        artifact_path=f"{models_path(context)}/{network}/{card.version}",
+        framework="onnx",
+        algorithm=card.family,
+        metrics={key: value for key, value in metrics.items() if isinstance(value, (int, float))},
+        labels={"network": network, "family": card.family, "version": card.version},
+        extra_data=files,
+    )
+
+
+def models_path(context: Any) -> str:
+    """Name the place where models are kept: not with the run, which is pruned, but beside it."""
+    target = str(context.artifact_path)
+    return f"{target.rstrip('/')}/models" if "://" in target else str(home() / "models")
+
+
+def promote(network: str, version: str, reason: str) -> Model:
+    """Put a version in service.
+
+    The tag moves in one transaction; a running server that looks sees the old champion or the new one.
+    """
+    model, before = find(network, version), champion(network)
+    db = mlrun.get_run_db()
+    db.tag_artifacts(model.artifact, PROJECT, CHAMPION, replace=False)
+    record = {
+        "network": network,
+        "version": model.version,
+        "before": before.version if before else None,
+        "reason": reason,
+        "at": datetime.now(UTC).isoformat(),
+    }
+    labels = {"network": network, "version": model.version, "before": before.version if before else ""}
+    project = mlrun.get_current_project()
+    project.log_artifact(
+        f"{network}-promotion",
+        body=json.dumps(record),
+        format="json",
+        labels=labels,
+        artifact_path=_promotions(project),
+    )
+    return model
+
+
+def rollback(network: str) -> Model:
+    """Put the champion before the present one back in service.
+
+    Raises
+    ------
+    NetopsError
+        If no other model has been in service.
+    """
+    now = champion(network)
+    for entry in history(network):
+        if now and entry["version"] == now.version and entry["before"]:
+            return promote(network, entry["before"], f"rolled back from {now.version}")
+    raise NetopsError(f"network '{network}' has no earlier champion to go back to; see: netops models list")
+
+
+def history(network: str) -> list[dict[str, str]]:
+    """List the promotions of a network, the newest first: version, the one before, and when."""
+    artifacts = mlrun.get_run_db().list_artifacts(name=f"{network}-promotion", project=PROJECT, tag="*")
+    entries = [
+        {
+            "version": artifact["metadata"]["labels"]["version"],
+            "before": artifact["metadata"]["labels"].get("before", ""),
+            "at": str(artifact["metadata"]["created"]),
+        }
+        for artifact in artifacts
+    ]
+    return sorted(entries, key=lambda entry: entry["at"], reverse=True)
+
+
+def _promotions(project: Any) -> str:
+    base = str(project.spec.artifact_path or home() / "artifacts")
+    return f"{base}/promotions"
+
+
+def _list(network: str | None, tag: str) -> list[Model]:
+    artifacts = mlrun.get_run_db().list_artifacts(
+        project=PROJECT, kind="model", tag=tag, labels=[f"network={network}"] if network else None
+    )
+    return [_model(artifact) for artifact in artifacts if "version" in artifact["metadata"].get("labels", {})]
+
+
+def _model(artifact: dict[str, Any]) -> Model:
+    labels, spec = artifact["metadata"]["labels"], artifact["spec"]
+    return Model(
+        network=labels["network"],
+        family=labels["family"],
+        version=labels["version"],
+        uri=mlrun.artifacts.dict_to_artifact(artifact).get_store_url(with_tag=False),
+        path=str(spec["target_path"]).rstrip("/"),
+        created=str(artifact["metadata"].get("created", "")),
+        metrics=spec.get("metrics") or {},
+        artifact=artifact,
+    )

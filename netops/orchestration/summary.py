@@ -1,0 +1,87 @@
+"""The summary of a run, read from what its steps have logged."""
+
+from typing import Any
+
+from netops.orchestration.workflow import find, run_folder, seconds_of, steps_of
+
+Document = dict[str, Any]
+
+FIGURES = (
+    "version",
+    "average_precision",
+    "roc_auc",
+    "base_rate",
+    "event_recall",
+    "false_alarms_per_device_day",
+    "median_lead_seconds",
+    "threshold",
+    "fit_seconds",
+)
+_TELEMETRY = ("samples", "devices", "metrics", "incidents", "interval_seconds", "windows", "horizon_seconds")
+
+
+def summarise(run_id: str, seconds: float | None = None, peak_rss_mb: float | None = None) -> Document:
+    """Put together what a run has come to.
+
+    Parameters
+    ----------
+    run_id : str
+        The run of a pipeline.
+    seconds, peak_rss_mb : float, optional
+        Measured around the run; None where nobody measured.
+
+    Returns
+    -------
+    dict
+        As ``netops run --json`` prints it; a stage or figure that is not there is None.
+    """
+    record = find(run_id)
+    steps = {step["metadata"]["name"]: step for step in steps_of(run_id)}
+    results = {name: step["status"].get("results") or {} for name, step in steps.items()}
+    selection = results.get("select", {})
+    return {
+        "run_id": run_id,
+        "state": record["status"]["state"],
+        "name": record["spec"]["parameters"].get("name"),
+        "report": selection.get("report") or str(run_folder(run_id) / "report.html"),
+        "seconds": seconds,
+        "peak_rss_mb": peak_rss_mb,
+        "telemetry": _telemetry(results),
+        "stages": _stages(steps),
+        "models": {
+            name.removeprefix("train-"): _figures(result)
+            for name, result in results.items()
+            if name.startswith("train-")
+        },
+        "baselines": {"static_threshold": _figures(selection.get("baseline", {}))},
+        "best": selection.get("best"),
+        "champion": selection.get("champion"),
+        "promoted": selection.get("promoted") == "true" if selection else None,
+        "reason": selection.get("reason"),
+    }
+
+
+def _figures(result: Document) -> Document:
+    return {key: result.get(key) for key in FIGURES}
+
+
+def _telemetry(results: dict[str, Document]) -> Document:
+    known = results.get("generate") or results.get("ingest") or {}
+    known = known | results.get("features", {}) | {"samples": known.get("rows")}
+    return {key: known.get(key) for key in _TELEMETRY}
+
+
+def _stages(steps: dict[str, Document]) -> Document:
+    stages: Document = {}
+    for name, step in steps.items():
+        stages.setdefault(name.split("-")[0], []).append(step)
+    return {stage: _stage(runs) for stage, runs in stages.items()}
+
+
+def _stage(runs: list[Document]) -> Document:
+    """Sum up the runs of one stage: trainings lie beside each other, so the stage lasts as long as the longest."""
+    rows = [run["status"].get("results", {}).get("rows") for run in runs]
+    return {
+        "seconds": round(max(seconds_of(run) for run in runs), 3),
+        "rows": max((r for r in rows if r is not None), default=None),
+    }

@@ -1,0 +1,182 @@
+"""The run of a whole pipeline on this machine: an MLRun run that its steps belong to.
+
+Kubeflow keeps this record on a cluster. Here it is a run of kind ``workflow`` whose uid is the ``workflow`` label
+of the steps, so that a failed run can be shown, resumed and pruned.
+"""
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import mlrun
+from mlrun.projects.pipelines import pipeline_context
+
+from netops.errors import NetopsError, UsageError
+from netops.home import home
+from netops.progress import say
+
+KIND = "workflow"
+PROJECT = "netops"
+
+
+def run_folder(run_id: str) -> Path:
+    """Name the folder that holds what a run made."""
+    return home() / "runs" / run_id
+
+
+@dataclass
+class Workflow:
+    """One run of a pipeline while it lasts.
+
+    Attributes
+    ----------
+    run_id : str
+        Uid of the record, and the ``workflow`` label of its steps.
+    done : dict
+        Step → its completed run, from an earlier attempt.
+    """
+
+    run_id: str = field(default_factory=lambda: uuid4().hex)
+    done: dict[str, Any] = field(default_factory=dict)
+
+    def finished(self, step: str, title: str) -> Any:
+        """Give the run of a step that an earlier attempt has finished, or None."""
+        run = self.done.get(step)
+        if run is not None:
+            say(f"{title}: done before")
+        return run
+
+    def ends(self, title: str, run: Any) -> None:
+        """Tell people that a step has ended, and how long it took."""
+        say(f"{title}: {seconds_of(run.to_dict()):.1f} s")
+
+    def reason(self, step: str) -> str:
+        """Read from the record why a step failed, in one line."""
+        runs = steps_of(self.run_id, step)
+        error = runs[-1]["status"].get("error", "") if runs else ""
+        return f"{step}: {error}" if error else ""
+
+
+_planned: Workflow | None = None
+_running: Workflow | None = None
+
+
+def current() -> Workflow:
+    """Give the workflow that is running in this process."""
+    if _running is None:
+        raise NetopsError("no workflow is running")
+    return _running
+
+
+@contextmanager
+def planned(workflow: Workflow) -> Iterator[None]:
+    """Let the next pipeline of this process run as ``workflow``: under its id, with what it has finished."""
+    global _planned
+    _planned = workflow
+    try:
+        yield
+    finally:
+        _planned = None
+
+
+@contextmanager
+def recorded(name: str, arguments: dict[str, Any]) -> Iterator[None]:
+    """Record a pipeline as a run while it lasts, and how it ended."""
+    global _running
+    _running = _planned or Workflow()
+    pipeline_context.workflow_id = _running.run_id
+    pipeline_context.workflow_artifact_path = str(run_folder(_running.run_id))
+    record = _begin(name, _running.run_id, arguments)
+    try:
+        yield
+    except BaseException as error:
+        stopped = isinstance(error, KeyboardInterrupt)
+        _end(record, "aborted" if stopped else "error", "stopped" if stopped else str(error))
+        raise
+    else:
+        _end(record, "completed")
+    finally:
+        _running = None
+
+
+def _begin(name: str, run_id: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    project = pipeline_context.project.metadata.name
+    labels = {"kind": KIND, "network": arguments.get("name", ""), "host": platform.node()}
+    record = {
+        "kind": "run",
+        "metadata": {"name": name, "uid": run_id, "project": project, "iteration": 0, "labels": labels},
+        "spec": {"parameters": arguments, "output_path": str(run_folder(run_id))},
+        "status": {"state": "running", "start_time": _now(), "last_update": _now()},
+    }
+    mlrun.get_run_db().store_run(record, run_id, project)
+    return record
+
+
+def _end(record: dict[str, Any], state: str, error: str = "") -> None:
+    record["status"] |= {"state": state, "last_update": _now(), "end_time": _now()}
+    if error:
+        record["status"]["error"] = error
+    mlrun.get_run_db().store_run(record, record["metadata"]["uid"], record["metadata"]["project"])
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def workflows(**filters: Any) -> list[dict[str, Any]]:
+    """List the runs of pipelines, the newest first."""
+    return list(mlrun.get_run_db().list_runs(project=PROJECT, labels=[f"kind={KIND}"], **filters))
+
+
+def steps_of(run_id: str, name: str | None = None) -> list[dict[str, Any]]:
+    """List the runs of a pipeline's steps, the oldest first; a step that was tried again counts each time."""
+    runs = mlrun.get_run_db().list_runs(project=PROJECT, name=name, labels=[f"workflow={run_id}"])
+    return sorted(runs, key=lambda run: run["status"].get("start_time", ""))
+
+
+def seconds_of(run: dict[str, Any]) -> float:
+    """Tell how long a run took."""
+    status = run["status"]
+    end = status.get("end_time") or status["last_update"]
+    return (moment_of(end) - moment_of(status["start_time"])).total_seconds()
+
+
+def moment_of(text: Any) -> datetime:
+    """Read a time of a record; one without a zone is UTC."""
+    moment = text if isinstance(text, datetime) else datetime.fromisoformat(str(text))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def find(run_id: str) -> dict[str, Any]:
+    """Find the run of a pipeline by its id or the beginning of it.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or more than one.
+    """
+    found = [run for run in workflows() if run["metadata"]["uid"].startswith(run_id)]
+    if len(found) != 1:
+        raise UsageError(
+            f"{'no run' if not found else 'more than one run'} begins with '{run_id}'; see: netops runs list"
+        )
+    return found[0]
+
+
+def describe(run: dict[str, Any]) -> dict[str, Any]:
+    """Tell of a run, or of a step, what a list shows."""
+    status = run["status"]
+    return {
+        "run_id": run["metadata"]["uid"],
+        "name": run["metadata"].get("labels", {}).get("network", ""),
+        "workflow": run["metadata"]["name"],
+        "state": status["state"],
+        "started": f"{moment_of(status['start_time']):%Y-%m-%d %H:%M:%S}",
+        "seconds": seconds_of(run),
+        "error": status.get("error") or "",
+    }

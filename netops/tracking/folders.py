@@ -1,0 +1,58 @@
+"""Datasets as MLRun artifacts: a folder of Parquet parts, logged where it lies or uploaded file by file."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import mlrun
+from mlrun.artifacts import DatasetArtifact
+
+from netops.telemetry.dataset import Dataset
+
+_PREVIEW_ROWS = 20
+
+
+def new_folder(context: Any, key: str) -> Path:
+    """Name the folder that a stage writes an artifact to.
+
+    On this machine it is the artifact's final place, so that nothing is copied; elsewhere a temporary one.
+    """
+    target = str(context.artifact_path)
+    return Path(tempfile.mkdtemp(prefix="netops-")) / key if "://" in target else Path(target) / key
+
+
+def log_dataset(context: Any, key: str, dataset: Dataset) -> None:
+    """Log a dataset folder as an MLRun dataset: its schema, the first rows, and what it holds as labels."""
+    target = _publish(context, key, dataset.path)
+    artifact = DatasetArtifact(key, format="parquet", target_path=target)
+    _describe(artifact, dataset)
+    labels = {name: str(getattr(dataset.meta, name)) for name in ("samples", "devices", "incidents")}
+    context.log_artifact(artifact, target_path=target, upload=False, labels=labels)
+
+
+def _describe(artifact: DatasetArtifact, dataset: Dataset) -> None:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(dataset.parts[0]) as part:
+        rows = next(part.iter_batches(_PREVIEW_ROWS)).to_pandas()
+    DatasetArtifact.update_preview_fields_from_df(artifact, rows, stats=False)
+    artifact.spec.length = dataset.meta.samples
+
+
+def _publish(context: Any, key: str, folder: Path) -> str:
+    target = str(context.artifact_path)
+    if "://" not in target:
+        return str(folder)
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        mlrun.get_dataitem(f"{target}/{key}/{path.relative_to(folder)}").upload(str(path))
+    return f"{target}/{key}"
+
+
+def local_folder(item: Any) -> Path:
+    """Bring the folder behind an input onto this machine; one that is here already is used as it is."""
+    if item.kind == "file":
+        return Path(item.local())
+    folder = Path(tempfile.mkdtemp(prefix="netops-"))
+    for name in item.listdir():
+        mlrun.get_dataitem(f"{item.url.rstrip('/')}/{name}").download(str(folder / name))
+    return folder

@@ -1,0 +1,48 @@
+"""What both ways have in common, from telemetry to a model in service."""
+
+from typing import Any
+
+from pipeline.engine import enabled_families, only_if, side_by_side, step
+
+
+def learn(name: str, settings: str, telemetry: Any) -> None:
+    """Build features, train the families side by side, select the best, and deploy it when it is promoted."""
+    features = step(
+        "features",
+        title="Build feature vectors",
+        params={"settings": settings},
+        inputs={"telemetry": telemetry},
+        outputs=["features"],
+    )
+    families = enabled_families(settings)
+    trainings = side_by_side(
+        lambda family=family: step(
+            "train",
+            name=f"train-{family}",
+            title=f"Train {family}",
+            params={"network": name, "family": family, "settings": settings},
+            inputs={"features": features.outputs["features"]},
+            outputs=["model"],
+        )
+        for family in families
+    )
+    selection = step(
+        "select",
+        title="Select the best model",
+        params={"network": name, "settings": settings},
+        inputs={
+            "features": features.outputs["features"],
+            **{family: training.outputs["model"] for family, training in zip(families, trainings, strict=True)},
+        },
+        outputs=["promoted", "best_model"],
+    )
+    only_if(
+        selection.outputs["promoted"],
+        lambda: step(
+            "deploy",
+            title="Deploy the champion",
+            params={"network": name, "settings": settings},
+            inputs={"model": selection.outputs["best_model"], "features": features.outputs["features"]},
+            outputs=["endpoint"],
+        ),
+    )
