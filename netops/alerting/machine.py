@@ -31,8 +31,8 @@ def step(state, time, risk, failed, threshold, close_level, for_samples, cooldow
     state : record of ``STATE``
         Changed in place.
     time : int64
-        Event time in nanoseconds. A sample that is not newer than the last one changes nothing: its answer was given
-        when the newer one came.
+        Event time in nanoseconds. A sample that is not newer than the last one changes nothing: what came of its
+        time was settled when the newer one came.
     risk : float64
         NaN when the sample was not scored: it neither opens nor closes, and breaks no row of samples.
     failed : bool

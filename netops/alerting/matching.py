@@ -79,7 +79,9 @@ def classify(opened, start, end, warned_from, first, last, lead):  # type: ignor
     return kind, warned
 
 
-def healthy_days(sequences: Sequences, failed: Flags, longest_gap: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def healthy_days(
+    sequences: Sequences, failed: Flags, longest_gap: int
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Count the device-days that each row adds: 24 h of observed healthy time of one device.
 
     The time from one sample to the next counts when the device is healthy at both and the gap is no longer than

@@ -11,8 +11,8 @@ from netops.errors import UsageError
 class AlertPolicy:
     """The rule that turns risks into alerts.
 
-    An alert is opened when the risk is at or above ``threshold`` for ``for_samples`` consecutive samples, and closed
-    when it has stayed below ``close_below * threshold`` for ``cooldown``.
+    An alert is opened when the risk is at or above ``threshold`` for ``for_samples`` consecutive samples, and
+    closed when it has stayed below ``close_below * threshold`` for ``cooldown``.
 
     Attributes
     ----------

@@ -33,8 +33,9 @@ def label_rows(offsets: Integers, timestamps: Integers, is_error: Flags, horizon
     Returns
     -------
     int8 array, rows
-        1: healthy at t, and an incident starts in (t, t + horizon]; 0: healthy, and none does; -1 (no label): inside
-        an incident, or the next horizon is not observed because the data end or a gap longer than the horizon opens.
+        1: healthy at t, and an incident starts in (t, t + horizon]; 0: healthy, and none does; -1 (no label):
+        inside an incident, or the next horizon is not observed, because the data end or a gap longer than the
+        horizon opens.
     """
     return _label(offsets, timestamps, np.asarray(is_error, dtype=np.bool_), horizon)
 
@@ -43,7 +44,7 @@ def label_rows(offsets: Integers, timestamps: Integers, is_error: Flags, horizon
 def _label(offsets, timestamps, is_error, horizon):  # type: ignore[no-untyped-def]
     labels = np.full(len(timestamps), NO_LABEL, dtype=np.int8)
     for device in range(len(offsets) - 1):
-        failure, observed_until = np.int64(-1), np.int64(-1)  # rows: the next that failed, the last before a gap
+        failure, observed_until = -1, -1  # rows: the next that failed, the last before a gap
         for row in range(offsets[device + 1] - 1, offsets[device] - 1, -1):
             following = row + 1
             if following == offsets[device + 1] or timestamps[following] - timestamps[row] > horizon:
@@ -71,9 +72,10 @@ def require_labels(sequences: Sequences, labels: npt.NDArray[np.int8], horizon: 
         raise NetopsError("the telemetry holds no samples")
     longest = _longest_history(sequences)
     if longest <= horizon:
+        history, most = format_duration(_rounded(longest)), format_duration(_rounded(longest // 5))
         raise UsageError(
-            f"horizon {format_duration(horizon)} is longer than the history: the longest of a device is "
-            f"{format_duration(_rounded(longest))}; give a --horizon of at most {format_duration(_rounded(longest // 5))}"
+            f"horizon {format_duration(horizon)} is longer than the history: the longest of a device is {history}; "
+            f"give a --horizon of at most {most}"
         )
     if not (labels == 1).any():
         raise NetopsError(

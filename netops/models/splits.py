@@ -109,7 +109,7 @@ def dropped(labels: Labels, inside: Flags) -> Flags:
     return (labels < 0) & ~inside
 
 
-# By time ------------------------------------------------------------------------------------------------------------
+# By time ----------------------------------------------------------------------------------------------------
 
 
 def _by_time(facts: _Facts, shares: tuple[float, ...], minimum: int) -> Split:
@@ -126,7 +126,7 @@ def _by_time(facts: _Facts, shares: tuple[float, ...], minimum: int) -> Split:
 
 
 def _boundaries(facts: _Facts, shares: tuple[float, ...], minimum: int) -> tuple[int, ...] | None:
-    """Find the boundaries closest to the shares wanted, of samples and incidents, that leave enough to each part."""
+    """Find the boundaries closest to the shares wanted, of samples and incidents, that leave each part enough."""
     times = np.sort(facts.sequences.timestamps)
     useful = facts.useful()
     starts = np.sort(facts.incidents.start[useful])
@@ -164,8 +164,8 @@ def _cheapest(
 def _enough_from(edges: Integers, start: Integers, end: Integers, horizon: int, minimum: int) -> Integers:
     """Say, for a part that begins at each edge, when it has seen ``minimum`` incidents that are apart in time.
 
-    Incidents of any devices that overlap, or of which one starts while another is being waited for, are one event to
-    whoever judges; as many as possible that are apart are taken greedily by their end.
+    Incidents that overlap, or start within the horizon of each other, on whichever devices, may be one event seen
+    twice; as many as possible that are apart are taken, greedily by their end.
     """
     never = np.iinfo(np.int64).max
     order = np.argsort(start)
@@ -191,16 +191,16 @@ def _why_not_by_time(facts: _Facts, parts: int, minimum: int) -> str:
     useful = facts.useful()
     found, apart = int(useful.sum()), separate_incidents(facts.incidents, useful, facts.horizon)
     history = facts.sequences.timestamps.max() - facts.sequences.timestamps.min()
-    needed = parts * minimum
     what = f"{found} incidents" if found == apart else f"{found} incidents, of which only {apart} are apart in time"
+    crowded = ", too close together" if apart >= parts * minimum else ""
     return (
-        f"no split by time: each of {_named(parts)} needs at least {minimum} incidents that do not overlap within the "
-        f"horizon of {format_duration(facts.horizon)} ({needed} in all), and {_whole(int(history))} of history hold "
-        f"{what}{'' if apart < needed else ', too close together'}; {_instead(facts, parts, 'time')}"
+        f"no split by time: each of {_named(parts)} needs at least {minimum} incidents further apart than the "
+        f"horizon, {format_duration(facts.horizon)} ({parts * minimum} in all), and {_whole(int(history))} of "
+        f"history hold {what}{crowded}; {_instead(facts, parts, 'time')}"
     )
 
 
-# By device ----------------------------------------------------------------------------------------------------------
+# By device --------------------------------------------------------------------------------------------------
 
 
 def _by_device(facts: _Facts, shares: tuple[float, ...], seed: int) -> Split:
@@ -220,7 +220,7 @@ def _by_device(facts: _Facts, shares: tuple[float, ...], seed: int) -> Split:
 
 
 def _deal(count: int, shares: tuple[float, ...], at_least: int) -> npt.NDArray[np.int8]:
-    """Deal devices to parts by their shares, the same for every seed: at least some to each, two if that is fair."""
+    """Deal devices to parts by their shares, the same for every seed: some to each, two where there are enough."""
     lowest = 2 * at_least if count >= 2 * len(shares) else at_least
     wanted = np.asarray(shares) / sum(shares) * count
     sizes = np.maximum(np.round(wanted).astype(np.int64), lowest)
@@ -240,7 +240,7 @@ def _why_not_by_device(facts: _Facts, parts: int, failing: int) -> str:
     )
 
 
-# Separate test telemetry --------------------------------------------------------------------------------------------
+# Separate test telemetry ------------------------------------------------------------------------------------
 
 
 def whole_test(sequences: Sequences, labels: Labels, incidents: Incidents, horizon: int) -> Split:
@@ -261,7 +261,7 @@ def whole_test(sequences: Sequences, labels: Labels, incidents: Incidents, horiz
     return Split(part, "test", devices=((), (), sequences.devices))
 
 
-# Words --------------------------------------------------------------------------------------------------------------
+# Words ------------------------------------------------------------------------------------------------------
 
 
 def _named(parts: int) -> str:

@@ -1,0 +1,46 @@
+"""Do risks mean what they say: Brier score, reliability curve, expected calibration error."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.alerting.sequences import Floats
+
+BINS = 15
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How often what was predicted came true.
+
+    Attributes
+    ----------
+    predicted, happened : float64 array, bins
+        Mean predicted probability and share of positives of the samples of a bin; empty bins are left out.
+    samples : int64 array, bins
+    brier : float
+        Mean squared difference of probability and label (Brier 1950).
+    expected_calibration_error : float
+        Mean of |happened − predicted| over bins of equal width, weighted by samples (Guo et al. 2017).
+    """
+
+    predicted: Floats
+    happened: Floats
+    samples: npt.NDArray[np.int64]
+    brier: float
+    expected_calibration_error: float
+
+
+def reliability(probabilities: Floats, labels: npt.NDArray[np.int8], bins: int = BINS) -> Reliability:
+    """Compare probabilities in 0..1 with labels; samples without either are left out."""
+    known = (labels >= 0) & np.isfinite(probabilities)
+    probability, label = probabilities[known], labels[known].astype(np.float64)
+    place = np.clip((probability * bins).astype(np.int64), 0, bins - 1)
+    samples = np.bincount(place, minlength=bins)
+    some = samples > 0
+    predicted = np.bincount(place, weights=probability, minlength=bins)[some] / samples[some]
+    happened = np.bincount(place, weights=label, minlength=bins)[some] / samples[some]
+    brier = float(np.mean((probability - label) ** 2)) if len(label) else float("nan")
+    error = float(np.abs(predicted - happened) @ samples[some] / len(label)) if len(label) else float("nan")
+    return Reliability(predicted, happened, samples[some], brier, error)
