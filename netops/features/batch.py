@@ -1,0 +1,135 @@
+"""Features of samples at rest: a replay of the streaming kernel, device by device."""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.errors import NetopsError
+from netops.features import kernel
+from netops.features.kernel import State
+from netops.features.memory import add_devices, add_pages, make_state, plan_of
+from netops.features.spec import FeatureSpec
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+def transform(spec: FeatureSpec, offsets: Ints, timestamps: Ints, values: Floats, threads: int = 1) -> Floats:
+    """Compute the features of samples sorted by device and time.
+
+    Parameters
+    ----------
+    spec : FeatureSpec
+        The features.
+    offsets : int64 array, devices + 1
+        Device i owns the rows offsets[i]:offsets[i + 1].
+    timestamps : int64 array, n
+        Nanoseconds since the epoch; strictly rising within a device.
+    values : float64 array, n × metrics
+        NaN where a value is missing.
+    threads : int
+        How many threads share the devices; the result does not depend on it.
+
+    Returns
+    -------
+    float64 array, n × len(spec.names)
+        Exactly what :class:`~netops.features.engine.FeatureEngine` gives for the same samples.
+
+    Raises
+    ------
+    NetopsError
+        If the shapes do not fit, or times are out of order, double or absurd; it names the row.
+    """
+    return Replay(spec, threads).feed(offsets, timestamps, values)
+
+
+class Replay:
+    """Computes the features of sorted samples that come in several pieces; a device may reach over pieces.
+
+    Parameters
+    ----------
+    spec : FeatureSpec
+        The features.
+    threads : int
+        How many threads share the devices of a piece.
+    """
+
+    def __init__(self, spec: FeatureSpec, threads: int = 1) -> None:
+        self.spec, self.threads = spec, max(1, threads)
+        self._plan = plan_of(spec)
+        self._last = self._make_state()
+        self._rows = 0
+
+    def _make_state(self) -> State:
+        state = make_state(self._plan, len(self.spec.metrics))
+        add_devices(self._plan, state, 1)
+        return state
+
+    def feed(self, offsets: Ints, timestamps: Ints, values: Floats, continues: bool = False) -> Floats:
+        """Compute the features of the next piece.
+
+        Parameters
+        ----------
+        offsets, timestamps, values : arrays
+            As :func:`transform` takes them.
+        continues : bool
+            Its first device is the last one of the piece before.
+
+        Returns
+        -------
+        float64 array, n × len(spec.names)
+        """
+        offsets = np.ascontiguousarray(offsets, np.int64)
+        timestamps = np.ascontiguousarray(timestamps, np.int64)
+        values = np.ascontiguousarray(values, np.float64)
+        self._check(offsets, timestamps, values)
+        out = np.empty((len(timestamps), len(self.spec.names)))
+        shares = _shares(offsets, self.threads)
+        states = [self._last, *(self._make_state() for _ in shares[1:])]
+
+        def work(number: int) -> None:
+            first, last = shares[number]
+            keep = continues and number == 0
+            self._replay(states[number], offsets[first : last + 1], timestamps, values, out, keep)
+
+        if len(shares) == 1:
+            work(0)
+        elif shares:
+            with ThreadPoolExecutor(self.threads) as pool:
+                list(pool.map(work, range(len(shares))))
+        self._last = states[-1]
+        self._rows += len(timestamps)
+        return out
+
+    def _check(self, offsets: Ints, timestamps: Ints, values: Floats) -> None:
+        count, metrics = len(timestamps), len(self.spec.metrics)
+        whole = len(offsets) and offsets[0] == 0 and offsets[-1] == count and (np.diff(offsets) >= 0).all()
+        if values.shape != (count, metrics) or not whole:
+            raise NetopsError(f"samples do not fit: {count} times, {values.shape} values for {metrics} metrics")
+
+    def _replay(
+        self, state: State, offsets: Ints, timestamps: Ints, values: Floats, out: Floats, continues: bool
+    ) -> None:
+        for start, stop in pairwise(offsets.tolist()):
+            if not continues:
+                kernel.release(state, 0)
+            continues = False
+            row, status = kernel.replay(self._plan, state, start, stop, timestamps, values, out)
+            while status < 0:
+                add_pages(self._plan, state, 8)
+                row, status = kernel.replay(self._plan, state, row, stop, timestamps, values, out)
+            if status != kernel.SCORED:
+                raise NetopsError(self._refusal(row, int(timestamps[row]), status))
+
+    def _refusal(self, row: int, time: int, status: int) -> str:
+        what = "before 1970 or after 2115" if status == kernel.REJECTED else "not after the one before it"
+        return f"row {self._rows + row}: time {time} ns is {what}; sort the samples by device and time"
+
+
+def _shares(offsets: Ints, threads: int) -> list[tuple[int, int]]:
+    """Cut the devices into runs of about as many rows, more runs than threads so that all end together."""
+    runs = threads * 4 if threads > 1 else 1
+    cuts = np.searchsorted(offsets, np.linspace(0, offsets[-1], runs + 1)[1:-1])
+    return list(pairwise(np.unique([0, *cuts.tolist(), len(offsets) - 1]).tolist()))

@@ -1,0 +1,115 @@
+"""Features of a dataset: telemetry in, feature vectors out, part by part."""
+
+import dataclasses
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock
+
+from netops.errors import NetopsError, UsageError
+from netops.features.part import build_part
+from netops.features.spec import FeatureSpec
+from netops.progress import Progress, silent
+from netops.telemetry.dataset import Dataset, finish
+
+
+def build_features(
+    source: Dataset,
+    out: Path,
+    spec: FeatureSpec,
+    *,
+    threads: int | None = None,
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: Progress = silent,
+) -> Dataset:
+    """Compute the feature vector of every sample of a dataset.
+
+    Parameters
+    ----------
+    source : Dataset
+        The telemetry.
+    out : Path
+        Folder to write: device, time, attributes, ``is_error`` and the features (float64), in the parts of the
+        source; what was there is replaced. The incidents are taken over.
+    spec : FeatureSpec
+        The features.
+    threads : int, optional
+        Threads that compute, all CPUs if None.
+    workers : int
+        With more than one: processes of a local Dask cluster.
+    scheduler : str, optional
+        Address of a running Dask scheduler, instead; its workers must see both folders.
+    progress : Progress
+        Is told the samples done.
+
+    Returns
+    -------
+    Dataset
+        Its bytes depend on the source and the spec alone.
+
+    Raises
+    ------
+    NetopsError
+        If a metric of the spec is missing, or the telemetry is not sorted; nothing is left behind.
+    """
+    _check(source, out, spec)
+    _clear(out)
+    jobs = [(part, out / part.name) for part in source.parts]
+    told = _Told(progress, source.meta.samples)
+    try:
+        if scheduler is not None or workers > 1:
+            from netops.features.cluster import build_parts
+
+            build_parts(jobs, spec, source.meta.attributes, workers, scheduler, told)
+        else:
+            _build_parts(jobs, spec, source.meta.attributes, threads or len(os.sched_getaffinity(0)), told)
+    except BaseException:
+        _clear(out)
+        raise
+    meta = dataclasses.replace(source.meta, metrics=spec.metrics, features=spec.to_dict())
+    return finish(out, meta, source.incidents())
+
+
+def _check(source: Dataset, out: Path, spec: FeatureSpec) -> None:
+    if lost := [name for name in spec.metrics if name not in source.meta.metrics]:
+        known = ", ".join(source.meta.metrics)
+        raise NetopsError(f"{source.path}: metric '{lost[0]}' is missing; the metrics there are: {known}")
+    if taken := {*source.meta.attributes, "timestamp", "device", "is_error"} & set(spec.names):
+        raise UsageError(f"{source.path}: a feature and another column are both called '{min(taken)}'")
+    if out.resolve() == source.path.resolve():
+        raise UsageError(f"{out}: holds the telemetry itself; name another folder for the features")
+
+
+def _clear(out: Path) -> None:
+    """Take away an earlier dataset, its description first: from then on it does not count as finished."""
+    for path in (out / "_meta.json", *sorted(out.glob("part-*.parquet")), out / "_incidents.parquet"):
+        path.unlink(missing_ok=True)
+
+
+def _build_parts(
+    jobs: list[tuple[Path, Path]], spec: FeatureSpec, attributes: tuple[str, ...], threads: int, told: "_Told"
+) -> None:
+    at_once = max(1, min(threads, len(jobs)))
+    with ThreadPoolExecutor(at_once) as pool:
+        futures = [
+            pool.submit(build_part, *job, spec, attributes, max(1, threads // at_once), told) for job in jobs
+        ]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+class _Told:
+    """Adds up what several threads have done."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._total, self._done, self._lock = progress, total, 0, Lock()
+
+    def __call__(self, rows: int) -> None:
+        with self._lock:
+            self._done += rows
+            self._progress(self._done, self._total, "features")

@@ -1,0 +1,187 @@
+"""The feature engine: samples in, feature vectors out, one micro-batch or one sample at a time."""
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.errors import NetopsError
+from netops.features import kernel, saved
+from netops.features.kernel import DUPLICATE, LATE, REJECTED, SCORED
+from netops.features.memory import add_devices, add_pages, make_state, plan_of, size_of
+from netops.features.spec import FeatureSpec
+
+__all__ = ["DUPLICATE", "LATE", "REJECTED", "SCORED", "FeatureEngine"]
+
+
+class FeatureEngine:
+    """Keeps the windows of many devices.
+
+    A sample's features depend on the samples of its device inside the windows alone, not on how they were batched.
+    With an allowed lateness samples may come out of order: answers already given stand, and from then on features
+    are, bit for bit, as if all had come in order.
+
+    Statuses: ``SCORED``; ``DUPLICATE`` (the device has a sample of that very time); ``LATE`` (older than the newest
+    sample of its device less the allowed lateness); ``REJECTED`` (a time before 1970 or after 2115). Samples that
+    are not scored have NaN features and leave no trace.
+
+    A late sample costs a walk over the longest window of its device, about 50 ns a sample and metric.
+
+    Memory: per device ``34 · W · F · M · 8`` bytes and per sample of the longest window (plus lateness)
+    ``8 · (1 + M + W · F · M / 32)``, for M metrics, W windows, F = 5 fields (sum +1, slope +3, last_change +4,
+    one per threshold): it grows with the samples a window holds, so with its length and the sampling rate.
+
+    Not safe for several threads at once; several engines are.
+
+    Parameters
+    ----------
+    spec : FeatureSpec
+        The features.
+    allowed_lateness : int
+        How much older than the newest sample of its device a sample may be, in ns.
+    """
+
+    def __init__(self, spec: FeatureSpec, allowed_lateness: int = 0) -> None:
+        self.spec = spec
+        self.allowed_lateness = allowed_lateness
+        self._metrics, self._columns = len(spec.metrics), len(spec.names)
+        self._plan = plan_of(spec, allowed_lateness)
+        self._state = make_state(self._plan, self._metrics)
+        self._device, self._time = np.zeros(1, np.int64), np.zeros(1, np.int64)
+        self._status = np.zeros(1, np.uint8)
+
+    def update(
+        self, devices: npt.NDArray[np.int64], timestamps: npt.NDArray[np.int64], values: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
+        """Take in samples of any devices in the order of their arrival.
+
+        Parameters
+        ----------
+        devices : int64 array, n
+            Small dense codes from 0: the memory grows with the largest.
+        timestamps : int64 array, n
+            Nanoseconds since the epoch, UTC.
+        values : float64 array, n × metrics
+            NaN, infinite and absurd values (beyond 1e150) are missing values.
+
+        Returns
+        -------
+        features : float64 array, n × len(spec.names)
+        status : uint8 array, n
+
+        Raises
+        ------
+        NetopsError
+            If the shapes do not fit or a code is negative.
+        """
+        devices = np.ascontiguousarray(devices, np.int64)
+        timestamps = np.ascontiguousarray(timestamps, np.int64)
+        values = np.ascontiguousarray(values, np.float64)
+        count = len(timestamps)
+        if values.shape != (count, self._metrics) or devices.shape != (count,) or timestamps.ndim != 1:
+            raise NetopsError(
+                f"samples do not fit: {devices.shape} devices, {timestamps.shape} times and {values.shape} values "
+                f"for {self._metrics} metrics"
+            )
+        out, status = np.empty((count, self._columns)), np.empty(count, np.uint8)
+        if count:
+            self._know(int(devices.min()), int(devices.max()))
+            self._take(devices, timestamps, values, out, status)
+        return out, status
+
+    def update_one(
+        self, device: int, timestamp: int, values: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], int]:
+        """Take in one sample: features (float64 array) and status, as :meth:`update` has them."""
+        row = np.ascontiguousarray(values, np.float64).reshape(1, -1)
+        if row.shape[1] != self._metrics:
+            raise NetopsError(f"a sample has {row.shape[1]} values for {self._metrics} metrics")
+        out = np.empty((1, self._columns))
+        self._know(device, device)
+        self._device[0], self._time[0] = device, timestamp
+        self._take(self._device, self._time, row, out, self._status)
+        return out[0], int(self._status[0])
+
+    def _know(self, lowest: int, highest: int) -> None:
+        if lowest < 0:
+            raise NetopsError(f"device code {lowest} is negative")
+        if highest >= len(self._state.marks):
+            add_devices(self._plan, self._state, highest + 1)
+
+    def _take(
+        self,
+        devices: npt.NDArray[np.int64],
+        timestamps: npt.NDArray[np.int64],
+        values: npt.NDArray[np.float64],
+        out: npt.NDArray[np.float64],
+        status: npt.NDArray[np.uint8],
+    ) -> None:
+        done = 0
+        while (done := kernel.take(self._plan, self._state, devices, timestamps, values, done, out, status)) < len(
+            out
+        ):
+            add_pages(self._plan, self._state, 64)
+
+    def knows(self, device: int) -> bool:
+        """Tell whether a device has samples."""
+        return 0 <= device < len(self._state.marks) and bool(self._state.marks[device, kernel.LAST] >= 0)
+
+    def devices(self) -> npt.NDArray[np.int64]:
+        """Give the codes of the devices that have samples."""
+        return np.flatnonzero(self._state.marks[:, kernel.LAST] >= 0)
+
+    def newest(self, device: int) -> int | None:
+        """Give the time of the newest sample of a device, None where it has none."""
+        return int(self._state.marks[device, kernel.NEWEST]) if self.knows(device) else None
+
+    def forget(self, device: int) -> None:
+        """Drop all that is known of a device; its memory is used again."""
+        if self.knows(device):
+            kernel.release(self._state, device)
+
+    def save(self, device: int) -> bytes:
+        """Write the state of a device as plain bytes: a header and the raw samples of its windows."""
+        newest = self.newest(device)
+        times = np.empty(0, np.int64)
+        if newest is not None:
+            times = np.empty(kernel.count(self._state, device, newest - self.history), np.int64)
+        values = np.empty((len(times), self._metrics))
+        if len(times):
+            kernel.copy_out(self._state, device, times, values)
+        return saved.pack(self.spec, self.history, times, values)
+
+    def restore(self, device: int, buffer: bytes | bytearray | memoryview) -> None:
+        """Take the state of a device from what :meth:`save` wrote; what was known of the device is dropped.
+
+        The windows and statistics of the engine may differ from those of the one that saved, as long as its
+        longest window and lateness together are no longer.
+
+        Raises
+        ------
+        NetopsError
+            If the buffer is damaged, of other metrics, of a later version, or reaches back too short a time.
+        """
+        times, values = saved.unpack(self.spec, self.history, buffer)
+        self._know(device, device)
+        self.forget(device)
+        add_pages(self._plan, self._state, len(times) // kernel.CHUNK + 1)
+        kernel.copy_in(self._plan, self._state, device, times, values)
+
+    def save_all(self) -> bytes:
+        """Write the states of all devices, with their codes."""
+        return saved.pack_all((int(device), self.save(int(device))) for device in self.devices())
+
+    def restore_all(self, buffer: bytes | bytearray | memoryview) -> None:
+        """Take the states of all devices from what :meth:`save_all` wrote; all that was known is dropped."""
+        states = list(saved.unpack_all(buffer))
+        self._state = make_state(self._plan, self._metrics)
+        for device, state in states:
+            self.restore(device, state)
+
+    @property
+    def history(self) -> int:
+        """How far raw samples are kept back from the newest of a device, in ns."""
+        return self.spec.longest_window + self.allowed_lateness
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory the states take."""
+        return size_of(self._state)

@@ -1,0 +1,527 @@
+"""The compiled kernel: exact sliding windows over the samples of many devices, one sample at a time.
+
+A window (t - w, t] is cut at the last multiple of w, its *bound*: time is divided into blocks [k·w, (k+1)·w), so a
+window is a suffix of the block before and a prefix of the block of t. The prefix grows sample by sample; the
+suffixes are computed once, backwards, when a block is complete. No value is ever subtracted, so nothing of a value
+that has left the window stays behind (the two-stack idea of van Herk 1992 and Gil & Werman 1993). As the blocks
+hang on absolute time alone, a feature depends on the samples in its window and on nothing else: neither on how they
+were batched nor on the order in which they arrived.
+
+Raw samples lie in pages of CHUNK samples, the pages of a device linked both ways. Of the suffixes only those that
+begin a page are kept (``coarse``), and those of the page in which the window begins (``tops``).
+
+Aggregates are rows of FIELDS × metrics: count, mean, sum of squared deviations, min, max, and what the spec asks
+for beside them. Mean and deviations follow Welford, merged by Chan, Golub and LeVeque (1983).
+
+All compiled code stays in this one file: the cache of compiled code watches the file of the entry point alone.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+SCORED, DUPLICATE, LATE, REJECTED = 0, 1, 2, 3
+
+CHUNK = 32
+#: Times from 1970 to 2116: sums with a window or a lateness stay in int64.
+LAST_TIME = 1 << 62
+#: Beyond it a square leaves float64.
+LARGEST = 1e150
+
+# Codes of the statistics; ABOVE + i stands for the i-th threshold.
+MEAN, MIN, MAX, STD, SUM, COUNT, RANGE, SLOPE, CHANGE, ABOVE = range(10)
+
+# Fields of an aggregate that are always there; the others follow where Plan.places says.
+N, AVERAGE, SQUARES, LOW, HIGH = range(5)
+# Fields of the slope (time in ns since the bound), and of the last change.
+TIME, TIMES, PRODUCTS = range(3)
+FIRST_TIME, FIRST_VALUE, LAST_VALUE, CHANGED = range(4)
+# Plan.places: where the optional fields begin (-1: not asked for), how many fields there are, the history in ns
+# and the allowed lateness in ns.
+AT_SUM, AT_SLOPE, AT_CHANGE, AT_ABOVE, FIELDS, HISTORY, LATENESS = range(7)
+
+# State.marks of a device: pages, samples in the last page, time of the newest sample; then for each window
+# where it begins (page, place), samples before and from the bound, end of its block.
+FIRST, LAST, FILL, NEWEST, WINDOWS = range(5)
+PAGE, PLACE, BEHIND, AHEAD, END, MARKS = range(6)
+# Rows of a window in State.tops: the prefix, then the suffixes from each place of the page, then the one after it.
+PREFIX, SUFFIX, TOPS = 0, 1, CHUNK + 2
+
+_compiled = njit(cache=True, nogil=True, error_model="numpy")
+
+
+class Plan(NamedTuple):
+    """A feature spec, as the kernel reads it."""
+
+    windows: Ints
+    statistics: Ints
+    thresholds: Floats
+    places: Ints
+
+
+class State(NamedTuple):
+    """What is remembered of D devices in P pages; M metrics, W windows, F fields."""
+
+    marks: Ints  # D × (WINDOWS + W · MARKS)
+    tops: Floats  # D · W · TOPS × F · M
+    times: Ints  # P × CHUNK
+    values: Floats  # P × CHUNK × M
+    coarse: Floats  # P · W × F · M
+    links: Ints  # P × 2: the page before and the page after, -1 where there is none
+    free: Ints  # 1 + P: how many pages are free, and which
+
+
+@_compiled
+def _clear(rows: Floats, i: int, plan: Plan, metrics: int) -> None:
+    rows[i, :] = 0.0
+    for m in range(metrics):
+        rows[i, LOW * metrics + m] = np.inf
+        rows[i, HIGH * metrics + m] = -np.inf
+
+
+@_compiled
+def _add(
+    rows: Floats, i: int, j: int, plan: Plan, state: State, page: int, place: int, bound: int, older: bool
+) -> None:
+    """Make row j of row i and one sample, which lies before (``older``) or after those of row i."""
+    metrics = state.values.shape[2]
+    for m in range(metrics):
+        x = state.values[page, place, m]
+        n, mean = rows[i, m], rows[i, AVERAGE * metrics + m]
+        squares = rows[i, SQUARES * metrics + m]
+        low, high = rows[i, LOW * metrics + m], rows[i, HIGH * metrics + m]
+        if x == x:
+            n += 1.0
+            off = x - mean
+            mean += off / n
+            squares += off * (x - mean)
+            low, high = min(low, x), max(high, x)
+        rows[j, m], rows[j, AVERAGE * metrics + m] = n, mean
+        rows[j, SQUARES * metrics + m] = squares
+        rows[j, LOW * metrics + m], rows[j, HIGH * metrics + m] = low, high
+    if plan.places[FIELDS] > HIGH + 1:
+        for f in range((HIGH + 1) * metrics, plan.places[FIELDS] * metrics):
+            rows[j, f] = rows[i, f]
+        time = float(state.times[page, place] - bound)
+        for m in range(metrics):
+            x = state.values[page, place, m]
+            if x == x:
+                _add_more(rows, j, m, plan, metrics, x, time, older)
+
+
+@_compiled
+def _add_more(rows: Floats, j: int, m: int, plan: Plan, metrics: int, x: float, time: float, older: bool) -> None:
+    """Take a valid value into the optional fields of a row whose count and mean hold it already."""
+    places, n = plan.places, rows[j, m]
+    if places[AT_SUM] >= 0:
+        rows[j, places[AT_SUM] * metrics + m] += x
+    if places[AT_SLOPE] >= 0:
+        at = places[AT_SLOPE] * metrics + m
+        off = time - rows[j, at]
+        rows[j, at] += off / n
+        rows[j, at + TIMES * metrics] += off * (time - rows[j, at])
+        rows[j, at + PRODUCTS * metrics] += off * (x - rows[j, AVERAGE * metrics + m])
+    if places[AT_CHANGE] >= 0:
+        at = places[AT_CHANGE] * metrics + m
+        first, last, changed = at + FIRST_VALUE * metrics, at + LAST_VALUE * metrics, at + CHANGED * metrics
+        if older or n == 1.0:
+            # A run that reaches back to the first value begins earlier now, if the older value is the same.
+            if n == 1.0 or (rows[j, changed] == rows[j, at] and rows[j, first] == x):
+                rows[j, changed] = time
+            rows[j, at], rows[j, first] = time, x
+        if not older or n == 1.0:
+            if n > 1.0 and rows[j, last] != x:
+                rows[j, changed] = time
+            rows[j, last] = x
+    for k in range(len(plan.thresholds)):
+        if x > plan.thresholds[k]:
+            rows[j, (places[AT_ABOVE] + k) * metrics + m] += 1.0
+
+
+@_compiled
+def _suffixes(plan: Plan, state: State, device: int, w: int, page: int, place: int, since: int, bound: int) -> None:
+    """Compute the suffixes of the samples from the one given back to the first after ``since``."""
+    mark, metrics = WINDOWS + w * MARKS, state.values.shape[2]
+    top, head, at, behind = (device * len(plan.windows) + w) * TOPS, page, place, 0
+    p, k = page, place
+    while p >= 0 and state.times[p, k] > since:
+        head, at = p, k
+        behind += 1
+        k -= 1
+        if k < 0:
+            p, k = state.links[p, 0], CHUNK - 1
+    state.marks[device, mark + PAGE], state.marks[device, mark + PLACE] = head, at
+    state.marks[device, mark + BEHIND] = behind
+    if behind == 0:
+        return
+    _clear(state.tops, top, plan, metrics)
+    p, k = page, place
+    while p != head:
+        _add(state.tops, top, top, plan, state, p, k, bound, True)
+        k -= 1
+        if k < 0:
+            state.coarse[p * len(plan.windows) + w, :] = state.tops[top, :]
+            p, k = state.links[p, 0], CHUNK - 1
+    _refine(plan, state, device, w, bound)
+
+
+@_compiled
+def _refine(plan: Plan, state: State, device: int, w: int, bound: int) -> None:
+    """Compute the suffixes from each place of the page in which the window begins."""
+    mark, top = WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS + SUFFIX
+    page, place = state.marks[device, mark + PAGE], state.marks[device, mark + PLACE]
+    stop = place + state.marks[device, mark + BEHIND]
+    if stop > CHUNK:
+        stop = CHUNK
+        state.tops[top + stop, :] = state.coarse[state.links[page, 1] * len(plan.windows) + w, :]
+    else:
+        _clear(state.tops, top + stop, plan, state.values.shape[2])
+    for k in range(stop - 1, place - 1, -1):
+        _add(state.tops, top + k + 1, top + k, plan, state, page, k, bound, True)
+
+
+@_compiled
+def _advance(plan: Plan, state: State, device: int, time: int) -> None:
+    """Move the windows of a device on to a later time, before the sample of that time is there."""
+    marks = state.marks
+    for w in range(len(plan.windows)):
+        size, mark = plan.windows[w], WINDOWS + w * MARKS
+        if time >= marks[device, mark + END]:
+            bound = time // size * size
+            marks[device, mark + BEHIND] = 0
+            if marks[device, LAST] >= 0:
+                _suffixes(plan, state, device, w, marks[device, LAST], marks[device, FILL] - 1, time - size, bound)
+            marks[device, mark + END], marks[device, mark + AHEAD] = bound + size, 0
+            _clear(state.tops, (device * len(plan.windows) + w) * TOPS, plan, state.values.shape[2])
+            continue
+        page, place, behind = marks[device, mark + PAGE], marks[device, mark + PLACE], marks[device, mark + BEHIND]
+        while behind > 0 and state.times[page, place] <= time - size:
+            behind -= 1
+            place += 1
+            if place == CHUNK:
+                page, place = state.links[page, 1], 0
+        turned = page != marks[device, mark + PAGE]
+        marks[device, mark + PAGE], marks[device, mark + PLACE], marks[device, mark + BEHIND] = page, place, behind
+        if turned and behind > 0:
+            _refine(plan, state, device, w, marks[device, mark + END] - size)
+
+
+@_compiled
+def _rebuild(plan: Plan, state: State, device: int, page: int, place: int) -> None:
+    """Bring the windows of a device to what they are at one of its samples."""
+    marks, metrics, time = state.marks, state.values.shape[2], state.times[page, place]
+    for w in range(len(plan.windows)):
+        size, mark, top = plan.windows[w], WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS
+        bound = time // size * size
+        p, k, ahead = page, place, 0
+        while p >= 0 and state.times[p, k] >= bound:
+            ahead += 1
+            k -= 1
+            if k < 0:
+                p, k = state.links[p, 0], CHUNK - 1
+        marks[device, mark + BEHIND] = 0
+        if p >= 0:
+            _suffixes(plan, state, device, w, p, k, time - size, bound)
+        marks[device, mark + END], marks[device, mark + AHEAD] = bound + size, ahead
+        _clear(state.tops, top, plan, metrics)
+        if p < 0:
+            p, k = marks[device, FIRST], -1
+        for _ in range(ahead):
+            k += 1
+            if k == CHUNK:
+                p, k = state.links[p, 1], 0
+            _add(state.tops, top, top, plan, state, p, k, bound, False)
+
+
+@_compiled
+def _take_page(plan: Plan, state: State, device: int, time: int) -> None:
+    """Give a device a further page, after pages older than its history at a time have been given back."""
+    marks, links, free, old = state.marks, state.links, state.free, state.marks[device, LAST]
+    first = marks[device, FIRST]
+    while first >= 0 and first != old and state.times[first, CHUNK - 1] <= time - plan.places[HISTORY]:
+        marks[device, FIRST] = links[first, 1]
+        links[marks[device, FIRST], 0] = -1
+        free[0] += 1
+        free[free[0]] = first
+        first = marks[device, FIRST]
+    page = free[free[0]]
+    free[0] -= 1
+    links[page, 0], links[page, 1] = old, -1
+    if old >= 0:
+        links[old, 1] = page
+    else:
+        marks[device, FIRST] = page
+    marks[device, LAST], marks[device, FILL] = page, 0
+
+
+@_compiled
+def _put(state: State, page: int, place: int, time: int, values: Floats, row: int) -> None:
+    state.times[page, place] = time
+    for m in range(state.values.shape[2]):
+        x = values[row, m]
+        state.values[page, place, m] = x if abs(x) <= LARGEST else np.nan
+
+
+@_compiled
+def _append(plan: Plan, state: State, device: int, time: int, values: Floats, row: int) -> None:
+    """Take in a sample newer than all others of its device; its last page has room."""
+    marks = state.marks
+    page, place = marks[device, LAST], marks[device, FILL]
+    _put(state, page, place, time, values, row)
+    marks[device, FILL], marks[device, NEWEST] = place + 1, time
+    for w in range(len(plan.windows)):
+        mark, top = WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS
+        marks[device, mark + AHEAD] += 1
+        _add(state.tops, top, top, plan, state, page, place, marks[device, mark + END] - plan.windows[w], False)
+
+
+@_compiled
+def _find(state: State, device: int, time: int) -> tuple[int, int]:
+    """Find the newest sample of a device that is not newer than a time; page -1 where there is none."""
+    page, place = state.marks[device, LAST], state.marks[device, FILL] - 1
+    while page >= 0 and state.times[page, place] > time:
+        place -= 1
+        if place < 0:
+            page, place = state.links[page, 0], CHUNK - 1
+    return page, place
+
+
+@_compiled
+def _insert(state: State, device: int, time: int, values: Floats, row: int) -> tuple[int, int]:
+    """Put a sample between older and newer ones of its device; its last page has room."""
+    page, place = state.marks[device, LAST], state.marks[device, FILL]
+    state.marks[device, FILL] += 1
+    while True:
+        p, k = page, place - 1
+        if k < 0:
+            p, k = state.links[page, 0], CHUNK - 1
+        if p < 0 or state.times[p, k] < time:
+            break
+        state.times[page, place] = state.times[p, k]
+        state.values[page, place, :] = state.values[p, k, :]
+        page, place = p, k
+    _put(state, page, place, time, values, row)
+    return page, place
+
+
+@_compiled
+def _emit(plan: Plan, state: State, device: int, page: int, place: int, out: Floats, row: int) -> None:
+    """Write the feature vector of a device whose windows stand at the sample given."""
+    metrics, columns, marks = state.values.shape[2], len(plan.statistics) + 1, state.marks
+    width = 1 + len(plan.windows) * columns
+    for m in range(metrics):
+        out[row, m * width] = state.values[page, place, m]
+    for w in range(len(plan.windows)):
+        mark, top = WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS
+        behind, suffix = marks[device, mark + BEHIND], top + SUFFIX + marks[device, mark + PLACE]
+        total = float(behind + marks[device, mark + AHEAD])
+        now = float(state.times[page, place] - marks[device, mark + END] + plan.windows[w])
+        for m in range(metrics):
+            _emit_window(
+                plan,
+                state.tops,
+                top,
+                suffix,
+                behind > 0,
+                m,
+                metrics,
+                total,
+                now,
+                out,
+                row,
+                m * width + 1 + w * columns,
+            )
+
+
+@_compiled
+def _emit_window(
+    plan: Plan, rows: Floats, b: int, a: int, both: bool, m: int, metrics: int, total: float, now: float,
+    out: Floats, row: int, column: int,
+) -> None:  # fmt: skip
+    """Write the statistics of one metric over one window: suffix a (if ``both``) and prefix b."""
+    n, mean, squares = rows[b, m], rows[b, AVERAGE * metrics + m], rows[b, SQUARES * metrics + m]
+    low, high = rows[b, LOW * metrics + m], rows[b, HIGH * metrics + m]
+    older = rows[a, m] if both else 0.0
+    if older > 0.0:
+        n += older
+        off = mean - rows[a, AVERAGE * metrics + m] if n > older else 0.0
+        share = (n - older) / n
+        mean = rows[a, AVERAGE * metrics + m] + off * share
+        squares += rows[a, SQUARES * metrics + m] + off * off * older * share
+        low, high = min(low, rows[a, LOW * metrics + m]), max(high, rows[a, HIGH * metrics + m])
+    count = len(plan.statistics)
+    out[row, column + count] = (total - n) / total
+    for s in range(count):
+        kind, y = plan.statistics[s], np.nan
+        if n == 0.0:
+            y = 0.0 if kind == COUNT else np.nan
+        elif kind == MEAN:
+            y = mean
+        elif kind == MIN:
+            y = low
+        elif kind == MAX:
+            y = high
+        elif kind == STD:
+            y = np.sqrt(squares / (n - 1.0)) if n > 1.0 else 0.0
+        elif kind == COUNT:
+            y = n
+        elif kind == RANGE:
+            y = high - low
+        else:
+            y = _emit_more(plan, rows, b, a, older, n, m, metrics, kind, now)
+        out[row, column + s] = y
+
+
+@_compiled
+def _emit_more(
+    plan: Plan, rows: Floats, b: int, a: int, older: float, n: float, m: int, metrics: int, kind: int, now: float
+) -> float:
+    """Give one of the optional statistics of a window with at least one valid value."""
+    places = plan.places
+    if kind == SUM:
+        at = places[AT_SUM] * metrics + m
+        return rows[b, at] + (rows[a, at] if older > 0.0 else 0.0)
+    if kind >= ABOVE:
+        at = (places[AT_ABOVE] + kind - ABOVE) * metrics + m
+        return (rows[b, at] + (rows[a, at] if older > 0.0 else 0.0)) / n
+    newer = n - older
+    if kind == CHANGE:
+        at = places[AT_CHANGE] * metrics + m
+        changed = at + CHANGED * metrics
+        if newer == 0.0:
+            return (now - rows[a, changed]) * 1e-9
+        same = rows[b, changed] == rows[b, at]
+        if same and older > 0.0 and rows[a, at + LAST_VALUE * metrics] == rows[b, at + FIRST_VALUE * metrics]:
+            return (now - rows[a, changed]) * 1e-9
+        return (now - rows[b, changed]) * 1e-9
+    at, mean = places[AT_SLOPE] * metrics + m, AVERAGE * metrics + m
+    times, products = at + TIMES * metrics, at + PRODUCTS * metrics
+    spread, product = rows[b, times], rows[b, products]
+    if older > 0.0:
+        spread, product = spread + rows[a, times], product + rows[a, products]
+        if newer > 0.0:
+            weight = older * newer / n * (rows[b, at] - rows[a, at])
+            spread += weight * (rows[b, at] - rows[a, at])
+            product += weight * (rows[b, mean] - rows[a, mean])
+    return product / spread * 1e9 if spread > 0.0 else 0.0
+
+
+@_compiled
+def _take(plan: Plan, state: State, device: int, time: int, values: Floats, row: int, out: Floats) -> int:
+    """Take in one sample and write its features; the status, or -1 where a page is wanted first."""
+    marks = state.marks
+    last = marks[device, LAST]
+    late = last >= 0 and time <= marks[device, NEWEST]
+    if time < 0 or time >= LAST_TIME:
+        return REJECTED
+    if late:
+        if time == marks[device, NEWEST]:
+            return DUPLICATE
+        if time < marks[device, NEWEST] - plan.places[LATENESS]:
+            return LATE
+        page, place = _find(state, device, time)
+        if page >= 0 and state.times[page, place] == time:
+            return DUPLICATE
+    full = last < 0 or marks[device, FILL] == CHUNK
+    if full and state.free[0] == 0:
+        return -1
+    if not late:
+        # The windows move on first: a page they leave may be given back, and used again, in the next step.
+        _advance(plan, state, device, time)
+    if full:
+        _take_page(plan, state, device, marks[device, NEWEST] if late else time)
+    if not late:
+        _append(plan, state, device, time, values, row)
+        _emit(plan, state, device, marks[device, LAST], marks[device, FILL] - 1, out, row)
+        return SCORED
+    page, place = _insert(state, device, time, values, row)
+    _rebuild(plan, state, device, page, place)
+    _emit(plan, state, device, page, place, out, row)
+    _rebuild(plan, state, device, marks[device, LAST], marks[device, FILL] - 1)
+    return SCORED
+
+
+@_compiled
+def take(
+    plan: Plan, state: State, devices: Ints, times: Ints, values: Floats, start: int, out: Floats,
+    status: npt.NDArray[np.uint8],
+) -> int:  # fmt: skip
+    """Take in samples from row ``start`` on; the row for which a page is wanted first, or the number of rows."""
+    for i in range(start, len(times)):
+        taken = _take(plan, state, devices[i], times[i], values, i, out)
+        if taken < 0:
+            return i
+        status[i] = taken
+        if taken != SCORED:
+            out[i, :] = np.nan
+    return len(times)
+
+
+@_compiled
+def replay(
+    plan: Plan, state: State, start: int, stop: int, times: Ints, values: Floats, out: Floats
+) -> tuple[int, int]:
+    """Take in the rows start:stop as device 0.
+
+    Returns the first row not taken in and why: SCORED where none is left, -1 where a page is wanted first,
+    another status where the row is out of order.
+    """
+    for i in range(start, stop):
+        taken = _take(plan, state, 0, times[i], values, i, out)
+        if taken != SCORED:
+            return i, taken
+    return stop, SCORED
+
+
+@_compiled
+def release(state: State, device: int) -> None:
+    """Forget a device: its pages are free again."""
+    page = state.marks[device, FIRST]
+    while page >= 0:
+        state.free[0] += 1
+        state.free[state.free[0]] = page
+        page = state.links[page, 1]
+    state.marks[device, :] = 0
+    state.marks[device, FIRST] = state.marks[device, LAST] = -1
+
+
+@_compiled
+def count(state: State, device: int, since: int) -> int:
+    """Count the samples of a device after a time."""
+    samples, page, place = 0, state.marks[device, LAST], state.marks[device, FILL] - 1
+    while page >= 0 and state.times[page, place] > since:
+        samples += 1
+        place -= 1
+        if place < 0:
+            page, place = state.links[page, 0], CHUNK - 1
+    return samples
+
+
+@_compiled
+def copy_out(state: State, device: int, times: Ints, values: Floats) -> None:
+    """Copy the newest samples of a device into arrays, oldest first."""
+    page, place = state.marks[device, LAST], state.marks[device, FILL] - 1
+    for i in range(len(times) - 1, -1, -1):
+        times[i] = state.times[page, place]
+        values[i, :] = state.values[page, place, :]
+        place -= 1
+        if place < 0:
+            page, place = state.links[page, 0], CHUNK - 1
+
+
+@_compiled
+def copy_in(plan: Plan, state: State, device: int, times: Ints, values: Floats) -> None:
+    """Give a device without samples those in the arrays, oldest first; pages enough must be free."""
+    for i in range(len(times)):
+        if i % CHUNK == 0:
+            _take_page(plan, state, device, times[i])
+        _put(state, state.marks[device, LAST], i % CHUNK, times[i], values, i)
+        state.marks[device, FILL] += 1
+    if len(times) > 0:
+        state.marks[device, NEWEST] = times[len(times) - 1]
+        _rebuild(plan, state, device, state.marks[device, LAST], state.marks[device, FILL] - 1)

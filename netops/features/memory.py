@@ -1,0 +1,96 @@
+"""The memory behind the kernel: arrays for devices and pages that grow in place."""
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.features import kernel
+from netops.features.kernel import CHUNK, MARKS, TOPS, WINDOWS, Plan, State
+from netops.features.spec import FeatureSpec
+
+_CODES = {
+    "mean": kernel.MEAN,
+    "min": kernel.MIN,
+    "max": kernel.MAX,
+    "std": kernel.STD,
+    "sum": kernel.SUM,
+    "count": kernel.COUNT,
+    "range": kernel.RANGE,
+    "slope": kernel.SLOPE,
+    "last_change": kernel.CHANGE,
+}
+
+
+def plan_of(spec: FeatureSpec, allowed_lateness: int = 0) -> Plan:
+    """Write a spec as the kernel reads it.
+
+    Parameters
+    ----------
+    spec : FeatureSpec
+        The features.
+    allowed_lateness : int
+        How much older than the newest sample of its device a sample may be, in ns.
+    """
+    codes, thresholds = [], 0
+    for statistic in spec.statistics:
+        codes.append(_CODES.get(statistic, kernel.ABOVE + thresholds))
+        thresholds += statistic not in _CODES
+    places, fields = [], kernel.HIGH + 1
+    wanted = ("sum" in spec.statistics, 1), ("slope" in spec.statistics, 3), ("last_change" in spec.statistics, 4)
+    for asked, width in (*wanted, (thresholds > 0, thresholds)):
+        places.append(fields if asked else -1)
+        fields += width if asked else 0
+    places += [fields, spec.longest_window + allowed_lateness, allowed_lateness]
+    return Plan(
+        np.array(spec.windows, np.int64),
+        np.array(codes, np.int64),
+        np.array(spec.thresholds, np.float64),
+        np.array(places, np.int64),
+    )
+
+
+def make_state(plan: Plan, metrics: int) -> State:
+    """Make the memory of no device yet."""
+    windows, row = len(plan.windows), int(plan.places[kernel.FIELDS]) * metrics
+    return State(
+        np.zeros((0, WINDOWS + windows * MARKS), np.int64),
+        np.zeros((0, row)),
+        np.zeros((0, CHUNK), np.int64),
+        np.zeros((0, CHUNK, metrics)),
+        np.zeros((0, row)),
+        np.zeros((0, 2), np.int64),
+        np.zeros(1, np.int64),
+    )
+
+
+def add_devices(plan: Plan, state: State, devices: int) -> None:
+    """Make room for device codes up to ``devices - 1``, and for a quarter more than there were."""
+    had = len(state.marks)
+    if devices <= had:
+        return
+    devices = max(devices, had + had // 4)
+    _grow(state.marks, devices)
+    _grow(state.tops, devices * len(plan.windows) * TOPS)
+    state.marks[had:, kernel.FIRST] = state.marks[had:, kernel.LAST] = -1
+
+
+def add_pages(plan: Plan, state: State, pages: int) -> None:
+    """Have at least so many pages free; there come a quarter more than there were."""
+    had, free = len(state.times), int(state.free[0])
+    if free >= pages:
+        return
+    more = max(pages - free, had // 4)
+    for array, rows in ((state.times, 1), (state.values, 1), (state.coarse, len(plan.windows)), (state.links, 1)):
+        _grow(array, (had + more) * rows)
+    _grow(state.free, 1 + had + more)
+    state.free[1 + free : 1 + free + more] = np.arange(had + more - 1, had - 1, -1)
+    state.free[0] = free + more
+
+
+def _grow(array: npt.NDArray[np.int64] | npt.NDArray[np.float64], length: int) -> None:
+    # In place: the operating system moves large blocks without copying, so that no second copy is ever needed.
+    array.resize((length, *array.shape[1:]), refcheck=False)
+
+
+def size_of(state: State) -> int:
+    """Bytes of memory behind a state."""
+    return sum(array.nbytes for array in state)

@@ -1,0 +1,39 @@
+"""The ``features`` section of the configuration."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from netops.configuration import Duration, option
+from netops.features.spec import DEFAULT_STATISTICS, FeatureSpec, default_windows
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """Which windows and statistics make the feature vector."""
+
+    windows: tuple[Duration, ...] | None = option(
+        None, help="lengths of the sliding windows, for example [1m, 1h]; null: 12 and 720 sampling intervals"
+    )
+    statistics: tuple[str, ...] = option(
+        lambda: DEFAULT_STATISTICS,
+        help="what is computed over each window: mean, min, max, std, sum, count, range, slope, last_change, "
+        "above_<threshold>_share",
+    )
+
+    def spec(self, metrics: Sequence[str], interval: int, history: int) -> FeatureSpec:
+        """Make the declaration for some telemetry.
+
+        Parameters
+        ----------
+        metrics : sequence of str
+            Its metrics.
+        interval, history : int
+            Its median sampling interval and its length in ns, for :func:`~netops.features.spec.default_windows`
+            where no windows are configured.
+
+        Raises
+        ------
+        UsageError
+            For an unknown statistic or names that collide.
+        """
+        return FeatureSpec(tuple(metrics), self.windows or default_windows(interval, history), self.statistics)

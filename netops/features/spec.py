@@ -1,0 +1,132 @@
+"""The declaration of features: statistics over windows of metrics, and what their columns are called."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from netops.durations import DAY, SECOND, format_duration
+from netops.errors import UsageError, closest
+
+#: Statistics that need no parameter, beside ``above_<threshold>_share``.
+STATISTICS = ("mean", "min", "max", "std", "sum", "count", "range", "slope", "last_change")
+DEFAULT_STATISTICS = ("mean", "min", "max", "std")
+#: Comes along with every window.
+MISSING = "missing"
+
+#: Times inside a window are exact in float64 up to here (2^53 ns).
+LONGEST_WINDOW = 100 * DAY
+
+_ABOVE = re.compile(r"above_(-?\d+(?:\.\d+)?(?:e-?\d+)?)_share")
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """Which features are made of a sample and its past.
+
+    At time t the window of length w is (t - w, t]. Statistics are over the valid values in it; a window without
+    one gives NaN (``count`` 0). A value that is NaN, infinite or beyond 1e150 is missing.
+
+    Attributes
+    ----------
+    metrics : tuple of str
+        The metrics, in the order of their columns.
+    windows : tuple of int
+        Lengths of the windows in nanoseconds.
+    statistics : tuple of str
+        ``mean``, ``min``, ``max``, ``std`` (ddof 1; 0 for a single value), ``sum``, ``count`` (of valid values),
+        ``range`` (max - min), ``slope`` (least squares, per second; 0 for a single value), ``last_change``
+        (seconds since the value became what it is; where it never changed, since the window's first valid value),
+        ``above_<threshold>_share`` (share of the valid values above a threshold).
+
+    Raises
+    ------
+    UsageError
+        For an unknown statistic, an impossible window, or columns that would share a name.
+    """
+
+    metrics: tuple[str, ...]
+    windows: tuple[int, ...]
+    statistics: tuple[str, ...] = DEFAULT_STATISTICS
+
+    def __post_init__(self) -> None:
+        for name in ("metrics", "windows", "statistics"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in ("metrics", "windows"):
+            if not getattr(self, name):
+                raise UsageError(f"features need at least one of {name}")
+        for window in self.windows:
+            if not 0 < window <= LONGEST_WINDOW:
+                raise UsageError(f"window of {window} ns: must be above zero and at most {LONGEST_WINDOW // DAY}d")
+        for statistic in self.statistics:
+            _check_statistic(statistic)
+        names = self.names
+        if len(set(names)) < len(names):
+            double = next(name for place, name in enumerate(names) if name in names[:place])
+            raise UsageError(f"two features would be called '{double}'; rename a metric, or list each window once")
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Columns in order: per metric its value, then per window its statistics and the missing share."""
+        return tuple(name for metric in self.metrics for name in self._names_of(metric))
+
+    def _names_of(self, metric: str) -> Iterator[str]:
+        yield metric
+        for window in self.windows:
+            label = format_duration(window)
+            yield from (f"{metric}_{statistic}_{label}" for statistic in (*self.statistics, MISSING))
+
+    @cached_property
+    def thresholds(self) -> tuple[float, ...]:
+        """The thresholds of the ``above_<threshold>_share`` statistics, in their order."""
+        return tuple(float(m[1]) for m in map(_ABOVE.fullmatch, self.statistics) if m)
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """16 bytes that differ between specs whose raw samples differ, that is, in their metrics."""
+        return hashlib.blake2b(json.dumps(self.metrics).encode(), digest_size=16).digest()
+
+    @property
+    def longest_window(self) -> int:
+        """The longest window, in nanoseconds."""
+        return max(self.windows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain lists, windows in nanoseconds."""
+        return {"metrics": list(self.metrics), "windows": list(self.windows), "statistics": list(self.statistics)}
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "FeatureSpec":
+        """Read what :meth:`to_dict` wrote."""
+        return cls(tuple(raw["metrics"]), tuple(map(int, raw["windows"])), tuple(raw["statistics"]))
+
+
+def _check_statistic(name: str) -> None:
+    if name == MISSING:
+        raise UsageError(f"statistic '{MISSING}' comes along with every window; leave it out of the list")
+    if name not in STATISTICS and not _ABOVE.fullmatch(name):
+        raise UsageError(f"unknown statistic '{name}'{closest(name, (*STATISTICS, 'above_<threshold>_share'))}")
+
+
+def default_windows(interval: int, history: int) -> tuple[int, ...]:
+    """Choose windows for telemetry that nothing is configured for.
+
+    Parameters
+    ----------
+    interval : int
+        Median time between two samples of a device, in ns.
+    history : int
+        Time from the first to the last sample, in ns.
+
+    Returns
+    -------
+    tuple of int
+        12 and 720 intervals (1m and 1h at 5 s) in whole seconds, none longer than a fifth of the history; one
+        window where both come out alike.
+    """
+    longest = max(history // 5 // SECOND, 1)
+    seconds = (min(max(round(samples * interval / SECOND), 1), longest) for samples in (12, 720))
+    return tuple(dict.fromkeys(int(s) * SECOND for s in seconds))
