@@ -1,0 +1,71 @@
+"""MLRun's run database interface over one SQLite file."""
+
+from pathlib import Path
+from typing import Any, Self
+
+from mlrun.db.base import RunDBInterface
+
+from netops.tracking.artifacts import Artifacts
+from netops.tracking.connection import Connection
+from netops.tracking.functions import Functions
+from netops.tracking.logs import Logs
+from netops.tracking.pages import Pages
+from netops.tracking.pipelines import Pipelines
+from netops.tracking.projects import Projects
+from netops.tracking.runs import Runs
+from netops.tracking.service_only import refuse_the_rest
+
+
+@refuse_the_rest
+class EmbeddedRunDB(Projects, Functions, Runs, Artifacts, Logs, Pipelines, Pages, RunDBInterface):
+    """MLRun's run database in a file, for any number of threads and processes.
+
+    Parameters
+    ----------
+    path : Path
+        The SQLite file; made where it is missing.
+    """
+
+    kind = "http"  # what the client asks before it reads pipelines: here, too, they can be read
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self._connection = Connection(path)
+
+    def connect(self, secrets: Any = None) -> Self:
+        """Do nothing: the file is open already."""
+        return self
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def verify_authorization(self, authorization_verification_input: Any) -> None:
+        """Allow everything: who can write the file may do all."""
+
+    def refresh_smtp_configuration(self) -> None:
+        """Do nothing: nothing is sent from here."""
+
+
+def open_database(path: Path) -> EmbeddedRunDB:
+    """Open a run database, and mark runs as aborted whose process has ended without finishing them.
+
+    Parameters
+    ----------
+    path : Path
+        The SQLite file; made where it is missing, migrated where it is older.
+
+    Returns
+    -------
+    EmbeddedRunDB
+        Safe for many threads; each process opens its own.
+
+    Raises
+    ------
+    NetopsError
+        If the file is no database, damaged, newer than this version, not accessible, or the disk is full.
+    """
+    database = EmbeddedRunDB(path)
+    database.abort_abandoned_runs()
+    return database

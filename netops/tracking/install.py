@@ -1,0 +1,72 @@
+"""Put the embedded run database into MLRun, where no service is named."""
+
+import os
+import threading
+from pathlib import Path
+
+from netops.home import home
+
+NO_SERVICE = "./"  # what MLRun itself takes for "no address given"; child processes inherit it
+
+_lock = threading.Lock()
+_installed: Path | None = None
+
+
+def names_service() -> bool:
+    """Say whether ``MLRUN_DBPATH`` names an MLRun service."""
+    return "://" in os.environ.get("MLRUN_DBPATH", "")
+
+
+def install() -> bool:
+    """Make MLRun keep runs, functions, artifacts and logs in ``netops.db`` under the home folder.
+
+    Imports MLRun (seconds). Can be called again, from any thread; a changed home folder takes effect then.
+
+    Returns
+    -------
+    bool
+        True if the embedded database is in use, False if ``MLRUN_DBPATH`` names a service.
+
+    Raises
+    ------
+    NetopsError
+        If the database cannot be opened.
+    """
+    global _installed
+    if names_service():
+        return False
+    path = home() / "netops.db"
+    with _lock:
+        if _installed == path:
+            return True
+        _set_up_mlrun(path.parent / "artifacts")
+        _inject(path)
+        _installed = path
+    return True
+
+
+def _set_up_mlrun(artifacts: Path) -> None:
+    """Tell MLRun that there is no service, where files go, and let runs in threads keep their output apart."""
+    os.environ.pop("MLRUN_DBPATH", None)  # at import MLRun connects to whatever is there, and warns
+    import mlrun
+
+    from netops.tracking import output, workflows
+
+    os.environ["MLRUN_DBPATH"] = mlrun.mlconf.dbpath = NO_SERVICE
+    if not os.environ.get("MLRUN_ARTIFACT_PATH"):
+        # by run, because runs of the same name would overwrite each other's files
+        mlrun.mlconf.artifact_path = f"{artifacts}/{{{{run.project}}}}/{{{{run.uid}}}}"
+    mlrun.projects.pipelines._LocalRunner = workflows.RecordedLocalRunner
+    output.separate_runs()
+
+
+def _inject(path: Path) -> None:
+    from dependency_injector import providers
+    from mlrun.db.factory import RunDBFactory
+
+    from netops.tracking.database import open_database
+
+    database = open_database(path)
+    factory = RunDBFactory()
+    factory._rundb_container.nop.override(providers.Object(database))
+    factory._run_db, factory._last_db_url = database, NO_SERVICE  # known already: nothing to warn about

@@ -1,0 +1,98 @@
+"""Which process a run belongs to, and whether that process still lives."""
+
+import json
+import os
+import socket
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process, told apart from a later one with the same number.
+
+    Attributes
+    ----------
+    host : str
+        Host name.
+    boot : str
+        Boot of the machine and process namespace (container) on it; empty where the system does not tell.
+    pid : int
+        Process number.
+    started : str
+        Start of the process in the clock of the system; empty where the system does not tell.
+    """
+
+    host: str
+    boot: str
+    pid: int
+    started: str
+
+    def to_json(self) -> str:
+        """Write it for the database."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Process":
+        """Read what :meth:`to_json` wrote."""
+        return cls(**json.loads(text))
+
+    def has_ended(self) -> bool:
+        """Say whether the process has ended for sure: of another host or container nothing is known."""
+        if self.host != socket.gethostname():
+            return False
+        boot = _boot()
+        if self.boot != boot:
+            # the machine has started anew since: nothing of then is left; another container: not ours to judge
+            return self.boot.split("/")[0] != boot.split("/")[0]
+        if not _exists(self.pid):
+            return True
+        started = _start_of(self.pid)
+        return bool(started and self.started and started != self.started)
+
+
+def this_process() -> Process:
+    """Describe the process that calls."""
+    return _describe(os.getpid())
+
+
+@lru_cache(maxsize=4)  # by number, because a forked child inherits the cache
+def _describe(pid: int) -> Process:
+    return Process(socket.gethostname(), _boot(), pid, _start_of(pid))
+
+
+def _boot() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # it is there, and another user's
+    return _state_of(pid) != "Z"  # a zombie has ended, its parent has only not looked yet
+
+
+def _fields_of(pid: int) -> list[str]:
+    """Read /proc/<pid>/stat from the state on (the name before it may hold blanks and brackets)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _state_of(pid: int) -> str:
+    fields = _fields_of(pid)
+    return fields[0] if fields else ""
+
+
+def _start_of(pid: int) -> str:
+    fields = _fields_of(pid)
+    return fields[19] if len(fields) > 19 else ""
