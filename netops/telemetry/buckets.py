@@ -1,0 +1,132 @@
+"""Rows sorted by device and time without holding all of them: devices are dealt into buckets first."""
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from netops.telemetry.dataset import DEVICE_TYPE, Rows, rows_of, timestamps_of
+from netops.telemetry.schema import DEVICE
+
+#: How much of the telemetry is held at a time.
+BUCKET_BYTES = 384 << 20
+_FLUSH_BYTES = 128 << 20
+
+
+class Buckets:
+    """Deals rows into buckets by their device, on disk where there are several.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they are kept meanwhile.
+    memory : int
+        About how many bytes will come.
+    """
+
+    def __init__(self, folder: Path, memory: int) -> None:
+        self.count = max(1, -(-memory // BUCKET_BYTES))
+        self._folder, self._bytes, self._flushes = folder, 0, 0
+        self._held: list[list[pa.Table]] = [[] for _ in range(self.count)]
+
+    def add(self, table: pa.Table) -> None:
+        """Deal the rows of a batch, in their order."""
+        if self.count == 1:
+            self._held[0].append(table)
+            return
+        devices = table.column(DEVICE).combine_chunks().dictionary_encode()
+        owner = np.array([zlib.crc32(name.encode()) % self.count for name in devices.dictionary.to_pylist()])
+        buckets = owner[devices.indices.to_numpy()] if len(owner) else np.empty(0, np.int64)
+        for bucket in np.unique(buckets):
+            rows = np.flatnonzero(buckets == bucket)
+            self._held[bucket].append(table if len(rows) == len(table) else table.take(pa.array(rows)))
+        self._bytes += table.nbytes
+        if self._bytes > _FLUSH_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        for bucket, tables in enumerate(self._held):
+            if tables:
+                _write(self._folder / f"_dealt-{bucket:05d}-{self._flushes:05d}.arrow", _union(tables))
+        self._held, self._bytes = [[] for _ in range(self.count)], 0
+        self._flushes += 1
+
+    def take(self, bucket: int) -> pa.Table | None:
+        """Give the rows of a bucket in the order they came, and forget them."""
+        files = sorted(self._folder.glob(f"_dealt-{bucket:05d}-*.arrow"))
+        tables = [_read(file) for file in files] + self._held[bucket]
+        self._held[bucket] = []
+        for file in files:
+            file.unlink()
+        return _union(tables).combine_chunks() if tables else None
+
+    def keep(self, bucket: int, table: pa.Table) -> None:
+        """Put a bucket back, sorted."""
+        if self.count == 1:
+            self._held[bucket] = [table]
+        else:
+            _write(self._folder / f"_dealt-{bucket:05d}-sorted.arrow", table)
+
+
+def _union(tables: list[pa.Table]) -> pa.Table:
+    return pa.concat_tables(tables, promote_options="default")
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _read(path: Path) -> pa.Table:
+    with pa.memory_map(str(path)) as file:
+        return pa.ipc.open_file(file).read_all()
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """Rows sorted by device and time, one a device and instant.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+    rows : Rows
+        Its keys.
+    duplicates, displaced : int
+        Rows set aside because the same device had one at that time already, and rows that were out of order.
+    """
+
+    table: pa.Table
+    rows: Rows
+    duplicates: int
+    displaced: int
+
+
+def sort_rows(table: pa.Table) -> Sorted:
+    """Sort rows by device and time; of several rows of one device and time the first is kept."""
+    devices = table.column(DEVICE).combine_chunks().dictionary_encode()
+    names = devices.dictionary.to_pylist()
+    order_of_names = sorted(range(len(names)), key=names.__getitem__)
+    rank = np.empty(len(names), np.int64)
+    rank[order_of_names] = np.arange(len(names))
+    codes, times = rank[devices.indices.to_numpy()], timestamps_of(table)
+    displaced = _displaced(codes, times)
+    order = np.lexsort((times, codes))
+    codes, times = codes[order], times[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (codes[1:] != codes[:-1]) | (times[1:] != times[:-1])
+    if not (first.all() and (order == np.arange(len(order))).all()):
+        table = table.take(pa.array(order[first]))
+    dictionary = pa.array([names[place] for place in order_of_names])
+    encoded = pa.DictionaryArray.from_arrays(pa.array(codes[first].astype(np.int32)), dictionary)
+    table = table.set_column(table.column_names.index(DEVICE), DEVICE, encoded.cast(DEVICE_TYPE))
+    return Sorted(table, rows_of(table), int((~first).sum()), displaced)
+
+
+def _displaced(codes: npt.NDArray[np.int64], times: npt.NDArray[np.int64]) -> int:
+    """Count rows that are earlier than one before them of the same device."""
+    order = np.argsort(codes, kind="stable")
+    device, time = codes[order], times[order]
+    return int(((time[1:] < time[:-1]) & (device[1:] == device[:-1])).sum())

@@ -1,0 +1,253 @@
+"""From anybody's telemetry to a dataset: read, sorted, its columns decided on, its incidents found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from netops.durations import SECOND
+from netops.errors import NetopsError
+from netops.progress import Progress, silent
+from netops.telemetry.buckets import Buckets
+from netops.telemetry.counters import rates
+from netops.telemetry.dataset import (
+    DEVICE_TYPE,
+    INCIDENTS_SCHEMA,
+    TIME_TYPE,
+    Dataset,
+    Meta,
+    Rows,
+    finish,
+    rows_of,
+    write_part,
+)
+from netops.telemetry.decisions import Choice, choose, choose_like
+from netops.telemetry.drafts import draft_folder
+from netops.telemetry.incident_log import IncidentLog, read_incidents
+from netops.telemetry.incidents import incidents_of, snap
+from netops.telemetry.profile import Float64
+from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP, error_column
+from netops.telemetry.settings import TelemetrySettings
+from netops.telemetry.sources.protocol import Source
+from netops.telemetry.sources.registry import open_sources
+from netops.telemetry.survey import Columns, Survey, numbers, survey
+
+_READING, _WRITING = "telemetry read", "telemetry written"
+
+
+def open_or_ingest(
+    paths: Sequence[Path | str],
+    out: Path,
+    settings: TelemetrySettings,
+    incidents: Path | None = None,
+    progress: Progress = silent,
+    like: Meta | None = None,
+) -> Dataset:
+    """Open a dataset that is one already; ingest anything else (see :func:`ingest`)."""
+    if len(paths) == 1 and incidents is None and like is None and (Path(paths[0]) / "_meta.json").is_file():
+        dataset = Dataset.open(Path(paths[0]))
+        _refuse_features(dataset)
+        return dataset
+    return ingest(paths, out, settings, incidents, progress, like)
+
+
+def ingest(
+    paths: Sequence[Path | str],
+    out: Path,
+    settings: TelemetrySettings,
+    incidents: Path | None = None,
+    progress: Progress = silent,
+    like: Meta | None = None,
+) -> Dataset:
+    """Turn telemetry in long form into a dataset.
+
+    Parameters
+    ----------
+    paths : sequence of Path or str
+        CSV and Parquet files, folders of them, or addresses of other sources.
+    out : Path
+        Folder of the dataset; it appears whole or not at all, and replaces a dataset that is there.
+    settings : TelemetrySettings
+        What the columns are called and which of them count.
+    incidents : Path, optional
+        CSV with the incidents; without it they are the runs of ``is_error``.
+    progress : Progress
+    like : Meta, optional
+        Telemetry of the same network: its metrics, counters and attributes are taken, nothing is decided anew.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    NetopsError
+        For input that cannot be used; the line names file, column and row.
+    """
+    for path in paths:
+        if (Path(path) / "_meta.json").is_file():
+            _refuse_features(Dataset.open(Path(path)))
+    sources = open_sources(paths, settings)
+    log = read_incidents(incidents, settings) if incidents is not None else None
+    where = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+    with draft_folder(out) as draft:
+        _Ingestion(draft, sources, settings, log, progress, where, like).run()
+    return Dataset.open(out)
+
+
+def _refuse_features(dataset: Dataset) -> None:
+    if dataset.meta.features is not None:
+        raise NetopsError(f"{dataset.path}: holds feature vectors; give the telemetry that they were made from")
+
+
+@dataclass
+class _Ingestion:
+    """One ingestion, step by step."""
+
+    draft: Path
+    sources: list[Source]
+    settings: TelemetrySettings
+    log: IncidentLog | None
+    progress: Progress
+    where: str
+    like: Meta | None
+
+    def run(self) -> Dataset:
+        buckets = Buckets(self.draft, sum(source.memory for source in self.sources))
+        columns = self._deal(buckets)
+        found = survey(buckets, columns)
+        if self.log is not None:
+            self._check_log(self.log, found)
+        choice = self._choose(columns, found)
+        incidents = self._write(buckets, columns, found, choice)
+        return finish(self.draft, self._meta(found, choice, incidents), incidents)
+
+    def _deal(self, buckets: Buckets) -> Columns:
+        columns, total = Columns(), sum(source.size for source in self.sources)
+        for place, source in enumerate(self.sources):
+            before = sum(earlier.size for earlier in self.sources[:place])
+            for batch in source.batches():
+                buckets.add(columns.admit(batch, source.name))
+                self.progress(before + source.done, total, _READING)
+            self.progress(before + source.size, total, _READING)
+            columns.ignored |= source.ignored
+        return columns
+
+    def _check_log(self, log: IncidentLog, found: Survey) -> None:
+        log.refuse_unknown(set(found.spans))
+        first, last = zip(*found.spans.values(), strict=True)
+        if len(log.starts) and not ((log.starts <= max(last)) & (log.ends > min(first))).any():
+            span = f"{_iso(min(first))} to {_iso(max(last))}"
+            raise NetopsError(f"{log.where}: no incident falls into the telemetry, which lasts from {span} (UTC)")
+
+    def _choose(self, columns: Columns, found: Survey) -> Choice:
+        ignored = {name: why for name, why in columns.ignored.items() if name not in found.profiles}
+        if self.like is not None:
+            return choose_like(self.like, found.profiles, found.texts, ignored, self.where)
+        return choose(found.profiles, found.texts, len(found.spans), self.settings, ignored, self.where)
+
+    def _write(self, buckets: Buckets, columns: Columns, found: Survey, choice: Choice) -> pa.Table:
+        flags = [error_column(m) for m in choice.metrics if error_column(m) in columns.of_kind(pa.types.is_boolean)]
+        incidents, number = [], 0
+        for bucket in range(buckets.count):
+            table = buckets.take(bucket)
+            if table is None:
+                continue
+            rows = rows_of(table)
+            is_error = self._is_error(table, rows)
+            write_part(self.draft, number, _part(table, rows, choice, flags, is_error))
+            incidents.append(self._incidents(rows, is_error))
+            number += 1
+            self.progress(bucket + 1, buckets.count, _WRITING)
+        return pa.concat_tables(incidents).sort_by([(DEVICE, "ascending"), ("start", "ascending")])
+
+    def _is_error(self, table: pa.Table, rows: Rows) -> Any:
+        if self.log is None:
+            if IS_ERROR not in table.column_names:
+                return np.zeros(table.num_rows, bool)
+            return pc.fill_null(table.column(IS_ERROR), False).to_numpy()
+        flags = np.zeros(table.num_rows, bool)
+        for place, device in enumerate(rows.devices):
+            span = slice(rows.offsets[place], rows.offsets[place + 1])
+            flags[span] = snap(rows.timestamps[span], *self.log.of(device))
+        return flags
+
+    def _incidents(self, rows: Rows, is_error: Any) -> pa.Table:
+        devices, starts, ends, kinds = [], [], [], []
+        for place, device in enumerate(rows.devices):
+            span = slice(rows.offsets[place], rows.offsets[place + 1])
+            times = rows.timestamps[span]
+            for start, end in zip(*incidents_of(times, is_error[span]), strict=True):
+                devices.append(device)
+                starts.append(start)
+                ends.append(end)
+                kinds.append(self.log.kind_at(device, _before(times, start), end) if self.log else "")
+        columns = [
+            pa.array(devices, pa.string()),
+            *(pa.array(t, pa.int64()).cast(TIME_TYPE) for t in (starts, ends)),
+        ]
+        table = pa.table(columns, schema=INCIDENTS_SCHEMA)
+        return table.append_column("scenario", pa.array(kinds, pa.string())) if self.log else table
+
+    def _meta(self, found: Survey, choice: Choice, incidents: pa.Table) -> Meta:
+        left_out = dict(choice.left_out)
+        first, last = zip(*found.spans.values(), strict=True)
+        details = {
+            "counters": list(choice.counters),
+            "duplicates": found.duplicates,
+            "out_of_order": found.displaced,
+            "infinite": {name: seen.infinite for name, seen in found.profiles.items() if seen.infinite},
+            "labelled_by": self.log.where if self.log else IS_ERROR,
+            "first": _iso(min(first)),
+            "last": _iso(max(last)),
+        }
+        return Meta(
+            choice.metrics,
+            choice.attributes,
+            found.samples,
+            len(found.spans),
+            incidents.num_rows,
+            found.interval / SECOND,
+            self.where,
+            left_out,
+            details=details,
+        )
+
+
+def _part(table: pa.Table, rows: Rows, choice: Choice, flags: list[str], is_error: Any) -> pa.Table:
+    columns: dict[str, Any] = {TIMESTAMP: table.column(TIMESTAMP), DEVICE: table.column(DEVICE)}
+    columns |= {name: _attribute(table, name) for name in choice.attributes}
+    columns |= {name: _metric(table, rows, name, name in choice.counters) for name in choice.metrics}
+    columns |= {name: pc.fill_null(table.column(name), False) for name in flags if name in table.column_names}
+    columns |= {name: pa.repeat(False, len(table)) for name in flags if name not in table.column_names}
+    return pa.table(columns | {IS_ERROR: pa.array(is_error)})
+
+
+def _metric(table: pa.Table, rows: Rows, name: str, is_counter: bool) -> Float64:
+    values = numbers(table, name)
+    if np.isinf(values).any():
+        values = np.where(np.isinf(values), np.nan, values)
+    return rates(rows.offsets, rows.timestamps, values) if is_counter else values
+
+
+def _attribute(table: pa.Table, name: str) -> pa.Array:
+    if name not in table.column_names:
+        return pa.nulls(table.num_rows, pa.string()).cast(DEVICE_TYPE)
+    column = table.column(name).combine_chunks()
+    if pa.types.is_floating(column.type):
+        column = pa.array([None if value is None else f"{value:g}" for value in column.to_pylist()], pa.string())
+    return column.cast(pa.string()).dictionary_encode().cast(DEVICE_TYPE)
+
+
+def _before(times: Any, start: int) -> int:
+    """Give the time of the sample before an incident: what the log holds since then is part of it."""
+    place = int(np.searchsorted(times, start))
+    return int(times[place - 1]) if place else start
+
+
+def _iso(nanoseconds: int) -> str:
+    return str(np.datetime_as_string(np.datetime64(nanoseconds, "ns"), unit="s")) + "Z"

@@ -1,0 +1,46 @@
+"""Which source reads what: an address by its scheme, anything else as files."""
+
+import re
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from netops.errors import UsageError, closest
+from netops.telemetry.settings import TelemetrySettings
+from netops.telemetry.sources.files import file_sources
+from netops.telemetry.sources.protocol import Source
+
+#: Scheme → the function that opens an address of it, called with address and settings.
+SCHEMES: dict[str, str] = {}
+
+# A path that went through pathlib has lost one of its slashes.
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.DOTALL)
+
+
+def open_sources(paths: Sequence[Path | str], settings: TelemetrySettings) -> list[Source]:
+    """Open files, folders and addresses.
+
+    Raises
+    ------
+    NetopsError
+        If something is missing or cannot be read.
+    UsageError
+        If there is nothing to open, or no source knows the scheme of an address.
+    """
+    if not paths:
+        raise UsageError("no telemetry was named")
+    sources: list[Source] = []
+    for path in paths:
+        if match := _ADDRESS.fullmatch(str(path)):
+            sources.append(_opener(match[1])(f"{match[1]}://{match[2]}", settings))
+        else:
+            sources.extend(file_sources([Path(path)], settings))
+    return sources
+
+
+def _opener(scheme: str) -> Callable[[str, TelemetrySettings], Source]:
+    if scheme not in SCHEMES:
+        raise UsageError(f"'{scheme}://' is no source of telemetry{closest(scheme, SCHEMES)}")
+    module, name = SCHEMES[scheme].split(":")
+    opener: Callable[[str, TelemetrySettings], Source] = getattr(import_module(module), name)
+    return opener
