@@ -87,7 +87,8 @@ def bind(section: type[T], values: Any, where: str) -> T:
 
 def _value(hint: Any, value: Any, where: str, about: Mapping[str, Any]) -> Any:
     converted = _convert(hint, value, where)
-    for item in converted if isinstance(converted, tuple) else (converted,):
+    parts = tuple(converted.values()) if isinstance(converted, dict) else converted
+    for item in parts if isinstance(parts, tuple) else (parts,):
         _check(item, where, about)
     return converted
 
