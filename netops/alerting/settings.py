@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from netops.alerting.policy import AlertPolicy
+from netops.alerting.silences import Silence
 from netops.configuration import Duration, option
 from netops.durations import MINUTE
 
@@ -31,6 +32,7 @@ class AlertSettings:
         1.0, help="Alert budget: the threshold is chosen to keep false alarms at or below this", minimum=0.0
     )
     roll_up: RollUpSettings = option(RollUpSettings, help="Many devices of a site: one site alert that names them")
+    silences: tuple[Silence, ...] = option((), help="Maintenance windows: alerts in them are told to nobody")
 
     def policy(self, threshold: float, horizon: int) -> AlertPolicy:
         """Make the rule for a model's threshold and horizon (nanoseconds)."""
