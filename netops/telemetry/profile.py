@@ -113,7 +113,7 @@ def profile(offsets: Int64, timestamps: Int64, values: Float64) -> Profile:
         float(held.min()),
         float(held.max()),
         bool((held == np.floor(held)).all()),
-        len(np.unique(owner)),
+        int(np.count_nonzero(np.bincount(owner))),
         int(moved.sum()),
         len(change),
         rises,

@@ -301,7 +301,8 @@ def test_bad_input_is_refused_in_one_line(tmp_path: Path, broken: str) -> None:
         ("twins.csv", b"time,cpu,cpu\n1,2,3\n", "two columns are named 'cpu'"),
         ("not.parquet", b"timestamp,cpu\n1,2\n", "not a Parquet file"),
         ("broken.csv.gz", gzip.compress(b"time,cpu\n" + b"1,2\n" * 99)[:-20], "cannot be read|not a readable CSV"),
-        ("binary.csv", bytes(range(256)), "no time column|not a readable CSV"),
+        ("utf16.csv", "time,cpu\n1,2\n".encode("utf-16"), "no time column|not a readable CSV"),
+        ("latin.csv", "time,cpu,site\n1,2,Zürich\n".encode("latin-1"), "UTF-?8"),
         ("telemetry.txt", b"timestamp,cpu\n1,2\n", "neither CSV nor Parquet"),
     ],
 )
@@ -411,8 +412,8 @@ def test_router_telemetry(tmp_path: Path, capture: str, incidents: int) -> None:
     assert meta.left_out[""] == "an unnamed index"
     assert "HundredGigE0/0/0/0bytes-received" in meta.details["counters"]
     values = matrix_of(next(dataset.tables()), list(meta.metrics))
-    assert np.nanmax(np.abs(values)) < 2**53
-    assert np.nanmax(values[:, meta.metrics.index("HundredGigE0/0/0/0bytes-received")]) < 12.5e9  # 100 Gbit/s
+    received = values[:, meta.metrics.index("HundredGigE0/0/0/0bytes-received")]
+    assert 1e8 < np.nanmedian(received) < 12.5e9  # of 100 Gbit/s
 
 
 @needs_shared

@@ -43,8 +43,8 @@ class CsvSource:
         try:
             for batch in self._read(types, include_columns=wanted):
                 yield normalise(batch)
-        except pa.ArrowInvalid as error:
-            self._find_text(types, normalise)
+        except (pa.ArrowInvalid, OSError) as error:
+            self._find_text(types, normalise, error)
             raise self._unreadable(error) from None
         normalise.finish()
         self.ignored, self.done = normalise.ignored, self.size
@@ -61,6 +61,8 @@ class CsvSource:
     def _delimiter(self) -> str:
         with self._stream() as stream:
             header = stream.read(1 << 16).split(b"\n", 1)[0]
+        if header.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise NetopsError(f"{self._path}: not a readable CSV file: UTF-16; save it as UTF-8")
         return max(",", ";", "\t", key=lambda mark: header.count(mark.encode()))
 
     def _head(self) -> tuple[pa.RecordBatch, bool]:
@@ -68,7 +70,7 @@ class CsvSource:
         try:
             batches = self._read({})
             head = next(batches, None)
-        except (pa.ArrowInvalid, OSError) as error:
+        except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
             raise self._unreadable(error) from None
         if head is None:
             raise NetopsError(f"{self._path}: no samples in it, only the names of columns")
@@ -90,8 +92,10 @@ class CsvSource:
                 numeric[name] += pc.sum(_numeric(column)).as_py() or 0
         return {name: pa.float64() if 2 * numeric[name] >= known[name] else pa.string() for name in empty}
 
-    def _find_text(self, types: dict[str, pa.DataType], normalise: Normaliser) -> None:
+    def _find_text(self, types: dict[str, pa.DataType], normalise: Normaliser, error: Exception) -> None:
         """Name the first value that is not of its column's type; pyarrow does not say in which row it is."""
+        if "conversion error" not in str(error):
+            return
         numbers = [name for name, kind in types.items() if not is_text(kind)]
         row = 0
         for batch in self._read(dict.fromkeys(numbers, pa.string()), include_columns=numbers):
@@ -105,8 +109,7 @@ class CsvSource:
     def _unreadable(self, error: Exception) -> NetopsError:
         found = re.search(r"Expected (\d+) columns, got (\d+)", str(error))
         if not found:
-            reason = "the file is empty" if "Empty CSV" in str(error) else str(error).splitlines()[0]
-            return NetopsError(f"{self._path}: not a readable CSV file: {reason}")
+            return NetopsError(f"{self._path}: {_reason(str(error).splitlines()[0])}")
         row = self._first_ragged_row()
         return NetopsError(
             f"{self._path}: row {row} (line {row + 1}): {found[2]} values where the header has {found[1]}"
@@ -127,6 +130,12 @@ class CsvSource:
             except pa.ArrowInvalid:
                 pass
         return (rows[0] or 2) - 1 if rows else 1
+
+
+def _reason(message: str) -> str:
+    if "block: cannot infer" in message:
+        return "no samples in it, only the names of columns"
+    return "the file is empty" if "Empty CSV" in message else f"not a readable CSV file: {message}"
 
 
 def _types(head: pa.RecordBatch, layout: Layout) -> dict[str, pa.DataType]:
