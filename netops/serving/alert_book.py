@@ -1,0 +1,138 @@
+"""The open alerts of a network: one a device for its risk, one for its silence, one a site."""
+
+import logging
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.alerting.tracker import OPENED
+from netops.serving.alert_store import Alert, AlertStore, Kind, identity
+from netops.serving.fleet_state import FleetState
+from netops.serving.times import iso
+from netops.serving.work import Work
+
+_LOG = logging.getLogger(__name__)
+
+
+class AlertBook:
+    """Turns what the state machine says into alerts with reasons, and hands them to the store.
+
+    Parameters
+    ----------
+    network : str
+        Whose alerts they are.
+    store : AlertStore
+        Where they are kept.
+    receivers : sequence of str
+        Names of the receivers that have to be told.
+
+    Attributes
+    ----------
+    open : dict
+        (kind, device) → its open alert.
+    """
+
+    def __init__(self, network: str, store: AlertStore, receivers: Sequence[str]) -> None:
+        self.network, self.store, self.receivers = network, store, list(receivers)
+        self.open: dict[tuple[Kind, str], Alert] = {}
+        self._unsaved: dict[str, Alert] = {}
+
+    def follow(self, state: FleetState, work: Work, live: npt.NDArray[np.bool_]) -> None:
+        """Take the risks of a request: alerts open, rise and end, and ``work.alert`` says so sample by sample.
+
+        Parameters
+        ----------
+        live : bool array, k
+            The scored rows that count.
+        """
+        rows = work.scored[live]
+        codes, timestamps = work.codes[rows], work.samples.timestamps[rows]
+        work.alert = state.tracker.is_open(np.maximum(work.codes, 0)) & (work.codes >= 0)
+        events = state.tracker.update(codes, timestamps, work.risks[live])
+        places = np.flatnonzero(live)
+        for event in events:
+            place = int(places[event["row"]])
+            row, is_open = int(work.scored[place]), event["kind"] == OPENED
+            work.alert[row:][work.codes[row:] == event["device"]] = is_open
+            device = str(state.table.names[int(event["device"])])
+            if is_open:
+                self._begin("risk", state, int(event["device"]), int(event["opened"]), work, place)
+            else:
+                self._end("risk", device, int(event["at"]))
+        if self.open:
+            self._raise_peaks(state)
+        self.flush()
+
+    def silence(self, state: FleetState, codes: Iterable[int]) -> None:
+        """Open an alert for each device that has fallen silent; its risk is no longer known."""
+        for code in codes:
+            opened = int(state.clock.newest[code]) + state.clock.silent_after
+            self._begin("silent", state, code, opened)
+        self.flush()
+
+    def speak(self, state: FleetState, codes: Iterable[int]) -> None:
+        """End the silence of devices that are heard again."""
+        for code in codes:
+            self._end("silent", str(state.table.names[code]), int(state.clock.newest[code]))
+
+    def drop(self, devices: Iterable[str], now: int) -> None:
+        """End the alerts of devices that are no longer kept."""
+        for device in devices:
+            self._end("risk", device, now)
+            self._end("silent", device, now)
+
+    def flush(self) -> None:
+        """Hand changed alerts to the store; while the disk does not take them they are kept here."""
+        if not self._unsaved:
+            return
+        try:
+            self.store.save(self._unsaved.values(), self.receivers)
+            self._unsaved.clear()
+        except sqlite3.Error as error:
+            _LOG.warning("alerts cannot be written and are kept in memory: %s", error)
+
+    def current(self) -> list[Alert]:
+        """List the open alerts, the newest first."""
+        return sorted(self.open.values(), key=lambda alert: (alert.opened, alert.id), reverse=True)
+
+    def put(self, alert: Alert) -> None:
+        """Take back an open alert from a snapshot."""
+        self.open[alert.kind, str(alert.device)] = alert
+
+    def _begin(
+        self, kind: Kind, state: FleetState, code: int, opened: int, work: Work | None = None, place: int = 0
+    ) -> None:
+        device = str(state.table.names[code])
+        company, data_center = state.table.places[code]
+        alert = Alert(
+            id=identity(self.network, kind, device, opened),
+            kind=kind,
+            network=self.network,
+            device=device,
+            company=company,
+            data_center=data_center,
+            opened=iso(opened),
+            reasons=work.reasons[place] if work else [],
+            model=work.model.version if work else None,
+        )
+        if kind == "risk":
+            peak, peak_at = state.tracker.peak(code)
+            alert.peak, alert.peak_at = peak, iso(peak_at)
+        self.open[kind, device] = alert
+        self._unsaved[alert.id] = alert
+
+    def _raise_peaks(self, state: FleetState) -> None:
+        for (kind, device), alert in self.open.items():
+            code = state.table.code(device) if kind == "risk" else None
+            if code is None:
+                continue
+            peak, peak_at = state.tracker.peak(code)
+            if peak > (alert.peak or 0.0):
+                alert.peak, alert.peak_at = peak, iso(peak_at)
+
+    def _end(self, kind: Kind, device: str, at: int) -> None:
+        if (alert := self.open.pop((kind, device), None)) is not None:
+            alert.ended = iso(at)
+            self._unsaved[alert.id] = alert

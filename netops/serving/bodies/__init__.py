@@ -1,0 +1,1 @@
+"""Request bodies in, samples out: JSON, NDJSON, Arrow IPC, Prometheus remote write."""

@@ -1,0 +1,214 @@
+"""JSON and NDJSON: one typed decoder per metric schema, checked while it is parsed.
+
+The common case, every sample well formed, is one pass of the decoder. Only when that fails is the body taken apart
+and each sample read for itself, so that a malformed one costs no other its answer.
+"""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from netops.serving.samples import BodyError, Samples, rejected
+from netops.serving.times import Stamp, all_nanoseconds, nanoseconds
+
+_KEYS = ("timestamp", "device", "company", "data_center")
+_SPACES = b" \t\r\n"
+
+
+class JsonReader:
+    """Reads samples that hold the metrics of one schema; other keys are attributes and are passed over.
+
+    Parameters
+    ----------
+    metrics : sequence of str
+        The metrics, in the order of the columns.
+    batch : int
+        Most samples in a body.
+    name_length : int
+        Longest device, company or data center name.
+    """
+
+    def __init__(self, metrics: Sequence[str], batch: int, name_length: int) -> None:
+        self.metrics, self.batch = tuple(metrics), batch
+        self._type = _sample_type(self.metrics, name_length)
+        self._one = msgspec.json.Decoder(self._type)
+        self._many = msgspec.json.Decoder(list[self._type])  # type: ignore[name-defined]
+        self._raw = msgspec.json.Decoder(list[msgspec.Raw])
+        fields = [f"m{place}" for place in range(len(self.metrics))]
+        self._values: Callable[[Any], Any] = attrgetter(*fields)
+
+    def read(self, body: Any) -> Samples:
+        """Read a JSON body: one sample, or a list of samples.
+
+        Parameters
+        ----------
+        body : bytes, str, dict or list
+            As it came, or parsed already (MLRun parses JSON before the graph sees it).
+
+        Raises
+        ------
+        BodyError
+            For a list that is too long.
+        """
+        if isinstance(body, (dict, list)):
+            return self._read_parsed(body)
+        body = body.encode("utf-8", "replace") if isinstance(body, str) else bytes(body or b"")
+        if body.lstrip(_SPACES)[:1] != b"[":
+            return self._collect([body], self._decode, single=True)
+        try:
+            return self._columns(self._bounded(self._many.decode(body)), single=False)
+        except (msgspec.DecodeError, ValueError):
+            return self._read_apart(body)
+
+    def read_lines(self, body: bytes) -> Samples:
+        """Read an NDJSON body: one sample a line; empty lines are skipped."""
+        try:
+            return self._columns(self._bounded(self._one.decode_lines(body)), single=False)
+        except (msgspec.DecodeError, ValueError):
+            lines = [line for line in body.split(b"\n") if line.strip(_SPACES)]
+            return self._collect(self._bounded(lines), self._decode, single=False)
+
+    def _read_parsed(self, body: Any) -> Samples:
+        items = self._bounded(body) if isinstance(body, list) else [body]
+        return self._collect(items, self._convert, single=isinstance(body, dict))
+
+    def _read_apart(self, body: bytes) -> Samples:
+        try:
+            return self._collect(self._bounded(self._raw.decode(body)), self._decode, single=False)
+        except (msgspec.DecodeError, RecursionError) as error:
+            parsed = _lenient(body)
+            if parsed is None:
+                return rejected(f"not JSON: {error}", body, len(self.metrics))
+            return self._read_parsed(parsed)
+
+    def _bounded(self, items: Sequence[Any]) -> Sequence[Any]:
+        if len(items) > self.batch:
+            raise BodyError(f"{len(items)} samples in one request; the limit is {self.batch}", 413)
+        return items
+
+    def _decode(self, item: Any) -> Any:
+        try:
+            return self._one.decode(item)
+        except msgspec.DecodeError:
+            parsed = _lenient(bytes(item))
+            if parsed is None:
+                raise
+            return self._convert(parsed)
+
+    def _convert(self, item: Any) -> Any:
+        return msgspec.convert(item, self._type)
+
+    def _collect(self, items: Sequence[Any], read: Callable[[Any], Any], single: bool) -> Samples:
+        """Read item by item; whoever fails is rejected alone."""
+        samples: list[Any] = []
+        errors: dict[int, str] = {}
+        for row, item in enumerate(items):
+            try:
+                sample = read(item)
+                nanoseconds(sample.timestamp)
+            except (msgspec.DecodeError, ValueError, RecursionError) as error:
+                errors[row], sample = _clip(error), self._blank(item)
+            samples.append(sample)
+        columns = self._columns(samples, single, skip=errors)
+        columns.errors |= errors
+        columns.raw |= {row: items[row] for row in columns.errors}
+        return columns
+
+    def _blank(self, item: Any) -> Any:
+        """Keep of a rejected sample what can be told apart: device and time, for the answer."""
+        found = _lenient_keys(item)
+        return self._type(timestamp=found.get("timestamp"), device=found.get("device"))
+
+    def _columns(self, samples: Sequence[Any], single: bool, skip: dict[int, str] | None = None) -> Samples:
+        stamps: list[Stamp | None] = [sample.timestamp for sample in samples]
+        columns = Samples(
+            [sample.device for sample in samples],
+            stamps,
+            _times(stamps, skip or {}),
+            self._matrix(samples),
+            single=single,
+        )
+        if any(sample.company or sample.data_center for sample in samples):
+            columns.companies = [sample.company for sample in samples]
+            columns.data_centers = [sample.data_center for sample in samples]
+        self._refuse_empty(columns, samples, skip or {})
+        return columns
+
+    def _matrix(self, samples: Sequence[Any]) -> npt.NDArray[np.float64]:
+        rows = [self._values(sample) for sample in samples]
+        matrix = np.array(rows, dtype=np.float64).reshape(len(samples), len(self.metrics))
+        matrix[np.isinf(matrix)] = np.nan
+        return matrix
+
+    def _refuse_empty(self, columns: Samples, samples: Sequence[Any], skip: dict[int, str]) -> None:
+        """Refuse samples that name none of the metrics; a metric that is null counts as named."""
+        for row in np.flatnonzero(np.isnan(columns.values).all(axis=1)).tolist():
+            values = self._values(samples[row])
+            if row not in skip and all(value is _ABSENT for value in _tuple(values)):
+                columns.errors[row] = f"none of the metrics {', '.join(self.metrics[:8])} is there"
+                columns.raw[row] = {key: getattr(samples[row], key) for key in _KEYS}
+
+
+#: The value of a metric that a sample does not name: a NaN of its own, told from others by identity.
+_ABSENT = float("nan")
+
+
+def _sample_type(metrics: tuple[str, ...], name_length: int) -> Any:
+    name = Annotated[str, msgspec.Meta(max_length=name_length)]
+    fields: list[Any] = [
+        ("timestamp", Stamp),
+        ("device", Annotated[str, msgspec.Meta(min_length=1, max_length=name_length)]),
+        ("company", name | None, None),
+        ("data_center", name | None, None),
+    ]
+    fields += [(f"m{place}", float | None, _ABSENT) for place in range(len(metrics))]
+    names = {f"m{place}": metric for place, metric in enumerate(metrics)}
+    return msgspec.defstruct("Sample", fields, rename=names, gc=False)
+
+
+def _tuple(values: Any) -> tuple[Any, ...]:
+    return values if isinstance(values, tuple) else (values,)
+
+
+def _times(stamps: Sequence[Any], skip: dict[int, str]) -> npt.NDArray[np.int64]:
+    found = None if skip else all_nanoseconds(stamps)
+    if found is not None:
+        return found
+    return np.array([0 if row in skip else nanoseconds(s) for row, s in enumerate(stamps)], dtype=np.int64)
+
+
+def _lenient(body: bytes) -> Any:
+    """Parse JSON that spells NaN or Infinity, as many senders do; None when that is not what is wrong."""
+    if b"NaN" not in body and b"Infinity" not in body:
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _lenient_keys(item: Any) -> dict[str, Any]:
+    if not isinstance(item, dict):
+        try:
+            item = msgspec.json.decode(item)
+        except (msgspec.DecodeError, RecursionError, TypeError):
+            item = None
+    item = item if isinstance(item, dict) else {}
+    device, stamp = item.get("device"), item.get("timestamp")
+    known: dict[str, Any] = {}
+    if isinstance(device, str):
+        known["device"] = device[:128]
+    if isinstance(stamp, (int, float, str)) and not isinstance(stamp, bool):
+        sane = isinstance(stamp, str) or (math.isfinite(stamp) and abs(stamp) < 1 << 63)
+        known["timestamp"] = stamp[:40] if isinstance(stamp, str) else stamp if sane else None
+    return known
+
+
+def _clip(error: Exception) -> str:
+    return str(error)[:200]

@@ -1,0 +1,184 @@
+"""The model in service: where it is looked up, and what of it the steps need."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.errors import NetopsError
+from netops.features.spec import FeatureSpec
+from netops.files import read_json, write_json
+from netops.home import home
+from netops.serving.samples import Reason
+
+#: Reasons given for a sample.
+REASONS = 3
+#: The threshold of a model whose card names none: it scores, but never alerts.
+UNREACHABLE = 2.0
+
+
+class Champion(NamedTuple):
+    """Which model is in service: its version and its folder."""
+
+    version: str
+    path: Path
+
+
+class ModelSource(Protocol):
+    """Says which model is in service; asked again and again, so it must be quick."""
+
+    def champion(self) -> Champion:
+        """Name the champion.
+
+        Raises
+        ------
+        NetopsError
+            If there is none.
+        """
+
+
+@dataclass(frozen=True)
+class ChampionFile:
+    """A champion named by a JSON file ``{"version": …, "path": …}``; a relative path is relative to the file."""
+
+    file: Path
+
+    @classmethod
+    def of(cls, network: str) -> "ChampionFile":
+        """The file of a network: ``models/<network>/champion.json`` where state lives."""
+        return cls(home() / "models" / network / "champion.json")
+
+    def champion(self) -> Champion:
+        """Read the file."""
+        try:
+            raw = read_json(self.file)
+            return Champion(str(raw["version"]), self.file.parent / raw["path"])
+        except FileNotFoundError:
+            raise NetopsError(f"{self.file}: no champion yet; train one with 'netops run'") from None
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise NetopsError(f"{self.file}: names no champion: {error!r}") from None
+
+    def promote(self, version: str, path: Path) -> None:
+        """Put a model in service, at once."""
+        write_json(self.file, {"version": version, "path": str(path)})
+
+
+@dataclass(frozen=True)
+class FixedModel:
+    """A model folder that stays in service."""
+
+    version: str
+    path: Path
+
+    def champion(self) -> Champion:
+        """Name it."""
+        return Champion(self.version, self.path)
+
+
+class Explainer(Protocol):
+    """Splits risks into contributions of features, in log-odds; n × features in, n × features out."""
+
+    def fast(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Give contributions quickly."""
+
+    def exact(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Give exact contributions."""
+
+
+class ServedModel:
+    """A loaded champion: scores and explains the feature vectors of its spec.
+
+    Parameters
+    ----------
+    version : str
+        Named in every answer.
+    spec : FeatureSpec
+        The features that the engine must compute.
+    scorer, explainer
+        What scores and explains; the explainer may be None.
+    columns : sequence of int or None
+        Which of the spec's columns the model takes, in its order; None for all.
+    threshold, horizon : float, int
+        From the card: the risk that alerts, and the horizon in nanoseconds.
+    """
+
+    def __init__(
+        self,
+        version: str,
+        spec: FeatureSpec,
+        scorer: Any,
+        explainer: Explainer | None,
+        columns: npt.NDArray[np.int64] | None,
+        threshold: float,
+        horizon: int,
+    ) -> None:
+        self.version, self.spec, self.scorer, self.explainer = version, spec, scorer, explainer
+        self.columns, self.threshold, self.horizon = columns, threshold, horizon
+        names = spec.names
+        self.features = names if columns is None else tuple(names[place] for place in columns)
+
+    def select(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Take the model's columns out of n × spec features."""
+        return features if self.columns is None else np.ascontiguousarray(features[:, self.columns])
+
+    def score(self, selected: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Score n × model features: risks in 0..1."""
+        return np.asarray(self.scorer.score(selected), dtype=np.float64)
+
+    def reasons(self, selected: npt.NDArray[np.float64], exact: npt.NDArray[np.int64]) -> list[list[Reason]]:
+        """Name the features that raised each risk most.
+
+        Parameters
+        ----------
+        selected : float64 array, n × model features
+            The feature vectors.
+        exact : int64 array
+            The rows whose contributions are to be exact.
+        """
+        if self.explainer is None or len(selected) == 0:
+            return [[] for _ in range(len(selected))]
+        contributions = self.explainer.fast(selected)
+        if len(exact):
+            contributions[exact] = self.explainer.exact(selected[exact])
+        return self._largest(contributions)
+
+    def _largest(self, contributions: npt.NDArray[np.float64]) -> list[list[Reason]]:
+        count = min(REASONS, contributions.shape[1])
+        places = np.argpartition(-contributions, count - 1, axis=1)[:, :count]
+        values = np.take_along_axis(contributions, places, axis=1)
+        order = np.argsort(-values, axis=1, kind="stable")
+        places, values = np.take_along_axis(places, order, axis=1), np.take_along_axis(values, order, axis=1)
+        names = self.features
+        return [
+            [Reason(names[place], value) for place, value in zip(row, shares, strict=True) if value > 0]
+            for row, shares in zip(places.tolist(), values.tolist(), strict=True)
+        ]
+
+
+def load_model(champion: Champion) -> ServedModel:
+    """Open a model folder for service.
+
+    Raises
+    ------
+    NetopsError
+        If the folder holds no model.
+    """
+    from netops.models.onnx_file import Scorer
+
+    scorer = Scorer(champion.path)
+    card = scorer.card
+    spec = FeatureSpec.from_dict(card.spec)
+    columns = None if card.features == spec.names else card.places(spec.names)
+    threshold = UNREACHABLE if card.threshold is None else float(card.threshold)
+    model = ServedModel(champion.version, spec, scorer, _explainer(champion.path), columns, threshold, card.horizon)
+    # The first call is the slow one: buffers are made, kernels loaded. No request should pay for it.
+    blank = np.zeros((2, len(card.features)))
+    model.score(blank)
+    model.reasons(blank, np.array([0]))
+    return model
+
+
+def _explainer(folder: Path) -> Explainer | None:
+    return None

@@ -1,0 +1,154 @@
+"""Everything that is known of the devices: their windows, alerts, clocks and places."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.alerting.policy import AlertPolicy
+from netops.alerting.tracker import AlertTracker
+from netops.features.engine import LATE, SCORED, FeatureEngine
+from netops.features.spec import FeatureSpec
+from netops.serving.clock import NEVER, NetworkClock
+from netops.serving.devices import DeviceTable
+from netops.serving.settings import ServingSettings
+from netops.serving.work import Work
+
+#: Without a setting, a device is silent after this many of the shortest windows.
+SILENT_WINDOWS = 5
+
+
+class FleetState:
+    """The state of all devices of a network; one thread at a time.
+
+    Attributes
+    ----------
+    engine, tracker, table, clock
+        Windows, alerts, names and clocks, by device code.
+    trials : dict
+        Code of a device whose clock runs ahead of its network → its windows as they were before, and its newest
+        time then: what it goes back to when its clock is set right.
+    risk : float64 array, by code
+        The risk of each device's newest sample, NaN where it has none.
+    """
+
+    def __init__(self, spec: FeatureSpec, policy: AlertPolicy, settings: ServingSettings) -> None:
+        self.settings = settings
+        capacity = settings.limits.devices
+        silent_after = settings.time.silent_after or SILENT_WINDOWS * min(spec.windows)
+        self.engine = FeatureEngine(spec, settings.time.allowed_lateness)
+        self.tracker = AlertTracker(policy)
+        self.table = DeviceTable(capacity)
+        self.clock = NetworkClock(capacity, silent_after)
+        self.trials: dict[int, tuple[bytes, int]] = {}
+        self.risk = np.full(capacity, np.nan)
+        self.dropped: list[tuple[int, str]] = []
+
+    def update(self, work: Work) -> npt.NDArray[np.int64]:
+        """Take the samples of a request in: codes, statuses and feature vectors of ``work`` are set.
+
+        Returns
+        -------
+        int64 array
+            Devices that were silent and speak again.
+        """
+        rows = np.flatnonzero(work.status == SCORED)
+        if len(rows) == 0:
+            work.features = np.empty((0, len(self.engine.spec.names)))
+            return rows
+        codes = self._codes(work, rows)
+        work.codes[rows] = codes
+        timestamps, values = work.samples.timestamps[rows], work.samples.values[rows]
+        if self._is_odd(codes, timestamps):
+            features, status = self._update_one_by_one(codes, timestamps, values)
+        else:
+            features, status = self.engine.update(codes, timestamps, values)
+        work.status[rows] = status
+        kept = status == SCORED
+        work.scored, work.features = rows[kept], features if kept.all() else features[kept]
+        back = self.clock.hear(codes[kept], timestamps[kept])
+        self._end_trials()
+        trial = list(self.trials)
+        work.on_trial = np.isin(codes[kept], trial) if trial else np.zeros(len(work.scored), dtype=np.bool_)
+        return back
+
+    def keep_risks(self, work: Work) -> None:
+        """Note the risks of the newest samples."""
+        self.risk[work.codes[work.scored]] = work.risks
+
+    def with_spec(self, spec: FeatureSpec) -> None:
+        """Go over to other windows or statistics of the same metrics, taking the raw samples along."""
+        engine = FeatureEngine(spec, self.settings.time.allowed_lateness)
+        for code in self.table.codes():
+            state = self.engine.save(code)
+            if engine.history >= self.engine.history:
+                engine.restore(code, state)
+        self.engine = engine
+
+    def drop(self, codes: Sequence[int]) -> None:
+        """Forget devices."""
+        self.dropped += [(code, str(self.table.names[code])) for code in codes]
+        for code in codes:
+            self.engine.forget(code)
+            self.tracker.forget(code)
+            self.trials.pop(code, None)
+        self.table.drop(codes)
+        self.table.evicted += len(codes)
+        self.clock.forget(np.array(codes, dtype=np.int64))
+        self.risk[codes] = np.nan
+
+    def _codes(self, work: Work, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        samples = work.samples
+        names = [str(samples.devices[row]) for row in rows.tolist()]
+        if len(self.table) + len(names) > self.table.capacity:
+            wanted = self.table.missing(names)
+            self.drop(self.table.oldest(self.clock.arrival, wanted, names) if wanted else [])
+        codes = self.table.take(names)
+        if samples.companies or samples.data_centers:
+            companies = samples.companies or [None] * len(samples)
+            centers = samples.data_centers or [None] * len(samples)
+            for row, code in zip(rows.tolist(), codes.tolist(), strict=True):
+                self.table.move(code, companies[row], centers[row])
+        return codes
+
+    def _is_odd(self, codes: npt.NDArray[np.int64], timestamps: npt.NDArray[np.int64]) -> bool:
+        """Tell whether a clock runs ahead, by these samples or by earlier ones of the same devices."""
+        if self.clock.now == NEVER:
+            return False
+        limit = self.clock.now + self.settings.time.future_limit
+        return bool((timestamps > limit).any() or (self.clock.newest[codes] > limit).any())
+
+    def _update_one_by_one(
+        self, codes: npt.NDArray[np.int64], timestamps: npt.NDArray[np.int64], values: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
+        limit = self.clock.would_be(codes, timestamps) + self.settings.time.future_limit
+        features = np.empty((len(codes), len(self.engine.spec.names)))
+        status = np.empty(len(codes), dtype=np.uint8)
+        for row, (code, timestamp) in enumerate(zip(codes.tolist(), timestamps.tolist(), strict=True)):
+            if timestamp > limit and code not in self.trials:
+                self.trials[code] = (self.engine.save(code), int(self.clock.newest[code]))
+            features[row], status[row] = self.engine.update_one(code, timestamp, values[row])
+            if status[row] == LATE and self._was_ahead(code, limit):
+                self._set_back(code)
+                features[row], status[row] = self.engine.update_one(code, timestamp, values[row])
+        return features, status
+
+    def _was_ahead(self, code: int, limit: int) -> bool:
+        newest = self.engine.newest(code)
+        return newest is not None and newest > limit
+
+    def _set_back(self, code: int) -> None:
+        """A clock that ran ahead has been set right: the device goes on from where it was before."""
+        state, newest = self.trials.pop(code, (b"", NEVER))
+        if state and newest != NEVER:
+            self.engine.restore(code, state)
+        else:
+            self.engine.forget(code)
+            self.tracker.forget(code)
+        self.clock.set_back(code, newest)
+
+    def _end_trials(self) -> None:
+        """The network has come to where a device was before it: its clock was right."""
+        limit = self.clock.now + self.settings.time.future_limit
+        for code in [code for code in self.trials if self.clock.newest[code] <= limit]:
+            del self.trials[code]

@@ -1,0 +1,129 @@
+"""The steps from a request's samples to its answers: validate, features, score, explain, alert.
+
+Plain Python, without MLRun: the steps of the serving graph are thin classes over these methods, so that the HTTP
+server, MLRun's mock server and a Nuclio function run the very same code.
+"""
+
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from netops.features.engine import LATE
+from netops.serving.bodies.arrow_body import read_arrow
+from netops.serving.bodies.remote_write import read_remote_write
+from netops.serving.dead_letters import letter
+from netops.serving.runtime import Runtime
+from netops.serving.samples import REJECTED, Answer, Samples
+from netops.serving.work import Work
+
+ARROW_TYPES = ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file")
+NDJSON_TYPES = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines")
+REMOTE_WRITE_TYPE = "application/x-protobuf"
+
+
+class Pipeline:
+    """Takes requests through the steps, one request at a time.
+
+    Parameters
+    ----------
+    runtime : Runtime
+        The champion, the state of the devices and all else that lasts.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    def validate(self, body: Any, content_type: str = "") -> Work:
+        """Read the samples of a body; those that are none are rejected, and kept as dead letters.
+
+        Parameters
+        ----------
+        body : bytes, str, dict, list, Samples or Work
+            As it came, or as far as it has been read already.
+        content_type : str
+            JSON where nothing else is said.
+
+        Raises
+        ------
+        BodyError
+            If nothing of the body can be answered sample by sample.
+        """
+        since = perf_counter()
+        samples = body if isinstance(body, Samples) else self.read(body, content_type)
+        work = Work.of(samples, self.runtime.model)
+        self.runtime.metrics.step("validate", since)
+        return work
+
+    def read(self, body: Any, content_type: str = "") -> Samples:
+        """Read the samples of a body."""
+        runtime, limits = self.runtime, self.runtime.settings.limits
+        kind = content_type.partition(";")[0].strip().lower()
+        metrics = runtime.model.spec.metrics
+        if kind in ARROW_TYPES:
+            return read_arrow(bytes(body), metrics, limits.batch, limits.name_length)
+        if kind in NDJSON_TYPES:
+            return runtime.reader.read_lines(bytes(body))
+        if kind == REMOTE_WRITE_TYPE:
+            points = read_remote_write(bytes(body), limits.body_bytes, limits.batch, limits.name_length)
+            return runtime.joiner.add(points)
+        return runtime.reader.read(body)
+
+    def features(self, work: Work) -> Work:
+        """Update the windows of the devices and take the feature vectors out of them."""
+        since = perf_counter()
+        back = self.runtime.state.update(work)
+        if len(back):
+            self.runtime.book.speak(self.runtime.state, back.tolist())
+        self.runtime.metrics.step("features", since)
+        return work
+
+    def score(self, work: Work) -> Work:
+        """Score the feature vectors with the champion."""
+        since = perf_counter()
+        work.features = work.model.select(work.features)
+        work.risks = work.model.score(work.features) if len(work.scored) else np.zeros(0)
+        self.runtime.state.keep_risks(work)
+        self.runtime.metrics.step("score", since)
+        return work
+
+    def explain(self, work: Work) -> Work:
+        """Name the reasons: exact ones for samples that alert, up to a limit a request, quick ones for others."""
+        since = perf_counter()
+        alerting = np.flatnonzero(work.risks >= work.model.threshold)
+        work.reasons = work.model.reasons(work.features, alerting[: self.runtime.settings.exact_reasons])
+        self.runtime.metrics.step("explain", since)
+        return work
+
+    def alert(self, work: Work) -> Work:
+        """Open and close alerts, note what was not taken, and look who has fallen silent."""
+        since = perf_counter()
+        runtime = self.runtime
+        runtime.book.follow(runtime.state, work, ~work.on_trial)
+        runtime.watch()
+        self._keep_letters(work)
+        runtime.metrics.count(work.status)
+        runtime.metrics.step("alert", since)
+        return work
+
+    def run(self, body: Any, content_type: str = "") -> list[Answer]:
+        """Take one body through all steps."""
+        work = self.validate(body, content_type)
+        return self.alert(self.explain(self.score(self.features(work)))).answers()
+
+    def _keep_letters(self, work: Work) -> None:
+        bad = np.flatnonzero((work.status == LATE) | (work.status == REJECTED)).tolist()
+        if bad:
+            self.runtime.letters.write(self._letter(work, row) for row in bad)
+
+    def _letter(self, work: Work, row: int) -> dict[str, Any]:
+        samples = work.samples
+        if work.status[row] == REJECTED:
+            return letter("rejected", samples.errors.get(row), samples.raw.get(row))
+        values = dict(zip(work.model.spec.metrics, _known(samples.values[row]), strict=True))
+        sent = {"timestamp": samples.stamps[row], "device": samples.devices[row], **values}
+        return letter("late", None, sent)
+
+
+def _known(values: Any) -> list[float | None]:
+    return [value if value == value else None for value in values.tolist()]

@@ -1,0 +1,160 @@
+"""What lasts from request to request: the champion, the state of the devices, alerts, letters and metrics."""
+
+import logging
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from netops.alerting.settings import AlertSettings
+from netops.errors import NetopsError
+from netops.home import home
+from netops.serving.alert_book import AlertBook
+from netops.serving.alert_store import AlertStore
+from netops.serving.bodies.json_body import JsonReader
+from netops.serving.bodies.remote_write import Joiner
+from netops.serving.champion import ModelSource, ServedModel, load_model
+from netops.serving.dead_letters import DeadLetters
+from netops.serving.fleet_state import FleetState
+from netops.serving.metrics import RuntimeCollector, ServingMetrics
+from netops.serving.receivers import Deliveries
+from netops.serving.settings import ServingSettings
+from netops.serving.snapshot import SnapshotWriter, read_snapshot
+
+_LOG = logging.getLogger(__name__)
+
+
+def state_folder(network: str) -> Path:
+    """Name the folder that holds a network's serving state: snapshot, alerts, dead letters."""
+    return home() / "serving" / network
+
+
+class Runtime:
+    """One network in service. Not safe for several threads at once.
+
+    Parameters
+    ----------
+    network : str
+        Its name.
+    source : ModelSource
+        Where the champion is looked up.
+    settings : ServingSettings
+        The ``serving`` section.
+    alerting : AlertSettings
+        The ``alerting`` section.
+    folder : Path, optional
+        Where its state is kept; what is found there is taken up again.
+
+    Raises
+    ------
+    NetopsError
+        If there is no champion.
+    """
+
+    def __init__(
+        self,
+        network: str,
+        source: ModelSource,
+        settings: ServingSettings | None = None,
+        alerting: AlertSettings | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self.network, self.source = network, source
+        self.settings, self.alerting = settings or ServingSettings(), alerting or AlertSettings()
+        self.folder = folder or state_folder(network)
+        self.replay_point: int | None = None
+        self.metrics = ServingMetrics(network)
+        limits, kept = self.settings.limits, self.settings.state
+        self.letters = DeadLetters(self.folder, kept.dead_letter_bytes, kept.dead_letter_files)
+        self.store = AlertStore(self.folder / "alerts.sqlite")
+        self.deliveries = Deliveries(self.folder / "alerts.sqlite", self.settings.receivers, self.metrics)
+        self.model = load_model(source.champion())
+        self.reader = JsonReader(self.model.spec.metrics, limits.batch, limits.name_length)
+        self._watched = -1
+        self.reset()
+        self._restore()
+        self.metrics.registry.register(RuntimeCollector(self))
+
+    def refresh(self) -> bool:
+        """Look the champion up; put a new one in service. What is loaded stays in service when that fails."""
+        try:
+            champion = self.source.champion()
+            if champion.version == self.model.version:
+                return False
+            self.swap(load_model(champion))
+        except NetopsError as error:
+            _LOG.warning("the champion stays %s: %s", self.model.version, error)
+            return False
+        self.metrics.swaps.inc()
+        return True
+
+    def swap(self, model: ServedModel) -> None:
+        """Put a loaded model in service between two requests.
+
+        Raises
+        ------
+        NetopsError
+            If it is of another metric schema.
+        """
+        if model.spec.metrics != self.model.spec.metrics:
+            raise NetopsError(f"model {model.version} takes other metrics than the network's {self.network} has")
+        if model.spec != self.model.spec:
+            self.state.with_spec(model.spec)
+        self.model = model
+        self.state.tracker.policy = self.alerting.policy(model.threshold, model.horizon)
+
+    def watch(self) -> None:
+        """Look who has fallen silent, and end the alerts of devices that were dropped to make room."""
+        state = self.state
+        if state.dropped:
+            self.metrics.evicted.inc(len(state.dropped))
+            self.book.drop((name for _, name in state.dropped), state.clock.now)
+            state.dropped.clear()
+        if state.clock.now != self._watched:
+            self._watched = state.clock.now
+            silent = state.clock.fall_silent()
+            if len(silent):
+                state.risk[silent] = np.nan
+                self.book.silence(state, silent.tolist())
+
+    def highest_risks(self) -> list[tuple[str, str | None, str | None, float]]:
+        """List the devices with the highest risks, up to a limit: device, company, data center, risk."""
+        state, limit = self.state, self.settings.limits.risk_series
+        known = np.flatnonzero(~np.isnan(state.risk))
+        chosen = known[np.argsort(-state.risk[known], kind="stable")[:limit]].tolist()
+        return [
+            (str(state.table.names[code]), *state.table.places[code], float(state.risk[code])) for code in chosen
+        ]
+
+    def snapshot(self) -> SnapshotWriter:
+        """Begin a snapshot; its ``steps`` write it part by part."""
+        return SnapshotWriter(self)
+
+    def save(self) -> None:
+        """Write a snapshot in one go."""
+        since = perf_counter()
+        with self.snapshot() as writer:
+            for part in writer.parts():
+                writer.write(part)
+        self.metrics.snapshot_seconds.set(perf_counter() - since)
+
+    def close(self) -> None:
+        """Save the state and let go of all files."""
+        self.save()
+        self.deliveries.stop()
+        self.store.close()
+        self.letters.close()
+
+    def reset(self) -> None:
+        """Begin with no devices."""
+        model = self.model
+        self.book = AlertBook(self.network, self.store, self.deliveries.names)
+        self.state = FleetState(model.spec, self.alerting.policy(model.threshold, model.horizon), self.settings)
+        self.joiner = Joiner(model.spec.metrics, self.settings.time.join_wait, self.settings.limits.devices)
+        self._watched = self.state.clock.now
+
+    def _restore(self) -> None:
+        try:
+            read_snapshot(self)
+        except NetopsError as error:
+            _LOG.warning("%s; it is set aside and the state begins anew", error)

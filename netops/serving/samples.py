@@ -1,0 +1,93 @@
+"""Samples of one request as columns, and the answers to them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from netops.serving.times import Stamp
+
+SCORED, DUPLICATE, LATE, REJECTED = 0, 1, 2, 3
+#: By status code, as answered.
+STATUSES = ("scored", "duplicate", "late", "rejected")
+
+
+class Reason(msgspec.Struct, gc=False):
+    """One feature that raised the risk, with its share of the log-odds."""
+
+    feature: str
+    contribution: float
+
+
+class Answer(msgspec.Struct, omit_defaults=True, gc=False):
+    """The answer to one sample; the first seven fields are always there."""
+
+    device: str | None
+    timestamp: Stamp | None
+    status: str
+    risk: float | None
+    alert: bool
+    reasons: list[Reason]
+    model: str | None
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class Samples:
+    """The samples of one request, in its order; columns of n rows.
+
+    Attributes
+    ----------
+    devices : list of str or None
+        None where a sample could not be read that far.
+    stamps : list
+        The times as they were sent, to be echoed.
+    timestamps : int64 array
+        Nanoseconds since the epoch; 0 in rejected rows.
+    values : float64 array, n × metrics
+        NaN where a metric is missing.
+    companies, data_centers : list of str or None
+        Where a device stands; an empty list when no sample says so.
+    errors : dict
+        Row → why it is rejected.
+    raw : dict
+        Rejected row → what was sent, for the dead-letter file.
+    single : bool
+        One sample was sent as such, not a list of one.
+    """
+
+    devices: list[str | None]
+    stamps: list[Stamp | None]
+    timestamps: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
+    companies: list[str | None] = field(default_factory=list)
+    data_centers: list[str | None] = field(default_factory=list)
+    errors: dict[int, str] = field(default_factory=dict)
+    raw: dict[int, Any] = field(default_factory=dict)
+    single: bool = False
+
+    def __len__(self) -> int:
+        return len(self.devices)
+
+
+class BodyError(Exception):
+    """A body that cannot be read at all; ``status`` is the HTTP status to answer with."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def rejected(message: str, raw: Any, metrics: int) -> Samples:
+    """Answer a body that cannot be told apart into samples: one rejected row."""
+    return Samples(
+        [None],
+        [None],
+        np.zeros(1, dtype=np.int64),
+        np.full((1, metrics), np.nan),
+        errors={0: message},
+        raw={0: raw},
+        single=True,
+    )
