@@ -1,0 +1,186 @@
+"""The model card: all that is known of a model, beside it as JSON."""
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.errors import NetopsError, closest
+from netops.files import read_json, write_json
+
+CARD_FILE = "card.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model is, takes, was trained on and achieved. All of it can be written as JSON.
+
+    Attributes
+    ----------
+    network, family : str
+        What it watches, and the model family.
+    version : str
+        Hash of the model file and of what it is for: the same training gives the same version.
+    features : tuple of str
+        The features it takes, in this order.
+    spec : dict
+        The declaration of all features of the network (``FeatureSpec.to_dict()``).
+    metrics : tuple of str
+        The metric schema of the network.
+    horizon : int
+        Nanoseconds.
+    interval_seconds : float
+        Median time between two samples of a device in the training telemetry.
+    scaling : dict
+        ``Scaling.to_dict()``; the model file scales by itself.
+    params : dict
+        Hyper-parameters, seed and threads.
+    iterations : int
+        Trees or epochs kept.
+    fit_seconds : float
+        Wall time of the fit alone.
+    split : dict
+        How training, validation and test parts were cut.
+    data : dict
+        Rows, positives and fingerprint of the training part; base rate.
+    background : dict
+        Per feature: quantiles, mean and share of missing values in the training part.
+    libraries : dict
+        Versions of what trained and wrote it.
+    agreement : float
+        Greatest difference between the model file and the native model on the test part.
+    threshold : float or None
+        Risk from which on samples count towards an alert; None until it is chosen.
+    alert : dict
+        The alert policy.
+    evaluation : dict
+        Figures on the test part, and whatever else is worth showing.
+    """
+
+    network: str
+    family: str
+    version: str
+    features: tuple[str, ...]
+    spec: dict[str, Any]
+    metrics: tuple[str, ...]
+    horizon: int
+    interval_seconds: float = 0.0
+    scaling: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
+    iterations: int = 0
+    fit_seconds: float = 0.0
+    split: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    background: dict[str, Any] = field(default_factory=dict)
+    libraries: dict[str, str] = field(default_factory=dict)
+    agreement: float = 0.0
+    threshold: float | None = None
+    alert: dict[str, Any] = field(default_factory=dict)
+    evaluation: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the card as JSON takes it; what is not a number becomes null."""
+        plain: dict[str, Any] = _plain({"format": FORMAT} | dataclasses.asdict(self))
+        return plain
+
+    @classmethod
+    def from_dict(cls, values: Any, where: str = CARD_FILE) -> "ModelCard":
+        """Read what :meth:`to_dict` gave; keys of later versions are left alone.
+
+        Raises
+        ------
+        NetopsError
+            If it is no card, or one of a format that this version does not know.
+        """
+        if not isinstance(values, dict) or values.get("format") != FORMAT:
+            raise NetopsError(f"{where}: no model card of format {FORMAT}; train the model again")
+        fields = dataclasses.fields(cls)
+        required = [f.name for f in fields if f.default is f.default_factory is dataclasses.MISSING]
+        if missing := [name for name in required if name not in values]:
+            raise NetopsError(f"{where}: key '{missing[0]}' is missing; train the model again")
+        known = {f.name: values[f.name] for f in fields if f.name in values}
+        return cls(**known | {name: tuple(known[name]) for name in ("features", "metrics")})
+
+    def updated(self, **changes: Any) -> "ModelCard":
+        """Give the card with some entries changed: threshold, alert, evaluation, …"""
+        return dataclasses.replace(self, **changes)
+
+    def places(self, names: list[str] | tuple[str, ...]) -> npt.NDArray[np.int64]:
+        """Find the model's features among the columns of a feature matrix.
+
+        Raises
+        ------
+        NetopsError
+            If one is not there: the matrix is of another network or declaration.
+        """
+        place = {name: number for number, name in enumerate(names)}
+        if missing := [name for name in self.features if name not in place]:
+            raise NetopsError(
+                f"model {self.version} takes feature '{missing[0]}', which is not there{closest(missing[0], names)}"
+            )
+        return np.array([place[name] for name in self.features], np.int64)
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read the card of a model folder.
+
+    Raises
+    ------
+    NetopsError
+        If it is missing or no card.
+    """
+    path = folder / CARD_FILE
+    try:
+        values = read_json(path)
+    except FileNotFoundError:
+        raise NetopsError(f"{folder}: no model there ({CARD_FILE} is missing)") from None
+    except ValueError as error:
+        raise NetopsError(f"{path}: not JSON: {error}") from None
+    return ModelCard.from_dict(values, str(path))
+
+
+def write_card(folder: Path, card: ModelCard) -> None:
+    """Write the card into a model folder, at once."""
+    write_json(folder / CARD_FILE, card.to_dict())
+
+
+def version_of(model: bytes, *purpose: Any) -> str:
+    """Hash a model file and what it is for into a short version."""
+    digest = hashlib.blake2b(model, digest_size=6)
+    digest.update(repr(purpose).encode())
+    return digest.hexdigest()
+
+
+def library_versions(names: tuple[str, ...]) -> dict[str, str]:
+    """Tell the installed versions of distributions."""
+    return {name: _version(name) for name in names}
+
+
+def _version(name: str) -> str:
+    # TensorFlow comes under two names.
+    for candidate in (name, f"{name}-cpu"):
+        try:
+            return version(candidate)
+        except PackageNotFoundError:
+            continue
+    return "unknown"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

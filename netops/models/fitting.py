@@ -1,0 +1,183 @@
+"""The fit itself, from examples on disk to a model folder: what a worker process does.
+
+Nothing here imports more than the fit needs: no MLRun, and of the families only the one that is fitted.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.configuration import bind
+from netops.errors import NetopsError
+from netops.files import atomic_path, read_json
+from netops.models.card import ModelCard, library_versions, version_of
+from netops.models.families.protocol import Family, FitData, Fitted
+from netops.models.families.registry import FAMILIES
+from netops.models.onnx_file import Session, build_model, save_model
+from netops.models.rows import pieces
+from netops.models.scaling import Scaling
+from netops.telemetry.dataset import Dataset
+
+#: How far the model file may be from the native model.
+TOLERANCE = 1e-5
+#: Rows of the test part that are scored by both; spread over all of it.
+COMPARED_ROWS = 100_000
+#: Written beside the model's libraries.
+_WRITERS = ("onnx", "onnxruntime", "numpy")
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One fit: plain values, so that it travels to a worker as JSON.
+
+    Attributes
+    ----------
+    examples : str
+        Folder of the examples.
+    network, family : str
+    params : dict
+        Hyper-parameters of the family.
+    seed, threads : int
+    out : str
+        Model folder to write.
+    """
+
+    examples: str
+    network: str
+    family: str
+    params: dict[str, Any]
+    seed: int
+    threads: int
+    out: str
+
+
+def fit(job: Job, say: Say = lambda what: None) -> ModelCard:
+    """Fit a family, save it as a model folder, check it, and score validation and test part.
+
+    The risks of both parts are left in the examples' folder, see :func:`risks_path`.
+
+    Raises
+    ------
+    NetopsError
+        If the model file does not agree with the native model within 1e-5 on the test part, or the training rows
+        are of one class only.
+    """
+    folder = Path(job.examples)
+    family: Family = bind(FAMILIES[job.family], job.params, f"families: {job.family}")
+    examples = read_json(folder / "examples.json")
+    say("load libraries")
+    family.load(job.threads)
+    say("fit")
+    scaling, data = _data(folder, family)
+    started = time.perf_counter()
+    fitted = family.fit(data, job.seed, job.threads)
+    seconds = time.perf_counter() - started
+    del data
+    say("check")
+    model = build_model(scaling, fitted)
+    session = Session(model, job.threads)
+    risks = {part: _score(session, examples, folder, part) for part in ("validation", "test")}
+    agreement = _agreement(scaling, fitted, examples, folder, risks["test"], job)
+    card = _card(job, examples, family, scaling, fitted, model).updated(fit_seconds=seconds, agreement=agreement)
+    for part, values in risks.items():
+        with atomic_path(risks_path(folder, card.version, part)) as draft, draft.open("wb") as file:
+            np.save(file, values, allow_pickle=False)
+    save_model(Path(job.out), model, card)
+    return card
+
+
+def risks_path(examples: Path, version: str, part: str) -> Path:
+    """Name the file of the risks of a model over a part: float64, NaN for rows that are not scored."""
+    return examples / f"risks-{version}-{part}.npy"
+
+
+def score_rows(
+    score: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
+    dataset: Dataset,
+    names: tuple[str, ...] | list[str],
+    rows: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float64]:
+    """Score rows of a features dataset piece by piece; a negative row (``~row``) is one not to be scored.
+
+    Returns
+    -------
+    float64 array, rows
+        Risks in 0..1, NaN where nothing was to be scored.
+    """
+    risks = np.full(len(rows), np.nan)
+    places = np.flatnonzero(rows >= 0)
+    for piece, features in pieces(dataset, list(names), rows[places]):
+        risks[places[piece]] = score(features)
+    return risks
+
+
+def _data(folder: Path, family: Family) -> tuple[Scaling, FitData]:
+    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("features", "labels", "weights")}
+    early = np.load(folder / "early.npy")
+    scaling = Scaling.fit(arrays["features"], family.limit, not family.takes_missing)
+    scaled = np.empty(arrays["features"].shape, np.float32)
+    for start in range(0, len(scaled), 8_192):
+        scaled[start : start + 8_192] = scaling.apply(arrays["features"][start : start + 8_192])
+    return scaling, FitData(scaled, np.array(arrays["labels"]), np.array(arrays["weights"]), early)
+
+
+def _score(session: Session, examples: dict[str, Any], folder: Path, part: str) -> npt.NDArray[np.float64]:
+    dataset = Dataset.open(Path(examples["sources"][part]))
+    rows = np.load(folder / f"{part}.npy")
+    return score_rows(session.score, dataset, examples["names"], rows)
+
+
+def _agreement(
+    scaling: Scaling,
+    fitted: Fitted,
+    examples: dict[str, Any],
+    folder: Path,
+    risks: npt.NDArray[np.float64],
+    job: Job,
+) -> float:
+    """Compare the model file with the native model on the test part."""
+    rows = np.load(folder / "test.npy")
+    rows[np.arange(len(rows)) % max(1, len(rows) // COMPARED_ROWS) > 0] = -1
+    dataset = Dataset.open(Path(examples["sources"]["test"]))
+    places = np.flatnonzero(rows >= 0)
+    greatest = 0.0
+    for piece, features in pieces(dataset, examples["names"], rows[places]):
+        native = fitted.predict(scaling.apply(features))
+        greatest = max(greatest, float(np.abs(native - risks[places[piece]]).max()))
+    if not greatest <= TOLERANCE:
+        raise NetopsError(
+            f"{job.family}: the model file is {greatest:.2g} off the native model on the test part, "
+            f"{TOLERANCE:g} is allowed; the model is not saved"
+        )
+    return greatest
+
+
+def _card(
+    job: Job, examples: dict[str, Any], family: Family, scaling: Scaling, fitted: Fitted, model: bytes
+) -> ModelCard:
+    info = examples["info"]
+    spec, names = info["spec"], tuple(examples["names"])
+    return ModelCard(
+        network=job.network,
+        family=job.family,
+        version=version_of(model, job.network, names, spec, examples["horizon"]),
+        features=names,
+        spec=spec,
+        metrics=tuple(info["metrics"]),
+        horizon=examples["horizon"],
+        interval_seconds=info["interval_seconds"],
+        scaling=scaling.to_dict(),
+        params=asdict(family) | {"seed": job.seed, "threads": job.threads},  # type: ignore[call-overload]
+        iterations=fitted.iterations,
+        split=info["split"],
+        data=info["data"],
+        background=info["background"],
+        libraries=library_versions((*family.libraries, *_WRITERS)),
+    )

@@ -1,0 +1,114 @@
+"""A features dataset with labels: samples, incidents, attributes of the devices, and the part of each sample."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from netops.alerting.sequences import Flags, Incidents, Sequences
+from netops.models.labels import label_rows, require_labels
+from netops.models.outcomes import Part
+from netops.models.splits import SHARES, Split, split, whole_test
+from netops.telemetry.dataset import Dataset, rows_of
+from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP
+
+#: Shares of training and validation where the test telemetry is given apart.
+TWO_SHARES = (0.75, 0.25)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One features dataset, its labels and its split.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    sequences : Sequences
+        Every sample.
+    labels : int8 array, rows
+        1, 0, or -1 for none.
+    incidents : Incidents
+    attributes : dict
+        Attribute → its value for each device.
+    horizon : int
+        Nanoseconds.
+    split : Split
+    """
+
+    dataset: Dataset
+    sequences: Sequences
+    labels: npt.NDArray[np.int8]
+    incidents: Incidents
+    attributes: dict[str, list[str]]
+    horizon: int
+    split: Split
+
+    def part(self, part: int) -> Part:
+        """Take a part of the split for evaluation."""
+        keep = self.split.rows(part)
+        return Part.where(keep, self.sequences, self.labels, self.incidents, self.horizon, self.attributes)
+
+    def scored(self, part: int) -> Flags:
+        """Mark, among the rows of a part, those that are scored: the healthy ones."""
+        keep = self.split.rows(part)
+        return ~self.incidents.inside(self.sequences)[keep]
+
+
+def label(dataset: Dataset, horizon: int, kind: str, seed: int) -> list[Labelled]:
+    """Label a features dataset and split it.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Telemetry to be tested on, where it is apart, lies in its folder ``_test``.
+    horizon : int
+        Nanoseconds.
+    kind : str
+        ``time`` or ``device``.
+    seed : int
+        Of a split by device.
+
+    Returns
+    -------
+    list of Labelled
+        One, or two where the test telemetry is apart.
+
+    Raises
+    ------
+    NetopsError
+        If nothing can be learned from it, or no such split can show anything.
+    """
+    sequences, labels, incidents, attributes = _read(dataset, horizon)
+    require_labels(sequences, labels, horizon)
+    shares = TWO_SHARES if dataset.test else SHARES
+    cut = split(kind, sequences, labels, incidents, horizon, shares=shares, seed=seed)
+    found = [Labelled(dataset, sequences, labels, incidents, attributes, horizon, cut)]
+    if dataset.test:
+        sequences, labels, incidents, attributes = _read(dataset.test, horizon)
+        cut = whole_test(sequences, labels, incidents, horizon)
+        found.append(Labelled(dataset.test, sequences, labels, incidents, attributes, horizon, cut))
+    return found
+
+
+def _read(
+    dataset: Dataset, horizon: int
+) -> tuple[Sequences, npt.NDArray[np.int8], Incidents, dict[str, list[str]]]:
+    attributes: dict[str, list[str]] = {name: [] for name in dataset.meta.attributes}
+    rows, errors = [], []
+    for table in dataset.tables([TIMESTAMP, DEVICE, IS_ERROR, *attributes]):
+        rows.append(rows_of(table))
+        errors.append(_flags(table))
+        firsts = pa.array(rows[-1].offsets[:-1])
+        for name, values in attributes.items():
+            values += [str(v) if v is not None else "" for v in table.column(name).take(firsts).to_pylist()]
+    sequences = Sequences.of(rows)
+    is_error = np.concatenate(errors) if errors else np.zeros(0, bool)
+    labels = label_rows(sequences.offsets, sequences.timestamps, is_error, horizon)
+    return sequences, labels, Incidents.from_table(dataset.incidents(), sequences.devices), attributes
+
+
+def _flags(table: pa.Table) -> Flags:
+    if IS_ERROR not in table.column_names:
+        return np.zeros(table.num_rows, bool)
+    return table.column(IS_ERROR).fill_null(False).to_numpy(zero_copy_only=False).astype(bool)

@@ -1,0 +1,143 @@
+"""Model folders: ``model.onnx`` and ``card.json``, nothing that runs code when it is read.
+
+The model takes ``features``, float64 n × F, raw and with NaN where unknown, and gives ``risk``, float32 n.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.errors import NetopsError
+from netops.models.card import ModelCard, read_card, write_card
+from netops.models.families.protocol import Fitted
+from netops.models.onnx_graph import Graph
+from netops.models.scaling import Scaling
+
+MODEL_FILE = "model.onnx"
+FEATURES, RISK = "features", "risk"
+#: Rows scored at once: enough to fill the processor, few enough to stay in its caches.
+CHUNK = 8_192
+
+
+def build_model(scaling: Scaling, fitted: Fitted) -> bytes:
+    """Write a fitted model, its scaling before it, as one ONNX file.
+
+    Returns
+    -------
+    bytes
+        The same model gives the same bytes.
+    """
+    from onnx import TensorProto, helper
+
+    graph = Graph()
+    odds = fitted.build(graph, scaling.build(graph, FEATURES))
+    graph.add("Squeeze", graph.add("Sigmoid", odds), graph.constant("last_axis", np.array([1])), output=RISK)
+    features = helper.make_tensor_value_info(FEATURES, TensorProto.DOUBLE, ["rows", len(scaling.centre)])
+    risk = helper.make_tensor_value_info(RISK, TensorProto.FLOAT, ["rows"])
+    model = graph.finish([features], [risk], "netops")
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+class Session:
+    """A model file ready to score, on a fixed number of threads."""
+
+    def __init__(self, model: bytes | Path, threads: int = 1) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        source = model if isinstance(model, bytes) else str(model)
+        try:
+            self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+            self._check()
+        except Exception as error:
+            name = "model" if isinstance(model, bytes) else model
+            raise NetopsError(f"{name}: cannot be read as a model: {str(error).splitlines()[0]}") from error
+        self._run = self._session.run
+
+    def _check(self) -> None:
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if [i.name for i in inputs] != [FEATURES] or RISK not in [o.name for o in outputs]:
+            raise NetopsError(f"expected one input '{FEATURES}' and an output '{RISK}'")
+        self.width = int(inputs[0].shape[1])
+
+    def score(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Score n × F raw features: n risks in 0..1."""
+        if len(features) <= CHUNK:
+            return self._run([RISK], {FEATURES: features})[0].astype(np.float64)
+        starts = range(0, len(features), CHUNK)
+        return np.concatenate([self.score(features[start : start + CHUNK]) for start in starts])
+
+
+class Scorer:
+    """A model folder, opened for scoring.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``model.onnx`` and ``card.json``.
+    threads : int
+        Threads of one call.
+
+    Raises
+    ------
+    NetopsError
+        If the folder holds no model, or the model does not fit its card.
+    """
+
+    def __init__(self, folder: Path, threads: int = 1) -> None:
+        self.folder = Path(folder)
+        self.card: ModelCard = read_card(self.folder)
+        if not (self.folder / MODEL_FILE).is_file():
+            raise NetopsError(f"{folder}: no model there ({MODEL_FILE} is missing)")
+        self._session = Session(self.folder / MODEL_FILE, threads)
+        if self._session.width != len(self.card.features):
+            raise NetopsError(
+                f"{folder}: the model takes {self._session.width} features, "
+                f"its card names {len(self.card.features)}"
+            )
+
+    def score(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Score feature vectors.
+
+        Parameters
+        ----------
+        features : float64 array, n × F
+            Columns as in ``card.features``; raw, NaN where unknown.
+
+        Returns
+        -------
+        float64 array, n
+            Risks in 0..1.
+        """
+        return self._session.score(np.ascontiguousarray(features, np.float64))
+
+
+def save_model(folder: Path, model: bytes, card: ModelCard) -> None:
+    """Write a model folder; it appears whole or not at all, in the place of what was there."""
+    draft = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        draft.mkdir(parents=True)
+        (draft / MODEL_FILE).write_bytes(model)
+        write_card(draft, card)
+        shutil.rmtree(folder, ignore_errors=True)
+        draft.replace(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def load_graph(folder: Path) -> Any:
+    """Read the ONNX graph of a model folder, for what explains it."""
+    import onnx
+
+    try:
+        return onnx.load(str(folder / MODEL_FILE), load_external_data=False).graph
+    except Exception as error:
+        raise NetopsError(f"{folder / MODEL_FILE}: cannot be read as a model: {error}") from error

@@ -1,0 +1,44 @@
+"""A growing ONNX graph: constants and nodes with generated names."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+#: The domain of the tree ensembles, and the versions of the operator sets that the graphs are written in.
+ML_DOMAIN = "ai.onnx.ml"
+OPSETS = {"": 17, ML_DOMAIN: 3}
+IR_VERSION = 8
+
+
+class Graph:
+    """Collects nodes and constants, then makes the model."""
+
+    def __init__(self) -> None:
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+
+    def constant(self, name: str, value: npt.NDArray[Any]) -> str:
+        """Add a constant tensor and return its name."""
+        from onnx import numpy_helper
+
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def add(self, operator: str, *inputs: str, domain: str = "", output: str = "", **attributes: Any) -> str:
+        """Add a node of one output and return the name of that output."""
+        from onnx import helper
+
+        name = output or f"{operator.lower()}_{len(self._nodes)}"
+        self._nodes.append(helper.make_node(operator, inputs, [name], name=name, domain=domain, **attributes))
+        return name
+
+    def finish(self, inputs: list[Any], outputs: list[Any], name: str) -> Any:
+        """Make the model and check it against the ONNX standard."""
+        from onnx import checker, helper
+
+        graph = helper.make_graph(self._nodes, name, inputs, outputs, self._constants)
+        opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="netops")
+        checker.check_model(model)
+        return model

@@ -1,0 +1,91 @@
+"""Chosen rows of a features dataset, read in pieces so that memory stays bounded by a piece."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+from netops.telemetry.dataset import Dataset
+
+#: Values (rows × columns) decoded at once: 32 MB.
+PIECE = 4_000_000
+
+Rows = npt.NDArray[np.int64]
+
+
+def gather(dataset: Dataset, columns: list[str] | tuple[str, ...], rows: Rows) -> npt.NDArray[np.float64]:
+    """Read some columns of some rows.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Its parts count as one table.
+    columns : list of str
+        A column that the dataset lacks gives NaN.
+    rows : int64 array, n
+        Rising.
+
+    Returns
+    -------
+    float64 array, n × columns
+    """
+    matrix = np.empty((len(rows), len(columns)))
+    for first, count, file, group in _row_groups(dataset):
+        low, high = np.searchsorted(rows, (first, first + count))
+        if low < high:
+            _fill(matrix[low:high], file, group, columns, rows[low:high] - first)
+    return matrix
+
+
+def pieces(
+    dataset: Dataset, columns: list[str] | tuple[str, ...], rows: Rows
+) -> Iterator[tuple[slice, npt.NDArray[np.float64]]]:
+    """Read some columns of some rows piece by piece, for what is too large to hold.
+
+    Yields
+    ------
+    slice, float64 array
+        Which of ``rows`` these are, and their values.
+    """
+    size = max(1_024, PIECE // max(1, len(columns)))
+    for first, count, file, group in _row_groups(dataset):
+        known = [name for name in columns if name in set(file.schema_arrow.names)]
+        low, high = np.searchsorted(rows, (first, first + count))
+        if low == high:
+            continue
+        start = first
+        for batch in file.iter_batches(size, row_groups=[group], columns=known):
+            low, high = np.searchsorted(rows, (start, start + batch.num_rows))
+            if low < high:
+                yield slice(low, high), _matrix(batch, known, columns, rows[low:high] - start)
+            start += batch.num_rows
+
+
+def _row_groups(dataset: Dataset) -> Iterator[tuple[int, int, Any, int]]:
+    first = 0
+    for part in dataset.parts:
+        with pq.ParquetFile(part) as file:
+            for group in range(file.num_row_groups):
+                count = file.metadata.row_group(group).num_rows
+                yield first, count, file, group
+                first += count
+
+
+def _fill(
+    out: npt.NDArray[np.float64], file: Any, group: int, columns: list[str] | tuple[str, ...], rows: Rows
+) -> None:
+    known = set(file.schema_arrow.names)
+    width = max(1, PIECE // max(1, file.metadata.row_group(group).num_rows))
+    for start in range(0, len(columns), width):
+        names = columns[start : start + width]
+        table = file.read_row_group(group, columns=[name for name in names if name in known])
+        out[:, start : start + width] = _matrix(table, set(table.column_names), names, rows)
+
+
+def _matrix(table: Any, known: Any, columns: list[str] | tuple[str, ...], rows: Rows) -> npt.NDArray[np.float64]:
+    matrix = np.empty((len(rows), len(columns)))
+    for place, name in enumerate(columns):
+        matrix[:, place] = table.column(name).to_numpy(zero_copy_only=False)[rows] if name in known else np.nan
+    return matrix

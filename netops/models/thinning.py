@@ -1,0 +1,86 @@
+"""Which training rows are kept: rare positives all, healthy ones thinned, with the weights that make up for it."""
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.alerting.sequences import Incidents, Sequences
+
+Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+def thin(rows: Rows, positive: npt.NDArray[np.bool_], room: int, seed: int) -> tuple[Rows, Floats]:
+    """Thin training rows to what there is room for.
+
+    Parameters
+    ----------
+    rows : int64 array, n
+        The candidates, rising.
+    positive : bool array, n
+        Which have label 1: all are kept, as long as they take no more than half the room.
+    room : int
+        Rows to keep at most.
+    seed : int
+        The same seed keeps the same rows.
+
+    Returns
+    -------
+    int64 array, float64 array
+        The kept rows, rising, and how many candidates of its class each stands for.
+    """
+    generator = np.random.default_rng(seed)
+    yes, no = rows[positive], rows[~positive]
+    few = min(len(yes), max(room // 2, room - len(no)))
+    kept = [_draw(generator, yes, few), _draw(generator, no, room - few)]
+    weights = [
+        np.full(len(part), len(whole) / max(1, len(part))) for part, whole in zip(kept, (yes, no), strict=True)
+    ]
+    chosen, weight = np.concatenate(kept), np.concatenate(weights)
+    order = np.argsort(chosen)
+    return chosen[order], weight[order]
+
+
+def _draw(generator: np.random.Generator, rows: Rows, most: int) -> Rows:
+    return rows if len(rows) <= most else generator.choice(rows, most, replace=False)
+
+
+def set_aside(
+    sequences: Sequences,
+    incidents: Incidents,
+    rows: Rows,
+    positive: npt.NDArray[np.bool_],
+    share: float,
+    seed: int,
+) -> npt.NDArray[np.bool_]:
+    """Mark the rows that early stopping looks at: whole stretches between incidents, never part of one.
+
+    Rows that lead up to the same incident resemble each other; split between fit and early stopping they would
+    make a model that knows them by heart look good.
+
+    Returns
+    -------
+    bool array, rows
+        None is marked where fewer than three stretches hold positives.
+    """
+    stretch = _stretches(sequences, incidents, rows)
+    holding = np.unique(stretch[positive])
+    if share <= 0 or len(holding) < 3:
+        return np.zeros(len(rows), bool)
+    generator = np.random.default_rng(seed)
+    empty = np.setdiff1d(np.unique(stretch), holding)
+    # At least one each: a stretch with positives, and enough healthy rows beside it.
+    taken = [generator.permutation(part)[: max(1, round(share * len(part)))] for part in (holding, empty)]
+    aside = np.isin(stretch, np.concatenate(taken))
+    return aside if (aside & ~positive).any() and (~aside & ~positive).any() else np.zeros(len(rows), bool)
+
+
+def _stretches(sequences: Sequences, incidents: Incidents, rows: Rows) -> Rows:
+    """Number the stretches: those before, between and after the incidents of each device."""
+    device = np.searchsorted(sequences.offsets, rows, side="right") - 1
+    stretch = np.empty(len(rows), np.int64)
+    for place in np.unique(device):
+        mine = slice(*np.searchsorted(device, (place, place + 1)))
+        first, last = incidents.offsets[place : place + 2]
+        before = np.searchsorted(incidents.start[first:last], sequences.timestamps[rows[mine]], side="right")
+        stretch[mine] = first + place + before
+    return stretch

@@ -1,0 +1,228 @@
+"""Training of the families side by side, each in a process of its own.
+
+A thread that calls :meth:`Workers.train` waits for its process; several threads may call it at once.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from signal import Signals
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+import netops
+from netops.errors import NetopsError, UsageError, closest
+from netops.files import atomic_path
+from netops.models.card import ModelCard, read_card
+from netops.models.examples import Examples
+from netops.models.families.registry import FAMILIES
+from netops.models.fitting import Job, risks_path, score_rows
+from netops.models.onnx_file import Scorer
+from netops.models.settings import TrainingSettings
+from netops.progress import Progress, silent
+from netops.telemetry.dataset import Dataset
+
+_STEPS = ("load libraries", "fit", "check", "done")
+
+
+class Workers:
+    """The processes that fit; a context manager that ends those it still has.
+
+    Parameters
+    ----------
+    threads : int
+        Threads of each fit.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        self.threads = threads
+        self._waiting: dict[str, _Worker] = {}
+        self._lock = threading.Lock()
+
+    def prewarm(self, families: Iterable[str]) -> None:
+        """Start the processes of some families, which import what they need while other work goes on."""
+        with self._lock:
+            for family in families:
+                _check(family)
+                if family not in self._waiting:
+                    self._waiting[family] = _Worker(family, self.threads)
+
+    def train(self, job: Job, progress: Progress = silent) -> ModelCard:
+        """Fit in a process of its own and wait for it.
+
+        Raises
+        ------
+        NetopsError
+            If the fit fails, or its process dies.
+        """
+        with self._lock:
+            worker = self._waiting.pop(job.family, None)
+        if worker is None or not worker.alive:
+            worker = _Worker(job.family, self.threads)
+        try:
+            return ModelCard.from_dict(worker.ask(job, progress))
+        finally:
+            worker.close()
+
+    def close(self) -> None:
+        """End the processes that nobody asked anything."""
+        with self._lock:
+            for worker in self._waiting.values():
+                worker.close()
+            self._waiting.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Worker:
+    """One process, spoken to in lines of JSON."""
+
+    def __init__(self, family: str, threads: int) -> None:
+        self.family = family
+        root = str(Path(netops.__file__).resolve().parents[1])
+        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
+        quiet = {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
+        command = [sys.executable, "-m", "netops.models.worker", family, str(threads)]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | quiet,
+            text=True,
+            encoding="utf-8",
+        )
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, job: Job, progress: Progress) -> Any:
+        """Send a job and wait for its card."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(asdict(job)) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._death() from None
+        for line in self._process.stdout:
+            answer = json.loads(line)
+            if "card" in answer:
+                progress(len(_STEPS), len(_STEPS), f"train {self.family}")
+                return answer["card"]
+            if "error" in answer:
+                raise NetopsError(f"training {self.family}: {answer['error']}") from RuntimeError(answer["trace"])
+            progress(_STEPS.index(answer["doing"]), len(_STEPS), f"train {self.family}")
+        raise self._death()
+
+    def _death(self) -> NetopsError:
+        code = self._process.wait()
+        how = f"exit code {code}" if code >= 0 else f"signal {_signal(-code)}"
+        why = "; it may have run out of memory: set training.max_rows lower" if code in (-9, 137) else ""
+        return NetopsError(f"training {self.family}: its process ended by {how}{why}")
+
+    def close(self) -> None:
+        """End the process."""
+        if self.alive:
+            self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def train_family(
+    examples: Examples,
+    family: str,
+    settings: TrainingSettings,
+    out: Path,
+    *,
+    network: str,
+    workers: Workers | None = None,
+    progress: Progress = silent,
+) -> ModelCard:
+    """Train one family and save it as a model folder.
+
+    Parameters
+    ----------
+    examples : Examples
+        What to fit on (:func:`~netops.models.examples.prepare_examples`).
+    family : str
+        A name of the registry.
+    settings : TrainingSettings
+    out : Path
+        Model folder to write: ``model.onnx``, ``card.json``; it appears when all is well.
+    network : str
+        Name of the network.
+    workers : Workers, optional
+        Where processes wait that have been started ahead.
+    progress : Progress
+
+    Returns
+    -------
+    ModelCard
+        Without threshold and evaluation. The risks over validation and test part are kept beside the examples:
+        :func:`part_risks`.
+
+    Raises
+    ------
+    UsageError
+        For an unknown family.
+    NetopsError
+        If the fit fails or its process dies.
+    """
+    _check(family)
+    params = asdict(settings.family(family))  # type: ignore[call-overload]
+    job = Job(str(examples.folder), network, family, params, settings.seed, settings.threads, str(out))
+    if workers is not None:
+        return workers.train(job, progress)
+    with Workers(settings.threads) as own:
+        return own.train(job, progress)
+
+
+def part_risks(examples: Examples, model: Path, part: str) -> npt.NDArray[np.float64]:
+    """Give the risks of a model over ``validation`` or ``test``, in the order of ``examples.part(part)``.
+
+    They are read where training (or an earlier call) left them; otherwise the part is scored, by any model whose
+    features are there.
+
+    Returns
+    -------
+    float64 array, rows of the part
+        NaN for rows inside incidents.
+    """
+    path = risks_path(examples.folder, read_card(model).version, part)
+    if not path.is_file():
+        scorer = Scorer(model)
+        dataset = Dataset.open(Path(examples.sources[part]))
+        risks = score_rows(scorer.score, dataset, scorer.card.features, np.array(examples.array(part)))
+        with atomic_path(path) as draft, draft.open("wb") as file:
+            np.save(file, risks, allow_pickle=False)
+    return np.load(path, allow_pickle=False)
+
+
+def _check(family: str) -> None:
+    if family not in FAMILIES:
+        raise UsageError(f"no model family '{family}'{closest(family, FAMILIES)}")
+
+
+def _signal(number: int) -> str:
+    try:
+        return f"{number} ({Signals(number).name})"
+    except ValueError:
+        return str(number)
