@@ -30,6 +30,8 @@ class FleetState:
         time then: what it goes back to when its clock is set right.
     risk : float64 array, by code
         The risk of each device's newest sample, NaN where it has none.
+    values : float64 array, by code × metrics
+        The newest sample of each device.
     """
 
     def __init__(self, spec: FeatureSpec, policy: AlertPolicy, settings: ServingSettings) -> None:
@@ -42,6 +44,7 @@ class FleetState:
         self.clock = NetworkClock(capacity, silent_after)
         self.trials: dict[int, tuple[bytes, int]] = {}
         self.risk = np.full(capacity, np.nan)
+        self.values = np.full((capacity, len(spec.metrics)), np.nan)
         self.dropped: list[tuple[int, str]] = []
 
     def update(self, work: Work) -> npt.NDArray[np.int64]:
@@ -73,8 +76,9 @@ class FleetState:
         return back
 
     def keep_risks(self, work: Work) -> None:
-        """Note the risks of the newest samples."""
+        """Note the risks and the values of the newest samples."""
         self.risk[work.codes[work.scored]] = work.risks
+        self.values[work.codes[work.scored]] = work.samples.values[work.scored]
 
     def with_spec(self, spec: FeatureSpec) -> None:
         """Go over to other windows or statistics of the same metrics, taking the raw samples along."""

@@ -15,6 +15,7 @@ from netops.serving.bodies.json_body import JsonReader
 from netops.serving.bodies.remote_write import Joiner
 from netops.serving.champion import ModelSource, ServedModel, load_model
 from netops.serving.dead_letters import DeadLetters
+from netops.serving.fleet_metrics import FleetCollector
 from netops.serving.fleet_state import FleetState
 from netops.serving.metrics import RuntimeCollector, ServingMetrics
 from netops.serving.receivers import Deliveries
@@ -74,6 +75,7 @@ class Runtime:
         self.reset()
         self._restore()
         self.metrics.registry.register(RuntimeCollector(self))
+        self.metrics.registry.register(FleetCollector(self))
 
     def refresh(self) -> bool:
         """Look the champion up; put a new one in service. What is loaded stays in service when that fails."""

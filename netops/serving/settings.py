@@ -41,6 +41,9 @@ class LimitSettings:
     receive_seconds: float = option(10.0, help="time a client has to send a request body", unit="s", minimum=0.1)
     connections: int = option(512, help="connections served at once; more are answered 503", minimum=1)
     risk_series: int = option(1000, help="devices whose risk is exported on /metrics", minimum=0)
+    telemetry_series: int = option(
+        4000, help="series of the riskiest devices' telemetry exported on /metrics: devices times metrics", minimum=0
+    )
 
 
 @dataclass(frozen=True)
