@@ -16,11 +16,13 @@ for beside them. Mean and deviations follow Welford, merged by Chan, Golub and L
 All compiled code stays in this one file: the cache of compiled code watches the file of the entry point alone.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from llvmlite.ir import Constant
 from numba import njit
+from numba.extending import intrinsic
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -37,7 +39,8 @@ LARGEST = 1e150
 MEAN, MIN, MAX, STD, SUM, COUNT, RANGE, SLOPE, CHANGE, ABOVE = range(10)
 
 # Fields of an aggregate that are always there; the others follow where Plan.places says.
-N, AVERAGE, SQUARES, LOW, HIGH = range(5)
+# Mean and squares are of the values less one of them (NEAR), lest those around 1e9 lose their digits.
+N, NEAR, AVERAGE, SQUARES, LOW, HIGH, FEWEST = range(7)
 # Fields of the slope (time in ns since the bound), and of the last change.
 TIME, TIMES, PRODUCTS = range(3)
 FIRST_TIME, FIRST_VALUE, LAST_VALUE, CHANGED = range(4)
@@ -53,6 +56,7 @@ PAGE, PLACE, BEHIND, AHEAD, END, MARKS = range(6)
 PREFIX, SUFFIX, TOPS = 0, 1, CHUNK + 2
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
+_inlined = njit(nogil=True, error_model="numpy", forceinline=True)
 
 
 class Plan(NamedTuple):
@@ -76,47 +80,92 @@ class State(NamedTuple):
     free: Ints  # 1 + P: how many pages are free, and which
 
 
-@_compiled
-def _clear(rows: Floats, i: int, plan: Plan, metrics: int) -> None:
-    rows[i, :] = 0.0
+@intrinsic
+def _unowned(context: Any, array: Any) -> Any:
+    """Give the same array without its owner, so that no use of it counts references (two thirds of the time)."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        view = context.make_helper(builder, signature.args[0], value=arguments[0])
+        view.meminfo = Constant(view.meminfo.type, None)
+        return view._getvalue()
+
+    return array(array), generate
+
+
+@_inlined
+def _lend_plan(plan: Plan) -> Plan:
+    """Give the plan for use inside one function, whose caller keeps it alive."""
+    return Plan(_unowned(plan.windows), _unowned(plan.statistics), _unowned(plan.thresholds), _unowned(plan.places))
+
+
+@_inlined
+def _lend(state: State) -> State:
+    """Give the state for use inside one function, whose caller keeps it alive."""
+    return State(
+        _unowned(state.marks),
+        _unowned(state.tops),
+        _unowned(state.times),
+        _unowned(state.values),
+        _unowned(state.coarse),
+        _unowned(state.links),
+        _unowned(state.free),
+    )
+
+
+@_inlined
+def _clear(rows: Floats, i: int, metrics: int) -> None:
+    for f in range(rows.shape[1]):
+        rows[i, f] = 0.0
     for m in range(metrics):
         rows[i, LOW * metrics + m] = np.inf
         rows[i, HIGH * metrics + m] = -np.inf
 
 
-@_compiled
-def _add(
-    rows: Floats, i: int, j: int, plan: Plan, state: State, page: int, place: int, bound: int, older: bool
-) -> None:
-    """Make row j of row i and one sample, which lies before (``older``) or after those of row i."""
-    metrics = state.values.shape[2]
+@_inlined
+def _copy(target: Floats, j: int, source: Floats, i: int) -> None:
+    for f in range(target.shape[1]):
+        target[j, f] = source[i, f]
+
+
+@_inlined
+def _add(plan: Plan, state: State, i: int, j: int, page: int, place: int, bound: int, older: bool) -> None:
+    """Make row j of tops of row i and one sample, which lies before (``older``) or after those of row i."""
+    rows, metrics = state.tops, state.values.shape[2]
     for m in range(metrics):
         x = state.values[page, place, m]
-        n, mean = rows[i, m], rows[i, AVERAGE * metrics + m]
+        n, near, mean = rows[i, m], rows[i, NEAR * metrics + m], rows[i, AVERAGE * metrics + m]
         squares = rows[i, SQUARES * metrics + m]
         low, high = rows[i, LOW * metrics + m], rows[i, HIGH * metrics + m]
         if x == x:
+            if n == 0.0:
+                near = x
             n += 1.0
-            off = x - mean
+            off = x - near - mean
             mean += off / n
-            squares += off * (x - mean)
+            squares += off * (x - near - mean)
             low, high = min(low, x), max(high, x)
-        rows[j, m], rows[j, AVERAGE * metrics + m] = n, mean
+        rows[j, m], rows[j, NEAR * metrics + m], rows[j, AVERAGE * metrics + m] = n, near, mean
         rows[j, SQUARES * metrics + m] = squares
         rows[j, LOW * metrics + m], rows[j, HIGH * metrics + m] = low, high
-    if plan.places[FIELDS] > HIGH + 1:
-        for f in range((HIGH + 1) * metrics, plan.places[FIELDS] * metrics):
-            rows[j, f] = rows[i, f]
-        time = float(state.times[page, place] - bound)
-        for m in range(metrics):
-            x = state.values[page, place, m]
-            if x == x:
-                _add_more(rows, j, m, plan, metrics, x, time, older)
+    if rows.shape[1] > FEWEST * metrics:
+        _add_more(plan, state, i, j, page, place, float(state.times[page, place] - bound), older)
 
 
 @_compiled
-def _add_more(rows: Floats, j: int, m: int, plan: Plan, metrics: int, x: float, time: float, older: bool) -> None:
-    """Take a valid value into the optional fields of a row whose count and mean hold it already."""
+def _add_more(plan: Plan, state: State, i: int, j: int, page: int, place: int, time: float, older: bool) -> None:
+    """Make the optional fields of row j, whose other fields hold the sample already."""
+    plan, state = _lend_plan(plan), _lend(state)
+    rows, metrics = state.tops, state.values.shape[2]
+    for f in range(FEWEST * metrics, rows.shape[1]):
+        rows[j, f] = rows[i, f]
+    for m in range(metrics):
+        x = state.values[page, place, m]
+        if x == x:
+            _add_value(plan, rows, j, m, metrics, x, time, older)
+
+
+@_inlined
+def _add_value(plan: Plan, rows: Floats, j: int, m: int, metrics: int, x: float, time: float, older: bool) -> None:
     places, n = plan.places, rows[j, m]
     if places[AT_SUM] >= 0:
         rows[j, places[AT_SUM] * metrics + m] += x
@@ -125,7 +174,7 @@ def _add_more(rows: Floats, j: int, m: int, plan: Plan, metrics: int, x: float, 
         off = time - rows[j, at]
         rows[j, at] += off / n
         rows[j, at + TIMES * metrics] += off * (time - rows[j, at])
-        rows[j, at + PRODUCTS * metrics] += off * (x - rows[j, AVERAGE * metrics + m])
+        rows[j, at + PRODUCTS * metrics] += off * (x - rows[j, NEAR * metrics + m] - rows[j, AVERAGE * metrics + m])
     if places[AT_CHANGE] >= 0:
         at = places[AT_CHANGE] * metrics + m
         first, last, changed = at + FIRST_VALUE * metrics, at + LAST_VALUE * metrics, at + CHANGED * metrics
@@ -146,6 +195,7 @@ def _add_more(rows: Floats, j: int, m: int, plan: Plan, metrics: int, x: float, 
 @_compiled
 def _suffixes(plan: Plan, state: State, device: int, w: int, page: int, place: int, since: int, bound: int) -> None:
     """Compute the suffixes of the samples from the one given back to the first after ``since``."""
+    plan, state = _lend_plan(plan), _lend(state)
     mark, metrics = WINDOWS + w * MARKS, state.values.shape[2]
     top, head, at, behind = (device * len(plan.windows) + w) * TOPS, page, place, 0
     p, k = page, place
@@ -159,13 +209,13 @@ def _suffixes(plan: Plan, state: State, device: int, w: int, page: int, place: i
     state.marks[device, mark + BEHIND] = behind
     if behind == 0:
         return
-    _clear(state.tops, top, plan, metrics)
+    _clear(state.tops, top, metrics)
     p, k = page, place
     while p != head:
-        _add(state.tops, top, top, plan, state, p, k, bound, True)
+        _add(plan, state, top, top, p, k, bound, True)
         k -= 1
         if k < 0:
-            state.coarse[p * len(plan.windows) + w, :] = state.tops[top, :]
+            _copy(state.coarse, p * len(plan.windows) + w, state.tops, top)
             p, k = state.links[p, 0], CHUNK - 1
     _refine(plan, state, device, w, bound)
 
@@ -173,19 +223,20 @@ def _suffixes(plan: Plan, state: State, device: int, w: int, page: int, place: i
 @_compiled
 def _refine(plan: Plan, state: State, device: int, w: int, bound: int) -> None:
     """Compute the suffixes from each place of the page in which the window begins."""
+    plan, state = _lend_plan(plan), _lend(state)
     mark, top = WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS + SUFFIX
     page, place = state.marks[device, mark + PAGE], state.marks[device, mark + PLACE]
     stop = place + state.marks[device, mark + BEHIND]
     if stop > CHUNK:
         stop = CHUNK
-        state.tops[top + stop, :] = state.coarse[state.links[page, 1] * len(plan.windows) + w, :]
+        _copy(state.tops, top + stop, state.coarse, state.links[page, 1] * len(plan.windows) + w)
     else:
-        _clear(state.tops, top + stop, plan, state.values.shape[2])
+        _clear(state.tops, top + stop, state.values.shape[2])
     for k in range(stop - 1, place - 1, -1):
-        _add(state.tops, top + k + 1, top + k, plan, state, page, k, bound, True)
+        _add(plan, state, top + k + 1, top + k, page, k, bound, True)
 
 
-@_compiled
+@_inlined
 def _advance(plan: Plan, state: State, device: int, time: int) -> None:
     """Move the windows of a device on to a later time, before the sample of that time is there."""
     marks = state.marks
@@ -197,7 +248,7 @@ def _advance(plan: Plan, state: State, device: int, time: int) -> None:
             if marks[device, LAST] >= 0:
                 _suffixes(plan, state, device, w, marks[device, LAST], marks[device, FILL] - 1, time - size, bound)
             marks[device, mark + END], marks[device, mark + AHEAD] = bound + size, 0
-            _clear(state.tops, (device * len(plan.windows) + w) * TOPS, plan, state.values.shape[2])
+            _clear(state.tops, (device * len(plan.windows) + w) * TOPS, state.values.shape[2])
             continue
         page, place, behind = marks[device, mark + PAGE], marks[device, mark + PLACE], marks[device, mark + BEHIND]
         while behind > 0 and state.times[page, place] <= time - size:
@@ -214,6 +265,7 @@ def _advance(plan: Plan, state: State, device: int, time: int) -> None:
 @_compiled
 def _rebuild(plan: Plan, state: State, device: int, page: int, place: int) -> None:
     """Bring the windows of a device to what they are at one of its samples."""
+    plan, state = _lend_plan(plan), _lend(state)
     marks, metrics, time = state.marks, state.values.shape[2], state.times[page, place]
     for w in range(len(plan.windows)):
         size, mark, top = plan.windows[w], WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS
@@ -228,19 +280,20 @@ def _rebuild(plan: Plan, state: State, device: int, page: int, place: int) -> No
         if p >= 0:
             _suffixes(plan, state, device, w, p, k, time - size, bound)
         marks[device, mark + END], marks[device, mark + AHEAD] = bound + size, ahead
-        _clear(state.tops, top, plan, metrics)
+        _clear(state.tops, top, metrics)
         if p < 0:
             p, k = marks[device, FIRST], -1
         for _ in range(ahead):
             k += 1
             if k == CHUNK:
                 p, k = state.links[p, 1], 0
-            _add(state.tops, top, top, plan, state, p, k, bound, False)
+            _add(plan, state, top, top, p, k, bound, False)
 
 
 @_compiled
 def _take_page(plan: Plan, state: State, device: int, time: int) -> None:
     """Give a device a further page, after pages older than its history at a time have been given back."""
+    plan, state = _lend_plan(plan), _lend(state)
     marks, links, free, old = state.marks, state.links, state.free, state.marks[device, LAST]
     first = marks[device, FIRST]
     while first >= 0 and first != old and state.times[first, CHUNK - 1] <= time - plan.places[HISTORY]:
@@ -259,7 +312,7 @@ def _take_page(plan: Plan, state: State, device: int, time: int) -> None:
     marks[device, LAST], marks[device, FILL] = page, 0
 
 
-@_compiled
+@_inlined
 def _put(state: State, page: int, place: int, time: int, values: Floats, row: int) -> None:
     state.times[page, place] = time
     for m in range(state.values.shape[2]):
@@ -267,7 +320,7 @@ def _put(state: State, page: int, place: int, time: int, values: Floats, row: in
         state.values[page, place, m] = x if abs(x) <= LARGEST else np.nan
 
 
-@_compiled
+@_inlined
 def _append(plan: Plan, state: State, device: int, time: int, values: Floats, row: int) -> None:
     """Take in a sample newer than all others of its device; its last page has room."""
     marks = state.marks
@@ -277,12 +330,13 @@ def _append(plan: Plan, state: State, device: int, time: int, values: Floats, ro
     for w in range(len(plan.windows)):
         mark, top = WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS
         marks[device, mark + AHEAD] += 1
-        _add(state.tops, top, top, plan, state, page, place, marks[device, mark + END] - plan.windows[w], False)
+        _add(plan, state, top, top, page, place, marks[device, mark + END] - plan.windows[w], False)
 
 
 @_compiled
 def _find(state: State, device: int, time: int) -> tuple[int, int]:
     """Find the newest sample of a device that is not newer than a time; page -1 where there is none."""
+    state = _lend(state)
     page, place = state.marks[device, LAST], state.marks[device, FILL] - 1
     while page >= 0 and state.times[page, place] > time:
         place -= 1
@@ -294,6 +348,7 @@ def _find(state: State, device: int, time: int) -> tuple[int, int]:
 @_compiled
 def _insert(state: State, device: int, time: int, values: Floats, row: int) -> tuple[int, int]:
     """Put a sample between older and newer ones of its device; its last page has room."""
+    state = _lend(state)
     page, place = state.marks[device, LAST], state.marks[device, FILL]
     state.marks[device, FILL] += 1
     while True:
@@ -303,13 +358,14 @@ def _insert(state: State, device: int, time: int, values: Floats, row: int) -> t
         if p < 0 or state.times[p, k] < time:
             break
         state.times[page, place] = state.times[p, k]
-        state.values[page, place, :] = state.values[p, k, :]
+        for m in range(state.values.shape[2]):
+            state.values[page, place, m] = state.values[p, k, m]
         page, place = p, k
     _put(state, page, place, time, values, row)
     return page, place
 
 
-@_compiled
+@_inlined
 def _emit(plan: Plan, state: State, device: int, page: int, place: int, out: Floats, row: int) -> None:
     """Write the feature vector of a device whose windows stand at the sample given."""
     metrics, columns, marks = state.values.shape[2], len(plan.statistics) + 1, state.marks
@@ -338,22 +394,29 @@ def _emit(plan: Plan, state: State, device: int, page: int, place: int, out: Flo
             )
 
 
-@_compiled
+@_inlined
+def _shift(rows: Floats, a: int, b: int, m: int, metrics: int) -> float:
+    """By how much the mean of row b is above that of row a."""
+    near, mean = NEAR * metrics + m, AVERAGE * metrics + m
+    return (rows[b, near] - rows[a, near]) + (rows[b, mean] - rows[a, mean])
+
+
+@_inlined
 def _emit_window(
     plan: Plan, rows: Floats, b: int, a: int, both: bool, m: int, metrics: int, total: float, now: float,
     out: Floats, row: int, column: int,
 ) -> None:  # fmt: skip
     """Write the statistics of one metric over one window: suffix a (if ``both``) and prefix b."""
-    n, mean, squares = rows[b, m], rows[b, AVERAGE * metrics + m], rows[b, SQUARES * metrics + m]
-    low, high = rows[b, LOW * metrics + m], rows[b, HIGH * metrics + m]
+    n, near, mean = rows[b, m], rows[b, NEAR * metrics + m], rows[b, AVERAGE * metrics + m]
+    squares, low, high = rows[b, SQUARES * metrics + m], rows[b, LOW * metrics + m], rows[b, HIGH * metrics + m]
     older = rows[a, m] if both else 0.0
     if older > 0.0:
-        n += older
-        off = mean - rows[a, AVERAGE * metrics + m] if n > older else 0.0
-        share = (n - older) / n
-        mean = rows[a, AVERAGE * metrics + m] + off * share
+        share = n / (n + older)
+        off = _shift(rows, a, b, m, metrics) if n > 0.0 else 0.0
+        near, mean = rows[a, NEAR * metrics + m], rows[a, AVERAGE * metrics + m] + off * share
         squares += rows[a, SQUARES * metrics + m] + off * off * older * share
         low, high = min(low, rows[a, LOW * metrics + m]), max(high, rows[a, HIGH * metrics + m])
+        n += older
     count = len(plan.statistics)
     out[row, column + count] = (total - n) / total
     for s in range(count):
@@ -361,7 +424,7 @@ def _emit_window(
         if n == 0.0:
             y = 0.0 if kind == COUNT else np.nan
         elif kind == MEAN:
-            y = mean
+            y = near + mean
         elif kind == MIN:
             y = low
         elif kind == MAX:
@@ -382,6 +445,7 @@ def _emit_more(
     plan: Plan, rows: Floats, b: int, a: int, older: float, n: float, m: int, metrics: int, kind: int, now: float
 ) -> float:
     """Give one of the optional statistics of a window with at least one valid value."""
+    plan = _lend_plan(plan)
     places = plan.places
     if kind == SUM:
         at = places[AT_SUM] * metrics + m
@@ -399,7 +463,7 @@ def _emit_more(
         if same and older > 0.0 and rows[a, at + LAST_VALUE * metrics] == rows[b, at + FIRST_VALUE * metrics]:
             return (now - rows[a, changed]) * 1e-9
         return (now - rows[b, changed]) * 1e-9
-    at, mean = places[AT_SLOPE] * metrics + m, AVERAGE * metrics + m
+    at = places[AT_SLOPE] * metrics + m
     times, products = at + TIMES * metrics, at + PRODUCTS * metrics
     spread, product = rows[b, times], rows[b, products]
     if older > 0.0:
@@ -407,11 +471,11 @@ def _emit_more(
         if newer > 0.0:
             weight = older * newer / n * (rows[b, at] - rows[a, at])
             spread += weight * (rows[b, at] - rows[a, at])
-            product += weight * (rows[b, mean] - rows[a, mean])
+            product += weight * _shift(rows, a, b, m, metrics)
     return product / spread * 1e9 if spread > 0.0 else 0.0
 
 
-@_compiled
+@_inlined
 def _take(plan: Plan, state: State, device: int, time: int, values: Floats, row: int, out: Floats) -> int:
     """Take in one sample and write its features; the status, or -1 where a page is wanted first."""
     marks = state.marks
@@ -452,6 +516,7 @@ def take(
     status: npt.NDArray[np.uint8],
 ) -> int:  # fmt: skip
     """Take in samples from row ``start`` on; the row for which a page is wanted first, or the number of rows."""
+    plan, state = _lend_plan(plan), _lend(state)
     for i in range(start, len(times)):
         taken = _take(plan, state, devices[i], times[i], values, i, out)
         if taken < 0:
@@ -471,6 +536,7 @@ def replay(
     Returns the first row not taken in and why: SCORED where none is left, -1 where a page is wanted first,
     another status where the row is out of order.
     """
+    plan, state = _lend_plan(plan), _lend(state)
     for i in range(start, stop):
         taken = _take(plan, state, 0, times[i], values, i, out)
         if taken != SCORED:
@@ -481,6 +547,7 @@ def replay(
 @_compiled
 def release(state: State, device: int) -> None:
     """Forget a device: its pages are free again."""
+    state = _lend(state)
     page = state.marks[device, FIRST]
     while page >= 0:
         state.free[0] += 1
@@ -493,6 +560,7 @@ def release(state: State, device: int) -> None:
 @_compiled
 def count(state: State, device: int, since: int) -> int:
     """Count the samples of a device after a time."""
+    state = _lend(state)
     samples, page, place = 0, state.marks[device, LAST], state.marks[device, FILL] - 1
     while page >= 0 and state.times[page, place] > since:
         samples += 1
@@ -505,6 +573,7 @@ def count(state: State, device: int, since: int) -> int:
 @_compiled
 def copy_out(state: State, device: int, times: Ints, values: Floats) -> None:
     """Copy the newest samples of a device into arrays, oldest first."""
+    state = _lend(state)
     page, place = state.marks[device, LAST], state.marks[device, FILL] - 1
     for i in range(len(times) - 1, -1, -1):
         times[i] = state.times[page, place]
@@ -517,6 +586,7 @@ def copy_out(state: State, device: int, times: Ints, values: Floats) -> None:
 @_compiled
 def copy_in(plan: Plan, state: State, device: int, times: Ints, values: Floats) -> None:
     """Give a device without samples those in the arrays, oldest first; pages enough must be free."""
+    plan, state = _lend_plan(plan), _lend(state)
     for i in range(len(times)):
         if i % CHUNK == 0:
             _take_page(plan, state, device, times[i])

@@ -34,7 +34,7 @@ def plan_of(spec: FeatureSpec, allowed_lateness: int = 0) -> Plan:
     for statistic in spec.statistics:
         codes.append(_CODES.get(statistic, kernel.ABOVE + thresholds))
         thresholds += statistic not in _CODES
-    places, fields = [], kernel.HIGH + 1
+    places, fields = [], kernel.FEWEST
     wanted = ("sum" in spec.statistics, 1), ("slope" in spec.statistics, 3), ("last_change" in spec.statistics, 4)
     for asked, width in (*wanted, (thresholds > 0, thresholds)):
         places.append(fields if asked else -1)

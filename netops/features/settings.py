@@ -20,6 +20,9 @@ class FeatureSettings:
         "above_<threshold>_share",
     )
 
+    workers: int = option(1, help="processes of a local Dask cluster; 1: threads of this process", minimum=1)
+    scheduler: str | None = option(None, help="address of a running Dask scheduler, tcp://host:port, instead")
+
     def spec(self, metrics: Sequence[str], interval: int, history: int) -> FeatureSpec:
         """Make the declaration for some telemetry.
 
