@@ -1,0 +1,51 @@
+"""The alerting section, and its silences."""
+
+from pathlib import Path
+
+import pytest
+
+from netops.alerting.settings import AlertSettings
+from netops.alerting.silences import silenced
+from netops.configuration import bind, read_yaml
+from netops.durations import DAY, HOUR, MINUTE
+from netops.errors import UsageError
+
+FILE = Path(__file__).parents[2] / "configurations" / "alerting.yaml"
+
+
+def test_the_file_says_what_the_code_does():
+    assert bind(AlertSettings, read_yaml(FILE), "alerting.yaml") == AlertSettings()
+
+
+def test_the_cooldown_is_the_horizon_unless_it_is_set():
+    assert AlertSettings().policy(0.4, 7 * MINUTE).cooldown == 7 * MINUTE
+    assert bind(AlertSettings, {"cooldown": "1m", "for": 3}, "x").policy(0.4, 7 * MINUTE).cooldown == MINUTE
+    assert AlertSettings().false_alarms_per_device_day == pytest.approx(1 / 7)
+
+
+def silences(**keys):
+    window = {"from": "1970-01-02T00:00", "until": "1970-01-02T02:00"}
+    return bind(AlertSettings, {"silences": [window | keys]}, "x").silences
+
+
+@pytest.mark.parametrize(
+    ("time", "holds"), [(DAY - 1, False), (DAY, True), (DAY + 2 * HOUR, False), (8 * DAY + HOUR, True)]
+)
+def test_a_window_repeats(time, holds):
+    assert (silenced(silences(every="7d"), {"device": "a"}, time) is not None) == holds
+
+
+def test_a_silence_holds_for_what_it_names():
+    only = silences(data_center="east-*", device="core?")
+    assert silenced(only, {"device": "core1", "data_center": "east-1"}, DAY)
+    assert not silenced(only, {"device": "core1", "data_center": "west"}, DAY)
+    assert not silenced(only, {"device": "core1"}, DAY)
+    assert not silenced(only, {"device": "core12", "data_center": "east-1"}, DAY)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"from": "soon"}, {"until": "1970-01-01"}, {"every": "1h"}, {"site": "x"}, {"from": None}]
+)
+def test_impossible_silences_are_refused(wrong):
+    with pytest.raises(UsageError):
+        silences(**wrong)
