@@ -18,6 +18,8 @@ RAREST = 12.0
 MOST_SIGNALS, SHORT_LIST = 8, 16
 _KNOTS = 80
 _MOST_ROWS = 50_000
+#: A further threshold must raise the average precision so many times, or it follows chance.
+_LEAST_GAIN = 1.01
 #: Wide data: how many columns and directions are looked at closely, chosen on how many rows.
 _SCREENED, _SCREENING_ROWS = 48, 8_000
 
@@ -227,7 +229,7 @@ def _combined(scores: Mapping[Signal, Floats], labels: npt.NDArray[np.int8], wei
     best, rarest = 0.0, np.zeros(len(labels))
     while len(chosen) < MOST_SIGNALS:
         tried = {s: average_precision(np.maximum(rarest, scores[s])) for s in short if s not in chosen}
-        if not tried or max(tried.values()) <= best:
+        if not tried or max(tried.values()) <= best * _LEAST_GAIN:
             break
         winner = max(tried, key=lambda signal: tried[signal])
         chosen.append(winner)

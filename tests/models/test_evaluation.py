@@ -1,0 +1,146 @@
+"""Evaluation: against scikit-learn, against the batch alerts, and by group."""
+
+import json
+
+import numpy as np
+import pytest
+
+from netops.alerting.alerts import open_alerts
+from netops.alerting.matching import FALSE, MISSED, NEITHER, TRUE, match
+from netops.alerting.policy import AlertPolicy
+from netops.durations import MINUTE, SECOND
+from netops.models.calibration import reliability
+from netops.models.evaluation import evaluate
+from netops.models.outcomes import Part, candidates, outcomes
+from netops.models.ranking import Ranking
+from tests.models.worlds import HORIZON, part, risks_of, world
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_average_precision_and_roc_auc_are_those_of_scikit_learn(ties):
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    _, labels, _ = world(devices=5)
+    risks = risks_of(labels)
+    risks = np.round(risks, 1) if ties else risks
+    unit = np.arange(len(labels)) % 50
+    weights = np.random.default_rng(3).integers(0, 4, 50).astype(float)
+    known = labels >= 0
+    given = (labels[known], risks[known])
+    expected = [f(*given, sample_weight=weights[unit[known]]) for f in (average_precision_score, roc_auc_score)]
+    assert Ranking.of(risks, labels, unit).figures(weights) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("close_below", [1.0, 0.7])
+def test_the_sweep_counts_what_the_alerts_are(close_below):
+    judged = part()
+    risks = risks_of(judged.labels)
+    policy = AlertPolicy(0.5, 2, HORIZON, close_below)
+    thresholds = candidates(judged, risks, 20)
+    found = outcomes(judged, risks, policy, thresholds)
+    for place, threshold in enumerate(thresholds):
+        alerts = open_alerts(
+            AlertPolicy(threshold, 2, HORIZON, close_below),
+            judged.sequences.offsets,
+            judged.sequences.timestamps,
+            risks,
+            judged.inside,
+        )
+        matching = match(alerts, judged.incidents, HORIZON)
+        counts = [int((matching.kind == kind).sum()) for kind in (FALSE, TRUE, NEITHER)]
+        assert [found.false[place].sum(), found.true[place].sum(), found.neither[place].sum()] == counts
+        assert (found.lead[place] == matching.lead).all()
+
+
+def test_the_figures_are_those_of_the_words():
+    judged = part()
+    risks = risks_of(judged.labels, strength=3)
+    policy = AlertPolicy(0.45, 2, HORIZON)
+    figures = evaluate(judged, risks, policy).figures
+    alerts = open_alerts(policy, judged.sequences.offsets, judged.sequences.timestamps, risks, judged.inside)
+    matching = match(alerts, judged.incidents, HORIZON)
+    leads = matching.lead[judged.observed]
+    false, true = (matching.kind == FALSE).sum(), (matching.kind == TRUE).sum()
+    assert 0 < false < true
+    assert figures.event_recall == (leads != MISSED).mean()
+    assert figures.precision == true / (true + false)
+    assert figures.median_lead_seconds == np.median(leads[leads != MISSED]) / SECOND
+    healthy = (~judged.inside).sum() * 10 / 86_400
+    assert figures.device_days == pytest.approx(healthy, rel=0.02)
+    assert figures.false_alarms_per_device_day == pytest.approx(false / figures.device_days)
+    assert figures.base_rate == (judged.labels == 1).sum() / (judged.labels >= 0).sum()
+
+
+def test_a_perfect_risk_is_perfect_and_a_constant_one_is_the_base_rate():
+    judged = part()
+    perfect = evaluate(judged, np.where(judged.labels == 1, 0.9, 0.1), AlertPolicy(0.5, 2, MINUTE))
+    assert perfect.figures.average_precision == perfect.figures.roc_auc == perfect.figures.event_recall == 1
+    assert perfect.figures.false_alarms == 0
+    assert perfect.figures.median_lead_seconds == 590  # the second sample of the horizon opens the alert
+    constant = evaluate(judged, np.full(len(judged.labels), 0.2), AlertPolicy(0.5, 2, MINUTE))
+    assert constant.figures.average_precision == pytest.approx(constant.figures.base_rate)
+    assert constant.figures.roc_auc == 0.5
+    assert constant.figures.event_recall == 0
+
+
+def test_risks_inside_incidents_and_after_purging_do_not_count():
+    judged = part()
+    risks = risks_of(judged.labels)
+    wild = np.where(judged.inside, 1.0, risks)
+    policy = AlertPolicy(0.5, 2, HORIZON)
+    assert evaluate(judged, wild, policy).figures == evaluate(judged, risks, policy).figures
+
+
+def test_groups_add_up():
+    judged = part()
+    found = evaluate(judged, risks_of(judged.labels), AlertPolicy(0.4, 2, HORIZON))
+    assert set(found.groups) == {"scenario", "data_center", "device"}
+    for group in found.groups.values():
+        for name in ("incidents", "incidents_warned"):
+            assert sum(getattr(one, name) for one in group.values()) == getattr(found.figures, name)
+    for name in ("samples", "positives", "false_alarms", "true_alerts", "alerts_inside_incident"):
+        assert sum(getattr(one, name) for one in found.groups["data_center"].values()) == getattr(
+            found.figures, name
+        )
+    east = np.array([n % 2 == 0 for n in judged.sequences.device_of_row])
+    mine = Part.where(east, judged.sequences, judged.labels, judged.incidents, HORIZON)
+    alone = evaluate(mine, risks_of(judged.labels)[east], AlertPolicy(0.4, 2, HORIZON)).figures
+    assert found.groups["data_center"]["east"] == alone
+
+
+def test_intervals_hold_the_figures_and_narrow_with_more_devices():
+    widths = []
+    for devices in (10, 90):
+        judged = part(devices=devices)
+        found = evaluate(judged, risks_of(judged.labels, 3), AlertPolicy(0.6, 2, HORIZON))
+        for name, spread in found.intervals.items():
+            assert spread.low <= getattr(found.figures, name) <= spread.high, name
+        widths.append(found.intervals["average_precision"].high - found.intervals["average_precision"].low)
+    assert widths[1] < widths[0] / 2
+
+
+def test_the_curve_holds_every_threshold():
+    judged = part()
+    curve = evaluate(judged, risks_of(judged.labels, 3), AlertPolicy(0.6, 2, HORIZON)).curve
+    assert 100 <= len(curve.threshold) <= 201
+    assert (np.diff(curve.threshold) < 0).all()
+    assert (curve.event_recall[0], curve.false_alarms_per_device_day[0]) == (0, 0)
+    assert curve.event_recall.max() > 0.9
+
+
+def test_everything_is_json_even_where_nothing_is_known():
+    sequences, labels, incidents = world(devices=3)
+    healthy = Part.where(labels == 0, sequences, labels, incidents, HORIZON)
+    raw = evaluate(healthy, np.zeros(len(healthy.labels)), AlertPolicy(0.5, 2, HORIZON)).to_dict()
+    assert raw["average_precision"] is None
+    assert raw["median_lead_seconds"] is None
+    assert raw["threshold"] == 0.5
+    json.dumps(raw, allow_nan=False)
+
+
+def test_calibration_error_is_that_of_the_definition():
+    labels = np.array([0, 1, 1, 1, -1], dtype=np.int8)
+    found = reliability(np.array([0.1, 0.1, 0.9, 0.9, 0.5]), labels)
+    assert found.samples.tolist() == [2, 2]
+    assert found.expected_calibration_error == pytest.approx((0.4 * 2 + 0.1 * 2) / 4)
+    assert found.brier == pytest.approx((0.01 + 0.81 + 0.01 + 0.01) / 4)

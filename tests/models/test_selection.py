@@ -1,0 +1,80 @@
+"""Choosing among models, and champion against challenger."""
+
+from pathlib import Path
+
+import pytest
+
+from netops.configuration import bind, read_yaml
+from netops.errors import NetopsError
+from netops.models.bootstrap import Interval
+from netops.models.promotion import PromotionSettings, Standing, decide
+from netops.models.selection import Difference, choose_best, compare
+from tests.models.worlds import part, risks_of
+
+NAN = float("nan")
+GUARDS = PromotionSettings()
+BETTER, SAME = Difference(0.1, Interval(0.02, 0.2)), Difference(0.01, Interval(-0.02, 0.04))
+CHAMPION = Standing("1", 0.6, 0.9, 0.1)
+
+
+def test_the_file_says_what_the_code_does():
+    file = Path(__file__).parents[2] / "configurations" / "promotion.yaml"
+    assert bind(PromotionSettings, read_yaml(file), "promotion.yaml") == GUARDS
+
+
+def test_the_best_average_precision_is_chosen_and_the_doubt_is_told():
+    judged = part()
+    strong, weak = risks_of(judged.labels, 3), risks_of(judged.labels, 1)
+    twin = risks_of(judged.labels, 3, seed=2)
+    choice = choose_best(judged, {"weak": weak, "strong": strong, "twin": twin})
+    assert choice.best in {"strong", "twin"}
+    assert choice.ahead["weak"].better
+    assert "ahead of weak" in choice.reason
+    other = "twin" if choice.best == "strong" else "strong"
+    assert not choice.ahead[other].better
+    assert f"not told apart from {other}" in choice.reason
+
+
+def test_a_comparison_is_the_same_from_both_sides():
+    judged = part()
+    strong, weak = risks_of(judged.labels, 3), risks_of(judged.labels, 1)
+    up, down = compare(judged, strong, weak), compare(judged, weak, strong)
+    assert up.better
+    assert not down.better
+    assert (up.value, up.interval.low) == (-down.value, -down.interval.high)
+
+
+def test_no_model_is_no_choice():
+    judged = part(devices=2)
+    with pytest.raises(NetopsError, match="no model"):
+        choose_best(judged, {})
+
+
+@pytest.mark.parametrize(
+    ("challenger", "difference", "promoted", "words"),
+    [
+        (Standing("2", 0.7, 0.95, 0.1), BETTER, True, "better beyond the interval; no guard"),
+        (Standing("2", 0.61, 0.9, 0.1), SAME, False, "not better beyond the interval"),
+        (Standing("2", 0.7, 0.4, 0.1), BETTER, False, "event recall 0.400 is below the floor of 0.5"),
+        (Standing("2", 0.7, 0.9, 0.4), BETTER, False, "above the ceiling of 0.3"),
+        (Standing("2", 0.7, 0.9, 0.1, latency_ms=9), BETTER, False, "9 ms, above the ceiling of 5 ms"),
+        (Standing("2", 0.7, 0.9, 0.1, missing_features=("a", "b")), BETTER, False, "lacks 2 of its features: a, b"),
+        (Standing("2", NAN, NAN, NAN, failure="no file"), None, False, "could not be judged: no file"),
+        (Standing("2", 0.7, 0.9, 0.1), None, False, "not compared on the same data"),
+    ],
+)
+def test_a_challenger_must_be_better_and_break_no_guard(challenger, difference, promoted, words):
+    decision = decide(challenger, CHAMPION, difference, GUARDS)
+    assert decision.promoted == promoted
+    assert words in decision.reason
+
+
+def test_guards_do_not_keep_a_worse_champion():
+    poor = Standing("1", 0.3, 0.2, 0.9)
+    assert decide(Standing("2", 0.4, 0.3, 0.8), poor, BETTER, GUARDS).promoted
+
+
+@pytest.mark.parametrize("champion", [None, Standing("1", NAN, NAN, NAN, failure="file is damaged")])
+def test_nobody_to_beat(champion):
+    assert decide(Standing("2", 0.1, 0.1, 0.9), champion, None, GUARDS).promoted
+    assert not decide(Standing("2", 0.1, 0.1, 0.9, missing_features=("a",)), champion, None, GUARDS).promoted
