@@ -7,11 +7,15 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from netops.alerting.settings import AlertSettings
+from netops.alerting.silences import silenced
 from netops.alerting.tracker import OPENED
 from netops.serving.alert_store import Alert, AlertStore, Kind, identity
 from netops.serving.fleet_state import FleetState
+from netops.serving.site_alerts import SiteAlerts
 from netops.serving.times import iso
 from netops.serving.work import Work
+from netops.telemetry.schema import COMPANY, DATA_CENTER, DEVICE
 
 _LOG = logging.getLogger(__name__)
 
@@ -23,6 +27,8 @@ class AlertBook:
     ----------
     network : str
         Whose alerts they are.
+    settings : AlertSettings
+        Silences, and when the alerts of a site become one.
     store : AlertStore
         Where they are kept.
     receivers : sequence of str
@@ -32,12 +38,16 @@ class AlertBook:
     ----------
     open : dict
         (kind, device) → its open alert.
+    sites : SiteAlerts
+        The open alerts of sites.
     """
 
-    def __init__(self, network: str, store: AlertStore, receivers: Sequence[str]) -> None:
-        self.network, self.store, self.receivers = network, store, list(receivers)
+    def __init__(self, network: str, settings: AlertSettings, store: AlertStore, receivers: Sequence[str]) -> None:
+        self.network, self.settings, self.store, self.receivers = network, settings, store, list(receivers)
         self.open: dict[tuple[Kind, str], Alert] = {}
+        self.sites = SiteAlerts(network, settings.roll_up)
         self._unsaved: dict[str, Alert] = {}
+        self._fresh: set[str] = set()
 
     def follow(self, state: FleetState, work: Work, live: npt.NDArray[np.bool_]) -> None:
         """Take the risks of a request: alerts open, rise and end, and ``work.alert`` says so sample by sample.
@@ -49,28 +59,24 @@ class AlertBook:
         """
         rows = work.scored[live]
         codes, timestamps = work.codes[rows], work.samples.timestamps[rows]
-        work.alert = state.tracker.is_open(np.maximum(work.codes, 0)) & (work.codes >= 0)
-        events = state.tracker.update(codes, timestamps, work.risks[live])
+        if len(state.tracker.open()) or (work.risks >= state.tracker.policy.threshold).any():
+            work.alert = state.tracker.is_open(np.maximum(work.codes, 0)) & (work.codes >= 0)
         places = np.flatnonzero(live)
-        for event in events:
+        for event in state.tracker.update(codes, timestamps, work.risks[live]):
             place = int(places[event["row"]])
             row, is_open = int(work.scored[place]), event["kind"] == OPENED
             work.alert[row:][work.codes[row:] == event["device"]] = is_open
-            device = str(state.table.names[int(event["device"])])
             if is_open:
                 self._begin("risk", state, int(event["device"]), int(event["opened"]), work, place)
             else:
-                self._end("risk", device, int(event["at"]))
+                self._end("risk", str(state.table.names[int(event["device"])]), int(event["at"]))
         if self.open:
-            self._raise_peaks(state)
-        self.flush()
+            self._raise_peaks(state, set(codes.tolist()))
 
     def silence(self, state: FleetState, codes: Iterable[int]) -> None:
         """Open an alert for each device that has fallen silent; its risk is no longer known."""
         for code in codes:
-            opened = int(state.clock.newest[code]) + state.clock.silent_after
-            self._begin("silent", state, code, opened)
-        self.flush()
+            self._begin("silent", state, code, int(state.clock.newest[code]) + state.clock.silent_after)
 
     def speak(self, state: FleetState, codes: Iterable[int]) -> None:
         """End the silence of devices that are heard again."""
@@ -83,10 +89,13 @@ class AlertBook:
             self._end("risk", device, now)
             self._end("silent", device, now)
 
-    def flush(self) -> None:
-        """Hand changed alerts to the store; while the disk does not take them they are kept here."""
+    def flush(self, state: FleetState) -> None:
+        """Roll up and hand changed alerts to the store; while the disk does not take them they are kept here."""
         if not self._unsaved:
             return
+        for alert in self.sites.follow(self.open.values(), state.table, state.clock.now, self._fresh):
+            self._unsaved[alert.id] = alert
+        self._fresh.clear()
         try:
             self.store.save(self._unsaved.values(), self.receivers)
             self._unsaved.clear()
@@ -95,42 +104,44 @@ class AlertBook:
 
     def current(self) -> list[Alert]:
         """List the open alerts, the newest first."""
-        return sorted(self.open.values(), key=lambda alert: (alert.opened, alert.id), reverse=True)
+        alerts = [*self.open.values(), *self.sites.open.values()]
+        return sorted(alerts, key=lambda alert: (alert.opened, alert.id), reverse=True)
 
     def put(self, alert: Alert) -> None:
-        """Take back an open alert from a snapshot."""
+        """Take back an open alert of a device from a snapshot."""
         self.open[alert.kind, str(alert.device)] = alert
 
     def _begin(
         self, kind: Kind, state: FleetState, code: int, opened: int, work: Work | None = None, place: int = 0
     ) -> None:
         device = str(state.table.names[code])
-        company, data_center = state.table.places[code]
+        company, center = state.table.places[code]
+        attributes = {DEVICE: device, COMPANY: company, DATA_CENTER: center}
         alert = Alert(
             id=identity(self.network, kind, device, opened),
             kind=kind,
             network=self.network,
             device=device,
             company=company,
-            data_center=data_center,
+            data_center=center,
             opened=iso(opened),
             reasons=work.reasons[place] if work else [],
             model=work.model.version if work else None,
+            silenced=silenced(self.settings.silences, attributes, opened) is not None,
         )
         if kind == "risk":
-            peak, peak_at = state.tracker.peak(code)
-            alert.peak, alert.peak_at = peak, iso(peak_at)
+            alert.peak, alert.peak_at = state.tracker.peak(code)[0], iso(state.tracker.peak(code)[1])
         self.open[kind, device] = alert
         self._unsaved[alert.id] = alert
+        self._fresh.add(alert.id)
 
-    def _raise_peaks(self, state: FleetState) -> None:
+    def _raise_peaks(self, state: FleetState, codes: set[int]) -> None:
         for (kind, device), alert in self.open.items():
             code = state.table.code(device) if kind == "risk" else None
-            if code is None:
-                continue
-            peak, peak_at = state.tracker.peak(code)
-            if peak > (alert.peak or 0.0):
-                alert.peak, alert.peak_at = peak, iso(peak_at)
+            if code in codes:
+                peak, peak_at = state.tracker.peak(code)
+                if peak > (alert.peak or 0.0):
+                    alert.peak, alert.peak_at = peak, iso(peak_at)
 
     def _end(self, kind: Kind, device: str, at: int) -> None:
         if (alert := self.open.pop((kind, device), None)) is not None:

@@ -34,7 +34,12 @@ CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (receiver) WHERE done = 
 
 
 class Alert(msgspec.Struct, kw_only=True):
-    """One alert; times are ISO 8601, UTC."""
+    """One alert; times are ISO 8601, UTC.
+
+    A silenced alert, and one that is rolled up (named there: the site alert that stands for it), is kept but told
+    to no receiver. A site alert names its devices; its ``device`` is null, its ``data_center`` too when it stands
+    for a company.
+    """
 
     id: str
     kind: Kind
@@ -50,6 +55,7 @@ class Alert(msgspec.Struct, kw_only=True):
     devices: list[str] = []
     model: str | None = None
     silenced: bool = False
+    rolled_up: str | None = None
     verdict: str | None = None
 
 
@@ -77,7 +83,7 @@ class AlertStore:
         self._connection.executescript(_SCHEMA)
 
     def save(self, alerts: Iterable[Alert], receivers: Iterable[str] = ()) -> None:
-        """Write alerts, new or changed, and note what the receivers have to be told; a silenced one stays untold.
+        """Write alerts, new or changed, and note what the receivers have to be told.
 
         Raises
         ------
@@ -92,7 +98,8 @@ class AlertStore:
                     "ON CONFLICT (id) DO UPDATE SET ended = excluded.ended, body = excluded.body",
                     (alert.id, alert.device, _order(alert.opened), _order(alert.ended), msgspec.json.encode(alert)),
                 )
-                due = [] if alert.silenced else [OPENED, ENDED] if alert.ended else [OPENED]
+                untold = alert.silenced or alert.rolled_up
+                due = [] if untold else [OPENED, ENDED] if alert.ended else [OPENED]
                 connection.executemany(
                     "INSERT OR IGNORE INTO deliveries (alert, event, receiver) VALUES (?, ?, ?)",
                     [(alert.id, event, name) for event in due for name in names],

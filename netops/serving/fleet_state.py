@@ -99,7 +99,7 @@ class FleetState:
         self.table.drop(codes)
         self.table.evicted += len(codes)
         self.clock.forget(np.array(codes, dtype=np.int64))
-        self.risk[codes] = np.nan
+        self.risk[codes] = self.values[codes] = np.nan
 
     def _codes(self, work: Work, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         samples = work.samples

@@ -5,30 +5,58 @@ from typing import Any
 
 import mlrun
 from mlrun.runtimes import ServingRuntime
+from mlrun.serving.server import GraphServer, create_graph_server
 
-MODEL_NAME = "netops"
+from netops.serving.graph import MODEL_NAME, STEPS, given
+from netops.serving.runtime import Runtime
+
+__all__ = ["MODEL_NAME", "make_serving_function", "start_graph"]
 
 
 def make_serving_function(
-    project: str = "", name: str = "serving", model_path: str | Path = "", image: str = "mlrun/mlrun"
+    project: str = "",
+    name: str = "serving",
+    model_path: str | Path = "",
+    image: str = "mlrun/mlrun",
+    network: str = "demo",
+    parameters: dict[str, Any] | None = None,
 ) -> ServingRuntime:
-    """Make the function that answers ``/v2/models/netops/infer`` with a model.
+    """Make the function whose graph takes telemetry and answers with risks, reasons and alerts.
 
     Parameters
     ----------
     project, name : str
         Where MLRun files the function, and under which name.
     model_path : str or Path
-        A model folder, or the ``store://`` address of a model artifact.
+        A model folder, or the ``store://`` address of a model artifact; without one the network's champion.
     image : str
         Container image on a cluster.
+    network : str
+        The network it serves.
+    parameters : dict, optional
+        ``state_path`` and the sections ``serving`` and ``alerting`` of the configuration.
 
     Returns
     -------
     ServingRuntime
-        ``.to_mock_server().test("/v2/models/netops/infer", body={"inputs": rows})`` answers in process.
+        ``.to_mock_server().test("/v2/models/netops/infer", body={"inputs": rows})`` answers in process, and so
+        does ``.test("/telemetry", body=sample)``.
     """
     function: Any = mlrun.new_function(name, project=project, kind="serving", image=image)
-    function.set_topology("router")
-    function.add_model(MODEL_NAME, class_name="netops.serving.model_server.OnnxModel", model_path=str(model_path))
+    step = function.set_topology("flow", engine="sync")
+    for key, step_class in STEPS.items():
+        step = step.to(f"{step_class.__module__}.{step_class.__name__}", name=key)
+    function.spec.parameters = {"network": network, "model_path": str(model_path or ""), **(parameters or {})}
     return function
+
+
+def start_graph(function: ServingRuntime, runtime: Runtime) -> GraphServer:
+    """Start a function's graph over a runtime, in this process and without a run database."""
+    from mlrun.utils import logger
+
+    server = create_graph_server(graph=function.spec.graph, parameters=function.spec.parameters)
+    server._get_db = lambda: None
+    with given(runtime):
+        server.init_states(context=None, namespace=[], logger=logger, is_mock=True)
+        server.init_object([])
+    return server

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import mlrun.artifacts
 import numpy as np
 import numpy.typing as npt
 from mlrun.errors import MLRunInvalidArgumentError
@@ -26,13 +27,14 @@ class OnnxModel(V2ModelServer):
     def __init__(self, *args: Any, scorer: "Scorer | None" = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.scorer = scorer
+        self.version: str | None = None
         self.ready = scorer is not None
 
     def load(self) -> None:
         """Load the model folder that ``model_path`` names."""
         from netops.models.onnx_file import Scorer
 
-        self.scorer = Scorer(self._folder())
+        self.scorer = Scorer(local_folder(str(self.model_path)))
 
     def predict(self, request: dict[str, Any]) -> list[float]:
         """Score feature vectors.
@@ -58,7 +60,7 @@ class OnnxModel(V2ModelServer):
         """Answer one request; the description of the model tells its features, version and threshold too."""
         event = super().do_event(event, *args, **kwargs)
         if isinstance(event.body, dict):
-            event.body["model_version"] = self.loaded.card.version
+            event.body["model_version"] = self.version or self.loaded.card.version
             if "inputs" in event.body:
                 event.body |= self.describe()
         return event
@@ -67,7 +69,7 @@ class OnnxModel(V2ModelServer):
         """Tell what goes in and what comes out."""
         card = self.loaded.card
         return {
-            "version": card.version,
+            "version": self.version or card.version,
             "threshold": card.threshold,
             "features": list(card.features),
             "inputs": [{"name": name, "value_type": "float"} for name in card.features],
@@ -92,14 +94,26 @@ class OnnxModel(V2ModelServer):
             raise MLRunInvalidArgumentError(f"inputs: expected rows of {width} features, found {matrix.shape}")
         return matrix
 
-    def _folder(self) -> Path:
-        local = Path(str(self.model_path))
-        if "://" not in str(self.model_path) and (local / MODEL_FILE).is_file():
-            return local
-        model_file, extra = self.get_model(".onnx")
-        if (Path(model_file).parent / CARD_FILE).is_file() and Path(model_file).name == MODEL_FILE:
-            return Path(model_file).parent
-        return _gather(Path(model_file), extra)
+
+def local_folder(model_path: str) -> Path:
+    """Bring a model here.
+
+    Parameters
+    ----------
+    model_path : str
+        A model folder, or the ``store://`` address of a model artifact.
+
+    Returns
+    -------
+    Path
+        The model folder, or a local copy of it.
+    """
+    if "://" not in model_path and (Path(model_path) / MODEL_FILE).is_file():
+        return Path(model_path)
+    model_file, _, extra = mlrun.artifacts.get_model(model_path, ".onnx")
+    if (Path(model_file).parent / CARD_FILE).is_file() and Path(model_file).name == MODEL_FILE:
+        return Path(model_file).parent
+    return _gather(Path(model_file), extra)
 
 
 def _gather(model_file: Path, extra: dict[str, Any]) -> Path:

@@ -118,6 +118,7 @@ class Runtime:
             if len(silent):
                 state.risk[silent] = np.nan
                 self.book.silence(state, silent.tolist())
+        self.book.flush(state)
 
     def highest_risks(self) -> list[tuple[str, str | None, str | None, float]]:
         """List the devices with the highest risks, up to a limit: device, company, data center, risk."""
@@ -150,7 +151,7 @@ class Runtime:
     def reset(self) -> None:
         """Begin with no devices."""
         model = self.model
-        self.book = AlertBook(self.network, self.store, self.deliveries.names)
+        self.book = AlertBook(self.network, self.alerting, self.store, self.deliveries.names)
         self.state = FleetState(model.spec, self.alerting.policy(model.threshold, model.horizon), self.settings)
         self.joiner = Joiner(model.spec.metrics, self.settings.time.join_wait, self.settings.limits.devices)
         self._watched = self.state.clock.now

@@ -42,7 +42,9 @@ class LimitSettings:
     connections: int = option(512, help="connections served at once; more are answered 503", minimum=1)
     risk_series: int = option(1000, help="devices whose risk is exported on /metrics", minimum=0)
     telemetry_series: int = option(
-        4000, help="series of the riskiest devices' telemetry exported on /metrics: devices times metrics", minimum=0
+        4000,
+        help="series of the riskiest devices' telemetry exported on /metrics: devices times metrics",
+        minimum=0,
     )
 
 

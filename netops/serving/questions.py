@@ -1,0 +1,89 @@
+"""What can be asked of a running server, beside sending samples."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from netops.serving.alert_store import Alert
+from netops.serving.clock import NEVER
+from netops.serving.runtime import Runtime
+from netops.serving.times import iso
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Health(msgspec.Struct):
+    """State of the server.
+
+    ``replay_point`` is the event time up to which the state is safe on disk: after a crash, samples from then on
+    are to be sent again. Null before the first snapshot: all are.
+    """
+
+    status: str
+    network: str
+    model: str
+    replay_point: str | None
+    event_time: str | None
+    devices: int
+    alerts: int
+
+
+class DeviceState(msgspec.Struct):
+    """What is known of one device; a silent one has no risk."""
+
+    device: str
+    company: str | None
+    data_center: str | None
+    last: str | None
+    risk: float | None
+    alert: bool
+    silent: bool
+    on_trial: bool
+
+
+def health(runtime: Runtime) -> Health:
+    """Tell how the server is."""
+    point, now = runtime.replay_point, runtime.state.clock.now
+    return Health(
+        "ok",
+        runtime.network,
+        runtime.model.version,
+        iso(point) if point is not None and point > NEVER else None,
+        iso(now) if now > NEVER else None,
+        len(runtime.state.table),
+        len(runtime.book.open),
+    )
+
+
+def alerts(runtime: Runtime, every: bool = False, limit: int = 1000) -> list[Alert]:
+    """List alerts, the newest first: the open ones, or all that are kept."""
+    return runtime.store.recent(limit=limit) if every else runtime.book.current()[:limit]
+
+
+def devices(runtime: Runtime, limit: int = 1000, offset: int = 0) -> list[DeviceState]:
+    """List devices in the order in which they were first seen."""
+    return [_device(runtime, code) for code in runtime.state.table.codes()[offset : offset + limit]]
+
+
+def _device(runtime: Runtime, code: int) -> DeviceState:
+    state = runtime.state
+    name, newest, risk = str(state.table.names[code]), int(state.clock.newest[code]), float(state.risk[code])
+    return DeviceState(
+        name,
+        *state.table.places[code],
+        iso(newest) if newest > NEVER else None,
+        risk if risk == risk else None,
+        ("risk", name) in runtime.book.open,
+        bool(state.clock.silent[code]),
+        code in state.trials,
+    )
+
+
+#: Path → what answers it: JSON as plain values, or bytes in Prometheus' text format.
+QUESTIONS: dict[str, Callable[[Runtime], Any]] = {
+    "/healthz": lambda runtime: msgspec.to_builtins(health(runtime)),
+    "/alerts": lambda runtime: msgspec.to_builtins(alerts(runtime)),
+    "/devices": lambda runtime: msgspec.to_builtins(devices(runtime)),
+    "/metrics": lambda runtime: runtime.metrics.export(),
+}

@@ -1,0 +1,83 @@
+"""Alerts of many devices of a site, made one: which site alerts are open, by the open alerts of the devices."""
+
+from collections.abc import Iterable, Mapping
+
+from netops.alerting.rollup import Place, SiteAlert, roll_up
+from netops.alerting.settings import RollUpSettings
+from netops.serving.alert_store import Alert, identity
+from netops.serving.devices import DeviceTable
+from netops.serving.times import iso, nanoseconds
+
+
+class SiteAlerts:
+    """Keeps the open site alerts of a network.
+
+    Parameters
+    ----------
+    network : str
+        Its name.
+    settings : RollUpSettings
+        When the alerts of a site become one.
+    """
+
+    def __init__(self, network: str, settings: RollUpSettings) -> None:
+        self.network, self.settings = network, settings
+        self.open: dict[str, Alert] = {}
+
+    def follow(self, alerts: Iterable[Alert], table: DeviceTable, now: int, fresh: set[str]) -> list[Alert]:
+        """Look at the open alerts of the devices again.
+
+        Parameters
+        ----------
+        alerts : iterable of Alert
+            Those that are open.
+        table : DeviceTable
+            Where each known device stands.
+        now : int
+            The network's event time: when a site alert that is no more has ended.
+        fresh : set of str
+            Ids of alerts nobody has been told of yet: those a site alert stands for are not told one by one.
+
+        Returns
+        -------
+        list of Alert
+            The site alerts that are new or have changed.
+        """
+        risks = {str(alert.device): alert for alert in alerts if alert.kind == "risk"}
+        before = {key: list(alert.devices) for key, alert in self.open.items()}
+        if len(risks) < self.settings.devices:
+            found: list[SiteAlert] = []
+        else:
+            opened = {device: nanoseconds(alert.opened) for device, alert in risks.items()}
+            found, _ = roll_up(opened, _places(table), self.settings)
+        kept = {key: alert for site in found for key, alert in [self._take(site)]}
+        changed = [alert for key, alert in kept.items() if before.get(key) != alert.devices]
+        for key, alert in self.open.items():
+            if key not in kept:
+                alert.ended = iso(max(now, nanoseconds(alert.opened)))
+                changed.append(alert)
+        self.open = kept
+        for site in kept.values():
+            for device in site.devices:
+                if device in risks and risks[device].id in fresh and not risks[device].silenced:
+                    risks[device].rolled_up = site.id
+        return changed
+
+    def _take(self, site: SiteAlert) -> tuple[str, Alert]:
+        key = "\0".join((site.level, site.company or "", site.site))
+        if (alert := self.open.get(key)) is not None:
+            alert.devices = sorted({*alert.devices, *site.devices})
+            return key, alert
+        return key, Alert(
+            id=identity(self.network, "site", key, site.opened),
+            kind="site",
+            network=self.network,
+            company=site.company or (site.site if site.level == "company" else None),
+            data_center=site.site if site.level == "data_center" else None,
+            opened=iso(site.opened),
+            devices=list(site.devices),
+        )
+
+
+def _places(table: DeviceTable) -> Mapping[str, Place]:
+    return {str(table.names[code]): Place(*table.places[code]) for code in table.codes()}
