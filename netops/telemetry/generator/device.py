@@ -205,8 +205,8 @@ def _stick(
 @njit(cache=True, nogil=True)
 def schedule_device(
     key: np.uint64, site_key: np.uint64, first: int, last: int, phase: float, hop: float, depth: int,
-    chances: Floats, own: Ints, own_weights: Floats, harmless: Ints, harmless_weights: Floats, site: Ints, site_weights: Floats,
-    scenarios: Floats, vector: Floats,
+    chances: Floats, own: Ints, own_weights: Floats, harmless: Ints, harmless_weights: Floats, site: Ints,
+    site_weights: Floats, scenarios: Floats, vector: Floats,
 ) -> tuple[Floats, Floats]:  # fmt: skip
     """List what happens to a device between two ticks: failures (with the outages of its site), and look-alikes."""
     events_key = derive(key, randomness.EVENTS)

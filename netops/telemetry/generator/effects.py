@@ -19,6 +19,7 @@ from netops.telemetry.generator.tables import (
     GROWTH,
     HEIGHT,
     HIGH,
+    JITTER,
     LOW,
     PEAKS,
     PERIOD,
@@ -40,8 +41,8 @@ METRIC, ENTER, PINNED, UNTIL, HOW_FAR, TOWARDS, JUMPS = range(7)
 def lay_out(key: np.uint64, event: Floats, scenario: Floats, order: Ints, metrics: Floats) -> Floats:
     """Lay out a failure: one row a metric, of METRIC, ENTER, PINNED, UNTIL, HOW_FAR, TOWARDS, JUMPS.
 
-    Metric k enters after k times the stagger; the failure's share of what is left to it then, give or take a tenth,
-    it spends in error. The device is in critical failure once all its affected metrics are.
+    Metric k enters after k times the stagger; the failure's share of what is left to it then, give or take the
+    jitter, it spends in error. The device is in critical failure once all its affected metrics are.
     """
     draws = derive(key, int(event[PLACE]))
     start, length, count = event[START], event[LENGTH], int(scenario[AFFECTED])
@@ -51,7 +52,7 @@ def lay_out(key: np.uint64, event: Floats, scenario: Floats, order: Ints, metric
     for k in range(count):
         offset = min(length - 1.0, max(0.0, math.floor(paced * scenario[STAGGER] * k)))
         left = length - offset
-        share = scenario[FAILURE] + 0.1 * normal(draws, 10 + 3 * k)
+        share = scenario[FAILURE] + scenario[JITTER] * normal(draws, 10 + 3 * k)
         error = min(left, max(1.0, math.floor(left * share)))
         before = left - error
         if scenario[TAIL] > 0.0 and k > 0:

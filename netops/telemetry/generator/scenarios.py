@@ -23,6 +23,7 @@ class Failure:
     )
     spread: float = option(0.0, help="relative standard deviation of the duration", minimum=0, maximum=1)
     failure: float = option(0.5, help="share of the duration that a metric spends in error", minimum=0, maximum=1)
+    jitter: float = option(0.1, help="standard deviation of that share between metrics", minimum=0, maximum=0.5)
     metrics: tuple[str, ...] = option((), help="affected metrics, in the order they are drawn in; without it all")
     stagger: float = option(0.0, help="share of the duration between two metrics' entries", minimum=0, maximum=1)
     depth: float = option(

@@ -23,7 +23,7 @@ Ints = npt.NDArray[np.int64]
 (FOLLOW, SMOOTHNESS, CORRELATION, WITH_MAX, WITH_MIN, CDF_AT, CDF_SIZE, CDF_FIRST) = range(14, 22)
 # Columns of the scenario table.
 (SHAPE, TICKS, SPREAD, FAILURE, STAGGER, DEPTH, GROWTH, PEAKS, HEIGHT, PERIOD, VARIATION, TAIL, FAILING) = range(13)
-(RHYTHMIC, FROZEN, EDGE, AFFECTED) = range(13, 17)
+(RHYTHMIC, FROZEN, EDGE, JITTER, AFFECTED) = range(13, 18)
 # Shapes of a disturbance.
 (SPIKES, RAMP, FLAPS, CONGESTED, STEP, PEAK, STUCK) = range(7)
 # Places in the vector of the traffic.
@@ -61,7 +61,7 @@ class Tables:
     metrics : float64 array, metrics × 22
     cdf : float64 array
         The distribution functions of Poisson metrics, one after the other.
-    scenarios : float64 array, scenarios × 17
+    scenarios : float64 array, scenarios × 18
     order : int64 array, scenarios × metrics
         The metrics a scenario affects, in order; -1 beyond the last.
     effects : float64 array, scenarios × metrics
@@ -202,7 +202,7 @@ _SHAPES: Mapping[type, int] = {
 }
 _COLUMNS = {
     "spread": SPREAD, "failure": FAILURE, "stagger": STAGGER, "depth": DEPTH, "growth": GROWTH, "peaks": PEAKS,
-    "height": HEIGHT, "variation": VARIATION, "tail": TAIL, "frozen": FROZEN, "ramp": EDGE,
+    "height": HEIGHT, "variation": VARIATION, "tail": TAIL, "frozen": FROZEN, "ramp": EDGE, "jitter": JITTER,
 }  # fmt: skip
 
 
