@@ -2,10 +2,28 @@
 
 from dataclasses import dataclass
 
-from netops.configuration import option
+from netops.configuration import Duration, option
+from netops.durations import DAY, SECOND
 
 #: In place of globs: find the counters by how they move.
 AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class PrometheusSettings:
+    """What is asked of a Prometheus that serves as source."""
+
+    metrics: dict[str, str] = option(dict, help="metric → PromQL that gives one series a device")
+    device: str = option("instance", help="label that names the device")
+    label: str = option("", help="PromQL that is above 0 while a device fails; without it the incidents tell")
+    step: Duration = option(15 * SECOND, help="time between two samples", unit="duration")
+    history: Duration = option(DAY, help="how far back, where the address names no start", unit="duration")
+    staleness: Duration | None = option(
+        None,
+        help="how long the last value of a series counts; without it Prometheus' own 5m, less where it saw the end",
+        unit="duration",
+    )
+    timeout: Duration = option(60 * SECOND, help="how long one answer may take", unit="duration")
 
 
 @dataclass(frozen=True)
@@ -34,3 +52,4 @@ class TelemetrySettings:
     min_device_share: float = option(
         0.2, help="a metric known for a smaller share of the devices is left out", minimum=0.0, maximum=1.0
     )
+    prometheus: PrometheusSettings = option(PrometheusSettings, help="what is asked of a Prometheus")

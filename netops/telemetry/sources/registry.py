@@ -11,7 +11,10 @@ from netops.telemetry.sources.files import file_sources
 from netops.telemetry.sources.protocol import Source
 
 #: Scheme → the function that opens an address of it, called with address and settings.
-SCHEMES: dict[str, str] = {}
+SCHEMES: dict[str, str] = {
+    "prometheus+http": "netops.telemetry.sources.prometheus:open_prometheus",
+    "prometheus+https": "netops.telemetry.sources.prometheus:open_prometheus",
+}
 
 # A path that went through pathlib has lost one of its slashes.
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.DOTALL)

@@ -1,0 +1,87 @@
+"""The query API of Prometheus."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from netops.errors import NetopsError
+
+#: Environment variable with a bearer token, for a Prometheus that asks for one.
+TOKEN = "NETOPS_PROMETHEUS_TOKEN"
+_TOO_MUCH = ("too many samples", "maximum resolution", "timed out", "too large")
+
+
+class TooMuchError(NetopsError):
+    """Prometheus refused a query for its size."""
+
+
+class QueryApi:
+    """Sends queries to one Prometheus.
+
+    Parameters
+    ----------
+    url : str
+        ``http://host:9090``, with a path where it is served under one.
+    timeout : float
+        Seconds to wait for an answer.
+    """
+
+    def __init__(self, url: str, timeout: float) -> None:
+        import httpx
+
+        token = os.environ.get(TOKEN)
+        self.url = str(httpx.URL(url).copy_with(userinfo=b""))
+        self._client = httpx.Client(
+            base_url=url.rstrip("/") + "/api/v1/",
+            timeout=timeout,
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            transport=httpx.HTTPTransport(retries=2),
+        )
+
+    def now(self) -> float:
+        """Ask for the server's time, in seconds."""
+        return float(self._get("query", {"query": "time()"}, "time()")[0])
+
+    def count(self, query: str, time: float) -> int:
+        """Count the series of a query at one instant."""
+        found = self._get("query", {"query": f"count({query})", "time": time}, query)
+        return int(found[0]["value"][1]) if found else 0
+
+    def range(self, query: str, start: float, end: float, step: float) -> list[Any]:
+        """Evaluate a query at ``start``, ``start + step``, … up to ``end``.
+
+        Returns
+        -------
+        list of dict
+            Series: ``metric`` (its labels) and ``values`` (pairs of seconds and text).
+
+        Raises
+        ------
+        TooMuchError
+            If the query asks for more than the server gives at once.
+        NetopsError
+            If the server cannot be reached, or refuses the query.
+        """
+        return self._get("query_range", {"query": query, "start": start, "end": end, "step": step}, query)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _get(self, path: str, parameters: Mapping[str, Any], query: str) -> Any:
+        import httpx
+
+        try:
+            response = self._client.post(path, data=dict(parameters))
+            answer = response.json()
+        except httpx.TimeoutException:
+            raise TooMuchError(f"{self.url}: the query '{query}' timed out") from None
+        except httpx.HTTPError as error:
+            raise NetopsError(f"{self.url}: cannot be reached: {error}") from None
+        except ValueError:
+            raise NetopsError(f"{self.url}: no answer of Prometheus (HTTP {response.status_code})") from None
+        if answer.get("status") != "success":
+            reason = " ".join(str(answer.get("error", response.status_code)).split())
+            kind = TooMuchError if any(words in reason for words in _TOO_MUCH) else NetopsError
+            raise kind(f"{self.url}: the query '{query}' is refused: {reason}")
+        return answer["data"]["result"]
