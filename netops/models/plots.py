@@ -96,7 +96,7 @@ def confusion_plot(confusion: Confusion) -> bytes:
     """Draw the confusion matrix by sample, at the threshold in service."""
     c = confusion
     counts = np.array([[c.true_negatives, c.false_positives], [c.false_negatives, c.true_positives]])
-    figure, axes = _canvas("Confusion matrix, by sample", "risk", "truth", size=(4.6, 4.2))
+    figure, axes = _canvas("Confusion matrix, by sample", "risk", "", size=(4.6, 4.2))
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     axes.grid(visible=False)
