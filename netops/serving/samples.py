@@ -1,5 +1,6 @@
 """Samples of one request as columns, and the answers to them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,6 +71,21 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.devices)
+
+    def slices(self, size: int) -> Iterator["Samples"]:
+        """Cut into parts of ``size`` rows."""
+        for start in range(0, len(self), size):
+            rows = slice(start, start + size)
+            yield Samples(
+                self.devices[rows],
+                self.stamps[rows],
+                self.timestamps[rows],
+                self.values[rows],
+                self.companies[rows],
+                self.data_centers[rows],
+                {row - start: error for row, error in self.errors.items() if start <= row < start + size},
+                {row - start: raw for row, raw in self.raw.items() if start <= row < start + size},
+            )
 
 
 class BodyError(Exception):

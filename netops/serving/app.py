@@ -1,0 +1,221 @@
+"""The HTTP server's endpoints, as a Litestar application over the serving graph."""
+
+import asyncio
+import hmac
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Litestar, Request, Response, get, post
+from litestar.config.response_cache import ResponseCacheConfig
+from litestar.connection import ASGIConnection
+from litestar.exceptions import HTTPException, NotAuthorizedException
+from litestar.handlers import BaseRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.params import Parameter
+from mlrun.serving.server import GraphServer
+
+from netops import __version__
+from netops.serving import questions
+from netops.serving.alert_store import Alert
+from netops.serving.graph import JSON, MODEL_PATH
+from netops.serving.openapi import (
+    ERRORS,
+    Inference,
+    ModelAnswer,
+    RemoteWriteOperation,
+    SamplesOperation,
+    VectorsOperation,
+)
+from netops.serving.pipeline import Pipeline
+from netops.serving.samples import Answer, BodyError, Samples
+from netops.serving.work import SLICE
+
+Slice = Callable[[Samples], list[Answer]]
+
+
+class Event:
+    """A request as the graph takes it: what a Nuclio event has, and no more."""
+
+    __slots__ = ("body", "content_type", "error", "headers", "id", "key", "method", "path", "terminated", "typed")
+
+    def __init__(
+        self, body: Any, path: str, method: str = "POST", content_type: str = "", typed: bool = False
+    ) -> None:
+        self.body, self.path, self.method, self.typed = body, path, method, typed
+        # MLRun parses what says plain "application/json" by itself; the steps do that quicker.
+        self.content_type = "raw" if content_type in ("", JSON) else content_type
+        self.headers: dict[str, str] = {}
+        self.id = self.key = ""
+        self.error, self.terminated = None, False
+
+
+class Service:
+    """Runs requests through the graph.
+
+    Parameters
+    ----------
+    server : GraphServer
+        The started graph.
+    pipeline : Pipeline
+        The pipeline behind its steps.
+    """
+
+    def __init__(self, server: GraphServer, pipeline: Pipeline) -> None:
+        self.server, self.pipeline, self.runtime = server, pipeline, pipeline.runtime
+
+    async def take(self, body: bytes, content_type: str) -> bytes:
+        """Take the samples of a body; give the answers as JSON.
+
+        A large body goes through the graph slice by slice, and other requests get their turn in between.
+        """
+        samples = self.pipeline.read(body, content_type)
+        if len(samples) <= SLICE:
+            answers = self._run(samples)
+        else:
+            answers = []
+            for part in samples.slices(SLICE):
+                answers += self._run(part)
+                await asyncio.sleep(0)
+        return _ENCODER.encode(answers[0] if samples.single else answers)
+
+    def infer(self, body: bytes, path: str, method: str) -> tuple[int, Any]:
+        """Ask the model: status and answer."""
+        answer = self.server.run(Event(body or None, path, method), get_body=True)
+        if hasattr(answer, "status_code"):
+            return answer.status_code, answer.body
+        return 200, answer
+
+    def _run(self, samples: Samples) -> list[Answer]:
+        answers: list[Answer] = self.server.run(Event(samples, "/telemetry", typed=True), get_body=True)
+        if not isinstance(answers, list):
+            raise BodyError(str(getattr(answers, "body", answers))[:300], 500)
+        return answers
+
+
+REMOTE_WRITE = "/api/v1/write"
+_ENCODER = msgspec.json.Encoder()
+Limit = Annotated[int, Parameter(ge=1, le=100_000, description="most entries of the answer")]
+Offset = Annotated[int, Parameter(ge=0, le=10_000_000, description="entries left out at the beginning")]
+Every = Annotated[bool, Parameter(query="all", description="ended ones too")]
+
+
+def make_app(service: Service, token: str | None, lifespan: Sequence[Any] = ()) -> Litestar:
+    """Make the application.
+
+    Parameters
+    ----------
+    service : Service
+        What answers.
+    token : str or None
+        The bearer token that every request but ``/healthz`` must carry; None: no token is asked for.
+    lifespan : sequence of async context managers
+        What runs beside the requests.
+    """
+    return Litestar(
+        _handlers(service),
+        request_max_body_size=service.runtime.settings.limits.body_bytes,
+        guards=[_guard(token)] if token else None,
+        exception_handlers={BodyError: _refuse, HTTPException: _explain, Exception: _fail},
+        lifespan=list(lifespan),
+        openapi_config=_openapi(token),
+        response_cache_config=ResponseCacheConfig(),
+        logging_config=None,
+    )
+
+
+def _handlers(service: Service) -> list[Any]:
+    runtime, metrics = service.runtime, service.runtime.metrics
+
+    @post("/telemetry", status_code=200, operation_class=SamplesOperation, responses=ERRORS, tags=["telemetry"])
+    async def telemetry(request: Request[Any, Any, Any]) -> Response[bytes]:
+        """Take samples and answer each with risk, alert and reasons: one for one, a list for a list."""
+        since = perf_counter()
+        body = await service.take(await request.body(), request.headers.get("content-type", ""))
+        metrics.request("telemetry", 200, perf_counter() - since)
+        return Response(body, media_type=JSON)
+
+    @post(
+        "/api/v1/write", status_code=204, operation_class=RemoteWriteOperation, responses=ERRORS, tags=["telemetry"]
+    )
+    async def remote_write(request: Request[Any, Any, Any]) -> None:
+        """Take samples as Prometheus and Telegraf send them (remote write 1.0)."""
+        since = perf_counter()
+        await service.take(await request.body(), "application/x-protobuf")
+        metrics.request("remote_write", 204, perf_counter() - since)
+
+    @post(
+        MODEL_PATH + "/infer", status_code=200, operation_class=VectorsOperation, responses=ERRORS, tags=["model"]
+    )
+    async def infer(request: Request[Any, Any, Any]) -> Response[bytes]:
+        """Score ready-made feature vectors (MLRun's V2 protocol)."""
+        since = perf_counter()
+        status, answer = service.infer(await request.body(), MODEL_PATH + "/infer", "POST")
+        metrics.request("infer", status, perf_counter() - since)
+        return Response(_ENCODER.encode(answer), status_code=status, media_type=JSON)
+
+    @get(MODEL_PATH, tags=["model"])
+    async def model() -> ModelAnswer:
+        """Describe the champion: features, version, threshold."""
+        return msgspec.convert(service.infer(b"", MODEL_PATH, "GET")[1], ModelAnswer)
+
+    @get("/healthz", tags=["state"], opt={"open": True})
+    async def healthz() -> questions.Health:
+        """Tell how the server is, and from which event time on samples are to be sent again after a crash."""
+        return questions.health(runtime)
+
+    @get("/alerts", tags=["state"], responses=ERRORS)
+    async def alerts(every: Every = False, limit: Limit = 1000) -> list[Alert]:
+        """List alerts, the newest first."""
+        return questions.alerts(runtime, every, limit)
+
+    @get("/devices", tags=["state"], responses=ERRORS)
+    async def devices(limit: Limit = 1000, offset: Offset = 0) -> list[questions.DeviceState]:
+        """List devices."""
+        return questions.devices(runtime, limit, offset)
+
+    @get("/metrics", media_type=questions.METRICS_TYPE, tags=["state"])
+    async def exported() -> bytes:
+        """Export metrics in Prometheus' text format."""
+        return metrics.export()
+
+    return [telemetry, remote_write, infer, model, healthz, alerts, devices, exported]
+
+
+def _guard(token: str) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
+    expected = f"Bearer {token}".encode()
+
+    def check(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        given = connection.headers.get("authorization", "").encode()
+        if not handler.opt.get("open") and not hmac.compare_digest(given, expected):
+            raise NotAuthorizedException("a bearer token is needed: Authorization: Bearer <NETOPS_TOKEN>")
+
+    return check
+
+
+def _openapi(token: str | None) -> OpenAPIConfig:
+    config = OpenAPIConfig(
+        title="NetOps", version=__version__, description="From a device's sample to an alert.", path="/schema"
+    )
+    if token:
+        config.components = Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")})
+        config.security = [{"token": []}]
+    return config
+
+
+def _refuse(_request: Request[Any, Any, Any], error: BodyError) -> Response[Inference]:
+    return _error(str(error), error.status)
+
+
+def _explain(_request: Request[Any, Any, Any], error: HTTPException) -> Response[Inference]:
+    return _error(error.detail or "", error.status_code)
+
+
+def _fail(_request: Request[Any, Any, Any], error: Exception) -> Response[Inference]:
+    return _error(f"the server failed: {type(error).__name__}", 500)
+
+
+def _error(message: str, status: int) -> Response[Any]:
+    return Response({"error": message}, status_code=status, media_type=JSON)

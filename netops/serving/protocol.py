@@ -1,0 +1,52 @@
+"""HTTP connections that are not kept open for clients that send too slowly."""
+
+import asyncio
+from typing import Any
+
+
+def guarded_protocol(seconds: float) -> type[asyncio.Protocol]:
+    """Make a connection class for uvicorn that ends a connection whose request takes too long to come in.
+
+    Parameters
+    ----------
+    seconds : float
+        Time for a whole request, head and body, from its first byte (for the first one: from the connection) on.
+    """
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    class GuardedProtocol(HttpToolsProtocol):
+        """Holds one timer: it runs while a request is coming in."""
+
+        _timer: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._start()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop()
+            super().connection_lost(exc)
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            if self._timer is None:
+                self._start()
+
+        def on_message_complete(self) -> None:
+            self._stop()
+            super().on_message_complete()
+
+        def _start(self) -> None:
+            self._timer = self.loop.call_later(seconds, self._expire)
+
+        def _stop(self) -> None:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+        def _expire(self) -> None:
+            self._timer = None
+            if self.transport is not None and not self.transport.is_closing():
+                self.transport.abort()
+
+    return GuardedProtocol

@@ -1,0 +1,169 @@
+"""``netops serve``: the HTTP server's process, from start to end."""
+
+import asyncio
+import gc
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from netops.alerting.settings import AlertSettings
+from netops.durations import SECOND
+from netops.errors import NetopsError, UsageError
+from netops.serving.champion import ChampionFile, ModelSource, load_model
+from netops.serving.runtime import Runtime
+from netops.serving.settings import ServingSettings
+
+_LOG = logging.getLogger(__name__)
+
+TOKEN = "NETOPS_TOKEN"
+_LOCAL = ("127.0.0.1", "::1", "localhost")
+
+
+def serve(
+    network: str = "demo",
+    settings: ServingSettings | None = None,
+    alerting: AlertSettings | None = None,
+    source: ModelSource | None = None,
+    state: Path | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve a network over HTTP until the process is told to end (SIGTERM, SIGINT).
+
+    Parameters
+    ----------
+    network : str
+        Its name.
+    settings, alerting
+        Sections of the configuration.
+    source : ModelSource, optional
+        Where the champion is looked up; by default in the network's champion file.
+    state : Path, optional
+        Folder of the state; by default below ``NETOPS_HOME``.
+    ready : callable, optional
+        Told the address once requests are answered.
+
+    Raises
+    ------
+    UsageError
+        If the address is not local and no token is set, or cannot be bound.
+    NetopsError
+        If there is no champion.
+    """
+    settings = settings or ServingSettings()
+    token = token_for(settings.host)
+    listener = _bind(settings.host, settings.port)
+    try:
+        runtime = Runtime(network, source or ChampionFile.of(network), settings, alerting, state)
+        _run(runtime, listener, token, ready)
+    finally:
+        listener.close()
+
+
+def token_for(host: str) -> str | None:
+    """Give the token that requests must carry.
+
+    Raises
+    ------
+    UsageError
+        If none is set and the address can be reached from other machines.
+    """
+    token = os.environ.get(TOKEN) or None
+    if token is None and host not in _LOCAL:
+        raise UsageError(f"--host {host} can be reached by others: set {TOKEN} to a secret, or bind 127.0.0.1")
+    return token
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise UsageError(f"{host}:{port} cannot be bound: {error.strerror}; choose another --port") from None
+    listener.setblocking(False)
+    return listener
+
+
+def _run(runtime: Runtime, listener: socket.socket, token: str | None, ready: Callable[[str], None] | None) -> None:
+    import uvicorn
+
+    from netops.serving.app import Service, make_app
+    from netops.serving.function import make_serving_function, start_graph
+    from netops.serving.graph import pipeline_of
+    from netops.serving.protocol import guarded_protocol
+
+    graph = start_graph(make_serving_function(network=runtime.network), runtime)
+    service = Service(graph, pipeline_of(graph.context))
+    host, port = listener.getsockname()[:2]
+    address = f"http://{host}:{port}"
+    app = make_app(service, token, [lambda _app: _beside(runtime, address, ready)])
+    limits = runtime.settings.limits
+    config = uvicorn.Config(
+        app,
+        http=guarded_protocol(limits.receive_seconds),
+        log_level="warning",
+        access_log=False,
+        limit_concurrency=limits.connections,
+        timeout_graceful_shutdown=5,
+        server_header=False,
+        date_header=False,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+@asynccontextmanager
+async def _beside(runtime: Runtime, address: str, ready: Callable[[str], None] | None) -> AsyncIterator[None]:
+    """What runs beside the requests: snapshots, champion, deliveries; at the end the state is saved."""
+    settings = runtime.settings.state
+    runtime.deliveries.start()
+    tasks = [
+        asyncio.create_task(_again(settings.snapshot_interval, lambda: save(runtime))),
+        asyncio.create_task(_again(settings.champion_interval, lambda: refresh(runtime))),
+    ]
+    # What is loaded by now stays: the collector need not look at it again and again, nor at every request's rows.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    if ready is not None:
+        ready(address)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        runtime.close()
+
+
+async def _again(interval: int, work: Callable[[], Any]) -> None:
+    while True:
+        await asyncio.sleep(interval / SECOND)
+        try:
+            await work()
+        except (OSError, NetopsError) as error:
+            _LOG.warning("%s", error)
+
+
+async def save(runtime: Runtime) -> None:
+    """Write a snapshot; requests are answered between its parts."""
+    since = perf_counter()
+    try:
+        with runtime.snapshot() as writer:
+            for part in writer.parts():
+                await asyncio.to_thread(writer.write, part)
+    except OSError:
+        runtime.metrics.snapshots.labels(runtime.network, "failed").inc()
+        raise
+    runtime.metrics.snapshots.labels(runtime.network, "written").inc()
+    runtime.metrics.snapshot_seconds.set(perf_counter() - since)
+
+
+async def refresh(runtime: Runtime) -> None:
+    """Look the champion up and load a new one beside the requests; the swap itself is one assignment."""
+    champion = await asyncio.to_thread(runtime.source.champion)
+    if champion.version != runtime.model.version:
+        runtime.swap(await asyncio.to_thread(load_model, champion))
+        runtime.metrics.swaps.inc()
