@@ -29,13 +29,11 @@ class ArtifactTags:
         with self._connection.read() as connection:
             return list(connection.execute(query.order_by(_TAGS.c.tag)).scalars())
 
-    def tag_objects(
-        self, project: str, tag_name: str, objects: Any = None, replace: bool = False, **named: Any
-    ) -> None:
+    def tag_objects(self, project: str, tag_name: str, objects: Any, replace: bool = False) -> None:
         """Put a tag on artifacts, beside their tags or in place of them."""
         validate_tag_name(tag_name, "artifact.metadata.tag")
         with self._connection.write() as connection:
-            rows = _named_by(connection, project, objects if objects is not None else named["tag_objects"])
+            rows = _named_by(connection, project, objects)
             if replace:
                 _remove(connection, rows)
             for row in rows:

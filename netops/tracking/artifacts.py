@@ -1,5 +1,6 @@
 """Artifacts of the run database: versions, tags, best iterations, deletion."""
 
+import re
 from typing import Any
 
 import mlrun
@@ -64,21 +65,23 @@ class Artifacts(artifact_tags.ArtifactTags):
         format_: Any = mlrun.common.formatters.ArtifactFormat.full,
     ) -> Document:
         """Give one version of an artifact: by default the latest, of iterations the best."""
-        project, tag = queries.active(project), tag or "latest"
+        project, named, tag = queries.active(project), bool(tag), tag or "latest"
         conditions = [_TABLE.c.project == project, _TABLE.c.key == key]
         conditions += [*queries.where_equal(_TABLE.c.uid, uid), *queries.where_equal(_TABLE.c.tree, tree)]
         tagged = _TABLE.c.id.in_(sa.select(_TAGS.c.parent).where(_TAGS.c.tag == tag))
-        if not (uid and tag == "latest"):
+        # a version that its uid or tree names is found whatever its tags; "latest" is in the URIs of all outputs
+        if not ((uid and tag == "latest") or (tree and not named)):
             conditions.append(tagged)
         query = sa.select(_TABLE, tagged.label("tagged")).where(*conditions)
         best_first = query.order_by(_TABLE.c.best_iteration.desc(), _TABLE.c.updated.desc(), _TABLE.c.id.desc())
         with self._connection.read() as connection:
             rows = connection.execute(best_first).all()
         exact = [row for row in rows if iter is None or row.iteration == int(iter)]
-        row = next(iter_ for iter_ in [*exact, *(rows if not iter else []), None])
-        if row is None or not (exact or row.best_iteration):
+        best = [] if iter else [row for row in rows if row.best_iteration]
+        if not (exact or best):
             uri = generate_artifact_uri(project, key, tag, iter, tree, uid)
             raise mlrun.errors.MLRunNotFoundError(f"artifact {uri} not found")
+        row = [*exact, *best][0]
         return _given(row, tag if row.tagged else None, format_)
 
     def list_artifacts(
@@ -147,7 +150,7 @@ class Artifacts(artifact_tags.ArtifactTags):
         secrets: dict[str, str] | None = None,
         iter: int | None = None,
     ) -> None:
-        """Delete versions of an artifact: those that tag, tree, uid and iteration leave, and their data if asked."""
+        """Delete the versions that tag, tree, uid and iteration leave, and their data if asked."""
         strategy = ArtifactsDeletionStrategies(deletion_strategy)
         conditions = [
             _TABLE.c.project == queries.active(project),
@@ -264,7 +267,7 @@ def _where_parent(parent: str | None) -> queries.Where:
     if "://" in parent:
         return [_TABLE.c.parent_uri == parent]
     key, _, tag = parent.partition(":")
-    named = _TABLE.c.parent_uri.regexp_match(rf"/{mlrun.utils.regex.re.escape(key)}(?:[#:@^]|$)")
+    named = _TABLE.c.parent_uri.regexp_match(rf"/{re.escape(key)}(?:[#:@^]|$)")
     return [named, *([_TABLE.c.parent_uri.contains(f":{tag}", autoescape=True)] if tag else [])]
 
 

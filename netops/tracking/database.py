@@ -13,7 +13,7 @@ from netops.tracking.pages import Pages
 from netops.tracking.pipelines import Pipelines
 from netops.tracking.projects import Projects
 from netops.tracking.runs import Runs
-from netops.tracking.service_only import refuse_the_rest
+from netops.tracking.service_only import ServiceOnlyError, refuse_the_rest
 
 
 @refuse_the_rest
@@ -37,12 +37,32 @@ class EmbeddedRunDB(Projects, Functions, Runs, Artifacts, Logs, Pipelines, Pages
         """Do nothing: the file is open already."""
         return self
 
+    def move_to(self, path: Path) -> None:
+        """Work on another file from now on.
+
+        Parameters
+        ----------
+        path : Path
+            As for the class.
+        """
+        connection = Connection(path)
+        self._connection.close()
+        self.path, self._connection = path, connection
+        self.abort_abandoned_runs()
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
 
     def verify_authorization(self, authorization_verification_input: Any) -> None:
         """Allow everything: who can write the file may do all."""
+
+    def push_pipeline_notifications(
+        self, pipeline_id: str, project: str = "", notifications: Any = None, timeout: int = 45
+    ) -> None:
+        """Refuse to send; with nothing to send, as after each workflow, do nothing."""
+        if notifications:
+            raise ServiceOnlyError.of("push_pipeline_notifications")
 
     def refresh_smtp_configuration(self) -> None:
         """Do nothing: nothing is sent from here."""

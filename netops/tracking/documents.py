@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import mlrun.utils
-from dateutil.parser import isoparse
+
+from netops.durations import SECOND
 
 Document = dict[str, Any]
 
@@ -39,11 +40,11 @@ def nanoseconds(time: datetime | str | None) -> int | None:
     """Turn a time of the client into int64 ns since the epoch; without a zone it is taken as UTC."""
     if not time:
         return None
-    moment = isoparse(str(time).replace(" ", "T", 1)) if not isinstance(time, datetime) else time
+    moment = time if isinstance(time, datetime) else datetime.fromisoformat(time)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000_000 + delta.microseconds * 1000
+    return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds * 1000
 
 
 def section(document: Document, name: str) -> Document:

@@ -1,5 +1,6 @@
 """Datasets as MLRun artifacts: a folder of Parquet parts, logged where it lies or uploaded file by file."""
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from mlrun.artifacts import DatasetArtifact
 from netops.telemetry.dataset import Dataset
 
 _PREVIEW_ROWS = 20
+_MODEL_FILE = "model.onnx"
 
 
 def new_folder(context: Any, key: str) -> Path:
@@ -56,3 +58,28 @@ def local_folder(item: Any) -> Path:
     for name in item.listdir():
         mlrun.get_dataitem(f"{item.url.rstrip('/')}/{name}").download(str(folder / name))
     return folder
+
+
+def local_model(item: Any) -> Path:
+    """Bring the folder of a model onto this machine.
+
+    Parameters
+    ----------
+    item : mlrun.DataItem or str
+        An input of a run, or the ``store://`` address of a model.
+    """
+    file, _, others = mlrun.artifacts.get_model(item if isinstance(item, str) else item.artifact_url)
+    folder = Path(file).parent
+    if Path(file).name == _MODEL_FILE and all((folder / name).is_file() for name in others):
+        return folder
+    folder = Path(tempfile.mkdtemp(prefix="netops-"))
+    shutil.copy(file, folder / _MODEL_FILE)
+    for name, content in others.items():
+        content.download(str(folder / name))
+    return folder
+
+
+def work_folder(context: Any) -> Path:
+    """Name the folder for what a stage keeps between its steps, and other stages here may use again."""
+    target = str(context.artifact_path)
+    return Path(tempfile.mkdtemp(prefix="netops-")) if "://" in target else Path(target) / "work"

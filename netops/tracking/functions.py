@@ -133,13 +133,13 @@ def _write(connection: sa.Connection, project: str, name: str, uid: str, documen
         "document": documents.encode(document),
     }
     same = (_TABLE.c.project == project, _TABLE.c.name == name, _TABLE.c.uid == uid)
-    row = connection.execute(sa.select(_TABLE.c.id).where(*same)).scalar_one_or_none()
+    row: int | None = connection.execute(sa.select(_TABLE.c.id).where(*same)).scalar_one_or_none()
     if row is None:
-        row = connection.execute(sa.insert(_TABLE).values(values)).inserted_primary_key[0]
+        row = queries.insert(connection, _TABLE, values)
     else:
         connection.execute(sa.update(_TABLE).where(_TABLE.c.id == row).values(values))
     queries.write_labels(connection, _TABLE, row, documents.labels_of(document))
-    return int(row)
+    return row
 
 
 def _tag(connection: sa.Connection, project: str, name: str, tag: str, row: int) -> None:

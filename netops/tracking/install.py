@@ -57,6 +57,7 @@ def _set_up_mlrun(artifacts: Path) -> None:
         # by run, because runs of the same name would overwrite each other's files
         mlrun.mlconf.artifact_path = f"{artifacts}/{{{{run.project}}}}/{{{{run.uid}}}}"
     mlrun.projects.pipelines._LocalRunner = workflows.RecordedLocalRunner
+    mlrun.projects.pipelines._RemoteRunner = workflows.RefusedRemoteRunner
     output.separate_runs()
 
 
@@ -64,9 +65,12 @@ def _inject(path: Path) -> None:
     from dependency_injector import providers
     from mlrun.db.factory import RunDBFactory
 
-    from netops.tracking.database import open_database
+    from netops.tracking.database import EmbeddedRunDB, open_database
 
-    database = open_database(path)
     factory = RunDBFactory()
+    if isinstance(factory._run_db, EmbeddedRunDB):
+        factory._run_db.move_to(path)  # functions, contexts and data stores hold on to the object
+        return
+    database = open_database(path)
     factory._rundb_container.nop.override(providers.Object(database))
     factory._run_db, factory._last_db_url = database, NO_SERVICE  # known already: nothing to warn about

@@ -59,6 +59,13 @@ def _add_process_and_end(connection: sa.Connection) -> None:
         if column not in known:
             kind = table.c[column].type.compile(connection.dialect)
             connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {column} {kind}")
+    connection.exec_driver_sql(
+        "UPDATE runs SET ended = updated "
+        "WHERE ended IS NULL AND state IN ('completed', 'error', 'aborted', 'skipped')"
+    )
+    connection.exec_driver_sql(
+        "UPDATE artifacts SET parent_uri = json_extract(document, '$.spec.parent_uri') WHERE parent_uri IS NULL"
+    )
 
 
 STEPS: list[Callable[[sa.Connection], None]] = [_make_tables, _add_process_and_end]

@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import Any
 
 import mlrun.runtimes.local
 import mlrun.utils
@@ -90,7 +90,7 @@ class _Router(io.TextIOBase):
             self._thread.own = []
         return self._thread.own
 
-    def _terminal(self) -> TextIO:
+    def _terminal(self) -> Any:
         return self._below if self._below is not None else sys.__stderr__
 
 

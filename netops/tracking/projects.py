@@ -119,7 +119,7 @@ def _write(connection: sa.Connection, name: str, document: Document) -> Document
         "document": documents.encode(document),
     }
     if known is None:
-        row = connection.execute(sa.insert(_TABLE).values(values)).inserted_primary_key[0]
+        row = queries.insert(connection, _TABLE, values)
     else:
         row = known.id
         connection.execute(sa.update(_TABLE).where(_TABLE.c.id == row).values(values))

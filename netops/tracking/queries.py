@@ -72,6 +72,12 @@ def active(project: str | None) -> str:
     return str(project or mlrun.mlconf.active_project)
 
 
+def insert(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> int:
+    """Add a row and give its id."""
+    result = connection.execute(sa.insert(table).values(values))
+    return int(result.inserted_primary_key[0])  # type: ignore[index]
+
+
 def write_labels(connection: sa.Connection, table: sa.Table, parent: int, labels: dict[str, str]) -> None:
     """Put labels in the place of those a row has."""
     of = LABELS[table]

@@ -88,9 +88,9 @@ class Runs:
         with_notifications: bool = False,
     ) -> RunList:
         """List runs, the latest start first; without any filter the last one of each name, of a week."""
-        narrow = (name, uid, labels, states, start_time_from, start_time_to, last_update_time_from)
-        narrow += (last_update_time_to, end_time_from, end_time_to, partition_by, partition_sort_by, iter)
-        if not any(narrow):
+        starts, ends = (start_time_from, start_time_to), (end_time_from, end_time_to)
+        times = (*starts, *ends, last_update_time_from, last_update_time_to)
+        if not any((name, uid, labels, states, *times, partition_by, partition_sort_by, iter)):
             start_time_from = documents.now() - timedelta(days=7)
             partition_by, partition_sort_by = "project_and_name", "updated"
         conditions = [
@@ -234,7 +234,7 @@ def _write(
         "document": documents.encode(document),
     }
     if known is None:
-        row = connection.execute(sa.insert(_TABLE).values(values)).inserted_primary_key[0]
+        row = queries.insert(connection, _TABLE, values)
     else:
         row = known.id
         connection.execute(sa.update(_TABLE).where(_TABLE.c.id == row).values(values))

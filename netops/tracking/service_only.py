@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import mlrun.errors
+import requests
 from mlrun.db.base import RunDBInterface
 from mlrun.db.httpdb import HTTPRunDB
 
@@ -14,6 +15,15 @@ Class = TypeVar("Class", bound=type)
 
 class ServiceOnlyError(NetopsError, mlrun.errors.MLRunBadRequestError):
     """Asked for what only the MLRun service can do (an error of NetOps as well as of MLRun)."""
+
+    @classmethod
+    def of(cls, method: str) -> "ServiceOnlyError":
+        """Say that a method of the run database needs the service."""
+        what = method.replace("_", " ")
+        line = f"'{what}' needs the MLRun service: set MLRUN_DBPATH to its address (http://…)"
+        response = requests.Response()  # some callers in MLRun pass on its text instead of the error's
+        response._content, response.encoding = line.encode(), "utf-8"
+        return cls(line, response=response)  # type: ignore[call-arg]
 
 
 def refuse_the_rest(cls: Class) -> Class:
@@ -34,14 +44,13 @@ def refuse_the_rest(cls: Class) -> Class:
         for name, value in vars(source).items():
             if callable(value) and not name.startswith("_") and name not in own:
                 setattr(cls, name, _refusal(name))
-    cls.__abstractmethods__ = frozenset()
+    cls.__abstractmethods__ = frozenset()  # type: ignore[attr-defined]
     return cls
 
 
 def _refusal(name: str) -> Callable[..., Any]:
     def refuse(self: Any, *_args: Any, **_kwargs: Any) -> Any:
-        what = name.replace("_", " ")
-        raise ServiceOnlyError(f"'{what}' needs the MLRun service: set MLRUN_DBPATH to its address (http://…)")
+        raise ServiceOnlyError.of(name)
 
     refuse.__name__ = name
     refuse.__doc__ = "Refuse: only the service can do this."

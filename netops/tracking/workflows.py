@@ -7,23 +7,35 @@ import mlrun
 import mlrun.errors
 import mlrun.projects.pipelines as pipelines
 from mlrun.common.runtimes.constants import RunStates
+from mlrun.utils.helpers import normalize_workflow_name
 
 from netops.tracking.pipelines import RUNNER
+from netops.tracking.service_only import ServiceOnlyError
 
-_LocalRunner = pipelines._LocalRunner
 
-
-class RecordedLocalRunner(_LocalRunner):
+class RecordedLocalRunner(pipelines._LocalRunner):
     """MLRun's local engine; a workflow has a run with its id as uid, its name, arguments, state and times."""
 
     @classmethod
-    def run(cls, project: Any, workflow_spec: Any, *args: Any, **kwargs: Any) -> Any:
+    def run(cls, project: Any, workflow_spec: Any, name: str | None = None, *args: Any, **kwargs: Any) -> Any:
         """Run a workflow, step by step, in this process."""
         pipelines.pipeline_context.set(project, workflow_spec)
-        name = kwargs.get("name") or workflow_spec.name or "workflow"
+        own_name = normalize_workflow_name(name or workflow_spec.name or "workflow", project.metadata.name)
         handler = cls._get_handler(kwargs.get("workflow_handler"), workflow_spec, project, kwargs.get("secrets"))
-        kwargs["workflow_handler"] = _recorded(handler, project.metadata.name, str(name))
-        return super().run(project, workflow_spec, *args, **kwargs)
+        kwargs["workflow_handler"] = _recorded(handler, project.metadata.name, own_name)
+        return super().run(project, workflow_spec, name, *args, **kwargs)
+
+
+class RefusedRemoteRunner(pipelines._RemoteRunner):
+    """Stands for MLRun's engine that hands workflows, or their schedule, to the service.
+
+    That one logs an error of the service and goes on, so that a schedule that was never made looks made.
+    """
+
+    @classmethod
+    def run(cls, *_args: Any, **_kwargs: Any) -> Any:
+        """Refuse."""
+        raise ServiceOnlyError.of("submit_workflow")
 
 
 def _recorded(handler: Callable[..., Any], project: str, name: str) -> Callable[..., Any]:
@@ -34,9 +46,8 @@ def _recorded(handler: Callable[..., Any], project: str, name: str) -> Callable[
             result = handler(**arguments)
             steps = list(pipelines.pipeline_context.runs_map.values())
             failed = [step.metadata.name for step in steps if step.state() in RunStates.error_states()]
-            state, error = (
-                (RunStates.error, f"failed: {', '.join(failed)}") if failed else (RunStates.completed, None)
-            )
+            state = RunStates.error if failed else RunStates.completed
+            error = f"failed steps: {', '.join(failed)}" if failed else None
         except BaseException as exception:
             message = mlrun.errors.err_to_str(exception) or type(exception).__name__
             database.update_run({"status.state": RunStates.error, "status.error": message}, uid, project)

@@ -1,0 +1,74 @@
+"""One process imports MLRun once; each module of tests gets a home folder, and so a database, of its own."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SERVICE = "NETOPS_TEST_MLRUN_API"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("home")
+        patch.setenv("NETOPS_HOME", str(folder))
+        patch.delenv("MLRUN_DBPATH", raising=False)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def embedded(home: Path) -> Iterator[None]:
+    from netops.tracking.install import install
+
+    before = Path.cwd()
+    assert install()
+    yield
+    os.chdir(before)
+
+
+@pytest.fixture(scope="module", params=["embedded", "service"])
+def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """MLRun's client with either run database behind it; gives the name of which."""
+    if request.param == "embedded":
+        request.getfixturevalue("embedded")
+        yield "embedded"
+        return
+    address = os.environ.get(SERVICE)
+    if not address:
+        pytest.skip(f"{SERVICE} names no MLRun service")
+    yield from _connected(address, tmp_path_factory.mktemp("artifacts"))
+
+
+def _connected(address: str, artifacts: Path) -> Iterator[str]:
+    import mlrun
+    from mlrun.db.factory import RunDBFactory
+
+    factory = RunDBFactory()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLRUN_DBPATH", address)
+        patch.setattr(mlrun.mlconf, "dbpath", address)
+        patch.setattr(mlrun.mlconf, "artifact_path", str(artifacts))
+        kept = factory._run_db, factory._last_db_url
+        mlrun.store_manager._db = None
+        yield "service"
+        mlrun.store_manager._db = None
+        factory._run_db, factory._last_db_url = kept
+
+
+@pytest.fixture(scope="module")
+def project(client: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """A project with the functions of steps.py, and a workflow over them."""
+    import mlrun
+
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("steps.py", "workflow.py"):
+        (folder / name).write_text((Path(__file__).parent / "data" / name).read_text())
+    made = mlrun.get_or_create_project(f"conformance-{os.getpid()}", str(folder), user_project=False)
+    for name in ("generate", "train"):
+        made.set_function("steps.py", name, kind="job", image="mlrun/mlrun")
+    made.set_workflow("main", "workflow.py")
+    made.save()
+    yield made
+    mlrun.get_run_db().delete_project(made.name, "cascade")
