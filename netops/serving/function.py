@@ -10,6 +10,9 @@ from mlrun.serving.server import GraphServer, create_graph_server
 from netops.serving.graph import MODEL_NAME, STEPS, given
 from netops.serving.runtime import Runtime
 
+#: The code that Nuclio runs.
+CODE = Path(__file__).with_name("nuclio_function.py")
+
 __all__ = ["MODEL_NAME", "make_serving_function", "start_graph"]
 
 
@@ -42,7 +45,9 @@ def make_serving_function(
         ``.to_mock_server().test("/v2/models/netops/infer", body={"inputs": rows})`` answers in process, and so
         does ``.test("/telemetry", body=sample)``.
     """
-    function: Any = mlrun.new_function(name, project=project, kind="serving", image=image)
+    function: Any = mlrun.code_to_function(
+        name, project=project, kind="serving", image=image, filename=str(CODE), requirements=["netops"]
+    )
     step = function.set_topology("flow", engine="sync")
     for key, step_class in STEPS.items():
         step = step.to(f"{step_class.__module__}.{step_class.__name__}", name=key)

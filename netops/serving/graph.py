@@ -4,7 +4,8 @@
 state, samples go on through ``validate → features → score → explain → alert``.
 """
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -16,7 +17,7 @@ from netops.serving import questions
 from netops.serving.champion import ChampionFile, FixedModel, ModelSource
 from netops.serving.model_server import OnnxModel
 from netops.serving.pipeline import Pipeline
-from netops.serving.runtime import Runtime
+from netops.serving.runtime import Runtime, StateInUse, state_folder
 from netops.serving.samples import BodyError
 from netops.serving.settings import ServingSettings
 
@@ -25,6 +26,8 @@ MODEL_PATH = f"/v2/models/{MODEL_NAME}"
 #: Paths that take samples; a stream's messages have the path "/".
 SAMPLE_PATHS = ("", "/telemetry", "/api/v1/write")
 JSON = "application/json"
+#: Replicas that can share a state volume.
+SLOTS = 64
 
 _GIVEN: ContextVar[Runtime | None] = ContextVar("runtime", default=None)
 _ATTRIBUTE = "netops_pipeline"
@@ -61,14 +64,33 @@ def _runtime(context: Any) -> Runtime:
     from netops.configuration import bind
 
     network = context.get_param("network") or "demo"
-    state = context.get_param("state_path")
-    return Runtime(
-        network,
-        _source(network, context.get_param("model_path")),
-        bind(ServingSettings, context.get_param("serving"), "serving"),
-        bind(AlertSettings, context.get_param("alerting"), "alerting"),
-        Path(state) if state else None,
+    return _take_slot(
+        _state_path(context, network),
+        lambda folder: Runtime(
+            network,
+            _source(network, context.get_param("model_path")),
+            bind(ServingSettings, context.get_param("serving"), "serving"),
+            bind(AlertSettings, context.get_param("alerting"), "alerting"),
+            folder,
+        ),
     )
+
+
+def _state_path(context: Any, network: str) -> Path:
+    if path := context.get_param("state_path"):
+        return Path(path)
+    # A mock server is a trial: it must not touch the state of a server that is running.
+    return Path(tempfile.mkdtemp(prefix="netops-")) if context.is_mock else state_folder(network)
+
+
+def _take_slot(path: Path, start: Callable[[Path], Runtime]) -> Runtime:
+    """Take the first state folder that no other replica holds: a replica's own name changes with every restart."""
+    for slot in range(SLOTS - 1):
+        try:
+            return start(path / f"replica-{slot}")
+        except StateInUse:
+            continue
+    return start(path / f"replica-{SLOTS - 1}")
 
 
 def _source(network: str, model_path: str | None) -> ModelSource:

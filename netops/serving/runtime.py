@@ -1,6 +1,8 @@
 """What lasts from request to request: the champion, the state of the devices, alerts, letters and metrics."""
 
+import fcntl
 import logging
+import os
 from pathlib import Path
 from time import perf_counter
 
@@ -28,6 +30,22 @@ _LOG = logging.getLogger(__name__)
 def state_folder(network: str) -> Path:
     """Name the folder that holds a network's serving state: snapshot, alerts, dead letters."""
     return home() / "serving" / network
+
+
+class StateInUse(NetopsError):
+    """Another server holds the state."""
+
+
+def _lock(folder: Path) -> int:
+    """Hold a state folder until the process ends, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise StateInUse(f"{folder}: in use by another server; stop it, or serve another --name") from None
+    return handle
 
 
 class Runtime:
@@ -64,6 +82,7 @@ class Runtime:
         self.settings, self.alerting = settings or ServingSettings(), alerting or AlertSettings()
         self.folder = folder or state_folder(network)
         self.replay_point: int | None = None
+        self._lock = _lock(self.folder)
         self.metrics = ServingMetrics(network)
         limits, kept = self.settings.limits, self.settings.state
         self.letters = DeadLetters(self.folder, kept.dead_letter_bytes, kept.dead_letter_files)
@@ -147,6 +166,7 @@ class Runtime:
         self.deliveries.stop()
         self.store.close()
         self.letters.close()
+        os.close(self._lock)
 
     def reset(self) -> None:
         """Begin with no devices."""
