@@ -12,7 +12,7 @@ import pyarrow.csv as pcsv
 from netops.errors import NetopsError
 from netops.telemetry.columns import Layout, layout_of
 from netops.telemetry.settings import TelemetrySettings
-from netops.telemetry.sources.normal import NUMBER, Normaliser, is_number, is_text
+from netops.telemetry.sources.normal import NUMBER, Normaliser, device_named_after, is_number, is_text
 
 _BLOCK = 8 << 20
 # What a compressed file grows to when it is unpacked: rough, to decide how much is held at a time.
@@ -35,7 +35,7 @@ class CsvSource:
         """Read it, a block at a time, each column in the type that was found for it first."""
         head, whole = self._head()
         layout = layout_of(head.schema.names, self._settings, self.name)
-        normalise = Normaliser(layout, self._path, header_lines=1)
+        normalise = Normaliser(layout, self.name, device_named_after(self._path), header_lines=1)
         types = _types(head, layout)
         if not whole:
             types |= self._types_of_empty(head)

@@ -55,15 +55,17 @@ class Normaliser:
     ----------
     layout : Layout
         What its columns are.
-    file : Path
-        The file, for errors and as the name of the device where there is no device column.
+    where : str
+        The file, for errors.
+    device : str
+        The name of the device where there is no device column.
     header_lines : int
         Lines before the first row: 1 for CSV, 0 where rows are no lines.
     """
 
-    def __init__(self, layout: Layout, file: Path, header_lines: int = 0) -> None:
+    def __init__(self, layout: Layout, where: str, device: str, header_lines: int = 0) -> None:
         self.ignored = dict(layout.ignored)
-        self._layout, self._file, self._header = layout, file, header_lines
+        self._layout, self._where, self._device, self._header = layout, where, device, header_lines
         self._rows = 0
         self._unit: int | None = None
         self._texts: dict[str, _Text] = {}
@@ -83,7 +85,7 @@ class Normaliser:
     def finish(self) -> None:
         """Refuse text columns that turned out to be numbers for the most part."""
         if not self._rows:
-            raise NetopsError(f"{self._file}: no samples in it, only the names of columns")
+            raise NetopsError(f"{self._where}: no samples in it, only the names of columns")
         for name, seen in self._texts.items():
             if 2 * seen.numeric > seen.known > seen.numeric:
                 raise self.not_a_number(name, seen.row, seen.value)
@@ -96,12 +98,12 @@ class Normaliser:
     def not_a_number(self, name: str, row: int, value: object) -> NetopsError:
         """Make the error for text among numbers."""
         return NetopsError(
-            f"{self._file}: column '{name}', {self.place(row)}: {value!r} is not a number; "
+            f"{self._where}: column '{name}', {self.place(row)}: {value!r} is not a number; "
             "mend it, or leave the column out in the configuration under telemetry: exclude"
         )
 
     def _wrong(self, name: str, row: int, problem: str) -> NetopsError:
-        return NetopsError(f"{self._file}: column '{name}', {self.place(self._rows + row)}: {problem}")
+        return NetopsError(f"{self._where}: column '{name}', {self.place(self._rows + row)}: {problem}")
 
     def _times(self, table: pa.Table) -> pa.Array:
         name = self._layout.time
@@ -115,7 +117,7 @@ class Normaliser:
     def _devices(self, table: pa.Table) -> pa.Array:
         name = self._layout.device
         if name is None:
-            return pa.repeat(device_named_after(self._file), table.num_rows)
+            return pa.repeat(self._device, table.num_rows)
         devices = _as_text(_one(table.column(name)))
         empty = pc.equal(pc.fill_null(devices, ""), "")
         if pc.any(empty).as_py():

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from netops.errors import NetopsError
 from netops.telemetry.columns import layout_of
 from netops.telemetry.settings import TelemetrySettings
-from netops.telemetry.sources.normal import Normaliser
+from netops.telemetry.sources.normal import Normaliser, device_named_after
 
 _VALUES_A_BATCH = 4_000_000
 
@@ -34,7 +34,7 @@ class ParquetSource:
         """Read it, some rows at a time."""
         file = pq.ParquetFile(self._path)
         layout = layout_of(file.schema_arrow.names, self._settings, self.name)
-        normalise = Normaliser(layout, self._path)
+        normalise = Normaliser(layout, self.name, device_named_after(self._path))
         wanted = [name for name in file.schema_arrow.names if name not in layout.ignored]
         read = 0
         try:

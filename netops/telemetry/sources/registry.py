@@ -14,10 +14,11 @@ from netops.telemetry.sources.protocol import Source
 SCHEMES: dict[str, str] = {
     "prometheus+http": "netops.telemetry.sources.prometheus:open_prometheus",
     "prometheus+https": "netops.telemetry.sources.prometheus:open_prometheus",
+    "v3io": "netops.telemetry.sources.v3io:open_v3io",
 }
 
 # A path that went through pathlib has lost one of its slashes.
-_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.DOTALL)
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/{1,2}(.*)", re.DOTALL)
 
 
 def open_sources(paths: Sequence[Path | str], settings: TelemetrySettings) -> list[Source]:

@@ -1,0 +1,1 @@
+"""Where telemetry goes to, beside the dataset folder."""

@@ -1,0 +1,79 @@
+"""Telemetry into v3io tables, through the frames service."""
+
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from netops.progress import Progress, silent
+from netops.telemetry.dataset import Dataset
+from netops.telemetry.frames_service import FramesTable
+from netops.telemetry.schema import DEVICE, TIMESTAMP, is_error_column
+
+_ROWS_A_FRAME = 50_000
+#: What the tables call the time of a sample, and the key of one.
+TIME, KEY = "time", "key"
+
+
+def write_v3io(dataset: Dataset, address: str, progress: Progress = silent) -> int:
+    """Write the samples of a dataset into a table.
+
+    A time-series table takes the metrics as columns and device and attributes as labels; the ground truth, which
+    such a table cannot hold as bool, is 0 or 1. A key/value table takes all columns under the key
+    ``<device>_<nanoseconds>``. Rows that are there are written again, so that a second call changes nothing.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    address : str
+        See ``frames_service``.
+    progress : Progress
+
+    Returns
+    -------
+    int
+        Samples written.
+
+    Raises
+    ------
+    NetopsError
+        If the service cannot be reached or refuses.
+    """
+    table, done = FramesTable.parse(address), 0
+    with table.client() as client:
+        if table.backend == "tsdb":
+            _create(client, table, dataset)
+        for part in dataset.tables():
+            for start in range(0, part.num_rows, _ROWS_A_FRAME):
+                rows = part.slice(start, _ROWS_A_FRAME)
+                _write(client, table, _frame(rows, table.backend), dataset.meta.attributes)
+                done += rows.num_rows
+                progress(done, dataset.meta.samples, "samples written")
+    return done
+
+
+def _create(client: Any, table: FramesTable, dataset: Dataset) -> None:
+    from v3io_frames import IGNORE
+
+    a_minute = max(1, round(60 / dataset.meta.interval_seconds)) if dataset.meta.interval_seconds else 1
+    client.create("tsdb", table.table, if_exists=IGNORE, rate=f"{a_minute}/m")
+
+
+def _write(client: Any, table: FramesTable, frame: pd.DataFrame, attributes: tuple[str, ...]) -> None:
+    if table.backend == "tsdb":
+        client.write("tsdb", table.table, [frame], index_cols=[TIME, DEVICE, *attributes])
+    else:
+        client.write("kv", table.table, [frame], index_cols=[KEY], save_mode="overwriteItem")
+
+
+def _frame(rows: pa.Table, backend: str) -> pd.DataFrame:
+    frame = rows.to_pandas(strings_to_categorical=False)
+    for name in frame.columns:
+        if isinstance(frame[name].dtype, pd.CategoricalDtype):
+            frame[name] = frame[name].astype(object).where(frame[name].notna(), "")
+        elif backend == "tsdb" and is_error_column(name):
+            frame[name] = frame[name].astype("float64")
+    if backend == "tsdb":
+        return frame.rename(columns={TIMESTAMP: TIME})
+    nanoseconds = frame[TIMESTAMP].astype("int64").astype(str)
+    return frame.assign(**{KEY: frame[DEVICE].astype(str) + "_" + nanoseconds})

@@ -1,0 +1,97 @@
+"""Telemetry out of v3io tables (time series or key/value), through the frames service."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from netops.errors import NetopsError
+from netops.telemetry.columns import layout_of
+from netops.telemetry.dataset import TIME_TYPE
+from netops.telemetry.frames_service import FramesTable
+from netops.telemetry.settings import TelemetrySettings
+from netops.telemetry.sources.normal import Normaliser
+
+_ROWS_A_FRAME = 100_000
+# A table does not say how large it is: enough for several buckets.
+_MEMORY = 1 << 30
+
+
+def open_v3io(address: str, settings: TelemetrySettings) -> "V3ioSource":
+    """Open an address of a v3io table (see ``frames_service``)."""
+    return V3ioSource(FramesTable.parse(address), settings)
+
+
+class V3ioSource:
+    """One v3io table (see ``protocol.Source``)."""
+
+    def __init__(self, table: FramesTable, settings: TelemetrySettings) -> None:
+        self.name, self._table, self._settings = str(table), table, settings
+        self.ignored: dict[str, str] = {}
+        self.size, self.done, self.memory = 1, 0, _MEMORY
+
+    def batches(self) -> Iterator[pa.Table]:
+        """Read it, frame by frame."""
+        span = {key: getattr(self._table, key) for key in ("start", "end") if getattr(self._table, key)}
+        rows = 0
+        with self._table.client() as client:
+            frames = client.read(
+                self._table.backend, self._table.table, max_rows_in_msg=_ROWS_A_FRAME, get_raw=True, **span
+            )
+            for frame in frames:
+                batch = table_of(frame.raw_frame, self.name)
+                if batch.num_rows:
+                    rows += batch.num_rows
+                    yield self._normalised(batch)
+        if not rows:
+            raise NetopsError(f"{self.name}: no samples in the table")
+        self.done = 1
+
+    def _normalised(self, batch: pa.Table) -> pa.Table:
+        layout = layout_of(batch.column_names, self._settings, self.name)
+        normalise = Normaliser(layout, self.name, device=self._table.table.rpartition("/")[2])
+        table = normalise(batch)
+        self.ignored |= normalise.ignored
+        return table
+
+
+def table_of(frame: Any, where: str) -> pa.Table:
+    """Turn a frame as it comes over the wire into a table: its indices, columns and labels.
+
+    Raises
+    ------
+    NetopsError
+        If the service reports an error instead.
+    """
+    if frame.error:
+        raise NetopsError(f"{where}: {' '.join(frame.error.split())}")
+    parts = [*frame.indices, *frame.columns]
+    rows = max(
+        (len(_values(column)) if column.kind == column.SLICE else column.size for column in parts), default=0
+    )
+    columns = {column.name: _column(column, rows, _nulls(frame, column.name)) for column in parts if column.dtype}
+    for name, value in frame.labels.items():
+        columns.setdefault(name, pa.repeat(str(getattr(value, value.WhichOneof("value"))), rows))
+    return pa.table(columns)
+
+
+def _values(column: Any) -> Any:
+    fields = ((), column.ints, column.floats, column.strings, column.times, column.bools, ())
+    return fields[column.dtype]
+
+
+def _column(column: Any, rows: int, nulls: Any) -> pa.Array:
+    kinds = (pa.null(), pa.int64(), pa.float64(), pa.string(), TIME_TYPE, pa.bool_(), pa.null())
+    values, kind = list(_values(column)), kinds[column.dtype]
+    if column.kind == column.LABEL:
+        values = values[:1] * rows
+    if not values:
+        return pa.nulls(rows, kind)
+    return pa.array(values, pa.int64() if kind == TIME_TYPE else kind, mask=nulls).cast(kind)
+
+
+def _nulls(frame: Any, name: str) -> Any:
+    if not frame.null_values:
+        return None
+    return np.array([name in row.nullColumns for row in frame.null_values], bool)
