@@ -12,8 +12,11 @@ import threading
 import traceback
 from typing import Any, TextIO
 
-#: What Keras imports when it can, and training does without: 150 MB and half of the import time.
-UNNEEDED = {"tensorflow": ("pandas", "scipy", "sklearn", "matplotlib", "IPython")}
+#: What Keras and XGBoost import when they can, and training does without: 150 MB and half of the import time.
+UNNEEDED = {
+    "tensorflow": ("pandas", "scipy", "sklearn", "matplotlib", "IPython"),
+    "xgboost": ("pandas", "sklearn"),
+}
 
 
 def main() -> None:
