@@ -19,6 +19,8 @@ from netops.serving.times import Stamp, all_nanoseconds, nanoseconds
 
 _KEYS = ("timestamp", "device", "company", "data_center")
 _SPACES = b" \t\r\n"
+#: What reading JSON may raise; nesting too deep is a RecursionError.
+_BROKEN = (msgspec.DecodeError, ValueError, RecursionError)
 
 
 class JsonReader:
@@ -63,14 +65,14 @@ class JsonReader:
             return self._collect([body], self._decode, single=True)
         try:
             return self._columns(self._bounded(self._many.decode(body)), single=False)
-        except (msgspec.DecodeError, ValueError):
+        except _BROKEN:
             return self._read_apart(body)
 
     def read_lines(self, body: bytes) -> Samples:
         """Read an NDJSON body: one sample a line; empty lines are skipped."""
         try:
             return self._columns(self._bounded(self._one.decode_lines(body)), single=False)
-        except (msgspec.DecodeError, ValueError):
+        except _BROKEN:
             lines = [line for line in body.split(b"\n") if line.strip(_SPACES)]
             return self._collect(self._bounded(lines), self._decode, single=False)
 
@@ -81,7 +83,7 @@ class JsonReader:
     def _read_apart(self, body: bytes) -> Samples:
         try:
             return self._collect(self._bounded(self._raw.decode(body)), self._decode, single=False)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except _BROKEN as error:
             parsed = _lenient(body)
             if parsed is None:
                 return rejected(f"not JSON: {error}", body, len(self.metrics))
@@ -95,7 +97,7 @@ class JsonReader:
     def _decode(self, item: Any) -> Any:
         try:
             return self._one.decode(item)
-        except msgspec.DecodeError:
+        except _BROKEN:
             parsed = _lenient(bytes(item))
             if parsed is None:
                 raise
@@ -112,7 +114,7 @@ class JsonReader:
             try:
                 sample = read(item)
                 nanoseconds(sample.timestamp)
-            except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            except _BROKEN as error:
                 errors[row], sample = _clip(error), self._blank(item)
             samples.append(sample)
         columns = self._columns(samples, single, skip=errors)

@@ -1,0 +1,101 @@
+import json
+
+import numpy as np
+import pytest
+
+from netops.serving.bodies.json_body import JsonReader
+from netops.serving.samples import BodyError
+from tests.serving.models import METRICS
+from tests.serving.samples import sample
+
+READER = JsonReader(METRICS, batch=100, name_length=16)
+
+
+def test_one_sample_and_a_list_of_one_differ_only_in_the_form_of_the_answer():
+    one, many = READER.read(json.dumps(sample("a", 0)).encode()), READER.read(json.dumps([sample("a", 0)]).encode())
+    assert (one.single, many.single) == (True, False)
+    np.testing.assert_array_equal(one.values, many.values)
+    assert one.devices == many.devices == ["a"]
+
+
+def test_reads_parsed_bodies_and_lines_alike():
+    samples = [sample("a", 0), sample("b", 1, latency=None)]
+    text = READER.read(json.dumps(samples).encode())
+    lines = READER.read_lines(b"\n".join(json.dumps(s).encode() for s in samples) + b"\n\n")
+    parsed = READER.read(samples)
+    for other in (lines, parsed):
+        np.testing.assert_array_equal(text.values, other.values)
+        np.testing.assert_array_equal(text.timestamps, other.timestamps)
+
+
+def test_a_malformed_sample_costs_no_other_its_answer():
+    bad = [
+        {"device": 5},
+        {"timestamp": "x", "device": "b", "latency": 1},
+        {"timestamp": 1, "device": "", "latency": 1},
+        {"timestamp": 1, "device": "n" * 17, "latency": 1},
+        {"timestamp": 1, "device": "b", "latency": "1"},
+        {"timestamp": 1, "device": "b", "other": 1},
+        {"timestamp": True, "device": "b", "latency": 1},
+        {"timestamp": 1 << 70, "device": "b", "latency": 1},
+        [1],
+        None,
+        7,
+    ]
+    samples = READER.read(json.dumps([sample("a", 0), *bad, sample("a", 1)]).encode())
+    assert sorted(samples.errors) == list(range(1, len(bad) + 1))
+    assert sorted(samples.raw) == sorted(samples.errors)
+    assert samples.devices[0] == samples.devices[-1] == "a"
+    assert not np.isnan(samples.values[[0, -1]]).any()
+
+
+def test_missing_null_nan_and_infinite_metrics_are_missing():
+    first = b'{"timestamp":1,"device":"a","latency":null}'
+    second = b'{"timestamp":1,"device":"a","latency":NaN,"throughput":-Infinity}'
+    samples = READER.read(b"[" + first + b"," + second + b"]")
+    assert samples.errors == {}
+    assert np.isnan(samples.values).all()
+
+
+def test_names_of_places_are_kept():
+    samples = READER.read([sample("a", 0, company="c", data_center="d"), sample("b", 0)])
+    assert samples.companies == ["c", None]
+    assert samples.data_centers == ["d", None]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"[",
+        b"{",
+        b"null",
+        b"5",
+        b'"x"',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"a":' * 50_000,
+        b'[{"a":' * 9_000,
+        b"[1,]",
+        b"NaN",
+    ],
+)
+def test_a_body_that_is_no_json_is_one_rejected_sample(text):
+    samples = READER.read(text)
+    assert len(samples) == len(samples.errors) >= 1
+
+
+def test_an_empty_list_has_no_samples():
+    assert len(READER.read(b"[]")) == 0
+    assert len(READER.read_lines(b"")) == 0
+
+
+def test_a_list_that_is_too_long_is_refused():
+    with pytest.raises(BodyError, match="101 samples"):
+        READER.read(json.dumps([sample("a", n) for n in range(101)]).encode())
+
+
+def test_metrics_may_have_any_name():
+    reader = JsonReader(("if/In Octets.1", "class", "m0"), 10, 10)
+    samples = reader.read({"timestamp": 1, "device": "a", "if/In Octets.1": 1, "class": 2, "m0": 3})
+    assert samples.values.tolist() == [[1.0, 2.0, 3.0]]

@@ -1,0 +1,46 @@
+"""A model folder and runtimes over it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from netops.serving.champion import FixedModel
+from netops.serving.pipeline import Pipeline
+from netops.serving.runtime import Runtime
+from netops.serving.settings import ServingSettings
+from tests.serving.models import make_model
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_model(tmp_path_factory.mktemp("models") / "v1")
+
+
+@pytest.fixture
+def start(model: Path, tmp_path: Path) -> Iterator[Callable[..., Pipeline]]:
+    """Start a pipeline; one started again on the same folder must let go of it first."""
+    started: list[Runtime] = []
+
+    def begin(settings: ServingSettings | None = None, folder: Path | None = None, **kwargs) -> Pipeline:
+        for runtime in started:
+            abandon(runtime)
+        started.clear()
+        source = kwargs.pop("source", FixedModel("v1", model))
+        runtime = Runtime("demo", source, settings, folder=folder or tmp_path / "state", **kwargs)
+        started.append(runtime)
+        return Pipeline(runtime)
+
+    yield begin
+    for runtime in started:
+        abandon(runtime)
+
+
+def abandon(runtime: Runtime) -> None:
+    """Let go of the files without saving, as a killed process does."""
+    import os
+
+    runtime.deliveries.stop()
+    runtime.store.close()
+    runtime.letters.close()
+    os.close(runtime._lock)

@@ -1,0 +1,29 @@
+import numpy as np
+
+from netops.serving.devices import DeviceTable
+
+
+def test_codes_are_dense_and_used_again():
+    table = DeviceTable(3)
+    assert table.take(["a", "b", "a", "c"]).tolist() == [0, 1, 0, 2]
+    table.drop([1])
+    assert table.take(["d"]).tolist() == [1]
+    assert len(table) == 3
+
+
+def test_the_least_recently_seen_go_first_but_not_those_about_to_be_seen():
+    table = DeviceTable(3)
+    table.take(["a", "b", "c"])
+    arrival = np.array([1, 2, 3])
+    assert table.oldest(arrival, 1, ["d"]) == [0]
+    assert table.oldest(arrival, 1, ["a", "d"]) == [1]
+    assert table.oldest(arrival, 0, ["a"]) == []
+
+
+def test_a_place_stays_until_another_is_said():
+    table = DeviceTable(3)
+    table.take(["a"])
+    table.move(0, "c", "d")
+    table.move(0, None, None)
+    table.move(0, None, "e")
+    assert table.places[0] == ("c", "e")
