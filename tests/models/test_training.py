@@ -1,0 +1,134 @@
+"""Training in processes of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from netops.durations import MINUTE
+from netops.errors import NetopsError, UsageError
+from netops.models.card import ModelCard, read_card
+from netops.models.examples import Examples, prepare_examples
+from netops.models.families.registry import Families
+from netops.models.families.xgboost import XGBoost
+from netops.models.onnx_file import Scorer, save_model
+from netops.models.rows import gather
+from netops.models.settings import TrainingSettings
+from netops.models.training import Workers, part_risks, train_family
+from netops.telemetry.dataset import Dataset
+from tests.models.synthetic import make_dataset
+
+SETTINGS = TrainingSettings(horizon=5 * MINUTE, families=Families(xgboost=XGBoost(trees=20)))
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
+    work = tmp_path_factory.mktemp("training")
+    return prepare_examples(make_dataset(work / "features"), SETTINGS, work)
+
+
+@pytest.fixture(scope="module")
+def trained(examples: Examples) -> tuple[ModelCard, Path]:
+    out = examples.folder.parent / "models" / "xgboost"
+    with Workers() as workers:
+        workers.prewarm(["xgboost"])
+        return train_family(examples, "xgboost", SETTINGS, out, network="demo", workers=workers), out
+
+
+def test_card_tells_all(examples: Examples, trained: tuple[ModelCard, Path]) -> None:
+    card, out = trained
+    assert read_card(out).to_dict() == card.to_dict()
+    assert (card.network, card.family, card.horizon) == ("demo", "xgboost", 5 * MINUTE)
+    assert card.features == examples.names
+    assert card.agreement <= 1e-5
+    assert card.fit_seconds > 0
+    assert card.params["trees"] == 20
+    assert card.params["seed"] == 0
+    assert {"xgboost", "onnx", "numpy"} <= set(card.libraries)
+    assert "unknown" not in card.libraries.values()
+    assert card.data["fingerprint"] == examples.info["data"]["fingerprint"]
+
+
+def test_risks_are_those_of_the_saved_model(examples: Examples, trained: tuple[ModelCard, Path]) -> None:
+    for name in ("validation", "test"):
+        risks, part = part_risks(examples, trained[1], name), examples.part(name)
+        np.testing.assert_array_equal(np.isnan(risks), part.inside)
+        rows = np.array(examples.array(name))
+        dataset = Dataset.open(Path(examples.sources[name]))
+        expected = Scorer(trained[1]).score(gather(dataset, examples.names, rows[rows >= 0]))
+        np.testing.assert_allclose(risks[rows >= 0], expected, atol=1e-6)
+        labels = part.labels
+        assert risks[labels == 1].mean() > 2 * risks[labels == 0].mean()
+
+
+def test_a_model_from_elsewhere_is_scored(
+    examples: Examples, trained: tuple[ModelCard, Path], tmp_path: Path
+) -> None:
+    card, out = trained
+    save_model(tmp_path / "copy", (out / "model.onnx").read_bytes(), card.updated(version="other"))
+    found = part_risks(examples, tmp_path / "copy", "test")
+    np.testing.assert_allclose(found, part_risks(examples, out, "test"), atol=1e-6)
+
+
+def test_same_seed_same_version(examples: Examples, trained: tuple[ModelCard, Path], tmp_path: Path) -> None:
+    again = train_family(examples, "xgboost", SETTINGS, tmp_path / "again", network="demo")
+    assert again.version == trained[0].version
+    changed = replace(SETTINGS, seed=1)
+    assert train_family(examples, "xgboost", changed, tmp_path / "b", network="demo").version != again.version
+
+
+def test_dead_worker_is_one_clear_line(examples: Examples, tmp_path: Path) -> None:
+    def kill(done: int, total: int, what: str) -> None:
+        os.kill(process.pid, signal.SIGKILL)
+
+    with Workers() as workers:
+        workers.prewarm(["xgboost"])
+        process = workers._waiting["xgboost"]._process
+        with pytest.raises(NetopsError, match=r"xgboost: its process ended by signal 9.*memory") as error:
+            train_family(
+                examples, "xgboost", SETTINGS, tmp_path / "out", network="demo", workers=workers, progress=kill
+            )
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_error_in_a_worker_is_one_clear_line(examples: Examples, tmp_path: Path) -> None:
+    broken = replace(examples, folder=tmp_path)
+    with pytest.raises(NetopsError, match="training xgboost: FileNotFoundError") as error:
+        train_family(broken, "xgboost", SETTINGS, tmp_path / "out", network="demo")
+    assert "Traceback" in str(error.value.__cause__)
+
+
+def test_unknown_family(examples: Examples, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no model family 'xgbost'; did you mean 'xgboost'"):
+        train_family(examples, "xgbost", SETTINGS, tmp_path, network="demo")
+
+
+def test_closing_ends_waiting_processes() -> None:
+    workers = Workers()
+    workers.prewarm(["xgboost"])
+    process = workers._waiting["xgboost"]._process
+    workers.close()
+    assert process.poll() is not None
+
+
+def test_a_worker_ends_with_its_parent() -> None:
+    code = "from netops.models.training import Workers; w = Workers(); w.prewarm(['xgboost']); "
+    code += "print(w._waiting['xgboost']._process.pid, flush=True); import os; os._exit(9)"
+    pid = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout)
+    for _ in range(100):
+        if not Path(f"/proc/{pid}").exists() or "State:\tZ" in Path(f"/proc/{pid}/status").read_text():
+            return
+        signal.sigtimedwait([], 0.1)
+    pytest.fail("the worker is still there")
+
+
+def test_what_a_worker_imports() -> None:
+    code = "import sys; import netops.models.worker, netops.models.fitting; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split()
+    assert not {"mlrun", "numba", "pandas", "tensorflow", "sklearn", "xgboost"} & set(modules)
