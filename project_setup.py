@@ -3,7 +3,7 @@
 from typing import Any
 
 from netops.orchestration.cluster import apply, read_cluster_settings
-from netops.tracking import install
+from netops.tracking.install import install
 
 install()
 

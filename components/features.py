@@ -1,6 +1,6 @@
 """Stage: turn telemetry into feature vectors."""
 
-from typing import Any
+from mlrun import DataItem, MLClientCtx
 
 from netops.durations import SECOND
 from netops.orchestration.preparation import build, spec_for
@@ -9,7 +9,7 @@ from netops.telemetry.dataset import Dataset
 from netops.tracking.folders import local_folder, log_dataset, new_folder
 
 
-def features(context: Any, telemetry: Any, settings: str) -> None:
+def features(context: MLClientCtx, telemetry: DataItem, settings: str) -> None:
     """Build feature vectors over the configured windows.
 
     Parameters

@@ -1,16 +1,15 @@
 """Stage: generate the telemetry of a network."""
 
-from typing import Any
-
-from netops.telemetry.generator.generate import generate as generate_telemetry
+from mlrun import MLClientCtx
 
 from netops import progress
 from netops.orchestration.settings import generator_settings, section, start_of
+from netops.telemetry.generator.generate import generate as generate_telemetry
 from netops.tracking.folders import log_dataset, new_folder
 from netops.tracking.results import log_telemetry
 
 
-def generate(context: Any, settings: str) -> None:
+def generate(context: MLClientCtx, settings: str) -> None:
     """Generate telemetry with its incidents.
 
     Logs the dataset ``telemetry``, and what it holds as results.

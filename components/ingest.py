@@ -1,20 +1,25 @@
 """Stage: take telemetry from where its owner keeps it, checked and in one form."""
 
 from pathlib import Path
-from typing import Any
 
-from netops.telemetry.ingest import ingest as ingest_telemetry
+from mlrun import MLClientCtx
 
 from netops import progress
 from netops.orchestration.settings import section
 from netops.telemetry.dataset import TEST, Dataset
+from netops.telemetry.ingest import ingest as ingest_telemetry
 from netops.telemetry.settings import TelemetrySettings
 from netops.tracking.folders import log_dataset, new_folder
 from netops.tracking.results import log_telemetry
 
 
 def ingest(
-    context: Any, settings: str, telemetry: str, incidents: str = "", test: str = "", test_incidents: str = ""
+    context: MLClientCtx,
+    settings: str,
+    telemetry: str,
+    incidents: str = "",
+    test: str = "",
+    test_incidents: str = "",
 ) -> None:
     """Bring telemetry into the schema.
 

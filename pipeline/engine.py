@@ -4,10 +4,8 @@ Compiled, a step is a node and its outputs are promises; here, a step is a run t
 values. The pipelines read the same either way.
 """
 
-import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import wraps
 from typing import Any
 
 import mlrun
@@ -16,7 +14,7 @@ from mlrun.projects.pipelines import pipeline_context
 
 from netops.errors import NetopsError
 from netops.orchestration.settings import section
-from netops.orchestration.workflow import current, recorded
+from netops.orchestration.workflow import current
 
 Step = Any  # an MLRun run here, a KFP node when compiled: both have `outputs`
 
@@ -27,18 +25,8 @@ def runs_here() -> bool:
 
 
 def workflow(name: str, description: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Declare a pipeline; run here, it is recorded as a run of its own that its steps belong to."""
-
-    def declare(function: Callable[..., None]) -> Callable[..., None]:
-        @wraps(function)
-        def build(*args: Any, **arguments: Any) -> None:
-            if not runs_here():
-                return function(*args, **arguments)
-            with recorded(function.__name__, arguments):
-                return function(*args, **arguments)
-
-        return dsl.pipeline(name=name, description=description)(build)
-
+    """Declare a pipeline."""
+    declare: Callable[[Callable[..., None]], Callable[..., None]] = dsl.pipeline(name=name, description=description)
     return declare
 
 
@@ -99,14 +87,9 @@ def side_by_side(steps: Iterable[Callable[[], Step]]) -> list[Step]:
     """
     if not runs_here():
         return [build() for build in steps]
-    # MLRun swaps sys.stdout while a run lasts; threads that overlap would put back each other's.
-    stdout = sys.stdout
-    try:
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            running = [pool.submit(build) for build in steps]
-        return [thread.result() for thread in running]
-    finally:
-        sys.stdout = stdout
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        running = [pool.submit(build) for build in steps]
+    return [thread.result() for thread in running]
 
 
 def only_if(promise: Any, build: Callable[[], Step]) -> None:

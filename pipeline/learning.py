@@ -41,7 +41,7 @@ def learn(name: str, settings: str, telemetry: Any) -> None:
         lambda: step(
             "deploy",
             title="Deploy the champion",
-            params={"network": name, "settings": settings},
+            params={"network": name},
             inputs={"model": selection.outputs["best_model"], "features": features.outputs["features"]},
             outputs=["endpoint"],
         ),

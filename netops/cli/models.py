@@ -31,13 +31,13 @@ def list_(name: str | None, as_json: bool) -> None:
 @options.common
 def show(version: str | None, name: str | None, as_json: bool) -> None:
     """Show one model, by default the champion: its card, and the promotions of its network."""
-    from netops.files import read_json
-    from netops.orchestration.local_files import model_folder
-
     registry = _registry()
+    from netops.models.card import read_card
+    from netops.tracking.folders import local_model
+
     network = name or "demo"
     model = registry.find(network, version) if version else registry.the_champion(network)
-    card = read_json(model_folder(model) / "card.json")
+    card = read_card(local_model(model.uri)).to_dict()
     history = registry.history(network)
     if as_json:
         print_json({**_row(model), "uri": model.uri, "path": model.path, "card": card, "history": history})

@@ -15,7 +15,7 @@ from netops.errors import UsageError
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class DurationType(click.ParamType):
+class DurationType(click.ParamType[int]):
     """A duration such as ``10m``, held in nanoseconds."""
 
     name = "duration"
@@ -30,7 +30,7 @@ class DurationType(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class TimeType(click.ParamType):
+class TimeType(click.ParamType[int]):
     """An instant: ISO 8601 (UTC unless it says otherwise) or epoch seconds, held in nanoseconds."""
 
     name = "time"

@@ -1,10 +1,9 @@
 """The whole way on this machine: the project's pipeline by MLRun's local engine."""
 
 import json
-import logging
-import sys
 import time
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from netops.errors import NetopsError, UsageError
 from netops.files import write_json
 from netops.orchestration.memory import PeakMemory
 from netops.orchestration.project import load_project
+from netops.orchestration.settings import section
 
 Document = dict[str, Any]
 
@@ -97,13 +97,21 @@ def resume(run_id: str) -> Document:
 
 def _execute(project: Any, workflow_name: str, arguments: Document, workflow: Any) -> Document:
     from netops.orchestration.summary import summarise
-    from netops.orchestration.workflow import planned, run_folder
+    from netops.orchestration.warm import warmed
+    from netops.orchestration.workflow import run_folder, running
 
     folder = run_folder(workflow.run_id)
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    with PeakMemory() as memory, planned(workflow), _log_to(folder / "log.txt"):
-        status = project.run(workflow_name, arguments=arguments, engine="local", dirty=True)
+    options = section(arguments["settings"], "training")
+    with (
+        PeakMemory() as memory,
+        running(workflow),
+        _log_to(folder / "log.txt"),
+        warmed(options.enabled_families, options.threads),
+    ):
+        path = str(folder)
+        status = project.run(workflow_name, arguments=arguments, artifact_path=path, engine="local", dirty=True)
     if status.exc is not None:
         _raise(status.exc, workflow.run_id)
     summary = summarise(workflow.run_id, seconds=time.monotonic() - started, peak_rss_mb=memory.megabytes)
@@ -118,25 +126,8 @@ def _raise(error: Exception, run_id: str) -> None:
     raise NetopsError(f"{error} {again}") from error
 
 
-class _log_to(redirect_stdout):
-    """Send what MLRun prints and logs to a file: stdout belongs to the data a person asked for."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("a", encoding="utf-8")
-        super().__init__(self._file)
-
-    def __enter__(self) -> Any:
-        from mlrun.utils import logger
-
-        self._handlers = [
-            (handler, handler.setStream(self._file))
-            for handler in logger._logger.handlers
-            if isinstance(handler, logging.StreamHandler)
-        ]
-        return super().__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        super().__exit__(*error)
-        for handler, stream in self._handlers:
-            handler.setStream(stream or sys.stderr)
-        self._file.close()
+@contextmanager
+def _log_to(path: Path) -> Iterator[None]:
+    """Send what MLRun prints to a file: stdout belongs to the data that a person asked for."""
+    with path.open("a", encoding="utf-8") as file, redirect_stdout(file):
+        yield

@@ -34,10 +34,11 @@ def history_of(dataset: Dataset) -> int:
 def build(dataset: Dataset, out: Path, spec: FeatureSpec, settings: Any) -> Dataset:
     """Build the feature vectors of a dataset and of what is kept for testing in it; all of it appears, or none."""
     options = section(settings, "features")
+    how = {"workers": options.workers, "scheduler": options.scheduler, "progress": progress.report}
     try:
         if dataset.test is not None:
-            build_features(dataset.test, out / TEST, spec, workers=options.workers, progress=progress.report)
-        return build_features(dataset, out, spec, workers=options.workers, progress=progress.report)
+            build_features(dataset.test, out / TEST, spec, **how)
+        return build_features(dataset, out, spec, **how)
     except BaseException:
         shutil.rmtree(out, ignore_errors=True)
         raise

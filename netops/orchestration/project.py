@@ -5,7 +5,7 @@ from typing import Any
 
 from netops.home import home
 from netops.orchestration.root import project_root
-from netops.tracking import install
+from netops.tracking.install import install
 
 
 def connect() -> None:

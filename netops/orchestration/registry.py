@@ -179,7 +179,7 @@ def promote(network: str, version: str, reason: str) -> Model:
     return model
 
 
-def rollback(network: str) -> Model:
+def rollback(network: str, reason: str = "rolled back by hand") -> Model:
     """Put the champion before the present one back in service.
 
     Raises
@@ -190,8 +190,19 @@ def rollback(network: str) -> Model:
     now = champion(network)
     for entry in history(network):
         if now and entry["version"] == now.version and entry["before"]:
-            return promote(network, entry["before"], f"rolled back from {now.version}")
+            return promote(network, entry["before"], f"{reason}: {now.version}")
     raise NetopsError(f"network '{network}' has no earlier champion to go back to; see: netops models list")
+
+
+def withdraw(network: str, reason: str) -> None:
+    """Take the champion out of service: the one before it takes its place, or none where it is the first."""
+    now = champion(network)
+    if now is None:
+        return
+    try:
+        rollback(network, reason)
+    except NetopsError:
+        mlrun.get_run_db().delete_artifacts_tags(now.artifact, PROJECT, CHAMPION)
 
 
 def history(network: str) -> list[dict[str, str]]:

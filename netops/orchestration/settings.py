@@ -4,6 +4,7 @@ They travel from stage to stage as one JSON document, so that a step needs nothi
 stage binds the sections it reads.
 """
 
+import copy
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -24,6 +25,7 @@ SECTIONS = {
     "features": "netops.features.settings:FeatureSettings",
     "training": "netops.models.settings:TrainingSettings",
     "alerting": "netops.alerting.settings:AlertSettings",
+    "promotion": "netops.models.promotion:PromotionSettings",
     "serving": "netops.serving.settings:ServingSettings",
 }
 #: Read by the generator itself, which takes the original's format.
@@ -47,10 +49,11 @@ def read_settings(folder: Path | None = None, overrides: Iterable[str] = ()) -> 
     UsageError
         For an unknown file, section or key, or an impossible value.
     """
-    defaults = project_root() / "configurations"
-    document = {name: read_yaml(defaults / f"{name}.yaml") or {} for name in (*SECTIONS, METRICS)}
+    document: Document = {name: {} for name in (*SECTIONS, METRICS)}
+    document |= _read_folder(project_root() / "configurations")
     if folder is not None:
         document |= _read_folder(folder)
+    document = copy.deepcopy(document)
     for override in overrides:
         _override(document, override)
     check(document)

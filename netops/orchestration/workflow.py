@@ -1,10 +1,9 @@
-"""The run of a whole pipeline on this machine: an MLRun run that its steps belong to.
+"""Runs of whole pipelines, as MLRun has recorded them.
 
-Kubeflow keeps this record on a cluster. Here it is a run of kind ``workflow`` whose uid is the ``workflow`` label
-of the steps, so that a failed run can be shown, resumed and pruned.
+A pipeline that ran here is a run of its own; its uid is the ``workflow`` label of the steps, so that a failed run
+can be shown, resumed and pruned.
 """
 
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,11 +15,14 @@ from uuid import uuid4
 import mlrun
 from mlrun.projects.pipelines import pipeline_context
 
-from netops.errors import NetopsError, UsageError
+from netops.errors import UsageError
 from netops.home import home
 from netops.progress import say
+from netops.tracking.pipelines import RUNNER
+from netops.tracking.workflows import under_id
 
-KIND = "workflow"
+#: The label by which MLRun tells runs of workflows.
+WORKFLOWS = [f"{key}={value}" for key, value in RUNNER.items()]
 PROJECT = "netops"
 
 
@@ -62,75 +64,29 @@ class Workflow:
         return f"{step}: {error}" if error else ""
 
 
-_planned: Workflow | None = None
 _running: Workflow | None = None
 
 
 def current() -> Workflow:
-    """Give the workflow that is running in this process."""
-    if _running is None:
-        raise NetopsError("no workflow is running")
-    return _running
+    """Give the workflow that is running in this process; one that was not begun here has nothing done before."""
+    return _running or Workflow(pipeline_context.workflow_id)
 
 
 @contextmanager
-def planned(workflow: Workflow) -> Iterator[None]:
-    """Let the next pipeline of this process run as ``workflow``: under its id, with what it has finished."""
-    global _planned
-    _planned = workflow
-    try:
-        yield
-    finally:
-        _planned = None
-
-
-@contextmanager
-def recorded(name: str, arguments: dict[str, Any]) -> Iterator[None]:
-    """Record a pipeline as a run while it lasts, and how it ended."""
+def running(workflow: Workflow) -> Iterator[None]:
+    """Let the pipeline of this block run as ``workflow``: under its id, with what it has finished."""
     global _running
-    _running = _planned or Workflow()
-    pipeline_context.workflow_id = _running.run_id
-    pipeline_context.workflow_artifact_path = str(run_folder(_running.run_id))
-    record = _begin(name, _running.run_id, arguments)
+    _running = workflow
     try:
-        yield
-    except BaseException as error:
-        stopped = isinstance(error, KeyboardInterrupt)
-        _end(record, "aborted" if stopped else "error", "stopped" if stopped else str(error))
-        raise
-    else:
-        _end(record, "completed")
+        with under_id(workflow.run_id):
+            yield
     finally:
         _running = None
 
 
-def _begin(name: str, run_id: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    project = pipeline_context.project.metadata.name
-    labels = {"kind": KIND, "network": arguments.get("name", ""), "host": platform.node()}
-    record = {
-        "kind": "run",
-        "metadata": {"name": name, "uid": run_id, "project": project, "iteration": 0, "labels": labels},
-        "spec": {"parameters": arguments, "output_path": str(run_folder(run_id))},
-        "status": {"state": "running", "start_time": _now(), "last_update": _now()},
-    }
-    mlrun.get_run_db().store_run(record, run_id, project)
-    return record
-
-
-def _end(record: dict[str, Any], state: str, error: str = "") -> None:
-    record["status"] |= {"state": state, "last_update": _now(), "end_time": _now()}
-    if error:
-        record["status"]["error"] = error
-    mlrun.get_run_db().store_run(record, record["metadata"]["uid"], record["metadata"]["project"])
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
-
-
 def workflows(**filters: Any) -> list[dict[str, Any]]:
     """List the runs of pipelines, the newest first."""
-    return list(mlrun.get_run_db().list_runs(project=PROJECT, labels=[f"kind={KIND}"], **filters))
+    return list(mlrun.get_run_db().list_runs(project=PROJECT, labels=WORKFLOWS, **filters))
 
 
 def steps_of(run_id: str, name: str | None = None) -> list[dict[str, Any]]:
@@ -173,7 +129,7 @@ def describe(run: dict[str, Any]) -> dict[str, Any]:
     status = run["status"]
     return {
         "run_id": run["metadata"]["uid"],
-        "name": run["metadata"].get("labels", {}).get("network", ""),
+        "name": (run["spec"].get("parameters") or {}).get("name", ""),
         "workflow": run["metadata"]["name"],
         "state": status["state"],
         "started": f"{moment_of(status['start_time']):%Y-%m-%d %H:%M:%S}",

@@ -34,6 +34,7 @@ def install() -> bool:
     """
     global _installed
     if names_service():
+        _record_workflows()
         return False
     path = home() / "netops.db"
     with _lock:
@@ -56,9 +57,18 @@ def _set_up_mlrun(artifacts: Path) -> None:
     if not os.environ.get("MLRUN_ARTIFACT_PATH"):
         # by run, because runs of the same name would overwrite each other's files
         mlrun.mlconf.artifact_path = f"{artifacts}/{{{{run.project}}}}/{{{{run.uid}}}}"
-    mlrun.projects.pipelines._LocalRunner = workflows.RecordedLocalRunner
+    _record_workflows()
     mlrun.projects.pipelines._RemoteRunner = workflows.RefusedRemoteRunner
     output.separate_runs()
+
+
+def _record_workflows() -> None:
+    """Let the local engine leave a record of each workflow; the service, too, knows of Kubeflow's alone."""
+    import mlrun
+
+    from netops.tracking import workflows
+
+    mlrun.projects.pipelines._LocalRunner = workflows.RecordedLocalRunner
 
 
 def _inject(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Workflows that the local engine runs are recorded as a run of their own, to which the steps belong."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import mlrun
@@ -11,6 +12,20 @@ from mlrun.utils.helpers import normalize_workflow_name
 
 from netops.tracking.pipelines import RUNNER
 from netops.tracking.service_only import ServiceOnlyError
+
+_given: str | None = None
+
+
+@contextmanager
+def under_id(uid: str) -> Iterator[None]:
+    """Let the next workflow of this process run under an id: a new one that is known before, or that of a
+    workflow which goes on."""
+    global _given
+    _given = uid
+    try:
+        yield
+    finally:
+        _given = None
 
 
 class RecordedLocalRunner(pipelines._LocalRunner):
@@ -40,7 +55,8 @@ class RefusedRemoteRunner(pipelines._RemoteRunner):
 
 def _recorded(handler: Callable[..., Any], project: str, name: str) -> Callable[..., Any]:
     def run(**arguments: Any) -> Any:
-        uid, database = pipelines.pipeline_context.workflow_id, mlrun.get_run_db()
+        uid, database = _given or pipelines.pipeline_context.workflow_id, mlrun.get_run_db()
+        pipelines.pipeline_context.workflow_id = uid
         database.store_run(_document(project, name, uid, arguments), uid, project)
         try:
             result = handler(**arguments)
@@ -50,7 +66,8 @@ def _recorded(handler: Callable[..., Any], project: str, name: str) -> Callable[
             error = f"failed steps: {', '.join(failed)}" if failed else None
         except BaseException as exception:
             message = mlrun.errors.err_to_str(exception) or type(exception).__name__
-            database.update_run({"status.state": RunStates.error, "status.error": message}, uid, project)
+            state = RunStates.aborted if isinstance(exception, KeyboardInterrupt) else RunStates.error
+            database.update_run({"status.state": state, "status.error": message}, uid, project)
             raise
         database.update_run({"status.state": state, "status.error": error}, uid, project)
         return result

@@ -1,0 +1,110 @@
+"""Stage: choose the best model, and decide whether it takes the champion's place."""
+
+import json
+from pathlib import Path
+
+from mlrun import DataItem, MLClientCtx
+
+from netops import progress
+from netops.alerting.settings import AlertSettings
+from netops.models import plots
+from netops.models.card import read_card
+from netops.models.contest import contest
+from netops.models.examples import Examples, prepare_examples
+from netops.models.judgement import Judgement, judge, judge_baseline
+from netops.models.promotion import Decision
+from netops.models.selection import Choice, choose_best
+from netops.models.training import part_risks
+from netops.orchestration import registry
+from netops.orchestration.settings import section
+from netops.telemetry.dataset import Dataset
+from netops.tracking.folders import local_folder, local_model, work_folder
+
+BASELINE = "static_threshold"
+
+
+def select(context: MLClientCtx, features: DataItem, network: str, settings: str) -> None:
+    """Choose among the trained models by validation average precision, and promote the best if it deserves it.
+
+    Parameters
+    ----------
+    features : mlrun.DataItem
+        The features dataset that the models were trained on. The other inputs are the models, by family.
+    network : str
+        Whose models they are.
+
+    Logs the leaderboard with the baseline, the decision with its reasons, and plots.
+    """
+    options, alerting = section(settings, "training"), section(settings, "alerting")
+    dataset = Dataset.open(local_folder(features))
+    examples = prepare_examples(dataset, options, work_folder(context) / "examples", progress.report)
+    trained = {name: context.get_input(name) for name in context.inputs if name != "features"}
+    models = {family: local_model(model) for family, model in trained.items()}
+    choice = choose_best(
+        examples.part("validation"),
+        {name: part_risks(examples, folder, "validation") for name, folder in models.items()},
+        seed=options.seed,
+    )
+    champion = registry.champion(network)
+    decision = contest(
+        examples,
+        models[choice.best],
+        local_model(champion.uri) if champion else None,
+        alerting,
+        section(settings, "promotion"),
+        options.seed,
+    )
+    _log(context, examples, models, choice, decision, settings)
+    best = read_card(models[choice.best])
+    if decision.promoted:  # last of all: what has failed before it leaves the champion as it was
+        registry.promote(network, best.version, decision.reason)
+    serving = registry.champion(network)
+    context.log_results(
+        {
+            "best": choice.best,
+            "best_model": trained[choice.best].artifact_url,
+            "promoted": str(decision.promoted).lower(),
+            "reason": f"{choice.reason}; {decision.reason}",
+            "champion": {"family": serving.family, "version": serving.version} if serving else None,
+            "rows": len(examples.array("validation")),
+        }
+    )
+
+
+def _log(
+    context: MLClientCtx,
+    examples: Examples,
+    models: dict[str, Path],
+    choice: Choice,
+    decision: Decision,
+    settings: str,
+) -> None:
+    """Log the leaderboard on the test part, with the baseline as one of its rows, and how the choice was made."""
+    alerting = section(settings, "alerting")
+    seed = section(settings, "training").seed
+    baseline, judged, _ = judge_baseline(examples, alerting, seed)
+    judgements = {name: _judge(examples, folder, alerting, seed) for name, folder in models.items()}
+    judgements[BASELINE] = judged
+    context.log_results({"baseline": judged.figures()})
+    leaderboard = {name: judgement.evaluation.to_dict() for name, judgement in judgements.items()}
+    context.log_artifact("leaderboard", body=json.dumps(leaderboard), format="json", local_path="leaderboard.json")
+    told = {
+        "choice": choice.reason,
+        "validation_average_precision": choice.average_precision,
+        "promoted": decision.promoted,
+        "reasons": list(decision.reasons),
+        "baseline": baseline.describe(judged.policy.threshold),
+    }
+    context.log_artifact("decision", body=json.dumps(told), format="json", local_path="decision.json")
+    evaluations = {name: judgement.evaluation for name, judgement in judgements.items()}
+    drawn = {
+        "precision_recall": plots.precision_recall_plot(evaluations),
+        "false_alarms": plots.false_alarms_plot(evaluations, alerting.false_alarms_per_device_day),
+    }
+    for key, picture in drawn.items():
+        context.log_artifact(key, body=picture, format="png", local_path=f"plots/{key}.png")
+
+
+def _judge(examples: Examples, model: Path, alerting: AlertSettings, seed: int) -> Judgement:
+    validation, test = (part_risks(examples, model, part) for part in ("validation", "test"))
+    return judge(examples, validation, test, alerting, seed)

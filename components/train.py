@@ -1,0 +1,69 @@
+"""Stage: train one model family, choose its threshold, take its figures."""
+
+from dataclasses import asdict
+
+from mlrun import DataItem, MLClientCtx
+
+from netops import progress
+from netops.models import plots
+from netops.models.card import write_card
+from netops.models.examples import prepare_examples
+from netops.models.judgement import Judgement, judge
+from netops.models.training import part_risks, train_family
+from netops.orchestration import registry, warm
+from netops.orchestration.settings import section
+from netops.telemetry.dataset import Dataset
+from netops.tracking.folders import local_folder, work_folder
+
+
+def train(context: MLClientCtx, features: DataItem, network: str, family: str, settings: str) -> None:
+    """Train one family on a features dataset.
+
+    Parameters
+    ----------
+    features : mlrun.DataItem
+        Feature vectors with their incidents.
+    network, family : str
+        Whose model, and of which kind.
+
+    Logs the model ``model`` (ONNX and card), its figures on the test part, and plots.
+    """
+    options, alerting = section(settings, "training"), section(settings, "alerting")
+    work = work_folder(context)
+    dataset = Dataset.open(local_folder(features))
+    examples = prepare_examples(dataset, options, work / "examples", progress.report)
+    folder = work / "models" / family
+    card = train_family(
+        examples, family, options, folder, network=network, workers=warm.workers(), progress=progress.report
+    )
+    validation, test = (part_risks(examples, folder, part) for part in ("validation", "test"))
+    judged = judge(examples, validation, test, alerting, options.seed)
+    card = card.updated(
+        threshold=judged.policy.threshold,
+        alert=asdict(judged.policy),
+        evaluation=judged.evaluation.to_dict() | {"validation": vars(judged.choice)},
+    )
+    write_card(folder, card)
+    registry.log_model(context, network, folder, card, judged.figures())
+    context.log_results(
+        {
+            "version": card.version,
+            **judged.figures(),
+            "fit_seconds": card.fit_seconds,
+            "rows": len(examples.array("labels")),
+            "note": judged.choice.note,
+        }
+    )
+    _log_plots(context, family, judged, examples.horizon)
+
+
+def _log_plots(context: MLClientCtx, family: str, judged: Judgement, horizon: int) -> None:
+    evaluation = judged.evaluation
+    drawn = {
+        "precision_recall": plots.precision_recall_plot({family: evaluation}),
+        "confusion": plots.confusion_plot(evaluation.confusion),
+        "lead_times": plots.lead_time_plot(evaluation, horizon),
+        "reliability": plots.reliability_plot(evaluation),
+    }
+    for key, picture in drawn.items():
+        context.log_artifact(key, body=picture, format="png", local_path=f"plots/{family}-{key}.png")
