@@ -8,7 +8,7 @@ from netops.telemetry.generator import randomness
 from netops.telemetry.generator.effects import PINNED, disturb, freezes, lay_out, maintain, swell
 from netops.telemetry.generator.randomness import derive, quantile, uniform
 from netops.telemetry.generator.schedule import KIND, LENGTH, START, events_between
-from netops.telemetry.generator.signals import fill_metric, fill_traffic, step_of
+from netops.telemetry.generator.signals import draw_metric, fill_metric, fill_traffic
 from netops.telemetry.generator.tables import (
     AFFECTED,
     CLAMP_MAX,
@@ -93,12 +93,16 @@ def fill_device(
 @njit(cache=True, nogil=True)
 def walk_to(key: np.uint64, origin: int, tick: int, metrics: Floats, cdf: Floats, steps: Floats) -> Floats:
     """Sum the past-based metrics of a device over the ticks origin..tick-1."""
-    own, walks = derive(key, randomness.METRICS), np.zeros(len(metrics))
+    own, walks, drawn = derive(key, randomness.METRICS), np.zeros(len(metrics)), np.empty(4096)
     for m in range(len(metrics)):
         if metrics[m, WALK]:
             moves = _moves(steps, m, len(metrics))
-            for t in range(origin, tick):
-                walks[m] += step_of(derive(own, m), t, metrics[m], cdf, moves)[0]
+            for first in range(origin, tick, len(drawn)):
+                some = drawn[: min(len(drawn), tick - first)]
+                draw_metric(derive(own, m), first, metrics[m], cdf, moves, some)
+                # One by one, as a run from the origin adds them: the same sum to the last bit.
+                for i in range(len(some)):
+                    walks[m] += some[i]
     return walks
 
 

@@ -88,15 +88,6 @@ def _tail(r: float) -> float:
     return top / low
 
 
-@njit(cache=True, nogil=True)
-def smooth(key: np.uint64, place: float) -> float:
-    """Noise of unit variance that changes over about one unit of ``place``: interpolated between drawn points."""
-    left = math.floor(place)
-    f = place - left
-    value = (1.0 - f) * normal(key, int(left)) + f * normal(key, int(left) + 1)
-    return value / math.sqrt((1.0 - f) * (1.0 - f) + f * f)
-
-
 def key_of(seed: int, *path: int) -> np.uint64:
     """Make a key from a seed (any whole number) and a path of numbers."""
     key = np.uint64(seed % 2**64)
