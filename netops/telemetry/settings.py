@@ -26,6 +26,37 @@ class PrometheusSettings:
     timeout: Duration = option(60 * SECOND, help="how long one answer may take", unit="duration")
 
 
+_ACTIONS = ("refuse", "warn", "off")
+
+
+@dataclass(frozen=True)
+class CheckSettings:
+    """What happens to telemetry that looks wrong, before anything is learned from it."""
+
+    schema: str = option("warn", help="metrics that are missing or new, or hardly ever known", choices=_ACTIONS)
+    ranges: str = option("warn", help="values outside of `bounds`, infinite values", choices=_ACTIONS)
+    time_order: str = option("warn", help="rows out of order or twice, clocks that are off", choices=_ACTIONS)
+    gaps: str = option("warn", help="devices that are silent for a good part of the time", choices=_ACTIONS)
+    duplicate_devices: str = option("warn", help="two names that look like one device", choices=_ACTIONS)
+    label_delay: str = option(
+        "warn", help="no incidents in the newest part, as when their log is late", choices=_ACTIONS
+    )
+    leakage: str = option(
+        "warn", help="a metric that alone predicts too well, incidents by the clock", choices=_ACTIONS
+    )
+    bounds: dict[str, tuple[float, ...]] = option(dict, help="metric (glob) → least and greatest value")
+    min_known: float = option(
+        0.5, help="share of the samples for which a metric should be known", minimum=0.0, maximum=1.0
+    )
+    gap_intervals: float = option(10.0, help="a step of more median intervals than this is a gap", minimum=1.0)
+    max_gap_share: float = option(
+        0.2, help="share of its time that a device may be in gaps", minimum=0.0, maximum=1.0
+    )
+    too_good: float = option(
+        0.995, help="ROC AUC from which a metric alone predicts too well", minimum=0.5, maximum=1.0
+    )
+
+
 @dataclass(frozen=True)
 class TelemetrySettings:
     """How files, and other sources, become samples."""
@@ -53,3 +84,4 @@ class TelemetrySettings:
         0.2, help="a metric known for a smaller share of the devices is left out", minimum=0.0, maximum=1.0
     )
     prometheus: PrometheusSettings = option(PrometheusSettings, help="what is asked of a Prometheus")
+    checks: CheckSettings = option(CheckSettings, help="what happens to telemetry that looks wrong")
