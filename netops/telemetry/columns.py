@@ -10,7 +10,7 @@ from netops.telemetry.schema import ERROR_SUFFIX, IS_ERROR
 from netops.telemetry.settings import TelemetrySettings
 
 # What pandas and Arrow call an index that was written out without a name.
-_UNNAMED = re.compile(r"\s*|Unnamed: \d+(_level_\d+)?|__index_level_\d+__|index")
+_UNNAMED = re.compile(r"\s*|Unnamed: \d+(_level_\d+)?(\.\d+)?|__index_level_\d+__|index")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from netops.errors import NetopsError
 from netops.telemetry.columns import brief, matches
 from netops.telemetry.dataset import Meta
 from netops.telemetry.profile import Profile
+from netops.telemetry.schema import COMPANY, DATA_CENTER
 from netops.telemetry.settings import AUTO, TelemetrySettings
 
 
@@ -63,7 +64,7 @@ def choose(
     attributes = [name for name, static in texts.items() if static]
     left_out |= {name: "text that changes" for name, static in texts.items() if not static}
     for name, seen in profiles.items():
-        if matches(name, settings.attributes) and not seen.moving:
+        if matches(name, (COMPANY, DATA_CENTER, *settings.attributes)) and seen.known and not seen.moving:
             attributes.append(name)
         elif reason := _reason(name, seen, devices, settings):
             left_out[name] = reason
@@ -83,12 +84,14 @@ def choose_like(
     Raises
     ------
     NetopsError
-        If none of its metrics is there.
+        If none of its metrics is there, or one of them is text now.
     """
     if not any(name in profiles for name in like.metrics):
         raise NetopsError(
             f"{where}: none of the metrics that the network has ({brief(like.metrics)}) is in this telemetry"
         )
+    if text := next((name for name in like.metrics if name in texts), None):
+        raise NetopsError(f"{where}: column '{text}' holds text, and numbers in the other telemetry of the network")
     others = {name: "no metric of the network" for name in profiles if name not in like.metrics}
     attributes = tuple(name for name in like.attributes if texts.get(name) or name in profiles)
     left_out = {name: why for name, why in (others | dict(ignored)).items() if name not in attributes}

@@ -127,13 +127,13 @@ class _Ingestion:
         return finish(self.draft, self._meta(found, choice, incidents), incidents)
 
     def _deal(self, buckets: Buckets) -> Columns:
-        columns, total = Columns(), sum(source.size for source in self.sources)
-        for place, source in enumerate(self.sources):
-            before = sum(earlier.size for earlier in self.sources[:place])
+        columns, before, total = Columns(), 0, sum(source.size for source in self.sources)
+        for source in self.sources:
             for batch in source.batches():
                 buckets.add(columns.admit(batch, source.name))
                 self.progress(before + source.done, total, _READING)
-            self.progress(before + source.size, total, _READING)
+            before += source.size
+            self.progress(before, total, _READING)
             columns.ignored |= source.ignored
         return columns
 

@@ -71,10 +71,13 @@ class Profile:
 
     @property
     def is_counter(self) -> bool:
-        """Whether it only ever counts up, but for restarts from near zero: whole numbers, or at every step."""
-        seldom = self.restarts <= max(1, 0.02 * self.rises)
-        rising = self.whole or self.rises >= max(30, _MOSTLY * self.steps)
-        return rising and seldom and self.minimum >= 0 and self.falls == 0 and self.rises >= 10
+        """Whether it only ever counts up, but for rare restarts: whole numbers, or at every step.
+
+        A hundred steps and five rises are the least evidence; in less, anything may happen to rise.
+        """
+        rising = self.whole or self.rises >= _MOSTLY * self.steps
+        seldom = self.restarts <= 0.02 * self.rises or (self.restarts == 1 and self.rises >= 10)
+        return rising and seldom and self.minimum >= 0 and self.falls == 0 and self.rises >= 5 and self.steps >= 100
 
 
 _SUMMED = ("known", "infinite", "devices", "moving", "steps", "rises", "restarts", "falls", "clocked")

@@ -59,14 +59,16 @@ def test_profiles_of_parts_add_up(name: str) -> None:
     values = np.where(ROWS % 17 == 0, np.nan, COLUMNS[name][0])
     values[3] = np.inf
     cut = slice(None, 2 * SAMPLES), slice(2 * SAMPLES, None)
-    parts = [profile(offsets, TIMES[rows], values[rows]) for offsets, rows in zip((OFFSETS[:3], OFFSETS[:2]), cut, strict=True)]
+    parts = [
+        profile(offsets, TIMES[rows], values[rows])
+        for offsets, rows in zip((OFFSETS[:3], OFFSETS[:2]), cut, strict=True)
+    ]
     assert sum(parts, Profile()) == profile(OFFSETS, TIMES, values)
 
 
 def test_a_short_column_is_no_clock() -> None:
     few = slice(0, 20)
-    assert kind(profile(np.array([0, 20]), TIMES[few], ROWS[few])) == "counter"
-    assert not profile(np.array([0, 5]), TIMES[:5], ROWS[:5]).is_counter
+    assert kind(profile(np.array([0, 20]), TIMES[few], ROWS[few])) == "metric"
 
 
 def test_nothing_is_known_of_an_empty_column() -> None:
