@@ -69,7 +69,8 @@ class AlertBook:
             if is_open:
                 self._begin("risk", state, int(event["device"]), int(event["opened"]), work, place)
             else:
-                self._end("risk", str(state.table.names[int(event["device"])]), int(event["at"]))
+                device = str(state.table.names[int(event["device"])])
+                self._end("risk", device, int(event["at"]), (float(event["peak"]), int(event["peak_at"])))
         if self.open:
             self._raise_peaks(state, set(codes.tolist()))
 
@@ -143,7 +144,9 @@ class AlertBook:
                 if peak > (alert.peak or 0.0):
                     alert.peak, alert.peak_at = peak, iso(peak_at)
 
-    def _end(self, kind: Kind, device: str, at: int) -> None:
+    def _end(self, kind: Kind, device: str, at: int, peak: tuple[float, int] | None = None) -> None:
         if (alert := self.open.pop((kind, device), None)) is not None:
             alert.ended = iso(at)
+            if peak is not None:
+                alert.peak, alert.peak_at = peak[0], iso(peak[1])
             self._unsaved[alert.id] = alert
