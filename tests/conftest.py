@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def require_program() -> Callable[..., str]:
-    """Find a program by one of its names; where it is missing the test skips, or fails with NETOPS_REQUIRE_ALL=1."""
+    """Find a program by one of its names; without it the test skips, or fails where NETOPS_REQUIRE_ALL=1."""
 
     def find(*names: str) -> str:
         for name in names:
