@@ -2,18 +2,16 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from netops.errors import NetopsError
 from netops.features import kernel
-from netops.features.kernel import State
-from netops.features.memory import add_devices, add_pages, make_state, plan_of
+from netops.features.kernel import Floats, Ints, State
+from netops.features.memory import add_devices, make_state, plan_of, take
 from netops.features.spec import FeatureSpec
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 
 def transform(spec: FeatureSpec, offsets: Ints, timestamps: Ints, values: Floats, threads: int = 1) -> Floats:
@@ -82,50 +80,66 @@ class Replay:
         float64 array, n × len(spec.names)
         """
         offsets = np.ascontiguousarray(offsets, np.int64)
-        timestamps = np.ascontiguousarray(timestamps, np.int64)
-        values = np.ascontiguousarray(values, np.float64)
-        self._check(offsets, timestamps, values)
-        out = np.empty((len(timestamps), len(self.spec.names)))
+        piece = self._piece(timestamps, values)
+        self._check(offsets, piece)
         shares = _shares(offsets, self.threads)
         states = [self._last, *(self._make_state() for _ in shares[1:])]
 
         def work(number: int) -> None:
             first, last = shares[number]
-            keep = continues and number == 0
-            self._replay(states[number], offsets[first : last + 1], timestamps, values, out, keep)
+            self._replay(states[number], offsets[first : last + 1], piece, continues and number == 0)
 
         if len(shares) == 1:
             work(0)
         elif shares:
             with ThreadPoolExecutor(self.threads) as pool:
                 list(pool.map(work, range(len(shares))))
+        self._check_order(piece)
         self._last = states[-1]
         self._rows += len(timestamps)
-        return out
+        return piece.out
 
-    def _check(self, offsets: Ints, timestamps: Ints, values: Floats) -> None:
-        count, metrics = len(timestamps), len(self.spec.metrics)
+    def _piece(self, timestamps: Ints, values: Floats) -> "_Piece":
+        count = len(timestamps)
+        return _Piece(
+            np.zeros(count, np.int64),
+            np.ascontiguousarray(timestamps, np.int64),
+            np.ascontiguousarray(values, np.float64),
+            np.empty((count, len(self.spec.names))),
+            np.empty(count, np.uint8),
+        )
+
+    def _check(self, offsets: Ints, piece: "_Piece") -> None:
+        count, metrics, shape = len(piece.times), len(self.spec.metrics), piece.values.shape
         whole = len(offsets) and offsets[0] == 0 and offsets[-1] == count and (np.diff(offsets) >= 0).all()
-        if values.shape != (count, metrics) or not whole:
-            raise NetopsError(f"samples do not fit: {count} times, {values.shape} values for {metrics} metrics")
+        if shape != (count, metrics) or not whole:
+            raise NetopsError(f"samples do not fit: {count} times, {shape} values for {metrics} metrics")
 
-    def _replay(
-        self, state: State, offsets: Ints, timestamps: Ints, values: Floats, out: Floats, continues: bool
-    ) -> None:
+    def _replay(self, state: State, offsets: Ints, piece: "_Piece", continues: bool) -> None:
+        """Replay device after device as device 0 of a state, which forgets one before the next."""
         for start, stop in pairwise(offsets.tolist()):
             if not continues:
                 kernel.release(state, 0)
             continues = False
-            row, status = kernel.replay(self._plan, state, start, stop, timestamps, values, out)
-            while status < 0:
-                add_pages(self._plan, state, 8)
-                row, status = kernel.replay(self._plan, state, row, stop, timestamps, values, out)
-            if status != kernel.SCORED:
-                raise NetopsError(self._refusal(row, int(timestamps[row]), status))
+            take(self._plan, state, piece.devices, piece.times, piece.values, start, stop, piece.out, piece.status)
 
-    def _refusal(self, row: int, time: int, status: int) -> str:
-        what = "before 1970 or after 2115" if status == kernel.REJECTED else "not after the one before it"
-        return f"row {self._rows + row}: time {time} ns is {what}; sort the samples by device and time"
+    def _check_order(self, piece: "_Piece") -> None:
+        wrong = np.flatnonzero(piece.status != kernel.SCORED)
+        if len(wrong):
+            row = int(wrong[0])
+            early = piece.status[row] == kernel.REJECTED
+            what = "before 1970 or after 2115" if early else "not after the one before it"
+            raise NetopsError(
+                f"row {self._rows + row}: time {piece.times[row]} ns is {what}; sort the samples by device and time"
+            )
+
+
+class _Piece(NamedTuple):
+    devices: Ints
+    times: Ints
+    values: Floats
+    out: Floats
+    status: npt.NDArray[np.uint8]
 
 
 def _shares(offsets: Ints, threads: int) -> list[tuple[int, int]]:

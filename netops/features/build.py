@@ -67,6 +67,7 @@ def build_features(
     except BaseException:
         _clear(out)
         raise
+    _drop_drafts(out)
     meta = dataclasses.replace(source.meta, metrics=spec.metrics, features=spec.to_dict())
     return finish(out, meta, source.incidents())
 
@@ -84,6 +85,13 @@ def _check(source: Dataset, out: Path, spec: FeatureSpec) -> None:
 def _clear(out: Path) -> None:
     """Take away an earlier dataset, its description first: from then on it does not count as finished."""
     for path in (out / "_meta.json", *sorted(out.glob("part-*.parquet")), out / "_incidents.parquet"):
+        path.unlink(missing_ok=True)
+    _drop_drafts(out)
+
+
+def _drop_drafts(out: Path) -> None:
+    """Take away what killed processes have left half-written."""
+    for path in out.glob(".part-*.tmp"):
         path.unlink(missing_ok=True)
 
 

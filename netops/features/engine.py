@@ -6,7 +6,7 @@ import numpy.typing as npt
 from netops.errors import NetopsError
 from netops.features import kernel, saved
 from netops.features.kernel import DUPLICATE, LATE, REJECTED, SCORED
-from netops.features.memory import add_devices, add_pages, make_state, plan_of, size_of
+from netops.features.memory import add_devices, add_pages, make_state, plan_of, size_of, take
 from netops.features.spec import FeatureSpec
 
 __all__ = ["DUPLICATE", "LATE", "REJECTED", "SCORED", "FeatureEngine"]
@@ -19,8 +19,8 @@ class FeatureEngine:
     With an allowed lateness samples may come out of order: answers already given stand, and from then on features
     are, bit for bit, as if all had come in order.
 
-    Statuses: ``SCORED``; ``DUPLICATE`` (the device has a sample of that very time); ``LATE`` (older than the newest
-    sample of its device less the allowed lateness); ``REJECTED`` (a time before 1970 or after 2115). Samples that
+    Statuses: ``SCORED``; ``DUPLICATE`` (the device has a sample of that very time in its longest window); ``LATE``
+    (another one, older than the newest sample of its device less the allowed lateness); ``REJECTED`` (a time before 1970 or after 2115). Samples that
     are not scored have NaN features and leave no trace.
 
     A late sample costs a walk over the longest window of its device, about 50 ns a sample and metric.
@@ -84,7 +84,7 @@ class FeatureEngine:
         out, status = np.empty((count, self._columns)), np.empty(count, np.uint8)
         if count:
             self._know(int(devices.min()), int(devices.max()))
-            self._take(devices, timestamps, values, out, status)
+            take(self._plan, self._state, devices, timestamps, values, 0, count, out, status)
         return out, status
 
     def update_one(
@@ -96,8 +96,9 @@ class FeatureEngine:
             raise NetopsError(f"a sample has {row.shape[1]} values for {self._metrics} metrics")
         out = np.empty((1, self._columns))
         self._know(device, device)
-        self._device[0], self._time[0] = device, timestamp
-        self._take(self._device, self._time, row, out, self._status)
+        # Times that int64 cannot hold are as impossible as those that the kernel rejects.
+        self._device[0], self._time[0] = device, min(max(timestamp, -1), kernel.LAST_TIME)
+        take(self._plan, self._state, self._device, self._time, row, 0, 1, out, self._status)
         return out[0], int(self._status[0])
 
     def _know(self, lowest: int, highest: int) -> None:
@@ -105,20 +106,6 @@ class FeatureEngine:
             raise NetopsError(f"device code {lowest} is negative")
         if highest >= len(self._state.marks):
             add_devices(self._plan, self._state, highest + 1)
-
-    def _take(
-        self,
-        devices: npt.NDArray[np.int64],
-        timestamps: npt.NDArray[np.int64],
-        values: npt.NDArray[np.float64],
-        out: npt.NDArray[np.float64],
-        status: npt.NDArray[np.uint8],
-    ) -> None:
-        done = 0
-        while (done := kernel.take(self._plan, self._state, devices, timestamps, values, done, out, status)) < len(
-            out
-        ):
-            add_pages(self._plan, self._state, 64)
 
     def knows(self, device: int) -> bool:
         """Tell whether a device has samples."""

@@ -56,7 +56,10 @@ PAGE, PLACE, BEHIND, AHEAD, END, MARKS = range(6)
 PREFIX, SUFFIX, TOPS = 0, 1, CHUNK + 2
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
-_inlined = njit(nogil=True, error_model="numpy", forceinline=True)
+_INSIDE = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_inlined = njit(forceinline=True, **_INSIDE)
+_apart = njit(**_INSIDE)
+_woven = njit(inline="always", **_INSIDE)
 
 
 class Plan(NamedTuple):
@@ -151,7 +154,7 @@ def _add(plan: Plan, state: State, i: int, j: int, page: int, place: int, bound:
         _add_more(plan, state, i, j, page, place, float(state.times[page, place] - bound), older)
 
 
-@_compiled
+@_apart
 def _add_more(plan: Plan, state: State, i: int, j: int, page: int, place: int, time: float, older: bool) -> None:
     """Make the optional fields of row j, whose other fields hold the sample already."""
     plan, state = _lend_plan(plan), _lend(state)
@@ -164,7 +167,7 @@ def _add_more(plan: Plan, state: State, i: int, j: int, page: int, place: int, t
             _add_value(plan, rows, j, m, metrics, x, time, older)
 
 
-@_inlined
+@_woven
 def _add_value(plan: Plan, rows: Floats, j: int, m: int, metrics: int, x: float, time: float, older: bool) -> None:
     places, n = plan.places, rows[j, m]
     if places[AT_SUM] >= 0:
@@ -192,7 +195,7 @@ def _add_value(plan: Plan, rows: Floats, j: int, m: int, metrics: int, x: float,
             rows[j, (places[AT_ABOVE] + k) * metrics + m] += 1.0
 
 
-@_compiled
+@_apart
 def _suffixes(plan: Plan, state: State, device: int, w: int, page: int, place: int, since: int, bound: int) -> None:
     """Compute the suffixes of the samples from the one given back to the first after ``since``."""
     plan, state = _lend_plan(plan), _lend(state)
@@ -220,7 +223,7 @@ def _suffixes(plan: Plan, state: State, device: int, w: int, page: int, place: i
     _refine(plan, state, device, w, bound)
 
 
-@_compiled
+@_apart
 def _refine(plan: Plan, state: State, device: int, w: int, bound: int) -> None:
     """Compute the suffixes from each place of the page in which the window begins."""
     plan, state = _lend_plan(plan), _lend(state)
@@ -236,7 +239,7 @@ def _refine(plan: Plan, state: State, device: int, w: int, bound: int) -> None:
         _add(plan, state, top + k + 1, top + k, page, k, bound, True)
 
 
-@_inlined
+@_woven
 def _advance(plan: Plan, state: State, device: int, time: int) -> None:
     """Move the windows of a device on to a later time, before the sample of that time is there."""
     marks = state.marks
@@ -262,7 +265,7 @@ def _advance(plan: Plan, state: State, device: int, time: int) -> None:
             _refine(plan, state, device, w, marks[device, mark + END] - size)
 
 
-@_compiled
+@_apart
 def _rebuild(plan: Plan, state: State, device: int, page: int, place: int) -> None:
     """Bring the windows of a device to what they are at one of its samples."""
     plan, state = _lend_plan(plan), _lend(state)
@@ -290,7 +293,7 @@ def _rebuild(plan: Plan, state: State, device: int, page: int, place: int) -> No
             _add(plan, state, top, top, p, k, bound, False)
 
 
-@_compiled
+@_apart
 def _take_page(plan: Plan, state: State, device: int, time: int) -> None:
     """Give a device a further page, after pages older than its history at a time have been given back."""
     plan, state = _lend_plan(plan), _lend(state)
@@ -320,7 +323,7 @@ def _put(state: State, page: int, place: int, time: int, values: Floats, row: in
         state.values[page, place, m] = x if abs(x) <= LARGEST else np.nan
 
 
-@_inlined
+@_woven
 def _append(plan: Plan, state: State, device: int, time: int, values: Floats, row: int) -> None:
     """Take in a sample newer than all others of its device; its last page has room."""
     marks = state.marks
@@ -333,7 +336,7 @@ def _append(plan: Plan, state: State, device: int, time: int, values: Floats, ro
         _add(plan, state, top, top, page, place, marks[device, mark + END] - plan.windows[w], False)
 
 
-@_compiled
+@_apart
 def _find(state: State, device: int, time: int) -> tuple[int, int]:
     """Find the newest sample of a device that is not newer than a time; page -1 where there is none."""
     state = _lend(state)
@@ -345,7 +348,7 @@ def _find(state: State, device: int, time: int) -> tuple[int, int]:
     return page, place
 
 
-@_compiled
+@_apart
 def _insert(state: State, device: int, time: int, values: Floats, row: int) -> tuple[int, int]:
     """Put a sample between older and newer ones of its device; its last page has room."""
     state = _lend(state)
@@ -365,7 +368,7 @@ def _insert(state: State, device: int, time: int, values: Floats, row: int) -> t
     return page, place
 
 
-@_inlined
+@_woven
 def _emit(plan: Plan, state: State, device: int, page: int, place: int, out: Floats, row: int) -> None:
     """Write the feature vector of a device whose windows stand at the sample given."""
     metrics, columns, marks = state.values.shape[2], len(plan.statistics) + 1, state.marks
@@ -401,7 +404,7 @@ def _shift(rows: Floats, a: int, b: int, m: int, metrics: int) -> float:
     return (rows[b, near] - rows[a, near]) + (rows[b, mean] - rows[a, mean])
 
 
-@_inlined
+@_woven
 def _emit_window(
     plan: Plan, rows: Floats, b: int, a: int, both: bool, m: int, metrics: int, total: float, now: float,
     out: Floats, row: int, column: int,
@@ -440,7 +443,7 @@ def _emit_window(
         out[row, column + s] = y
 
 
-@_compiled
+@_apart
 def _emit_more(
     plan: Plan, rows: Floats, b: int, a: int, older: float, n: float, m: int, metrics: int, kind: int, now: float
 ) -> float:
@@ -475,7 +478,7 @@ def _emit_more(
     return product / spread * 1e9 if spread > 0.0 else 0.0
 
 
-@_inlined
+@_woven
 def _take(plan: Plan, state: State, device: int, time: int, values: Floats, row: int, out: Floats) -> int:
     """Take in one sample and write its features; the status, or -1 where a page is wanted first."""
     marks = state.marks
@@ -486,11 +489,12 @@ def _take(plan: Plan, state: State, device: int, time: int, values: Floats, row:
     if late:
         if time == marks[device, NEWEST]:
             return DUPLICATE
-        if time < marks[device, NEWEST] - plan.places[LATENESS]:
-            return LATE
+        # What is known already is a duplicate however old it is: samples sent again are not late.
         page, place = _find(state, device, time)
         if page >= 0 and state.times[page, place] == time:
             return DUPLICATE
+        if time < marks[device, NEWEST] - plan.places[LATENESS]:
+            return LATE
     full = last < 0 or marks[device, FILL] == CHUNK
     if full and state.free[0] == 0:
         return -1
@@ -512,36 +516,20 @@ def _take(plan: Plan, state: State, device: int, time: int, values: Floats, row:
 
 @_compiled
 def take(
-    plan: Plan, state: State, devices: Ints, times: Ints, values: Floats, start: int, out: Floats,
+    plan: Plan, state: State, devices: Ints, times: Ints, values: Floats, start: int, stop: int, out: Floats,
     status: npt.NDArray[np.uint8],
 ) -> int:  # fmt: skip
-    """Take in samples from row ``start`` on; the row for which a page is wanted first, or the number of rows."""
+    """Take in the rows start:stop; the row for which a page is wanted first, or stop."""
     plan, state = _lend_plan(plan), _lend(state)
-    for i in range(start, len(times)):
+    for i in range(start, stop):
         taken = _take(plan, state, devices[i], times[i], values, i, out)
         if taken < 0:
             return i
         status[i] = taken
         if taken != SCORED:
-            out[i, :] = np.nan
-    return len(times)
-
-
-@_compiled
-def replay(
-    plan: Plan, state: State, start: int, stop: int, times: Ints, values: Floats, out: Floats
-) -> tuple[int, int]:
-    """Take in the rows start:stop as device 0.
-
-    Returns the first row not taken in and why: SCORED where none is left, -1 where a page is wanted first,
-    another status where the row is out of order.
-    """
-    plan, state = _lend_plan(plan), _lend(state)
-    for i in range(start, stop):
-        taken = _take(plan, state, 0, times[i], values, i, out)
-        if taken != SCORED:
-            return i, taken
-    return stop, SCORED
+            for column in range(out.shape[1]):
+                out[i, column] = np.nan
+    return stop
 
 
 @_compiled

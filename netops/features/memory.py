@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.features import kernel
-from netops.features.kernel import CHUNK, MARKS, TOPS, WINDOWS, Plan, State
+from netops.features.kernel import CHUNK, MARKS, TOPS, WINDOWS, Floats, Ints, Plan, State
 from netops.features.spec import FeatureSpec
 
 _CODES = {
@@ -86,7 +86,16 @@ def add_pages(plan: Plan, state: State, pages: int) -> None:
     state.free[0] = free + more
 
 
-def _grow(array: npt.NDArray[np.int64] | npt.NDArray[np.float64], length: int) -> None:
+def take(
+    plan: Plan, state: State, devices: Ints, times: Ints, values: Floats, start: int, stop: int, out: Floats,
+    status: npt.NDArray[np.uint8],
+) -> None:  # fmt: skip
+    """Take in the rows start:stop of samples, with as many pages as that needs."""
+    while (start := kernel.take(plan, state, devices, times, values, start, stop, out, status)) < stop:
+        add_pages(plan, state, 16)
+
+
+def _grow(array: Ints | Floats, length: int) -> None:
     # In place: the operating system moves large blocks without copying, so that no second copy is ever needed.
     array.resize((length, *array.shape[1:]), refcheck=False)
 

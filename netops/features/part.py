@@ -1,8 +1,10 @@
 """Features of one part of a dataset: Parquet to Parquet, piece by piece."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,7 +30,7 @@ def build_part(
 ) -> int:
     """Compute the features of the samples of one part.
 
-    Memory does not grow with the part. Reading ahead, computing and writing behind overlap.
+    Memory does not grow with the part. With several threads one piece is written while the next is computed.
 
     Parameters
     ----------
@@ -53,28 +55,51 @@ def build_part(
     NetopsError
         If a metric is missing, or the rows are not sorted by device and time.
     """
-    file = pq.ParquetFile(source)
+    file = _open(source)
     known = set(file.schema_arrow.names)
     if lost := [name for name in spec.metrics if name not in known]:
         raise NetopsError(f"{source}: metric '{lost[0]}' is missing; build features of the metrics it has")
     keys = [name for name in (TIMESTAMP, DEVICE, *attributes, IS_ERROR) if name in known]
+    empty = _features_of(file.schema_arrow.empty_table(), keys, spec, [[]] * len(spec.names))
     rows = 0
-    with atomic_path(out) as draft, ThreadPoolExecutor(1) as behind:
-        writer, written = None, None
+    with atomic_path(out) as draft, _writer(draft, empty.schema) as writer, _Behind(threads > 1) as behind:
         for table in _pieces(source, file, keys, spec, threads):
-            if written is not None:
-                written.result()
-            if writer is None:
-                writer = _writer(draft, table.schema)
-            written = behind.submit(writer.write_table, table, PIECE)
+            behind(partial(writer.write_table, table, PIECE))
             rows += table.num_rows
             tell(table.num_rows)
-        if written is not None:
-            written.result()
-        if writer is None:
-            writer = _writer(draft, _features_of(file.schema_arrow.empty_table(), keys, spec, None).schema)
-        writer.close()
     return rows
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        raise NetopsError(f"{path}: not a whole Parquet file; make the telemetry again ({error})") from None
+
+
+class _Behind:
+    """Does one thing at a time, behind the caller's back if there is a thread for it."""
+
+    def __init__(self, apart: bool) -> None:
+        self._pool = ThreadPoolExecutor(1) if apart else None
+        self._last: Future[None] | None = None
+
+    def __enter__(self) -> "_Behind":
+        return self
+
+    def __call__(self, work: Callable[[], None]) -> None:
+        if self._pool is None:
+            work()
+            return
+        if self._last is not None:
+            self._last.result()
+        self._last = self._pool.submit(work)
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+        if self._last is not None and kind is None:
+            self._last.result()
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
@@ -100,8 +125,6 @@ def _pieces(
         yield _features_of(table, keys, spec, features.T.copy())
 
 
-def _features_of(table: pa.Table, keys: list[str], spec: FeatureSpec, columns: object) -> pa.Table:
-    arrays = [table.column(name) for name in keys]
-    features = [pa.array(column) for column in columns] if columns is not None else None  # type: ignore[attr-defined]
-    arrays += features or [pa.array([], pa.float64())] * len(spec.names)
-    return pa.table(arrays, names=[*keys, *spec.names])
+def _features_of(table: pa.Table, keys: list[str], spec: FeatureSpec, columns: Iterable[Any]) -> pa.Table:
+    features = [pa.array(column, pa.float64()) for column in columns]
+    return pa.table([*map(table.column, keys), *features], names=[*keys, *spec.names])

@@ -1,0 +1,87 @@
+"""The definition of the features in plain NumPy, sample by sample: slow, and independent of the kernel."""
+
+import math
+
+import numpy as np
+
+
+def features(spec, times, values):
+    """Feature vectors of one device (n × columns), and what their rounding is relative to."""
+    pairs = [_row(spec, times, values, i) for i in range(len(times))]
+    both = np.array(pairs, dtype=float).reshape(len(times), len(spec.names), 2)
+    return both[:, :, 0], both[:, :, 1]
+
+
+def assert_close(spec, times, values, found, tolerance=1e-9):
+    """Compare feature vectors of one device with the definition."""
+    wanted, scale = features(spec, times, values)
+    assert found.shape == wanted.shape
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(wanted))
+    off = np.nan_to_num(np.abs(found - wanted)) / np.maximum(np.nan_to_num(scale), 1e-300)
+    row, column = np.unravel_index(np.argmax(off), off.shape) if off.size else (0, 0)
+    where = (
+        f"{spec.names[column]} at {row}: {found[row, column]!r}, should be {wanted[row, column]!r}"
+        if off.size
+        else ""
+    )
+    assert off.max(initial=0) <= tolerance, where
+
+
+def _row(spec, times, values, i):
+    row = []
+    for m in range(len(spec.metrics)):
+        row.append(_same(values[i, m] if math.isfinite(values[i, m]) else math.nan))
+        for window in spec.windows:
+            inside = (times > times[i] - window) & (times <= times[i])
+            t, v = times[inside], values[inside, m]
+            valid = np.isfinite(v)
+            row += [_statistic(name, t[valid], v[valid], times[i]) for name in spec.statistics]
+            row.append(_same((~valid).sum() / len(valid)))
+    return row
+
+
+def _same(value):
+    return value, abs(value)
+
+
+def _statistic(name, t, v, now):
+    if name == "count":
+        return _same(len(v))
+    if len(v) == 0:
+        return math.nan, math.nan
+    if name.startswith("above_"):
+        return _same(np.mean(v > float(name.split("_")[1])))
+    return _PLAIN[name](t, v.astype(np.longdouble), now)
+
+
+def _std(t, v, now):
+    return _same(float(np.sqrt(((v - v.mean()) ** 2).sum() / (len(v) - 1))) if len(v) > 1 else 0.0)
+
+
+def _slope(t, v, now):
+    if len(v) == 1:
+        return 0.0, 0.0
+    seconds = (t - t[0]).astype(np.longdouble) / 10**9
+    seconds -= seconds.mean()
+    spread = (seconds**2).sum()
+    off = v - v.mean()
+    return float((seconds * off).sum() / spread), float(np.sqrt((off**2).sum() / spread))
+
+
+def _last_change(t, v, now):
+    begin = len(v) - 1
+    while begin > 0 and v[begin - 1] == v[-1]:
+        begin -= 1
+    return _same((now - t[begin]) / 1e9)
+
+
+_PLAIN = {
+    "mean": lambda t, v, now: (float(v.mean()), float(np.abs(v).mean())),
+    "min": lambda t, v, now: _same(float(v.min())),
+    "max": lambda t, v, now: _same(float(v.max())),
+    "std": _std,
+    "sum": lambda t, v, now: (float(v.sum()), float(np.abs(v).sum())),
+    "range": lambda t, v, now: _same(float(v.max() - v.min())),
+    "slope": _slope,
+    "last_change": _last_change,
+}

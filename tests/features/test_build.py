@@ -1,0 +1,98 @@
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from netops.errors import NetopsError, UsageError
+from netops.features import part as part_module
+from netops.features.batch import transform
+from netops.features.build import build_features
+from netops.features.spec import FeatureSpec
+from netops.telemetry.dataset import Dataset, matrix_of, rows_of
+
+from .samples import spec_of
+
+SPEC = spec_of()
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_features_of_files_are_those_of_arrays(telemetry, tmp_path):
+    built = build_features(telemetry, tmp_path / "out", SPEC, threads=1)
+    for before, after in zip(telemetry.tables(), Dataset.open(tmp_path / "out").tables(), strict=True):
+        rows = rows_of(before)
+        wanted = transform(SPEC, rows.offsets, rows.timestamps, matrix_of(before, ["m0", "m1"]))
+        np.testing.assert_array_equal(matrix_of(after, list(SPEC.names)), wanted)
+        assert after.column_names == ["timestamp", "device", "site", "is_error", *SPEC.names]
+        for key in ("timestamp", "device", "site", "is_error"):
+            assert after.column(key).equals(before.column(key))
+    assert built.meta.features == SPEC.to_dict()
+    assert (built.meta.samples, built.meta.attributes) == (951, ("site",))
+    assert built.incidents().equals(telemetry.incidents())
+
+
+def test_neither_threads_nor_a_second_time_change_a_byte(telemetry, tmp_path):
+    build_features(telemetry, tmp_path / "one", SPEC, threads=1)
+    for threads in (2, 7):
+        build_features(telemetry, tmp_path / "more", SPEC, threads=threads)
+        assert content(tmp_path / "one") == content(tmp_path / "more")
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_size_of_a_piece_changes_no_value(telemetry, tmp_path, monkeypatch, threads):
+    whole = pq.read_table(build_features(telemetry, tmp_path / "one", SPEC).path)
+    monkeypatch.setattr(part_module, "PIECE", 37)
+    pieces = pq.read_table(build_features(telemetry, tmp_path / "two", SPEC, threads=threads).path)
+    names = list(SPEC.names)
+    np.testing.assert_array_equal(matrix_of(pieces, names), matrix_of(whole, names))
+    assert pieces.drop_columns(names).equals(whole.drop_columns(names))
+
+
+def test_what_was_there_is_replaced(telemetry, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("part-00009.parquet", ".part-00001.parquet.77.tmp", "_meta.json"):
+        (out / name).write_text("old")
+    build_features(telemetry, out, SPEC)
+    assert list(content(out)) == [
+        "_incidents.parquet", "_meta.json", "part-00000.parquet", "part-00001.parquet", "part-00002.parquet"
+    ]  # fmt: skip
+
+
+def test_progress_counts_samples(telemetry, tmp_path):
+    told = []
+    build_features(telemetry, tmp_path / "out", SPEC, progress=lambda *what: told.append(what))
+    assert told[-1] == (951, 951, "features")
+
+
+def test_a_missing_metric_is_refused_and_leaves_nothing(telemetry, tmp_path):
+    with pytest.raises(NetopsError, match="metric 'm2' is missing; the metrics there are: m0, m1"):
+        build_features(telemetry, tmp_path / "out", spec_of(metrics=3))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_part_without_a_metric_is_refused_and_leaves_nothing(telemetry, tmp_path):
+    path = telemetry.parts[2]
+    pq.write_table(pq.read_table(path).drop_columns(["m1"]), path)
+    with pytest.raises(NetopsError, match=r"part-00002.parquet: metric 'm1' is missing"):
+        build_features(telemetry, tmp_path / "out", SPEC)
+    assert not list((tmp_path / "out").glob("*"))
+
+
+def test_rows_out_of_order_are_refused(telemetry, tmp_path):
+    path = telemetry.parts[0]
+    table = pq.read_table(path)
+    pq.write_table(table.take(np.arange(table.num_rows)[::-1]), path)
+    with pytest.raises(NetopsError, match=r"part-00000.parquet: row 1: .* sort the samples"):
+        build_features(telemetry, tmp_path / "out", SPEC)
+
+
+def test_the_telemetry_itself_is_never_overwritten(telemetry):
+    with pytest.raises(UsageError, match="name another folder"):
+        build_features(telemetry, telemetry.path, SPEC)
+
+
+def test_columns_that_collide_are_refused(telemetry, tmp_path):
+    with pytest.raises(NetopsError, match="metric 'site' is missing"):
+        build_features(telemetry, tmp_path / "out", FeatureSpec(("site",), SPEC.windows))

@@ -1,0 +1,62 @@
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from netops.errors import NetopsError
+from netops.features import cluster as cluster_module
+from netops.features.build import build_features
+
+from .samples import spec_of
+from .test_build import content
+
+SPEC = spec_of()
+
+
+@pytest.fixture
+def one(telemetry, tmp_path):
+    build_features(telemetry, tmp_path / "one", SPEC, threads=1)
+    return content(tmp_path / "one")
+
+
+def test_a_local_cluster_writes_the_same_bytes(telemetry, tmp_path, one):
+    told = []
+    build_features(telemetry, tmp_path / "many", SPEC, workers=2, progress=lambda *what: told.append(what))
+    assert content(tmp_path / "many") == one
+    assert told[-1][:2] == (951, 951)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    from dask.distributed import LocalCluster
+
+    with LocalCluster(2, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as cluster:
+        yield cluster
+
+
+def test_a_killed_worker_changes_nothing(telemetry, tmp_path, one, cluster):
+    from dask.distributed import Client
+
+    with Client(cluster, set_as_default=False) as client:
+        pids = client.run(os.getpid)
+        # Both workers are held up until one of them is dead, so that it dies with work in hand.
+        holds = [client.submit(time.sleep, 1.5, workers=[address], pure=False, priority=10) for address in pids]
+        threading.Timer(1.0, os.kill, (min(pids.values()), signal.SIGKILL)).start()
+        build_features(telemetry, tmp_path / "many", SPEC, scheduler=cluster.scheduler_address)
+        assert len(holds) == 2
+    assert content(tmp_path / "many") == one
+
+
+def test_what_is_wrong_with_a_part_is_said_once(telemetry, tmp_path, cluster):
+    telemetry.parts[1].write_text("no parquet")
+    with pytest.raises(NetopsError, match="part-00001"):
+        build_features(telemetry, tmp_path / "out", SPEC, scheduler=cluster.scheduler_address)
+    assert not list((tmp_path / "out").glob("*"))
+
+
+def test_a_scheduler_that_does_not_answer_is_named(telemetry, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster_module, "PATIENCE", "1s")
+    with pytest.raises(NetopsError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"):
+        build_features(telemetry, tmp_path / "out", SPEC, scheduler="tcp://127.0.0.1:1")
