@@ -5,7 +5,7 @@ from pipeline.learning import learn
 
 
 @workflow("netops-main", "Generate a network's telemetry, learn what comes before a failure, serve the best model")
-def main(name: str = "demo", settings: str = "{}") -> None:
+def pipeline(name: str = "demo", settings: str = "{}") -> None:
     """Generate telemetry and learn from it.
 
     Parameters

@@ -5,7 +5,7 @@ from pipeline.learning import learn
 
 
 @workflow("netops-retrain", "Take new telemetry of a network, train challengers, serve the best model")
-def retrain(
+def pipeline(
     name: str,
     telemetry: str,
     incidents: str = "",

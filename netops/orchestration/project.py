@@ -26,6 +26,8 @@ def load_project() -> Any:
     root = str(project_root())
     if root not in sys.path:
         sys.path.insert(0, root)  # the stages and pipelines are found by their path, not installed
-    project = mlrun.load_project(root, clone=False, save=True)
+    # save=True would write the project back over project.yaml
+    project = mlrun.load_project(root, clone=False, save=False)
+    project.save_to_db()
     project.spec.artifact_path = project.spec.artifact_path or str(home() / "artifacts")
     return project

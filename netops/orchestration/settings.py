@@ -125,8 +125,9 @@ def generator_settings(document: Mapping[str, Any] | str) -> Any:
 
 
 def parse(document: Mapping[str, Any] | str) -> Mapping[str, Any]:
-    """Read the settings back from their JSON."""
-    return json.loads(document) if isinstance(document, str) else document
+    """Read the settings back from their JSON; an empty document means the project's own configuration."""
+    parsed: Mapping[str, Any] = json.loads(document) if isinstance(document, str) else document
+    return parsed or _read_folder(project_root() / "configurations")
 
 
 def start_of(fleet: Any) -> int:

@@ -49,11 +49,11 @@ def summarise(run_id: str, seconds: float | None = None, peak_rss_mb: float | No
         "telemetry": _telemetry(results),
         "stages": _stages(steps),
         "models": {
-            name.removeprefix("train-"): _figures(result)
+            name.removeprefix("train-"): figures_of(result)
             for name, result in results.items()
             if name.startswith("train-")
         },
-        "baselines": {"static_threshold": _figures(selection.get("baseline", {}))},
+        "baselines": {"static_threshold": figures_of(selection.get("baseline", {}))},
         "best": selection.get("best"),
         "champion": selection.get("champion"),
         "promoted": selection.get("promoted") == "true" if selection else None,
@@ -61,7 +61,8 @@ def summarise(run_id: str, seconds: float | None = None, peak_rss_mb: float | No
     }
 
 
-def _figures(result: Document) -> Document:
+def figures_of(result: Document) -> Document:
+    """Pick the figures of a model, or of a baseline, out of the results of a step; unknown ones are None."""
     return {key: result.get(key) for key in FIGURES}
 
 

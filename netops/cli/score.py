@@ -1,0 +1,49 @@
+"""``netops score``: the risk of every sample of a batch."""
+
+from pathlib import Path
+
+import click
+
+from netops.cli import options
+from netops.cli.output import note, print_json, progress_bars
+
+
+@click.command("score")
+@click.option("--telemetry", multiple=True, required=True, metavar="PATH", help="Files or folders.")
+@click.option("--out", type=options.PATH, required=True, help="File to write, .parquet or .csv.")
+@options.name
+@click.option("--version", help="A version other than the champion.")
+@options.config
+@options.overrides
+@options.common
+def command(
+    telemetry: tuple[str, ...],
+    out: Path,
+    name: str | None,
+    version: str | None,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Score telemetry with the champion of its network: timestamp, device, risk, model_version."""
+    from netops.orchestration.settings import read_settings
+
+    settings = read_settings(config, overrides)
+    options.must_exist(*telemetry)
+
+    from netops.orchestration.project import connect
+
+    connect()
+    from netops.orchestration import registry
+    from netops.orchestration.scoring import score
+    from netops.tracking.folders import local_model
+
+    network = name or "demo"
+    model = registry.find(network, version) if version else registry.the_champion(network)
+    with progress_bars():
+        rows = score(options.paths(telemetry), local_model(model.uri), settings, out)
+    if as_json:
+        print_json({"out": str(out), "samples": rows, "network": network, "model_version": model.version})
+    else:
+        note(f"{rows:,} samples scored by {model.family} {model.version}")
+        click.echo(out)

@@ -1,0 +1,53 @@
+"""``netops train``: model families on feature vectors."""
+
+from pathlib import Path
+
+import click
+
+from netops.cli import options
+from netops.cli.output import note, print_json, print_rows, progress_bars
+from netops.errors import UsageError
+
+
+@click.command("train")
+@click.option("--features", type=options.PATH, required=True, help="Folder that `netops features` wrote.")
+@click.option("--family", "families", multiple=True, help="Families to train; default all that are enabled.")
+@options.name
+@options.horizon
+@click.option("--split", type=click.Choice(["time", "device"]), help="How to hold out the test part.")
+@options.config
+@options.overrides
+@options.common
+def command(
+    features: Path,
+    families: tuple[str, ...],
+    name: str | None,
+    horizon: int | None,
+    split: str | None,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Train model families side by side and log them as versions of the network's model.
+
+    None of them is put in service: `netops models promote` does that.
+    """
+    from netops.durations import format_duration
+    from netops.orchestration.settings import read_settings
+
+    values = {"training.horizon": horizon and format_duration(horizon), "training.split": split}
+    settings = read_settings(config, [*overrides, *(f"{k}={v}" for k, v in values.items() if v)])
+    if not features.is_dir():
+        raise UsageError(f"--features {features}: no such folder")
+
+    from netops.orchestration.training import train
+
+    with progress_bars():
+        trained = train(features.resolve(), families, name or "demo", settings)
+    rows = [{"family": family, **figures} for family, figures in trained.items()]
+    if as_json:
+        print_json({"network": name or "demo", "models": trained})
+        return
+    columns = ["family", "version", "average_precision", "base_rate", "event_recall", "false_alarms_per_device_day"]
+    print_rows(rows, columns, as_json=False)
+    note("in service: no change; see: netops models list")

@@ -1,0 +1,92 @@
+"""The champion over a batch: the risk of every healthy sample of some telemetry."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from netops import progress
+from netops.errors import UsageError
+from netops.features.build import build_features
+from netops.features.spec import FeatureSpec
+from netops.files import atomic_path
+from netops.models.onnx_file import Scorer
+from netops.orchestration.settings import section
+from netops.telemetry.dataset import Dataset, matrix_of
+from netops.telemetry.ingest import open_or_ingest
+from netops.telemetry.schema import DEVICE, TIMESTAMP
+
+SUFFIXES = (".parquet", ".csv")
+
+
+def score(sources: Sequence[str], model: Path, settings: Any, out: Path) -> int:
+    """Score telemetry into a file: timestamp, device, risk, model_version.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Files, folders or addresses of telemetry.
+    model : Path
+        Model folder.
+    settings : dict
+        All sections of the configuration; ``telemetry`` is read.
+    out : Path
+        ``.parquet`` or ``.csv``; appears when all is scored.
+
+    Returns
+    -------
+    int
+        How many samples were scored.
+
+    Raises
+    ------
+    UsageError
+        If the file's ending is neither.
+    NetopsError
+        If the telemetry cannot be read, or lacks what the model takes.
+    """
+    if out.suffix not in SUFFIXES:
+        raise UsageError(f"--out {out}: name a file that ends in {' or '.join(SUFFIXES)}")
+    scorer = Scorer(model)
+    with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
+        features = _features(sources, FeatureSpec.from_dict(scorer.card.spec), settings, Path(scratch))
+        with atomic_path(out) as draft:
+            return _write(draft, out.suffix, _scored(features, scorer))
+
+
+def _features(sources: Sequence[str], spec: FeatureSpec, settings: Any, scratch: Path) -> Dataset:
+    options = section(settings, "telemetry")
+    telemetry = open_or_ingest(sources, scratch / "telemetry", options, progress=progress.report)
+    return build_features(telemetry, scratch / "features", spec, progress=progress.report)
+
+
+def _scored(features: Dataset, scorer: Scorer) -> Iterator[pa.Table]:
+    names = list(scorer.card.features)
+    done = 0
+    for table in features.tables([TIMESTAMP, DEVICE, *names]):
+        risks = scorer.score(matrix_of(table, names))
+        version = pa.array(np.full(table.num_rows, scorer.card.version))
+        device = table.column(DEVICE).cast(pa.string())
+        columns = {TIMESTAMP: table.column(TIMESTAMP), DEVICE: device, "risk": risks, "model_version": version}
+        done += table.num_rows
+        progress.report(done, features.meta.samples, "score")
+        yield pa.table(columns)
+
+
+def _write(path: Path, suffix: str, tables: Iterator[pa.Table]) -> int:
+    rows, writer = 0, None
+    make = pq.ParquetWriter if suffix == ".parquet" else pyarrow.csv.CSVWriter
+    try:
+        for table in tables:
+            writer = writer or make(str(path), table.schema)
+            writer.write_table(table)
+            rows += table.num_rows
+    finally:
+        if writer is not None:
+            writer.close()
+    return rows
