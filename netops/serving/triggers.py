@@ -62,7 +62,7 @@ def add_v3io_stream(
 
 def add_state_volume(function: ServingRuntime, claim: str, path: str = STATE_PATH) -> ServingRuntime:
     """Keep the state on a persistent volume claim, so that a replica finds it again after a restart."""
-    from mlrun.platforms.other import mount_pvc
+    from mlrun.runtimes.mounts import mount_pvc
 
     function.apply(mount_pvc(claim, volume_name="netops-state", volume_mount_path=path))
     function.spec.parameters["state_path"] = path
