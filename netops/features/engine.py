@@ -19,14 +19,15 @@ class FeatureEngine:
     With an allowed lateness samples may come out of order: answers already given stand, and from then on features
     are, bit for bit, as if all had come in order.
 
-    Statuses: ``SCORED``; ``DUPLICATE`` (the device has a sample of that very time in its longest window); ``LATE``
-    (another one, older than the newest sample of its device less the allowed lateness); ``REJECTED`` (a time before 1970 or after 2115). Samples that
-    are not scored have NaN features and leave no trace.
+    Statuses: ``SCORED``; ``DUPLICATE`` (the device has a sample of that very time, no older than its longest window
+    and the allowed lateness together); ``LATE`` (another one, older than the newest sample of its device less the
+    allowed lateness); ``REJECTED`` (a time before 1970 or after 2115). Samples that are not scored have NaN features
+    and leave no trace.
 
     A late sample costs a walk over the longest window of its device, about 50 ns a sample and metric.
 
     Memory: per device ``34 · W · F · M · 8`` bytes and per sample of the longest window (plus lateness)
-    ``8 · (1 + M + W · F · M / 32)``, for M metrics, W windows, F = 5 fields (sum +1, slope +3, last_change +4,
+    ``8 · (1 + M + W · F · M / 32)``, for M metrics, W windows, F = 6 fields (sum +1, slope +3, last_change +4,
     one per threshold): it grows with the samples a window holds, so with its length and the sampling rate.
 
     Not safe for several threads at once; several engines are.

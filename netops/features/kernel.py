@@ -342,7 +342,7 @@ def _find(state: State, device: int, time: int) -> tuple[int, int]:
     state = _lend(state)
     page, place = state.marks[device, LAST], state.marks[device, FILL] - 1
     while page >= 0 and state.times[page, place] > time:
-        place -= 1
+        place = place - 1 if state.times[page, 0] <= time else -1
         if place < 0:
             page, place = state.links[page, 0], CHUNK - 1
     return page, place
@@ -489,10 +489,12 @@ def _take(plan: Plan, state: State, device: int, time: int, values: Floats, row:
     if late:
         if time == marks[device, NEWEST]:
             return DUPLICATE
-        # What is known already is a duplicate however old it is: samples sent again are not late.
-        page, place = _find(state, device, time)
-        if page >= 0 and state.times[page, place] == time:
-            return DUPLICATE
+        # What is known already is no late sample but one sent again. The first page may hold samples older than
+        # the history; they count as gone, as they would be after saving and restoring.
+        if time > marks[device, NEWEST] - plan.places[HISTORY]:
+            page, place = _find(state, device, time)
+            if page >= 0 and state.times[page, place] == time:
+                return DUPLICATE
         if time < marks[device, NEWEST] - plan.places[LATENESS]:
             return LATE
     full = last < 0 or marks[device, FILL] == CHUNK

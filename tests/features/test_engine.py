@@ -77,7 +77,7 @@ def test_late_samples_over_many_pages():
     ("lateness", "time", "status"),
     [
         (0, 100, DUPLICATE), (0, 99, LATE), (0, 101, SCORED), (10, 90, DUPLICATE), (10, 89, LATE), (10, 95, SCORED),
-        (10, 91, SCORED), (200, 1, SCORED),
+        (10, 91, SCORED), (200, 1, SCORED), (0, 90, DUPLICATE),
         (0, -1, REJECTED), (0, 1 << 33, REJECTED), (0, 1 << 34, REJECTED), (10, -(1 << 33), REJECTED),
     ],
 )  # fmt: skip
@@ -90,6 +90,16 @@ def test_statuses(lateness, time, status):
     assert got == status
     assert np.isnan(found).all() == (status != SCORED)
     assert (engine.save(0) == before) == (status != SCORED)
+
+
+def test_a_sample_sent_again_is_known_as_long_as_its_window_lasts_and_no_longer():
+    engine, other = FeatureEngine(SPEC), FeatureEngine(SPEC)
+    times = START + np.arange(100) * 5 * SECOND
+    engine.update(np.zeros(100, np.int64), times, np.ones((100, 2)))
+    other.restore(0, engine.save(0))
+    for some in (engine, other):
+        _, status = some.update(np.zeros(100, np.int64), times, np.ones((100, 2)))
+        np.testing.assert_array_equal(status, np.where(times > times[-1] - 371 * SECOND, DUPLICATE, LATE))
 
 
 def test_infinite_and_absurd_values_are_missing():
