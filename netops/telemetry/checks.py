@@ -15,6 +15,7 @@ from netops.telemetry.check_labels import late_labels, near_rows, periodic_label
 from netops.telemetry.check_report import OFF, REFUSE, CheckReport, Finding
 from netops.telemetry.columns import brief, matches
 from netops.telemetry.dataset import Dataset, Meta, matrix_of, rows_of
+from netops.telemetry.network_schema import NetworkSchema
 from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP
 from netops.telemetry.settings import CheckSettings
 
@@ -41,7 +42,7 @@ def check_telemetry(
     dataset: Dataset,
     settings: CheckSettings,
     horizon: int,
-    like: Meta | None = None,
+    like: NetworkSchema | None = None,
     progress: Progress = silent,
 ) -> CheckReport:
     """Check telemetry.
@@ -53,8 +54,8 @@ def check_telemetry(
         What each check does: refuse, warn, or nothing.
     horizon : int
         How far ahead incidents are to be predicted, in nanoseconds.
-    like : Meta, optional
-        Earlier telemetry of the same network, to compare the metrics with.
+    like : NetworkSchema, optional
+        The schema by which the telemetry was read, to say what is missing and what is new.
     progress : Progress
 
     Returns
@@ -125,7 +126,7 @@ def _fingerprint(table: pa.Table, metrics: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def _schema(meta: Meta, seen: _Seen, settings: CheckSettings, like: Meta | None) -> Found:
+def _schema(meta: Meta, seen: _Seen, settings: CheckSettings, like: NetworkSchema | None) -> Found:
     for name in meta.metrics:
         share = seen.known[name] / max(1, meta.samples)
         if like is not None and not seen.known[name]:

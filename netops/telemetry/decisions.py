@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from netops.errors import NetopsError
 from netops.telemetry.columns import brief, matches
-from netops.telemetry.dataset import Meta
+from netops.telemetry.network_schema import NetworkSchema
 from netops.telemetry.profile import Profile
 from netops.telemetry.schema import COMPANY, DATA_CENTER
 from netops.telemetry.settings import AUTO, TelemetrySettings
@@ -77,7 +77,11 @@ def choose(
 
 
 def choose_like(
-    like: Meta, profiles: Mapping[str, Profile], texts: Mapping[str, bool], ignored: Mapping[str, str], where: str
+    like: NetworkSchema,
+    profiles: Mapping[str, Profile],
+    texts: Mapping[str, bool],
+    ignored: Mapping[str, str],
+    where: str,
 ) -> Choice:
     """Decide as was decided for other telemetry of the same network; metrics that are missing now are unknown.
 
@@ -93,9 +97,11 @@ def choose_like(
     if text := next((name for name in like.metrics if name in texts), None):
         raise NetopsError(f"{where}: column '{text}' holds text, and numbers in the other telemetry of the network")
     others = {name: "no metric of the network" for name in profiles if name not in like.metrics}
-    attributes = tuple(name for name in like.attributes if texts.get(name) or name in profiles)
+    static = [name for name, same in texts.items() if same]
+    known = static if like.attributes is None else like.attributes
+    attributes = tuple(name for name in known if name in static or name in profiles)
     left_out = {name: why for name, why in (others | dict(ignored)).items() if name not in attributes}
-    return Choice(like.metrics, tuple(like.details.get("counters", ())), attributes, left_out)
+    return Choice(like.metrics, like.counters, attributes, left_out)
 
 
 def _reason(name: str, seen: Profile, devices: int, settings: TelemetrySettings) -> str | None:

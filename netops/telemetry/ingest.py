@@ -29,6 +29,7 @@ from netops.telemetry.decisions import Choice, choose, choose_like
 from netops.telemetry.drafts import draft_folder
 from netops.telemetry.incident_log import IncidentLog, read_incidents
 from netops.telemetry.incidents import incidents_of, snap
+from netops.telemetry.network_schema import NetworkSchema
 from netops.telemetry.profile import Float64
 from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP, error_column
 from netops.telemetry.settings import TelemetrySettings
@@ -45,13 +46,14 @@ def open_or_ingest(
     settings: TelemetrySettings,
     incidents: Path | None = None,
     progress: Progress = silent,
-    like: Meta | None = None,
+    like: NetworkSchema | None = None,
 ) -> Dataset:
-    """Open a dataset that is one already; ingest anything else (see :func:`ingest`)."""
-    if len(paths) == 1 and incidents is None and like is None and (Path(paths[0]) / "_meta.json").is_file():
+    """Open what is a dataset already, in the form that is wanted; ingest anything else (see :func:`ingest`)."""
+    if len(paths) == 1 and incidents is None and (Path(paths[0]) / "_meta.json").is_file():
         dataset = Dataset.open(Path(paths[0]))
         _refuse_features(dataset)
-        return dataset
+        if like is None or like.fits(dataset.meta):
+            return dataset
     return ingest(paths, out, settings, incidents, progress, like)
 
 
@@ -61,7 +63,7 @@ def ingest(
     settings: TelemetrySettings,
     incidents: Path | None = None,
     progress: Progress = silent,
-    like: Meta | None = None,
+    like: NetworkSchema | None = None,
 ) -> Dataset:
     """Turn telemetry in long form into a dataset.
 
@@ -76,8 +78,8 @@ def ingest(
     incidents : Path, optional
         CSV with the incidents; without it they are the runs of ``is_error``.
     progress : Progress
-    like : Meta, optional
-        Telemetry of the same network: its metrics, counters and attributes are taken, nothing is decided anew.
+    like : NetworkSchema, optional
+        What earlier telemetry of the same network was read by: taken as it is, nothing is decided anew.
 
     Returns
     -------
@@ -114,7 +116,7 @@ class _Ingestion:
     log: IncidentLog | None
     progress: Progress
     where: str
-    like: Meta | None
+    like: NetworkSchema | None
 
     def run(self) -> Dataset:
         buckets = Buckets(self.draft, sum(source.memory for source in self.sources))

@@ -12,6 +12,7 @@ from netops.errors import NetopsError
 from netops.telemetry.checks import check_telemetry
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.ingest import ingest
+from netops.telemetry.network_schema import NetworkSchema
 from netops.telemetry.settings import CheckSettings, TelemetrySettings
 
 START = pd.Timestamp("2026-01-05T12:00:00Z")
@@ -140,9 +141,12 @@ def test_metrics_are_compared_with_those_of_before(tmp_path: Path) -> None:
     before = dataset(tmp_path)
     later = telemetry().drop(columns="loss").assign(memory=1.0)
     later.to_parquet(tmp_path / "later.parquet", index=False)
-    now = ingest([tmp_path / "later.parquet"], tmp_path / "later", TelemetrySettings(), like=before.meta)
+    now = ingest(
+        [tmp_path / "later.parquet"], tmp_path / "later", TelemetrySettings(), like=NetworkSchema.of(before.meta)
+    )
     found = {
-        f.subject: f.message for f in check_telemetry(now, CheckSettings(), HORIZON, like=before.meta).findings
+        f.subject: f.message
+        for f in check_telemetry(now, CheckSettings(), HORIZON, like=NetworkSchema.of(before.meta)).findings
     }
     assert found["loss"].startswith("missing")
     assert found["memory"].startswith("new")

@@ -14,6 +14,7 @@ from netops.errors import NetopsError, UsageError
 from netops.telemetry import buckets
 from netops.telemetry.dataset import Dataset, matrix_of, rows_of
 from netops.telemetry.ingest import ingest, open_or_ingest
+from netops.telemetry.network_schema import NetworkSchema
 from netops.telemetry.settings import TelemetrySettings
 
 START = pd.Timestamp("2026-01-05T12:00:00Z")
@@ -182,7 +183,9 @@ def test_other_telemetry_is_read_as_the_first_was(tmp_path: Path) -> None:
     frame["bytes"] = np.random.default_rng(1).integers(1, 1000, 120).cumsum()
     first = ingest([csv(tmp_path / "t.csv", frame)], tmp_path / "out", SETTINGS)
     later = frame.iloc[:4].drop(columns="loss").assign(cpu=1.0, more=[1, 2, 3, 5])
-    second = ingest([csv(tmp_path / "l.csv", later)], tmp_path / "later", SETTINGS, like=first.meta)
+    second = ingest(
+        [csv(tmp_path / "l.csv", later)], tmp_path / "later", SETTINGS, like=NetworkSchema.of(first.meta)
+    )
     assert second.meta.metrics == first.meta.metrics
     assert second.meta.attributes == ("site",)
     assert second.meta.left_out == {"more": "no metric of the network"}
@@ -191,7 +194,12 @@ def test_other_telemetry_is_read_as_the_first_was(tmp_path: Path) -> None:
     assert found.loss.isna().all()
     np.testing.assert_allclose(found.bytes[1:], np.diff(frame.bytes[:4]) / 5)
     with pytest.raises(NetopsError, match="none of the metrics that the network has"):
-        ingest([csv(tmp_path / "x.csv", later[["timestamp", "more"]])], tmp_path / "x", SETTINGS, like=first.meta)
+        ingest(
+            [csv(tmp_path / "x.csv", later[["timestamp", "more"]])],
+            tmp_path / "x",
+            SETTINGS,
+            like=NetworkSchema.of(first.meta),
+        )
 
 
 def test_infinite_values_are_unknown(tmp_path: Path) -> None:
@@ -375,6 +383,15 @@ def test_a_dataset_is_opened_as_it_is(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
     again = ingest([dataset.path], tmp_path / "again", SETTINGS)
     pd.testing.assert_frame_equal(read(again), read(dataset))
+
+
+def test_a_dataset_is_opened_by_a_schema_that_it_fits(tmp_path: Path) -> None:
+    dataset = ingest([csv(tmp_path / "t.csv", telemetry())], tmp_path / "out", SETTINGS)
+    assert open_or_ingest([dataset.path], tmp_path / "none", SETTINGS, like=NetworkSchema(("cpu",))) == dataset
+    other = open_or_ingest([dataset.path], tmp_path / "other", SETTINGS, like=NetworkSchema(("memory", "cpu")))
+    assert (other.path, other.meta.metrics) == (tmp_path / "other", ("memory", "cpu"))
+    schema = NetworkSchema.of(dataset.meta)
+    assert NetworkSchema.from_dict(schema.to_dict()) == schema
 
 
 def test_nothing_but_a_dataset_is_replaced(tmp_path: Path) -> None:
