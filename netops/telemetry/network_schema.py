@@ -36,7 +36,9 @@ class NetworkSchema:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "NetworkSchema":
         """Read what :meth:`to_dict` wrote."""
-        return cls(**{key: None if value is None else tuple(value) for key, value in values.items()})
+        attributes = values.get("attributes")
+        kept = None if attributes is None else tuple(attributes)
+        return cls(tuple(values["metrics"]), tuple(values.get("counters", ())), kept)
 
     def fits(self, meta: Meta) -> bool:
         """Tell whether a dataset has all of its metrics already, in the same form."""
