@@ -3,7 +3,6 @@
 import asyncio
 import hmac
 from collections.abc import Callable, Sequence
-from time import perf_counter
 from typing import Annotated, Any
 
 import msgspec
@@ -132,29 +131,29 @@ def _handlers(service: Service) -> list[Any]:
     @post("/telemetry", status_code=200, operation_class=SamplesOperation, responses=ERRORS, tags=["telemetry"])
     async def telemetry(request: Request[Any, Any, Any]) -> Response[bytes]:
         """Take samples and answer each with risk, alert and reasons: one for one, a list for a list."""
-        since = perf_counter()
-        body = await service.take(await request.body(), request.headers.get("content-type", ""))
-        metrics.request("telemetry", 200, perf_counter() - since)
-        return Response(body, media_type=JSON)
+        body = await request.body()
+        with metrics.timed("telemetry"):
+            answer = await service.take(body, request.headers.get("content-type", ""))
+        return Response(answer, media_type=JSON)
 
     @post(
         "/api/v1/write", status_code=204, operation_class=RemoteWriteOperation, responses=ERRORS, tags=["telemetry"]
     )
     async def remote_write(request: Request[Any, Any, Any]) -> None:
         """Take samples as Prometheus and Telegraf send them (remote write 1.0)."""
-        since = perf_counter()
-        await service.take(await request.body(), "application/x-protobuf")
-        metrics.request("remote_write", 204, perf_counter() - since)
+        body = await request.body()
+        with metrics.timed("remote_write", 204):
+            await service.take(body, "application/x-protobuf")
 
     @post(
         MODEL_PATH + "/infer", status_code=200, operation_class=VectorsOperation, responses=ERRORS, tags=["model"]
     )
     async def infer(request: Request[Any, Any, Any]) -> Response[bytes]:
         """Score ready-made feature vectors (MLRun's V2 protocol)."""
-        since = perf_counter()
-        status, answer = service.infer(await request.body(), MODEL_PATH + "/infer", "POST")
-        metrics.request("infer", status, perf_counter() - since)
-        return Response(_ENCODER.encode(answer), status_code=status, media_type=JSON)
+        body = await request.body()
+        with metrics.timed("infer") as timed:
+            timed.code, answer = service.infer(body, MODEL_PATH + "/infer", "POST")
+        return Response(_ENCODER.encode(answer), status_code=timed.code, media_type=JSON)
 
     @get(MODEL_PATH, tags=["model"])
     async def model() -> ModelAnswer:

@@ -102,6 +102,8 @@ class ServedModel:
         Which of the spec's columns the model takes, in its order; None for all.
     threshold, horizon : float, int
         From the card: the risk that alerts, and the horizon in nanoseconds.
+    counters : tuple of str
+        Metrics that are sent as counters, and were turned into rates for training.
     """
 
     def __init__(
@@ -113,7 +115,9 @@ class ServedModel:
         columns: npt.NDArray[np.int64] | None,
         threshold: float,
         horizon: int,
+        counters: tuple[str, ...] = (),
     ) -> None:
+        self.counters = counters
         self.version, self.spec, self.scorer, self.explainer = version, spec, scorer, explainer
         self.columns, self.threshold, self.horizon = columns, threshold, horizon
         names = spec.names
@@ -172,7 +176,9 @@ def load_model(champion: Champion) -> ServedModel:
     spec = FeatureSpec.from_dict(card.spec)
     columns = None if card.features == spec.names else card.places(spec.names)
     threshold = UNREACHABLE if card.threshold is None else float(card.threshold)
-    model = ServedModel(champion.version, spec, scorer, _explainer(champion.path), columns, threshold, card.horizon)
+    counters = tuple(card.data.get("counters") or ())
+    explainer = _explainer(champion.path)
+    model = ServedModel(champion.version, spec, scorer, explainer, columns, threshold, card.horizon, counters)
     # The first call is the slow one: buffers are made, kernels loaded. No request should pay for it.
     blank = np.zeros((2, len(card.features)))
     model.score(blank)

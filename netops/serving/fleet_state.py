@@ -13,6 +13,7 @@ from netops.serving.clock import NEVER, NetworkClock
 from netops.serving.devices import DeviceTable
 from netops.serving.settings import ServingSettings
 from netops.serving.work import Work
+from netops.telemetry.counter_stream import CounterRates
 
 #: Without a setting, a device is silent after this many of the shortest windows.
 SILENT_WINDOWS = 5
@@ -25,6 +26,8 @@ class FleetState:
     ----------
     engine, tracker, table, clock
         Windows, alerts, names and clocks, by device code.
+    counters : CounterRates or None
+        Turns the metrics that are counters into rates, as they were for training; None where there are none.
     trials : dict
         Code of a device whose clock runs ahead of its network → its windows as they were before, and its newest
         time then: what it goes back to when its clock is set right.
@@ -34,11 +37,14 @@ class FleetState:
         The newest sample of each device.
     """
 
-    def __init__(self, spec: FeatureSpec, policy: AlertPolicy, settings: ServingSettings) -> None:
+    def __init__(
+        self, spec: FeatureSpec, policy: AlertPolicy, settings: ServingSettings, counters: Sequence[str] = ()
+    ) -> None:
         self.settings = settings
         capacity = settings.limits.devices
         silent_after = settings.time.silent_after or SILENT_WINDOWS * min(spec.windows)
         self.engine = FeatureEngine(spec, settings.time.allowed_lateness)
+        self.counters = CounterRates(spec.metrics, counters) if counters else None
         self.tracker = AlertTracker(policy)
         self.table = DeviceTable(capacity)
         self.clock = NetworkClock(capacity, silent_after)
@@ -62,7 +68,10 @@ class FleetState:
         codes = self._codes(work, rows)
         work.codes[rows] = codes
         timestamps, values = work.samples.timestamps[rows], work.samples.values[rows]
-        if self._is_odd(codes, timestamps):
+        odd = self._is_odd(codes, timestamps)
+        if self.counters is not None and not odd:
+            values = self.counters.update(codes, timestamps, values)
+        if odd:
             features, status = self._update_one_by_one(codes, timestamps, values)
         else:
             features, status = self.engine.update(codes, timestamps, values)
@@ -95,6 +104,8 @@ class FleetState:
         for code in codes:
             self.engine.forget(code)
             self.tracker.forget(code)
+            if self.counters is not None:
+                self.counters.forget(code)
             self.trials.pop(code, None)
         self.table.drop(codes)
         self.table.evicted += len(codes)
@@ -131,11 +142,18 @@ class FleetState:
         for row, (code, timestamp) in enumerate(zip(codes.tolist(), timestamps.tolist(), strict=True)):
             if timestamp > limit and code not in self.trials:
                 self.trials[code] = (self.engine.save(code), int(self.clock.newest[code]))
-            features[row], status[row] = self.engine.update_one(code, timestamp, values[row])
+            features[row], status[row] = self._update_one(code, timestamp, values[row])
             if status[row] == LATE and self._was_ahead(code, limit):
                 self._set_back(code)
-                features[row], status[row] = self.engine.update_one(code, timestamp, values[row])
+                features[row], status[row] = self._update_one(code, timestamp, values[row])
         return features, status
+
+    def _update_one(
+        self, code: int, timestamp: int, values: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], int]:
+        if self.counters is not None:
+            values = self.counters.update(np.array([code]), np.array([timestamp]), values[np.newaxis])[0]
+        return self.engine.update_one(code, timestamp, values)
 
     def _was_ahead(self, code: int, limit: int) -> bool:
         newest = self.engine.newest(code)
@@ -144,6 +162,8 @@ class FleetState:
     def _set_back(self, code: int) -> None:
         """A clock that ran ahead has been set right: the device goes on from where it was before."""
         state, newest = self.trials.pop(code, (b"", NEVER))
+        if self.counters is not None:
+            self.counters.forget(code)
         if state and newest != NEVER:
             self.engine.restore(code, state)
         else:

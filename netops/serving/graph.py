@@ -4,6 +4,8 @@
 state, samples go on through ``validate → features → score → explain → alert``.
 """
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -80,7 +82,13 @@ def _state_path(context: Any, network: str) -> Path:
     if path := context.get_param("state_path"):
         return Path(path)
     # A mock server is a trial: it must not touch the state of a server that is running.
-    return Path(tempfile.mkdtemp(prefix="netops-")) if context.is_mock else state_folder(network)
+    return _trial_folder() if context.is_mock else state_folder(network)
+
+
+def _trial_folder() -> Path:
+    folder = tempfile.mkdtemp(prefix="netops-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def _take_slot(path: Path, start: Callable[[Path], Runtime]) -> Runtime:

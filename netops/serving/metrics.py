@@ -59,6 +59,10 @@ class ServingMetrics:
         """Note the time a request took."""
         self._requests.labels(self.network, endpoint, str(code)).observe(seconds)
 
+    def timed(self, endpoint: str, code: int = 200) -> "Timed":
+        """Note the time of a block, from the body that has arrived to the answer, and how it ended."""
+        return Timed(self, endpoint, code)
+
     def export(self) -> bytes:
         """Write all series in Prometheus' text format."""
         return generate_latest(self.registry)
@@ -71,6 +75,25 @@ class ServingMetrics:
 
     def _histogram(self, name: str, about: str, *labels: str) -> Histogram:
         return Histogram(name, about, ("network", *labels), registry=self.registry, buckets=_BUCKETS)
+
+
+class Timed:
+    """One request while it is worked on; ``code`` is its status unless it ends with an error."""
+
+    __slots__ = ("_endpoint", "_metrics", "_since", "code")
+
+    def __init__(self, metrics: ServingMetrics, endpoint: str, code: int) -> None:
+        self._metrics, self._endpoint, self.code = metrics, endpoint, code
+
+    def __enter__(self) -> "Timed":
+        self._since = perf_counter()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        if error is not None:
+            # What is wrong with the request says its status; anything else is a fault of the server.
+            self.code = int(getattr(error, "status", getattr(error, "status_code", 500)))
+        self._metrics.request(self._endpoint, self.code, perf_counter() - self._since)
 
 
 class RuntimeCollector:

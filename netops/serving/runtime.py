@@ -117,7 +117,7 @@ class Runtime:
         NetopsError
             If it is of another metric schema.
         """
-        if model.spec.metrics != self.model.spec.metrics:
+        if (model.spec.metrics, model.counters) != (self.model.spec.metrics, self.model.counters):
             raise NetopsError(f"model {model.version} takes other metrics than the network's {self.network} has")
         if model.spec != self.model.spec:
             self.state.with_spec(model.spec)
@@ -171,8 +171,9 @@ class Runtime:
     def reset(self) -> None:
         """Begin with no devices."""
         model = self.model
+        policy = self.alerting.policy(model.threshold, model.horizon)
         self.book = AlertBook(self.network, self.alerting, self.store, self.deliveries.names)
-        self.state = FleetState(model.spec, self.alerting.policy(model.threshold, model.horizon), self.settings)
+        self.state = FleetState(model.spec, policy, self.settings, model.counters)
         self.joiner = Joiner(model.spec.metrics, self.settings.time.join_wait, self.settings.limits.devices)
         self._watched = self.state.clock.now
 

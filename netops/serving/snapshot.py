@@ -40,6 +40,7 @@ class DeviceRecord(msgspec.Struct):
     company: str | None
     data_center: str | None
     windows: bytes
+    counters: bytes
     tracker: bytes
     newest: int
     arrival: int
@@ -129,6 +130,7 @@ class SnapshotWriter:
                     name,
                     *state.table.places[code],
                     state.engine.save(code),
+                    state.counters.save(code) if state.counters is not None else b"",
                     trackers[code * STATE.itemsize : (code + 1) * STATE.itemsize],
                     int(state.clock.newest[code]),
                     int(state.clock.arrival[code]),
@@ -212,6 +214,8 @@ def _put(runtime: "Runtime", record: DeviceRecord, trackers: bytearray) -> None:
     code = int(state.table.take([record.name])[0])
     state.table.move(code, record.company, record.data_center)
     state.engine.restore(code, record.windows)
+    if state.counters is not None:
+        state.counters.restore(code, record.counters)
     trackers.extend(record.tracker.ljust(STATE.itemsize, b"\0"))
     state.clock.recall(code, record.newest, record.arrival, record.silent)
     state.risk[code] = record.risk
