@@ -1,0 +1,163 @@
+"""Reasons: the features that raised the risk of a sample most, read from the model folder alone."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from netops.errors import NetopsError
+from netops.models.card import read_card
+from netops.models.net_contributions import NetContributions
+from netops.models.onnx_file import load_graph
+from netops.models.scaling import Scaling
+from netops.models.tree_contributions import TreeContributions
+from netops.models.trees import OPERATOR, Trees
+
+Features = npt.NDArray[np.float64]
+Contributions = npt.NDArray[np.float64]
+#: A feature and what it added to the log-odds of the risk.
+Reason = tuple[str, float]
+
+TOP = 3
+#: Rows below which more threads cost more than they bring.
+_WORTHWHILE = 256
+
+
+class _Model(Protocol):
+    @property
+    def expected(self) -> float: ...
+
+    def fast(self, scaled: npt.NDArray[np.float32]) -> Contributions: ...
+
+    def exact(self, scaled: npt.NDArray[np.float32]) -> Contributions: ...
+
+
+class Explainer:
+    """Explains the risks of a model.
+
+    Parameters
+    ----------
+    folder : Path
+        The model folder; nothing but its two files is read.
+    threads : int
+        Threads that a batch is shared by.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The features.
+    expected : float
+        Log-odds before any feature is known: the mean of the training part for trees, the centre of the training
+        data for the net. With the contributions of a sample it adds up to the log-odds of its risk, exactly for
+        trees, roughly for the net (see :mod:`netops.models.net_contributions`).
+
+    Raises
+    ------
+    NetopsError
+        If the folder holds no model, or one that cannot be explained.
+    """
+
+    def __init__(self, folder: Path, threads: int = 1) -> None:
+        self.names = read_card(folder).features
+        graph = load_graph(folder)
+        self._scaling, self._model = _read(graph, str(folder))
+        self.expected = self._model.expected
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+
+    def contributions(self, features: Features, *, exact: bool = False) -> Contributions:
+        """Say what each feature added to the log-odds of the risk.
+
+        Parameters
+        ----------
+        features : float64 array, n × F
+            Raw, as the model takes them.
+        exact : bool
+            Shapley values (net: integrated gradients) in place of the fast contributions; some 200 times slower.
+
+        Returns
+        -------
+        float64 array, n × F
+        """
+        if self._pool is None or len(features) < _WORTHWHILE:
+            return self._contributions(features, exact)
+        pieces = np.array_split(features, self._threads)
+        return np.concatenate(list(self._pool.map(lambda piece: self._contributions(piece, exact), pieces)))
+
+    def _contributions(self, features: Features, exact: bool) -> Contributions:
+        scaled = self._scaling.apply(features)
+        return self._model.exact(scaled) if exact else self._model.fast(scaled)
+
+    def reasons(self, features: Features, *, exact: bool = False, top: int = TOP) -> list[list[Reason]]:
+        """Name the features that raised the risk most.
+
+        Parameters
+        ----------
+        features : float64 array, n × F
+        exact : bool
+            See :meth:`contributions`.
+        top : int
+            How many at most.
+
+        Returns
+        -------
+        list of list of (feature, contribution)
+            One list a row, greatest contribution first, in log-odds; features that did not raise the risk are left
+            out.
+        """
+        contributions = self.contributions(features, exact=exact)
+        places, values = highest(contributions, top)
+        names = self.names
+        return [
+            [(names[place], value) for place, value in zip(row, those, strict=True) if value > 0]
+            for row, those in zip(places.tolist(), values.tolist(), strict=True)
+        ]
+
+
+def highest(contributions: Contributions, top: int) -> tuple[npt.NDArray[np.int64], Contributions]:
+    """Find the greatest contributions of each row.
+
+    Returns
+    -------
+    int64 array, float64 array: n × top
+        The features' places and their contributions, greatest first; where a row has fewer features, 0 and 0.0.
+    """
+    return _highest(contributions, top)
+
+
+@numba.njit(cache=True, nogil=True)
+def _highest(contributions, top):  # type: ignore[no-untyped-def]
+    count, width = contributions.shape
+    places, values = np.zeros((count, top), np.int64), np.zeros((count, top))
+    for row in range(count):
+        for feature in range(width):
+            value, slot = contributions[row, feature], top
+            while slot > 0 and value > values[row, slot - 1]:
+                slot -= 1
+            if slot < top:
+                for place in range(top - 1, slot, -1):
+                    places[row, place], values[row, place] = places[row, place - 1], values[row, place - 1]
+                places[row, slot], values[row, slot] = feature, value
+    return places, values
+
+
+def _read(graph: Any, where: str) -> tuple[Scaling, _Model]:
+    from onnx import numpy_helper
+
+    constants = {c.name: numpy_helper.to_array(c) for c in graph.initializer}
+    try:
+        fill = not np.isnan(constants["filling"])
+        scaling = Scaling(constants["centre"], constants["spread"], float(constants["high"]), bool(fill))
+        for node in graph.node:
+            if node.op_type == OPERATOR:
+                return scaling, TreeContributions.of(Trees.parse(node))
+        layers = [node.input[1:3] for node in graph.node if node.op_type == "Gemm"]
+        if layers:
+            kernels, biases = (tuple(constants[layer[place]] for layer in layers) for place in (0, 1))
+            return scaling, NetContributions(kernels, biases)
+    except (KeyError, IndexError) as error:
+        raise NetopsError(f"{where}: the model lacks {error}, so it cannot be explained; train it again") from None
+    raise NetopsError(f"{where}: a model of neither trees nor layers cannot be explained")

@@ -1,0 +1,180 @@
+"""Reasons, checked against what defines them."""
+
+from itertools import combinations
+from math import factorial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from netops.errors import NetopsError
+from netops.models.card import ModelCard
+from netops.models.explanation import Explainer, highest
+from netops.models.families.protocol import FitData
+from netops.models.families.sklearn import Sklearn
+from netops.models.families.xgboost import XGBoost
+from netops.models.net_contributions import NetContributions
+from netops.models.onnx_file import Scorer, build_model, save_model
+from netops.models.onnx_graph import Graph
+from netops.models.scaling import Scaling
+from netops.models.tree_contributions import TreeContributions
+from netops.models.trees import Trees
+
+WIDTH = 5
+
+
+def rows(count: int = 2_000, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(count, WIDTH))
+    features[rng.random(features.shape) < 0.05] = np.nan
+    return features
+
+
+def data() -> tuple[Scaling, FitData]:
+    features = rows()
+    known = np.nan_to_num(features)
+    labels = (known[:, 0] + known[:, 1] * known[:, 2] > 0.8).astype(np.float32)
+    scaling = Scaling.fit(features, 1e9, fill=False)
+    return scaling, FitData(scaling.apply(features), labels, np.where(labels, 1.0, 3.0), np.zeros(2_000, bool))
+
+
+class Net:
+    """A small perceptron with fixed weights."""
+
+    iterations = 1
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        shapes = [(WIDTH, 8), (8, 4), (4, 1)]
+        self.kernels = tuple(rng.normal(size=shape).astype(np.float32) for shape in shapes)
+        self.biases = tuple(rng.normal(size=shape[1]).astype(np.float32) for shape in shapes)
+
+    def build(self, graph: Graph, scaled: str) -> str:
+        output = scaled
+        for place, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
+            constants = graph.constant(f"kernel_{place}", kernel), graph.constant(f"bias_{place}", bias)
+            output = graph.add("Gemm", output, *constants)
+            output = output if place == 2 else graph.add("Relu", output)
+        return output
+
+
+@pytest.fixture(scope="module", params=["xgboost", "sklearn", "net"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    scaling, examples = data()
+    if request.param == "net":
+        scaling = Scaling(scaling.centre, scaling.spread, 8.0, fill=True)
+        fitted = Net()
+    else:
+        family = XGBoost(trees=20, depth=4) if request.param == "xgboost" else Sklearn(trees=20)
+        fitted = family.fit(examples, 0, 1)
+    out = tmp_path_factory.mktemp(request.param) / "model"
+    names = tuple("abcde")
+    save_model(out, build_model(scaling, fitted), ModelCard("demo", request.param, "v", names, {}, (), 1))
+    return out
+
+
+def log_odds(risks: np.ndarray) -> np.ndarray:
+    return np.log(risks / (1 - risks))
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_contributions_add_up_to_the_risk_of_the_file(folder: Path, exact: bool) -> None:
+    if folder.parent.name.startswith("net") and not exact:
+        pytest.skip("input × gradient does not add up")
+    explainer, features = Explainer(folder), rows(300, seed=1)
+    total = explainer.expected + explainer.contributions(features, exact=exact).sum(axis=1)
+    tolerance = 0.2 if folder.parent.name.startswith("net") else 2e-4
+    np.testing.assert_allclose(total, log_odds(Scorer(folder).score(features)), atol=tolerance)
+
+
+def test_threads_change_nothing(folder: Path) -> None:
+    features = rows(1_000, seed=2)
+    one, two = Explainer(folder), Explainer(folder, threads=2)
+    np.testing.assert_allclose(two.contributions(features), one.contributions(features), atol=1e-5)
+
+
+def test_reasons_are_the_greatest_contributions(folder: Path) -> None:
+    explainer, features = Explainer(folder), rows(50, seed=3)
+    contributions = explainer.contributions(features)
+    for row, reasons in zip(contributions, explainer.reasons(features), strict=True):
+        raised = sorted((value for value in row if value > 0), reverse=True)[:3]
+        assert [value for _, value in reasons] == pytest.approx(raised)
+        assert all(row["abcde".index(name)] == pytest.approx(value) for name, value in reasons)
+
+
+@pytest.mark.parametrize(("exact", "approximate"), [(True, False), (False, True)])
+def test_agrees_with_xgboost(exact: bool, approximate: bool) -> None:
+    import xgboost
+
+    _, examples = data()
+    fitted = XGBoost(trees=50, min_child_weight=1.0).fit(examples, 0, 1)
+    matrix = xgboost.DMatrix(examples.features[:200])
+    theirs = fitted.booster.predict(matrix, pred_contribs=True, approx_contribs=approximate)
+    explained = TreeContributions.of(fitted.trees())
+    ours = explained.exact(examples.features[:200]) if exact else explained.fast(examples.features[:200])
+    np.testing.assert_allclose(ours, theirs[:, :-1], atol=1e-4)
+    assert explained.expected == pytest.approx(theirs[0, -1], abs=1e-4)
+
+
+def test_exact_ones_are_shapley_values() -> None:
+    """Against the definition: every subset of the features, unknown ones averaged over by the covers."""
+    _, examples = data()
+    trees = Sklearn(trees=3, leaves=8).fit(examples, 0, 1).trees()
+    found = TreeContributions.of(trees).exact(examples.features[:5])
+    for row, values in zip(examples.features[:5], found, strict=True):
+        for feature in range(WIDTH):
+            assert values[feature] == pytest.approx(_shapley(trees, row, feature), abs=1e-6)
+
+
+def _shapley(trees: Trees, row: np.ndarray, feature: int) -> float:
+    others, total = [f for f in range(WIDTH) if f != feature], 0.0
+    for size in range(WIDTH):
+        weight = factorial(size) * factorial(WIDTH - size - 1) / factorial(WIDTH)
+        for known in combinations(others, size):
+            total += weight * (_value(trees, row, {*known, feature}) - _value(trees, row, set(known)))
+    return total
+
+
+def _value(trees: Trees, row: np.ndarray, known: set[int]) -> float:
+    def below(node: int) -> float:
+        feature, children = trees.feature[node], (trees.left[node], trees.right[node])
+        if feature < 0:
+            return float(trees.value[node])
+        if feature in known:
+            value = row[feature]
+            left = trees.missing_left[node] if np.isnan(value) else value <= trees.threshold[node]
+            return below(children[0] if left else children[1])
+        covers = [float(trees.cover[child]) for child in children]
+        return float(np.average([below(child) for child in children], weights=covers))
+
+    return sum(below(int(root)) for root in trees.starts[:-1])
+
+
+def test_net_gradient_is_the_slope() -> None:
+    net = Net()
+    contributions = NetContributions(net.kernels, net.biases)
+    point, step = np.full((1, WIDTH), 0.3, np.float32), 1e-2
+    for feature in range(WIDTH):
+        moved = [point.copy(), point.copy()]
+        moved[0][0, feature] -= step
+        moved[1][0, feature] += step
+        low, high = (float(contributions._forward(where)[1][0, 0]) for where in moved)
+        assert contributions.fast(point)[0, feature] == pytest.approx(0.3 * (high - low) / (2 * step), abs=1e-2)
+
+
+def test_highest() -> None:
+    places, values = highest(np.array([[1.0, 5, 3, 4], [-1, -2, 0, 2]]), 3)
+    np.testing.assert_array_equal(places, [[1, 3, 2], [3, 0, 0]])
+    np.testing.assert_array_equal(values, [[5, 4, 3], [2, 0, 0]])
+
+
+def test_refuses_what_it_cannot_explain(folder: Path, tmp_path: Path) -> None:
+    import onnx
+
+    model = onnx.load(str(folder / "model.onnx"))
+    del model.graph.initializer[:]
+    (tmp_path / "card.json").write_bytes((folder / "card.json").read_bytes())
+    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(NetopsError, match="cannot be explained") as error:
+        Explainer(tmp_path)
+    assert "\n" not in str(error.value)
