@@ -9,6 +9,7 @@ import msgspec
 from litestar import Litestar, Request, Response, get, post
 from litestar.config.response_cache import ResponseCacheConfig
 from litestar.connection import ASGIConnection
+from litestar.datastructures import State
 from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
@@ -122,6 +123,7 @@ def make_app(service: Service, token: str | None, lifespan: Sequence[Any] = ()) 
         openapi_config=_openapi(token),
         response_cache_config=ResponseCacheConfig(),
         logging_config=None,
+        state=State({"runtime": service.runtime}),
     )
 
 

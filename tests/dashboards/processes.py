@@ -52,7 +52,7 @@ def running(command: list[str], folder: Path, ready: str, env: dict[str, str] | 
             command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})}
         )
         try:
-            wait_until(f"{command[0]}:\n{log.read_text()[-2000:]}", lambda: _answers(ready, process), 60)
+            wait_until(f"{command[0]}:\n{log.read_text()[-2000:]}", lambda: _answers(ready, process), 120)
             yield
         finally:
             process.terminate()

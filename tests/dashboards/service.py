@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from netops.durations import HOUR, SECOND
 from netops.monitoring.exported import MonitoringMetrics
@@ -39,9 +41,21 @@ class Service:
     def send(self, samples: list[dict[str, Any]]) -> None:
         """Send a batch."""
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        request = urllib.request.Request(f"{self.url}/telemetry", json.dumps(samples).encode(), headers)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            assert {each["status"] for each in json.load(answer)} == {"scored"}
+        answers = json.loads(_post(f"{self.url}/telemetry", json.dumps(samples).encode(), headers))
+        assert {answer["status"] for answer in answers} == {"scored"}
+
+    def refuse(self) -> None:
+        """Send what is no telemetry."""
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/vnd.apache.arrow.stream"}
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            urllib.request.urlopen(
+                urllib.request.Request(f"{self.url}/telemetry", b"no Arrow", headers), timeout=60
+            )
+
+
+def _post(url: str, body: bytes, headers: dict[str, str]) -> bytes:
+    with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=60) as answer:
+        return bytes(answer.read())
 
 
 @contextmanager
@@ -99,7 +113,8 @@ class Story:
         self.quiet = third[0]
 
     def begin(self, service: Service) -> None:
-        """Send a first minute, so that everything is compiled and known."""
+        """Send a first minute, so that everything is compiled and known, and a request that is refused."""
+        service.refuse()
         service.send(self._samples(self._cascade, self._failure - 84, self._failure - 72))
 
     def play(self, service: Service) -> None:

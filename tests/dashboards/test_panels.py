@@ -61,3 +61,8 @@ def test_the_fleet_shows_what_happened(run: Any) -> None:
     assert len(alerting) == 8
     outage = run.prometheus.now("data_center:netops_outage:now > 0")
     assert [series["metric"]["data_center"] for series in outage] == [run.story.site]
+
+
+def test_requests_are_counted_by_status(run: Any) -> None:
+    counted = {series["metric"]["code"] for series in run.prometheus.now("netops_request_seconds_count")}
+    assert counted == {"200", "400"}
