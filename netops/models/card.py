@@ -48,7 +48,8 @@ class ModelCard:
     split : dict
         How training, validation and test parts were cut.
     data : dict
-        Rows, positives and fingerprint of the training part; base rate.
+        Rows, positives, base rate and fingerprint of the training part; ``counters``: metrics that are sent as
+        counters and were turned into rates.
     background : dict
         Per feature: quantiles, mean and share of missing values in the training part.
     libraries : dict

@@ -23,7 +23,7 @@ from netops.errors import NetopsError
 from netops.files import read_json, write_json
 from netops.models.background import background_of
 from netops.models.feature_selection import SAMPLE, Sample, select, varying
-from netops.models.labelled import Labelled, label
+from netops.models.labelled import Labelled, label_once
 from netops.models.outcomes import Part
 from netops.models.rows import gather
 from netops.models.settings import TrainingSettings
@@ -89,7 +89,7 @@ class Examples:
     def labelled(self) -> list[Labelled]:
         """The labelled telemetry: the main one, and the one for testing where it is apart."""
         dataset = Dataset.open(Path(self.sources["validation"]))
-        return label(dataset, self.horizon, self.settings["split"], self.settings["seed"])
+        return label_once(dataset, self.horizon, self.settings["split"], self.settings["seed"])
 
     def part(self, name: str) -> Part:
         """Take ``validation`` or ``test`` for threshold and evaluation; risks are in the order of its rows."""
@@ -170,7 +170,7 @@ class _Making:
 
     def _write(self) -> Examples:
         self.progress(0, 3, "label samples")
-        labelled = label(self.dataset, self.horizon, self.settings.split, self.settings.seed)
+        labelled = label_once(self.dataset, self.horizon, self.settings.split, self.settings.seed)
         self._write_scored(labelled)
         self.progress(1, 3, "choose training rows")
         main = labelled[0]
@@ -196,7 +196,7 @@ class _Making:
     ) -> tuple[tuple[str, ...], npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Choose features and rows, and read them."""
         settings = self.settings
-        names = _feature_names(self.dataset)
+        names = feature_names(self.dataset)
         if len(names) > settings.max_features:
             names = self._select(names, rows, positive)
         room = max(1_000, min(settings.max_rows, settings.max_values // max(1, len(names))))
@@ -236,6 +236,7 @@ class _Making:
         base_rate = float((labels * weights).sum() / weights.sum())
         data = {
             "source": meta.source,
+            "counters": list(meta.details.get("counters", ())),
             "rows": len(labels),
             "positives": int(labels.sum()),
             "samples": round(float(weights.sum())),
@@ -267,7 +268,7 @@ class _Making:
         return examples
 
 
-def _feature_names(dataset: Dataset) -> tuple[str, ...]:
+def feature_names(dataset: Dataset) -> tuple[str, ...]:
     """List the feature columns: as declared, otherwise every number that is neither key nor ground truth."""
     if dataset.meta.features:
         from netops.features.spec import FeatureSpec

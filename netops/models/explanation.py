@@ -1,5 +1,6 @@
 """Reasons: the features that raised the risk of a sample most, read from the model folder alone."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from netops.models.scaling import Scaling
 from netops.models.tree_contributions import TreeContributions
 from netops.models.trees import OPERATOR, Trees
 
+Scaled = npt.NDArray[np.float32]
 Features = npt.NDArray[np.float64]
 Contributions = npt.NDArray[np.float64]
 #: A feature and what it added to the log-odds of the risk.
@@ -30,9 +32,9 @@ class _Model(Protocol):
     @property
     def expected(self) -> float: ...
 
-    def fast(self, scaled: npt.NDArray[np.float32]) -> Contributions: ...
+    def fast(self, scaled: Scaled) -> Contributions: ...
 
-    def exact(self, scaled: npt.NDArray[np.float32]) -> Contributions: ...
+    def exact(self, scaled: Scaled) -> Contributions: ...
 
 
 class Explainer:
@@ -68,28 +70,41 @@ class Explainer:
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
-    def contributions(self, features: Features, *, exact: bool = False) -> Contributions:
-        """Say what each feature added to the log-odds of the risk.
+    def fast(self, features: Features) -> Contributions:
+        """Say, quickly, what each feature added to the log-odds of the risk.
 
         Parameters
         ----------
         features : float64 array, n × F
             Raw, as the model takes them.
-        exact : bool
-            Shapley values (net: integrated gradients) in place of the fast contributions; some 200 times slower.
 
         Returns
         -------
         float64 array, n × F
+            Path contributions of trees; input × gradient of a net.
         """
-        if self._pool is None or len(features) < _WORTHWHILE:
-            return self._contributions(features, exact)
-        pieces = np.array_split(features, self._threads)
-        return np.concatenate(list(self._pool.map(lambda piece: self._contributions(piece, exact), pieces)))
+        return self._shared(self._model.fast, features)
 
-    def _contributions(self, features: Features, exact: bool) -> Contributions:
-        scaled = self._scaling.apply(features)
-        return self._model.exact(scaled) if exact else self._model.fast(scaled)
+    def exact(self, features: Features) -> Contributions:
+        """Say what each feature added to the log-odds of the risk, some 300 times slower.
+
+        Parameters
+        ----------
+        features : float64 array, n × F
+            Raw, as the model takes them.
+
+        Returns
+        -------
+        float64 array, n × F
+            Shapley values of trees; integrated gradients of a net.
+        """
+        return self._shared(self._model.exact, features)
+
+    def _shared(self, explain: Callable[[Scaled], Contributions], features: Features) -> Contributions:
+        if self._pool is None or len(features) < _WORTHWHILE:
+            return explain(self._scaling.apply(features))
+        pieces = np.array_split(features, self._threads)
+        return np.concatenate(list(self._pool.map(lambda piece: explain(self._scaling.apply(piece)), pieces)))
 
     def reasons(self, features: Features, *, exact: bool = False, top: int = TOP) -> list[list[Reason]]:
         """Name the features that raised the risk most.
@@ -98,7 +113,7 @@ class Explainer:
         ----------
         features : float64 array, n × F
         exact : bool
-            See :meth:`contributions`.
+            By :meth:`exact` in place of :meth:`fast`.
         top : int
             How many at most.
 
@@ -108,7 +123,7 @@ class Explainer:
             One list a row, greatest contribution first, in log-odds; features that did not raise the risk are left
             out.
         """
-        contributions = self.contributions(features, exact=exact)
+        contributions = self.exact(features) if exact else self.fast(features)
         places, values = highest(contributions, top)
         names = self.names
         return [

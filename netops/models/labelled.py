@@ -1,5 +1,6 @@
 """A features dataset with labels: samples, incidents, attributes of the devices, and the part of each sample."""
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +90,22 @@ def label(dataset: Dataset, horizon: int, kind: str, seed: int) -> list[Labelled
         cut = whole_test(sequences, labels, incidents, horizon)
         found.append(Labelled(dataset.test, sequences, labels, incidents, attributes, horizon, cut))
     return found
+
+
+_lock = threading.Lock()
+_latest: dict[str, list[Labelled]] = {}
+
+
+def label_once(dataset: Dataset, horizon: int, kind: str, seed: int) -> list[Labelled]:
+    """Label as :func:`label`, and remember the latest: the threads of a run ask for the same again and again."""
+    made = (dataset.path / "_meta.json").stat().st_mtime_ns
+    key = repr((dataset.path.resolve(), made, horizon, kind, seed))
+    with _lock:
+        if key not in _latest:
+            found = label(dataset, horizon, kind, seed)
+            _latest.clear()
+            _latest[key] = found
+        return _latest[key]
 
 
 def _read(

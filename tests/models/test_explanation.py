@@ -82,7 +82,8 @@ def test_contributions_add_up_to_the_risk_of_the_file(folder: Path, exact: bool)
     if folder.parent.name.startswith("net") and not exact:
         pytest.skip("input × gradient does not add up")
     explainer, features = Explainer(folder), rows(300, seed=1)
-    total = explainer.expected + explainer.contributions(features, exact=exact).sum(axis=1)
+    contributions = explainer.exact(features) if exact else explainer.fast(features)
+    total = explainer.expected + contributions.sum(axis=1)
     tolerance = 0.2 if folder.parent.name.startswith("net") else 2e-4
     np.testing.assert_allclose(total, log_odds(Scorer(folder).score(features)), atol=tolerance)
 
@@ -90,12 +91,12 @@ def test_contributions_add_up_to_the_risk_of_the_file(folder: Path, exact: bool)
 def test_threads_change_nothing(folder: Path) -> None:
     features = rows(1_000, seed=2)
     one, two = Explainer(folder), Explainer(folder, threads=2)
-    np.testing.assert_allclose(two.contributions(features), one.contributions(features), atol=1e-5)
+    np.testing.assert_allclose(two.fast(features), one.fast(features), atol=1e-5)
 
 
 def test_reasons_are_the_greatest_contributions(folder: Path) -> None:
     explainer, features = Explainer(folder), rows(50, seed=3)
-    contributions = explainer.contributions(features)
+    contributions = explainer.fast(features)
     for row, reasons in zip(contributions, explainer.reasons(features), strict=True):
         raised = sorted((value for value in row if value > 0), reverse=True)[:3]
         assert [value for _, value in reasons] == pytest.approx(raised)
