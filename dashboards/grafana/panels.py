@@ -96,6 +96,7 @@ def history(
     """Show a coloured row a series: what was how bad, when."""
     panel = _dress(statushistory.Panel(), title, help_text, [query], span, height)
     panel.unit("percentunit").min(0).max(1).thresholds(steps(*limits)).show_value(VisibilityMode.NEVER)
+    panel.max_data_points(100)  # Grafana refuses to draw more cells than there is room for.
     return panel.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS))
 
 
