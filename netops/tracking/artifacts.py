@@ -107,9 +107,9 @@ class Artifacts(artifact_tags.ArtifactTags):
     ) -> ArtifactList:
         """List versions of artifacts, the last changed first, one entry for each of their tags."""
         if best_iteration and iter is not None:
-            raise mlrun.errors.MLRunInvalidArgumentError("best_iteration cannot be asked for together with iter")
+            raise mlrun.errors.MLRunBadRequestError("best_iteration cannot be asked for together with iter")
         if kind and category:
-            raise mlrun.errors.MLRunInvalidArgumentError("kind cannot be asked for together with category")
+            raise mlrun.errors.MLRunBadRequestError("kind cannot be asked for together with category")
         conditions = [
             *queries.where_project(_TABLE.c.project, project),
             *queries.where_name(_TABLE.c.key, name),

@@ -34,7 +34,7 @@ class Functions:
         tag = tag or meta.get("tag") or "latest"
         hash_key = mlrun.utils.fill_function_hash(document, tag)
         if mlrun.utils.normalize_name(meta.setdefault("name", name)) != name:
-            raise mlrun.errors.MLRunInvalidArgumentError(f"function {meta['name']} cannot be stored as {name}")
+            raise mlrun.errors.MLRunBadRequestError(f"function {meta['name']} cannot be stored as {name}")
         meta.update(tag="", updated=documents.now().isoformat())
         uid = hash_key if versioned else f"{_UNVERSIONED}{tag}"
         with self._connection.write() as connection:

@@ -56,6 +56,10 @@ class _Router(io.TextIOBase):
         # a thread that a run has started itself: with one run at work, it can only be that one's
         return own if own or len(self._captures) != 1 else self._captures[:1]
 
+    def in_run(self) -> bool:
+        """Say whether the calling thread itself runs the code of a run."""
+        return bool(self._own())
+
     def write(self, text: str) -> int:
         """Write to the capture whose turn it is, or to the terminal."""
         captures, inside = self.captures(), getattr(self._thread, "inside", 0)
@@ -99,11 +103,11 @@ class _LogStream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write a line."""
-        return (sys.stdout if router.captures() else sys.stderr).write(text)
+        return (sys.stdout if router.in_run() else sys.stderr).write(text)
 
     def flush(self) -> None:
         """Flush both."""
-        (sys.stdout if router.captures() else sys.stderr).flush()
+        (sys.stdout if router.in_run() else sys.stderr).flush()
 
 
 router = _Router()
@@ -129,4 +133,4 @@ class _Chatter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether a record is shown."""
-        return record.levelno >= logging.WARNING or bool(router.captures())
+        return record.levelno >= logging.WARNING or router.in_run()

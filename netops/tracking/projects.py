@@ -105,7 +105,7 @@ def _write(connection: sa.Connection, name: str, document: Document) -> Document
     meta, spec, status = (documents.section(document, part) for part in ("metadata", "spec", "status"))
     known = connection.execute(sa.select(_TABLE).where(_TABLE.c.name == name)).one_or_none()
     if meta.setdefault("name", name) != name:
-        raise mlrun.errors.MLRunInvalidArgumentError(f"project {name} cannot be stored as {meta['name']}")
+        raise mlrun.errors.MLRunBadRequestError(f"project {name} cannot be stored as {meta['name']}")
     if known is not None:
         meta["created"] = documents.decode(known.document)["metadata"].get("created")
     meta["created"] = meta.get("created") or now.isoformat()

@@ -110,7 +110,7 @@ class Runs:
             rows = connection.execute(sa.select(_TABLE).where(*conditions).order_by(*order)).all()
         if partition_by:
             if not partition_sort_by:
-                raise mlrun.errors.MLRunInvalidArgumentError("partition_by needs partition_sort_by")
+                raise mlrun.errors.MLRunBadRequestError("partition_by needs partition_sort_by")
             rows = queries.partition(
                 rows,
                 _GROUPS[str(partition_by)],
@@ -217,7 +217,7 @@ def _write(
     now = documents.now()
     name = meta.get("name", "")
     if known is not None and known.name != name:
-        raise mlrun.errors.MLRunInvalidArgumentError(f"run {known.name} ({uid}) cannot be renamed to '{name}'")
+        raise mlrun.errors.MLRunBadRequestError(f"run {known.name} ({uid}) cannot be renamed to '{name}'")
     _complete(status, known, now.isoformat())
     process = known.process if known is not None and known.process else this_process().to_json()
     status.pop("artifacts", None)  # artifact_uris tell them
@@ -263,7 +263,7 @@ def _abort(connection: sa.Connection, row: sa.Row[Any], text: str) -> None:
 
 def _refuse_running(state: str, uid: str) -> None:
     if state in RunStates.not_allowed_for_deletion_states():
-        raise mlrun.errors.MLRunInvalidArgumentError(f"run {uid} is {state}: abort it before it is deleted")
+        raise mlrun.errors.MLRunBadRequestError(f"run {uid} is {state}: abort it before it is deleted")
 
 
 def _delete(connection: sa.Connection, uid: str, project: str) -> None:

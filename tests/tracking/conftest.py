@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 SERVICE = "NETOPS_TEST_MLRUN_API"
+CLUSTER = "NETOPS_TEST_MLRUN_CLUSTER"  # set, with any value, where that service runs on Kubernetes
 
 
 @pytest.fixture(scope="module")
@@ -45,16 +46,31 @@ def _connected(address: str, artifacts: Path) -> Iterator[str]:
     import mlrun
     from mlrun.db.factory import RunDBFactory
 
-    factory = RunDBFactory()
+    factory, config = RunDBFactory(), mlrun.mlconf
+    kept = factory._run_db, factory._last_db_url, config.dbpath, config.artifact_path
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLRUN_DBPATH", address)
-        patch.setattr(mlrun.mlconf, "dbpath", address)
-        patch.setattr(mlrun.mlconf, "artifact_path", str(artifacts))
-        kept = factory._run_db, factory._last_db_url
+        config.dbpath, config.artifact_path = address, str(artifacts)
         mlrun.store_manager._db = None
         yield "service"
         mlrun.store_manager._db = None
-        factory._run_db, factory._last_db_url = kept
+        factory._run_db, factory._last_db_url, config.dbpath, config.artifact_path = kept
+
+
+@pytest.fixture
+def as_new_as_the_client(client: str) -> None:
+    """Skip on a service that is older than the client, for what such a one does not have."""
+    import mlrun
+
+    if client == "service" and (version := mlrun.get_run_db().server_version) != mlrun.get_version():
+        pytest.skip(f"the service ({version}) is older than the client ({mlrun.get_version()})")
+
+
+@pytest.fixture
+def with_a_cluster(client: str) -> None:
+    """Skip on a service that has no Kubernetes, for what such a one cannot finish."""
+    if client == "service" and not os.environ.get(CLUSTER):
+        pytest.skip(f"{CLUSTER} does not say that the service has a cluster")
 
 
 @pytest.fixture(scope="module")
@@ -71,4 +87,5 @@ def project(client: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[o
     made.set_workflow("main", "workflow.py")
     made.save()
     yield made
-    mlrun.get_run_db().delete_project(made.name, "cascade")
+    if client == "embedded" or os.environ.get(CLUSTER):  # a service without a cluster cannot delete it
+        mlrun.get_run_db().delete_project(made.name, "cascade")

@@ -128,13 +128,19 @@ def test_an_abort_on_demand_stays(database):
     assert status["end_time"]
 
 
+def test_labels_that_change_change_what_filters_find(database):
+    database.store_run(run("l"), "l", "p")
+    database.update_run({"metadata.labels": {"family": "x", "kind": "local"}}, "l", "p")
+    assert len(database.list_runs(project="p", labels="family=x")) == 1
+    database.update_run({"metadata.labels": {"family": "y"}}, "l", "p")
+    assert not database.list_runs(project="p", labels=["family=x"])
+    assert not database.list_runs(project="p", labels=["kind"])
+
+
 def test_a_full_database_is_one_clear_line_and_loses_nothing(database, path):
     database.store_run(run("before"), "before", "p")
-    limit = database._connection._engine
-    sa.event.listen(limit, "begin", lambda connection: None)
-    sa.event.listen(
-        limit, "checkout", lambda raw, *_: raw.execute(f"PRAGMA max_page_count={path.stat().st_size // 4096 + 60}")
-    )
+    limit = f"PRAGMA max_page_count={path.stat().st_size // 4096 + 60}"
+    sa.event.listen(database._connection._engine, "checkout", lambda raw, *_: raw.execute(limit))
     with pytest.raises(NetopsError, match=r"no space left for the run database .*netops\.db: free some") as caught:
         for _ in range(100):
             database.store_log("before", "p", b"x" * 100_000, append=True)

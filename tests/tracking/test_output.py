@@ -99,7 +99,8 @@ def test_runs_inside_of_runs_keep_their_own_log(project):
     logs = {}
     for name in ("inner", "outer"):
         (run,) = project.list_runs(name=name)
-        logs[name] = mlrun.get_run_db().get_log(run["metadata"]["uid"], project.name)[1].decode().split()
+        lines = mlrun.get_run_db().get_log(run["metadata"]["uid"], project.name)[1].decode().splitlines()
+        logs[name] = [line for line in lines if not line.startswith(">")]
     assert logs == {"inner": ["inner"], "outer": ["before", "inner", "after"]}
 
 
