@@ -143,17 +143,12 @@ class ServedModel:
         """
         if self.explainer is None or len(selected) == 0:
             return [[] for _ in range(len(selected))]
+        from netops.models.explanation import highest
+
         contributions = self.explainer.fast(selected)
         if len(exact):
             contributions[exact] = self.explainer.exact(selected[exact])
-        return self._largest(contributions)
-
-    def _largest(self, contributions: npt.NDArray[np.float64]) -> list[list[Reason]]:
-        count = min(REASONS, contributions.shape[1])
-        places = np.argpartition(-contributions, count - 1, axis=1)[:, :count]
-        values = np.take_along_axis(contributions, places, axis=1)
-        order = np.argsort(-values, axis=1, kind="stable")
-        places, values = np.take_along_axis(places, order, axis=1), np.take_along_axis(values, order, axis=1)
+        places, values = highest(contributions, REASONS)
         names = self.features
         return [
             [Reason(names[place], value) for place, value in zip(row, shares, strict=True) if value > 0]
@@ -169,6 +164,7 @@ def load_model(champion: Champion) -> ServedModel:
     NetopsError
         If the folder holds no model.
     """
+    from netops.models.explanation import Explainer as RowExplainer
     from netops.models.onnx_file import Scorer
 
     scorer = Scorer(champion.path)
@@ -177,14 +173,10 @@ def load_model(champion: Champion) -> ServedModel:
     columns = None if card.features == spec.names else card.places(spec.names)
     threshold = UNREACHABLE if card.threshold is None else float(card.threshold)
     counters = tuple(card.data.get("counters") or ())
-    explainer = _explainer(champion.path)
+    explainer = RowExplainer(champion.path)
     model = ServedModel(champion.version, spec, scorer, explainer, columns, threshold, card.horizon, counters)
     # The first call is the slow one: buffers are made, kernels loaded. No request should pay for it.
     blank = np.zeros((2, len(card.features)))
     model.score(blank)
     model.reasons(blank, np.array([0]))
     return model
-
-
-def _explainer(folder: Path) -> Explainer | None:
-    return None

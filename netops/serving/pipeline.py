@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from netops.features.engine import LATE
 from netops.serving.bodies.arrow_body import read_arrow
@@ -90,8 +91,7 @@ class Pipeline:
     def explain(self, work: Work) -> Work:
         """Name the reasons: exact ones for samples that alert, up to a limit a request, quick ones for others."""
         since = perf_counter()
-        alerting = np.flatnonzero(work.risks >= work.model.threshold)
-        work.reasons = work.model.reasons(work.features, alerting[: self.runtime.settings.exact_reasons])
+        work.reasons = work.model.reasons(work.features, self._worth_exactness(work))
         self.runtime.metrics.step("explain", since)
         return work
 
@@ -110,6 +110,14 @@ class Pipeline:
         """Take one body through all steps."""
         work = self.validate(body, content_type)
         return self.alert(self.explain(self.score(self.features(work)))).answers()
+
+    def _worth_exactness(self, work: Work) -> npt.NDArray[np.int64]:
+        """Choose the alerting samples whose reasons are to be exact: first those that may open an alert."""
+        alerting = np.flatnonzero(work.risks >= work.model.threshold)
+        if len(alerting) == 0:
+            return alerting
+        is_open = self.runtime.state.tracker.is_open(work.codes[work.scored[alerting]])
+        return alerting[np.argsort(is_open, kind="stable")][: self.runtime.settings.exact_reasons]
 
     def _keep_letters(self, work: Work) -> None:
         bad = np.flatnonzero((work.status == LATE) | (work.status == REJECTED)).tolist()

@@ -7,6 +7,7 @@ import pytest
 
 from netops.durations import MINUTE, SECOND
 from netops.features.batch import transform
+from netops.models.explanation import Explainer
 from netops.models.onnx_file import Scorer
 from netops.serving.settings import LimitSettings, ServingSettings, TimeSettings
 from tests.serving.models import METRICS, SPEC
@@ -71,6 +72,8 @@ def test_two_hot_samples_open_an_alert_and_a_cool_while_ends_it(start):
     assert [answer.alert for answer in answers] == [False] * 4 + [True] * 6
     (alert,) = pipeline.runtime.book.current()
     assert (alert.device, alert.data_center, alert.kind, alert.model) == ("a", "x", "risk", "v1")
+    assert alert.reasons[0].feature.startswith("cpu_utilization")
+    assert alert.reasons == answers[4].reasons
     assert alert.opened == "2023-11-14T22:13:40Z"
     assert alert.peak == max(answer.risk for answer in answers)
     answers = pipeline.run(body(*[sample("a", tick) for tick in range(10, 200)]))
@@ -159,3 +162,14 @@ def test_settings_of_time_are_heeded(start):
     pipeline = start(ServingSettings(time=time))
     answers = pipeline.run(body(sample("a", 1), sample("a", 0)))
     assert statuses(answers) == ["scored", "late"]
+
+
+def test_reasons_are_exact_where_a_sample_alerts_and_quick_elsewhere(start, model):
+    explainer = Explainer(model)
+    pipeline = start()
+    samples = [sample("a", tick, hot=tick > 5) for tick in range(9)]
+    work = pipeline.explain(pipeline.score(pipeline.features(pipeline.validate(body(*samples)))))
+    for row, found in enumerate(work.reasons):
+        (expected,) = explainer.reasons(work.features[row : row + 1], exact=bool(work.risks[row] >= 0.5))
+        assert [(reason.feature, pytest.approx(reason.contribution)) for reason in found] == expected
+        assert len(found) <= 3
