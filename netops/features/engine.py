@@ -21,8 +21,8 @@ class FeatureEngine:
 
     Statuses: ``SCORED``; ``DUPLICATE`` (the device has a sample of that very time, no older than its longest window
     and the allowed lateness together); ``LATE`` (another one, older than the newest sample of its device less the
-    allowed lateness); ``REJECTED`` (a time before 1970 or after 2115). Samples that are not scored have NaN features
-    and leave no trace.
+    allowed lateness); ``REJECTED`` (a time before 1970 or after 2115). Samples that are not scored have NaN
+    features and leave no trace.
 
     A late sample costs a walk over the longest window of its device, about 50 ns a sample and metric.
 

@@ -1,0 +1,37 @@
+"""Features of 20 million samples on a Dask cluster: two workers against one, one thread each."""
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from netops.features.build import build_features
+from netops.telemetry.dataset import Dataset
+
+from . import telemetry
+from .report import report
+
+
+def rate(source: Dataset, small: Dataset, out: Path, workers: int) -> float:
+    """Samples per second on a cluster that is up, its workers warm."""
+    from dask.distributed import LocalCluster
+
+    with LocalCluster(workers, threads_per_worker=1, dashboard_address=":0", memory_limit=None) as cluster:
+        for _ in range(2):
+            build_features(small, out, telemetry.spec_of(small), scheduler=cluster.scheduler_address)
+        start = time.perf_counter()
+        build_features(source, out, telemetry.spec_of(source), scheduler=cluster.scheduler_address)
+        return source.meta.samples / (time.perf_counter() - start)
+
+
+def main() -> None:
+    """Measure both clusters."""
+    with TemporaryDirectory() as folder:
+        place = Path(folder)
+        source = telemetry.make(place / "telemetry", devices=2_000, ticks=10_000)
+        small = telemetry.make(place / "small", devices=100, ticks=100)
+        two, one = (rate(source, small, place / "features", workers) for workers in (2, 1))
+        report("dask", two, "1 worker", one)
+
+
+if __name__ == "__main__":
+    main()
