@@ -8,6 +8,7 @@ import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -63,6 +64,26 @@ def test_processes_write_at_once(database):
         child.join(60)
     assert [child.exitcode for child in children] == [0] * 4
     assert_all_there(database, writers=5, count=15)
+
+
+def open_and_write(path: Path, barrier: Any, writer: int) -> None:
+    from netops.tracking.database import open_database
+
+    barrier.wait()
+    write_much(open_database(path), writer, 2)
+
+
+def test_processes_make_the_file_at_once(path):
+    from netops.tracking.database import open_database
+
+    barrier = fork.Barrier(5)
+    children = [fork.Process(target=open_and_write, args=(path, barrier, writer)) for writer in range(5)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(60)
+    assert [child.exitcode for child in children] == [0] * 5
+    assert_all_there(open_database(path), writers=5, count=2)
 
 
 def test_threads_write_at_once(database):
