@@ -16,6 +16,7 @@ for beside them. Mean and deviations follow Welford, merged by Chan, Golub and L
 All compiled code stays in this one file: the cache of compiled code watches the file of the entry point alone.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,7 +56,15 @@ PAGE, PLACE, BEHIND, AHEAD, END, MARKS = range(6)
 # Rows of a window in State.tops: the prefix, then the suffixes from each place of the page, then the one after it.
 PREFIX, SUFFIX, TOPS = 0, 1, CHUNK + 2
 
-_compiled = njit(cache=True, nogil=True, error_model="numpy")
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile an entry point once a machine, or once a process where no folder can hold compiled code."""
+    try:
+        return njit(nogil=True, error_model="numpy", cache=True)(function)
+    except RuntimeError:
+        return njit(nogil=True, error_model="numpy")(function)
+
+
 _INSIDE = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _inlined = njit(forceinline=True, **_INSIDE)
 _apart = njit(**_INSIDE)
