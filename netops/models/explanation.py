@@ -65,7 +65,7 @@ class Explainer:
     def __init__(self, folder: Path, threads: int = 1) -> None:
         self.names = read_card(folder).features
         graph = load_graph(folder)
-        self._scaling, self._model = _read(graph, str(folder))
+        self._scaling, self._model = _read(graph, len(self.names), str(folder))
         self.expected = self._model.expected
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
@@ -159,20 +159,22 @@ def _highest(contributions, top):  # type: ignore[no-untyped-def]
     return places, values
 
 
-def _read(graph: Any, where: str) -> tuple[Scaling, _Model]:
+def _read(graph: Any, width: int, where: str) -> tuple[Scaling, _Model]:
     from onnx import numpy_helper
 
     constants = {c.name: numpy_helper.to_array(c) for c in graph.initializer}
     try:
+        if constants["centre"].shape != (width,) or constants["spread"].shape != (width,):
+            raise NetopsError(f"{where}: the model does not take the {width} features of its card")
         fill = not np.isnan(constants["filling"])
         scaling = Scaling(constants["centre"], constants["spread"], float(constants["high"]), bool(fill))
         for node in graph.node:
             if node.op_type == OPERATOR:
-                return scaling, TreeContributions.of(Trees.parse(node))
+                return scaling, TreeContributions.of(Trees.parse(node, width))
         layers = [node.input[1:3] for node in graph.node if node.op_type == "Gemm"]
         if layers:
             kernels, biases = (tuple(constants[layer[place]] for layer in layers) for place in (0, 1))
             return scaling, NetContributions(kernels, biases)
-    except (KeyError, IndexError) as error:
-        raise NetopsError(f"{where}: the model lacks {error}, so it cannot be explained; train it again") from None
+    except (KeyError, IndexError, ValueError, TypeError) as error:
+        raise NetopsError(f"{where}: the model cannot be explained ({error!r}); train it again") from None
     raise NetopsError(f"{where}: a model of neither trees nor layers cannot be explained")

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -96,12 +97,14 @@ class _Worker:
         root = str(Path(netops.__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
         quiet = {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
+        # Closed with the process; kept for its last words.
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         command = [sys.executable, "-m", "netops.models.worker", family, str(threads)]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._errors,
             env=os.environ | quiet,
             text=True,
             encoding="utf-8",
@@ -133,15 +136,24 @@ class _Worker:
     def _death(self) -> NetopsError:
         code = self._process.wait()
         how = f"exit code {code}" if code >= 0 else f"signal {_signal(-code)}"
-        why = "; it may have run out of memory: set training.max_rows lower" if code in (-9, 137) else ""
-        return NetopsError(f"training {self.family}: its process ended by {how}{why}")
+        why = (
+            "it may have run out of memory: set training.max_rows lower"
+            if code in (-9, 137)
+            else self._last_words()
+        )
+        return NetopsError(f"training {self.family}: its process ended by {how}; {why}")
+
+    def _last_words(self) -> str:
+        self._errors.seek(0)
+        lines = [line.strip() for line in self._errors if line.strip()]
+        return lines[-1][:200] if lines else "it said nothing"
 
     def close(self) -> None:
         """End the process."""
         if self.alive:
             self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._process.stdin, self._process.stdout, self._errors):
             if pipe is not None:
                 pipe.close()
 

@@ -101,9 +101,11 @@ class Descent:
                 order[count], count = node, count + 1
                 if trees.feature[node] >= 0:
                     ways += [int(trees.right[node]), int(trees.left[node])]
-        place = np.argsort(order)
+        order = order[:count]  # nodes that nothing leads to stay out
+        place = np.zeros(len(expected), np.int64)
+        place[order] = np.arange(count)
         splits = trees.feature[order] >= 0
-        right = np.where(splits, place[trees.right[order]] - np.arange(len(order)) - 1, 0)
+        right = np.where(splits, place[trees.right[order]] - np.arange(count) - 1, 0)
         # All comparisons are "at or below" here: for float32, below t is at or below its predecessor.
         below = np.nextafter(trees.threshold, np.float32(-np.inf)) if trees.strict else trees.threshold
         return cls(

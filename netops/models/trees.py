@@ -101,13 +101,14 @@ class Trees:
         )
 
     @classmethod
-    def parse(cls, node: Any) -> "Trees":
-        """Read an ensemble back from the ONNX node that :meth:`build` wrote.
+    def parse(cls, node: Any, width: int) -> "Trees":
+        """Read an ensemble over ``width`` features back from the ONNX node that :meth:`build` wrote.
 
         Raises
         ------
         NetopsError
-            If a child lies outside its tree or before its parent, which no ensemble written here has.
+            If a child lies outside its tree or before its parent, or a feature outside the width, which no ensemble
+            written here has: compiled code goes down these trees unchecked.
         """
         from onnx import helper
 
@@ -123,7 +124,9 @@ class Trees:
         ]
         last = starts[1:][tree]
         place = np.arange(len(tree))
-        if any(((child[~leaf] <= place[~leaf]) | (child[~leaf] >= last[~leaf])).any() for child in children):
+        feature = np.where(leaf, -1, raw["nodes_featureids"]).astype(np.int32)
+        astray = [(child[~leaf] <= place[~leaf]) | (child[~leaf] >= last[~leaf]) for child in children]
+        if np.any(astray) or (feature[~leaf] < 0).any() or (feature >= width).any():
             raise NetopsError("the model file holds a broken tree; train the model again")
         value = np.zeros(len(tree), np.float32)
         value[leaf] = raw["target_weights"]
@@ -131,7 +134,7 @@ class Trees:
             base=float(raw["base_values"][0]),
             strict=bool((modes == b"BRANCH_LT").any()),
             starts=starts,
-            feature=np.where(leaf, -1, raw["nodes_featureids"]).astype(np.int32),
+            feature=feature,
             threshold=np.asarray(raw["nodes_values"], np.float32),
             value=value,
             left=children[0],

@@ -97,6 +97,13 @@ def test_dead_worker_is_one_clear_line(examples: Examples, tmp_path: Path) -> No
     assert not (tmp_path / "out").exists()
 
 
+def test_worker_that_cannot_start(examples: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")
+    with pytest.raises(NetopsError, match="ended by exit code 1; ") as error:
+        train_family(examples, "xgboost", SETTINGS, tmp_path / "out", network="demo")
+    assert "\n" not in str(error.value)
+
+
 def test_error_in_a_worker_is_one_clear_line(examples: Examples, tmp_path: Path) -> None:
     broken = replace(examples, folder=tmp_path)
     with pytest.raises(NetopsError, match="training xgboost: FileNotFoundError") as error:
