@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from netops.durations import SECOND
 from netops.errors import NetopsError
@@ -102,3 +103,16 @@ def test_times_out_of_order_are_refused(times, message):
 def test_shapes_that_do_not_fit_are_refused():
     with pytest.raises(NetopsError, match="do not fit"):
         one(spec_of(), np.arange(3), np.zeros((3, 5)))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(devices(most=20), min_size=1, max_size=4), st.randoms(use_true_random=False))
+def test_the_order_of_devices_changes_nothing(some, random):
+    order = list(range(len(some)))
+    random.shuffle(order)
+    shuffled = [some[i] for i in order]
+    offsets = np.concatenate(([0], np.cumsum([len(times) for times, _ in shuffled])))
+    times, values = (np.concatenate([device[i] for device in shuffled]) for i in (0, 1))
+    found = np.split(transform(spec_of(), offsets, times, values), offsets[1:-1])
+    for place, i in enumerate(order):
+        np.testing.assert_array_equal(found[place], one(spec_of(), *some[i]))

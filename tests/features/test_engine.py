@@ -7,6 +7,7 @@ from netops.durations import SECOND
 from netops.errors import NetopsError
 from netops.features.batch import transform
 from netops.features.engine import DUPLICATE, LATE, REJECTED, SCORED, FeatureEngine
+from netops.features.spec import FeatureSpec
 
 from .samples import START, devices, irregular, spec_of
 
@@ -213,3 +214,13 @@ def test_no_samples():
     found, status = FeatureEngine(SPEC).update(np.empty(0, int), np.empty(0, int), np.empty((0, 2)))
     assert found.shape == (0, len(SPEC.names))
     assert len(status) == 0
+
+
+def test_memory_is_what_the_description_says():
+    devices, hour = 40, START + np.arange(800) * 5 * SECOND
+    engine = FeatureEngine(FeatureSpec(("a", "b", "c", "d"), (60 * SECOND, 3600 * SECOND)))
+    for time in hour:
+        engine.update(np.arange(devices), np.full(devices, time), np.ones((devices, 4)))
+    described = 34 * 2 * 6 * 4 * 8 + 720 * 8 * (1 + 4 + 2 * 6 * 4 / 32)
+    assert described * devices < engine.nbytes < 1.4 * described * devices
+    assert 10_000 * engine.nbytes / devices < 700e6
