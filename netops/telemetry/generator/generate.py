@@ -276,7 +276,9 @@ def stream(network: Network, ticks: int = 60) -> Iterator[Batch]:
             kept.arrivals,
         )
         last = first + ticks >= end
-        ready, held = _split(_join([*pending, fresh]), network.time_of(first + ticks), last)
+        # The next tick's samples may be early by less than half an interval.
+        until = network.time_of(first + ticks) - network.interval // 2
+        ready, held = _split(_join([*pending, fresh]), until, last)
         pending = [held]
         yield ready
 

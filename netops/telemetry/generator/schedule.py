@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from netops.telemetry.generator.randomness import derive, normal, uniform
-from netops.telemetry.generator.tables import RHYTHMIC, SPREAD, T_DAY, TICKS, Floats, Ints
+from netops.telemetry.generator.tables import RHYTHMIC, SPREAD, T_DAILY, T_DAY, TICKS, Floats, Ints
 
 BLOCK = 262_144
 #: Columns of an event: first tick, length in ticks, row of the scenario table, address of its random numbers.
@@ -36,15 +36,26 @@ def events_between(
     count = 0
     if chance <= 0.0:
         return found[:0]
+    # Proposed as often as the busiest hour needs, then thinned to what the hour of each proposal needs.
+    most = 0.0
+    for i in range(len(kinds)):
+        most += _weight(weights[i], scenarios[kinds[i]], traffic, 1.0)
+    proposed = min(1.0, chance * most / weights.sum())
     offset = int(uniform(key, 0) * BLOCK)
     for block in range((first + offset) // BLOCK, (last - 1 + offset) // BLOCK + 1):
         draws = derive(key, block)
         tick, end, n = block * BLOCK - offset, (block + 1) * BLOCK - offset, 0
         while True:
-            start = tick + _healthy_ticks(uniform(draws, n), chance)
-            kind = _pick(uniform(draws, n + 1), kinds, weights, scenarios, rhythm(start, traffic, phase))
-            length = _length(normal(draws, n + 2), scenarios[kind])
-            if start + length > end or start >= last:
+            start, n = tick + _healthy_ticks(uniform(draws, n), proposed), n + 3
+            if start >= min(end, last):
+                break
+            height = rhythm(start, traffic, phase)
+            kind = _pick(uniform(draws, n - 2) * most, kinds, weights, scenarios, traffic, height)
+            if kind < 0:
+                tick = start + 1
+                continue
+            length = _length(normal(draws, n - 1), scenarios[kind])
+            if start + length > end:
                 break
             if start + length > first:
                 if count == len(found):
@@ -52,7 +63,7 @@ def events_between(
                 found[count, 0], found[count, 1], found[count, 2], found[count, 3] = start, length, kind, start
                 count += 1
             # One tick of health between two of them keeps their incidents apart.
-            tick, n = start + length + 1, n + 3
+            tick = start + length + 1
     return found[:count]
 
 
@@ -64,22 +75,21 @@ def _healthy_ticks(u: float, chance: float) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _pick(u: float, kinds: Ints, weights: Floats, scenarios: Floats, height: float) -> int:
-    total = 0.0
+def _pick(left: float, kinds: Ints, weights: Floats, scenarios: Floats, traffic: Floats, height: float) -> int:
+    """Pick a scenario; -1 where nothing starts."""
     for i in range(len(kinds)):
-        total += _weight(weights[i], scenarios[kinds[i]], height)
-    left = u * total
-    for i in range(len(kinds)):
-        left -= _weight(weights[i], scenarios[kinds[i]], height)
+        left -= _weight(weights[i], scenarios[kinds[i]], traffic, height)
         if left < 0.0:
             return kinds[i]
-    return kinds[np.argmax(weights)]
+    return -1
 
 
 @njit(cache=True, nogil=True)
-def _weight(weight: float, scenario: Floats, height: float) -> float:
-    # The half wave's mean is 1/π: over a day the scenario keeps about its share.
-    return weight * math.pi * max(0.0, height) if scenario[RHYTHMIC] else weight
+def _weight(weight: float, scenario: Floats, traffic: Floats, height: float) -> float:
+    if scenario[RHYTHMIC] and traffic[T_DAILY] > 0.0:
+        # The half wave's mean is 1/π: over a day the scenario keeps its share.
+        return weight * math.pi * max(0.0, height)
+    return weight
 
 
 @njit(cache=True, nogil=True)

@@ -107,7 +107,7 @@ def draw_metric(key: np.uint64, first: int, metric: Floats, cdf: Floats, steps: 
 
 @njit(cache=True, nogil=True)
 def _from(tick: float, first: int) -> int:
-    return max(0, int(math.ceil(tick)) - first)
+    return max(0, math.ceil(tick) - first)
 
 
 @njit(cache=True, nogil=True)
@@ -142,11 +142,11 @@ def _add_white(key: np.uint64, first: int, sigma: float, out: Floats) -> None:
 
 @njit(cache=True, nogil=True)
 def _add_smooth(key: np.uint64, first: int, period: float, sigma: float, out: Floats) -> None:
-    """Add noise that changes over about ``period`` ticks: interpolated between drawn points, of constant variance."""
+    """Add noise that changes over about ``period`` ticks: interpolated between points, of constant variance."""
     known, left, right = -1, 0.0, 0.0
     for i in range(len(out)):
         place = (first + i) / period
-        point = int(math.floor(place))
+        point = math.floor(place)
         if point != known:
             left = right if known >= 0 and point == known + 1 else normal(key, point)
             right, known = normal(key, point + 1), point
