@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
@@ -56,7 +57,18 @@ class TimeType(click.ParamType[int]):
 DURATION, TIME = DurationType(), TimeType()
 PATH = click.Path(path_type=Path)
 
-name = click.option("--name", help="Network; default demo, else the stem of the first telemetry path.")
+
+def _network(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Refuse names that are no names of files and artifacts too."""
+    if value is not None and not _NAME.fullmatch(value):
+        raise click.BadParameter(f"'{value}': use letters, digits, '-', '_' and '.', at most 64 in all")
+    return value
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+name = click.option(
+    "--name", callback=_network, help="Network; default demo, else the stem of the first telemetry path."
+)
 config = click.option("--config", "config", type=PATH, help="Folder of YAML files in place of the defaults.")
 overrides = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting, e.g. training.horizon=5m."
@@ -98,4 +110,5 @@ def must_exist(*sources: str | Path | None) -> None:
 
 def stem(source: str) -> str:
     """Name a network after the first source of its telemetry."""
-    return Path(source).name.split(".")[0].lower() or "telemetry"
+    words = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(source).name.split(".")[0]).strip("-_")
+    return words[:64].lower() or "telemetry"

@@ -2,14 +2,13 @@
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from netops.errors import NetopsError, UsageError
 from netops.files import write_json
+from netops.orchestration.logs import printed_to
 from netops.orchestration.memory import PeakMemory
 from netops.orchestration.project import load_project
 from netops.orchestration.settings import section
@@ -107,7 +106,7 @@ def _execute(project: Any, workflow_name: str, arguments: Document, workflow: An
     with (
         PeakMemory() as memory,
         running(workflow),
-        _log_to(folder / "log.txt"),
+        printed_to(folder / "log.txt"),
         warmed(options.enabled_families, options.threads),
     ):
         path = str(folder)
@@ -124,10 +123,3 @@ def _raise(error: Exception, run_id: str) -> None:
         raise error
     again = f"(netops run --resume {run_id} goes on from there)"
     raise NetopsError(f"{error} {again}") from error
-
-
-@contextmanager
-def _log_to(path: Path) -> Iterator[None]:
-    """Send what MLRun prints to a file: stdout belongs to the data that a person asked for."""
-    with path.open("a", encoding="utf-8") as file, redirect_stdout(file):
-        yield

@@ -9,8 +9,14 @@ from netops.tracking.install import install
 
 
 def connect() -> None:
-    """Get ready to look things up: the MLRun service that ``MLRUN_DBPATH`` names, else the embedded database."""
-    install()
+    """Get ready to look things up: the MLRun service that ``MLRUN_DBPATH`` names, else the embedded database.
+
+    Runs whose process has died are marked so.
+    """
+    if install():
+        import mlrun
+
+        mlrun.get_run_db().abort_abandoned_runs()
 
 
 def load_project() -> Any:
@@ -20,7 +26,7 @@ def load_project() -> Any:
     -------
     mlrun.projects.MlrunProject
     """
-    install()
+    connect()
     import mlrun
 
     root = str(project_root())

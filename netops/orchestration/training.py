@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from netops.errors import NetopsError, UsageError, closest
+from netops.orchestration.logs import printed_to
 from netops.orchestration.project import load_project
 from netops.orchestration.settings import section
 from netops.telemetry.dataset import Dataset
@@ -46,11 +47,14 @@ def train(features: Path, families: Sequence[str], network: str, settings: Docum
     from netops.orchestration.warm import warmed
     from netops.orchestration.workflow import run_folder
 
-    folder = str(run_folder(uuid4().hex))
-    with warmed(names, options.threads), ThreadPoolExecutor(len(names)) as pool:
-        jobs = {
-            n: pool.submit(_train, project, n, network, json.dumps(settings), str(features), folder) for n in names
-        }
+    folder = run_folder(uuid4().hex)
+    task = (network, json.dumps(settings), str(features), str(folder))
+    with (
+        printed_to(folder / "log.txt"),
+        warmed(names, options.threads),
+        ThreadPoolExecutor(len(names)) as pool,
+    ):
+        jobs = {name: pool.submit(_train, project, name, *task) for name in names}
     return {name: figures_of(job.result().status.results) for name, job in jobs.items()}
 
 

@@ -1,0 +1,68 @@
+"""The command as a user calls it: in this process where that is the same, in its own where it is not."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netops.cli.main import run
+
+#: A network small enough to be run in seconds, that fails often enough to be learned from.
+SMALL = (
+    "fleet.devices=16",
+    "fleet.duration=10h",
+    "metrics.errors.every=4h",
+    "training.families.tensorflow.enabled=false",
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call of the command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, as JSON."""
+        return json.loads(self.out)
+
+    @property
+    def rows(self) -> list[Any]:
+        """What it printed, a JSON object a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Call = Callable[..., Answer]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A state folder of the module's own."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NETOPS_HOME", str(folder))
+        patch.delenv("MLRUN_DBPATH", raising=False)
+        yield folder
+
+
+@pytest.fixture
+def netops(home: Path, capfd: pytest.CaptureFixture[str]) -> Call:
+    """Call the command in this process."""
+
+    def call(*arguments: object) -> Answer:
+        capfd.readouterr()
+        code = run([str(argument) for argument in arguments])
+        return Answer(code, *capfd.readouterr())
+
+    return call
+
+
+def small(*more: str) -> list[str]:
+    """Give the options of a small run."""
+    return [part for key in (*SMALL, *more) for part in ("--set", key)]

@@ -1,0 +1,175 @@
+"""The whole way, and what comes after it, as a user goes it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from .conftest import Answer, Call, small
+
+FIGURES = {
+    "version",
+    "average_precision",
+    "roc_auc",
+    "base_rate",
+    "event_recall",
+    "false_alarms_per_device_day",
+    "median_lead_seconds",
+    "threshold",
+    "fit_seconds",
+}
+
+
+@pytest.fixture(scope="module")
+def first(home: Path) -> dict:
+    """A first run, in a process of its own, as it prints itself."""
+    command = [sys.executable, "-m", "netops.cli.main", "run", *small(), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 1
+    return json.loads(done.stdout)
+
+
+def test_the_summary_is_as_agreed(first: dict) -> None:
+    assert first["state"] == "completed"
+    assert first["name"] == "demo"
+    assert set(first["models"]) == {"sklearn", "xgboost"}
+    for figures in (*first["models"].values(), first["baselines"]["static_threshold"]):
+        assert set(figures) == FIGURES
+        assert 0 <= figures["average_precision"] <= 1
+    assert first["baselines"]["static_threshold"]["version"] is None
+    assert set(first["stages"]) == {"generate", "features", "train", "select", "deploy"}
+    assert all(stage["seconds"] > 0 and stage["rows"] > 0 for stage in first["stages"].values())
+    telemetry = first["telemetry"]
+    assert telemetry["samples"] == 16 * 10 * 720
+    assert telemetry["devices"] == 16
+    assert telemetry["windows"] == [60, 3600]
+    assert telemetry["horizon_seconds"] == 600
+    assert telemetry["interval_seconds"] == 5
+    assert first["peak_rss_mb"] > 100
+
+
+def test_the_best_is_in_service(first: dict) -> None:
+    assert first["promoted"] is True
+    assert first["champion"]["family"] == first["best"]
+    assert first["champion"]["version"] == first["models"][first["best"]]["version"]
+    assert first["reason"]
+
+
+def test_the_report_is_there(first: dict) -> None:
+    assert "<html" in Path(first["report"]).read_text(encoding="utf-8")[:2000]
+
+
+def test_runs_are_listed_and_shown(netops: Call, first: dict) -> None:
+    assert [run["run_id"] for run in netops("runs", "list", "--json").rows][-1] == first["run_id"]
+    shown = netops("runs", "show", first["run_id"][:8], "--json").json
+    names = {step["workflow"] for step in shown["steps"]}
+    assert names == {"generate", "features", "train-sklearn", "train-xgboost", "select", "deploy"}
+    assert all(step["state"] == "completed" for step in shown["steps"])
+    assert shown["models"] == first["models"]
+
+
+def test_an_unknown_run_is_refused(netops: Call, first: dict) -> None:
+    assert netops("runs", "show", "zzz").code == 2
+
+
+def test_models_are_versions_of_one_network(netops: Call, first: dict) -> None:
+    models = netops("models", "list", "--json").rows
+    assert {model["version"] for model in models} >= {m["version"] for m in first["models"].values()}
+    assert [model["version"] for model in models if model["champion"]] == [first["champion"]["version"]]
+    shown = netops("models", "show", "--json").json
+    assert shown["version"] == first["champion"]["version"]
+    assert shown["card"]["threshold"] == first["models"][first["best"]]["threshold"]
+    assert not list(Path(shown["path"]).glob("*.pkl"))
+
+
+def test_artifacts_are_mlruns(home: Path, first: dict) -> None:
+    from netops.orchestration.project import load_project
+
+    project = load_project()
+    kinds = {artifact["kind"] for artifact in project.list_artifacts()}
+    assert {"dataset", "model"} <= kinds
+    assert len(project.list_models()) >= 2
+    runs = project.list_runs(labels=f"workflow={first['run_id']}")
+    assert len(runs) == 6
+
+
+def test_a_batch_is_scored_by_the_champion(netops: Call, first: dict, tmp_path: Path) -> None:
+    telemetry, out = tmp_path / "telemetry", tmp_path / "risks.parquet"
+    assert netops("generate", "--out", telemetry, "--devices", 3, "--duration", "1h").code == 0
+    answer = netops("score", "--telemetry", telemetry, "--out", out, "--json")
+    assert answer.json["samples"] == 3 * 720
+    risks = pq.read_table(out).to_pandas()
+    assert list(risks) == ["timestamp", "device", "risk", "model_version"]
+    assert risks.risk.between(0, 1).all()
+    assert set(risks.model_version) == {first["champion"]["version"]}
+
+
+def test_a_network_without_champion_is_refused(netops: Call, first: dict, tmp_path: Path) -> None:
+    telemetry = tmp_path / "telemetry"
+    netops("generate", "--out", telemetry, "--devices", 1, "--duration", "10m")
+    answer = netops("score", "--telemetry", telemetry, "--out", tmp_path / "x.csv", "--name", "dmeo")
+    assert answer.code == 1
+    assert "network 'dmeo' has no champion; did you mean 'demo'?" in answer.err
+    assert not (tmp_path / "x.csv").exists()
+
+
+def test_features_and_training_alone(netops: Call, tmp_path: Path) -> None:
+    telemetry, features = tmp_path / "telemetry", tmp_path / "features"
+    yaml = tmp_path / "metrics.yaml"
+    default = Path(__file__).parents[2] / "configurations" / "metrics.yaml"
+    yaml.write_text(default.read_text().replace("every: 26h", "every: 4h"))
+    netops("generate", "--out", telemetry, "--devices", 12, "--duration", "10h", "--metrics-config", yaml)
+    made = netops("features", "--telemetry", telemetry, "--out", features, "--windows", "1m,10m", "--json").json
+    assert made["samples"] == 12 * 10 * 720
+    assert made["features"]["windows"] == [60 * 10**9, 600 * 10**9]
+    trained = netops("train", "--features", features, "--family", "xgboost", "--name", "alone", "--json").json
+    assert set(trained["models"]) == {"xgboost"}
+    listed = netops("models", "list", "--name", "alone", "--json").rows
+    assert [model["champion"] for model in listed] == [False]
+    assert netops("train", "--features", telemetry, "--name", "alone").code == 2
+
+
+def test_a_killed_run_goes_on_where_it_was(home: Path, netops: Call, first: dict) -> None:
+    command = [sys.executable, "-m", "netops.cli.main", "run", "--name", "killed", *small()]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    for line in process.stderr:
+        if line.startswith("Build feature vectors"):
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    time.sleep(0.1)
+    run = next(r for r in netops("runs", "list", "--json").rows if r["name"] == "killed")
+    assert run["state"] not in ("completed", "running")
+    before = _starts(netops("runs", "show", run["run_id"], "--json"))
+    answer = netops("run", "--resume", run["run_id"], "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["run_id"] == run["run_id"]
+    assert answer.json["state"] == "completed"
+    after = _starts(netops("runs", "show", run["run_id"], "--json"))
+    assert {name: after[name] for name in ("generate", "features")} == {
+        name: before[name] for name in ("generate", "features")
+    }
+    assert netops("run", "--resume", run["run_id"]).code == 2
+
+
+def _starts(shown: Answer) -> dict[str, str]:
+    return {step["workflow"]: step["started"] for step in shown.json["steps"]}
+
+
+def test_pruning_keeps_what_serves(netops: Call, first: dict) -> None:
+    kept = netops("models", "show", "--json").json["version"]
+    told = netops("prune", "--keep", 0, "--dry-run", "--json").json
+    assert first["run_id"] in told["runs"]
+    assert Path(first["report"]).exists()
+    assert netops("prune", "--keep", 0, "--json").json["runs"] == told["runs"]
+    assert not Path(first["report"]).exists()
+    assert netops("runs", "list", "--json").rows == []
+    assert netops("models", "show", "--json").json["version"] == kept
+    assert netops("doctor").code == 0
