@@ -45,7 +45,7 @@ class AlertBook:
     def __init__(self, network: str, settings: AlertSettings, store: AlertStore, receivers: Sequence[str]) -> None:
         self.network, self.settings, self.store, self.receivers = network, settings, store, list(receivers)
         self.open: dict[tuple[Kind, str], Alert] = {}
-        self.sites = SiteAlerts(network, settings.roll_up)
+        self.sites = SiteAlerts(network, settings.roll_up, store)
         self._unsaved: dict[str, Alert] = {}
         self._fresh: set[str] = set()
 

@@ -21,9 +21,10 @@ OPENED, ENDED = "opened", "ended"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS alerts (
-    id TEXT PRIMARY KEY, device TEXT, opened INTEGER NOT NULL, ended INTEGER, body BLOB NOT NULL, verdict TEXT
+    id TEXT PRIMARY KEY, about TEXT, opened INTEGER NOT NULL, ended INTEGER, body BLOB NOT NULL, verdict TEXT
 );
 CREATE INDEX IF NOT EXISTS alerts_by_time ON alerts (opened);
+CREATE INDEX IF NOT EXISTS alerts_about ON alerts (about, opened);
 CREATE INDEX IF NOT EXISTS alerts_open ON alerts (ended) WHERE ended IS NULL;
 CREATE TABLE IF NOT EXISTS deliveries (
     alert TEXT NOT NULL, event TEXT NOT NULL, receiver TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 0,
@@ -38,13 +39,14 @@ class Alert(msgspec.Struct, kw_only=True):
 
     A silenced alert, and one that is rolled up (named there: the site alert that stands for it), is kept but told
     to no receiver. A site alert names its devices; its ``device`` is null, its ``data_center`` too when it stands
-    for a company.
+    for a company, and ``site`` is its level, company and name.
     """
 
     id: str
     kind: Kind
     network: str
     device: str | None = None
+    site: str | None = None
     company: str | None = None
     data_center: str | None = None
     opened: str
@@ -94,9 +96,15 @@ class AlertStore:
         with self._transaction() as connection:
             for alert in alerts:
                 connection.execute(
-                    "INSERT INTO alerts (id, device, opened, ended, body) VALUES (?, ?, ?, ?, ?) "
+                    "INSERT INTO alerts (id, about, opened, ended, body) VALUES (?, ?, ?, ?, ?) "
                     "ON CONFLICT (id) DO UPDATE SET ended = excluded.ended, body = excluded.body",
-                    (alert.id, alert.device, _order(alert.opened), _order(alert.ended), msgspec.json.encode(alert)),
+                    (
+                        alert.id,
+                        _about(alert),
+                        _order(alert.opened),
+                        _order(alert.ended),
+                        msgspec.json.encode(alert),
+                    ),
                 )
                 untold = alert.silenced or alert.rolled_up
                 due = [] if untold else [OPENED, ENDED] if alert.ended else [OPENED]
@@ -116,6 +124,14 @@ class AlertStore:
     def get(self, name: str) -> Alert | None:
         """Find an alert by its id."""
         row = self._connection.execute("SELECT body, verdict FROM alerts WHERE id = ?", (name,)).fetchone()
+        return _alert(*row) if row else None
+
+    def like(self, site: str, opened: int, within: int) -> Alert | None:
+        """Find the alert of a site that opened at about a time (ns)."""
+        row = self._connection.execute(
+            "SELECT body, verdict FROM alerts WHERE about = ? AND opened BETWEEN ? AND ? ORDER BY opened LIMIT 1",
+            (f"site {site}", opened - within, opened + within),
+        ).fetchone()
         return _alert(*row) if row else None
 
     def judge(self, name: str, verdict: Literal["confirmed", "dismissed"]) -> Alert:
@@ -171,6 +187,10 @@ def _alert(body: bytes, verdict: str | None) -> Alert:
     alert = msgspec.json.decode(body, type=Alert)
     alert.verdict = verdict
     return alert
+
+
+def _about(alert: Alert) -> str:
+    return f"site {alert.site}" if alert.kind == "site" else f"device {alert.device}"
 
 
 def _order(moment: str | None) -> int | None:

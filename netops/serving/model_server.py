@@ -11,6 +11,8 @@ import numpy.typing as npt
 from mlrun.errors import MLRunInvalidArgumentError
 from mlrun.serving import V2ModelServer
 
+from netops.durations import SECOND
+
 if TYPE_CHECKING:
     from netops.models.onnx_file import Scorer
 
@@ -71,6 +73,7 @@ class OnnxModel(V2ModelServer):
         return {
             "version": self.version or card.version,
             "threshold": card.threshold,
+            "horizon_seconds": card.horizon / SECOND,
             "features": list(card.features),
             "inputs": [{"name": name, "value_type": "float"} for name in card.features],
             "outputs": [{"name": "risk", "value_type": "float"}],

@@ -31,6 +31,7 @@ class ModelAnswer(msgspec.Struct):
     name: str
     version: str
     threshold: float | None
+    horizon_seconds: float
     features: list[str]
     inputs: list[dict[str, str]]
     outputs: list[dict[str, str]]

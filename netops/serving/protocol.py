@@ -1,6 +1,10 @@
-"""HTTP connections that are not kept open for clients that send too slowly."""
+"""HTTP connections that are not kept open for clients that send too slowly, and a server that ends well."""
 
 import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -50,3 +54,25 @@ def guarded_protocol(seconds: float) -> type[asyncio.Protocol]:
                 self.transport.abort()
 
     return GuardedProtocol
+
+
+def guarded_server(config: Any) -> Any:
+    """Make a uvicorn server that, told to end, answers what is under way and ends as a success."""
+    import uvicorn
+
+    class GuardedServer(uvicorn.Server):
+        """uvicorn's own would raise the signal once more at the end."""
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            if threading.current_thread() is not threading.main_thread():
+                yield
+                return
+            before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+            try:
+                yield
+            finally:
+                for number, handler in before.items():
+                    signal.signal(number, handler)
+
+    return GuardedServer(config)

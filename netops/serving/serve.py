@@ -93,7 +93,7 @@ def _run(runtime: Runtime, listener: socket.socket, token: str | None, ready: Ca
     from netops.serving.app import Service, make_app
     from netops.serving.function import make_serving_function, start_graph
     from netops.serving.graph import pipeline_of
-    from netops.serving.protocol import guarded_protocol
+    from netops.serving.protocol import guarded_protocol, guarded_server
 
     graph = start_graph(make_serving_function(network=runtime.network), runtime)
     service = Service(graph, pipeline_of(graph.context))
@@ -111,7 +111,7 @@ def _run(runtime: Runtime, listener: socket.socket, token: str | None, ready: Ca
         server_header=False,
         date_header=False,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    guarded_server(config).run(sockets=[listener])
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from netops.alerting.rollup import Place, SiteAlert, roll_up
 from netops.alerting.settings import RollUpSettings
-from netops.serving.alert_store import Alert, identity
+from netops.serving.alert_store import Alert, AlertStore, identity
 from netops.serving.devices import DeviceTable
 from netops.serving.times import iso, nanoseconds
 
@@ -18,10 +18,12 @@ class SiteAlerts:
         Its name.
     settings : RollUpSettings
         When the alerts of a site become one.
+    store : AlertStore
+        Where they are kept: a site alert that comes up again after a crash is found there.
     """
 
-    def __init__(self, network: str, settings: RollUpSettings) -> None:
-        self.network, self.settings = network, settings
+    def __init__(self, network: str, settings: RollUpSettings, store: AlertStore) -> None:
+        self.network, self.settings, self.store = network, settings, store
         self.open: dict[str, Alert] = {}
 
     def follow(self, alerts: Iterable[Alert], table: DeviceTable, now: int, fresh: set[str]) -> list[Alert]:
@@ -64,12 +66,14 @@ class SiteAlerts:
         return changed
 
     def _take(self, site: SiteAlert) -> tuple[str, Alert]:
-        key = "\0".join((site.level, site.company or "", site.site))
-        if (alert := self.open.get(key)) is not None:
-            alert.devices = sorted({*alert.devices, *site.devices})
+        key = "/".join((site.level, site.company or "", site.site))
+        alert = self.open.get(key) or self.store.like(key, site.opened, self.settings.window)
+        if alert is not None:
+            alert.devices, alert.ended = sorted({*alert.devices, *site.devices}), None
             return key, alert
         return key, Alert(
             id=identity(self.network, "site", key, site.opened),
+            site=key,
             kind="site",
             network=self.network,
             company=site.company or (site.site if site.level == "company" else None),

@@ -1,0 +1,84 @@
+"""A server in a process of its own, to be measured and killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+class LiveServer:
+    """Starts ``serve`` and waits until it answers."""
+
+    def __init__(self, model: Path, state: Path, port: int = 0, **settings: object) -> None:
+        self.model, self.state, self.port, self.settings = model, state, port, settings
+        self.start()
+
+    def start(self) -> None:
+        since = time.perf_counter()
+        values = [f"{key}={value}" for key, value in self.settings.items()]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.serving.live",
+            str(self.model),
+            str(self.state),
+            str(self.port),
+            *values,
+        ]
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=os.environ | {"MLRUN_DBPATH": ""}
+        )
+        for line in self.process.stdout:
+            if line.startswith("READY "):
+                self.seconds = time.perf_counter() - since
+                self.url, self.tensorflow = line.split()[1], line.split()[2] == "True"
+                self.port = int(self.url.rsplit(":", 1)[1])
+                return
+        raise AssertionError(f"the server ended with {self.process.wait()}")
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(30)
+
+    def __enter__(self) -> "LiveServer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.kill()
+        self.process.stdout.close()
+
+
+def main() -> None:
+    """Serve a model folder: model, state, port, settings of the section ``state`` or ``limits``."""
+    from netops.configuration import bind
+    from netops.models.card import read_card
+    from netops.serving.champion import FixedModel
+    from netops.serving.serve import serve
+    from netops.serving.settings import ServingSettings
+
+    model, state, port, *pairs = sys.argv[1:]
+    values: dict = {"port": int(port)}
+    for pair in pairs:
+        key, value = pair.split("=")
+        section, _, name = key.partition("__")
+        values.setdefault(section, {})[name] = int(value) if value.isdigit() else value
+    serve(
+        "demo",
+        bind(ServingSettings, values, "serving"),
+        source=FixedModel(read_card(Path(model)).version, Path(model)),
+        state=Path(state),
+        ready=lambda url: print("READY", url, "tensorflow" in sys.modules, flush=True),
+    )
+
+
+if __name__ == "__main__":
+    main()
