@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from netops.orchestration.cluster import apply, read_cluster_settings
+from netops.orchestration.cluster import apply, apply_places, read_cluster_settings
 from netops.tracking.install import install
 
-install()
+on_this_machine = install()
 
 
 def setup(project: Any) -> Any:
     """Give the project's functions what configurations/cluster.yaml says."""
-    apply(project, read_cluster_settings())
+    settings = read_cluster_settings()
+    apply(project, settings)
+    if not on_this_machine:
+        apply_places(project, settings)
     return project

@@ -13,6 +13,7 @@ from kfp import dsl
 from mlrun.projects.pipelines import pipeline_context
 
 from netops.errors import NetopsError
+from netops.orchestration.cluster import equip_node, read_cluster_settings
 from netops.orchestration.settings import section
 from netops.orchestration.workflow import current
 
@@ -64,7 +65,14 @@ def step(
     if runs_here():
         return _run(function, title, task)
     node = mlrun.run_function(function, **task)
-    return node.set_display_name(title)
+    return equip_node(node, function, read_cluster_settings(), title=title, description=_description(function))
+
+
+def _description(function: str) -> str:
+    """Give the first line of what the stage says of itself."""
+    stage = pipeline_context.functions[function]
+    told: str = stage.spec.entry_points.get(stage.spec.default_handler, {}).get("doc", "")
+    return told.strip().splitlines()[0] if told.strip() else function
 
 
 def _run(function: str, title: str, task: dict[str, Any]) -> Step:
@@ -105,7 +113,6 @@ def only_if(promise: Any, build: Callable[[], Step]) -> None:
 def enabled_families(settings: str) -> list[str]:
     """List the model families to train; a compiled graph has those that are enabled when it is compiled."""
     if not isinstance(settings, str):  # a promise: the graph is being compiled
-        from netops.orchestration.settings import read_settings
-
-        settings = read_settings()
-    return section(settings, "training").enabled_families
+        settings = (pipeline_context.workflow.args or {}).get("settings", "{}")
+    families: list[str] = section(settings, "training").enabled_families
+    return families

@@ -22,6 +22,7 @@ VERBS = {
     "score": "Risk of every sample of a batch, by the champion.",
     "runs": "Runs of the pipeline: list, show.",
     "models": "Models of a network: list, show.",
+    "compile": "Write a workflow as Kubeflow takes it; needs no cluster.",
     "prune": "Delete old runs and what they left on disk.",
     "doctor": "Check this installation and, where one is named, the MLRun service.",
 }
