@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from netops.durations import SECOND
-from netops.errors import UsageError
+from netops.errors import NetopsError, UsageError
 from netops.files import read_json, write_json
 from netops.progress import Progress, silent
 from netops.telemetry.dataset import Dataset, Meta, finish, part_path
@@ -97,10 +97,19 @@ def generate(
     ------
     UsageError
         If the folder holds something else.
+    NetopsError
+        If the folder cannot be written.
     """
     network = make_network(
         settings, devices=devices, duration=duration, interval=interval, start=start, seed=seed, origin=origin
     )
+    try:
+        return _generate(network, out, workers, progress)
+    except OSError as error:
+        raise NetopsError(f"{error.filename or out}: cannot be written: {error.strerror or error}") from None
+
+
+def _generate(network: Network, out: Path, workers: int, progress: Progress) -> Dataset:
     details = details_of(network)
     if _claim(out, details):
         return Dataset.open(out)

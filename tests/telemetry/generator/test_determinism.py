@@ -1,17 +1,20 @@
 """The same seed gives the same bytes for a device, however and beside whatever it is generated."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from netops.durations import HOUR, SECOND
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.generator import writing
 from netops.telemetry.generator.generate import generate_arrays
-from netops.telemetry.generator.network import Network, Walks, make_network, produce
+from netops.telemetry.generator.network import Block, Network, Walks, make_network, produce
 from netops.telemetry.generator.samples import samples_of
 from netops.telemetry.generator.settings import GeneratorSettings
 from tests.telemetry.generator.examples import START, column_bytes, digest, rich, table, write
@@ -87,9 +90,9 @@ def test_a_network_goes_on_in_time(tmp_path: Path) -> None:
 
 
 def test_a_network_starts_differently_at_another_time_but_is_the_same_network() -> None:
-    settings = GeneratorSettings.from_yaml(changed_drift())
+    made = GeneratorSettings.from_yaml(changed_drift())
     one, other = (
-        generate_arrays(settings, devices=4, duration=24 * HOUR, interval=10 * SECOND, start=start, seed=3)
+        generate_arrays(made, devices=4, duration=24 * HOUR, interval=10 * SECOND, start=start, seed=3)
         for start in (START, START + 240 * HOUR)
     )
     assert one.names == other.names
@@ -117,3 +120,20 @@ def test_faults_do_not_depend_on_the_stretch() -> None:
     whole = samples_of(net, produce(net, np.array([2]), net.first, 1000)).timestamps
     parts = [samples_of(net, produce(net, np.array([2]), net.first + a, 500)).timestamps for a in (0, 500)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+@settings(max_examples=40, deadline=None)
+@given(device=st.integers(0, 5), at=st.integers(0, 1999), ticks=st.integers(1, 300), seed=st.sampled_from([5, 6]))
+def test_any_stretch_of_any_device_is_a_cut_of_the_whole(device: int, at: int, ticks: int, seed: int) -> None:
+    net, whole = whole_network(seed)
+    ticks = min(ticks, 2000 - at)
+    alone = produce(net, np.array([device]), net.first + at, ticks)
+    for name in ("values", "errors", "critical"):
+        part = getattr(whole, name)[..., device, at : at + ticks]
+        np.testing.assert_array_equal(getattr(alone, name)[..., 0, :], part)
+
+
+@cache
+def whole_network(seed: int) -> tuple[Network, Block]:
+    net = network(seed=seed)
+    return net, produce(net, np.arange(6), net.first, 2000)

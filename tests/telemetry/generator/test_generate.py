@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from netops.durations import HOUR, SECOND
-from netops.errors import UsageError
+from netops.errors import NetopsError, UsageError
 from netops.telemetry.dataset import Dataset, rows_of
 from netops.telemetry.generator import writing
 from netops.telemetry.generator.generate import generate, generate_arrays
@@ -140,6 +140,13 @@ def test_nothing_to_generate_is_refused(arguments: dict[str, int], tmp_path: Pat
     with pytest.raises(UsageError, match="at least one"):
         write(rich(), tmp_path / "out", **arguments)
     assert not (tmp_path / "out").exists()
+
+
+def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NetopsError, match="file") as caught:
+        write(rich(), tmp_path / "file" / "out")
+    assert "\n" not in str(caught.value)
 
 
 def test_scenario_that_is_too_long_is_refused(tmp_path: Path) -> None:
