@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from netops.features.build import build_features
+from netops.features.cluster import local_cluster
 from netops.telemetry.dataset import Dataset
 
 from . import telemetry
@@ -13,13 +14,11 @@ from .report import report
 
 def rate(source: Dataset, small: Dataset, out: Path, workers: int) -> float:
     """Samples per second on a cluster that is up, its workers warm."""
-    from dask.distributed import LocalCluster
-
-    with LocalCluster(workers, threads_per_worker=1, dashboard_address=":0", memory_limit=None) as cluster:
+    with local_cluster(workers) as scheduler:
         for _ in range(2):
-            build_features(small, out, telemetry.spec_of(small), scheduler=cluster.scheduler_address)
+            build_features(small, out, telemetry.spec_of(small), scheduler=scheduler)
         start = time.perf_counter()
-        build_features(source, out, telemetry.spec_of(source), scheduler=cluster.scheduler_address)
+        build_features(source, out, telemetry.spec_of(source), scheduler=scheduler)
         return source.meta.samples / (time.perf_counter() - start)
 
 

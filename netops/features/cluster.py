@@ -1,7 +1,8 @@
 """Features of a dataset on a Dask cluster: one task a part; tasks carry paths, never samples."""
 
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -91,21 +92,44 @@ def _result(future: Any) -> int:
 
 
 @contextmanager
-def _client(workers: int, scheduler: str | None) -> Iterator[Any]:
-    from dask.distributed import Client, LocalCluster
+def local_cluster(workers: int) -> Iterator[str]:
+    """Start a cluster of processes on this machine, one thread each.
 
-    if scheduler is not None:
-        try:
-            client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
-        except (OSError, ValueError, TimeoutError) as error:
-            raise NetopsError(f"no Dask scheduler answers at {scheduler}; check the address") from error
-        with client:
-            yield client
-        return
+    Parameters
+    ----------
+    workers : int
+        How many processes.
+
+    Yields
+    ------
+    str
+        The address of its scheduler.
+    """
+    import dask
+    from dask.distributed import LocalCluster
+
+    # The workers' own profiler would take a few percent of them.
     with (
+        dask.config.set({"distributed.worker.profile.enabled": False}),
         LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=":0", memory_limit=None, silence_logs=50
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address="127.0.0.1:0",
+            memory_limit=None,
+            silence_logs=logging.CRITICAL,
         ) as cluster,
-        Client(cluster, set_as_default=False) as client,
     ):
-        yield client
+        yield cluster.scheduler_address
+
+
+@contextmanager
+def _client(workers: int, scheduler: str | None) -> Iterator[Any]:
+    from dask.distributed import Client
+
+    with ExitStack() as stack:
+        address = stack.enter_context(local_cluster(workers)) if scheduler is None else scheduler
+        try:
+            client = Client(address, timeout=PATIENCE, set_as_default=False)
+        except (OSError, ValueError, TimeoutError) as error:
+            raise NetopsError(f"no Dask scheduler answers at {address}; check the address") from error
+        yield stack.enter_context(client)

@@ -3,11 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from netops.errors import NetopsError
+from netops.durations import DAY
+from netops.errors import NetopsError, UsageError
 from netops.features import kernel, saved
 from netops.features.kernel import DUPLICATE, LATE, REJECTED, SCORED
 from netops.features.memory import add_devices, add_pages, make_state, plan_of, size_of, take
-from netops.features.spec import FeatureSpec
+from netops.features.spec import LONGEST_WINDOW, FeatureSpec
 
 __all__ = ["DUPLICATE", "LATE", "REJECTED", "SCORED", "FeatureEngine"]
 
@@ -38,9 +39,18 @@ class FeatureEngine:
         The features.
     allowed_lateness : int
         How much older than the newest sample of its device a sample may be, in ns.
+
+    Raises
+    ------
+    UsageError
+        If the allowed lateness is below zero or longer than the longest window there may be.
     """
 
     def __init__(self, spec: FeatureSpec, allowed_lateness: int = 0) -> None:
+        if not 0 <= allowed_lateness <= LONGEST_WINDOW:
+            raise UsageError(
+                f"allowed lateness of {allowed_lateness} ns: must be from zero to {LONGEST_WINDOW // DAY}d"
+            )
         self.spec = spec
         self.allowed_lateness = allowed_lateness
         self._metrics, self._columns = len(spec.metrics), len(spec.names)

@@ -30,10 +30,8 @@ def test_a_local_cluster_writes_the_same_bytes(telemetry, tmp_path, one):
 
 @pytest.fixture(scope="module")
 def cluster():
-    from dask.distributed import LocalCluster
-
-    with LocalCluster(2, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as cluster:
-        yield cluster
+    with cluster_module.local_cluster(2) as scheduler:
+        yield scheduler
 
 
 def test_a_killed_worker_changes_nothing(telemetry, tmp_path, one, cluster):
@@ -44,7 +42,7 @@ def test_a_killed_worker_changes_nothing(telemetry, tmp_path, one, cluster):
         # Both workers are held up until one of them is dead, so that it dies with work in hand.
         holds = [client.submit(time.sleep, 1.5, workers=[address], pure=False, priority=10) for address in pids]
         threading.Timer(1.0, os.kill, (min(pids.values()), signal.SIGKILL)).start()
-        build_features(telemetry, tmp_path / "many", SPEC, scheduler=cluster.scheduler_address)
+        build_features(telemetry, tmp_path / "many", SPEC, scheduler=cluster)
         assert len(holds) == 2
     assert content(tmp_path / "many") == one
 
@@ -52,7 +50,7 @@ def test_a_killed_worker_changes_nothing(telemetry, tmp_path, one, cluster):
 def test_what_is_wrong_with_a_part_is_said_once(telemetry, tmp_path, cluster):
     telemetry.parts[1].write_text("no parquet")
     with pytest.raises(NetopsError, match="part-00001"):
-        build_features(telemetry, tmp_path / "out", SPEC, scheduler=cluster.scheduler_address)
+        build_features(telemetry, tmp_path / "out", SPEC, scheduler=cluster)
     assert not list((tmp_path / "out").glob("*"))
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netops.durations import SECOND
-from netops.errors import NetopsError
+from netops.errors import NetopsError, UsageError
 from netops.features.batch import transform
 from netops.features.engine import DUPLICATE, LATE, REJECTED, SCORED, FeatureEngine
 from netops.features.spec import FeatureSpec
@@ -208,6 +208,12 @@ def test_memory_stays_with_the_window_however_long_the_stream():
 def test_samples_that_do_not_fit_are_refused(codes, values):
     with pytest.raises(NetopsError):
         FeatureEngine(SPEC).update(np.array(codes), np.array([1, 2]), np.zeros(values))
+
+
+@pytest.mark.parametrize("lateness", [-1, 101 * 86400 * SECOND])
+def test_an_impossible_lateness_is_refused(lateness):
+    with pytest.raises(UsageError, match="allowed lateness"):
+        FeatureEngine(SPEC, lateness)
 
 
 def test_no_samples():
