@@ -18,6 +18,8 @@ from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP
 
 #: Rows in memory at once, and in a row group: the same for every number of threads, so that the bytes are too.
 PIECE = 1 << 16
+#: Feature values in memory at once: many columns make fewer rows.
+VALUES = 1 << 24
 
 
 def build_part(
@@ -64,7 +66,7 @@ def build_part(
     rows = 0
     with atomic_path(out) as draft, _writer(draft, empty.schema) as writer, _Behind(threads > 1) as behind:
         for table in _pieces(source, file, keys, spec, threads):
-            behind(partial(writer.write_table, table, PIECE))
+            behind(partial(writer.write_table, table, table.num_rows))
             rows += table.num_rows
             tell(table.num_rows)
     return rows
@@ -110,8 +112,8 @@ def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
 def _pieces(
     source: Path, file: pq.ParquetFile, keys: list[str], spec: FeatureSpec, threads: int
 ) -> Iterator[pa.Table]:
-    replay, last = Replay(spec, threads), None
-    for batch in file.iter_batches(PIECE, columns=[*keys, *spec.metrics], use_threads=False):
+    replay, last, size = Replay(spec, threads), None, min(PIECE, max(1024, VALUES // len(spec.names)))
+    for batch in file.iter_batches(size, columns=[*keys, *spec.metrics], use_threads=False):
         table = pa.Table.from_batches([batch])
         rows = rows_of(table)
         if not rows.devices:
