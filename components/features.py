@@ -3,6 +3,7 @@
 from mlrun import DataItem, MLClientCtx
 
 from netops.durations import SECOND
+from netops.models.labelled import label
 from netops.orchestration.preparation import build, spec_for
 from netops.orchestration.settings import section
 from netops.telemetry.dataset import Dataset
@@ -20,10 +21,12 @@ def features(context: MLClientCtx, telemetry: DataItem, settings: str) -> None:
     Logs the dataset ``features`` and, as results, the windows and the horizon that hold for this telemetry.
     """
     source = Dataset.open(local_folder(telemetry))
+    training = section(settings, "training")
+    horizon = training.horizon_for(source.meta.interval_seconds)
+    label(source, horizon, training.split, training.seed)  # refuses what cannot be learned from, before the work
     spec = spec_for(source, settings)
     dataset = build(source, new_folder(context, "features"), spec, settings)
     log_dataset(context, "features", dataset)
-    horizon = section(settings, "training").horizon_for(dataset.meta.interval_seconds)
     context.log_results(
         {
             "rows": dataset.meta.samples,

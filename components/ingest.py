@@ -1,16 +1,19 @@
 """Stage: take telemetry from where its owner keeps it, checked and in one form."""
 
+import json
 from pathlib import Path
 
 from mlrun import MLClientCtx
 
 from netops import progress
 from netops.orchestration.settings import section
+from netops.telemetry.checks import check_telemetry
 from netops.telemetry.dataset import TEST, Dataset
 from netops.telemetry.ingest import ingest as ingest_telemetry
+from netops.telemetry.network_schema import NetworkSchema
 from netops.telemetry.settings import TelemetrySettings
 from netops.tracking.folders import log_dataset, new_folder
-from netops.tracking.results import log_telemetry
+from netops.tracking.results import log_telemetry, told
 
 
 def ingest(
@@ -35,11 +38,25 @@ def ingest(
     folder, options = new_folder(context, "telemetry"), section(settings, "telemetry")
     dataset = _ingest(telemetry, incidents, folder, options)
     if test:
-        _ingest(test, test_incidents, folder / TEST, options)
+        _ingest(test, test_incidents, folder / TEST, options, like=NetworkSchema.of(dataset.meta))
+    _check(context, dataset, settings)
     log_dataset(context, "telemetry", dataset)
     log_telemetry(context, dataset)
 
 
-def _ingest(sources: str, incidents: str, folder: Path, options: TelemetrySettings) -> Dataset:
+def _ingest(
+    sources: str, incidents: str, folder: Path, options: TelemetrySettings, like: NetworkSchema | None = None
+) -> Dataset:
     log = Path(incidents) if incidents else None
-    return ingest_telemetry(sources.split("|"), folder, options, incidents=log, progress=progress.report)
+    return ingest_telemetry(sources.split("|"), folder, options, log, progress.report, like)
+
+
+def _check(context: MLClientCtx, dataset: Dataset, settings: str) -> None:
+    """Log what the checks found, and tell people; a check that refuses fails the run."""
+    horizon = section(settings, "training").horizon_for(dataset.meta.interval_seconds)
+    report = check_telemetry(dataset, section(settings, "telemetry").checks, horizon, progress=progress.report)
+    body = json.dumps(report.to_dict())
+    context.log_artifact("checks", body=body, format="json", local_path="checks.json")
+    for line in (*told(dataset.meta), *report.lines()):
+        progress.say(line)
+    report.raise_if_refused()

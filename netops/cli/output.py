@@ -60,16 +60,21 @@ def note(text: str) -> None:
 
 @contextmanager
 def progress_bars() -> Iterator[None]:
-    """Draw a bar for each piece of work under way; stay silent where nobody looks."""
-    if not sys.stderr.isatty():
-        with shown_by(silent, note):
+    """Show lines for people, and a bar for each piece of work under way where somebody looks.
+
+    Both go to what standard error is now: the work may send its own elsewhere.
+    """
+    stream = sys.stderr
+    if not stream.isatty():
+        with shown_by(silent, lambda line: click.echo(line, file=stream)):
             yield
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    bars, tasks, lock = Progress(*columns, console=Console(stderr=True)), {}, threading.Lock()
+    console = Console(file=stream)
+    bars, tasks, lock = Progress(*columns, console=console), {}, threading.Lock()
 
     def draw(done: int, total: int, what: str) -> None:
         with lock:
@@ -77,5 +82,5 @@ def progress_bars() -> Iterator[None]:
                 tasks[what] = bars.add_task(what)
         bars.update(tasks[what], completed=done, total=total)
 
-    with bars, shown_by(draw, bars.console.print):
+    with bars, shown_by(draw, lambda line: console.print(line, markup=False, highlight=False)):
         yield

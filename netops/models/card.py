@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from netops.errors import NetopsError, closest
 from netops.files import read_json, write_json
+from netops.telemetry.network_schema import NetworkSchema
 
 CARD_FILE = "card.json"
 FORMAT = 1
@@ -111,6 +112,11 @@ class ModelCard:
     def updated(self, **changes: Any) -> "ModelCard":
         """Give the card with some entries changed: threshold, alert, evaluation, …"""
         return dataclasses.replace(self, **changes)
+
+    @property
+    def schema(self) -> NetworkSchema:
+        """How later telemetry of the network is read."""
+        return NetworkSchema(self.metrics, tuple(self.data.get("counters", ())))
 
     def places(self, names: list[str] | tuple[str, ...]) -> npt.NDArray[np.int64]:
         """Find the model's features among the columns of a feature matrix.

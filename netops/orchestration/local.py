@@ -121,5 +121,4 @@ def _execute(project: Any, workflow_name: str, arguments: Document, workflow: An
 def _raise(error: Exception, run_id: str) -> None:
     if isinstance(error, UsageError):
         raise error
-    again = f"(netops run --resume {run_id} goes on from there)"
-    raise NetopsError(f"{error} {again}") from error
+    raise NetopsError(f"{error} (netops run --resume {run_id[:12]} tries again from there)") from error

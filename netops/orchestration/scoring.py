@@ -15,6 +15,7 @@ from netops.errors import UsageError
 from netops.features.build import build_features
 from netops.features.spec import FeatureSpec
 from netops.files import atomic_path
+from netops.models.card import ModelCard
 from netops.models.onnx_file import Scorer
 from netops.orchestration.settings import section
 from netops.telemetry.dataset import Dataset, matrix_of
@@ -54,14 +55,15 @@ def score(sources: Sequence[str], model: Path, settings: Any, out: Path) -> int:
         raise UsageError(f"--out {out}: name a file that ends in {' or '.join(SUFFIXES)}")
     scorer = Scorer(model)
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
-        features = _features(sources, FeatureSpec.from_dict(scorer.card.spec), settings, Path(scratch))
+        features = _features(sources, scorer.card, settings, Path(scratch))
         with atomic_path(out) as draft:
             return _write(draft, out.suffix, _scored(features, scorer))
 
 
-def _features(sources: Sequence[str], spec: FeatureSpec, settings: Any, scratch: Path) -> Dataset:
+def _features(sources: Sequence[str], card: ModelCard, settings: Any, scratch: Path) -> Dataset:
     options = section(settings, "telemetry")
-    telemetry = open_or_ingest(sources, scratch / "telemetry", options, progress=progress.report)
+    telemetry = open_or_ingest(sources, scratch / "telemetry", options, None, progress.report, card.schema)
+    spec = FeatureSpec.from_dict(card.spec)
     return build_features(telemetry, scratch / "features", spec, progress=progress.report)
 
 

@@ -1,8 +1,11 @@
 """What a stage tells of its work as MLRun results, under the names that the summary of a run reads."""
 
+from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
-from netops.telemetry.dataset import Dataset
+from netops.telemetry.columns import brief
+from netops.telemetry.dataset import Dataset, Meta
 
 
 def log_telemetry(context: Any, dataset: Dataset) -> None:
@@ -18,3 +21,14 @@ def log_telemetry(context: Any, dataset: Dataset) -> None:
             "left_out": len(meta.left_out),
         }
     )
+
+
+def told(meta: Meta) -> Iterator[str]:
+    """Say in a line each which columns are no metrics, and which became rates."""
+    columns = defaultdict(list)
+    for column, why in meta.left_out.items():
+        columns[why].append(column)
+    for why, names in columns.items():
+        yield f"left out, {why}: {brief(names)}"
+    if counters := meta.details.get("counters"):
+        yield f"counters, turned into rates per second: {brief(counters)}"
