@@ -9,10 +9,11 @@ STAMP := $(VENV)/.installed
 
 $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on PATH: NetOps needs Python 3.11 (make PYTHON=/path/to/python3.11)" >&2; exit 1; }
-	@echo "making the environment in $(VENV) (once, about a minute)" >&2
+	@echo "making the environment in $(VENV) (once, about two minutes)" >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -q uv
 	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m netops.orchestration.compiled
 	@touch $@
 
 setup: $(STAMP)

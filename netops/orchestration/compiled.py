@@ -1,0 +1,46 @@
+"""Compile the kernels ahead (``python -m netops.orchestration.compiled``): the first run should not wait for it.
+
+Numba keeps what it has compiled beside the modules; this goes once through everything that a run compiles.
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from netops.alerting.settings import AlertSettings
+from netops.durations import HOUR, SECOND
+from netops.features.build import build_features
+from netops.models.examples import prepare_examples
+from netops.models.judgement import judge, judge_baseline
+from netops.models.selection import choose_best
+from netops.models.settings import TrainingSettings
+from netops.orchestration.preparation import spec_for
+from netops.orchestration.settings import generator_settings, read_settings
+from netops.telemetry.generator.generate import generate
+
+
+def main() -> None:
+    """Generate a tiny network, build its features, and judge chance on it."""
+    settings = read_settings(overrides=["metrics.errors.every=1h"])
+    with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
+        telemetry = generate(
+            generator_settings(settings),
+            Path(scratch) / "telemetry",
+            devices=8,
+            duration=8 * HOUR,
+            interval=10 * SECOND,
+            start=0,
+            seed=0,
+        )
+        features = build_features(telemetry, Path(scratch) / "features", spec_for(telemetry, settings))
+        examples = prepare_examples(features, TrainingSettings(), Path(scratch) / "work")
+        random = np.random.default_rng(0)
+        chance = {part: random.random(len(examples.array(part))) for part in ("validation", "test")}
+        judge(examples, chance["validation"], chance["test"], AlertSettings())
+        judge_baseline(examples, AlertSettings())
+        choose_best(examples.part("validation"), {name: chance["validation"] for name in ("one", "another")})
+
+
+if __name__ == "__main__":
+    main()
