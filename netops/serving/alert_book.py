@@ -59,7 +59,7 @@ class AlertBook:
         """
         rows = work.scored[live]
         codes, timestamps = work.codes[rows], work.samples.timestamps[rows]
-        if len(state.tracker.open()) or (work.risks >= state.tracker.policy.threshold).any():
+        if self.open or (work.risks >= state.tracker.policy.threshold).any():
             work.alert = state.tracker.is_open(np.maximum(work.codes, 0)) & (work.codes >= 0)
         places = np.flatnonzero(live)
         for event in state.tracker.update(codes, timestamps, work.risks[live]):

@@ -40,7 +40,21 @@ class Connection:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def post(self, path: str, value: Any) -> bytes:
-        """Post a value as JSON; give the answer's body.
+        """Post a value as JSON; give the answer's body (see :meth:`request`)."""
+        return await self.request("POST", path, msgspec.json.encode(value))
+
+    async def get(self, path: str) -> Any:
+        """Get JSON."""
+        return msgspec.json.decode(await self.request("GET", path, b""))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
+
+    async def request(self, method: str, path: str, body: bytes) -> bytes:
+        """Send one request; give the answer's body.
 
         Raises
         ------
@@ -49,19 +63,6 @@ class Connection:
         Refused
             If the server refused the request.
         """
-        return await self._request("POST", path, msgspec.json.encode(value))
-
-    async def get(self, path: str) -> Any:
-        """Get JSON."""
-        return msgspec.json.decode(await self._request("GET", path, b""))
-
-    async def close(self) -> None:
-        """Close the connection."""
-        if self._streams is not None:
-            self._streams[1].close()
-            self._streams = None
-
-    async def _request(self, method: str, path: str, body: bytes) -> bytes:
         try:
             async with asyncio.timeout(TIMEOUT):
                 status, answer = await self._exchange(method, path, body)

@@ -15,6 +15,7 @@ Integers = npt.NDArray[np.int64]
 PATIENCE = 20
 #: The time before any sample.
 NEVER = -1
+_NONE = np.zeros(0, dtype=np.int64)
 
 
 class NetworkClock:
@@ -49,7 +50,8 @@ class NetworkClock:
         np.maximum.at(self.newest, codes, timestamps)
         self.arrival[codes] = np.arange(self.arrivals, self.arrivals + len(codes))
         self.arrivals += len(codes)
-        back = np.unique(codes[self.silent[codes]])
+        silent = self.silent[codes]
+        back = np.unique(codes[silent]) if silent.any() else _NONE
         self.silent[back] = False
         if self.arrivals >= self._next_look:
             self.look()

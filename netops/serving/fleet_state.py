@@ -61,7 +61,7 @@ class FleetState:
         int64 array
             Devices that were silent and speak again.
         """
-        rows = np.flatnonzero(work.status == SCORED)
+        rows = np.flatnonzero(work.status == SCORED) if work.samples.errors else np.arange(len(work.status))
         if len(rows) == 0:
             work.features = np.empty((0, len(self.engine.spec.names)))
             return rows

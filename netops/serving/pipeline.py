@@ -120,8 +120,7 @@ class Pipeline:
         return alerting[np.argsort(is_open, kind="stable")][: self.runtime.settings.exact_reasons]
 
     def _keep_letters(self, work: Work) -> None:
-        bad = np.flatnonzero((work.status == LATE) | (work.status == REJECTED)).tolist()
-        if bad:
+        if work.status.any() and (bad := np.flatnonzero(work.status >= LATE).tolist()):
             self.runtime.letters.write(self._letter(work, row) for row in bad)
 
     def _letter(self, work: Work, row: int) -> dict[str, Any]:

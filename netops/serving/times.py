@@ -35,8 +35,8 @@ def nanoseconds(stamp: Stamp) -> int:
 
 
 def all_nanoseconds(stamps: Sequence[Stamp]) -> npt.NDArray[np.int64] | None:
-    """Read many times at once where all are whole numbers within bounds; None if they are not."""
-    if not all(type(stamp) is int for stamp in stamps):
+    """Read many times at once where all are whole numbers within bounds; None if not, or too few to be worth it."""
+    if len(stamps) < 8 or not all(type(stamp) is int for stamp in stamps):
         return None
     try:
         numbers = np.array(stamps, dtype=np.int64)
