@@ -20,6 +20,8 @@ VERBS = {
     "features": "Turn telemetry into feature vectors.",
     "train": "Train model families on feature vectors.",
     "score": "Risk of every sample of a batch, by the champion.",
+    "serve": "The champion over HTTP: telemetry in, risks, reasons and alerts out.",
+    "simulate": "Play telemetry to a server, and see what it warns of.",
     "runs": "Runs of the pipeline: list, show.",
     "models": "Models of a network: list, show.",
     "compile": "Write a workflow as Kubeflow takes it; needs no cluster.",

@@ -97,7 +97,9 @@ def apply(project: Any, settings: ClusterSettings) -> None:
     settings : ClusterSettings
         Image, source, resources, node selection, secrets, time limits.
     """
-    functions = {definition["name"]: project.get_function(definition["name"]) for definition in project.spec.functions}
+    functions = {
+        definition["name"]: project.get_function(definition["name"]) for definition in project.spec.functions
+    }
     settings.refuse_unknown(functions)
     project.set_default_image(settings.image)
     for name, function in functions.items():

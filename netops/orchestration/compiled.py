@@ -39,7 +39,7 @@ def main() -> None:
         chance = {part: random.random(len(examples.array(part))) for part in ("validation", "test")}
         judge(examples, chance["validation"], chance["test"], AlertSettings())
         judge_baseline(examples, AlertSettings())
-        choose_best(examples.part("validation"), {name: chance["validation"] for name in ("one", "another")})
+        choose_best(examples.part("validation"), dict.fromkeys(("one", "another"), chance["validation"]))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,51 @@
+"""``netops serve``: from a device's sample to an alert, over HTTP."""
+
+import dataclasses
+from pathlib import Path
+
+import click
+
+from netops.cli import options
+from netops.cli.output import note, print_json
+
+
+@click.command("serve")
+@options.name
+@click.option("--host", help="Address to bind; any but 127.0.0.1 needs NETOPS_TOKEN.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
+@options.config
+@options.overrides
+@options.common
+def command(
+    name: str | None,
+    host: str | None,
+    port: int | None,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Serve the champion of a network: telemetry in, risks, reasons and alerts out."""
+    from netops.orchestration.settings import read_settings, section
+
+    document = read_settings(config, overrides)
+    asked = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    settings = dataclasses.replace(section(document, "serving"), **asked)
+
+    from netops.serving.serve import serve, token_for
+
+    token_for(settings.host)  # refused before MLRun is imported
+
+    from netops.orchestration.project import connect
+
+    connect()
+    from netops.orchestration.champion_source import RegisteredChampion
+
+    network = name or "demo"
+
+    def ready(address: str) -> None:
+        if as_json:
+            print_json({"network": network, "url": address})
+        else:
+            note(f"network {network}: {address} answers (Ctrl-C ends it)")
+
+    serve(network, settings, section(document, "alerting"), RegisteredChampion(network), ready=ready)

@@ -1,0 +1,72 @@
+"""``netops simulate``: telemetry played to a server."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from netops.cli import options
+from netops.cli.output import note, print_json
+from netops.durations import DAY
+
+
+@click.command("simulate")
+@click.option("--to", "url", required=True, metavar="URL", help="Server, e.g. http://127.0.0.1:8080.")
+@click.option("--speed", type=click.FloatRange(0), default=60.0, show_default=True, help="Times real time; 0: as fast as it goes.")  # fmt: skip
+@click.option(
+    "--devices", type=click.IntRange(1), help="Devices of the generated network; default as in fleet.yaml."
+)
+@options.telemetry
+@options.incidents
+@click.option("--duration", type=options.DURATION, default=DAY, show_default="1d", help="How much is generated.")
+@click.option("--start", type=options.TIME, help="First sample; default where the telemetry of fleet.yaml ends.")
+@click.option("--connections", type=click.IntRange(1, 64), default=4, show_default=True, help="Requests at once.")
+@options.config
+@options.overrides
+@options.common
+def command(
+    url: str,
+    speed: float,
+    devices: int | None,
+    telemetry: tuple[str, ...],
+    incidents: Path | None,
+    duration: int,
+    start: int | None,
+    connections: int,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Play generated or recorded telemetry to a running server, and see what it warns of.
+
+    Without --telemetry the network of fleet.yaml goes on where its telemetry ended.
+    """
+    from netops.orchestration.settings import read_settings
+
+    document = read_settings(config, overrides)
+    options.must_exist(*telemetry, incidents)
+
+    from netops.orchestration.playing import generated_network, recorded_telemetry
+    from netops.serving.simulate import simulate
+
+    if telemetry:
+        playback = recorded_telemetry(options.paths(telemetry), incidents, document)
+    else:
+        playback = generated_network(document, devices, duration, start)
+    token = os.environ.get("NETOPS_TOKEN")
+    report = simulate(url, playback, speed=speed, connections=connections, token=token, watch=_watch(as_json))
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        for key, value in report.to_dict().items():
+            click.echo(f"{key.replace('_', ' '):24} {value}")
+
+
+def _watch(as_json: bool) -> Callable[[Any], None]:
+    def show(live: Any) -> None:
+        times = "  ".join(f"{name.removesuffix('_ms')} {value} ms" for name, value in live.percentiles().items())
+        note(f"sent {live.sent:,}  answered {live.answered:,}  alerts {live.alerts}  {times}")
+
+    return (lambda live: None) if as_json else show
