@@ -14,7 +14,9 @@ from netops.durations import DAY
 
 @click.command("simulate")
 @click.option("--to", "url", required=True, metavar="URL", help="Server, e.g. http://127.0.0.1:8080.")
-@click.option("--speed", type=click.FloatRange(0), default=60.0, show_default=True, help="Times real time; 0: as fast as it goes.")  # fmt: skip
+@click.option(
+    "--speed", type=click.FloatRange(0), default=60.0, show_default=True, help="Times real time; 0: at once."
+)
 @click.option(
     "--devices", type=click.IntRange(1), help="Devices of the generated network; default as in fleet.yaml."
 )
@@ -67,6 +69,7 @@ def command(
 def _watch(as_json: bool) -> Callable[[Any], None]:
     def show(live: Any) -> None:
         times = "  ".join(f"{name.removesuffix('_ms')} {value} ms" for name, value in live.percentiles().items())
-        note(f"sent {live.sent:,}  answered {live.answered:,}  alerts {live.alerts}  {times}")
+        answered = ", ".join(f"{count:,} {status}" for status, count in live.answered.items() if count)
+        note(f"sent {live.sent:,}  answered {answered or 0}  alerts {live.alerts}  {times}")
 
     return (lambda live: None) if as_json else show
