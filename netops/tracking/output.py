@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import mlrun.runtimes.local
+import mlrun.runtimes.utils
 import mlrun.utils
 
 
@@ -123,6 +124,7 @@ def separate_runs() -> None:
     logger = mlrun.utils.logger
     handler = logger.get_handler("default")
     handler.stream = _LogStream()
+    mlrun.runtimes.utils.stderr = handler.stream  # it keeps the stream that was there when it was imported
     logger.replace_handler_stream = lambda *_: None  # each run would point the one handler at its own capture
     if not os.environ.get("MLRUN_LOG_LEVEL") and not any(isinstance(f, _Chatter) for f in handler.filters):
         handler.addFilter(_Chatter())
