@@ -1,12 +1,11 @@
 """The work of the batch benchmarks: 1,000 devices × 720 samples, 4 metrics × mean, min, max, std × 1m, 1h."""
 
-import os
-
 import numpy as np
 import pandas as pd
 
 from netops.durations import HOUR, MINUTE, SECOND
 from netops.features.batch import transform
+from netops.features.build import cpus
 from netops.features.spec import FeatureSpec
 
 from .report import fastest
@@ -32,6 +31,5 @@ def frame() -> pd.DataFrame:
 
 def ours() -> float:
     """Samples per second of our engine on all CPUs; compiling, which is cached on disk, is not counted."""
-    threads = len(os.sched_getaffinity(0))
     transform(SPEC, OFFSETS[:2], TIMES[:TICKS], VALUES[:TICKS])
-    return SAMPLES / fastest(lambda: transform(SPEC, OFFSETS, TIMES, VALUES, threads), 5)
+    return SAMPLES / fastest(lambda: transform(SPEC, OFFSETS, TIMES, VALUES, cpus()), 5)

@@ -63,13 +63,19 @@ def build_features(
 
             build_parts(jobs, spec, source.meta.attributes, workers, scheduler, told)
         else:
-            _build_parts(jobs, spec, source.meta.attributes, threads or len(os.sched_getaffinity(0)), told)
+            _build_parts(jobs, spec, source.meta.attributes, threads or cpus(), told)
     except BaseException:
         _clear(out)
         raise
     _drop_drafts(out)
     meta = dataclasses.replace(source.meta, metrics=spec.metrics, features=spec.to_dict())
     return finish(out, meta, source.incidents())
+
+
+def cpus() -> int:
+    """Count the CPUs this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _check(source: Dataset, out: Path, spec: FeatureSpec) -> None:
