@@ -72,7 +72,7 @@ class AlertBook:
                 device = str(state.table.names[int(event["device"])])
                 self._end("risk", device, int(event["at"]), (float(event["peak"]), int(event["peak_at"])))
         if self.open:
-            self._raise_peaks(state, set(codes.tolist()))
+            self._raise_peaks(state, np.unique(codes[state.tracker.is_open(codes)]).tolist())
 
     def silence(self, state: FleetState, codes: Iterable[int]) -> None:
         """Open an alert for each device that has fallen silent; its risk is no longer known."""
@@ -136,13 +136,12 @@ class AlertBook:
         self._unsaved[alert.id] = alert
         self._fresh.add(alert.id)
 
-    def _raise_peaks(self, state: FleetState, codes: set[int]) -> None:
-        for (kind, device), alert in self.open.items():
-            code = state.table.code(device) if kind == "risk" else None
-            if code in codes:
-                peak, peak_at = state.tracker.peak(code)
-                if peak > (alert.peak or 0.0):
-                    alert.peak, alert.peak_at = peak, iso(peak_at)
+    def _raise_peaks(self, state: FleetState, codes: Iterable[int]) -> None:
+        for code in codes:
+            alert = self.open.get(("risk", str(state.table.names[code])))
+            peak, peak_at = state.tracker.peak(code)
+            if alert is not None and peak > (alert.peak or 0.0):
+                alert.peak, alert.peak_at = peak, iso(peak_at)
 
     def _end(self, kind: Kind, device: str, at: int, peak: tuple[float, int] | None = None) -> None:
         if (alert := self.open.pop((kind, device), None)) is not None:

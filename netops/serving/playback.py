@@ -136,7 +136,8 @@ class Truth:
         """Take samples in."""
         if self._known is not None or chunk.is_error is None:
             return
-        touched = np.flatnonzero(chunk.is_error | np.isin(chunk.devices, list(self._open)))
+        failing = np.union1d(chunk.devices[chunk.is_error], np.array(list(self._open), dtype=np.int64))
+        touched = np.flatnonzero(np.isin(chunk.devices, failing))
         for row in touched.tolist():
             device, at = int(chunk.devices[row]), int(chunk.timestamps[row])
             if chunk.is_error[row]:

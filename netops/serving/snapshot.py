@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 FILE = "state.bin"
 _MAGIC = b"netops state 1\n"
 _FRAME = struct.Struct("<II")
-#: Devices in a part: about 5 ms of work.
-_PART = 200
+#: Devices in a part: about 5 ms of work with an hour of each.
+_PART = 50
 
 
 class DeviceRecord(msgspec.Struct):

@@ -1,0 +1,150 @@
+"""Playing telemetry: generated and recorded, in order, and what is made of the answers."""
+
+import threading
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from netops.alerting.sequences import Incidents
+from netops.durations import HOUR, MINUTE, SECOND
+from netops.errors import NetopsError, UsageError
+from netops.serving.outcome import judge
+from netops.serving.playback import Chunk, Playback, Truth, generated, recorded
+from netops.serving.simulate import simulate
+from netops.serving.times import iso
+from tests.serving.models import METRICS
+
+START = 1_700_000_000 * SECOND
+
+
+@pytest.fixture(scope="module")
+def network():
+    from netops.telemetry.generator.network import make_network
+    from netops.telemetry.generator.settings import GeneratorSettings
+
+    path = Path(__file__).parents[2] / "configurations" / "metrics.yaml"
+    return make_network(
+        GeneratorSettings.from_yaml(path), devices=12, duration=HOUR, interval=None, start=START, seed=3
+    )
+
+
+def test_generated_telemetry_is_played_in_the_order_of_its_arrival(network):
+    playback = generated(network)
+    chunks = list(playback.chunks())
+    assert sum(len(chunk.devices) for chunk in chunks) > 12 * 600
+    assert chunks[0].values.shape[1] == len(playback.metrics)
+    assert all(first.timestamps.min() <= second.timestamps.max() for first, second in pairwise(chunks))
+    assert len(playback.places) == len(playback.devices) == 12
+    assert all(center for _, center in playback.places)
+
+
+def test_recorded_telemetry_is_played_across_devices_in_time(tmp_path):
+    from netops.telemetry.generator.generate import generate
+    from netops.telemetry.generator.settings import GeneratorSettings
+
+    path = Path(__file__).parents[2] / "configurations" / "metrics.yaml"
+    dataset = generate(
+        GeneratorSettings.from_yaml(path), tmp_path, devices=5, duration=HOUR, interval=None, start=START, seed=3
+    )
+    playback = recorded(dataset)
+    times = np.concatenate([chunk.timestamps for chunk in playback.chunks()])
+    assert len(times) == dataset.meta.samples
+    assert (np.diff(times) >= 0).all()
+
+
+def test_incidents_are_told_by_the_samples_played():
+    chunk = Chunk(
+        np.array([0, 1, 0, 1, 0, 1]),
+        np.array([1, 1, 2, 2, 3, 3]),
+        np.zeros((6, 1)),
+        np.array([False, False, True, False, False, True]),
+    )
+    truth = Truth(Playback(("m",), ("a", "b"), ((None, None),) * 2, lambda: iter([chunk])))
+    truth.see(chunk)
+    incidents = truth.incidents(1, 3)
+    assert list(zip(incidents.device, incidents.start, incidents.end, strict=True)) == [(0, 2, 3), (1, 3, 4)]
+    assert len(truth.incidents(1, 2)) == 1
+
+
+def test_alerts_are_judged_by_the_incidents():
+    incidents = Incidents.of(2, [0, 1], [START + HOUR, START + HOUR], [START + 2 * HOUR] * 2)
+    alerts = [
+        {"kind": "risk", "device": "a", "opened": iso(START + HOUR - 5 * MINUTE)},
+        {"kind": "risk", "device": "b", "opened": iso(START + MINUTE)},
+        {"kind": "silent", "device": "b", "opened": iso(START + MINUTE)},
+        {"kind": "risk", "device": "other", "opened": iso(START + MINUTE)},
+    ]
+    outcome = judge(alerts, incidents, ("a", "b"), 10 * MINUTE, START, START + 2 * HOUR)
+    assert outcome.to_dict() == {
+        "incidents": 2,
+        "warned": 1,
+        "true_alerts": 1,
+        "false_alarms": 1,
+        "median_lead_seconds": 300.0,
+    }
+
+
+@pytest.fixture
+def server(start):
+    """The HTTP server over a pipeline, in a thread of this process; gives its address."""
+    pytest.importorskip("mlrun")
+    import asyncio
+    import socket
+
+    import uvicorn
+
+    from netops.serving.app import Service, make_app
+    from netops.serving.function import make_serving_function, start_graph
+    from netops.serving.protocol import guarded_protocol, guarded_server
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    pipeline = start()
+    app = make_app(Service(start_graph(make_serving_function(), pipeline.runtime), pipeline), None)
+    running = guarded_server(uvicorn.Config(app, http=guarded_protocol(5), log_level="warning"))
+    thread = threading.Thread(target=lambda: asyncio.run(running.serve(sockets=[listener])))
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    running.should_exit = True
+    thread.join()
+    listener.close()
+
+
+def short(ticks: int = 60, devices: int = 6) -> Playback:
+    tick, device = (grid.ravel() for grid in np.meshgrid(np.arange(ticks), np.arange(devices), indexing="ij"))
+    values = np.full((len(tick), len(METRICS)), 0.1)
+    hot = (device == 0) & (tick > ticks // 2)
+    values[hot, 0] = 5.0
+    failed = (device == 0) & (tick > ticks // 2 + 10)
+    times = START + 5 * SECOND * tick
+    places = (("c", "d"),) * devices
+    return Playback(
+        METRICS, tuple("abcdefgh"[:devices]), places, lambda: iter([Chunk(device, times, values, failed)])
+    )
+
+
+def test_a_play_tells_what_was_sent_answered_and_warned_of(server):
+    seen = []
+    report = simulate(server, short(), speed=0, connections=3, watch=seen.append)
+    found = report.to_dict()
+    assert found["sent"] == found["answered"]["scored"] == 360
+    assert found["alerts"] == 1
+    assert (found["incidents"], found["warned"], found["false_alarms"]) == (1, 1, 0)
+    assert found["median_lead_seconds"] == 45.0
+    assert found["p99_ms"] >= found["p50_ms"] > 0
+    assert seen[-1].event_time == START + 59 * 5 * SECOND
+
+
+def test_a_play_keeps_to_its_speed(server):
+    since = time.perf_counter()
+    simulate(server, short(ticks=40), speed=200)
+    assert 0.9 <= time.perf_counter() - since <= 4
+
+
+def test_a_server_that_is_not_there_is_said():
+    with pytest.raises(NetopsError, match="does not answer"):
+        simulate("http://127.0.0.1:9", short(), patience=0.5)
+    with pytest.raises(UsageError, match="is no address"):
+        simulate("127.0.0.1:8080", short())
