@@ -46,7 +46,7 @@ def false_alarms_plot(evaluations: Mapping[str, Evaluation], budget: float | Non
     most = 4 * budget if budget else 0.0
     for number, (name, evaluation) in enumerate(evaluations.items()):
         curve, found, style = evaluation.curve, evaluation.figures, _style(number)
-        alarms, recall = _frontier(curve.false_alarms_per_device_day, curve.event_recall)
+        alarms, recall = frontier(curve.false_alarms_per_device_day, curve.event_recall)
         axes.plot(alarms, recall, drawstyle="steps-post", **style, label=name)
         axes.plot(found.false_alarms_per_device_day, found.event_recall, "o", color=style["color"], markersize=7)
         most = max(most, 1.3 * np.nan_to_num(found.false_alarms_per_device_day))
@@ -110,7 +110,7 @@ def confusion_plot(confusion: Confusion) -> bytes:
     return _png(figure)
 
 
-def _frontier(alarms: Any, recall: Any) -> tuple[Any, Any]:
+def frontier(alarms: Any, recall: Any) -> tuple[Any, Any]:
     """The best recall at no more than so many false alarms."""
     order = np.lexsort((recall, alarms))
     return alarms[order], np.maximum.accumulate(np.nan_to_num(recall[order]))

@@ -1,0 +1,103 @@
+"""What a reader should know before believing the figures, in sentences."""
+
+from collections.abc import Mapping
+
+from netops.models.evaluation import Evaluation, Figures
+from netops.models.judgement import Judgement
+from netops.models.report.figures import BASELINE
+from netops.models.report.words import counted, known, listed, number, percent, spread, titled
+from netops.models.selection import Choice
+from netops.models.threshold import poisson_upper_bound
+
+#: With fewer incidents, a single one moves the event recall by more than three points.
+_FEW = 30
+_TOO_SURE = 0.05
+
+
+def verdict_of(best: Judgement, name: str, baseline: Judgement | None) -> str:
+    """Say in a sentence or two what the best model is worth."""
+    found = best.evaluation.figures
+    text = f"The best model, {titled(name)}, warned of {_warned(found)} in the test part"
+    text += f", with {counted(found.false_alarms, 'false alarm')} in {number(found.device_days)} device-days."
+    if baseline is None:
+        return text
+    other = baseline.evaluation.figures
+    text += f" Static thresholds under the same alert budget warned of {_warned(other)}, "
+    return text + f"with {counted(other.false_alarms, 'false alarm')}."
+
+
+def _warned(found: Figures) -> str:
+    return f"{found.incidents_warned} of {counted(found.incidents, 'incident')}"
+
+
+def cautions(judgements: Mapping[str, Judgement], choice: Choice) -> list[str]:
+    """List what limits the figures of the best model; empty where nothing does."""
+    best = judgements[choice.best]
+    found = best.evaluation.figures
+    told = [
+        _few_incidents(best.evaluation),
+        _false_alarms(found, best.choice.budget),
+        best.choice.note,
+        _not_alone(choice),
+        _baseline(judgements, choice.best),
+        _blind(best.evaluation),
+        _calibration(best.evaluation),
+    ]
+    return [sentence for sentence in told if sentence]
+
+
+def _few_incidents(evaluation: Evaluation) -> str:
+    found = evaluation.figures
+    if not 0 < found.incidents < _FEW:
+        return ""
+    between = spread(evaluation.intervals.get("event_recall"), percent)
+    interval = f"; 95% interval {between}" if between else ""
+    held = f"The test part holds {counted(found.incidents, 'incident')}"
+    return f"{held}: a single one moves the event recall by {number(100 / found.incidents, 2)} points{interval}."
+
+
+def _false_alarms(found: Figures, budget: float) -> str:
+    if not found.device_days > 0:
+        return "The test part holds no observed healthy time: it shows nothing about false alarms."
+    bound = poisson_upper_bound(found.false_alarms) / found.device_days
+    seen = f"{counted(found.false_alarms, 'false alarm')} in the {number(found.device_days)} device-days of test"
+    seen, allowed = seen[0].upper() + seen[1:], f"{number(budget * 7, 2)} per device and week"
+    if found.false_alarms > budget * found.device_days:
+        return f"{seen}: above the alert budget of {allowed}."
+    if bound <= budget or budget <= 0:
+        return ""
+    return f"{seen}: in truth it may be up to {number(bound * 7, 2)} (95%), where the budget is {allowed}."
+
+
+def _not_alone(choice: Choice) -> str:
+    equal = [titled(name) for name, difference in choice.ahead.items() if not difference.better]
+    if not equal:
+        return ""
+    return f"Validation cannot tell {titled(choice.best)} from {listed(equal)}: the difference may be chance."
+
+
+def _baseline(judgements: Mapping[str, Judgement], best: str) -> str:
+    if BASELINE not in judgements:
+        return ""
+    mine, other = (judgements[name].evaluation.figures for name in (best, BASELINE))
+    if known(other.event_recall) and mine.event_recall < other.event_recall:
+        return "Static thresholds warned of more incidents of the test part than the best model."
+    if known(other.average_precision) and mine.average_precision <= other.average_precision:
+        return "By average precision on the test part the best model is no better than static thresholds."
+    return ""
+
+
+def _blind(evaluation: Evaluation) -> str:
+    blind = [titled(name) for name, found in evaluation.groups.get("scenario", {}).items() if _none_warned(found)]
+    return f"No incident of these kinds was warned of: {listed(blind)}." if blind else ""
+
+
+def _none_warned(found: Figures) -> bool:
+    return found.incidents > 0 and found.incidents_warned == 0
+
+
+def _calibration(evaluation: Evaluation) -> str:
+    error = evaluation.reliability.expected_calibration_error
+    if not known(error) or error <= _TOO_SURE:
+        return ""
+    return f"Risks are {number(error)} off on average: read them as a ranking, not as probabilities."

@@ -1,0 +1,139 @@
+"""The leaderboard: every model and the static thresholds, on the test part, with intervals."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from netops.models.bootstrap import Interval
+from netops.models.card import ModelCard
+from netops.models.evaluation import Evaluation
+from netops.models.judgement import Judgement
+from netops.models.report.figures import Series
+from netops.models.report.words import counted, known, lasting, number, percent, spread
+from netops.models.selection import Choice
+from netops.models.threshold import poisson_upper_bound
+
+_WIDTH, _HEIGHT = 110.0, 12.0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure in the leaderboard: its value, what it rests on, its interval in words and as a mark."""
+
+    value: str
+    detail: str = ""
+    interval: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model in the leaderboard."""
+
+    series: Series
+    best: bool
+    version: str
+    cells: list[Cell]
+
+
+#: What the cells of a row are, and what they tell.
+COLUMNS = (
+    ("Average precision, validation", "what the choice is made by"),
+    ("Average precision, test", "of samples; a guess reaches the base rate"),
+    ("ROC AUC", "of samples"),
+    ("Event recall", "incidents warned of"),
+    ("False alarms per device-day", "at the threshold in service"),
+    ("Median lead time", "of the incidents warned of"),
+    ("Calibration error", "expected; 0 is perfect"),
+    ("Threshold", "chosen on validation"),
+    ("Fit", "wall time"),
+)
+
+
+def leaderboard(
+    judgements: Mapping[str, Judgement], choice: Choice, cards: Mapping[str, ModelCard], series: list[Series]
+) -> list[Row]:
+    """Make the rows: the models by their validation average precision, the best first, then the baseline."""
+    most = _most(judgements)
+    rows = [
+        Row(
+            one,
+            one.name == choice.best,
+            cards[one.name].version if one.name in cards else "",
+            _cells(judgements[one.name], one.name, choice, cards.get(one.name), most),
+        )
+        for one in series
+    ]
+    return sorted(rows, key=lambda row: -choice.average_precision.get(row.series.name, -1.0))
+
+
+def _most(judgements: Mapping[str, Judgement]) -> dict[str, float]:
+    """Find the right end of the marks of each figure, the same for all models."""
+    most = {"average_precision": 1.0, "event_recall": 1.0}
+    for name in ("false_alarms_per_device_day", "median_lead_seconds"):
+        values = []
+        for judgement in judgements.values():
+            found = judgement.evaluation
+            values += [getattr(found.figures, name), *vars(found.intervals.get(name, Interval(0, 0))).values()]
+        most[name] = max([value for value in values if known(value)], default=0.0)
+    return most
+
+
+def _cells(
+    judgement: Judgement, name: str, choice: Choice, card: ModelCard | None, most: Mapping[str, float]
+) -> list[Cell]:
+    evaluation, policy = judgement.evaluation, judgement.policy
+    found = evaluation.figures
+    validation = choice.average_precision.get(name)
+    lift = f"{number(found.average_precision / found.base_rate, 2)} × base rate" if found.base_rate > 0 else ""
+    alarms = f"{counted(found.false_alarms, 'alarm')} in {number(found.device_days)} device-days"
+    share = f"{found.incidents_warned} of {found.incidents}"
+    return [
+        _cell(validation, choice.intervals.get(name), 1.0)
+        if validation is not None
+        else Cell("–", "not a candidate"),
+        _figure(evaluation, "average_precision", lift, number, most),
+        Cell(number(found.roc_auc), "", spread(evaluation.intervals.get("roc_auc"))),
+        _figure(evaluation, "event_recall", share, percent, most),
+        _alarms(evaluation, alarms, most),
+        _figure(evaluation, "median_lead_seconds", "", lasting, most),
+        Cell(number(evaluation.reliability.expected_calibration_error)) if card else Cell("–", "no probability"),
+        Cell(number(policy.threshold)),
+        Cell(lasting(card.fit_seconds), counted(card.iterations, "iteration")) if card else Cell("–"),
+    ]
+
+
+def _alarms(evaluation: Evaluation, detail: str, most: Mapping[str, float]) -> Cell:
+    """Where nothing was seen, resampling knows nothing of what may come: the exact bound tells more."""
+    found = evaluation.figures
+    if found.false_alarms or not found.device_days > 0:
+        return _figure(evaluation, "false_alarms_per_device_day", detail, number, most)
+    bound = poisson_upper_bound(0) / found.device_days
+    return Cell(number(found.false_alarms_per_device_day), detail, f"at most {number(bound)}")
+
+
+def _figure(
+    evaluation: Evaluation, name: str, detail: str, write: Callable[[Any], str], most: Mapping[str, float]
+) -> Cell:
+    value, interval = getattr(evaluation.figures, name), evaluation.intervals.get(name)
+    return _cell(value, interval, most[name], detail, write)
+
+
+def _cell(
+    value: float, interval: Interval | None, most: float, detail: str = "", write: Callable[[Any], str] = number
+) -> Cell:
+    return Cell(write(value), detail, spread(interval, write), _mark(value, interval, most))
+
+
+def _mark(value: float, interval: Interval | None, most: float) -> str:
+    """Draw an interval and its value on a line from 0 to ``most``; the words beside it say the same."""
+    if interval is None or not (known(value) and known(interval.low) and known(interval.high) and most > 0):
+        return ""
+    low, high, at = (3 + min(max(x / most, 0), 1) * (_WIDTH - 6) for x in (interval.low, interval.high, value))
+    middle = _HEIGHT / 2
+    return (
+        f'<svg class="mark-interval" aria-hidden="true" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}">'
+        f'<line class="grid" x1="0" x2="{_WIDTH:g}" y1="{middle:g}" y2="{middle:g}"/>'
+        f'<line class="interval" x1="{low:.1f}" x2="{max(high, low + 1):.1f}" y1="{middle:g}" y2="{middle:g}"/>'
+        f'<circle class="value" cx="{at:.1f}" cy="{middle:g}" r="3.2"/></svg>'
+    )
