@@ -3,27 +3,39 @@
 from mlrun import MLClientCtx
 
 from netops import progress
-from netops.orchestration.settings import generator_settings, section, start_of
+from netops.orchestration.continuation import describe, stretch_of
+from netops.orchestration.settings import generator_settings, section
 from netops.telemetry.generator.generate import generate as generate_telemetry
 from netops.tracking.folders import log_dataset, new_folder
 from netops.tracking.results import log_telemetry
 
 
-def generate(context: MLClientCtx, settings: str) -> None:
+def generate(context: MLClientCtx, settings: str, network: str = "demo", goes_on: str = "false") -> None:
     """Generate telemetry with its incidents.
+
+    Parameters
+    ----------
+    network : str
+        Whose telemetry it is.
+    goes_on : str
+        ``true``: begin where the last telemetry of the network ended, rather than at the configured start.
 
     Logs the dataset ``telemetry``, and what it holds as results.
     """
     fleet = section(settings, "fleet")
+    context.set_label("network", network)
+    start, origin = stretch_of(network, fleet, goes_on=str(goes_on).lower() == "true")
     dataset = generate_telemetry(
         generator_settings(settings),
         new_folder(context, "telemetry"),
         devices=fleet.devices,
         duration=fleet.duration,
         interval=fleet.interval,
-        start=start_of(fleet),
+        start=start,
+        origin=origin,
         seed=fleet.seed,
         progress=progress.report,
     )
     log_dataset(context, "telemetry", dataset)
     log_telemetry(context, dataset)
+    context.log_results(describe(start, origin, fleet))

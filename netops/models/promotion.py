@@ -1,9 +1,12 @@
 """Champion and challenger: who serves, and why."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from netops.configuration import option
-from netops.models.selection import Difference
+
+if TYPE_CHECKING:  # the settings are read without what compares models
+    from netops.models.selection import Difference
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Decision:
 
 
 def decide(
-    challenger: Standing, champion: Standing | None, difference: Difference | None, settings: PromotionSettings
+    challenger: Standing, champion: Standing | None, difference: "Difference | None", settings: PromotionSettings
 ) -> Decision:
     """Decide whether a challenger takes the champion's place.
 
@@ -136,7 +139,7 @@ def _alone(challenger: Standing, champion: Standing | None) -> str:
     return f"the champion {champion.version} can no longer be judged: {champion.failure}"
 
 
-def _advantage(difference: Difference) -> str:
+def _advantage(difference: "Difference") -> str:
     low, high = difference.interval.low, difference.interval.high
     found = (
         f"average precision {difference.value:+.3f} against the champion (95% interval {low:+.3f} to {high:+.3f})"

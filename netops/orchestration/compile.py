@@ -100,14 +100,23 @@ def _set_defaults(document: Document, arguments: Mapping[str, str]) -> None:
 def _make_portable(template: Document) -> None:
     """Name functions by their newest version, and leave out who compiled."""
     if container := template.get("container"):
-        container["command"] = _without_labels([_unversioned(word) for word in container["command"]])
+        command = [_unversioned(word) for word in container["command"]]
+        container["command"] = _in_order(_without_labels(command))
     annotations = template.get("metadata", {}).get("annotations", {})
     if _FUNCTION in annotations:
         annotations[_FUNCTION] = _unversioned(annotations[_FUNCTION])
 
 
 def _unversioned(word: str) -> str:
-    return word.partition("@")[0] if word.startswith("db://") or word.startswith("netops/") else word
+    return word.partition("@")[0] if word.startswith(("db://", "netops/")) else word
+
+
+def _in_order(command: list[str]) -> list[str]:
+    """Sort the names of outputs, which come in the order of a set."""
+    places = [place + 1 for place, word in enumerate(command) if word == "-o"]
+    for place, output in zip(places, sorted(command[place] for place in places), strict=True):
+        command[place] = output
+    return command
 
 
 def _without_labels(command: list[str]) -> list[str]:

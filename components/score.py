@@ -1,0 +1,30 @@
+"""Stage: the risk of every sample of a batch, by the model in service."""
+
+import tempfile
+from pathlib import Path
+
+from mlrun import DataItem, MLClientCtx
+
+from netops.orchestration import registry
+from netops.orchestration.scoring import score as score_telemetry
+from netops.tracking.folders import local_folder, local_model
+
+
+def score(context: MLClientCtx, telemetry: DataItem, network: str, settings: str) -> None:
+    """Score telemetry with the champion of its network.
+
+    Parameters
+    ----------
+    telemetry : mlrun.DataItem
+        A telemetry dataset.
+    network : str
+        Whose champion.
+
+    Logs ``risks``, a Parquet file: timestamp, device, risk, model_version.
+    """
+    champion = registry.the_champion(network)
+    with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
+        out = Path(scratch) / "risks.parquet"
+        rows = score_telemetry([str(local_folder(telemetry))], local_model(champion.uri), settings, out)
+        context.log_artifact("risks", local_path=str(out), format="parquet")
+    context.log_results({"rows": rows, "model_version": champion.version, "family": champion.family})
