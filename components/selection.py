@@ -13,12 +13,13 @@ from netops.models.contest import contest
 from netops.models.examples import Examples, prepare_examples
 from netops.models.judgement import Judgement, judge, judge_baseline
 from netops.models.promotion import Decision
+from netops.models.report.write import write_report
 from netops.models.selection import Choice, choose_best
 from netops.models.training import part_risks
 from netops.orchestration import registry
 from netops.orchestration.settings import section
 from netops.telemetry.dataset import Dataset
-from netops.tracking.folders import local_folder, local_model, work_folder
+from netops.tracking.folders import local_folder, local_model, new_folder, work_folder
 
 BASELINE = "static_threshold"
 
@@ -33,7 +34,7 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
     network : str
         Whose models they are.
 
-    Logs the leaderboard with the baseline, the decision with its reasons, and plots.
+    Logs the leaderboard with the baseline, the decision with its reasons, plots, and the ``report`` of the run.
     """
     options, alerting = section(settings, "training"), section(settings, "alerting")
     dataset = Dataset.open(local_folder(features))
@@ -54,7 +55,7 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
         section(settings, "promotion"),
         options.seed,
     )
-    _log(context, examples, models, choice, decision, settings)
+    _log(context, network, examples, models, choice, decision, settings)
     best = read_card(models[choice.best])
     if decision.promoted:  # last of all: what has failed before it leaves the champion as it was
         registry.promote(network, best.version, decision.reason)
@@ -73,16 +74,17 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
 
 def _log(
     context: MLClientCtx,
+    network: str,
     examples: Examples,
     models: dict[str, Path],
     choice: Choice,
     decision: Decision,
     settings: str,
 ) -> None:
-    """Log the leaderboard on the test part, with the baseline as one of its rows, and how the choice was made."""
+    """Log the leaderboard with the baseline, how the choice was made, and the report of the run."""
     alerting = section(settings, "alerting")
     seed = section(settings, "training").seed
-    baseline, judged, _ = judge_baseline(examples, alerting, seed)
+    baseline, judged, baseline_risks = judge_baseline(examples, alerting, seed)
     judgements = {name: _judge(examples, folder, alerting, seed) for name, folder in models.items()}
     judgements[BASELINE] = judged
     context.log_results({"baseline": judged.figures()})
@@ -103,6 +105,28 @@ def _log(
     }
     for key, picture in drawn.items():
         context.log_artifact(key, body=picture, format="png", local_path=f"plots/{key}.png")
+    report = write_report(
+        new_folder(context, "report.html"),
+        network=network,
+        examples=examples,
+        models=models,
+        judgements=judgements,
+        choice=choice,
+        decision=decision,
+        baseline=baseline,
+        baseline_risks=baseline_risks,
+        run_id=context.labels.get("workflow", ""),
+        seed=seed,
+    )
+    _log_report(context, report)
+
+
+def _log_report(context: MLClientCtx, report: Path) -> None:
+    """Log the report: on this machine where it lies, elsewhere uploaded."""
+    target = f"{context.artifact_path}/report.html"
+    upload = "://" in target
+    context.log_artifact("report", local_path=str(report), target_path=target, upload=upload, format="html")
+    context.log_results({"report": target})
 
 
 def _judge(examples: Examples, model: Path, alerting: AlertSettings, seed: int) -> Judgement:

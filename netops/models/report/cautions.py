@@ -60,13 +60,13 @@ def _false_alarms(found: Figures, budget: float) -> str:
     if not found.device_days > 0:
         return "The test part holds no observed healthy time: it shows nothing about false alarms."
     bound = poisson_upper_bound(found.false_alarms) / found.device_days
-    seen = f"{counted(found.false_alarms, 'false alarm')} in the {number(found.device_days)} device-days of test"
-    seen, allowed = seen[0].upper() + seen[1:], f"{number(budget * 7, 2)} per device and week"
+    seen = f"The {number(found.device_days)} device-days of test hold {counted(found.false_alarms, 'false alarm')}"
+    allowed = f"the budget is {budget * 7:.2g}"
     if found.false_alarms > budget * found.device_days:
-        return f"{seen}: above the alert budget of {allowed}."
+        return f"{seen}: {found.false_alarms / found.device_days * 7:.2g} per device and week, where {allowed}."
     if bound <= budget or budget <= 0:
         return ""
-    return f"{seen}: in truth it may be up to {number(bound * 7, 2)} (95%), where the budget is {allowed}."
+    return f"{seen}, which shows at most {bound * 7:.2g} per device and week (95%), where {allowed}."
 
 
 def _not_alone(choice: Choice) -> str:

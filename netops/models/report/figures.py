@@ -65,7 +65,7 @@ def false_alarms_figure(evaluations: Mapping[str, Evaluation], series: list[Seri
             drawing.dot(
                 x(_alarms(evaluations[one.name])),
                 y(found.event_recall),
-                max(3.0, 8 - 1.7 * place),
+                max(3.5, 8 - 1.3 * place),
                 f"dot {one.style}",
                 tip,
             )
