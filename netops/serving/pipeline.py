@@ -15,7 +15,7 @@ from netops.serving.bodies.arrow_body import read_arrow
 from netops.serving.bodies.remote_write import read_remote_write
 from netops.serving.dead_letters import letter
 from netops.serving.runtime import Runtime
-from netops.serving.samples import REJECTED, Answer, Samples
+from netops.serving.samples import REJECTED, Answer, BodyError, Samples
 from netops.serving.work import Work
 
 ARROW_TYPES = ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file")
@@ -57,7 +57,21 @@ class Pipeline:
         return work
 
     def read(self, body: Any, content_type: str = "") -> Samples:
-        """Read the samples of a body."""
+        """Read the samples of a body; one that cannot be read at all is kept as a dead letter.
+
+        Raises
+        ------
+        BodyError
+            If nothing of the body can be answered sample by sample.
+        """
+        try:
+            return self._read(body, content_type)
+        except BodyError as error:
+            self.runtime.letters.write([letter("rejected", str(error), body)])
+            self.runtime.metrics.count(np.full(1, REJECTED))
+            raise
+
+    def _read(self, body: Any, content_type: str) -> Samples:
         runtime, limits = self.runtime, self.runtime.settings.limits
         kind = content_type.partition(";")[0].strip().lower()
         metrics = runtime.model.spec.metrics

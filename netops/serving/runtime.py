@@ -103,7 +103,8 @@ class Runtime:
             if champion.version == self.model.version:
                 return False
             self.swap(load_model(champion))
-        except NetopsError as error:
+        except Exception as error:
+            # An unreachable registry must not end the service.
             _LOG.warning("the champion stays %s: %s", self.model.version, error)
             return False
         self.metrics.swaps.inc()

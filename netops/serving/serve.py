@@ -13,7 +13,7 @@ from typing import Any
 
 from netops.alerting.settings import AlertSettings
 from netops.durations import SECOND
-from netops.errors import NetopsError, UsageError
+from netops.errors import UsageError
 from netops.serving.champion import ChampionFile, ModelSource, load_model
 from netops.serving.runtime import Runtime
 from netops.serving.settings import ServingSettings
@@ -143,8 +143,9 @@ async def _again(interval: int, work: Callable[[], Any]) -> None:
         await asyncio.sleep(interval / SECOND)
         try:
             await work()
-        except (OSError, NetopsError) as error:
-            _LOG.warning("%s", error)
+        except Exception as error:
+            # Whatever went wrong, a full disk or an unreachable registry: the next round may go well.
+            _LOG.warning("%s: %s", type(error).__name__, error)
 
 
 async def save(runtime: Runtime) -> None:

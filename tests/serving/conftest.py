@@ -1,5 +1,6 @@
 """A model folder and runtimes over it."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -44,3 +45,28 @@ def abandon(runtime: Runtime) -> None:
     runtime.store.close()
     runtime.letters.close()
     os.close(runtime._lock)
+
+
+@pytest.fixture
+def server(start):
+    """The HTTP server over a pipeline, in a thread of this process; gives its address."""
+    pytest.importorskip("mlrun")
+    import asyncio
+    import socket
+
+    import uvicorn
+
+    from netops.serving.app import Service, make_app
+    from netops.serving.function import make_serving_function, start_graph
+    from netops.serving.protocol import guarded_protocol, guarded_server
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    pipeline = start()
+    app = make_app(Service(start_graph(make_serving_function(), pipeline.runtime), pipeline), None)
+    running = guarded_server(uvicorn.Config(app, http=guarded_protocol(5), log_level="warning"))
+    thread = threading.Thread(target=lambda: asyncio.run(running.serve(sockets=[listener])))
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    running.should_exit = True
+    thread.join()
+    listener.close()

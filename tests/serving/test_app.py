@@ -82,6 +82,8 @@ def test_remote_write_comes_in(client):
     (device,) = client.get("/devices").json()
     assert (device["device"], device["risk"] is not None) == ("r1", True)
     assert client.post("/api/v1/write", content=b"x").status_code == 400
+    letters = client.app.state.runtime.letters.path().read_text()
+    assert "not a remote-write request" in letters
 
 
 def test_questions(client):

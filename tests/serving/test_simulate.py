@@ -1,6 +1,5 @@
 """Playing telemetry: generated and recorded, in order, and what is made of the answers."""
 
-import threading
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -85,31 +84,6 @@ def test_alerts_are_judged_by_the_incidents():
         "false_alarms": 1,
         "median_lead_seconds": 300.0,
     }
-
-
-@pytest.fixture
-def server(start):
-    """The HTTP server over a pipeline, in a thread of this process; gives its address."""
-    pytest.importorskip("mlrun")
-    import asyncio
-    import socket
-
-    import uvicorn
-
-    from netops.serving.app import Service, make_app
-    from netops.serving.function import make_serving_function, start_graph
-    from netops.serving.protocol import guarded_protocol, guarded_server
-
-    listener = socket.create_server(("127.0.0.1", 0))
-    pipeline = start()
-    app = make_app(Service(start_graph(make_serving_function(), pipeline.runtime), pipeline), None)
-    running = guarded_server(uvicorn.Config(app, http=guarded_protocol(5), log_level="warning"))
-    thread = threading.Thread(target=lambda: asyncio.run(running.serve(sockets=[listener])))
-    thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    running.should_exit = True
-    thread.join()
-    listener.close()
 
 
 def short(ticks: int = 60, devices: int = 6) -> Playback:
