@@ -7,7 +7,9 @@ import numpy.typing as npt
 
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.tracker import AlertTracker
+from netops.errors import NetopsError
 from netops.features.engine import LATE, SCORED, FeatureEngine
+from netops.features.saved import unpack
 from netops.features.spec import FeatureSpec
 from netops.serving.clock import NEVER, NetworkClock
 from netops.serving.devices import DeviceTable
@@ -17,6 +19,22 @@ from netops.telemetry.counter_stream import CounterRates
 
 #: Without a setting, a device is silent after this many of the shortest windows.
 SILENT_WINDOWS = 5
+
+
+def take_up(engine: FeatureEngine, code: int, state: bytes) -> None:
+    """Give an engine the saved windows of a device, even if they reach back less far than its own.
+
+    Raises
+    ------
+    NetopsError
+        If the state is damaged or of other metrics.
+    """
+    try:
+        engine.restore(code, state)
+    except NetopsError:
+        times, values = unpack(engine.spec, 0, state)
+        engine.forget(code)
+        engine.update(np.full(len(times), code, dtype=np.int64), times, values)
 
 
 class FleetState:
@@ -93,9 +111,7 @@ class FleetState:
         """Go over to other windows or statistics of the same metrics, taking the raw samples along."""
         engine = FeatureEngine(spec, self.settings.time.allowed_lateness)
         for code in self.table.codes():
-            state = self.engine.save(code)
-            if engine.history >= self.engine.history:
-                engine.restore(code, state)
+            take_up(engine, code, self.engine.save(code))
         self.engine = engine
 
     def drop(self, codes: Sequence[int]) -> None:
@@ -165,7 +181,7 @@ class FleetState:
         if self.counters is not None:
             self.counters.forget(code)
         if state and newest != NEVER:
-            self.engine.restore(code, state)
+            take_up(self.engine, code, state)
         else:
             self.engine.forget(code)
             self.tracker.forget(code)

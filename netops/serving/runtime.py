@@ -159,6 +159,7 @@ class Runtime:
         with self.snapshot() as writer:
             for part in writer.parts():
                 writer.write(part)
+            writer.finish()
         self.metrics.snapshot_seconds.set(perf_counter() - since)
 
     def close(self) -> None:

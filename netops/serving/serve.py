@@ -155,6 +155,7 @@ async def save(runtime: Runtime) -> None:
         with runtime.snapshot() as writer:
             for part in writer.parts():
                 await asyncio.to_thread(writer.write, part)
+            await asyncio.to_thread(writer.finish)
     except OSError:
         runtime.metrics.snapshots.labels(runtime.network, "failed").inc()
         raise

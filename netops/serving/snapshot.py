@@ -22,6 +22,7 @@ from netops.errors import NetopsError
 from netops.serving.alert_store import Alert
 from netops.serving.bodies.remote_write import Waiting
 from netops.serving.clock import NEVER
+from netops.serving.fleet_state import take_up
 
 if TYPE_CHECKING:
     from netops.serving.runtime import Runtime
@@ -68,7 +69,7 @@ class Tail(msgspec.Struct):
 
 
 class SnapshotWriter:
-    """Writes one snapshot; as a context it takes the place of the last one when the block ends well."""
+    """Writes one snapshot; finished, it takes the place of the last one; if it is not, nothing is left of it."""
 
     def __init__(self, runtime: "Runtime") -> None:
         self._runtime = runtime
@@ -104,16 +105,16 @@ class SnapshotWriter:
         """Write one part; may run in another thread."""
         self._file.write(part)
 
+    def finish(self) -> None:
+        """Put the snapshot in place; may run in another thread, for the disk may take its time."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        os.replace(self._draft, self._path)
+        self._runtime.replay_point = self._point
+
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
-        try:
-            if kind is None:
-                self._file.flush()
-                os.fsync(self._file.fileno())
-                os.replace(self._draft, self._path)
-                self._runtime.replay_point = self._point
-        finally:
-            self._file.close()
-            self._draft.unlink(missing_ok=True)
+        self._file.close()
+        self._draft.unlink(missing_ok=True)
 
     def _part(self, codes: list[int]) -> bytes:
         state, book = self._runtime.state, self._runtime.book
@@ -213,7 +214,7 @@ def _put(runtime: "Runtime", record: DeviceRecord, trackers: bytearray) -> None:
     state = runtime.state
     code = int(state.table.take([record.name])[0])
     state.table.move(code, record.company, record.data_center)
-    state.engine.restore(code, record.windows)
+    take_up(state.engine, code, record.windows)
     if state.counters is not None:
         state.counters.restore(code, record.counters)
     trackers.extend(record.tracker.ljust(STATE.itemsize, b"\0"))

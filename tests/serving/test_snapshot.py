@@ -3,10 +3,10 @@
 import random
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from netops.durations import SECOND
+from netops.durations import HOUR, MINUTE, SECOND
+from netops.serving.champion import FixedModel
 from netops.serving.snapshot import FILE
 from netops.serving.times import iso
 from tests.serving.samples import body, fleet, sample
@@ -78,6 +78,7 @@ def test_a_snapshot_may_be_taken_while_samples_come_in(start):
         for number, part in enumerate(writer.parts()):
             writer.write(part)
             play(first, samples[1800 + number * 150 :][:150])
+        writer.finish()
     second = start(folder=first.runtime.folder)
     play(second, [row for row in samples if row["timestamp"] * SECOND > second.runtime.replay_point], 450)
     assert known(second) == expected
@@ -124,7 +125,6 @@ def test_a_snapshot_that_fails_leaves_the_last_one(start):
 
 
 def test_other_windows_take_the_samples_along(start, tmp_path):
-    from netops.durations import MINUTE
     from netops.serving.champion import Champion, load_model
     from tests.serving.models import SPEC, make_model
 
@@ -135,6 +135,21 @@ def test_other_windows_take_the_samples_along(start, tmp_path):
     pipeline.runtime.swap(load_model(Champion("v2", make_model(tmp_path / "v2", "v2", spec))))
     answers = play(pipeline, [sample("d0", 60)])
     assert (answers[0].model, answers[0].status) == ("v2", "scored")
-    features = pipeline.runtime.state.engine.update_one(0, (1_700_000_000 + 61 * 5) * SECOND, np.zeros(4))[0]
-    assert features[list(spec.names).index("latency_missing_2m")] == 0
-    assert features[list(spec.names).index("latency_std_2m")] > 0
+    whole = start(source=FixedModel("v2", tmp_path / "v2"), folder=tmp_path / "whole")
+    (expected,) = play(whole, [*samples, sample("d0", 60)])[-1:]
+    assert answers[0].risk == pytest.approx(expected.risk, abs=1e-9)
+
+
+@pytest.mark.parametrize("windows", [(2 * MINUTE,), (2 * MINUTE, 2 * HOUR)])
+def test_a_state_is_taken_up_by_a_model_with_other_windows(start, tmp_path, windows):
+    from tests.serving.models import SPEC, make_model
+
+    pipeline = start()
+    samples = fleet(3, 60)
+    play(pipeline, samples)
+    pipeline.runtime.save()
+    source = FixedModel("v2", make_model(tmp_path / "v2", "v2", replace(SPEC, windows=windows)))
+    (answer,) = start(source=source, folder=pipeline.runtime.folder).run(body(sample("d0", 60)))
+    whole = start(source=source, folder=tmp_path / "whole")
+    (expected,) = play(whole, [*samples, sample("d0", 60)])[-1:]
+    assert answer.risk == pytest.approx(expected.risk, abs=1e-9)
