@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from netops.models.evaluation import Evaluation, Figures
 from netops.models.judgement import Judgement
 from netops.models.report.figures import BASELINE
-from netops.models.report.words import counted, known, listed, number, percent, spread, titled
+from netops.models.report.leaderboard import recall_range
+from netops.models.report.words import counted, known, listed, number, titled
 from netops.models.selection import Choice
 from netops.models.threshold import poisson_upper_bound
 
@@ -27,7 +28,7 @@ def verdict_of(best: Judgement, name: str, baseline: Judgement | None) -> str:
 
 
 def _warned(found: Figures) -> str:
-    return f"{found.incidents_warned} of {counted(found.incidents, 'incident')}"
+    return f"{found.incidents_warned or 'none'} of {counted(found.incidents, 'incident')}"
 
 
 def cautions(judgements: Mapping[str, Judgement], choice: Choice) -> list[str]:
@@ -39,6 +40,7 @@ def cautions(judgements: Mapping[str, Judgement], choice: Choice) -> list[str]:
         _false_alarms(found, best.choice.budget),
         best.choice.note,
         _not_alone(choice),
+        _guess(best.evaluation),
         _baseline(judgements, choice.best),
         _blind(best.evaluation),
         _calibration(best.evaluation),
@@ -50,8 +52,8 @@ def _few_incidents(evaluation: Evaluation) -> str:
     found = evaluation.figures
     if not 0 < found.incidents < _FEW:
         return ""
-    between = spread(evaluation.intervals.get("event_recall"), percent)
-    interval = f"; 95% interval {between}" if between else ""
+    between = recall_range(evaluation)
+    interval = f" (95%: {between})" if between else ""
     held = f"The test part holds {counted(found.incidents, 'incident')}"
     return f"{held}: a single one moves the event recall by {number(100 / found.incidents, 2)} points{interval}."
 
@@ -63,10 +65,12 @@ def _false_alarms(found: Figures, budget: float) -> str:
     seen = f"The {number(found.device_days)} device-days of test hold {counted(found.false_alarms, 'false alarm')}"
     allowed = f"the budget is {budget * 7:.2g}"
     if found.false_alarms > budget * found.device_days:
-        return f"{seen}: {found.false_alarms / found.device_days * 7:.2g} per device and week, where {allowed}."
+        return (
+            f"{seen}: {number(found.false_alarms / found.device_days * 7, 2)} per device and week, where {allowed}."
+        )
     if bound <= budget or budget <= 0:
         return ""
-    return f"{seen}, which shows at most {bound * 7:.2g} per device and week (95%), where {allowed}."
+    return f"{seen}, which shows at most {number(bound * 7, 2)} per device and week (95%), where {allowed}."
 
 
 def _not_alone(choice: Choice) -> str:
@@ -74,6 +78,16 @@ def _not_alone(choice: Choice) -> str:
     if not equal:
         return ""
     return f"Validation cannot tell {titled(choice.best)} from {listed(equal)}: the difference may be chance."
+
+
+def _guess(evaluation: Evaluation) -> str:
+    interval, base = evaluation.intervals.get("average_precision"), evaluation.figures.base_rate
+    if interval is None or not known(interval.low) or interval.low > base:
+        return ""
+    return (
+        "By average precision on the test part, the best model may be no better than a guess: "
+        f"the interval begins at {number(interval.low)}, and the base rate is {number(base)}."
+    )
 
 
 def _baseline(judgements: Mapping[str, Judgement], best: str) -> str:

@@ -20,12 +20,12 @@ from netops.models.outcomes import Part
 from netops.models.promotion import Decision
 from netops.models.report import figures
 from netops.models.report.cautions import cautions, verdict_of
-from netops.models.report.episodes import FALSE_ALARM, MISS, WARNED, choose_episodes
+from netops.models.report.episodes import FALSE_ALARM, MISS, WARNED, choose_episodes, with_metrics
 from netops.models.report.facts import logs_of, parts_of, scenarios_of, telemetry_facts
 from netops.models.report.groups import groups_of
-from netops.models.report.importance import Importance, importance_of
-from netops.models.report.leaderboard import COLUMNS, leaderboard
-from netops.models.report.reasons import reasons_of
+from netops.models.report.importance import Importance, importance_of, metric_of
+from netops.models.report.leaderboard import COLUMNS, leaderboard, recall_range
+from netops.models.report.reasons import Reasons, reasons_of
 from netops.models.report.telemetry_figure import Usual, telemetry_figure
 from netops.models.report.timeline import Timeline
 from netops.models.report.verdict import Verdict
@@ -64,6 +64,9 @@ class Content:
             "verdict": verdict_of(self.best, self.choice.best, self.judgements.get(figures.BASELINE)),
             "best_figures": self.best.evaluation.figures,
             "best_intervals": self.best.evaluation.intervals,
+            "recall_range": recall_range(self.best.evaluation),
+            "most_features": figures.MOST_FEATURES,
+            "least_loss": figures.LEAST_LOSS,
             "baseline_figures": self._baseline_figures(),
             "spread": spread,
             "percent": percent,
@@ -175,13 +178,17 @@ class Content:
             "by_metric": figures.importance_figure(found.metrics, "by-metric", "Importance of whole metrics"),
         }
 
-    def _metrics(self) -> list[str]:
-        """Choose the metrics to draw: all, in their order, or those that the model lives on most."""
+    def _metrics(self, reasons: Reasons) -> list[list[str]]:
+        """Choose the metrics to draw for each episode: those of its reasons, then those the model lives on most."""
         columns = feature_names(Dataset.open(Path(self.examples.sources["test"])))
         there = [metric for metric in self.card.metrics if metric in columns]
         rank = list(self.importance.metrics) if self.importance else []
-        first = sorted(there, key=lambda metric: rank.index(metric) if metric in rank else len(rank))
-        return [metric for metric in there if metric in first[:_MOST_METRICS]]
+        chosen = []
+        for _, why in reasons:
+            owners = [metric_of(feature, self.card.metrics) for feature, _ in why]
+            wanted = [metric for metric in dict.fromkeys([*owners, *rank, *there]) if metric in there]
+            chosen.append([metric for metric in there if metric in wanted[:_MOST_METRICS]])
+        return chosen
 
     def _usual(self) -> Usual:
         shares, quantiles = self.card.background.get("shares", []), self.card.background.get("quantiles", {})
@@ -198,8 +205,9 @@ class Content:
         if self.baseline_risks is not None:
             policy = self.judgements[figures.BASELINE].policy
             baseline = Verdict.of(self.test, self.baseline_risks, policy)
-        found = choose_episodes(self.examples, self.verdict, baseline, self._metrics())
+        found = choose_episodes(self.examples, self.verdict, baseline)
         reasons = reasons_of(self.examples, self.models[self.choice.best], found)
+        found = with_metrics(self.examples, found, self._metrics(reasons))
         shown: dict[str, list[dict[str, Any]]] = {WARNED: [], MISS: [], FALSE_ALARM: []}
         usual, threshold, interval = self._usual(), self.best.policy.threshold, self.card.interval_seconds
         for number, (episode, (when, why)) in enumerate(zip(found, reasons, strict=True)):

@@ -3,7 +3,6 @@
 Which ones is a rule, not a taste, so that a report cannot flatter the model: of many, the two ends and the middle.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -77,10 +76,8 @@ class Episode:
     risks: Floats = field(default_factory=lambda: np.zeros(0))
 
 
-def choose_episodes(
-    examples: Examples, model: Verdict, baseline: Verdict | None, metrics: Sequence[str]
-) -> list[Episode]:
-    """Choose what to show, and read its telemetry: of the devices and metrics shown, nothing else.
+def choose_episodes(examples: Examples, model: Verdict, baseline: Verdict | None) -> list[Episode]:
+    """Choose what to show; the metrics are read by :func:`with_metrics`.
 
     Parameters
     ----------
@@ -89,8 +86,6 @@ def choose_episodes(
         Of the best model.
     baseline : Verdict, optional
         Of the static thresholds, to compare with.
-    metrics : sequence of str
-        Columns to read.
 
     Returns
     -------
@@ -98,8 +93,13 @@ def choose_episodes(
         At most three of each kind: the earliest, the middle and the latest warning; of the missed incidents those
         with the highest, the middle and the lowest risk before them; of the false alarms likewise.
     """
-    chosen = _Choosing(examples, model, baseline).all()
-    return _with_telemetry(examples, model.risks, chosen, list(metrics))
+    scored = np.array(examples.array("test"))
+    known = np.where(scored < 0, ~scored, scored)
+    times = examples.labelled[-1].sequences.timestamps
+    return [
+        replace(episode, times=times[episode.rows], risks=_risks_at(episode.rows, known, model.risks))
+        for episode in _Choosing(examples, model, baseline).all()
+    ]
 
 
 def extremes(order: Integers, most: int = SHOWN) -> list[int]:
@@ -180,25 +180,25 @@ def _within(starts: Integers, ends: Integers, low: int, high: int) -> Spans:
     return list(zip(starts[touching].tolist(), ends[touching].tolist(), strict=True))
 
 
-def _with_telemetry(
-    examples: Examples, risks: Floats, episodes: list[Episode], metrics: list[str]
-) -> list[Episode]:
-    """Read the telemetry of all episodes at once: every piece of a file is read one time."""
+def with_metrics(examples: Examples, episodes: list[Episode], metrics: list[list[str]]) -> list[Episode]:
+    """Read the metrics of each episode, all at once: every piece of a file is read one time, and no other rows.
+
+    Parameters
+    ----------
+    examples : Examples
+    episodes : list of Episode
+    metrics : list of list of str
+        Columns, for each episode.
+    """
     if not episodes:
         return []
     rows = np.unique(np.concatenate([episode.rows for episode in episodes]))
-    values = gather(Dataset.open(Path(examples.sources["test"])), metrics, rows)
-    scored = np.array(examples.array("test"))
-    known = np.where(scored < 0, ~scored, scored)
-    times = examples.labelled[-1].sequences.timestamps
+    columns = list(dict.fromkeys(name for names in metrics for name in names))
+    values = gather(Dataset.open(Path(examples.sources["test"])), columns, rows)
     return [
-        replace(
-            episode,
-            times=times[episode.rows],
-            metrics=dict(zip(metrics, values[np.searchsorted(rows, episode.rows)].T, strict=True)),
-            risks=_risks_at(episode.rows, known, risks),
-        )
-        for episode in episodes
+        replace(episode, metrics={name: own[:, columns.index(name)] for name in names})
+        for episode, names in zip(episodes, metrics, strict=True)
+        for own in [values[np.searchsorted(rows, episode.rows)]]
     ]
 
 

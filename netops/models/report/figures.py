@@ -9,11 +9,12 @@ from netops.models.evaluation import Evaluation
 from netops.models.plots import frontier
 from netops.models.report.facts import lead_steps
 from netops.models.report.svg import SERIES, Drawing, Scale, axes
-from netops.models.report.words import known, number, percent, titled
+from netops.models.report.words import known, number, percent, shortened, titled
 
 BASELINE = "static_threshold"
 _WIDTH, _HEIGHT = 560.0, 340.0
-_MOST_FEATURES = 12
+#: Bars at most, the loss that is worth one, and the letters of a name that there is room for.
+MOST_FEATURES, LEAST_LOSS, _LONGEST = 12, 0.005, 48
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def false_alarms_figure(evaluations: Mapping[str, Evaluation], series: list[Seri
         y_ticks=_shares(),
     )
     drawing.line(x(budget), y.start, x(budget), y.end, "reference")
-    drawing.text(x(budget) + 5, y.start - 8, f"budget {number(budget)}", "note")
+    drawing.text(x(budget) + 5, y.end + 10, f"budget {number(budget)}", "note")
     for one in series:
         curve = evaluations[one.name].curve
         alarms, recall = frontier(curve.false_alarms_per_device_day, curve.event_recall)
@@ -93,7 +94,9 @@ def precision_recall_figure(evaluations: Mapping[str, Evaluation], series: list[
     base = next(iter(evaluations.values())).figures.base_rate
     if known(base):
         drawing.line(x.start, y(base), x.end, y(base), "reference")
-        drawing.text(x.start + 6, y(base) - 6, f"base rate {percent(base)}: a guess", "note")
+        drawing.text(
+            x.start + 6, y(base) + (14 if base > 0.1 else -6), f"base rate {percent(base)}: a guess", "note"
+        )
     for one in series:
         found = evaluations[one.name]
         drawing.path(x.all(found.recall), y.all(found.sample_precision), f"line {one.style}")
@@ -117,6 +120,8 @@ def lead_times_figure(evaluations: Mapping[str, Evaluation], series: list[Series
     )
     drawing.line(x(horizon_seconds / unit), y.start, x(horizon_seconds / unit), y.end, "reference")
     drawing.text(x(horizon_seconds / unit) - 5, y.end + 12, "horizon", "note", "end")
+    if not any(len(one.lead_seconds) for one in evaluations.values()):
+        drawing.text((x.start + x.end) / 2, (y.start + y.end) / 2, "no incident was warned of", "note", "middle")
     for one in series:
         seconds, share = lead_steps(evaluations[one.name].lead_seconds, evaluations[one.name].figures.incidents)
         drawing.steps(x.all(seconds / unit), y.all(share), f"line {one.style}")
@@ -148,16 +153,17 @@ def reliability_figure(evaluation: Evaluation, style: str) -> str:
 
 def importance_figure(losses: Mapping[str, float], key: str, title: str) -> str:
     """Draw the greatest losses as bars."""
-    shown = list(losses.items())[:_MOST_FEATURES]
+    shown = [(name, loss) for name, loss in losses.items() if loss >= LEAST_LOSS][:MOST_FEATURES]
+    if not shown:
+        shown = list(losses.items())[:1]
     drawing = Drawing(title, _told_losses(shown), _WIDTH, 26.0 * len(shown) + 44, key)
-    widest = max([abs(loss) for _, loss in shown] + [1e-6])
-    lowest = min([0.0, *(loss for _, loss in shown)])
-    x = Scale(lowest, widest, 240, _WIDTH - 60)
+    longest = max(len(shortened(name, _LONGEST)) for name, _ in shown)
+    x = Scale(0, max([loss for _, loss in shown] + [1e-6]), min(7.0 * longest + 14, 360), _WIDTH - 50)
     for place, (name, loss) in enumerate(shown):
         top = 8 + 26 * place
-        drawing.text(228, top + 13, name, "label", "end")
-        drawing.box(min(x(0), x(loss)), top, abs(x(loss) - x(0)), 18, "bar", f"{name}: {number(loss)}")
-        drawing.text(max(x(0), x(loss)) + 6, top + 13, number(loss, 2), "tick")
+        drawing.text(x.start - 10, top + 13, shortened(name, _LONGEST), "label", "end")
+        drawing.box(x.start, top, x(loss) - x.start, 18, "bar", f"{name}: {number(loss)}")
+        drawing.text(x(loss) + 6, top + 13, number(loss, 2), "tick")
     drawing.line(x(0), 2, x(0), 26.0 * len(shown) + 6, "axis")
     drawing.text((x.start + x.end) / 2, drawing.height - 12, "average precision lost", "label", "middle")
     return drawing.render()

@@ -128,13 +128,17 @@ def _sample(part: Part, room: int, generator: np.random.Generator) -> tuple[Inte
 
 
 def _groups(names: tuple[str, ...], metrics: tuple[str, ...]) -> dict[str, list[int]]:
-    """Give each feature to the longest metric name that begins it."""
     groups: dict[str, list[int]] = {}
     for place, name in enumerate(names):
-        owners = [metric for metric in metrics if name == metric or name.startswith(f"{metric}_")]
-        if owners:
-            groups.setdefault(max(owners, key=len), []).append(place)
+        if owner := metric_of(name, metrics):
+            groups.setdefault(owner, []).append(place)
     return groups
+
+
+def metric_of(feature: str, metrics: tuple[str, ...]) -> str:
+    """Name the metric of a feature: the longest that its name begins with; "" where there is none."""
+    owners = [metric for metric in metrics if feature == metric or feature.startswith(f"{metric}_")]
+    return max(owners, key=len, default="")
 
 
 def _falling(losses: dict[str, float]) -> dict[str, float]:

@@ -9,9 +9,9 @@ from netops.models.card import ModelCard
 from netops.models.evaluation import Evaluation
 from netops.models.judgement import Judgement
 from netops.models.report.figures import Series
-from netops.models.report.words import counted, known, lasting, number, percent, spread
+from netops.models.report.words import counted, known, lasting, number, percent, spread, tells
 from netops.models.selection import Choice
-from netops.models.threshold import poisson_upper_bound
+from netops.models.threshold import CONFIDENCE, poisson_upper_bound
 
 _WIDTH, _HEIGHT = 110.0, 12.0
 
@@ -69,7 +69,7 @@ def leaderboard(
 
 def _most(judgements: Mapping[str, Judgement]) -> dict[str, float]:
     """Find the right end of the marks of each figure, the same for all models."""
-    most = {"average_precision": 1.0, "event_recall": 1.0}
+    most = {"average_precision": 1.0}
     for name in ("false_alarms_per_device_day", "median_lead_seconds"):
         values = []
         for judgement in judgements.values():
@@ -94,13 +94,35 @@ def _cells(
         else Cell("–", "not a candidate"),
         _figure(evaluation, "average_precision", lift, number, most),
         Cell(number(found.roc_auc), "", spread(evaluation.intervals.get("roc_auc"))),
-        _figure(evaluation, "event_recall", share, percent, most),
+        _recall(evaluation, share),
         _alarms(evaluation, alarms, most),
         _figure(evaluation, "median_lead_seconds", "", lasting, most),
         Cell(number(evaluation.reliability.expected_calibration_error)) if card else Cell("–", "no probability"),
         Cell(number(policy.threshold)),
         Cell(lasting(card.fit_seconds), counted(card.iterations, "iteration")) if card else Cell("–"),
     ]
+
+
+def recall_range(evaluation: Evaluation) -> str:
+    """Say between what the event recall lies (95%).
+
+    Where all or none of the incidents were warned of, resampling has nothing to go by; the exact one-sided bound
+    (Clopper and Pearson 1934) is given.
+    """
+    found = evaluation.figures
+    if not found.incidents:
+        return ""
+    bound = (1 - CONFIDENCE) ** (1 / found.incidents)
+    if found.incidents_warned == 0:
+        return f"at most {percent(1 - bound)}"
+    if found.incidents_warned == found.incidents:
+        return f"at least {percent(bound)}"
+    return spread(evaluation.intervals.get("event_recall"), percent)
+
+
+def _recall(evaluation: Evaluation, detail: str) -> Cell:
+    value, interval = evaluation.figures.event_recall, evaluation.intervals.get("event_recall")
+    return Cell(percent(value), detail, recall_range(evaluation), _mark(value, interval, 1.0))
 
 
 def _alarms(evaluation: Evaluation, detail: str, most: Mapping[str, float]) -> Cell:
@@ -127,7 +149,7 @@ def _cell(
 
 def _mark(value: float, interval: Interval | None, most: float) -> str:
     """Draw an interval and its value on a line from 0 to ``most``; the words beside it say the same."""
-    if interval is None or not (known(value) and known(interval.low) and known(interval.high) and most > 0):
+    if interval is None or not (tells(interval) and known(value) and most > 0):
         return ""
     low, high, at = (3 + min(max(x / most, 0), 1) * (_WIDTH - 6) for x in (interval.low, interval.high, value))
     middle = _HEIGHT / 2

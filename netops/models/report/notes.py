@@ -5,7 +5,7 @@ import numpy as np
 from netops.alerting.matching import MISSED
 from netops.durations import SECOND
 from netops.models.report.verdict import Verdict
-from netops.models.report.words import counted, lasting, moment, number
+from netops.models.report.words import apart, counted, lasting, moment, number
 
 
 def incident_note(incident: int, model: Verdict, baseline: Verdict | None) -> str:
@@ -29,7 +29,8 @@ def false_alarm_note(alert: int, model: Verdict) -> str:
     later = starts[starts > opened]
     after = "No incident of this device followed."
     if len(later):
-        after = f"The device failed {lasting((int(later[0]) - opened) / SECOND)} later: too late to be a warning."
+        gap = lasting((int(later[0]) - opened) / SECOND)
+        after = f"The device failed {gap} later: the alert came too early to count as a warning."
     return f"Open for {lasted}{still}; the risk rose to {number(float(alerts.peak[alert]))}. {after}"
 
 
@@ -47,8 +48,8 @@ def _why_missed(incident: int, model: Verdict) -> str:
     if not (risks >= threshold).any():
         top = int(np.nanargmax(risks))
         start = int(model.part.incidents.start[incident])
-        highest = f"The risk rose to {number(float(risks[top]))} at most, {_before(start - int(times[top]))}"
-        return f"{highest}; the threshold is {number(threshold)}."
+        highest, wanted = apart(float(risks[top]), threshold)
+        return f"The risk rose to {highest} at most, {_before(start - int(times[top]))}; the threshold is {wanted}."
     reached = counted(int((risks >= threshold).sum()), "sample")
     return f"The risk reached the threshold on {reached}, but not on {model.policy.for_samples} in a row in time."
 

@@ -1,5 +1,6 @@
 """An episode drawn over its telemetry: metrics, alerts and risk, one above the other on one time axis."""
 
+import textwrap
 from collections.abc import Mapping
 
 import numpy as np
@@ -8,10 +9,12 @@ from netops.alerting.sequences import Floats
 from netops.durations import DAY, HOUR, MINUTE, SECOND
 from netops.models.report.episodes import FALSE_ALARM, Episode, Spans
 from netops.models.report.svg import Drawing, Scale, thinned
-from netops.models.report.words import lasting, moment, number, titled
+from netops.models.report.words import lasting, moment, number, shortened, titled
 
 _WIDTH, _LEFT, _RIGHT = 1120.0, 150.0, 14.0
 _METRIC, _RISK, _GAP, _LANE = 58.0, 76.0, 10.0, 13.0
+#: Lines of a metric's name, and letters of a line.
+_LINES, _LETTERS = 3, 17
 _STEPS = tuple(
     count * unit
     for unit, counts in ((SECOND, (1, 2, 5, 10, 30)), (MINUTE, (1, 2, 5, 10, 15, 30)), (HOUR, (1, 2, 3, 6, 12)))
@@ -106,7 +109,9 @@ class _Panels:
         return low - margin if low else 0.0, high + margin
 
     def _panel(self, name: str, top: float, height: float, low: float, high: float) -> Scale:
-        self.drawing.text(4, top + height / 2 + 4, name, "label")
+        lines = wrapped(name)
+        for place, words in enumerate(lines):
+            self.drawing.text(4, top + height / 2 + 4 + 13 * (place - (len(lines) - 1) / 2), words, "label")
         self.drawing.line(self.x.start, top + height, self.x.end, top + height, "axis")
         return Scale(low, high, top + height, top)
 
@@ -153,6 +158,15 @@ class _Panels:
         middle = (self.x.start + self.x.end) / 2
         words = f"time from the {event}, {moment(at)} UTC"
         self.drawing.text(middle, self.bottom + 36, words, "label", "middle")
+
+
+def wrapped(name: str) -> list[str]:
+    """Break a name into at most three lines that fit beside a panel."""
+    name = shortened(name, _LINES * _LETTERS)
+    lines = textwrap.wrap(name, _LETTERS)
+    if len(lines) <= _LINES:
+        return lines
+    return [name[start : start + _LETTERS] for start in range(0, len(name), _LETTERS)]
 
 
 def _title(episode: Episode) -> str:

@@ -60,10 +60,29 @@ def moment(nanoseconds: int, clock: bool = True) -> str:
     return f"{when:%Y-%m-%d %H:%M:%S}" if clock else f"{when:%Y-%m-%d}"
 
 
+def tells(interval: Interval | None) -> bool:
+    """Tell whether an interval says something: one without width comes from too few cases, not from certainty."""
+    return interval is not None and known(interval.low) and known(interval.high) and interval.low < interval.high
+
+
+def apart(value: float, other: float) -> tuple[str, str]:
+    """Write two numbers with as many digits as it takes to tell them apart."""
+    for digits in range(3, 18):
+        if (pair := (number(value, digits), number(other, digits)))[0] != pair[1]:
+            return pair
+    return number(value), number(other)
+
+
+def shortened(name: str, most: int) -> str:
+    """Cut out the middle of a long name."""
+    return name if len(name) <= most else f"{name[: (most - 1) // 2]}…{name[-(most // 2) :]}"
+
+
 def spread(interval: Interval | None, write: Any = number) -> str:
-    """Write an interval; nothing where nothing could be resampled."""
-    if interval is None or not (known(interval.low) and known(interval.high)):
+    """Write an interval; nothing where nothing could be resampled, or all resamples were the same."""
+    if not tells(interval):
         return ""
+    assert interval is not None
     return f"{write(interval.low)} to {write(interval.high)}"
 
 
