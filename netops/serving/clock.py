@@ -13,6 +13,8 @@ Integers = npt.NDArray[np.int64]
 
 #: A device counts as heard of lately while fewer than this many samples a device have come in since.
 PATIENCE = 20
+#: A device that was heard of this often is known to be there.
+KNOWN = 3
 #: The time before any sample.
 NEVER = -1
 _NONE = np.zeros(0, dtype=np.int64)
@@ -33,6 +35,7 @@ class NetworkClock:
         self.silent_after = silent_after
         self.newest = np.full(devices, NEVER, dtype=np.int64)
         self.arrival = np.full(devices, NEVER, dtype=np.int64)
+        self.heard = np.zeros(devices, dtype=np.int64)
         self.silent = np.zeros(devices, dtype=np.bool_)
         self.now = NEVER
         self.arrivals = 0
@@ -50,6 +53,7 @@ class NetworkClock:
         np.maximum.at(self.newest, codes, timestamps)
         self.arrival[codes] = np.arange(self.arrivals, self.arrivals + len(codes))
         self.arrivals += len(codes)
+        np.add.at(self.heard, codes, 1)
         silent = self.silent[codes]
         back = np.unique(codes[silent]) if silent.any() else _NONE
         self.silent[back] = False
@@ -80,9 +84,13 @@ class NetworkClock:
         return _median(newest[:used][heard & (arrival[:used] >= 0)])
 
     def fall_silent(self) -> Integers:
-        """Give the devices that are silent from now on."""
-        newest = self.newest[: self._used]
-        quiet = (newest >= 0) & ~self.silent[: self._used] & (newest < self.now - self.silent_after)
+        """Give the devices that are silent from now on.
+
+        One that was heard of lately has a clock that is behind; one that was heard of only once or twice is a
+        misspelt name rather than a device.
+        """
+        newest, known = self.newest[: self._used], self.heard[: self._used] >= KNOWN
+        quiet = known & ~self.silent[: self._used] & (newest < self.now - self.silent_after) & ~self.lately()
         found = np.flatnonzero(quiet)
         self.silent[found] = True
         return found
@@ -95,11 +103,13 @@ class NetworkClock:
         """Take a device up again from a snapshot."""
         self._used = max(self._used, code + 1)
         self.newest[code], self.arrival[code], self.silent[code] = newest, arrival, silent
+        self.heard[code] = KNOWN
 
     def forget(self, codes: Integers) -> None:
         """Drop devices; their codes may be given to others."""
         self.newest[codes] = NEVER
         self.arrival[codes] = NEVER
+        self.heard[codes] = 0
         self.silent[codes] = False
 
 

@@ -47,6 +47,21 @@ def test_a_device_falls_silent_by_the_time_of_the_others_and_speaks_again():
     assert not clock.silent.any()
 
 
+def test_a_device_whose_clock_is_behind_is_not_silent():
+    clock = NetworkClock(4, 60)
+    for now in range(0, 5000, 5):
+        hear(clock, (0, now), (1, now), (2, now // 100))
+        assert clock.fall_silent().tolist() == []
+
+
+def test_a_name_that_came_up_once_is_no_silent_device():
+    clock = NetworkClock(4, 60)
+    hear(clock, (2, 0))
+    for now in range(0, 5000, 5):
+        hear(clock, (0, now), (1, now))
+        assert clock.fall_silent().tolist() == []
+
+
 def test_forgotten_devices_have_no_time():
     clock = NetworkClock(3, 60)
     hear(clock, (0, 5), (1, 9))

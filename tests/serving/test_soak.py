@@ -43,8 +43,8 @@ async def normal(url: str, seconds: float, first: int) -> tuple[np.ndarray, int]
     return np.array(latencies) * 1e3, first + int(seconds * RATE) // DEVICES + 1
 
 
-def hostile(port: int, stop: threading.Event, seed: int) -> None:
-    """Send what no honest sender would, in all shapes, until told to stop."""
+def hostile(port: int, stop: threading.Event, seed: int, failed: list[bytes]) -> None:
+    """Send what no honest sender would, in all shapes, until told to stop; note what made the server fail."""
     choose, number = random.Random(seed), 0
     whole = json.dumps([sample("x", n) for n in range(50)]).encode()
     slow: list[socket.socket] = []
@@ -62,7 +62,9 @@ def hostile(port: int, stop: threading.Event, seed: int) -> None:
         for _ in range(3):
             bodies[1][choose.randrange(len(whole))] = choose.randrange(256)
         with contextlib.suppress(OSError):
-            attack(port, bytes(choose.choice(bodies)), choose)
+            answer = attack(port, bytes(choose.choice(bodies)), choose)
+            if answer.startswith(b"HTTP/1.1 5"):
+                failed.append(answer)
         if number % 20 == 0:
             with contextlib.suppress(OSError):
                 slow.append(socket.create_connection(("127.0.0.1", port), timeout=5))
@@ -72,14 +74,14 @@ def hostile(port: int, stop: threading.Event, seed: int) -> None:
         connection.close()
 
 
-def attack(port: int, body: bytes, choose: random.Random) -> None:
+def attack(port: int, body: bytes, choose: random.Random) -> bytes:
     path = choose.choice(["/telemetry", "/telemetry", "/api/v1/write", "/v2/models/netops/infer", "/%00"])
     kind = choose.choice(["application/json", "application/x-ndjson", "application/vnd.apache.arrow.stream"])
     length = choose.choice([len(body)] * 3 + [10**12])
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         connection.sendall(head.encode() + body)
-        connection.recv(65536)
+        return connection.recv(65536)
 
 
 def soak(model, state, seconds: float) -> None:
@@ -88,8 +90,8 @@ def soak(model, state, seconds: float) -> None:
         process = psutil.Process(server.process.pid)
         _, tick = asyncio.run(normal(server.url, 5, 0))
         before, tick = asyncio.run(normal(server.url, max(5, seconds / 10), tick))
-        stop = threading.Event()
-        senders = [threading.Thread(target=hostile, args=(server.port, stop, seed)) for seed in range(2)]
+        stop, failed = threading.Event(), []
+        senders = [threading.Thread(target=hostile, args=(server.port, stop, seed, failed)) for seed in range(2)]
         for sender in senders:
             sender.start()
         # The devices' windows fill in the first part; from then on memory must stay where it is.
@@ -101,6 +103,7 @@ def soak(model, state, seconds: float) -> None:
         for sender in senders:
             sender.join()
         assert server.process.poll() is None
+        assert failed == []
         assert server.stop() == 0
     p99 = [float(np.percentile(found, 99)) for found in (before, during)]
     print(f"p99 {p99[0]:.1f} ms before, {p99[1]:.1f} ms during; memory grew by {grown / 1e6:.0f} MB")

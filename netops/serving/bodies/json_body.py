@@ -199,7 +199,7 @@ def _lenient_keys(item: Any) -> dict[str, Any]:
     if not isinstance(item, dict):
         try:
             item = msgspec.json.decode(item)
-        except (msgspec.DecodeError, RecursionError, TypeError):
+        except (*_BROKEN, TypeError):
             item = None
     item = item if isinstance(item, dict) else {}
     device, stamp = item.get("device"), item.get("timestamp")

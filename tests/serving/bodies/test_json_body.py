@@ -85,6 +85,12 @@ def test_a_body_that_is_no_json_is_one_rejected_sample(text):
     assert len(samples) == len(samples.errors) >= 1
 
 
+@pytest.mark.parametrize("line", [b'["\xed\x20"]', b'{"device":"\xff"}', b"\xff\n\xfe", b'{"a":1}\n\xed'])
+def test_lines_that_are_no_text_are_rejected_one_by_one(line):
+    samples = READER.read_lines(line)
+    assert len(samples) == len(samples.errors) == line.count(b"\n") + 1
+
+
 def test_an_empty_list_has_no_samples():
     assert len(READER.read(b"[]")) == 0
     assert len(READER.read_lines(b"")) == 0
