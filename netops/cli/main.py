@@ -25,6 +25,8 @@ VERBS = {
     "runs": "Runs of the pipeline: list, show.",
     "models": "Models of a network: list, show.",
     "compile": "Write a workflow as Kubeflow takes it; needs no cluster.",
+    "submit": "Run a workflow on the cluster.",
+    "schedule": "Run workflows again and again: add, list, remove, start.",
     "prune": "Delete old runs and what they left on disk.",
     "doctor": "Check this installation and, where one is named, the MLRun service.",
 }

@@ -94,6 +94,14 @@ def resume(run_id: str) -> Document:
     return _execute(project, record["metadata"]["name"], record["spec"]["parameters"], Workflow(run_id, done))
 
 
+def run_workflow(workflow: str, arguments: Document, run_id: str) -> Document:
+    """Run a workflow of the project under an id that is known before."""
+    project = load_project()
+    from netops.orchestration.workflow import Workflow
+
+    return _execute(project, workflow, arguments, Workflow(run_id))
+
+
 def _execute(project: Any, workflow_name: str, arguments: Document, workflow: Any) -> Document:
     from netops.orchestration.summary import summarise
     from netops.orchestration.warm import warmed
@@ -103,11 +111,12 @@ def _execute(project: Any, workflow_name: str, arguments: Document, workflow: An
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     options = section(arguments["settings"], "training")
+    families = [] if workflow_name == "score" else options.enabled_families
     with (
         PeakMemory() as memory,
         running(workflow),
         printed_to(folder / "log.txt"),
-        warmed(options.enabled_families, options.threads),
+        warmed(families, options.threads),
     ):
         path = str(folder)
         status = project.run(workflow_name, arguments=arguments, artifact_path=path, engine="local", dirty=True)

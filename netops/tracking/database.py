@@ -13,11 +13,12 @@ from netops.tracking.pages import Pages
 from netops.tracking.pipelines import Pipelines
 from netops.tracking.projects import Projects
 from netops.tracking.runs import Runs
+from netops.tracking.schedules import Schedules
 from netops.tracking.service_only import ServiceOnlyError, refuse_the_rest
 
 
 @refuse_the_rest
-class EmbeddedRunDB(Projects, Functions, Runs, Artifacts, Logs, Pipelines, Pages, RunDBInterface):
+class EmbeddedRunDB(Projects, Functions, Runs, Artifacts, Logs, Pipelines, Schedules, Pages, RunDBInterface):
     """MLRun's run database in a file, for any number of threads and processes.
 
     Parameters

@@ -68,4 +68,9 @@ def _add_process_and_end(connection: sa.Connection) -> None:
     )
 
 
-STEPS: list[Callable[[sa.Connection], None]] = [_make_tables, _add_process_and_end]
+def _add_schedules(connection: sa.Connection) -> None:
+    """2 → 3: schedules."""
+    tables.schedules.create(connection, checkfirst=True)
+
+
+STEPS: list[Callable[[sa.Connection], None]] = [_make_tables, _add_process_and_end, _add_schedules]

@@ -86,7 +86,7 @@ class Projects:
                     f"project {name} still holds {held}: delete it with the strategy 'cascade'"
                 )
             if strategy.is_cascading() or strategy.is_restricted():
-                for table in (tables.functions, tables.runs, tables.artifacts, tables.logs):
+                for table in (tables.functions, tables.runs, tables.artifacts, tables.logs, tables.schedules):
                     connection.execute(sa.delete(table).where(table.c.project == name))
                 connection.execute(sa.delete(_TABLE).where(_TABLE.c.name == name))
 

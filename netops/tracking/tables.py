@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 2  # raise it with each change here, and add the step to migrations.STEPS
+SCHEMA_VERSION = 3  # raise it with each change here, and add the step to migrations.STEPS
 
 metadata = MetaData()
 
@@ -125,6 +125,24 @@ logs = Table(
     Column("uid", Text, primary_key=True),
     Column("start", BigInteger, primary_key=True),  # offset of the first byte of the chunk in the whole log
     Column("body", LargeBinary, nullable=False),
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("cron", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("due", BigInteger),  # the next time that has not been begun
+    Column("run", Text),  # uid of the run of the time that has been begun and is not settled
+    Column("attempt", Integer, nullable=False),
+    Column("again", BigInteger),  # when that run is tried next
+    Column("last_run", Text),
+    Column("last_state", Text),
+    Column("document", Text, nullable=False),
+    UniqueConstraint("project", "name"),
 )
 
 LABELS = {projects: project_labels, functions: function_labels, runs: run_labels, artifacts: artifact_labels}

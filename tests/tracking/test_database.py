@@ -232,7 +232,7 @@ def test_a_newer_file_is_refused(path):
 
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version=99")
-    with pytest.raises(NetopsError, match=r"schema 99, this version knows up to 2: upgrade netops"):
+    with pytest.raises(NetopsError, match=r"schema 99, this version knows up to 3: upgrade netops"):
         open_database(path)
 
 

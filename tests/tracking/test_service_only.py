@@ -23,7 +23,7 @@ def project(embedded, tmp_path_factory):
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda project: mlrun.get_run_db().list_schedules(project.name),
+        lambda project: mlrun.get_run_db().invoke_schedule(project.name, "x"),
         lambda project: project.set_secrets({"a": "b"}),
         lambda project: project.list_model_endpoints(),
         lambda project: project.enable_model_monitoring(),

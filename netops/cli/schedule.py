@@ -1,0 +1,107 @@
+"""``netops schedule``: workflows again and again."""
+
+from pathlib import Path
+
+import click
+
+from netops.cli import options
+from netops.cli.output import note, print_json, print_rows, progress_bars
+from netops.durations import MINUTE
+
+_COLUMNS = ["name", "network", "workflow", "cron", "next", "last_run", "last_state"]
+
+
+@click.group("schedule")
+def command() -> None:
+    """Add, list and remove schedules, and run them.
+
+    With an MLRun service it keeps and runs them; without one `netops schedule start` does.
+    """
+
+
+@command.command("add")
+@click.option("--cron", "expression", required=True, metavar="'0 3 * * *'", help="When: minute to day of week, UTC.")
+@click.option("--workflow", default="retrain", show_default=True, help="main, retrain or score.")
+@click.option("--telemetry", multiple=True, metavar="SOURCE", help="Default: the generated network goes on in time.")
+@click.option("--as", "own_name", metavar="NAME", help="Name of the schedule; default <network>-<workflow>.")
+@click.option("--retries", type=click.IntRange(0), default=3, show_default=True, help="Tries again after a failure.")
+@click.option("--backoff", type=options.DURATION, default=MINUTE, show_default="1m", help="Before the first of them.")
+@options.name
+@options.config
+@options.overrides
+@options.common
+def add(
+    expression: str,
+    workflow: str,
+    telemetry: tuple[str, ...],
+    own_name: str | None,
+    retries: int,
+    backoff: int,
+    name: str | None,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Add a schedule; it keeps the configuration it is made with."""
+    from netops.orchestration.settings import read_settings
+
+    settings = read_settings(config, overrides)
+    options.must_exist(*telemetry)
+    from netops.orchestration import schedules
+
+    schedule = schedules.add(
+        expression,
+        workflow,
+        name or "demo",
+        settings,
+        options.paths(telemetry),
+        name=own_name,
+        retries=retries,
+        backoff=backoff,
+    )
+    if as_json:
+        print_json(schedule)
+    else:
+        click.echo(f"{schedule['name']}: first due {schedule['next']} UTC")
+
+
+@command.command("list")
+@options.common
+def list_(as_json: bool) -> None:
+    """List schedules."""
+    from netops.orchestration import schedules
+
+    print_rows(schedules.listed(), _COLUMNS, as_json)
+
+
+@command.command("remove")
+@click.argument("name")
+@options.common
+def remove(name: str, as_json: bool) -> None:
+    """Remove a schedule."""
+    from netops.orchestration import schedules
+
+    schedules.remove(name)
+    if as_json:
+        print_json({"removed": name})
+    else:
+        click.echo(f"removed {name}")
+
+
+@command.command("start")
+@click.option("--once", is_flag=True, help="Run what is due by now, then end.")
+@options.common
+def start(once: bool, as_json: bool) -> None:
+    """Run the schedules of this machine, one run at a time, until it is stopped."""
+    from netops.orchestration import schedules
+    from netops.orchestration.signals import stop_on_terminate
+
+    stop_on_terminate()
+    if not once:
+        note("the schedules of this machine run from now on; stop with Ctrl-C")
+    with progress_bars():
+        due = schedules.start(once)
+    if as_json:
+        print_json({"next": None if due is None else schedules.when(due)})
+    else:
+        click.echo(f"next due: {schedules.when(due)}")
