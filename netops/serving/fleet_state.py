@@ -67,6 +67,7 @@ class FleetState:
         self.table = DeviceTable(capacity)
         self.clock = NetworkClock(capacity, silent_after)
         self.trials: dict[int, tuple[bytes, int]] = {}
+        self.on_trial = np.zeros(capacity, dtype=np.bool_)
         self.risk = np.full(capacity, np.nan)
         self.values = np.full((capacity, len(spec.metrics)), np.nan)
         self.dropped: list[tuple[int, str]] = []
@@ -98,8 +99,7 @@ class FleetState:
         work.scored, work.features = rows[kept], features if kept.all() else features[kept]
         back = self.clock.hear(codes[kept], timestamps[kept])
         self._end_trials()
-        trial = list(self.trials)
-        work.on_trial = np.isin(codes[kept], trial) if trial else np.zeros(len(work.scored), dtype=np.bool_)
+        work.on_trial = self.on_trial[codes[kept]]
         return back
 
     def keep_risks(self, work: Work) -> None:
@@ -122,7 +122,7 @@ class FleetState:
             self.tracker.forget(code)
             if self.counters is not None:
                 self.counters.forget(code)
-            self.trials.pop(code, None)
+            self._end_trial(code)
         self.table.drop(codes)
         self.table.evicted += len(codes)
         self.clock.forget(np.array(codes, dtype=np.int64))
@@ -157,7 +157,7 @@ class FleetState:
         status = np.empty(len(codes), dtype=np.uint8)
         for row, (code, timestamp) in enumerate(zip(codes.tolist(), timestamps.tolist(), strict=True)):
             if timestamp > limit and code not in self.trials:
-                self.trials[code] = (self.engine.save(code), int(self.clock.newest[code]))
+                self.begin_trial(code, self.engine.save(code), int(self.clock.newest[code]))
             features[row], status[row] = self._update_one(code, timestamp, values[row])
             if status[row] == LATE and self._was_ahead(code, limit):
                 self._set_back(code)
@@ -177,7 +177,7 @@ class FleetState:
 
     def _set_back(self, code: int) -> None:
         """A clock that ran ahead has been set right: the device goes on from where it was before."""
-        state, newest = self.trials.pop(code, (b"", NEVER))
+        state, newest = self._end_trial(code) or (b"", NEVER)
         if self.counters is not None:
             self.counters.forget(code)
         if state and newest != NEVER:
@@ -190,5 +190,14 @@ class FleetState:
     def _end_trials(self) -> None:
         """The network has come to where a device was before it: its clock was right."""
         limit = self.clock.now + self.settings.time.future_limit
-        for code in [code for code in self.trials if self.clock.newest[code] <= limit]:
-            del self.trials[code]
+        if self.trials:
+            for code in np.flatnonzero(self.on_trial & (self.clock.newest <= limit)).tolist():
+                self._end_trial(code)
+
+    def begin_trial(self, code: int, state: bytes, newest: int) -> None:
+        """Keep what a device whose clock runs ahead goes back to when it is set right."""
+        self.trials[code], self.on_trial[code] = (state, newest), True
+
+    def _end_trial(self, code: int) -> tuple[bytes, int] | None:
+        self.on_trial[code] = False
+        return self.trials.pop(code, None)

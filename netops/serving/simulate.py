@@ -142,7 +142,7 @@ class _Player:
         self._live, self._truth = Live(), Truth(playback)
         self._kept: deque[Chunk] = deque()
         self._alerting: set[int] = set()
-        self._begun = self._asked = self._told = perf_counter()
+        self._begun = self._anchor = self._asked = self._told = perf_counter()
 
     async def play(self) -> Report:
         first = last = 0
@@ -178,7 +178,7 @@ class _Player:
 
     async def _keep_time(self, chunk: Chunk, first: int) -> None:
         if self._speed > 0:
-            due = self._begun + (int(chunk.timestamps.max()) - first) / SECOND / self._speed
+            due = self._anchor + (int(chunk.timestamps.max()) - first) / SECOND / self._speed
             await asyncio.sleep(max(0.0, due - perf_counter()))
 
     async def _send_surely(self, chunk: Chunk) -> None:
@@ -190,7 +190,10 @@ class _Player:
                 waiting.pop(0)
             except OSError:
                 self._live.lost += 1
+                since = perf_counter()
                 point = await self._reach()
+                # The play goes on at its speed; it does not make up for the time that the server was away.
+                self._anchor += perf_counter() - since
                 waiting = [kept for kept in self._kept if int(kept.timestamps.max()) > point]
 
     async def _send(self, chunk: Chunk) -> None:

@@ -221,7 +221,7 @@ def _put(runtime: "Runtime", record: DeviceRecord, trackers: bytearray) -> None:
     state.clock.recall(code, record.newest, record.arrival, record.silent)
     state.risk[code] = record.risk
     if record.trial is not None:
-        state.trials[code] = record.trial
+        state.begin_trial(code, *record.trial)
     for alert in record.alerts:
         runtime.book.put(alert)
 
