@@ -14,6 +14,11 @@ NAMES = (
     "stream_single",
     "memory",
     "dask",
+    "serving_single",
+    "serving_batch",
+    "serving_infer",
+    "serving_start",
+    "serving_memory",
 )
 
 
