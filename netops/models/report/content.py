@@ -62,6 +62,7 @@ class Content:
             "card": self.card,
             "cards": self.cards,
             "verdict": verdict_of(self.best, self.choice.best, self.judgements.get(figures.BASELINE)),
+            "policy": self.best.policy,
             "best_figures": self.best.evaluation.figures,
             "best_intervals": self.best.evaluation.intervals,
             "recall_range": recall_range(self.best.evaluation),

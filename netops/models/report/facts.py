@@ -145,7 +145,7 @@ def telemetry_facts(examples: Examples) -> list[tuple[str, str]]:
         ("Split", _SPLITS[main.split.kind] if len(examples.labelled) == 1 else _SPLITS["test"]),
     ]
     if meta.left_out:
-        facts.append(("Left out", _shortened([f"{name} ({why})" for name, why in meta.left_out.items()])))
+        facts.append(("Left out", _shortened([f"{name} ({why})" for name, why in meta.left_out.items()], 5)))
     return facts + _training(examples)
 
 

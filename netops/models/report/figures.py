@@ -51,7 +51,7 @@ def false_alarms_figure(evaluations: Mapping[str, Evaluation], series: list[Seri
         y_ticks=_shares(),
     )
     drawing.line(x(budget), y.start, x(budget), y.end, "reference")
-    drawing.text(x(budget) + 5, y.end + 10, f"budget {number(budget)}", "note")
+    drawing.text(x(budget) + 5, y(0.91), f"budget {number(budget)}", "note")
     for one in series:
         curve = evaluations[one.name].curve
         alarms, recall = frontier(curve.false_alarms_per_device_day, curve.event_recall)

@@ -5,7 +5,7 @@ import numpy as np
 from netops.alerting.matching import MISSED
 from netops.durations import SECOND
 from netops.models.report.verdict import Verdict
-from netops.models.report.words import apart, counted, lasting, moment, number
+from netops.models.report.words import counted, lasting, moment, number
 
 
 def incident_note(incident: int, model: Verdict, baseline: Verdict | None) -> str:
@@ -48,8 +48,9 @@ def _why_missed(incident: int, model: Verdict) -> str:
     if not (risks >= threshold).any():
         top = int(np.nanargmax(risks))
         start = int(model.part.incidents.start[incident])
-        highest, wanted = apart(float(risks[top]), threshold)
-        return f"The risk rose to {highest} at most, {_before(start - int(times[top]))}; the threshold is {wanted}."
+        highest, wanted = number(float(risks[top])), number(threshold)
+        close = "just below it" if highest == wanted else f"{highest} at most"
+        return f"The threshold is {wanted}; the risk rose to {close}, {_before(start - int(times[top]))}."
     reached = counted(int((risks >= threshold).sum()), "sample")
     return f"The risk reached the threshold on {reached}, but not on {model.policy.for_samples} in a row in time."
 

@@ -9,7 +9,7 @@ from netops.alerting.sequences import Floats
 from netops.durations import DAY, HOUR, MINUTE, SECOND
 from netops.models.report.episodes import FALSE_ALARM, Episode, Spans
 from netops.models.report.svg import Drawing, Scale, thinned
-from netops.models.report.words import lasting, moment, number, shortened, titled
+from netops.models.report.words import compact, lasting, moment, number, shortened, titled
 
 _WIDTH, _LEFT, _RIGHT = 1120.0, 150.0, 14.0
 _METRIC, _RISK, _GAP, _LANE = 58.0, 76.0, 10.0, 13.0
@@ -98,7 +98,7 @@ class _Panels:
         self._line(values, y, "line metric")
         for value in (y.low, y.high):
             place = y(value) + (4 if value == y.low else 8)
-            self.drawing.text(_LEFT - 7, place, number(value), "tick", "end")
+            self.drawing.text(_LEFT - 7, place, compact(value), "tick", "end")
 
     def _range(self, metric: str, values: Floats) -> tuple[float, float]:
         known = np.append(values[np.isfinite(values)], self.usual.get(metric, ()))

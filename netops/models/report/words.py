@@ -65,12 +65,12 @@ def tells(interval: Interval | None) -> bool:
     return interval is not None and known(interval.low) and known(interval.high) and interval.low < interval.high
 
 
-def apart(value: float, other: float) -> tuple[str, str]:
-    """Write two numbers with as many digits as it takes to tell them apart."""
-    for digits in range(3, 18):
-        if (pair := (number(value, digits), number(other, digits)))[0] != pair[1]:
-            return pair
-    return number(value), number(other)
+def compact(value: float) -> str:
+    """Write a number in little room: ``14.4M``, ``788k``."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size and abs(value) < 1e12:
+            return number(value / min(size, 1e3 if unit == "k" else size)) + unit
+    return number(value)
 
 
 def shortened(name: str, most: int) -> str:
