@@ -10,7 +10,7 @@ from netops.durations import HOUR, SECOND
 class FleetSettings:
     """Size of the generated network and the time it is watched; what its devices do is in metrics.yaml."""
 
-    devices: int = option(120, help="devices in all, spread over the levels of the deployment", minimum=1)
+    devices: int = option(200, help="devices in all, spread over the levels of the deployment", minimum=1)
     duration: Duration = option(20 * HOUR, help="how long the telemetry lasts", unit="duration")
     interval: Duration = option(5 * SECOND, help="time between two samples of a device", unit="duration")
     start: str = option("2026-01-05T00:00:00Z", help="time of the first sample", unit="ISO 8601, UTC")

@@ -22,13 +22,13 @@ class XGBoost:
     libraries: ClassVar[tuple[str, ...]] = ("xgboost",)
 
     enabled: bool = option(True, help="whether the family takes part")
-    trees: int = option(200, help="trees at most; early stopping keeps fewer", minimum=1, maximum=5_000)
-    depth: int = option(6, help="depth of a tree", minimum=1, maximum=12)
-    learning_rate: float = option(0.1, help="shrinkage of each tree", minimum=1e-4, maximum=1)
+    trees: int = option(400, help="trees at most; early stopping keeps fewer", minimum=1, maximum=5_000)
+    depth: int = option(4, help="depth of a tree", minimum=1, maximum=12)
+    learning_rate: float = option(0.05, help="shrinkage of each tree", minimum=1e-4, maximum=1)
     min_child_weight: float = option(5.0, help="least hessian weight of a leaf", minimum=0)
     l2: float = option(1.0, help="L2 penalty on leaf values", minimum=0)
     row_share: float = option(0.8, help="share of rows that each tree sees", minimum=0.1, maximum=1)
-    column_share: float = option(0.8, help="share of features that each tree sees", minimum=0.05, maximum=1)
+    column_share: float = option(0.3, help="share of features that each tree sees", minimum=0.05, maximum=1)
     patience: int = option(20, help="trees without gain before early stopping", minimum=1)
 
     def load(self, threads: int) -> None:
