@@ -22,7 +22,7 @@ VERBS = {
     "score": "Risk of every sample of a batch, by the champion.",
     "serve": "The champion over HTTP: telemetry in, risks, reasons and alerts out.",
     "simulate": "Play telemetry to a server, and see what it warns of.",
-    "runs": "Runs of the pipeline: list, show.",
+    "runs": "Runs of the pipeline: list, show, cancel, retry.",
     "models": "Models of a network: list, show.",
     "compile": "Write a workflow as Kubeflow takes it; needs no cluster.",
     "submit": "Run a workflow on the cluster.",

@@ -5,12 +5,12 @@ from typing import Any
 import click
 
 from netops.cli import options
-from netops.cli.output import print_json, print_rows
+from netops.cli.output import print_json, print_rows, progress_bars
 
 
 @click.group("runs")
 def command() -> None:
-    """List and show runs of the pipeline."""
+    """List, show, cancel and take up again runs of the pipeline."""
 
 
 @command.command("list")
@@ -44,6 +44,35 @@ def show(run: str, as_json: bool) -> None:
         print_json({**summarise(record["metadata"]["uid"]), "steps": steps, "error": describe(record)["error"]})
         return
     _print(describe(record), steps)
+
+
+@command.command("cancel")
+@click.argument("run")
+@options.common
+def cancel(run: str, as_json: bool) -> None:
+    """Stop a run that is going."""
+    from netops.orchestration.control import cancel as cancel_run
+
+    done = cancel_run(run)
+    if as_json:
+        print_json({"run_id": run, "state": "aborted"})
+    else:
+        click.echo(done)
+
+
+@command.command("retry")
+@click.argument("run")
+@options.common
+def retry(run: str, as_json: bool) -> None:
+    """Take up a run that failed or was stopped, without repeating what it finished."""
+    from netops.orchestration.control import retry as retry_run
+
+    with progress_bars():
+        done = retry_run(run)
+    if as_json:
+        print_json(done if isinstance(done, dict) else {"run_id": run, "state": "running"})
+    else:
+        click.echo(done if isinstance(done, str) else f"run {done['run_id']} {done['state']}: {done['reason']}")
 
 
 def _print(run: dict[str, Any], steps: list[dict[str, Any]]) -> None:

@@ -20,12 +20,20 @@ def command() -> None:
 
 
 @command.command("add")
-@click.option("--cron", "expression", required=True, metavar="'0 3 * * *'", help="When: minute to day of week, UTC.")
+@click.option(
+    "--cron", "expression", required=True, metavar="'0 3 * * *'", help="When: minute to day of week, UTC."
+)
 @click.option("--workflow", default="retrain", show_default=True, help="main, retrain or score.")
-@click.option("--telemetry", multiple=True, metavar="SOURCE", help="Default: the generated network goes on in time.")
+@click.option(
+    "--telemetry", multiple=True, metavar="SOURCE", help="Default: the generated network goes on in time."
+)
 @click.option("--as", "own_name", metavar="NAME", help="Name of the schedule; default <network>-<workflow>.")
-@click.option("--retries", type=click.IntRange(0), default=3, show_default=True, help="Tries again after a failure.")
-@click.option("--backoff", type=options.DURATION, default=MINUTE, show_default="1m", help="Before the first of them.")
+@click.option(
+    "--retries", type=click.IntRange(0), default=3, show_default=True, help="Tries again after a failure."
+)
+@click.option(
+    "--backoff", type=options.DURATION, default=MINUTE, show_default="1m", help="Before the first of them."
+)
 @options.name
 @options.config
 @options.overrides

@@ -6,9 +6,14 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 from netops.errors import NetopsError
 from netops.home import home
+from netops.orchestration.cluster import read_cluster_settings
+
+if TYPE_CHECKING:
+    from netops.orchestration.service import Service
 
 #: What a run imports; a missing one is found here rather than in the middle of a run.
 PACKAGES = ("mlrun", "kfp", "numpy", "pandas", "pyarrow", "numba", "scikit-learn", "xgboost", "onnx", "onnxruntime")
@@ -42,7 +47,14 @@ def _checks() -> Iterator[tuple[str, Callable[[], str]]]:
     yield "home", _home
     yield "disk", _disk
     yield "project", _project
-    yield "tracking", _service if _names_service() else _database
+    if not _names_service():
+        yield "tracking", _database
+        return
+    answered: "list[Service]" = []
+    yield "tracking", lambda: _versions(answered)
+    for service in answered:
+        for check, look in SERVICE_CHECKS.items():
+            yield check, lambda look=look: look(service)  # type: ignore[misc]
 
 
 def _python() -> str:
@@ -106,18 +118,56 @@ def _database() -> str:
     return f"embedded database opens; {len(projects)} project(s)"
 
 
-def _service() -> str:
-    address = os.environ["MLRUN_DBPATH"]
-    import mlrun
+def _versions(answered: "list[Service]") -> str:
+    from netops.orchestration.service import check_versions, look
 
-    try:
-        spec = mlrun.get_run_db().connect_to_api()
-        server = mlrun.mlconf.server_version or spec
-    except Exception as error:
+    service = look(os.environ["MLRUN_DBPATH"])
+    answered.append(service)
+    return f"{service.address} answers: {check_versions(service)}"
+
+
+def _namespace(service: "Service") -> str:
+    asked, told = read_cluster_settings().namespace, service.told.get("namespace")
+    if told and told != asked:
+        raise NetopsError(f"the service runs in namespace '{told}', cluster.yaml says '{asked}'; change it there")
+    return asked
+
+
+def _kubeflow(service: "Service") -> str:
+    if not service.told.get("kfp_url"):
+        raise NetopsError("the service names no Kubeflow Pipelines: netops submit needs it (kfp_url of MLRun)")
+    return str(service.told["kfp_url"])
+
+
+def _image(service: "Service") -> str:
+    image = read_cluster_settings().image
+    if not image:
+        raise NetopsError("cluster.yaml names no image; make one with: make image")
+    if "/" not in image:
         raise NetopsError(
-            f"MLRun service {address} does not answer: {' '.join(str(error).split())[:200]}"
-        ) from None
-    client = version("mlrun")
-    if str(server).split(".")[0] != client.split(".")[0]:
-        raise NetopsError(f"MLRun client {client} and service {server} are of different major versions")
-    return f"MLRun service {address} answers: {server}, client {client}"
+            f"image '{image}' names no registry: a cluster finds it only if its nodes have it already"
+        )
+    return f"{image} (only the cluster itself can tell whether it gets it)"
+
+
+def _artifacts(service: "Service") -> str:
+    path = read_cluster_settings().artifact_path or service.told.get("artifact_path")
+    if not path:
+        raise NetopsError("neither cluster.yaml nor the service names an artifact path; set artifact_path")
+    return str(path)
+
+
+def _nuclio(service: "Service") -> str:
+    if not service.told.get("nuclio_version"):
+        raise NetopsError("the service does not reach a Nuclio dashboard: the deploy stage needs one")
+    return f"Nuclio {service.told['nuclio_version']}"
+
+
+#: What is looked at where a service answers.
+SERVICE_CHECKS: dict[str, Callable[["Service"], str]] = {
+    "namespace": _namespace,
+    "kubeflow": _kubeflow,
+    "image": _image,
+    "artifact path": _artifacts,
+    "nuclio": _nuclio,
+}

@@ -12,6 +12,7 @@ from netops.orchestration.logs import printed_to
 from netops.orchestration.memory import PeakMemory
 from netops.orchestration.project import load_project
 from netops.orchestration.settings import section
+from netops.tracking.install import names_service
 
 Document = dict[str, Any]
 
@@ -86,6 +87,8 @@ def resume(run_id: str) -> Document:
         raise UsageError(f"run {run_id} is {state}; only one that failed or was stopped is resumed")
     import mlrun
 
+    if not names_service():
+        mlrun.get_run_db().release_run(run_id, project.name)
     done = {
         step["metadata"]["name"]: mlrun.RunObject.from_dict(step)
         for step in steps_of(run_id)

@@ -38,6 +38,10 @@ class Process:
         """Read what :meth:`to_json` wrote."""
         return cls(**json.loads(text))
 
+    def is_here(self) -> bool:
+        """Say whether it is, or was, a process of this machine and container, whose number means something here."""
+        return self.host == socket.gethostname() and self.boot == _boot()
+
     def has_ended(self) -> bool:
         """Say whether the process has ended for sure: of another host or container nothing is known."""
         if self.host != socket.gethostname():

@@ -154,6 +154,13 @@ class Runs:
                 _refuse_running(row.state, row.uid)
                 _delete(connection, row.uid, row.project)
 
+    def release_run(self, uid: str, project: str = "") -> None:
+        """Let a run that has ended be taken up again under its uid, by whichever process does."""
+        with self._connection.write() as connection:
+            row = _find_or_raise(connection, uid, queries.active(project), 0)
+            if row.state in RunStates.terminal_states():
+                connection.execute(sa.update(_TABLE).where(_TABLE.c.id == row.id).values(process=None))
+
     def process_of(self, uid: str, project: str = "") -> Process | None:
         """Tell which process runs a run, where it is known."""
         with self._connection.read() as connection:

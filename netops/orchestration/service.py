@@ -1,0 +1,159 @@
+"""The MLRun service that ``MLRUN_DBPATH`` names: whether it answers, fits the client, and what its errors mean."""
+
+import os
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from netops.errors import NetopsError, UsageError
+from netops.tracking.install import names_service
+
+#: A service may be so many minor versions ahead of the client, as MLRun promises.
+_AHEAD = 2
+_SECONDS = 10.0
+#: What Kubernetes says when it cannot get an image.
+_NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "image_pull_backoff")
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a service tells of itself.
+
+    Attributes
+    ----------
+    address : str
+        As ``MLRUN_DBPATH`` has it.
+    told : dict
+        Its answer to ``client-spec``.
+    """
+
+    address: str
+    told: dict[str, Any]
+
+    @property
+    def version(self) -> str:
+        """Its version; empty where it tells none."""
+        return str(self.told.get("version") or "")
+
+
+def require(what: str) -> Service:
+    """Find the service, or say that something needs one.
+
+    Raises
+    ------
+    UsageError
+        If none is named.
+    NetopsError
+        If it does not answer, or does not fit the client.
+    """
+    if not names_service():
+        raise UsageError(
+            f"{what} needs the MLRun service: set MLRUN_DBPATH to its address (http://…); here: netops run"
+        )
+    service = look(os.environ["MLRUN_DBPATH"])
+    check_versions(service)
+    return service
+
+
+def look(address: str) -> Service:
+    """Ask a service what it is.
+
+    Raises
+    ------
+    NetopsError
+        If it does not answer like an MLRun service.
+    """
+    import httpx
+
+    try:
+        answer = httpx.get(f"{address.rstrip('/')}/api/v1/client-spec", timeout=_SECONDS, follow_redirects=True)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise NetopsError(
+            f"MLRun service {address} is not reachable ({error or type(error).__name__}): "
+            "check MLRUN_DBPATH, and the port-forward or ingress to it"
+        ) from None
+    if answer.status_code in (401, 403):
+        raise NetopsError(f"MLRun service {address} refuses access ({answer.status_code}): set V3IO_ACCESS_KEY")
+    try:
+        told = answer.raise_for_status().json()
+        if not isinstance(told, dict) or "version" not in told:
+            raise ValueError
+    except (httpx.HTTPStatusError, ValueError):
+        raise NetopsError(
+            f"{address} answers ({answer.status_code}), but is no MLRun API: MLRUN_DBPATH is wrong"
+        ) from None
+    return Service(address, told)
+
+
+def check_versions(service: Service) -> str:
+    """Compare the versions of client and service, as MLRun promises compatibility.
+
+    Returns
+    -------
+    str
+        Both, in words.
+
+    Raises
+    ------
+    NetopsError
+        If they are known not to work together.
+    """
+    client = version("mlrun")
+    ours, theirs = _numbers(client), _numbers(service.version)
+    if theirs and theirs != (0, 0) and (theirs[0] != ours[0] or theirs[1] > ours[1] + _AHEAD):
+        raise NetopsError(
+            f"MLRun client {client} and service {service.version} do not work together: "
+            f"run NetOps with the client of {theirs[0]}.{theirs[1]}, or bring the service to {ours[0]}.{ours[1]}"
+        )
+    return f"service {service.version or 'of unknown version'}, client {client}"
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split("-")[0].split("+")[0].split(".")[:2])
+    except ValueError:
+        return ()
+
+
+def refuse_foreign_project(name: str, workflows: set[str]) -> None:
+    """Refuse to write over a project of that name that is somebody else's.
+
+    Raises
+    ------
+    NetopsError
+        If the service has a project with workflows, none of which is ours.
+    """
+    import mlrun
+    import mlrun.errors
+
+    try:
+        known = mlrun.get_run_db().get_project(name)
+    except mlrun.errors.MLRunNotFoundError:
+        return
+    theirs = {workflow["name"] for workflow in known.spec.workflows}
+    functions = {function["name"] for function in known.spec.functions}
+    if (theirs or functions) and not theirs & workflows:
+        owner = known.spec.owner or "somebody else"
+        raise NetopsError(
+            f"project name '{name}' is taken on the service, by {owner} "
+            f"({known.spec.description or 'no description'}): rename that one, or this one in project.yaml"
+        )
+
+
+def explain(error: Exception, image: str = "") -> NetopsError:
+    """Say in one line what an error of the service or of Kubernetes means."""
+    if isinstance(error, NetopsError):
+        return error
+    text = " ".join(str(error).split())
+    if image and (line := image_missing(text, image)):
+        return NetopsError(line)
+    code = getattr(getattr(error, "response", None), "status_code", None)
+    status = f" ({code})" if code else ""
+    return NetopsError(f"the MLRun service refuses{status}: {text[:300] or type(error).__name__}")
+
+
+def image_missing(text: str, image: str) -> str:
+    """Say what to do where Kubernetes could not get an image; empty where that is not the matter."""
+    if not any(sign.lower() in text.lower() for sign in _NO_IMAGE):
+        return ""
+    return f"the cluster cannot get image {image}: push it, and name it with its registry in cluster.yaml"
