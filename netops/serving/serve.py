@@ -91,6 +91,7 @@ def _run(runtime: Runtime, listener: socket.socket, token: str | None, ready: Ca
     import uvicorn
 
     from netops.serving.app import Service, make_app
+    from netops.serving.direct import Direct
     from netops.serving.function import make_serving_function, start_graph
     from netops.serving.graph import pipeline_of
     from netops.serving.protocol import guarded_protocol, guarded_server
@@ -99,7 +100,7 @@ def _run(runtime: Runtime, listener: socket.socket, token: str | None, ready: Ca
     service = Service(graph, pipeline_of(graph.context))
     host, port = listener.getsockname()[:2]
     address = f"http://{host}:{port}"
-    app = make_app(service, token, [lambda _app: _beside(runtime, address, ready)])
+    app = Direct(make_app(service, token, [lambda _app: _beside(runtime, address, ready)]), service, token)
     limits = runtime.settings.limits
     config = uvicorn.Config(
         app,
