@@ -13,7 +13,7 @@ from netops.models.scaling import Scaling
 
 SMALL = {
     "sklearn": {"trees": 30, "leaves": 15},
-    "xgboost": {"trees": 30, "depth": 4},
+    "xgboost": {"trees": 30, "depth": 4, "learning_rate": 0.1, "column_share": 0.8},
     "tensorflow": {"layers": (16, 8), "epochs": 6, "learning_rate": 0.01, "batch": 256},
 }
 WIDTH = 6
