@@ -92,10 +92,15 @@ def the_champion(network: str) -> Model:
     """
     model = champion(network)
     if model is None:
-        known = sorted({m.network for m in versions()})
-        hint = closest(network, known) if known else "; train one: netops run"
-        raise NetopsError(f"network '{network}' has no champion{hint}")
+        raise NetopsError(f"network '{network}' has no champion{_instead(network)}")
     return model
+
+
+def _instead(network: str) -> str:
+    known = sorted({model.network for model in versions()})
+    if network in known:
+        return "; put a version in service: netops models promote VERSION"
+    return closest(network, known) if known else "; train one: netops run"
 
 
 def find(network: str, version: str) -> Model:

@@ -48,6 +48,8 @@ def make_serving_function(
     function: Any = mlrun.code_to_function(
         name, project=project, kind="serving", image=image, filename=str(CODE), requirements=["netops"]
     )
+    # From its file MLRun would run it here only where that lies below the working directory; the code is embedded.
+    function.spec.build.origin_filename = None
     step = function.set_topology("flow", engine="sync")
     for key, step_class in STEPS.items():
         step = step.to(f"{step_class.__module__}.{step_class.__name__}", name=key)

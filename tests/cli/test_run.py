@@ -163,6 +163,19 @@ def _starts(shown: Answer) -> dict[str, str]:
     return {step["workflow"]: step["started"] for step in shown.json["steps"]}
 
 
+def test_the_champion_serves_what_is_simulated(home: Path, netops: Call, first: dict) -> None:
+    command = [sys.executable, "-m", "netops.cli.main", "serve", "--port", "0", "--json"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        url = json.loads(server.stdout.readline())["url"]
+        played = netops("simulate", "--to", url, "--devices", 4, "--duration", "10m", "--speed", 0, "--json").json
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+    assert played["sent"] == 4 * 120
+    assert played["answered"]["scored"] == 4 * 120
+
+
 def test_pruning_keeps_what_serves(netops: Call, first: dict) -> None:
     kept = netops("models", "show", "--json").json["version"]
     told = netops("prune", "--keep", 0, "--dry-run", "--json").json

@@ -1,0 +1,68 @@
+"""What the README tells people to type works."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pyarrow.parquet as pq
+import pytest
+
+from netops.cli.main import cli
+
+from .test_own_data import telemetry
+
+README = Path(__file__).parents[2] / "README.md"
+#: Commands that need a cluster, or that stay: these are tested where they belong, here only read.
+ELSEWHERE = ("serve", "simulate", "dashboard", "submit", "schedule")
+
+
+def commands() -> list[list[str]]:
+    """List the netops commands of the README's shell blocks, without comments."""
+    blocks = re.findall(r"```sh\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line.split("  #")[0].rstrip(" &") for block in blocks for line in block.splitlines()]
+    return [shlex.split(line)[1:] for line in lines if line.startswith("netops ")]
+
+
+def test_every_command_parses() -> None:
+    assert len(commands()) >= 9
+    for arguments in commands():
+        context, words = click.Context(cli), list(arguments)
+        command: click.Command = cli
+        while isinstance(command, click.Group):
+            name = words.pop(0)
+            found = command.get_command(context, name)
+            assert found is not None, arguments
+            command, context = found, click.Context(found, parent=context)
+        command.make_parser(context).parse_args(words)
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that the README speaks of."""
+    folder = tmp_path_factory.mktemp("readme")
+    frame = telemetry()
+    starts = frame.groupby("node").is_error.transform(lambda e: e & ~e.shift(fill_value=False))
+    log = frame[starts][["node", "time"]].rename(columns={"node": "device", "time": "start"})
+    log.assign(end=log.start + (frame.time[1] - frame.time[0]) * 12).to_csv(folder / "outages.csv", index=False)
+    frame.drop(columns="is_error").to_csv(folder / "core-routers.csv", index=False)
+    frame.drop(columns="is_error").to_parquet(folder / "today.parquet")
+    for month in ("january", "february"):
+        (folder / month).mkdir()
+        telemetry(devices=6).to_csv(folder / month / "all.csv", index=False)
+    return folder
+
+
+@pytest.mark.parametrize("arguments", [c for c in commands() if c[0] not in ELSEWHERE], ids=" ".join)
+def test_commands_do_what_they_say(home: Path, workplace: Path, arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "netops.cli.main", *arguments]
+    done = subprocess.run(command, cwd=workplace, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    if arguments[0] == "run":
+        assert Path(done.stdout.splitlines()[-1]).is_file()
+    if "--out" in arguments:
+        assert (workplace / arguments[arguments.index("--out") + 1]).stat().st_size
+    if arguments[0] == "score":
+        assert pq.read_metadata(workplace / "risks.parquet").num_rows == len(telemetry())
