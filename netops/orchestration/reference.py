@@ -207,8 +207,8 @@ a file there takes the place of the whole section, a section without a file keep
 the wrong type or out of bounds, is refused before anything runs, with the closest known key.
 
 A **duration** is written `90s`, `10m`, `1h` or `2d`; a bare number is seconds. `null` is YAML's word for *no
-value*. In the tables `a.b` is the key `b` in the section `a`, `<name>` a name of your own, `[]` an item of a list. The
-default is that of the code, which holds where the file does not have the key.
+value*. In the tables `a.b` is the key `b` in the section `a`, `<name>` a name of your own, `[]` an item of a list.
+The default is that of the code, which holds where the file does not have the key.
 """
 
 ABOUT = {
