@@ -67,11 +67,11 @@ def _unused_models(old_runs: set[str]) -> list[registry.Model]:
 
 def _delete_run(run_id: str) -> None:
     db = mlrun.get_run_db()
+    for artifact in db.list_artifacts(project=PROJECT, tree=run_id, tag="*"):
+        if artifact["kind"] != "model":
+            uid = artifact["metadata"]["uid"]
+            db.del_artifact(key=artifact["spec"]["db_key"], project=PROJECT, tree=run_id, uid=uid)
     for step in steps_of(run_id):
-        for artifact in db.list_artifacts(project=PROJECT, tree=step["metadata"]["uid"], tag="*"):
-            if artifact["kind"] != "model":
-                meta = artifact["metadata"]
-                db.del_artifact(key=artifact["spec"]["db_key"], project=PROJECT, uid=meta.get("uid"))
         db.del_run(step["metadata"]["uid"], PROJECT)
     db.del_run(run_id, PROJECT)
 

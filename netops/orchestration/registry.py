@@ -136,7 +136,8 @@ def log_model(
     metrics : dict
         Figures on the test part.
     """
-    files = {path.name: str(path) for path in sorted(folder.iterdir()) if path.name != "model.onnx"}
+    # As bytes, they are kept beside the model; as paths, MLRun would only point to where they are now.
+    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != "model.onnx"}
     return context.log_model(
         "model",
         db_key=model_key(network),

@@ -11,6 +11,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from netops.orchestration.project import load_project
+
 from .conftest import Answer, Call, small
 
 FIGURES = {
@@ -90,8 +92,6 @@ def test_models_are_versions_of_one_network(netops: Call, first: dict) -> None:
 
 
 def test_artifacts_are_mlruns(home: Path, first: dict) -> None:
-    from netops.orchestration.project import load_project
-
     project = load_project()
     kinds = {artifact["kind"] for artifact in project.list_artifacts()}
     assert {"dataset", "model"} <= kinds
@@ -181,8 +181,11 @@ def test_pruning_keeps_what_serves(netops: Call, first: dict) -> None:
     told = netops("prune", "--keep", 0, "--dry-run", "--json").json
     assert first["run_id"] in told["runs"]
     assert Path(first["report"]).exists()
-    assert netops("prune", "--keep", 0, "--json").json["runs"] == told["runs"]
+    pruned = netops("prune", "--keep", 0, "--json")
+    assert pruned.code == 0, pruned.err
+    assert pruned.json["runs"] == told["runs"]
     assert not Path(first["report"]).exists()
     assert netops("runs", "list", "--json").rows == []
     assert netops("models", "show", "--json").json["version"] == kept
     assert netops("doctor").code == 0
+    assert {artifact["kind"] for artifact in load_project().list_artifacts()} <= {"model", "artifact"}
