@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test lint bench soak clean
+.PHONY: setup run test lint bench soak image clean
 .DEFAULT_GOAL := run
 
 $(STAMP): pyproject.toml constraints.txt
@@ -35,6 +35,10 @@ bench: setup
 
 soak: setup
 	@$(BIN)/pytest -m soak -o addopts=""
+
+IMAGE ?= netops:0.1.0
+image:
+	@docker build --tag $(IMAGE) .
 
 constraints.txt:
 	@$(BIN)/uv pip compile -q --no-emit-index-url --no-header --no-annotate --python-version 3.11 --all-extras pyproject.toml -o $@

@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -50,11 +51,11 @@ def _checks() -> Iterator[tuple[str, Callable[[], str]]]:
     if not _names_service():
         yield "tracking", _database
         return
-    answered: "list[Service]" = []
+    answered: list[Service] = []
     yield "tracking", lambda: _versions(answered)
     for service in answered:
         for check, look in SERVICE_CHECKS.items():
-            yield check, lambda look=look: look(service)  # type: ignore[misc]
+            yield check, partial(look, service)
 
 
 def _python() -> str:

@@ -1,0 +1,88 @@
+"""The manifests against Kubernetes' own schemas, and what they promise."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
+VERSIONS = ["1.29", "1.30", "1.31"]
+MANIFESTS = sorted(path for path in FOLDER.glob("*.yaml") if path.name != "kustomization.yaml")
+
+
+def read(name: str) -> dict:
+    return yaml.safe_load((FOLDER / name).read_text())
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_it_fits_the_schema(path, version) -> None:
+    validate = pytest.importorskip("kubernetes_validate")
+    validate.validate(yaml.safe_load(path.read_text()), version, strict=True)
+
+
+def test_every_manifest_belongs_to_the_kustomization() -> None:
+    assert sorted(read("kustomization.yaml")["resources"]) == [path.name for path in MANIFESTS]
+
+
+def test_it_builds(require_program) -> None:
+    program = require_program("kustomize", "kubectl")
+    verb = "build" if program.endswith("kustomize") else "kustomize"
+    done = subprocess.run([program, verb, str(FOLDER)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    kinds = [document["kind"] for document in yaml.safe_load_all(done.stdout)]
+    assert sorted(kinds) == sorted(yaml.safe_load(path.read_text())["kind"] for path in MANIFESTS)
+
+
+@pytest.fixture
+def pod() -> dict:
+    return read("statefulset.yaml")["spec"]["template"]["spec"]
+
+
+def test_the_server_has_no_more_rights_than_it_needs(pod) -> None:
+    [container] = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert pod["automountServiceAccountToken"] is False
+    assert read("service-account.yaml")["automountServiceAccountToken"] is False
+    assert not any(path.stem.startswith("role") for path in MANIFESTS)
+
+
+def test_it_keeps_its_state_and_is_probed(pod) -> None:
+    [container] = pod["containers"]
+    claims = {claim["metadata"]["name"] for claim in read("statefulset.yaml")["spec"]["volumeClaimTemplates"]}
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    home = {variable["name"]: variable.get("value") for variable in container["env"]}["NETOPS_HOME"]
+    assert {mounts[claim] for claim in claims} == {home}
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert container[probe]["httpGet"]["path"] == "/healthz"
+    assert container["resources"]["requests"]
+    assert container["resources"]["limits"]["memory"]
+
+
+def test_the_token_is_a_secret(pod) -> None:
+    token = next(variable for variable in pod["containers"][0]["env"] if variable["name"] == "NETOPS_TOKEN")
+    assert "secretKeyRef" in token["valueFrom"]
+
+
+def test_the_command_is_one_that_netops_takes(pod) -> None:
+    from netops.cli.main import VERBS
+    from netops.cli.serve import command
+
+    program, verb, *arguments = pod["containers"][0]["args"]
+    assert (program, verb in VERBS) == ("netops", True)
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {argument for argument in arguments if argument.startswith("--")} <= known
+
+
+def test_the_selectors_meet_the_pod() -> None:
+    labels = read("statefulset.yaml")["spec"]["template"]["metadata"]["labels"]
+    assert read("service.yaml")["spec"]["selector"] == labels
+    for name in ("network-policy.yaml", "disruption-budget.yaml"):
+        spec = read(name)["spec"]
+        assert (spec.get("podSelector") or spec["selector"])["matchLabels"] == labels

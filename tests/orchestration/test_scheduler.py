@@ -1,0 +1,221 @@
+"""The scheduler by a clock that the test holds, and what is left of it when it is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+
+import pytest
+
+from netops.durations import HOUR, MINUTE, SECOND
+from netops.errors import NetopsError
+from netops.orchestration.scheduler import Scheduler
+
+from .conftest import SMALL
+
+DAWN = 1_767_571_200 * SECOND  # 2026-01-05T00:00:00Z, a Monday
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@dataclass
+class Launches:
+    """Notes what it is asked to run; does what the test says."""
+
+    takes: int = 0
+    clock: list[int] = field(default_factory=lambda: [DAWN])
+    outcomes: list = field(default_factory=list)
+    begun: list[str] = field(default_factory=list)
+    going: str | None = None
+
+    def launch(self, document, run):
+        self.begun.append(run)
+        self.clock[0] += self.takes
+        outcome = self.outcomes.pop(0) if self.outcomes else "completed"
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def busy(self, document):
+        return self.going
+
+
+@pytest.fixture
+def launches():
+    return Launches()
+
+
+def document(retries=3):
+    return {"workflow": "main", "arguments": {"name": "core"}, "retries": retries, "backoff": MINUTE}
+
+
+@pytest.fixture
+def scheduler(database, launches):
+    return Scheduler(database, "netops", launches, lambda: launches.clock[0])
+
+
+@pytest.fixture
+def nightly(database):
+    return lambda cron="0 3 * * *", name="nightly", retries=3: database.add_schedule(
+        "netops", name, cron, document(retries), DAWN
+    )
+
+
+def the(database, name="nightly"):
+    return next(schedule for schedule in database.schedules("netops") if schedule.name == name)
+
+
+def test_nothing_runs_before_it_is_due(scheduler, launches, nightly) -> None:
+    nightly()
+    assert scheduler.step() == DAWN + 3 * HOUR
+    launches.clock[0] = DAWN + 3 * HOUR - 1
+    scheduler.step()
+    assert launches.begun == []
+
+
+def test_what_is_due_runs_once(scheduler, launches, nightly, database) -> None:
+    nightly()
+    launches.clock[0] = DAWN + 3 * HOUR
+    assert scheduler.step() == DAWN + 27 * HOUR
+    scheduler.step()
+    assert len(launches.begun) == 1
+    assert (the(database).last_run, the(database).last_state) == (launches.begun[0], "completed")
+
+
+def test_missed_times_are_one_run(scheduler, launches, nightly) -> None:
+    nightly()
+    launches.clock[0] = DAWN + 24 * HOUR * 5
+    assert scheduler.step() == DAWN + 24 * HOUR * 5 + 3 * HOUR
+    assert len(launches.begun) == 1
+
+
+def test_a_run_that_lasts_longer_than_its_period_does_not_pile_up(scheduler, launches, nightly) -> None:
+    nightly("*/5 * * * *")
+    launches.takes = 12 * MINUTE
+    launches.clock[0] = DAWN + 5 * MINUTE
+    launches.outcomes = ["completed", "completed", Killed()]
+    with pytest.raises(Killed):
+        scheduler.step()
+    # begun at 5, at 17 for 10 and 15, at 29 for 20 and 25
+    assert len(launches.begun) == 3
+
+
+def test_one_at_a_time_in_the_order_in_which_they_are_due(scheduler, launches, nightly, database) -> None:
+    nightly("0 4 * * *", "late")
+    nightly("0 3 * * *", "early")
+    launches.clock[0] = DAWN + 5 * HOUR
+    scheduler.step()
+    assert [the(database, name).last_run for name in ("early", "late")] == launches.begun
+
+
+def test_it_is_left_out_while_a_run_of_the_network_is_going(scheduler, launches, nightly, database) -> None:
+    nightly()
+    launches.clock[0], launches.going = DAWN + 3 * HOUR, "by-hand"
+    assert scheduler.step() == DAWN + 27 * HOUR
+    assert launches.begun == []
+    assert the(database).last_state == "skipped"
+
+
+def test_a_failure_is_tried_again_with_growing_pauses(scheduler, launches, nightly, database) -> None:
+    nightly()
+    launches.outcomes = [NetopsError("no space left")] * 2
+    launches.clock[0] = DAWN + 3 * HOUR
+    for pause in (1, 2):
+        due = scheduler.step()
+        assert due == launches.clock[0] + pause * MINUTE
+        launches.clock[0] = due
+    assert scheduler.step() == DAWN + 27 * HOUR
+    assert len(launches.begun) == 3
+    assert len(set(launches.begun)) == 1
+    assert the(database).last_state == "completed"
+
+
+def test_it_gives_up_in_the_end(scheduler, launches, nightly, database) -> None:
+    nightly(retries=1)
+    launches.outcomes = [NetopsError("no space left")] * 9
+    launches.clock[0] = DAWN + 3 * HOUR
+    launches.clock[0] = scheduler.step()
+    assert scheduler.step() == DAWN + 27 * HOUR
+    assert len(launches.begun) == 2
+    assert the(database).last_state == "error"
+
+
+@pytest.mark.parametrize("retries", [0, 3])
+def test_killed_in_a_run_it_goes_on_with_that_run(database, launches, nightly, retries) -> None:
+    nightly(retries=max(retries, 1))
+    launches.clock[0] = DAWN + 3 * HOUR
+    launches.outcomes = [Killed()]
+    first = Scheduler(database, "netops", launches, lambda: launches.clock[0])
+    with pytest.raises(Killed):
+        first.step()
+    second = Scheduler(database, "netops", launches, lambda: launches.clock[0])
+    assert second.step() == DAWN + 27 * HOUR
+    assert len(launches.begun) == 2
+    assert len(set(launches.begun)) == 1
+
+
+def test_a_run_that_always_ends_its_process_is_given_up(database, launches, nightly) -> None:
+    nightly(retries=2)
+    launches.clock[0] = DAWN + 3 * HOUR
+    launches.outcomes = [Killed()] * 9
+    for _ in range(3):
+        with pytest.raises(Killed):
+            Scheduler(database, "netops", launches, lambda: launches.clock[0]).step()
+    assert Scheduler(database, "netops", launches, lambda: launches.clock[0]).step() == DAWN + 27 * HOUR
+    assert the(database).last_state == "error"
+    assert len(launches.begun) == 3
+
+
+def test_killed_between_two_times_it_runs_what_was_due_once(database, launches, nightly) -> None:
+    nightly()
+    launches.clock[0] = DAWN + HOUR
+    Scheduler(database, "netops", launches, lambda: launches.clock[0]).step()
+    launches.clock[0] = DAWN + 4 * HOUR  # it was away at three
+    Scheduler(database, "netops", launches, lambda: launches.clock[0]).step()
+    Scheduler(database, "netops", launches, lambda: launches.clock[0]).step()
+    assert len(launches.begun) == 1
+
+
+def test_a_schedule_that_is_removed_while_it_runs_is_gone(scheduler, launches, nightly, database) -> None:
+    nightly()
+    launches.clock[0] = DAWN + 3 * HOUR
+    launches.launch = lambda document, run: database.delete_schedule("netops", "nightly") or "completed"
+    assert scheduler.step() is None
+
+
+def netops(*arguments):
+    command = [sys.executable, "-m", "netops.cli.main", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.timeout(200)
+def test_a_real_scheduler_killed_and_started_again(tmp_path, monkeypatch) -> None:
+    """Killed with SIGKILL in the middle of a run of a trigger that is due at one second only."""
+    monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
+    monkeypatch.delenv("MLRUN_DBPATH", raising=False)
+    from netops.orchestration import schedules
+    from netops.orchestration.settings import read_settings
+
+    settings = read_settings(None, SMALL)
+    due = time.gmtime(time.time() + 12)
+    cron = f"{due.tm_sec} {due.tm_min} {due.tm_hour} {due.tm_mday} {due.tm_mon} *"
+    schedules.add(cron, "retrain", "core", settings)
+    command = [sys.executable, "-m", "netops.cli.main", "schedule", "start"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as scheduler:
+        for line in scheduler.stderr:
+            if line.startswith("Build feature vectors"):
+                break
+        os.kill(scheduler.pid, signal.SIGKILL)
+    again = netops("schedule", "start", "--once")
+    assert again.returncode == 0, again.stderr
+    assert "Build feature vectors: done before" in again.stderr
+    assert netops("schedule", "start", "--once").returncode == 0
+    runs = [json.loads(line) for line in netops("runs", "list", "--json").stdout.splitlines()]
+    assert [run["state"] for run in runs] == ["completed"]
+    [schedule] = [json.loads(line) for line in netops("schedule", "list", "--json").stdout.splitlines()]
+    assert (schedule["last_run"], schedule["last_state"]) == (runs[0]["run_id"], "completed")
