@@ -10,7 +10,7 @@ import yaml
 
 from dashboards.grafana.__main__ import FOLDER
 from tests.dashboards.boards import annotations_of, asked_of, filled, panels_of, targets_of, variables_of
-from tests.dashboards.processes import DASHBOARDS, Prometheus
+from tests.dashboards.processes import DASHBOARDS, Prometheus, wait_until
 
 BOARDS = sorted(FOLDER.glob("*.json"))
 
@@ -57,8 +57,8 @@ def test_every_name_in_the_rules_is_exported_or_recorded(run: Any) -> None:
 def test_the_fleet_shows_what_happened(run: Any) -> None:
     silent = {series["metric"]["device"] for series in run.prometheus.now('netops_alert_open{kind="silent"}')}
     assert silent == {run.story.quiet}
-    alerting = run.prometheus.now(f'netops_alert_open{{kind="risk",data_center="{run.story.site}"}}')
-    assert len(alerting) == 8
+    alerting = f'netops_alert_open{{kind="risk",data_center="{run.story.site}"}}'
+    wait_until("all devices of the site alert", lambda: len(run.prometheus.now(alerting)) == 8)
     outage = run.prometheus.now("data_center:netops_outage:now > 0")
     assert [series["metric"]["data_center"] for series in outage] == [run.story.site]
 
