@@ -1,26 +1,25 @@
-"""Stage: put the champion behind the serving graph, and prove that it answers as it was tested."""
-
-from typing import Any
+"""Stage: put the champion in service, and prove that it answers as it was tested."""
 
 import numpy as np
 from mlrun import DataItem, MLClientCtx
 
-from netops.errors import NetopsError
 from netops.models.onnx_file import Scorer
 from netops.models.rows import gather
 from netops.orchestration import registry
-from netops.serving.function import MODEL_NAME, make_serving_function
+from netops.orchestration.platform import platform_for, previous_model
+from netops.serving.deployment import roll_out
 from netops.telemetry.dataset import Dataset
 from netops.tracking.folders import local_folder, local_model
 
-#: Rows of the newest telemetry that are sent, and how far an answer may be from the offline risk.
-ROWS, TOLERANCE = 256, 1e-6
+#: Rows, spread evenly over the telemetry, that are sent.
+ROWS = 256
 
 
 def deploy(context: MLClientCtx, model: DataItem, features: DataItem, network: str) -> None:
     """Deploy a model and compare its answers with the offline predictions.
 
-    A difference fails the run, and puts the champion before it back in service.
+    With Nuclio it becomes the real-time function; elsewhere the graph is proven in this process. A difference
+    fails the run, and puts the champion before it back in service.
 
     Parameters
     ----------
@@ -29,34 +28,16 @@ def deploy(context: MLClientCtx, model: DataItem, features: DataItem, network: s
     features : mlrun.DataItem
         Feature vectors to send.
 
-    Logs how many rows were compared, and by how much they differ at most.
+    Logs how many rows were compared, by how much they differ at most, and the address.
     """
+    platform, address = platform_for(context, network, model)
     try:
-        _prove(context, model, features, network)
+        scorer = Scorer(local_model(model))
+        dataset = Dataset.open(local_folder(features))
+        places = np.unique(np.linspace(0, dataset.meta.samples - 1, ROWS).astype(np.int64))
+        rows = gather(dataset, scorer.card.features, places)
+        difference, endpoint = roll_out(platform, address, previous_model(network), rows, scorer.score(rows))
     except Exception:
         registry.withdraw(network, "it did not answer as it was tested")
         raise
-
-
-def _prove(context: MLClientCtx, model: DataItem, features: DataItem, network: str) -> None:
-    folder = local_model(model)
-    scorer = Scorer(folder)
-    rows = _rows(Dataset.open(local_folder(features)), scorer.card.features)
-    server = make_serving_function(context.project, f"{network}-serving", folder).to_mock_server()
-    answer = server.test(f"/v2/models/{MODEL_NAME}/infer", body={"inputs": _plain(rows)})
-    server.wait_for_completion()
-    served, offline = np.array(answer["outputs"], dtype=float), scorer.score(rows)
-    difference = float(np.abs(served - offline).max())
-    if len(served) != len(rows) or not difference <= TOLERANCE:
-        raise NetopsError(f"the served model differs from the tested one by {difference:.3g}; it is not deployed")
-    context.log_results({"rows": len(rows), "difference": difference, "endpoint": f"/v2/models/{MODEL_NAME}/infer"})
-
-
-def _rows(dataset: Dataset, names: tuple[str, ...]) -> Any:
-    """Take rows spread evenly over the dataset."""
-    places = np.unique(np.linspace(0, dataset.meta.samples - 1, ROWS).astype(np.int64))
-    return gather(dataset, names, places)
-
-
-def _plain(rows: Any) -> list[list[float | None]]:
-    return [[None if value != value else value for value in row] for row in rows.tolist()]
+    context.log_results({"rows": len(rows), "difference": difference, "endpoint": endpoint})

@@ -37,7 +37,8 @@ class ServingDeployment:
 
     min_replicas: int = option(1, help="replicas at the least; each owns its share of the devices", minimum=1)
     max_replicas: int = option(1, help="replicas at the most", minimum=1)
-    stream: str = option("", help="Kafka or V3IO stream of telemetry, partitioned by device; HTTP alone if empty")
+    stream: str = option("", help="kafka://broker/topic or v3io:///…, partitioned by device; HTTP alone if empty")
+    state_claim: str = option("", help="volume claim that keeps the state of the replicas; none if empty")
     ready_timeout: Duration = option(5 * MINUTE, help="how long a deployment may take to answer", unit="duration")
     canary: int = option(100, help="share of the traffic that a new champion gets, where the service can", unit="%",
                          minimum=1, maximum=100)  # fmt: skip
@@ -127,7 +128,7 @@ def _equip(function: Any, stage: StageSettings, settings: ClusterSettings) -> No
         function.with_node_selection(node_selector=stage.node_selector)
     known = {variable["name"] for variable in function.spec.env if isinstance(variable, dict)}
     for secret in settings.secrets:
-        if (variable := _from_secret(secret))["name"] not in known:
+        if (variable := from_secret(secret))["name"] not in known:
             function.spec.env.append(variable)
     if settings.auto_mount:
         function.try_auto_mount_based_on_config()
@@ -163,7 +164,7 @@ def equip_node(node: Any, stage: str, settings: ClusterSettings, *, title: str, 
     return node
 
 
-def _from_secret(secret: str) -> dict[str, Any]:
+def from_secret(secret: str) -> dict[str, Any]:
     """Read ``secret:key`` as an environment variable of that name."""
     name, _, key = secret.partition(":")
     return {"name": key, "valueFrom": {"secretKeyRef": {"name": name, "key": key}}}

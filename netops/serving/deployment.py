@@ -1,0 +1,270 @@
+"""A model goes into service: started, asked rows whose risks are known, and taken back if it answers otherwise."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.durations import MINUTE, SECOND
+from netops.errors import NetopsError
+from netops.serving.function import MODEL_NAME, make_serving_function
+from netops.serving.triggers import add_http, add_kafka, add_state_volume, add_v3io_stream
+
+Floats = npt.NDArray[np.float64]
+#: Sends feature vectors (null for what is unknown) and gives the risks.
+Ask = Callable[[list[list[float | None]]], list[float]]
+
+INFER = f"/v2/models/{MODEL_NAME}/infer"
+#: How far an answer may be from the offline risk.
+TOLERANCE = 1e-6
+
+
+class Platform(Protocol):
+    """Where a model can be started."""
+
+    def start(self, model: str) -> Ask:
+        """Start a model, in the place of what runs there, and say how it is asked.
+
+        Parameters
+        ----------
+        model : str
+            Model folder or ``store://`` address.
+        """
+
+    def settle(self) -> str:
+        """Let the model that was started have its traffic, and name the address."""
+
+    def take_back(self, previous: str | None) -> None:
+        """Let the previous model have its place again; without one, take away what was started."""
+
+
+def roll_out(
+    platform: Platform,
+    model: str,
+    previous: str | None,
+    rows: Floats,
+    risks: Floats,
+    *,
+    patience: int = MINUTE,
+    wait: Callable[[float], None] = time.sleep,
+) -> tuple[float, str]:
+    """Put a model in service and prove that it answers as it was tested; else put the one before back.
+
+    Parameters
+    ----------
+    platform : Platform
+        Where.
+    model, previous : str
+        The model, and the one it replaces, if any: folder or ``store://`` address.
+    rows : float64 array, rows × features
+        What it is asked.
+    risks : float64 array
+        What it must answer.
+    patience : int
+        Nanoseconds that it may take until it answers.
+    wait : callable
+        Waits for so many seconds.
+
+    Returns
+    -------
+    tuple of float and str
+        The largest difference, and the address.
+
+    Raises
+    ------
+    NetopsError
+        If it does not start, does not answer, or answers otherwise; the previous model is in service again.
+    """
+    try:
+        answers = _first_answers(platform.start(model), _plain(rows), patience, wait)
+        return compare(answers, risks), platform.settle()
+    except Exception as error:
+        platform.take_back(previous)
+        if isinstance(error, NetopsError):
+            raise
+        raise NetopsError(f"the model cannot be deployed: {' '.join(str(error).split())[:300]}") from error
+
+
+def compare(answers: list[float], risks: Floats) -> float:
+    """Compare answers with the risks that were tested.
+
+    Raises
+    ------
+    NetopsError
+        If they differ in number, or by more than 1e-6.
+    """
+    served = np.array(answers, dtype=np.float64)
+    if served.shape != risks.shape:
+        raise NetopsError(f"{len(risks)} rows were sent, {served.size} answers came back; it is not deployed")
+    difference = float(np.abs(served - risks).max(initial=0.0))
+    if not difference <= TOLERANCE:
+        raise NetopsError(f"the served model differs from the tested one by {difference:.3g}; it is not deployed")
+    return difference
+
+
+def _first_answers(ask: Ask, rows: list[list[float | None]], patience: int, wait: Callable[[float], None]) -> Any:
+    """Ask until there is an answer."""
+    pauses = max(patience // SECOND, 1)
+    while True:
+        try:
+            return ask(rows)
+        except Exception as error:
+            if pauses <= 0:
+                raise NetopsError(f"it does not answer: {' '.join(str(error).split())[:200]}") from error
+            pauses -= 1
+            wait(1.0)
+
+
+def _plain(rows: Floats) -> list[list[float | None]]:
+    return [[None if value != value else value for value in row] for row in rows.tolist()]
+
+
+@dataclass
+class Here:
+    """A server inside this process, for the time of the proof: `netops serve` looks the champion up by itself."""
+
+    project: str
+    network: str
+    _server: Any = None
+
+    def start(self, model: str) -> Ask:
+        """Start MLRun's mock server."""
+        self.take_back(None)
+        self._server = make_serving_function(self.project, f"{self.network}-serving", model).to_mock_server()
+        return lambda rows: list(self._server.test(INFER, body={"inputs": rows})["outputs"])
+
+    def settle(self) -> str:
+        """End it; the champion is served by whoever serves the network."""
+        self.take_back(None)
+        return INFER
+
+    def take_back(self, previous: str | None) -> None:
+        """End it."""
+        if self._server is not None:
+            self._server.wait_for_completion()
+            self._server = None
+
+
+@dataclass(frozen=True)
+class NuclioOptions:
+    """How the function runs on Nuclio.
+
+    Attributes
+    ----------
+    image : str
+        The project's image.
+    min_replicas, max_replicas : int
+        Replicas; each owns its share of the devices.
+    stream : str
+        ``kafka://broker,broker/topic`` or ``v3io:///container/path``; HTTP alone if empty.
+    state_claim : str
+        Volume claim for the state; none if empty.
+    timeout : int
+        Nanoseconds until it must be there.
+    canary : int
+        Share of the traffic for the new model, in per cent.
+    environment : tuple of dict
+        Variables, as Kubernetes takes them.
+    parameters : dict
+        Sections ``serving`` and ``alerting`` of the configuration.
+    """
+
+    image: str
+    min_replicas: int = 1
+    max_replicas: int = 1
+    stream: str = ""
+    state_claim: str = ""
+    timeout: int = 5 * MINUTE
+    canary: int = 100
+    environment: tuple[dict[str, Any], ...] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Nuclio:
+    """The real-time function of a network on Nuclio; a canary is a second function behind one API gateway."""
+
+    project: Any
+    network: str
+    options: NuclioOptions
+    replaces: bool = False
+    _function: Any = None
+
+    @property
+    def is_canary(self) -> bool:
+        """Whether the model only gets a share: there must be one that keeps the rest."""
+        return self.replaces and self.options.canary < 100
+
+    @property
+    def name(self) -> str:
+        """Name of the function that a model is started as."""
+        return f"{self.network}-serving" + ("-canary" if self.is_canary else "")
+
+    def start(self, model: str) -> Ask:
+        """Deploy the function and wait until Nuclio says that it is ready."""
+        self._function = self.function(model)
+        self._function.deploy(project=self.project.name, wait=True, timeout=self.options.timeout // SECOND)
+        return lambda rows: list(
+            self._function.invoke(INFER, body={"inputs": rows}, headers=_authorization())["outputs"]
+        )
+
+    def function(self, model: str) -> Any:
+        """Make the function as it is deployed."""
+        options = self.options
+        made: Any = make_serving_function(
+            self.project.name, self.name, model, options.image, self.network, dict(options.parameters)
+        )
+        made.spec.build.requirements = []  # the image has everything, and nothing of our name is fetched
+        made.spec.min_replicas, made.spec.max_replicas = options.min_replicas, options.max_replicas
+        made.spec.env = [*made.spec.env, *options.environment]
+        _add_triggers(made, options)
+        if options.state_claim:
+            add_state_volume(made, options.state_claim)
+        return made
+
+    def settle(self) -> str:
+        """Give a canary its share; anything else has the traffic already."""
+        if self.is_canary:
+            return str(self._split())
+        return str(self._function.get_url())
+
+    def take_back(self, previous: str | None) -> None:
+        """Deploy the previous model in the place that the new one took; a canary has taken none, and is deleted."""
+        if previous is not None and not self.is_canary:
+            self.start(previous)
+            return
+        import mlrun
+
+        mlrun.get_run_db().delete_function(self.name, self.project.name)
+
+    def _split(self) -> Any:
+        from mlrun.runtimes.nuclio.api_gateway import APIGateway, APIGatewayMetadata, APIGatewaySpec
+
+        share = self.options.canary
+        functions = [f"{self.network}-serving", self.name]
+        spec = APIGatewaySpec(project=self.project.name, functions=functions, canary=[100 - share, share])
+        gateway = APIGateway(APIGatewayMetadata(name=f"{self.network}-serving"), spec)
+        return self.project.store_api_gateway(gateway).invoke_url
+
+
+def _add_triggers(function: Any, options: NuclioOptions) -> None:
+    add_http(function)
+    kind, _, rest = options.stream.partition("://")
+    if kind == "kafka":
+        brokers, _, topic = rest.partition("/")
+        add_kafka(function, brokers.split(","), topic, replicas=options.max_replicas)
+    elif kind == "v3io":
+        add_v3io_stream(function, options.stream, replicas=options.max_replicas)
+    elif options.stream:
+        raise NetopsError(
+            f"cluster.yaml: serving: stream: '{options.stream}': write kafka://broker/topic or v3io:///…"
+        )
+
+
+def _authorization() -> dict[str, str]:
+    token = os.environ.get("NETOPS_TOKEN")
+    return {"Authorization": f"Bearer {token}"} if token else {}

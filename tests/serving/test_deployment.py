@@ -1,0 +1,116 @@
+"""Models go into service only when they answer as they were tested."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from netops.durations import SECOND
+from netops.errors import NetopsError
+from netops.models.onnx_file import Scorer
+from netops.serving.deployment import INFER, Here, Nuclio, NuclioOptions, compare, roll_out
+
+
+@pytest.fixture
+def rows(model):
+    values = np.random.default_rng(3).normal(size=(32, len(Scorer(model).card.features)))
+    values[::5, 1] = np.nan
+    return values
+
+
+class Recorded(Here):
+    """The platform of this process, with a note of what was asked of it; it can be slow, or lie."""
+
+    def __init__(self, silent: int = 0, off: float = 0.0) -> None:
+        super().__init__("", "core")
+        self.calls, self.silent, self.off = [], silent, off
+
+    def start(self, model):
+        self.calls.append(("start", model))
+        ask = super().start(model)
+
+        def answer(rows):
+            if self.silent:
+                self.silent -= 1
+                raise ConnectionError("connection refused")
+            return [risk + self.off for risk in ask(rows)]
+
+        return answer
+
+    def take_back(self, previous):
+        if previous:
+            self.calls.append(("take back", previous))
+        super().take_back(previous)
+
+
+def test_a_model_that_answers_as_tested_goes_into_service(model, rows) -> None:
+    platform = Recorded()
+    difference, address = roll_out(platform, str(model), None, rows, Scorer(model).score(rows))
+    assert difference < 1e-6
+    assert address == INFER
+
+
+def test_it_is_asked_until_it_answers(model, rows) -> None:
+    waits = []
+    roll_out(Recorded(silent=3), str(model), None, rows, Scorer(model).score(rows), wait=waits.append)
+    assert len(waits) == 3
+
+
+def test_one_that_never_answers_gives_its_place_back(model, rows) -> None:
+    platform, waits = Recorded(silent=99), []
+    with pytest.raises(NetopsError, match="does not answer: connection refused"):
+        roll_out(
+            platform, str(model), "before", rows, Scorer(model).score(rows), patience=5 * SECOND, wait=waits.append
+        )
+    assert len(waits) == 5
+    assert platform.calls == [("start", str(model)), ("take back", "before")]
+
+
+def test_one_that_answers_otherwise_gives_its_place_back(model, rows) -> None:
+    platform = Recorded(off=1e-3)
+    with pytest.raises(NetopsError, match=r"differs from the tested one by 0\.001"):
+        roll_out(platform, str(model), "before", rows, Scorer(model).score(rows))
+    assert platform.calls[-1] == ("take back", "before")
+
+
+@pytest.mark.parametrize("answers", [[], [0.5], [0.5, float("nan")]])
+def test_too_few_answers_and_unknown_ones_count_as_wrong(answers) -> None:
+    with pytest.raises(NetopsError, match="not deployed"):
+        compare(answers, np.array([0.5, 0.5]))
+
+
+def nuclio(replaces=False, **options):
+    return Nuclio(SimpleNamespace(name="netops"), "core", NuclioOptions("registry/netops:1", **options), replaces)
+
+
+def test_the_function_is_our_image_with_nothing_fetched(model) -> None:
+    variable = {"name": "NETOPS_TOKEN", "valueFrom": {"secretKeyRef": {"name": "netops", "key": "NETOPS_TOKEN"}}}
+    function = nuclio(max_replicas=3, environment=(variable,)).function("store://models/netops/core-model")
+    assert function.spec.image == "registry/netops:1"
+    assert not function.spec.build.requirements
+    assert function.spec.max_replicas == 3
+    assert variable in function.spec.env
+    assert function.spec.parameters["model_path"] == "store://models/netops/core-model"
+    assert "spec.triggers.http" in function.spec.config
+
+
+@pytest.mark.parametrize(
+    ("stream", "trigger"),
+    [("kafka://broker:9092/telemetry", "kafka-cluster"), ("v3io:///projects/telemetry", "v3ioStream")],
+)
+def test_a_stream_becomes_a_trigger(stream, trigger) -> None:
+    config = nuclio(stream=stream).function("").spec.config
+    assert trigger in {value["kind"] for key, value in config.items() if key.startswith("spec.triggers.")}
+
+
+def test_another_stream_is_refused() -> None:
+    with pytest.raises(NetopsError, match="stream: 'mqtt://x'"):
+        nuclio(stream="mqtt://x").function("")
+
+
+@pytest.mark.parametrize(
+    ("replaces", "canary", "name"),
+    [(False, 20, "core-serving"), (True, 100, "core-serving"), (True, 20, "core-serving-canary")],
+)
+def test_only_a_model_beside_another_is_a_canary(replaces, canary, name) -> None:
+    assert nuclio(replaces, canary=canary).name == name
