@@ -12,6 +12,8 @@ def setup(project: Any) -> Any:
     """Give the project's functions what configurations/cluster.yaml says."""
     settings = read_cluster_settings()
     apply(project, settings)
-    if not on_this_machine:
+    if on_this_machine:
+        project.save_to_db()  # MLRun's command does that only where a service is named
+    else:
         apply_places(project, settings)
     return project

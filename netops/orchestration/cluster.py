@@ -76,9 +76,9 @@ class ClusterSettings:
         return bind(StageSettings, values, f"{self.where}: stages: {name}")
 
     def refuse_unknown(self, stages: Mapping[str, Any]) -> None:
-        """Refuse a stage that the project does not have."""
+        """Refuse a stage that the project does not have; another project of this folder may have none of ours."""
         for name in self.stages:
-            if name != DEFAULT and name not in stages:
+            if stages and name != DEFAULT and name not in stages:
                 raise UsageError(f"{self.where}: stages: no stage '{name}'{closest(name, stages)}")
 
 

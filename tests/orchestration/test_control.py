@@ -1,0 +1,101 @@
+"""Runs that are watched, canceled and taken up again, against the embedded database."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+
+from netops.cli.main import run
+from netops.errors import NetopsError, UsageError
+from netops.orchestration import control, submit
+from netops.progress import shown_by, silent
+from netops.tracking.pipelines import RUNNER
+
+from .conftest import SMALL
+
+
+def record(database, uid, state, name="retrain", labels=RUNNER, **status):
+    now = datetime.now(UTC).isoformat()
+    database.store_run(
+        {
+            "metadata": {"name": name, "uid": uid, "project": "netops", "labels": dict(labels), "iteration": 0},
+            "spec": {"parameters": {"name": "core", "settings": "{}"}, "image": "r/netops:1"},
+            "status": {"state": state, "start_time": now, **status},
+        },
+        uid,
+        "netops",
+    )
+
+
+def watched(run_id, wait=lambda _: None):
+    lines = []
+    with shown_by(silent, lines.append):
+        try:
+            return submit.watch(run_id, wait), lines
+        except NetopsError as error:
+            return str(error), lines
+
+
+def test_a_run_is_followed_to_its_end(database) -> None:
+    record(database, "w1", "running")
+    step = {"workflow": "w1"}
+
+    def wait(_seconds):
+        if not waits:
+            record(database, "s1", "running", "features", step)
+        else:
+            record(database, "s1", "completed", "features", step)
+            record(database, "w1", "completed")
+        waits.append(1)
+
+    waits = []
+    assert watched("w1", wait) == ("succeeded", ["features: running", "features: succeeded"])
+
+
+def test_a_run_that_fails_says_which_step_and_why(database) -> None:
+    record(database, "w2", "error", error="failed")
+    record(database, "s2", "error", "train-xgboost", {"workflow": "w2"}, error="no space left on device")
+    end, _ = watched("w2")
+    assert end == "run w2 failed: train-xgboost: no space left on device"
+
+
+def test_a_step_without_its_image_says_what_to_do(database) -> None:
+    record(database, "w3", "error")
+    record(database, "s3", "aborted", "features", {"workflow": "w3"}, status_text="image_pull_backoff for 15m")
+    assert "cannot get image r/netops:1: push it" in watched("w3")[0]
+
+
+def test_a_run_that_is_not_there(database) -> None:
+    assert "not found" in watched("nowhere")[0]
+
+
+def test_only_a_run_that_is_going_is_canceled(database) -> None:
+    record(database, "done", "completed")
+    with pytest.raises(UsageError, match="run done is completed"):
+        control.cancel("done")
+    with pytest.raises(UsageError, match="no run begins with 'zzz'"):
+        control.cancel("zzz")
+
+
+@pytest.mark.timeout(200)
+def test_a_run_of_another_process_is_canceled_and_taken_up_again(home, database, capsys) -> None:
+    options = [part for key in SMALL for part in ("--set", key)]
+    command = [sys.executable, "-m", "netops.cli.main", "run", "--name", "edge", *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if line.startswith("Build feature vectors"):
+                break
+        [going] = database.list_runs(project="netops", labels=RUNNER, states=["running"])
+        run_id = going["metadata"]["uid"]
+        assert run(["runs", "cancel", run_id[:10]]) == 0
+        process.wait(60)
+    assert process.returncode == 130
+    assert database.read_run(run_id, "netops")["status"]["state"] == "aborted"
+    capsys.readouterr()
+    assert run(["runs", "retry", run_id, "--json"]) == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["state"] == "completed"
+    assert "Build feature vectors: done before" in shown.err
+    assert database.read_run(run_id, "netops")["status"]["state"] == "completed"

@@ -1,0 +1,137 @@
+"""Schedules as the command keeps them; cron as cron means it; a network that goes on in time."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from netops.cli.main import run
+from netops.durations import HOUR, SECOND
+from netops.errors import UsageError
+from netops.orchestration import continuation
+from netops.telemetry.fleet import FleetSettings
+from netops.tracking import cron
+
+pytestmark = pytest.mark.usefixtures("database")
+
+MONDAY = 1_767_571_200 * SECOND  # 2026-01-05T00:00:00Z
+
+
+def due(expression: str, after: int = MONDAY) -> str:
+    moment = cron.next_after(cron.normal(expression), after)
+    return f"{datetime.fromtimestamp(moment // SECOND, UTC):%a %Y-%m-%d %H:%M:%S}"
+
+
+@pytest.mark.parametrize(
+    ("expression", "when"),
+    [
+        ("0 3 * * *", "Mon 2026-01-05 03:00:00"),
+        ("0 0 * * *", "Tue 2026-01-06 00:00:00"),
+        ("*/15 * * * *", "Mon 2026-01-05 00:15:00"),
+        ("0 3 * * 0", "Sun 2026-01-11 03:00:00"),
+        ("0 3 * * 7", "Sun 2026-01-11 03:00:00"),
+        ("0 3 * * 1", "Mon 2026-01-05 03:00:00"),
+        ("0 3 * * 2-4", "Tue 2026-01-06 03:00:00"),
+        ("0 3 * * 5-7", "Fri 2026-01-09 03:00:00"),
+        ("0 3 * * sat,sun", "Sat 2026-01-10 03:00:00"),
+        ("0 0 29 2 *", "Tue 2028-02-29 00:00:00"),
+        ("30 0 3 * * *", "Mon 2026-01-05 03:00:30"),
+    ],
+)
+def test_an_expression_is_due_when_cron_says(expression, when) -> None:
+    assert due(expression) == when
+
+
+@pytest.mark.parametrize("expression", ["", "0 3 * *", "61 * * * *", "0 3 * * mun", "x y z a b", "0 3 * * 5-1"])
+def test_a_wrong_expression_is_refused(expression) -> None:
+    with pytest.raises(UsageError, match="--cron"):
+        cron.normal(expression)
+
+
+def call(capsys, *arguments):
+    capsys.readouterr()
+    code = run(["schedule", *arguments])
+    return code, *capsys.readouterr()
+
+
+def test_it_is_added_listed_and_removed(capsys) -> None:
+    code, out, _ = call(capsys, "add", "--cron", "0 3 * * *", "--name", "core", "--json")
+    assert code == 0
+    added = json.loads(out)
+    assert (added["name"], added["network"], added["workflow"]) == ("core-retrain", "core", "main")
+    assert added["next"].endswith(" 03:00:00")
+    assert [json.loads(line) for line in call(capsys, "list", "--json")[1].splitlines()] == [added]
+    assert call(capsys, "remove", "core-retrain")[0] == 0
+    assert call(capsys, "list", "--json")[1] == ""
+
+
+def test_a_source_of_telemetry_makes_it_a_retraining_from_there(capsys, tmp_path) -> None:
+    (tmp_path / "t.csv").write_text("")
+    _, out, _ = call(capsys, "add", "--cron", "0 3 * * *", "--telemetry", str(tmp_path / "t.csv"), "--json")
+    added = json.loads(out)
+    assert (added["workflow"], added["telemetry"]) == ("retrain", str(tmp_path / "t.csv"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("add", "--cron", "0 3 * * *", "--workflow", "retain"), "did you mean 'retrain'?"),
+        (("add", "--cron", "0 3 * * *", "--workflow", "score"), "needs --telemetry"),
+        (("add", "--cron", "nightly"), "--cron 'nightly'"),
+        (("add", "--cron", "0 3 * * *", "--set", "fleet.devises=1"), "did you mean 'devices'?"),
+        (("add", "--cron", "0 3 * * *", "--telemetry", "/no/such"), "no such file"),
+        (("remove", "nothing"), "no schedule 'nothing'"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(capsys, arguments, told) -> None:
+    code, _, err = call(capsys, *arguments)
+    assert code == 2
+    assert told in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_name_that_is_taken_is_refused(capsys) -> None:
+    assert call(capsys, "add", "--cron", "0 3 * * *")[0] == 0
+    code, _, err = call(capsys, "add", "--cron", "0 4 * * *")
+    assert (code, "exists already" in err) == (2, True)
+    assert call(capsys, "add", "--cron", "0 4 * * *", "--as", "later")[0] == 0
+
+
+def test_there_is_one_scheduler_at_a_time(capsys, home) -> None:
+    from netops.orchestration.schedules import _alone
+
+    with _alone():
+        code, _, err = call(capsys, "start", "--once")
+    assert code == 1
+    assert "a scheduler is at work already" in err
+    assert call(capsys, "start", "--once")[0] == 0
+
+
+def generated(database, network, uid, state="completed", **results):
+    database.store_run(
+        {
+            "metadata": {"name": "generate", "uid": uid, "project": "netops", "labels": {"network": network}},
+            "status": {"state": state, "results": results},
+        },
+        uid,
+        "netops",
+    )
+
+
+def test_a_network_goes_on_where_its_last_telemetry_ended(database) -> None:
+    fleet = FleetSettings(duration=10 * HOUR)
+    assert continuation.stretch_of("new", fleet, goes_on=True) == (MONDAY, MONDAY)
+    generated(database, "new", "g1", **continuation.describe(MONDAY, MONDAY, fleet))
+    assert continuation.stretch_of("new", fleet, goes_on=False) == (MONDAY, MONDAY)
+    assert continuation.stretch_of("new", fleet, goes_on=True) == (MONDAY + 10 * HOUR, MONDAY)
+    later = continuation.describe(MONDAY + 10 * HOUR, MONDAY, fleet)
+    generated(database, "new", "g2", "error", **later)
+    assert continuation.stretch_of("new", fleet, goes_on=True) == (MONDAY + 10 * HOUR, MONDAY)
+    generated(database, "new", "g3", **later)
+    assert continuation.stretch_of("new", fleet, goes_on=True) == (MONDAY + 20 * HOUR, MONDAY)
+    assert continuation.stretch_of("other", fleet, goes_on=True) == (MONDAY, MONDAY)
+
+
+@pytest.mark.parametrize("moment", [MONDAY, MONDAY + 1, MONDAY + SECOND // 2])
+def test_times_are_kept_to_the_nanosecond(moment) -> None:
+    assert continuation.parse(continuation.write(moment)) == moment

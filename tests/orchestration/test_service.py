@@ -1,0 +1,101 @@
+"""What a service that is away, too new, no MLRun at all, or somebody else's is answered with: one line."""
+
+import pytest
+
+from netops.cli.main import run
+from netops.errors import NetopsError
+from netops.orchestration import service
+from netops.orchestration.doctor import examine
+
+from .conftest import MODERN
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+def submitted(capsys, *options: str) -> str:
+    """Submit, and give the one line that says why not."""
+    capsys.readouterr()
+    assert run(["submit", *options]) != 0
+    [line] = capsys.readouterr().err.splitlines()
+    return line
+
+
+def test_without_a_service_it_says_how_to_name_one(capsys, monkeypatch) -> None:
+    monkeypatch.delenv("MLRUN_DBPATH", raising=False)
+    assert "set MLRUN_DBPATH" in submitted(capsys, "--engine", "kfp")
+
+
+def test_a_service_that_is_away(capsys, monkeypatch) -> None:
+    monkeypatch.setenv("MLRUN_DBPATH", "http://127.0.0.1:9")
+    assert "http://127.0.0.1:9 is not reachable" in submitted(capsys)
+
+
+@pytest.mark.parametrize("theirs", ["2.0.0", "1.15.0-rc1"])
+def test_versions_that_do_not_fit(capsys, stand_in, theirs) -> None:
+    stand_in({"client-spec": (200, MODERN | {"version": theirs})})
+    line = submitted(capsys)
+    assert theirs in line
+    assert "do not work together" in line
+
+
+@pytest.mark.parametrize("theirs", ["1.12.1", "1.8.0-dev", "1.14.0", "0.0.0+unstable", "main"])
+def test_versions_that_fit_or_cannot_be_told(theirs) -> None:
+    assert theirs in service.check_versions(service.Service("http://x", {"version": theirs}))
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ((200, b"<html>"), "is no MLRun API"),
+        ((200, {"hello": "world"}), "is no MLRun API"),
+        ((404, {}), "is no MLRun API"),
+        ((503, {}), "is no MLRun API"),
+        ((401, {}), "refuses access"),
+    ],
+)
+def test_something_else_answers(capsys, stand_in, answer, told) -> None:
+    stand_in({"client-spec": answer})
+    assert told in submitted(capsys)
+
+
+def test_nothing_is_asked_of_a_workflow_without_its_source(capsys) -> None:
+    assert "needs --telemetry" in submitted(capsys, "--workflow", "retrain")
+
+
+def test_a_project_of_somebody_else_is_not_written_over(database, tmp_path) -> None:
+    import mlrun
+
+    project = mlrun.new_project("taken", str(tmp_path), save=False)
+    project.spec.description, project.spec.owner = "churn", "ann"
+    project.spec.workflows = [{"name": "nightly", "path": "x.py"}]
+    database.store_project("taken", project.to_dict())
+    with pytest.raises(NetopsError, match=r"'taken' is taken on the service, by ann \(churn\)"):
+        service.refuse_foreign_project("taken", {"main"})
+    service.refuse_foreign_project("taken", {"nightly"})
+    service.refuse_foreign_project("free", {"main"})
+
+
+@pytest.mark.parametrize("text", ["Back-off: ImagePullBackOff", "ErrImagePull", "image_pull_backoff exceeded"])
+def test_an_image_that_the_cluster_does_not_get(text) -> None:
+    assert "cannot get image r/netops:1: push it" in str(service.explain(RuntimeError(text), "r/netops:1"))
+
+
+def test_the_doctor_looks_at_the_whole_service(stand_in) -> None:
+    told = MODERN | {"namespace": "other", "kfp_url": "http://kfp", "nuclio_version": "", "artifact_path": "s3://b"}
+    stand_in({"client-spec": (200, told)})
+    found = {finding.check: finding for finding in examine()}
+    assert {check: finding.ok for check, finding in found.items() if check in ("tracking", *service_checks())} == {
+        "tracking": True,
+        "namespace": False,
+        "kubeflow": True,
+        "image": False,
+        "artifact path": True,
+        "nuclio": False,
+    }
+    assert "'other'" in found["namespace"].detail
+
+
+def service_checks():
+    from netops.orchestration.doctor import SERVICE_CHECKS
+
+    return SERVICE_CHECKS
