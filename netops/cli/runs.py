@@ -21,9 +21,10 @@ def list_(limit: int, as_json: bool) -> None:
     from netops.orchestration.project import connect
 
     connect()
-    from netops.orchestration.workflow import describe, workflows
+    from netops.orchestration.kubeflow import all_runs
+    from netops.orchestration.workflow import describe
 
-    rows = [describe(run) for run in workflows()[:limit]]
+    rows = [describe(run) for run in all_runs()[:limit]]
     print_rows(rows, ["run_id", "name", "workflow", "state", "started", "seconds"], as_json)
 
 
@@ -35,13 +36,20 @@ def show(run: str, as_json: bool) -> None:
     from netops.orchestration.project import connect
 
     connect()
+    from netops.orchestration.kubeflow import find_run
     from netops.orchestration.summary import summarise
-    from netops.orchestration.workflow import describe, find, steps_of
+    from netops.orchestration.workflow import describe, steps_of
 
-    record = find(run)
+    record = find_run(run)
     steps = [describe(step) for step in steps_of(record["metadata"]["uid"])]
     if as_json:
-        print_json({**summarise(record["metadata"]["uid"]), "steps": steps, "error": describe(record)["error"]})
+        print_json(
+            {
+                **summarise(record["metadata"]["uid"], record=record),
+                "steps": steps,
+                "error": describe(record)["error"],
+            }
+        )
         return
     _print(describe(record), steps)
 

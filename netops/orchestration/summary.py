@@ -20,7 +20,12 @@ FIGURES = (
 _TELEMETRY = ("samples", "devices", "metrics", "incidents", "interval_seconds", "windows", "horizon_seconds")
 
 
-def summarise(run_id: str, seconds: float | None = None, peak_rss_mb: float | None = None) -> Document:
+def summarise(
+    run_id: str,
+    seconds: float | None = None,
+    peak_rss_mb: float | None = None,
+    record: Document | None = None,
+) -> Document:
     """Put together what a run has come to.
 
     Parameters
@@ -29,13 +34,15 @@ def summarise(run_id: str, seconds: float | None = None, peak_rss_mb: float | No
         The run of a pipeline.
     seconds, peak_rss_mb : float, optional
         Measured around the run; None where nobody measured.
+    record : dict, optional
+        The run as it is recorded, where it has been looked up.
 
     Returns
     -------
     dict
         As ``netops run --json`` prints it; a stage or figure that is not there is None.
     """
-    record = find(run_id)
+    record = record or find(run_id)
     steps = {step["metadata"]["name"]: step for step in steps_of(run_id)}
     results = {name: step["status"].get("results") or {} for name, step in steps.items()}
     selection = results.get("select", {})

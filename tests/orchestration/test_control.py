@@ -99,3 +99,14 @@ def test_a_run_of_another_process_is_canceled_and_taken_up_again(home, database,
     assert json.loads(shown.out)["state"] == "completed"
     assert "Build feature vectors: done before" in shown.err
     assert database.read_run(run_id, "netops")["status"]["state"] == "completed"
+
+
+@pytest.mark.parametrize(("state", "error"), [("completed", ""), ("error", "no space left"), ("aborted", "")])
+def test_what_kubeflow_tells_of_a_run_reads_like_any_other(database, state, error) -> None:
+    from netops.orchestration.kubeflow import run_of
+    from netops.orchestration.workflow import describe, find
+
+    record(database, f"k-{state}", state, "netops-retrain", error=error)
+    told = database.get_pipeline(f"k-{state}", project="netops")["run"]
+    there, here = describe(run_of(told)), describe(find(f"k-{state}"))
+    assert there == here | {"name": "", "workflow": "retrain", "seconds": there["seconds"]}

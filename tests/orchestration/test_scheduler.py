@@ -202,7 +202,7 @@ def test_a_real_scheduler_killed_and_started_again(tmp_path, monkeypatch) -> Non
     from netops.orchestration.settings import read_settings
 
     settings = read_settings(None, SMALL)
-    due = time.gmtime(time.time() + 12)
+    due = time.gmtime(time.time() + 6)
     cron = f"{due.tm_sec} {due.tm_min} {due.tm_hour} {due.tm_mday} {due.tm_mon} *"
     schedules.add(cron, "retrain", "core", settings)
     command = [sys.executable, "-m", "netops.cli.main", "schedule", "start"]
