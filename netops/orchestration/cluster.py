@@ -7,6 +7,8 @@ from typing import Any
 from netops.configuration import Duration, bind, option, read_yaml
 from netops.durations import DAY, HOUR, MINUTE, SECOND, format_duration
 from netops.errors import UsageError, closest
+from netops.orchestration import dask_function
+from netops.orchestration.dask_function import DaskSettings
 from netops.orchestration.root import project_root
 
 DEFAULT = "default"
@@ -60,6 +62,7 @@ class ClusterSettings:
                                unit="duration")  # fmt: skip
     launcher: LauncherSettings = option(LauncherSettings, help="Kubeflow's own pod of each step")
     stages: dict[str, dict[str, Any]] = option(dict, help="stage → what differs from `default`")
+    dask: DaskSettings = option(DaskSettings, help="the Dask cluster that features may be built on")
     serving: ServingDeployment = option(ServingDeployment, help="the real-time function")
     where: str = field(default="cluster.yaml", init=False, repr=False)
 
@@ -98,13 +101,13 @@ def apply(project: Any, settings: ClusterSettings) -> None:
     settings : ClusterSettings
         Image, source, resources, node selection, secrets, time limits.
     """
-    functions = {
-        definition["name"]: project.get_function(definition["name"]) for definition in project.spec.functions
-    }
+    names = [definition["name"] for definition in project.spec.functions]
+    functions = {name: project.get_function(name) for name in names if name != dask_function.NAME}
     settings.refuse_unknown(functions)
     project.set_default_image(settings.image)
     for name, function in functions.items():
         _equip(function, settings.stage(name), settings)
+    dask_function.declare_dask(project, settings.dask, settings.image)
     for workflow in project.spec.workflows:
         workflow |= {"cleanup_ttl": settings.ttl // SECOND, "image": settings.image}
         project.spec.set_workflow(workflow["name"], workflow)

@@ -11,6 +11,7 @@ from netops import progress
 from netops.durations import SECOND
 from netops.features.build import build_features
 from netops.features.spec import FeatureSpec
+from netops.orchestration.dask_function import scheduler_address
 from netops.orchestration.settings import section
 from netops.telemetry.dataset import TEST, Dataset
 from netops.telemetry.ingest import open_or_ingest
@@ -34,11 +35,12 @@ def history_of(dataset: Dataset) -> int:
 def build(dataset: Dataset, out: Path, spec: FeatureSpec, settings: Any) -> Dataset:
     """Build the feature vectors of a dataset and of what is kept for testing in it; all of it appears, or none."""
     options = section(settings, "features")
-    how = {"workers": options.workers, "scheduler": options.scheduler, "progress": progress.report}
     try:
-        if dataset.test is not None:
-            build_features(dataset.test, out / TEST, spec, **how)
-        return build_features(dataset, out, spec, **how)
+        with scheduler_address(options.scheduler) as scheduler:
+            how = {"workers": options.workers, "scheduler": scheduler, "progress": progress.report}
+            if dataset.test is not None:
+                build_features(dataset.test, out / TEST, spec, **how)
+            return build_features(dataset, out, spec, **how)
     except BaseException:
         shutil.rmtree(out, ignore_errors=True)
         raise
