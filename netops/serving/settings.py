@@ -80,7 +80,9 @@ class ServingSettings:
     host: str = option("127.0.0.1", help="address to bind; any other needs NETOPS_TOKEN")
     port: int = option(8080, help="port", minimum=0, maximum=65535)
     exact_reasons: int = option(
-        8, help="alerting samples of a request that get exact contributions; the rest get the quick ones", minimum=0
+        100,
+        help="alerting samples of a request that get exact contributions; the rest get the quick ones",
+        minimum=0,
     )
     time: TimeSettings = option(TimeSettings, help="event time")
     limits: LimitSettings = option(LimitSettings, help="limits")
