@@ -21,7 +21,9 @@ class FeatureSettings:
     )
 
     workers: int = option(1, help="processes of a local Dask cluster; 1: threads of this process", minimum=1)
-    scheduler: str | None = option(None, help="a running Dask scheduler instead: tcp://host:port, or a dask function of the MLRun project")
+    scheduler: str | None = option(
+        None, help="a running Dask scheduler instead: tcp://host:port, or a dask function of the MLRun project"
+    )
 
     def spec(self, metrics: Sequence[str], interval: int, history: int) -> FeatureSpec:
         """Make the declaration for some telemetry.

@@ -11,7 +11,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from netops.alerting.settings import AlertSettings
 from netops.orchestration.project import load_project
+from netops.serving.champion import FixedModel
+from netops.serving.pipeline import Pipeline
+from netops.serving.runtime import Runtime
+from netops.serving.settings import ServingSettings
 
 from .conftest import Answer, Call, small
 
@@ -174,6 +179,26 @@ def test_the_champion_serves_what_is_simulated(home: Path, netops: Call, first: 
         assert server.wait(30) == 0
     assert played["sent"] == 4 * 120
     assert played["answered"]["scored"] == 4 * 120
+
+
+def test_streaming_answers_are_those_of_the_batch(netops: Call, first: dict, tmp_path: Path) -> None:
+    telemetry, out = tmp_path / "telemetry", tmp_path / "risks.parquet"
+    netops("generate", "--out", telemetry, "--devices", 3, "--duration", "2h")
+    netops("score", "--telemetry", telemetry, "--out", out)
+    batch = pq.read_table(out).to_pandas().set_index(["device", "timestamp"]).risk
+    samples = pq.read_table(telemetry, columns=["timestamp", "device", *first["telemetry"]["metrics"]]).to_pandas()
+    samples = samples.sort_values(["timestamp", "device"], ignore_index=True)
+    champion = FixedModel(first["champion"]["version"], Path(netops("models", "show", "--json").json["path"]))
+    runtime = Runtime("streamed", champion, ServingSettings(), AlertSettings(), tmp_path / "state")
+    compared = 0
+    for begin in range(0, len(samples), 400):
+        part = samples[begin : begin + 400]
+        answers = Pipeline(runtime).run(part.to_json(orient="records", date_format="iso").encode())
+        wanted = batch.loc[list(zip(part.device, part.timestamp, strict=True))]
+        risks = [answer.risk for answer in answers]
+        assert risks == pytest.approx(wanted.to_list(), abs=1e-6)
+        compared += len(risks)
+    assert compared == 3 * 2 * 720
 
 
 def test_pruning_keeps_what_serves(netops: Call, first: dict) -> None:

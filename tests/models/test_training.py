@@ -23,7 +23,8 @@ from netops.models.training import Workers, part_risks, train_family
 from netops.telemetry.dataset import Dataset
 from tests.models.synthetic import make_dataset
 
-SETTINGS = TrainingSettings(horizon=5 * MINUTE, families=Families(xgboost=XGBoost(trees=20, depth=6, learning_rate=0.1, column_share=0.8)))
+TREES = XGBoost(trees=20, depth=6, learning_rate=0.1, column_share=0.8)
+SETTINGS = TrainingSettings(horizon=5 * MINUTE, families=Families(xgboost=TREES))
 
 
 @pytest.fixture(scope="module")
