@@ -8,7 +8,7 @@ from typing import Any
 
 from netops.errors import NetopsError, UsageError
 from netops.files import write_json
-from netops.orchestration.logs import printed_to
+from netops.orchestration.logs import kept_in
 from netops.orchestration.memory import PeakMemory
 from netops.orchestration.project import load_project
 from netops.orchestration.settings import section
@@ -118,7 +118,7 @@ def _execute(project: Any, workflow_name: str, arguments: Document, workflow: An
     with (
         PeakMemory() as memory,
         running(workflow),
-        printed_to(folder / "log.txt"),
+        kept_in(folder),
         warmed(families, options.threads),
     ):
         path = str(folder)

@@ -1,21 +1,30 @@
-"""What MLRun prints while it works."""
+"""What MLRun prints and leaves behind while it works."""
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 
 @contextmanager
-def printed_to(path: Path) -> Iterator[None]:
-    """Send what is printed to a file.
+def kept_in(folder: Path) -> Iterator[None]:
+    """Keep what MLRun prints, and the temporary files that it forgets, in the folder of a run.
 
     Standard output belongs to the data that a person asked for, standard error to what they are told in a line;
-    with ``--verbose`` it shows MLRun's log too.
+    with ``--verbose`` it shows MLRun's log too. The temporary files go when the block ends.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        log = sys.stderr if os.environ.get("NETOPS_VERBOSE") else file
-        with redirect_stdout(file), redirect_stderr(log):
+    folder.mkdir(parents=True, exist_ok=True)
+    before = tempfile.tempdir
+    with (
+        (folder / "log.txt").open("a", encoding="utf-8") as log,
+        tempfile.TemporaryDirectory(prefix="netops-") as scratch,
+        redirect_stdout(log),
+        redirect_stderr(sys.stderr if os.environ.get("NETOPS_VERBOSE") else log),
+    ):
+        tempfile.tempdir = scratch
+        try:
             yield
+        finally:
+            tempfile.tempdir = before

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from netops.errors import NetopsError, UsageError, closest
-from netops.orchestration.logs import printed_to
+from netops.orchestration.logs import kept_in
 from netops.orchestration.project import load_project
 from netops.orchestration.settings import section
 from netops.telemetry.dataset import Dataset
@@ -50,7 +50,7 @@ def train(features: Path, families: Sequence[str], network: str, settings: Docum
     folder = run_folder(uuid4().hex)
     task = (network, json.dumps(settings), str(features), str(folder))
     with (
-        printed_to(folder / "log.txt"),
+        kept_in(folder),
         warmed(names, options.threads),
         ThreadPoolExecutor(len(names)) as pool,
     ):
