@@ -23,7 +23,7 @@ VERBS = {
     "serve": "The champion over HTTP: telemetry in, risks, reasons and alerts out.",
     "simulate": "Play telemetry to a server, and see what it warns of.",
     "runs": "Runs of the pipeline: list, show, cancel, retry.",
-    "models": "Models of a network: list, show.",
+    "models": "Models of a network: list, show, promote, roll back.",
     "compile": "Write a workflow as Kubeflow takes it; needs no cluster.",
     "submit": "Run a workflow on the cluster.",
     "schedule": "Run workflows again and again: add, list, remove, start.",

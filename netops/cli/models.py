@@ -48,9 +48,9 @@ def show(version: str | None, name: str | None, as_json: bool) -> None:
 
 
 def _registry() -> Any:
-    from netops.orchestration.project import connect
+    from netops.orchestration.project import load_project
 
-    connect()
+    load_project()
     from netops.orchestration import registry
 
     return registry
@@ -59,3 +59,31 @@ def _registry() -> Any:
 def _row(model: Any) -> dict[str, Any]:
     told = {k: v for k, v in asdict(model).items() if k in ("network", "version", "family", "champion", "created")}
     return told | model.metrics
+
+
+@command.command("promote")
+@click.argument("version")
+@options.name
+@options.common
+def promote(version: str, name: str | None, as_json: bool) -> None:
+    """Put a version in service; a running server takes it over without a gap."""
+    registry = _registry()
+    network = name or "demo"
+    model = registry.find(network, version)
+    registry.check(model)
+    _tell(registry.promote(network, model.version, "promoted by hand"), as_json)
+
+
+@command.command("rollback")
+@options.name
+@options.common
+def rollback(name: str | None, as_json: bool) -> None:
+    """Put the champion before the present one back in service."""
+    _tell(_registry().rollback(name or "demo"), as_json)
+
+
+def _tell(model: Any, as_json: bool) -> None:
+    if as_json:
+        print_json({"network": model.network, "version": model.version, "family": model.family})
+    else:
+        click.echo(f"{model.network}: {model.family} {model.version} is in service")

@@ -200,6 +200,29 @@ def rollback(network: str, reason: str = "rolled back by hand") -> Model:
     raise NetopsError(f"network '{network}' has no earlier champion to go back to; see: netops models list")
 
 
+def check(model: Model) -> None:
+    """Make sure that a version can serve: its file loads, and scores a sample.
+
+    Raises
+    ------
+    NetopsError
+        If it is broken; it says how.
+    """
+    import numpy as np
+
+    from netops.models.onnx_file import Scorer
+    from netops.tracking.folders import local_model
+
+    try:
+        scorer = Scorer(local_model(model.uri))
+        risk = scorer.score(np.zeros((1, len(scorer.card.features))))
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise NetopsError(f"version {model.version} cannot serve: {reason}") from error
+    if not 0 <= risk[0] <= 1:
+        raise NetopsError(f"version {model.version} cannot serve: its risk is {risk[0]}, not within 0 and 1")
+
+
 def withdraw(network: str, reason: str) -> None:
     """Take the champion out of service: the one before it takes its place, or none where it is the first."""
     now = champion(network)

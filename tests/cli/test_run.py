@@ -201,6 +201,36 @@ def test_streaming_answers_are_those_of_the_batch(netops: Call, first: dict, tmp
     assert compared == 3 * 2 * 720
 
 
+def test_a_champion_is_promoted_and_rolled_back(netops: Call, first: dict) -> None:
+    before = first["champion"]["version"]
+    other = next(m["version"] for m in first["models"].values() if m["version"] != before)
+    assert netops("models", "promote", other[:8], "--json").json["version"] == other
+    assert netops("models", "show", "--json").json["version"] == other
+    assert netops("models", "rollback", "--json").json["version"] == before
+    assert [entry["version"] for entry in netops("models", "show", "--json").json["history"]][:3] == [
+        before,
+        other,
+        before,
+    ]
+    assert netops("models", "promote", "zzz").code == 2
+    assert netops("models", "rollback", "--name", "nobody").code == 1
+
+
+def test_a_broken_version_is_not_promoted(netops: Call, first: dict) -> None:
+    before = first["champion"]["version"]
+    other = next(m["version"] for m in first["models"].values() if m["version"] != before)
+    file = Path(netops("models", "show", other, "--json").json["path"]) / "model.onnx"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    try:
+        refused = netops("models", "promote", other)
+    finally:
+        file.write_bytes(whole)
+    assert refused.code == 1
+    assert "cannot serve" in refused.err
+    assert netops("models", "show", "--json").json["version"] == before
+
+
 def test_pruning_keeps_what_serves(netops: Call, first: dict) -> None:
     kept = netops("models", "show", "--json").json["version"]
     told = netops("prune", "--keep", 0, "--dry-run", "--json").json
