@@ -1,13 +1,17 @@
 """The whole way, and what comes after it, as a user goes it."""
 
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pyarrow.parquet as pq
 import pytest
 
@@ -168,17 +172,60 @@ def _starts(shown: Answer) -> dict[str, str]:
     return {step["workflow"]: step["started"] for step in shown.json["steps"]}
 
 
-def test_the_champion_serves_what_is_simulated(home: Path, netops: Call, first: dict) -> None:
+@pytest.fixture
+def served(home: Path, first: dict) -> Iterator[str]:
+    """The address of a server of the champion."""
     command = [sys.executable, "-m", "netops.cli.main", "serve", "--port", "0", "--json"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
-        url = json.loads(server.stdout.readline())["url"]
-        played = netops("simulate", "--to", url, "--devices", 4, "--duration", "10m", "--speed", 0, "--json").json
+        yield json.loads(server.stdout.readline())["url"]
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(30) == 0
+
+
+def test_the_champion_serves_what_is_simulated(netops: Call, served: str) -> None:
+    played = netops("simulate", "--to", served, "--devices", 4, "--duration", "10m", "--speed", 0, "--json").json
     assert played["sent"] == 4 * 120
     assert played["answered"]["scored"] == 4 * 120
+
+
+def test_a_promotion_costs_a_running_server_no_request(netops: Call, served: str, first: dict) -> None:
+    before = first["champion"]["version"]
+    other = next(m["version"] for m in first["models"].values() if m["version"] != before)
+    seen, failed, stop = [], [], threading.Event()
+
+    def send() -> None:
+        sample = {"device": "d1", "cpu_utilization": 40.0, "latency": 20.0, "packet_loss": 1.0, "throughput": 150.0}
+        with httpx.Client(base_url=served) as client:
+            for second in itertools.count(1_800_000_000):
+                answer = client.post("/telemetry", json={**sample, "timestamp": second})
+                if answer.status_code != 200 or answer.json()["status"] != "scored":
+                    failed.append(answer.text)
+                seen.append(answer.json()["model"])
+                if stop.is_set():
+                    return
+
+    def wait_for(version: str) -> None:
+        for _ in range(200):
+            if seen and seen[-1] == version:
+                return
+            time.sleep(0.1)
+        pytest.fail(f"the server did not take over version {version}")
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        wait_for(before)
+        assert netops("models", "promote", other).code == 0
+        wait_for(other)
+        assert netops("models", "rollback").code == 0
+        wait_for(before)
+    finally:
+        stop.set()
+        sender.join(30)
+    assert not failed
+    assert [version for version, _ in itertools.groupby(seen)] == [before, other, before]
 
 
 def test_streaming_answers_are_those_of_the_batch(netops: Call, first: dict, tmp_path: Path) -> None:
