@@ -1,4 +1,4 @@
-"""Run the notebooks: ``python -m tests.notebooks.execute`` runs all of them as they are and stores their outputs."""
+"""Run the notebooks: ``python -m tests.notebooks.execute`` runs them as they are and stores their outputs."""
 
 import base64
 import io
@@ -55,7 +55,7 @@ def _set(notebook: nbformat.NotebookNode, parameters: Mapping[str, Any]) -> None
     """Assign values after the cell that says which there are."""
     tagged = [n for n, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
     known = notebook.cells[tagged[0]].source
-    assert all(f"{name} = " in known for name in parameters), f"the notebook knows no other parameters than {known}"
+    assert all(name in known for name in parameters), f"the notebook knows no other parameters than {known}"
     lines = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
     notebook.cells.insert(tagged[0] + 1, nbformat.v4.new_code_cell(lines))
 
