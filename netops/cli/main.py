@@ -13,6 +13,8 @@ import click
 from netops import __version__
 from netops.errors import NetopsError, UsageError, closest
 
+VERBOSE = "NETOPS_VERBOSE"
+
 # Verb → what `netops --help` says of it. The module of the same name in netops.cli holds the command.
 VERBS = {
     "run": "The whole way on this machine: telemetry, features, training, selection, deployment.",
@@ -69,6 +71,16 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command with these arguments and give its exit code."""
+    before = os.environ.get(VERBOSE)
+    try:
+        return _run(arguments)
+    finally:  # --verbose holds for one call
+        os.environ.pop(VERBOSE, None)
+        if before is not None:
+            os.environ[VERBOSE] = before
+
+
+def _run(arguments: list[str]) -> int:
     try:
         code = cli.main(arguments, prog_name="netops", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -90,7 +102,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    if os.environ.get("NETOPS_VERBOSE") and sys.exc_info()[0] is not None:
+    if os.environ.get(VERBOSE) and sys.exc_info()[0] is not None:
         traceback.print_exc()
     click.echo(f"netops: {' '.join(message.split())}", err=True)
     return code

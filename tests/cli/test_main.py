@@ -75,4 +75,4 @@ def test_a_traceback_is_shown_on_request_alone(netops: Call, monkeypatch: pytest
     monkeypatch.delenv("NETOPS_VERBOSE", raising=False)
     assert "Traceback" not in netops("train", "--features", "/nowhere").err
     assert "Traceback" in netops("train", "--features", "/nowhere", "--verbose").err
-    monkeypatch.delenv("NETOPS_VERBOSE", raising=False)
+    assert "Traceback" not in netops("train", "--features", "/nowhere").err
