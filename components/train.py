@@ -10,6 +10,7 @@ from netops.models.card import write_card
 from netops.models.examples import prepare_examples
 from netops.models.judgement import Judgement, judge
 from netops.models.training import part_risks, train_family
+from netops.monitoring.reference import reference_of, write_reference
 from netops.orchestration import registry, warm
 from netops.orchestration.settings import section
 from netops.telemetry.dataset import Dataset
@@ -44,6 +45,7 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
         evaluation=judged.evaluation.to_dict() | {"validation": vars(judged.choice)},
     )
     write_card(folder, card)
+    write_reference(folder, reference_of(examples, folder, section(settings, "monitoring")))
     registry.log_model(context, network, folder, card, judged.figures())
     context.log_results(
         {

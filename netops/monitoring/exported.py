@@ -5,7 +5,7 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Gauge
 
-Drift = Literal["feature", "risk", "concept", "schema"]
+Drift = Literal["feature", "risk", "missing", "concept", "schema"]
 
 
 class MonitoringMetrics:

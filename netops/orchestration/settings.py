@@ -26,6 +26,7 @@ SECTIONS = {
     "training": "netops.models.settings:TrainingSettings",
     "alerting": "netops.alerting.settings:AlertSettings",
     "promotion": "netops.models.promotion:PromotionSettings",
+    "monitoring": "netops.monitoring.settings:MonitoringSettings",
     "serving": "netops.serving.settings:ServingSettings",
 }
 #: Read by the generator itself, which takes the original's format.

@@ -1,0 +1,135 @@
+"""``netops monitor``: whether the champion still fits the network."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from netops.cli import options
+from netops.cli.output import note, print_json, print_rows, progress_bars
+
+_COLUMNS = ["drift", "kind", "name", "score", "minimum", "p_value", "since", "about"]
+#: Rows of the table; JSON has them all.
+_ROWS = 20
+
+
+@click.command("monitor")
+@click.option(
+    "--telemetry", multiple=True, metavar="SOURCE", help="Default: the generated network goes on in time."
+)
+@options.incidents
+@options.name
+@click.option("--retrain-on-drift", is_flag=True, help="Start a training on drift, at most every retrain_every.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Export metrics on this port, and look again and again."
+)
+@click.option("--plot", type=options.PATH, help="Write the picture of drift there (PNG).")
+@options.config
+@options.overrides
+@options.common
+def command(
+    telemetry: tuple[str, ...],
+    incidents: Path | None,
+    name: str | None,
+    retrain_on_drift: bool,
+    port: int | None,
+    plot: Path | None,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Compare a network's telemetry with what its champion was trained on: features, risks, outcomes, schema."""
+    from netops.orchestration.settings import read_settings, section
+
+    settings = read_settings(config, overrides)
+    options.must_exist(*telemetry, incidents)
+    network = name or (options.stem(telemetry[0]) if telemetry else "demo")
+    sources, log = options.paths(telemetry), incidents and incidents.resolve()
+
+    def look() -> Any:
+        return _look(network, sources, log, settings, retrain_on_drift, plot, as_json)
+
+    if port is None:
+        look()
+    else:
+        _again_and_again(look, network, port, section(settings, "monitoring").every)
+
+
+def _look(
+    network: str,
+    sources: tuple[str, ...],
+    incidents: Path | None,
+    settings: dict[str, Any],
+    retrain_on_drift: bool,
+    plot: Path | None,
+    as_json: bool,
+) -> Any:
+    from netops.orchestration import monitoring
+    from netops.orchestration.retraining import retrain
+
+    training = None
+    with progress_bars():
+        report = monitoring.monitor(network, sources, incidents, settings)
+        if plot is not None:
+            _write_picture(plot, report)
+        if not as_json:
+            _print(report)
+        if retrain_on_drift and report.drifted:
+            training = retrain(network, sources, incidents, settings, time.time_ns())
+    if as_json:
+        print_json(report.to_dict() | {"retraining": training})
+    elif training is not None:
+        state = "trained anew" if training["started"] else "not trained"
+        note(f"{state}: {training['reason']}" + (f" (run {training['run_id']})" if training["run_id"] else ""))
+    return report
+
+
+def _print(report: Any) -> None:
+    rows = [_row(finding) for finding in report.findings[:_ROWS]]
+    print_rows(rows, _COLUMNS, as_json=False)
+    if (rest := len(report.findings) - len(rows)) > 0:
+        note(f"{rest} more have moved less; --json lists them")
+    for text in report.notes:
+        note(text)
+    drifted = len(report.drifted)
+    click.echo(f"{report.network}: {drifted} of {len(report.findings)} have drifted from model {report.version}")
+
+
+def _row(finding: Any) -> dict[str, Any]:
+    from netops.orchestration.continuation import write
+
+    told = finding.to_dict()
+    since = None if finding.since is None else write(finding.since)
+    return told | {"drift": "drift" if finding.detected else "", "since": since}
+
+
+def _write_picture(path: Path, report: Any) -> None:
+    from netops.files import atomic_path
+    from netops.monitoring.picture import drift_picture
+
+    with atomic_path(path) as draft:
+        draft.write_bytes(drift_picture(report))
+
+
+def _again_and_again(look: Callable[[], Any], network: str, port: int, every: int) -> None:
+    """Export metrics until it is stopped; a look that fails leaves what the one before it found."""
+    from prometheus_client import start_http_server
+
+    from netops.errors import NetopsError
+    from netops.monitoring.exported import MonitoringMetrics
+    from netops.orchestration.monitoring import export
+    from netops.orchestration.signals import stop_on_terminate
+
+    stop_on_terminate()
+    metrics = MonitoringMetrics(network)
+    export(look(), metrics)
+    server, _ = start_http_server(port, registry=metrics.registry)
+    note(f"metrics on port {server.server_port}; stop with Ctrl-C")
+    while True:
+        time.sleep(every / 1e9)
+        try:
+            export(look(), metrics)
+        except NetopsError as error:
+            note(f"netops: {error}")

@@ -1,0 +1,223 @@
+"""The reference of a model: how its features, its risks and its missing values were distributed, hour by hour.
+
+It is kept in the model folder beside the card, as plain arrays, so that the present can be compared with the same
+time of the day, and chance be told from what one day differs from the next.
+"""
+
+import json
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netops.durations import HOUR, SECOND
+from netops.errors import NetopsError
+from netops.files import atomic_path
+from netops.models.card import read_card
+from netops.models.examples import Examples
+from netops.models.training import part_risks
+from netops.monitoring.histograms import Floats, Histograms, Ints, binned, flags
+from netops.monitoring.reading import Healthy, as_flags, count, gathered
+from netops.monitoring.settings import MonitoringSettings
+from netops.telemetry.dataset import Dataset
+
+REFERENCE_FILE = "reference.npz"
+FORMAT = 1
+#: Values read at once to find the bins: 80 MB.
+_SAMPLE = 10_000_000
+#: A reference is cut into so many blocks at the least, where its sampling allows.
+_BLOCKS = 24
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the present is compared with.
+
+    Attributes
+    ----------
+    features, missing : Histograms
+        Distributions of the features, and missing values of the metrics, over the training telemetry.
+    risk, alerting : Histograms
+        Distribution of the risk, and samples at or above the threshold, over its held-out parts.
+    threshold : float
+        The one of ``alerting``.
+    slots : int
+        Blocks in a period of the rhythm.
+    devices, columns : tuple of str
+        The devices and all columns that the telemetry had, also those that are no metrics.
+    interval_seconds : float
+        Between two samples.
+    memory : int
+        The longest window of the features, in blocks.
+    """
+
+    features: Histograms
+    missing: Histograms
+    risk: Histograms
+    alerting: Histograms
+    threshold: float
+    slots: int
+    devices: tuple[str, ...]
+    columns: tuple[str, ...]
+    interval_seconds: float
+    memory: int
+
+
+_KINDS = ("features", "missing", "risk", "alerting")
+
+
+def reference_of(examples: Examples, model: Path, settings: MonitoringSettings) -> Reference:
+    """Make the reference of a model that was trained, and whose threshold was chosen, on examples.
+
+    Parameters
+    ----------
+    examples : Examples
+    model : Path
+        Model folder.
+    settings : MonitoringSettings
+    """
+    card = read_card(model)
+    threshold = 1.0 if card.threshold is None else card.threshold
+    common = _common_once(examples, settings)
+    times, risks = _held_out(examples, model)
+    block, first, blocks = _grid(times, common.block)
+    known = risks[~np.isnan(risks)]
+    risk = binned(["risk"], known[:, None], settings.bins, block, first, blocks)
+    risk.add(times, risks[:, None])
+    alerting = flags(["above threshold"], block, first, blocks)
+    scored = ~np.isnan(risks)
+    alerting.add(times[scored], as_flags(risks[scored] >= threshold)[:, None])
+    return Reference(
+        common.features, common.missing, risk, alerting, threshold, common.slots, common.devices, common.columns,
+        card.interval_seconds, -(-max(card.spec.get("windows") or [1]) // block),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Common:
+    """What the models of one training share."""
+
+    features: Histograms
+    missing: Histograms
+    slots: int
+    devices: tuple[str, ...]
+    columns: tuple[str, ...]
+
+    @property
+    def block(self) -> int:
+        return self.features.block
+
+
+_lock = threading.Lock()
+_latest: dict[str, _Common] = {}
+
+
+def _common_once(examples: Examples, settings: MonitoringSettings) -> _Common:
+    """Read the telemetry once for all families of a run."""
+    key = repr((examples.folder.resolve(), examples.key, settings))
+    with _lock:
+        if key not in _latest:
+            found = _common(Dataset.open(Path(examples.sources["validation"])), examples.names, settings)
+            _latest.clear()
+            _latest[key] = found
+        return _latest[key]
+
+
+def _common(dataset: Dataset, names: tuple[str, ...], settings: MonitoringSettings) -> _Common:
+    healthy = Healthy.of(dataset)
+    start, end = healthy.span
+    start = max(start, end - settings.reference)
+    slots = slots_for(end - start, dataset.meta.interval_seconds, settings.rhythm)
+    block = settings.rhythm // slots
+    rows = healthy.thinned(block, start)
+    times = healthy.sequences.timestamps[rows]
+    _, first, blocks = _grid(times, block)
+    some = rows[:: max(1, -(-len(rows) * len(names) // _SAMPLE))]
+    features = binned(names, gathered(healthy, names, some), settings.bins, block, first, blocks)
+    missing = flags(dataset.meta.metrics, block, first, blocks)
+    count(healthy, rows, features, missing)
+    columns = (*dataset.meta.metrics, *dataset.meta.left_out, *dataset.meta.attributes)
+    return _Common(features, missing, slots, healthy.sequences.devices, columns)
+
+
+def slots_for(span: int, interval_seconds: float, rhythm: int) -> int:
+    """Choose the blocks in a period: of an hour, or less where the reference is short."""
+    block = max(min(HOUR, span // _BLOCKS), round(10 * interval_seconds * SECOND), 1)
+    return max(1, -(-rhythm // block))
+
+
+def _grid(times: Ints, block: int) -> tuple[int, int, int]:
+    if not len(times):
+        return block, 0, 1
+    first = int(times.min() // block)
+    return block, first, int(times.max() // block) - first + 1
+
+
+def _held_out(examples: Examples, model: Path) -> tuple[Ints, Floats]:
+    """Give times and risks of the parts that the model was not fitted on, of the telemetry it was trained with."""
+    sequences = examples.labelled[0].sequences
+    times, risks = [], []
+    for part in ("validation", "test"):
+        if examples.sources[part] == examples.sources["validation"]:
+            rows = np.array(examples.array(part))
+            times.append(sequences.timestamps[np.where(rows < 0, ~rows, rows)])
+            risks.append(part_risks(examples, model, part))
+    return np.concatenate(times), np.concatenate(risks)
+
+
+def write_reference(folder: Path, reference: Reference) -> None:
+    """Write the reference into a model folder, at once."""
+    arrays: dict[str, Any] = {}
+    about: dict[str, Any] = {
+        "format": FORMAT,
+        "threshold": reference.threshold,
+        "slots": reference.slots,
+        "devices": reference.devices,
+        "columns": reference.columns,
+        "interval_seconds": reference.interval_seconds,
+        "memory": reference.memory,
+    }
+    for kind in _KINDS:
+        told: Histograms = getattr(reference, kind)
+        arrays[f"{kind}_edges"], arrays[f"{kind}_counts"] = told.edges, told.counts.astype(np.uint32)
+        about[kind] = {"names": told.names, "block": told.block, "first": told.first}
+    arrays["about"] = np.array(json.dumps(about))
+    with atomic_path(folder / REFERENCE_FILE) as draft, draft.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def read_reference(folder: Path) -> Reference:
+    """Read the reference of a model folder.
+
+    Raises
+    ------
+    NetopsError
+        If it is missing or not readable.
+    """
+    path = folder / REFERENCE_FILE
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            about = json.loads(str(arrays["about"]))
+            if about["format"] != FORMAT:
+                raise NetopsError(f"{path}: of a format that is not known; train the model again")
+            kinds = {kind: _histograms(about[kind], arrays, kind) for kind in _KINDS}
+    except FileNotFoundError:
+        raise NetopsError(f"{folder}: the model keeps no reference ({REFERENCE_FILE}); train it again") from None
+    except (OSError, ValueError, KeyError) as error:
+        raise NetopsError(f"{path}: not readable ({error}); train the model again") from None
+    return Reference(
+        **kinds,
+        threshold=about["threshold"],
+        slots=about["slots"],
+        devices=tuple(about["devices"]),
+        columns=tuple(about["columns"]),
+        interval_seconds=about["interval_seconds"],
+        memory=about["memory"],
+    )
+
+
+def _histograms(about: dict[str, Any], arrays: Any, kind: str) -> Histograms:
+    counts = arrays[f"{kind}_counts"].astype(np.int64)
+    return Histograms(tuple(about["names"]), arrays[f"{kind}_edges"], about["block"], about["first"], counts)

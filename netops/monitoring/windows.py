@@ -1,0 +1,133 @@
+"""Sliding windows over the present: how far each series has moved, and whether that is beyond chance."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.durations import DAY
+from netops.monitoring.comparison import Comparer, Rhythm
+from netops.monitoring.histograms import Floats, Histograms
+from netops.monitoring.settings import MonitoringSettings
+from netops.monitoring.statistics import MINIMA, energy
+
+MONTH = 30 * DAY
+#: The statistic of series of 0 and 1: the difference of the shares.
+SHARE = "total_variation"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The windows, in blocks since the epoch.
+
+    Attributes
+    ----------
+    block : int
+        Nanoseconds.
+    length, step : int
+        Blocks.
+    stops : tuple of int
+        The block behind each window, rising; the last is behind the newest telemetry.
+    """
+
+    block: int
+    length: int
+    step: int
+    stops: tuple[int, ...]
+
+    @classmethod
+    def over(cls, first: int, last: int, block: int, settings: MonitoringSettings) -> "Grid":
+        """Lay windows over the time from ``first`` to ``last`` (ns); a shorter one where that is too little."""
+        start, stop = first // block, last // block + 1
+        length = max(1, min(round(settings.window / block), stop - start))
+        step = max(1, round(settings.step / block))
+        stops = range(stop, start + length - 1, -step)
+        return cls(block, length, step, tuple(reversed(stops)))
+
+    @property
+    def ends(self) -> list[int]:
+        """When each window ends, nanoseconds since the epoch."""
+        return [stop * self.block for stop in self.stops]
+
+    @property
+    def per_month(self) -> float:
+        """Windows in 30 days."""
+        return max(1.0, MONTH / (self.step * self.block))
+
+
+@dataclass(frozen=True)
+class Moves:
+    """How series moved, window by window.
+
+    Attributes
+    ----------
+    kind : str
+        ``feature``, ``risk`` or ``missing``.
+    names : tuple of str, S
+    scores, p_values : float64 array, windows × S
+        The statistic, and the chance of it where nothing has changed; NaN where a window says nothing.
+    minimum : float
+        A move below this is not worth telling.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    scores: Floats
+    p_values: Floats
+    minimum: float
+
+
+def moves(kind: str, present: Histograms, reference: Rhythm, grid: Grid, settings: MonitoringSettings) -> Moves:
+    """Compare every window of the present with the reference."""
+    shares = present.counts.shape[-1] == 2 and kind != "feature"
+    statistic = SHARE if shares else settings.statistic
+    minimum = settings.minimum_share if shares else settings.minimum
+    comparer = Comparer(reference, statistic)
+    scores = _scores(comparer, present, grid)
+    p_values = comparer.chance(grid.length).p_values(energy(statistic, scores))
+    return Moves(kind, present.names, scores, p_values, MINIMA[statistic] if minimum is None else minimum)
+
+
+def _scores(comparer: Comparer, present: Histograms, grid: Grid) -> Floats:
+    by_slot = comparer.rhythm.by_slot()
+    usual = np.median(comparer.rhythm.reference.counts.sum(axis=(0, 2))) / max(1, len(comparer.rhythm.reference))
+    slots = comparer.rhythm.slot(present.numbers)
+    scores = np.full((len(grid.stops), len(present.names)), np.nan)
+    for place, stop in enumerate(grid.stops):
+        low, high = stop - grid.length - present.first, stop - present.first
+        window = present.counts[low:high]
+        distances = comparer.distances(window, slots[low:high], by_slot)
+        # A window with next to nothing in it says nothing.
+        enough = window.sum(axis=(0, 2)) > 0.02 * usual * grid.length
+        scores[place] = np.where(enough, distances, np.nan)
+    return scores
+
+
+def detected(moved: Sequence[Moves], grid: Grid, settings: MonitoringSettings) -> list[npt.NDArray[np.bool_]]:
+    """Say which moves are beyond chance and worth telling.
+
+    The chance of any false alarm in 30 days, over all series and windows, is held by Bonferroni over the windows
+    and Holm over the series of each.
+
+    Returns
+    -------
+    list of bool arrays, windows × S
+        One for each of ``moved``.
+    """
+    level = settings.false_alarms_per_month / grid.per_month
+    together = np.concatenate([m.p_values for m in moved], axis=1)
+    beyond = np.array([holm(row, level) for row in together]).reshape(together.shape)
+    cuts = np.cumsum([len(m.names) for m in moved])[:-1]
+    return [part & (m.scores >= m.minimum) for part, m in zip(np.split(beyond, cuts, axis=1), moved, strict=True)]
+
+
+def holm(p_values: Floats, level: float) -> npt.NDArray[np.bool_]:
+    """Reject hypotheses so that the chance of any wrong rejection is at most ``level`` (Holm 1979); NaN never."""
+    known = np.flatnonzero(~np.isnan(p_values))
+    rejected = np.zeros(len(p_values), np.bool_)
+    order = known[np.argsort(p_values[known], kind="stable")]
+    allowed = level / (len(order) - np.arange(len(order)))
+    beyond = p_values[order] > allowed
+    rejected[order[: int(np.argmax(beyond)) if beyond.any() else len(order)]] = True
+    return rejected

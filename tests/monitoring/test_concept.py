@@ -1,0 +1,78 @@
+"""Concept drift on outcomes."""
+
+import numpy as np
+import pytest
+
+from netops.alerting.policy import AlertPolicy
+from netops.durations import MINUTE
+from netops.monitoring.concept import FALSE_ALARMS, MISSED_INCIDENTS, Outcomes, outcomes, watch
+from netops.monitoring.settings import DETECTORS
+from tests.models.worlds import HORIZON, risks_of, world
+
+TEST_PART = {"incidents": 120, "incidents_warned": 112, "true_alerts": 115, "false_alarms": 10}
+#: Outcomes until a model that missed one incident in 15 and misses two in five now is found.
+DELAYS = {"ddm": 60, "page_hinkley": 60, "eddm": 130, "adwin": 150}
+
+
+def stream(rates: list[float], seed: int, count: int = 150) -> Outcomes:
+    random = np.random.default_rng(seed)
+    wrong = np.concatenate([random.random(count) < rate for rate in rates])
+    return Outcomes(MISSED_INCIDENTS, np.arange(len(wrong)) * MINUTE, wrong)
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_a_model_as_good_as_before_raises_no_alarm(detector: str) -> None:
+    found = [watch(stream([1 / 15] * 3, seed), TEST_PART, detector) for seed in range(20)]
+    assert sum(concept.since is not None for concept in found) == 0
+    assert found[0].before == pytest.approx(1 / 15)
+    assert found[0].outcomes == 450
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_a_model_that_becomes_worse_is_found(detector: str) -> None:
+    found = [watch(stream([1 / 15, 0.4], seed), TEST_PART, detector) for seed in range(20)]
+    delays = [concept.since // MINUTE - 150 for concept in found if concept.since is not None]
+    assert len(delays) == 20
+    assert min(delays) > 0
+    assert max(delays) <= DELAYS[detector]
+    assert found[0].now > 0.25
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_a_model_that_is_worse_from_the_first_day_on_is_found(detector: str) -> None:
+    assert watch(stream([0.4], 0), TEST_PART, detector).since is not None
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_a_model_that_becomes_better_is_no_drift(detector: str) -> None:
+    poor = {"incidents": 120, "incidents_warned": 60}
+    assert watch(stream([0.5, 0.02], 0), poor, detector).since is None
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_without_a_test_part_the_first_outcomes_tell_what_is_usual(detector: str) -> None:
+    assert watch(stream([0.05, 0.5], 0), {}, detector).since is not None
+    quiet = [watch(stream([0.03], seed), {}, detector) for seed in range(20)]
+    assert sum(concept.since is not None for concept in quiet) <= 1
+    assert quiet[0].before is None
+
+
+def test_nothing_is_known_of_no_outcomes() -> None:
+    concept = watch(Outcomes(FALSE_ALARMS, np.zeros(0, np.int64), np.zeros(0, np.bool_)), {}, "ddm")
+    assert (concept.outcomes, concept.now, concept.since) == (0, None, None)
+
+
+def test_outcomes_are_incidents_and_alerts_in_order() -> None:
+    sequences, labels, incidents = world(devices=6)
+    risks = risks_of(labels, strength=3.0)
+    risks[incidents.inside(sequences)] = np.nan
+    missed, false = outcomes(sequences, incidents, risks, AlertPolicy(0.9, 2, HORIZON), HORIZON)
+    assert (missed.name, false.name) == (MISSED_INCIDENTS, FALSE_ALARMS)
+    assert len(missed.times) == len(incidents)
+    assert (np.diff(missed.times) >= 0).all()
+    assert (np.diff(false.times) >= 0).all()
+    assert false.times.max() <= sequences.timestamps.max() - HORIZON  # younger alerts may still come true
+    perfect = np.where(labels == 1, 1.0, 0.0)
+    missed, false = outcomes(sequences, incidents, perfect, AlertPolicy(0.5, 2, HORIZON), HORIZON)
+    assert not missed.wrong.any()
+    assert not false.wrong.any()
