@@ -7,12 +7,13 @@ from mlrun import DataItem, MLClientCtx
 
 from netops import progress
 from netops.alerting.settings import AlertSettings
+from netops.errors import NetopsError
 from netops.models import plots
 from netops.models.card import read_card
 from netops.models.contest import contest
 from netops.models.examples import Examples, prepare_examples
 from netops.models.judgement import Judgement, judge, judge_baseline
-from netops.models.promotion import Decision
+from netops.models.promotion import Decision, Standing
 from netops.models.report.write import write_report
 from netops.models.selection import Choice, choose_best
 from netops.models.training import part_risks
@@ -50,7 +51,7 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
     decision = contest(
         examples,
         models[choice.best],
-        local_model(champion.uri) if champion else None,
+        _files(champion) if champion else None,
         alerting,
         section(settings, "promotion"),
         options.seed,
@@ -70,6 +71,14 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
             "rows": len(examples.array("validation")),
         }
     )
+
+
+def _files(champion: registry.Model) -> Path | Standing:
+    """Bring the champion here; where its files are gone, say so: it must not keep others from its place."""
+    try:
+        return local_model(champion.uri)
+    except NetopsError as error:
+        return Standing.failed(champion.version, str(error))
 
 
 def _log(

@@ -25,7 +25,7 @@ _TIMED = 200
 def contest(
     examples: Examples,
     challenger: Path,
-    champion: Path | None,
+    champion: Path | Standing | None,
     alerting: AlertSettings,
     promotion: PromotionSettings,
     seed: int = 0,
@@ -37,7 +37,7 @@ def contest(
     examples : Examples
         The newest data.
     challenger, champion : Path
-        Model folders; no champion where nothing serves yet.
+        Model folders; no champion where nothing serves yet, its failed standing where its files are gone.
     alerting : AlertSettings
         When a risk becomes an alert.
     promotion : PromotionSettings
@@ -46,8 +46,8 @@ def contest(
         Of the bootstrap.
     """
     new = _standing(examples, challenger, alerting, seed)
-    if champion is None:
-        return decide(new, None, None, promotion)
+    if champion is None or isinstance(champion, Standing):
+        return decide(new, champion, None, promotion)
     old = _standing(examples, champion, alerting, seed)
     if old.version == new.version:
         return Decision(False, (f"version {new.version} is in service already",))
@@ -65,18 +65,17 @@ def _difference(
 
 def _standing(examples: Examples, folder: Path, alerting: AlertSettings, seed: int) -> Standing:
     """Judge a model on the validation part; one that cannot be judged has a failure in place of figures."""
-    unknown = float("nan")
     try:
         card = read_card(folder)
     except NetopsError as error:
-        return Standing(folder.name, unknown, unknown, unknown, failure=str(error))
+        return Standing.failed(folder.name, str(error))
     if missing := _missing(examples, card):
         failure = f"it takes feature '{missing[0]}', which this telemetry does not have"
-        return Standing(card.version, unknown, unknown, unknown, missing_features=missing, failure=failure)
+        return Standing.failed(card.version, failure, missing)
     try:
         return _judged(examples, folder, card, alerting, seed)
     except NetopsError as error:
-        return Standing(card.version, unknown, unknown, unknown, failure=str(error))
+        return Standing.failed(card.version, str(error))
 
 
 def _judged(examples: Examples, folder: Path, card: ModelCard, alerting: AlertSettings, seed: int) -> Standing:

@@ -51,6 +51,12 @@ class Standing:
     missing_features: tuple[str, ...] = ()
     failure: str = ""
 
+    @classmethod
+    def failed(cls, version: str, failure: str, missing_features: tuple[str, ...] = ()) -> "Standing":
+        """Give that of a model which could not be judged."""
+        unknown = float("nan")
+        return cls(version, unknown, unknown, unknown, missing_features=missing_features, failure=failure)
+
 
 @dataclass(frozen=True)
 class Decision:

@@ -20,7 +20,8 @@ def all_runs() -> list[Document]:
         return runs
     known = {run["metadata"]["uid"] for run in runs}
     known |= {(run["metadata"].get("labels") or {}).get("workflow-id") for run in runs}
-    pipelines = mlrun.get_run_db().list_pipelines(PROJECT, page_size=100, page_token="", format_="summary").runs
+    # of one project the service gives them all at once, and never with the steps
+    pipelines = mlrun.get_run_db().list_pipelines(PROJECT, format_="metadata_only").runs
     runs += [run_of(pipeline) for pipeline in pipelines if pipeline["id"] not in known]
     return sorted(runs, key=lambda run: str(run["status"]["start_time"]), reverse=True)
 

@@ -191,12 +191,14 @@ def rollback(network: str, reason: str = "rolled back by hand") -> Model:
     Raises
     ------
     NetopsError
-        If no other model has been in service.
+        If no other model has been in service, or the one before cannot serve any more.
     """
     now = champion(network)
     for entry in history(network):
         if now and entry["version"] == now.version and entry["before"]:
-            return promote(network, entry["before"], f"{reason}: {now.version}")
+            earlier = find(network, entry["before"])
+            check(earlier)
+            return promote(network, earlier.version, f"{reason}: {now.version}")
     raise NetopsError(f"network '{network}' has no earlier champion to go back to; see: netops models list")
 
 
@@ -224,7 +226,7 @@ def check(model: Model) -> None:
 
 
 def withdraw(network: str, reason: str) -> None:
-    """Take the champion out of service: the one before it takes its place, or none where it is the first."""
+    """Take the champion out of service: the one before it takes its place, or none where that cannot be."""
     now = champion(network)
     if now is None:
         return

@@ -8,6 +8,7 @@ from typing import Any
 import mlrun
 from mlrun.artifacts import DatasetArtifact
 
+from netops.errors import NetopsError
 from netops.telemetry.dataset import Dataset
 
 _PREVIEW_ROWS = 20
@@ -67,8 +68,21 @@ def local_model(item: Any) -> Path:
     ----------
     item : mlrun.DataItem or str
         An input of a run, or the ``store://`` address of a model.
+
+    Raises
+    ------
+    NetopsError
+        If its files are gone.
     """
-    file, _, others = mlrun.artifacts.get_model(item if isinstance(item, str) else item.artifact_url)
+    address = item if isinstance(item, str) else item.artifact_url
+    try:
+        return _model_folder(address)
+    except FileNotFoundError as error:
+        raise NetopsError(f"the files of model {address} are gone: {error.filename or error}") from error
+
+
+def _model_folder(address: str) -> Path:
+    file, _, others = mlrun.artifacts.get_model(address)
     folder = Path(file).parent
     if Path(file).name == _MODEL_FILE and all((folder / name).is_file() for name in others):
         return folder

@@ -1,6 +1,8 @@
 """Put the embedded run database into MLRun, where no service is named."""
 
+import contextlib
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -34,7 +36,7 @@ def install() -> bool:
     """
     global _installed
     if names_service():
-        _record_workflows()
+        _set_up_client()
         return False
     path = home() / "netops.db"
     with _lock:
@@ -59,6 +61,17 @@ def _set_up_mlrun(artifacts: Path) -> None:
         mlrun.mlconf.artifact_path = f"{artifacts}/{{{{run.project}}}}/{{{{run.uid}}}}"
     _record_workflows()
     mlrun.projects.pipelines._RemoteRunner = workflows.RefusedRemoteRunner
+    output.separate_runs()
+
+
+def _set_up_client() -> None:
+    """Let MLRun talk to its service, and say on stderr what it thinks of it."""
+    with contextlib.redirect_stdout(sys.stderr):  # at import MLRun connects, and warns
+        import mlrun  # noqa: F401
+
+        from netops.tracking import output
+
+    _record_workflows()
     output.separate_runs()
 
 
