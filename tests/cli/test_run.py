@@ -278,6 +278,22 @@ def test_a_broken_version_is_not_promoted(netops: Call, first: dict) -> None:
     assert netops("models", "show", "--json").json["version"] == before
 
 
+def test_a_version_whose_files_are_gone_is_not_rolled_back_to(netops: Call, first: dict) -> None:
+    before = first["champion"]["version"]
+    other = next(m["version"] for m in first["models"].values() if m["version"] != before)
+    folder = Path(netops("models", "show", before, "--json").json["path"])
+    assert netops("models", "promote", other).code == 0
+    moved = folder.rename(folder.with_name("elsewhere"))
+    try:
+        refused = netops("models", "rollback")
+    finally:
+        moved.rename(folder)
+    assert refused.code == 1
+    assert "are gone" in refused.err
+    assert netops("models", "show", "--json").json["version"] == other
+    assert netops("models", "rollback").code == 0
+
+
 def test_pruning_keeps_what_serves(netops: Call, first: dict) -> None:
     kept = netops("models", "show", "--json").json["version"]
     told = netops("prune", "--keep", 0, "--dry-run", "--json").json
