@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from netops.alerting.sequences import Flags, Floats, Incidents, Integers, Sequences
 from netops.durations import SECOND
-from netops.models.rows import gather, pieces
+from netops.models.rows import pieces
 from netops.monitoring.histograms import Histograms
 from netops.telemetry.dataset import Dataset, rows_of
 from netops.telemetry.schema import DEVICE, TIMESTAMP
@@ -60,11 +60,6 @@ class Healthy:
         if most is not None and len(chosen) > most:
             chosen = chosen[:: -(-len(chosen) // most)]
         return chosen.astype(np.int64)
-
-
-def gathered(healthy: Healthy, names: tuple[str, ...], rows: Integers) -> Floats:
-    """Read features of chosen rows at once, n × features."""
-    return gather(healthy.dataset, names, rows)
 
 
 def count(healthy: Healthy, rows: Integers, features: Histograms, missing: Histograms) -> None:

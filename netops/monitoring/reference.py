@@ -17,16 +17,17 @@ from netops.errors import NetopsError
 from netops.files import atomic_path
 from netops.models.card import read_card
 from netops.models.examples import Examples
+from netops.models.rows import gather
 from netops.models.training import part_risks
 from netops.monitoring.histograms import Floats, Histograms, Ints, binned, flags
-from netops.monitoring.reading import Healthy, as_flags, count, gathered
+from netops.monitoring.reading import Healthy, as_flags
 from netops.monitoring.settings import MonitoringSettings
 from netops.telemetry.dataset import Dataset
 
 REFERENCE_FILE = "reference.npz"
 FORMAT = 1
-#: Values read at once to find the bins: 80 MB.
-_SAMPLE = 10_000_000
+#: Values that are read at most, 160 MB; and samples that the bins are found by.
+_VALUES, _SAMPLE = 20_000_000, 20_000
 #: A reference is cut into so many blocks at the least, where its sampling allows.
 _BLOCKS = 24
 
@@ -131,13 +132,16 @@ def _common(dataset: Dataset, names: tuple[str, ...], settings: MonitoringSettin
     start = max(start, end - settings.reference)
     slots = slots_for(end - start, dataset.meta.interval_seconds, settings.rhythm)
     block = settings.rhythm // slots
-    rows = healthy.thinned(block, start)
+    read = list(dict.fromkeys((*names, *dataset.meta.metrics)))
+    rows = healthy.thinned(block, start, _VALUES // len(read))
     times = healthy.sequences.timestamps[rows]
+    values = gather(dataset, read, rows)
     _, first, blocks = _grid(times, block)
-    some = rows[:: max(1, -(-len(rows) * len(names) // _SAMPLE))]
-    features = binned(names, gathered(healthy, names, some), settings.bins, block, first, blocks)
+    some = values[:: max(1, len(rows) // _SAMPLE), : len(names)]
+    features = binned(names, some, settings.bins, block, first, blocks)
+    features.add(times, values)
     missing = flags(dataset.meta.metrics, block, first, blocks)
-    count(healthy, rows, features, missing)
+    missing.add(times, as_flags(np.isnan(values[:, [read.index(name) for name in missing.names]])))
     columns = (*dataset.meta.metrics, *dataset.meta.left_out, *dataset.meta.attributes)
     return _Common(features, missing, slots, healthy.sequences.devices, columns)
 
