@@ -31,7 +31,7 @@ def command(
     asked = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     settings = dataclasses.replace(section(document, "serving"), **asked)
 
-    from netops.serving.serve import serve, token_for
+    from netops.serving.access import token_for
 
     token_for(settings.host)  # refused before MLRun is imported
 
@@ -39,6 +39,7 @@ def command(
 
     connect()
     from netops.orchestration.champion_source import RegisteredChampion
+    from netops.serving.serve import serve
 
     network = name or "demo"
 

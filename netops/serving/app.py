@@ -18,11 +18,14 @@ from litestar.params import Parameter
 from mlrun.serving.server import GraphServer
 
 from netops import __version__
+from netops.errors import UsageError
 from netops.serving import questions
 from netops.serving.alert_store import Alert
+from netops.serving.fleet_answers import Fleet, History
 from netops.serving.graph import JSON, MODEL_PATH
 from netops.serving.openapi import (
     ERRORS,
+    UNKNOWN_DEVICE,
     Inference,
     ModelAnswer,
     RemoteWriteOperation,
@@ -99,6 +102,7 @@ REMOTE_WRITE = "/api/v1/write"
 _ENCODER = msgspec.json.Encoder()
 Limit = Annotated[int, Parameter(ge=1, le=100_000, description="most entries of the answer")]
 Offset = Annotated[int, Parameter(ge=0, le=10_000_000, description="entries left out at the beginning")]
+Cursor = Annotated[int, Parameter(ge=0, le=2**62, description="cursor of an earlier answer")]
 Every = Annotated[bool, Parameter(query="all", description="ended ones too")]
 
 
@@ -177,12 +181,25 @@ def _handlers(service: Service) -> list[Any]:
         """List devices."""
         return questions.devices(runtime, limit, offset)
 
+    @get("/fleet", tags=["state"], responses=ERRORS)
+    async def fleet(since: Cursor = 0) -> Fleet:
+        """Tell of the devices heard of since an earlier answer, column by column: what a live view needs."""
+        return questions.fleet(runtime, since)
+
+    @get("/history", tags=["state"], responses=UNKNOWN_DEVICE)
+    async def history(device: str) -> History:
+        """Give the samples of a device that its windows still hold."""
+        try:
+            return questions.history(runtime, device)
+        except UsageError as error:
+            raise BodyError(str(error), 404) from None
+
     @get("/metrics", media_type=questions.METRICS_TYPE, tags=["state"])
     async def exported() -> bytes:
         """Export metrics in Prometheus' text format."""
         return metrics.export()
 
-    return [telemetry, remote_write, infer, model, healthz, alerts, devices, exported]
+    return [telemetry, remote_write, infer, model, healthz, alerts, devices, fleet, history, exported]
 
 
 def _guard(token: str) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:

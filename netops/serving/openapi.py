@@ -46,6 +46,7 @@ ERRORS = {
         415: "The body is of a kind that is not taken",
     }.items()
 }
+UNKNOWN_DEVICE = ERRORS | {404: ResponseSpec(data_container=Error, description="The device is not known")}
 
 _TEXT = Schema(type=OpenAPIType.STRING)
 _NUMBER = Schema(type=[OpenAPIType.NUMBER, OpenAPIType.NULL])

@@ -4,9 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import numpy as np
 
+from netops.errors import UsageError
+from netops.features.saved import unpack
 from netops.serving.alert_store import Alert
 from netops.serving.clock import NEVER
+from netops.serving.fleet_answers import Fleet, History
 from netops.serving.runtime import Runtime
 from netops.serving.times import iso
 
@@ -78,6 +82,51 @@ def _device(runtime: Runtime, code: int) -> DeviceState:
         bool(state.clock.silent[code]),
         code in state.trials,
     )
+
+
+def fleet(runtime: Runtime, since: int = 0) -> Fleet:
+    """Tell of the devices heard of since a cursor; of all where the cursor is 0, or of before a restart."""
+    state, model = runtime.state, runtime.model
+    table, clock = state.table, state.clock
+    codes = np.array(table.codes(), dtype=np.int64)
+    since = since if since <= clock.arrivals else 0
+    heard = codes[clock.arrival[codes] >= since] if since else codes
+    picked = heard.tolist()
+    return Fleet(
+        runtime.network,
+        model.version,
+        tuple(model.spec.metrics),
+        model.threshold,
+        model.horizon / 1e9,
+        clock.now // 10**6 if clock.now > NEVER else None,
+        clock.arrivals,
+        len(table),
+        [str(table.names[code]) for code in picked],
+        [table.places[code][0] for code in picked],
+        [table.places[code][1] for code in picked],
+        (clock.newest[heard] // 10**6).tolist(),
+        state.risk[heard].tolist(),
+        [device for kind, device in runtime.book.open if kind == "risk"],
+        [str(table.names[code]) for code in codes[clock.silent[codes]].tolist()],
+        [str(table.names[code]) for code in state.trials],
+    )
+
+
+def history(runtime: Runtime, device: str) -> History:
+    """Give the samples of a device that are still in its longest window.
+
+    Raises
+    ------
+    UsageError
+        If the device is not known.
+    """
+    state = runtime.state
+    if (code := state.table.code(device)) is None:
+        raise UsageError(f"no device {device!r}; GET /devices lists them")
+    spec = state.engine.spec
+    times, values = unpack(spec, 0, state.engine.save(code))
+    columns = zip(spec.metrics, values.T, strict=True)
+    return History(device, (times // 10**6).tolist(), {name: column.tolist() for name, column in columns})
 
 
 #: Path → what answers it: JSON as plain values, or bytes in Prometheus' text format.

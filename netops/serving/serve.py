@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,15 +12,12 @@ from typing import Any
 
 from netops.alerting.settings import AlertSettings
 from netops.durations import SECOND
-from netops.errors import UsageError
+from netops.serving.access import bind, token_for
 from netops.serving.champion import ChampionFile, ModelSource, load_model
 from netops.serving.runtime import Runtime
 from netops.serving.settings import ServingSettings
 
 _LOG = logging.getLogger(__name__)
-
-TOKEN = "NETOPS_TOKEN"
-_LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
 def serve(
@@ -56,35 +52,12 @@ def serve(
     """
     settings = settings or ServingSettings()
     token = token_for(settings.host)
-    listener = _bind(settings.host, settings.port)
+    listener = bind(settings.host, settings.port)
     try:
         runtime = Runtime(network, source or ChampionFile.of(network), settings, alerting, state)
         _run(runtime, listener, token, ready)
     finally:
         listener.close()
-
-
-def token_for(host: str) -> str | None:
-    """Give the token that requests must carry.
-
-    Raises
-    ------
-    UsageError
-        If none is set and the address can be reached from other machines.
-    """
-    token = os.environ.get(TOKEN) or None
-    if token is None and host not in _LOCAL:
-        raise UsageError(f"--host {host} can be reached by others: set {TOKEN} to a secret, or bind 127.0.0.1")
-    return token
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    try:
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise UsageError(f"{host}:{port} cannot be bound: {error.strerror}; choose another --port") from None
-    listener.setblocking(False)
-    return listener
 
 
 def _run(runtime: Runtime, listener: socket.socket, token: str | None, ready: Callable[[str], None] | None) -> None:

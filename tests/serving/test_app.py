@@ -100,6 +100,29 @@ def test_questions(client):
         assert name in text
 
 
+def test_a_fleet_is_followed_from_cursor_to_cursor(client):
+    client.post("/telemetry", json=[sample("a", 0, company="c", data_center="x"), sample("b", 0)])
+    whole = client.get("/fleet").json()
+    assert (whole["devices"], whole["companies"], whole["data_centers"]) == (["a", "b"], ["c", None], ["x", None])
+    assert (whole["known"], whole["last"], whole["alerting"]) == (2, [START * 1000] * 2, [])
+    assert all(0 <= risk <= 1 for risk in whole["risk"])
+    assert client.get(f"/fleet?since={whole['cursor']}").json()["devices"] == []
+    client.post("/telemetry", json=[sample("b", tick, hot=True) for tick in (1, 2)])
+    news = client.get(f"/fleet?since={whole['cursor']}").json()
+    assert (news["devices"], news["known"], news["alerting"]) == (["b"], 2, ["b"])
+    # A cursor of before a restart says nothing: everything is told.
+    assert client.get(f"/fleet?since={news['cursor'] + 1}").json()["devices"] == ["a", "b"]
+
+
+def test_the_samples_of_a_device_are_told_as_far_as_its_windows_reach(client):
+    client.post("/telemetry", json=[sample("a", tick, hot=tick == 3) for tick in range(5)])
+    answer = client.get("/history", params={"device": "a"}).json()
+    assert answer["times"] == [(START + 5 * tick) * 1000 for tick in range(5)]
+    assert list(answer["values"]) == list(METRICS)
+    assert answer["values"]["cpu_utilization"] == [0.1, 0.1, 0.1, 5.0, 0.1]
+    assert client.get("/history?device=nobody").status_code == 404
+
+
 def test_vectors_are_scored(client):
     rows = np.zeros((3, len(SPEC.names))).tolist()
     answer = client.post("/v2/models/netops/infer", json={"inputs": rows}).json()
@@ -111,7 +134,7 @@ def test_vectors_are_scored(client):
 
 def test_a_token_is_asked_of_all_but_health(client_of):
     client = client_of("secret")
-    for path in ("/devices", "/alerts", "/metrics", "/v2/models/netops"):
+    for path in ("/devices", "/fleet", "/alerts", "/metrics", "/v2/models/netops"):
         assert client.get(path).status_code == 401
         assert client.get(path, headers={"authorization": "Bearer other"}).status_code == 401
         assert client.get(path, headers={"authorization": "Bearer secret"}).status_code == 200
@@ -176,7 +199,7 @@ def test_the_published_description_holds_under_fuzzing(client):
         database=None,
     )
     operations = [found.ok() for found in schema.get_all_operations()]
-    assert len(operations) == 8
+    assert len(operations) == 10
     for operation in operations:
         for mode in schemathesis.GenerationMode:
             strategy = operation.as_strategy(generation_mode=mode)

@@ -18,11 +18,12 @@ import pytest
 
 from netops.durations import MINUTE
 from netops.errors import NetopsError, UsageError
+from netops.serving.access import TOKEN, token_for
 from netops.serving.alert_store import AlertStore
 from netops.serving.champion import FixedModel
 from netops.serving.playback import Chunk, Playback
 from netops.serving.runtime import Runtime
-from netops.serving.serve import TOKEN, serve, token_for
+from netops.serving.serve import serve
 from netops.serving.settings import ServingSettings
 from netops.serving.simulate import simulate
 from netops.serving.times import nanoseconds
