@@ -192,3 +192,15 @@ def test_the_whole_way_with_a_service(checkout, tmp_path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=checkout, env=env, capture_output=True, text=True)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     assert states(checkout, env) == ALL_WELL
+    runs, models = told(env, "runs", "list"), told(env, "models", "list")
+    assert (runs[0]["workflow"], runs[0]["state"]) == ("main", "completed")
+    assert told(env, "runs", "show", runs[0]["run_id"])[0]["state"] == "completed"
+    assert models[0]["family"] == "xgboost"
+
+
+def told(env: dict[str, str], *verb: str) -> list[dict]:
+    """Read what the command says: JSON by lines, and nothing else on stdout."""
+    command = [sys.executable, "-m", "netops.cli.main", *verb, "--json"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
