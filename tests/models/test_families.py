@@ -22,7 +22,7 @@ WIDTH = 6
 @pytest.fixture(scope="session", params=list(FAMILIES))
 def family(request: pytest.FixtureRequest) -> Family:
     """Each family with small hyper-parameters; what it imports is imported once."""
-    made: Family = FAMILIES[request.param](**SMALL[request.param])
+    made: Family = FAMILIES[request.param](**SMALL.get(request.param, {}))
     made.load(1)
     return made
 

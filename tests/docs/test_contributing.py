@@ -1,0 +1,97 @@
+"""The first changes that CONTRIBUTING.md tells of: its code is taken out of the page and used."""
+
+import importlib
+import json
+import re
+import textwrap
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from netops.configuration import bind
+from netops.durations import HOUR, MINUTE
+from netops.features.spec import FeatureSpec
+from netops.models.card import ModelCard
+from netops.models.explanation import Explainer
+from netops.models.families import registry as families
+from netops.models.onnx_file import Session, build_model, save_model
+from netops.telemetry.dataset import matrix_of
+from netops.telemetry.generator.generate import generate
+from netops.telemetry.generator.settings import GeneratorSettings
+from netops.telemetry.ingest import ingest
+from netops.telemetry.settings import TelemetrySettings
+from netops.telemetry.sources.registry import SCHEMES
+from tests.docs.pages import ROOT, code, pages
+from tests.models.test_families import WIDTH, fitted, telemetry
+
+PAGE = pages()["CONTRIBUTING.md"]
+FAMILY, FAMILY_LINE, SOURCE, SOURCE_LINE = code(PAGE, "python")
+
+
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Import code as a module of a name."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def take(name: str, text: str) -> ModuleType:
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+        importlib.invalidate_caches()
+        return importlib.import_module(name)
+
+    return take
+
+
+def test_a_metric_is_one_yaml(tmp_path: Path) -> None:
+    config = yaml.safe_load((ROOT / "configurations" / "metrics.yaml").read_text())
+    config["metrics"] |= yaml.safe_load(textwrap.dedent(code(PAGE, "yaml")[0]))
+    settings = GeneratorSettings.from_yaml(config)
+    dataset = generate(settings, tmp_path / "t", devices=2, duration=HOUR, interval=MINUTE, start=0, seed=1)
+    assert "temperature" in dataset.meta.metrics
+    assert 35 < np.mean([matrix_of(table, ["temperature"]).mean() for table in dataset.tables()]) < 55
+    assert "temperature_mean_1m" in FeatureSpec(dataset.meta.metrics, (MINUTE,), ("mean",)).names
+
+
+def test_a_family_is_one_file(modules: Any) -> None:
+    family = modules("first_family", FAMILY).Logistic()
+    family.load(1)
+    scaling, model = fitted(family, *telemetry())
+    features, labels = telemetry(seed=1)
+    native = model.predict(scaling.apply(features))
+    assert native[labels == 1].mean() > native[labels == 0].mean() + 0.5
+    assert np.abs(Session(build_model(scaling, model)).score(features) - native).max() < 1e-6
+
+
+def test_a_family_is_one_line(modules: Any) -> None:
+    modules("first_family", FAMILY)
+    text = Path(families.__file__).read_text(encoding="utf-8")
+    line = re.search(r"    tensorflow: .*\n", text)
+    changed = text.replace(line[0], line[0] + FAMILY_LINE).replace(
+        "from netops.models.families.sklearn",
+        "from first_family import Logistic\nfrom netops.models.families.sklearn",
+    )
+    registry = modules("first_registry", changed)
+    assert [*families.FAMILIES, "logistic"] == list(registry.FAMILIES)
+    assert bind(registry.Families, {"logistic": {"l2": 2.0}}, "training.yaml: families").logistic.l2 == 2
+
+
+def test_a_source_is_one_file_and_one_line(modules: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    modules("first_source", SOURCE)
+    scheme, opener = yaml.safe_load("{" + SOURCE_LINE + "}").popitem()
+    monkeypatch.setitem(SCHEMES, scheme, opener.replace("netops.telemetry.sources.jsonl", "first_source"))
+    rows = [{"time": 60 * n, "device": f"d{n % 2}", "load": n % 7, "is_error": n > 90} for n in range(100)]
+    (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    dataset = ingest([f"jsonl://{tmp_path}/x.jsonl"], tmp_path / "out", TelemetrySettings())
+    assert (dataset.meta.metrics, dataset.meta.devices, dataset.meta.samples) == (("load",), 2, 100)
+
+
+def test_a_family_is_explained_like_the_others(modules: Any, tmp_path: Path) -> None:
+    model = fitted(modules("first_family", FAMILY).Logistic(), *telemetry())
+    names = tuple(f"feature_{place}" for place in range(WIDTH))
+    save_model(tmp_path / "model", build_model(*model), ModelCard("demo", "logistic", "v", names, {}, (), 1))
+    features, labels = telemetry(seed=1)
+    reasons = Explainer(tmp_path / "model").reasons(features[labels == 1])
+    assert np.mean([reason[0][0] == "feature_0" for reason in reasons if reason]) > 0.9
