@@ -98,11 +98,8 @@ def _print(report: Any) -> None:
 
 
 def _row(finding: Any) -> dict[str, Any]:
-    from netops.orchestration.continuation import write
-
-    told = finding.to_dict()
-    since = None if finding.since is None else write(finding.since)
-    return told | {"drift": "drift" if finding.detected else "", "since": since}
+    told: dict[str, Any] = finding.to_dict()
+    return told | {"drift": "drift" if finding.detected else ""}
 
 
 def _write_picture(path: Path, report: Any) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from netops.monitoring.exported import Drift, MonitoringMetrics
@@ -43,7 +44,8 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as JSON takes it; unknown values None."""
-        return {key: None if _unknown(value) else value for key, value in asdict(self).items()}
+        plain = {key: None if _unknown(value) else value for key, value in asdict(self).items()}
+        return plain | {"since": None if self.since is None else written(self.since)}
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,8 @@ class Report:
         return {
             "network": self.network,
             "model_version": self.version,
-            "start": self.start,
-            "end": self.end,
+            "start": written(self.start),
+            "end": written(self.end),
             "statistic": self.statistic,
             "window_seconds": self.window / 1e9,
             "windows": len(self.ends),
@@ -122,6 +124,11 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         return not finding.detected, -(0.0 if math.isnan(far) else far)
 
     return tuple(sorted(findings, key=key))
+
+
+def written(moment: int) -> str:
+    """Write nanoseconds since the epoch as ISO 8601, to the second."""
+    return f"{datetime.fromtimestamp(moment // 1_000_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _unknown(value: Any) -> bool:
