@@ -24,6 +24,7 @@ VERBS = {
     "score": "Risk of every sample of a batch, by the champion.",
     "serve": "The champion over HTTP: telemetry in, risks, reasons and alerts out.",
     "simulate": "Play telemetry to a server, and see what it warns of.",
+    "dashboard": "The fleet live in a browser: devices, alerts, models and runs.",
     "monitor": "Whether the champion still fits: drift of features, risks, outcomes, schema.",
     "runs": "Runs of the pipeline: list, show, cancel, retry.",
     "models": "Models of a network: list, show, promote, roll back.",

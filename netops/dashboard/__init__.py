@@ -1,0 +1,1 @@
+"""The live dashboard: fleet, device, models and runs in a browser."""

@@ -1,0 +1,256 @@
+"""The dashboard's pages and what their scripts ask for, as a Litestar application."""
+
+import json
+import logging
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Response, get
+from litestar.exceptions import HTTPException
+from litestar.response import Redirect, ServerSentEvent
+
+from netops.dashboard import records
+from netops.dashboard.access import guard, this_machine, wants_page
+from netops.dashboard.assets import assets
+from netops.dashboard.device import device_state
+from netops.dashboard.entrance import entrance
+from netops.dashboard.follower import Follower, NoServer, news
+from netops.dashboard.graph import HEIGHT, WIDTH
+from netops.dashboard.pages import page
+from netops.dashboard.records import Records
+from netops.errors import NetopsError, UsageError
+
+_LOG = logging.getLogger(__name__)
+
+HTML, JSON, PNG = "text/html; charset=utf-8", "application/json", "image/png"
+#: Scripts, pictures and data come from here alone; Bokeh sets styles of elements.
+POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cache-control": "no-store",
+}
+#: A report is one file with styles, scripts and pictures in it; it may reach nothing else.
+REPORT_POLICY = "; ".join(
+    [
+        "sandbox allow-scripts",
+        "default-src 'none'",
+        "style-src 'unsafe-inline'",
+        "script-src 'unsafe-inline'",
+        "img-src data:",
+    ]
+)
+FOUND = 12
+
+
+def make_app(
+    follower: Follower, store: Records, token: str | None, local: bool = True, lifespan: Sequence[Any] = ()
+) -> Litestar:
+    """Make the application.
+
+    Parameters
+    ----------
+    follower : Follower
+        Follows the server.
+    store : Records
+        Reads runs and models.
+    token : str or None
+        What has to be known to look; None: nothing.
+    local : bool
+        Whether only this machine is to be answered: requests under a foreign host name are refused, so that no
+        page elsewhere can have a browser here read the dashboard.
+    lifespan : sequence of async context managers
+        What runs beside the requests.
+    """
+    return Litestar(
+        [*_pages(follower, store), *_data(follower), *_plots(follower, store), *_files(store), *entrance(token)],
+        guards=[*([this_machine] if local else []), *([guard(token)] if token else [])],
+        exception_handlers={NetopsError: _explain_error, HTTPException: _explain, Exception: _fail},
+        lifespan=list(lifespan),
+        openapi_config=None,
+        logging_config=None,
+    )
+
+
+def _pages(follower: Follower, store: Records) -> list[Any]:
+    @get("/")
+    async def index() -> Redirect:
+        """Begin with the fleet."""
+        return Redirect("/fleet")
+
+    @get("/fleet")
+    async def fleet(request: Request[Any, Any, Any]) -> Response[str]:
+        """Show all devices."""
+        return _page(request, "fleet.html", view="fleet", title="Fleet")
+
+    @get("/device")
+    async def device(request: Request[Any, Any, Any], device: str = "", metrics: str = "") -> Response[str]:
+        """Show one device."""
+        return _page(
+            request, "device.html", view="device", title=device or "Device", device=device, metrics=metrics
+        )
+
+    @get("/models")
+    async def models(request: Request[Any, Any, Any], network: str = "") -> Response[str]:
+        """Show the versions of a network's model."""
+        known = await store.ask(records.models, network or None)
+        serving = follower.fleet.facts
+        live = serving.model if serving and serving.network == known["network"] and not follower.trouble else None
+        return _page(
+            request, "models.html", view="models", title="Models", **known, live=live, figures=records.FIGURES
+        )
+
+    @get("/runs")
+    async def runs(request: Request[Any, Any, Any], run: str = "", step: str = "") -> Response[str]:
+        """Show runs of the pipeline, and one of them in full."""
+        listed = await store.ask(records.runs)
+        run = run or (listed[0]["run_id"] if listed else "")
+        told, graph = await store.ask(records.run, run) if run else (None, None)
+        chosen = graph.find(step) if graph else None
+        log = await store.ask(records.log_of, chosen.uid) if chosen and chosen.uid else ""
+        values: dict[str, Any] = {"runs": listed, "run": told, "graph": graph, "chosen": chosen, "log": log}
+        values["size"] = (WIDTH, HEIGHT)
+        return _page(request, "runs.html", view="runs", title="Runs", **values)
+
+    return [index, fleet, device, models, runs]
+
+
+def _data(follower: Follower) -> list[Any]:
+    @get("/events", media_type="text/event-stream")
+    async def events(whole: bool = False) -> ServerSentEvent:
+        """Tell what is new whenever something is."""
+
+        async def told() -> AsyncIterator[str]:
+            async for _ in follower.changes():
+                yield json.dumps(news(follower, whole))
+
+        return ServerSentEvent(told())
+
+    @get("/data/device")
+    async def device(device: str) -> Response[bytes]:
+        """Tell of one device: state, samples, risks seen, alerts."""
+        return _json(await device_state(follower, device))
+
+    @get("/data/find")
+    async def find(text: str = "") -> Response[bytes]:
+        """Find devices whose name, company or data center has a text in it."""
+        fleet, wanted = follower.fleet, text.lower()
+        found = []
+        for slot in fleet.layout.order.tolist():
+            place = fleet.places[slot]
+            if wanted in f"{fleet.names[slot]} {place.company} {place.data_center}".lower():
+                found.append({"device": fleet.names[slot], "place": f"{place.company} {place.data_center}".strip()})
+                if len(found) == FOUND:
+                    break
+        return _json(found)
+
+    return [events, device, find]
+
+
+def _plots(follower: Follower, store: Records) -> list[Any]:
+    @get("/plots/fleet")
+    async def fleet(theme: str = "light") -> Response[bytes]:
+        """Give the heat map."""
+        from netops.dashboard.plots import fleet_plot
+
+        return _json({"layout": follower.fleet.layout.version, "item": fleet_plot(follower.fleet, _theme(theme))})
+
+    @get("/plots/device")
+    async def device(metrics: str, theme: str = "light") -> Response[bytes]:
+        """Give the plots of one device, for the metrics in a JSON list."""
+        from netops.dashboard.plots import device_plot
+
+        facts = follower.fleet.facts
+        return _json(device_plot(_names(metrics), facts.threshold if facts else 1.0, _theme(theme)))
+
+    @get("/plots/models")
+    async def models(network: str = "", theme: str = "light") -> Response[bytes]:
+        """Give the plot of a network's models."""
+        from netops.dashboard.plots import models_plot
+
+        known = await store.ask(records.models, network or None)
+        return _json(models_plot(known["versions"], _theme(theme)))
+
+    return [fleet, device, models]
+
+
+def _files(store: Records) -> list[Any]:
+    @get("/static/{name:str}", opt={"open": True})
+    async def static(name: str) -> Response[bytes]:
+        """Give a file that pages load."""
+        asset = assets().get(name)
+        if asset is None:
+            raise HTTPException(status_code=404, detail="no such file")
+        kept = {"cache-control": "public, max-age=31536000, immutable", "content-encoding": "gzip"}
+        return Response(asset.packed, media_type=asset.kind, headers=HEADERS | kept)
+
+    @get("/picture")
+    async def picture(step: str, key: str) -> Response[bytes]:
+        """Give a picture that a step has logged."""
+        found = await store.ask(records.picture, step, key)
+        if found is None:
+            raise HTTPException(status_code=404, detail="no such picture on this machine")
+        return Response(found, media_type=PNG, headers=HEADERS)
+
+    @get("/report")
+    async def report(run: str) -> Response[bytes]:
+        """Give the report of a run."""
+        found = await store.ask(records.report, run)
+        if found is None:
+            raise HTTPException(status_code=404, detail="the run has no report on this machine")
+        return Response(found, media_type=HTML, headers=HEADERS | {"content-security-policy": REPORT_POLICY})
+
+    return [static, picture, report]
+
+
+def _theme(name: str) -> str:
+    return "dark" if name == "dark" else "light"
+
+
+def _names(text: str) -> list[str]:
+    try:
+        return msgspec.json.decode(text, type=list[str])
+    except msgspec.DecodeError:
+        raise HTTPException(status_code=400, detail="metrics: a JSON list of names") from None
+
+
+def _page(request: Request[Any, Any, Any], template: str, status: int = 200, **values: Any) -> Response[str]:
+    """Fill a page; a script that refreshes one asks for the part that changes alone."""
+    frame = "part.html" if request.headers.get("x-part") else "base.html"
+    text = page(template, frame=frame, **values)
+    return Response(text, status_code=status, media_type=HTML, headers=HEADERS)
+
+
+def _json(value: Any) -> Response[bytes]:
+    return Response(json.dumps(value, default=_plain).encode(), media_type=JSON, headers=HEADERS)
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else msgspec.to_builtins(value)
+
+
+def _explain(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    if error.status_code == 401 and wants_page(request):
+        return Redirect("/login").to_asgi_response(request.app, request)  # type: ignore[return-value]
+    return _told(request, error.detail or "", error.status_code)
+
+
+def _explain_error(request: Request[Any, Any, Any], error: NetopsError) -> Response[Any]:
+    status = 502 if isinstance(error, NoServer) else 404 if isinstance(error, UsageError) else 500
+    return _told(request, str(error), status)
+
+
+def _fail(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    _LOG.error("%s: %s", request.url.path, error, exc_info=error)
+    return _told(request, f"the dashboard failed: {type(error).__name__}", 500)
+
+
+def _told(request: Request[Any, Any, Any], message: str, status: int) -> Response[Any]:
+    if wants_page(request):
+        return _page(request, "error.html", status, view="", title="Not there", message=message)
+    return Response({"error": message}, status_code=status, headers=HEADERS)

@@ -1,0 +1,156 @@
+"""The heat map's geometry: companies, their data centers side by side, and in each a cell for every device.
+
+All cells are equally large, so that areas can be compared. The width of the map in cells is chosen so that the map
+as a whole has the shape of a screen; everything is in units of one cell.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
+
+#: Width over height of the map, and its width in pixels when it is drawn at its usual size.
+ASPECT, PIXELS = 2.1, 1000
+#: Heights in pixels of a data center's name and a company's, space between blocks, and width of a letter.
+NAME, TITLE, GAP, LETTER = 20, 24, 10, 6.6
+#: Letters of a data center's name that there is always room for.
+SHORT = 11
+#: Cells are not drawn wider than this many pixels, even if there are few devices.
+WIDEST = 48
+UNPLACED = "elsewhere"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A data center: its name, its upper left corner, width and height, where its name stands, and its devices."""
+
+    company: str
+    data_center: str
+    x: float
+    y: float
+    width: float
+    height: float
+    label: float
+    devices: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything is drawn; y runs downwards.
+
+    Attributes
+    ----------
+    version : int
+        Differs between layouts.
+    order : int64 array
+        Slots of the devices in the order in which they are drawn.
+    x, y : float32 arrays
+        Centres of their cells.
+    blocks : tuple of Block
+        Data centers.
+    titles : tuple of (name, x, y)
+        Companies.
+    width, height : float
+        Of the whole map.
+    """
+
+    version: int
+    order: npt.NDArray[np.int64]
+    x: npt.NDArray[np.float32]
+    y: npt.NDArray[np.float32]
+    blocks: tuple[Block, ...]
+    titles: tuple[tuple[str, float, float], ...]
+    width: float
+    height: float
+
+    @classmethod
+    def empty(cls, version: int = 0) -> "Layout":
+        """Give the layout of no devices."""
+        none = np.zeros(0, dtype=np.float32)
+        return cls(version, np.zeros(0, dtype=np.int64), none, none, (), (), 1.0, 1.0)
+
+
+def natural(name: str) -> list[tuple[int, int | str]]:
+    """Order names as people do: leaf-2 before leaf-10."""
+    parts = re.split(r"(\d+)", name.lower())
+    return [(0, int(part)) if part.isdecimal() and part.isascii() else (1, part) for part in parts if part]
+
+
+def lay_out(names: Sequence[str], places: Sequence[tuple[str, str]], version: int = 1) -> Layout:
+    """Arrange devices.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Devices.
+    places : sequence of (company, data center)
+        Of each; empty where it is not known.
+    version : int
+        Of the layout.
+    """
+    if not names:
+        return Layout.empty(version)
+    pairs = zip(places, names, strict=True)
+    keys = [(natural(company), natural(center), natural(name)) for (company, center), name in pairs]
+    order = sorted(range(len(names)), key=keys.__getitem__)
+    sites = [(places[group[0]], len(group)) for group in _groups(order, places)]
+    width = _best_width(sites, len(names))
+    blocks, titles, height = _flow(sites, width)
+    used = max(block.x + block.width for block in blocks)
+    x, y = (np.concatenate(axis) for axis in zip(*[_cells(block) for block in blocks], strict=True))
+    return Layout(version, np.array(order, dtype=np.int64), x, y, tuple(blocks), tuple(titles), used, height)
+
+
+def _groups(order: list[int], places: Sequence[tuple[str, str]]) -> list[list[int]]:
+    return [list(group) for _, group in groupby(order, key=lambda slot: places[slot])]
+
+
+def _best_width(sites: list[tuple[tuple[str, str], int]], devices: int) -> float:
+    """Try widths until the map has the shape of a screen."""
+    least = PIXELS / WIDEST
+    tried = np.unique(np.maximum(least, np.sqrt(devices * ASPECT) * np.linspace(0.7, 4.0, 45)))
+    shapes = [abs(np.log(width / _flow(sites, float(width))[2] / ASPECT)) for width in tried]
+    return float(tried[int(np.argmin(shapes))])
+
+
+def _flow(
+    sites: list[tuple[tuple[str, str], int]], width: float
+) -> tuple[list[Block], list[tuple[str, float, float]], float]:
+    """Set data centers side by side in lines; a company's name stands over the first one of it in each line."""
+    pixel = width / PIXELS
+    blocks: list[Block] = []
+    titles = []
+    x = y = line = 0.0
+    above = None
+    for (company, center), devices in sites:
+        across, down = _shape(devices, width, pixel)
+        x += (0.0 if above is None else GAP if above == company else 3 * GAP) * pixel
+        if x and x + across > width:
+            x, y, line, above = 0.0, y + line + GAP * pixel, 0.0, None
+        if above != company:
+            titles.append((company or UNPLACED, x, y + TITLE * 0.55 * pixel))
+            above = company
+        head = (TITLE + NAME) * pixel
+        blocks.append(Block(company, center, x, y, across, down + head, y + (TITLE + NAME / 2) * pixel, devices))
+        x += across
+        line = max(line, down + head)
+    return blocks, titles, y + line
+
+
+def _shape(devices: int, width: float, pixel: float) -> tuple[float, float]:
+    """Choose columns and rows of a block: wide rather than high, and wide enough for the beginning of its name."""
+    named = SHORT * LETTER * pixel
+    columns = max(1, min(int(np.ceil(max(np.sqrt(devices * 1.8), min(named, devices)))), int(width)))
+    return max(columns, min(named, width)), float(np.ceil(devices / columns))
+
+
+def _cells(block: Block) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    columns = max(1, min(int(block.width), block.devices))
+    places = np.arange(block.devices)
+    top = block.y + block.height - np.ceil(block.devices / columns)
+    x = block.x + 0.5 + places % columns
+    y = top + 0.5 + places // columns
+    return x.astype(np.float32), y.astype(np.float32)

@@ -1,0 +1,323 @@
+"""The plots, as Bokeh documents in JSON; the pages' scripts fill their data sources as time goes on."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bokeh.embed import json_item
+from bokeh.layouts import column
+from bokeh.models import (
+    ColumnDataSource,
+    CrosshairTool,
+    DatetimeTickFormatter,
+    HoverTool,
+    LinearColorMapper,
+    Range1d,
+    Span,
+    TapTool,
+)
+from bokeh.plotting import figure
+from bokeh.themes import Theme
+
+from netops.dashboard.fleet import FleetModel
+from netops.dashboard.layout import UNPLACED
+from netops.dashboard.themes import FONT, THEMES, Colours
+
+Item = dict[str, Any]
+
+#: Shapes by model family; a family unknown here is a hexagon.
+SHAPES = {"sklearn": "circle", "xgboost": "square", "tensorflow": "diamond"}
+#: Height of the plot of one metric in pixels, and width of all left axes, so that times stand below each other.
+METRIC_HEIGHT, LEFT = 118, 64
+
+
+def fleet_plot(fleet: FleetModel, theme: str) -> Item:
+    """Draw the heat map of a fleet: cells, marks on what alerts or is silent, names of sites, and a cursor.
+
+    Parameters
+    ----------
+    fleet : FleetModel
+        Its layout is drawn; risks and statuses come later.
+    theme : str
+        ``light`` or ``dark``.
+    """
+    colours, layout = THEMES[theme], fleet.layout
+    plot = figure(
+        name="fleet",
+        x_range=Range1d(-0.2, layout.width + 0.2),
+        y_range=Range1d(layout.height + 0.2, -0.2),
+        sizing_mode="stretch_width",
+        aspect_ratio=max(1.2, layout.width / max(layout.height, 1e-6)),
+        tools="pan,box_zoom,wheel_zoom,reset",
+        active_drag=None,
+        toolbar_location="above",
+        toolbar_inner=True,
+        min_border=0,
+    )
+    plot.axis.visible = plot.grid.visible = False
+    plot.toolbar.logo = None
+    plot.toolbar.autohide = True
+    cells = _cells(plot, fleet, colours)
+    _marks(plot, colours)
+    _names(plot, fleet, colours)
+    hover = HoverTool(renderers=[cells], tooltips=[("device", "@name"), ("where", "@place"), ("now", "@state")])
+    plot.add_tools(hover, TapTool(renderers=[cells]))
+    return _item(plot, colours)
+
+
+def _cells(plot: Any, fleet: FleetModel, colours: Colours) -> Any:
+    layout = fleet.layout
+    order = layout.order.tolist()
+    places = [fleet.places[slot] for slot in order]
+    data = {
+        "x": layout.x,
+        "y": layout.y,
+        "name": [fleet.names[slot] for slot in order],
+        "place": [" · ".join(filter(None, (place.company, place.data_center))) or UNPLACED for place in places],
+        "level": [float("nan")] * len(order),
+        "state": [""] * len(order),
+    }
+    mapper = LinearColorMapper(palette=colours.palette, low=0.0, high=1.0, nan_color=colours.unknown)
+    cells = plot.rect(
+        "x",
+        "y",
+        width=0.9,
+        height=0.9,
+        source=ColumnDataSource(data, name="cells"),
+        fill_color={"field": "level", "transform": mapper},
+        line_color=None,
+    )
+    cells.nonselection_glyph = cells.selection_glyph = None
+    return cells
+
+
+def _marks(plot: Any, colours: Colours) -> None:
+    """Add what the script places: frames and triangles of alerts, crosses of silence, and the cursor's frame."""
+    for name in ("alerting", "silent", "cursor"):
+        source = ColumnDataSource({"x": [], "y": []}, name=name)
+        if name != "silent":
+            colour, width = (colours.accent, 3) if name == "cursor" else (colours.alert, 1.5)
+            plot.rect(
+                "x", "y", width=1, height=1, source=source, fill_color=None, line_color=colour, line_width=width
+            )
+        if name == "alerting":
+            plot.scatter(
+                "x",
+                "y",
+                name="triangles",
+                size=8,
+                marker="triangle",
+                source=source,
+                fill_color=colours.alert,
+                line_color=colours.page,
+            )
+        if name == "silent":
+            plot.rect("x", "y", width=0.9, height=0.9, source=source, fill_color=None, line_color=colours.muted)
+            plot.scatter(
+                "x",
+                "y",
+                name="crosses",
+                size=7,
+                marker="x",
+                source=source,
+                line_color=colours.muted,
+                line_width=1.6,
+            )
+
+
+def _names(plot: Any, fleet: FleetModel, colours: Colours) -> None:
+    layout = fleet.layout
+    blocks = ColumnDataSource(
+        {
+            "x": [block.x for block in layout.blocks],
+            "y": [block.label for block in layout.blocks],
+            "name": [block.data_center or UNPLACED for block in layout.blocks],
+            "company": [block.company for block in layout.blocks],
+            "devices": [block.devices for block in layout.blocks],
+            "width": [block.width for block in layout.blocks],
+            "text": [""] * len(layout.blocks),
+        },
+        name="blocks",
+    )
+    plot.text(
+        "x",
+        "y",
+        "text",
+        source=blocks,
+        text_color=colours.muted,
+        text_font={"value": FONT},
+        text_font_size="11.5px",
+        text_baseline="middle",
+    )
+    titles = {key: [title[place] for title in layout.titles] for place, key in enumerate(("text", "x", "y"))}
+    plot.text(
+        "x",
+        "y",
+        "text",
+        source=ColumnDataSource(titles, name="titles"),
+        text_color=colours.text,
+        text_font={"value": FONT},
+        text_font_size="13px",
+        text_font_style="bold",
+        text_baseline="middle",
+    )
+
+
+def device_plot(metrics: Sequence[str], threshold: float, theme: str) -> Item:
+    """Draw one device: its risk, and below it each metric over the same time; alerts stand behind all of them.
+
+    Parameters
+    ----------
+    metrics : sequence of str
+        Those to draw.
+    threshold : float
+        The risk that alerts.
+    theme : str
+        ``light`` or ``dark``.
+    """
+    colours = THEMES[theme]
+    samples = ColumnDataSource({"time": [], **{f"m{place}": [] for place in range(len(metrics))}}, name="samples")
+    risks = ColumnDataSource({"time": [], "risk": []}, name="risks")
+    alerts = ColumnDataSource({"left": [], "right": [], "about": []}, name="alerts")
+    cursor = Span(dimension="height", line_color=colours.muted, line_dash="dotted")
+    first = _strip("risk", risks, "risk", colours, 0, alerts, cursor, x_range=Range1d(0, 1), height=170)
+    first.title.text = "risk, and the threshold that alerts (dashed); hatched: an alert was open"
+    first.add_layout(
+        Span(
+            name="threshold",
+            location=min(threshold, 1.0),
+            dimension="width",
+            line_color=colours.text,
+            line_dash="dashed",
+            line_width=1.5,
+        )
+    )
+    first.xaxis.visible = True
+    plots = [first]
+    for place, metric in enumerate(metrics):
+        plots.append(
+            _strip(metric, samples, f"m{place}", colours, place + 1, alerts, cursor, x_range=first.x_range)
+        )
+    plots[-1].xaxis.visible = True
+    return _item(column(plots, sizing_mode="stretch_width", spacing=2), colours)
+
+
+def _strip(
+    title: str,
+    source: ColumnDataSource,
+    key: str,
+    colours: Colours,
+    place: int,
+    alerts: ColumnDataSource,
+    cursor: Span,
+    **options: Any,
+) -> Any:
+    plot = figure(
+        **{"height": METRIC_HEIGHT, **options},
+        sizing_mode="stretch_width",
+        x_axis_type="datetime",
+        tools="xpan,xwheel_zoom,reset",
+        active_drag="xpan",
+        toolbar_location=None,
+        min_border_left=LEFT,
+        min_border_top=4,
+        min_border_bottom=4,
+        title=title,
+        name=f"plot{place}",
+        y_range=Range1d(0, 1.02),
+    )
+    plot.xaxis.visible = False
+    plot.xaxis.formatter = _times()
+    plot.yaxis.ticker.desired_num_ticks = 4
+    plot.xgrid.grid_line_color = None
+    plot.vstrip(
+        x0="left",
+        x1="right",
+        source=alerts,
+        fill_color=colours.muted,
+        fill_alpha=0.12,
+        line_color=None,
+        hatch_pattern="right_diagonal_line",
+        hatch_color=colours.muted,
+        hatch_alpha=0.45,
+        hatch_scale=9,
+        hatch_weight=0.7,
+    )
+    plot.line("time", key, source=source, color=colours.lines[place % 4], line_width=1.6)
+    dots = plot.scatter("time", key, source=source, color=colours.lines[place % 4], size=1.8)
+    plot.add_tools(
+        HoverTool(
+            renderers=[dots],
+            mode="vline",
+            tooltips=f"@time{{%F %T}} — {{@{key}}}",
+            formatters={"@time": "datetime"},
+        ),
+        CrosshairTool(overlay=cursor),
+    )
+    return plot
+
+
+def models_plot(versions: Sequence[dict[str, Any]], theme: str) -> Item:
+    """Draw the average precision of a model's versions over time: a shape for each family, champions ringed."""
+    colours = THEMES[theme]
+    known = [version for version in versions if version["average_precision"] is not None]
+    plot = figure(
+        height=240,
+        sizing_mode="stretch_width",
+        x_axis_type="datetime",
+        y_range=Range1d(0, 1.02),
+        tools="xpan,xwheel_zoom,reset",
+        toolbar_location=None,
+        min_border_left=LEFT,
+        y_axis_label="average precision",
+    )
+    plot.xaxis.formatter = _times()
+    plot.xgrid.grid_line_color = None
+    for place, family in enumerate(sorted({version["family"] for version in known})):
+        rows = [version for version in known if version["family"] == family]
+        data = {key: [row[key] for row in rows] for key in ("version", "family", "average_precision")}
+        data["time"] = [_milliseconds(row["created"]) for row in rows]
+        plot.scatter(
+            "time",
+            "average_precision",
+            source=ColumnDataSource(data),
+            marker=SHAPES.get(family, "hex"),
+            size=11,
+            color=colours.lines[place % 4],
+            fill_alpha=0.7,
+            legend_label=family,
+        )
+    champions = [version for version in known if version["champion"]]
+    plot.scatter(
+        [_milliseconds(version["created"]) for version in champions],
+        [version["average_precision"] for version in champions],
+        marker="circle",
+        size=24,
+        fill_color=None,
+        line_color=colours.text,
+        line_width=2,
+        legend_label="champion",
+    )
+    if plot.legend:
+        plot.add_layout(plot.legend[0], "right")
+        plot.legend[0].update(
+            background_fill_color=None, border_line_color=None, label_text_color=colours.text, glyph_height=16
+        )
+    plot.add_tools(HoverTool(tooltips="@version (@family): @average_precision{0.000}"))
+    return _item(plot, colours)
+
+
+def _milliseconds(moment: str) -> float:
+    from netops.orchestration.workflow import moment_of
+
+    return moment_of(moment).timestamp() * 1000
+
+
+def _times() -> Any:
+    return DatetimeTickFormatter(
+        seconds="%H:%M:%S", minsec="%H:%M:%S", minutes="%H:%M", hourmin="%H:%M", hours="%H:%M", days="%d %b"
+    )
+
+
+def _item(model: Any, colours: Colours) -> Item:
+    item: Item = json_item(model, theme=Theme(json=colours.bokeh()))
+    return item

@@ -1,0 +1,72 @@
+"""``netops dashboard``: its process, from start to end."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from netops.dashboard.app import make_app
+from netops.dashboard.assets import assets
+from netops.dashboard.follower import Follower
+from netops.dashboard.records import Records
+from netops.serving.access import LOCAL, bind, token_for
+
+
+def serve_dashboard(
+    server: str, host: str = "127.0.0.1", port: int = 8090, ready: Callable[[str], None] | None = None
+) -> None:
+    """Serve the dashboard until the process is told to end.
+
+    Parameters
+    ----------
+    server : str
+        Address of ``netops serve``; it may come and go.
+    host, port : str, int
+        Where to listen.
+    ready : callable, optional
+        Told the address once pages are answered.
+
+    Raises
+    ------
+    UsageError
+        If the address is not local and no token is set, or cannot be bound.
+    """
+    import uvicorn
+
+    token = token_for(host)
+    listener = bind(host, port)
+    try:
+        bound, number = listener.getsockname()[:2]
+        address = f"http://{f'[{bound}]' if ':' in bound else bound}:{number}"
+        store = Records()
+        follower = Follower(server, token)
+        app = make_app(
+            follower, store, token, host in LOCAL, [lambda _app: _beside(follower, store, address, ready)]
+        )
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, server_header=False
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        listener.close()
+
+
+@asynccontextmanager
+async def _beside(
+    follower: Follower, store: Records, address: str, ready: Callable[[str], None] | None
+) -> AsyncIterator[Any]:
+    """Follow the server beside the requests, and get ready what takes time."""
+    async with follower.following():
+        await asyncio.to_thread(assets)
+        await asyncio.to_thread(_import_plots)
+        store.warm()
+        if ready is not None:
+            ready(address)
+        yield
+    store.close()
+
+
+def _import_plots() -> None:
+    import netops.dashboard.plots  # noqa: F401 - it brings Bokeh

@@ -1,0 +1,122 @@
+// One device: its risk and its metrics over time, its alerts and their reasons.
+"use strict";
+
+addEventListener("DOMContentLoaded", () => {
+  const page = byId("device");
+  NetOps.onNews((news) => { if (news.open) NetOps.listOpen(news.open); });
+  if (!page) return;
+  const device = page.dataset.device;
+  const MOST = 8, FAR = 8.64e15;
+  let models = null, metrics = [], asking = false, shown = null;
+  const name = (wanted) => models.get_model_by_name(wanted);
+
+  async function draw(state) {
+    const asked = page.dataset.metrics.split(",").filter((one) => state.metrics.includes(one));
+    metrics = asked.length ? asked : state.metrics.slice(0, MOST);
+    const item = await NetOps.ask("/plots/device", { metrics: JSON.stringify(metrics), theme: NetOps.theme() });
+    models = await NetOps.draw(byId("plot"), item);
+    offerMore(state.metrics);
+  }
+
+  function offerMore(every) {
+    const left = every.filter((one) => !metrics.includes(one));
+    const links = left.slice(0, 40).flatMap((one) => [NetOps.element(
+      "a", { href: NetOps.address("/device", { device, metrics: [...metrics.slice(0, MOST - 1), one].join(",") }) }, one), " "]);
+    byId("d-more").replaceChildren(...(left.length ? ["More metrics: ", ...links] : []));
+  }
+
+  function tell(state) {
+    NetOps.text("d-place", [state.company, state.data_center].filter(Boolean).map((part) => `› ${part}`).join(" "));
+    const sign = state.alerting ? "▲" : state.state.startsWith("silent") ? "✕" : state.state === "healthy" ? "✓" : "○";
+    NetOps.text("d-state", `${sign} ${state.state}`);
+    byId("d-state").className = `badge${state.alerting ? " solid" : ""}`;
+    NetOps.text("d-risk", NetOps.risk(state.risk));
+    NetOps.text("d-threshold", NetOps.risk(state.threshold));
+    NetOps.text("d-horizon", NetOps.duration(state.horizon));
+    NetOps.text("d-last", NetOps.time(state.last));
+    NetOps.text("d-model", state.model);
+  }
+
+  function plot(state) {
+    const numbers = (values) => values.map((value) => value ?? NaN);
+    const samples = { time: state.samples.times };
+    metrics.forEach((metric, place) => { samples[`m${place}`] = numbers(state.samples.values[metric] ?? []); });
+    name("samples").data = samples;
+    metrics.forEach((_, place) => fit(name(`plot${place + 1}`).y_range, samples[`m${place}`]));
+    name("risks").data = { time: state.risks.times, risk: numbers(state.risks.values) };
+    name("threshold").location = Math.min(1, state.threshold);
+    const drawn = state.alerts.filter((alert) => alert.kind === "risk");
+    name("alerts").data = {
+      left: drawn.map((alert) => Date.parse(alert.opened)),
+      right: drawn.map((alert) => (alert.ended ? Date.parse(alert.ended) : state.now)),
+      about: drawn.map((alert) => alert.id),
+    };
+    // All strips share one time axis, from the oldest sample to now.
+    const range = name("plot0").x_range, first = state.samples.times[0] ?? state.now;
+    if (range.start !== first || range.end !== state.now) range.setv({ start: first, end: Math.max(state.now, first + 1000) });
+  }
+
+  // The axis holds all values, with a little room; it moves only when it has to.
+  function fit(range, values) {
+    let low = Infinity, high = -Infinity;
+    for (const value of values) {
+      if (value < low) low = value;
+      if (value > high) high = value;
+    }
+    if (low > high) return;
+    const room = 0.06 * (high - low) || 1;
+    if (range.start !== low - room || range.end !== high + room) range.setv({ start: low - room, end: high + room });
+  }
+
+  function reasons(state) {
+    const alert = state.alerts.find((one) => one.reasons.length > 0);
+    byId("d-no-reasons").hidden = alert !== undefined;
+    if (!alert) return;
+    NetOps.text("d-when", `of the alert of ${alert.opened.slice(0, 19).replace("T", " ")}`);
+    const most = Math.max(...alert.reasons.map((reason) => Math.abs(reason.contribution)), 1e-9);
+    byId("d-reasons").replaceChildren(...alert.reasons.map((reason) => {
+      const bar = NetOps.element("i", {});
+      bar.style.width = `${(100 * Math.abs(reason.contribution)) / most}%`;
+      const raises = reason.contribution >= 0;
+      return NetOps.element("div", { class: "reason" },
+        NetOps.element("code", {}, reason.feature),
+        NetOps.element("span", {}, `${raises ? "▲ raises" : "▼ lowers"} the risk by ${Math.abs(reason.contribution).toFixed(2)}`),
+        NetOps.element("span", { class: `bar${raises ? "" : " low"}`, "aria-hidden": "true" }, bar));
+    }));
+  }
+
+  function alerts(state) {
+    byId("d-no-alerts").hidden = state.alerts.length > 0;
+    const words = { risk: "▲ risk", silent: "✕ silent", site: "◆ site" };
+    const lines = state.alerts.map((alert) => {
+      const end = alert.ended ? `to ${alert.ended.slice(11, 19)}` : "still open";
+      const facts = [alert.peak === null ? null : `peak ${NetOps.risk(alert.peak)}`, alert.verdict,
+        alert.silenced ? "maintenance" : null, alert.rolled_up ? "part of a site's alert" : null].filter(Boolean).join(" · ");
+      return NetOps.element("li", { class: alert.ended ? "ended" : "" }, NetOps.element("span", { class: "line" },
+        NetOps.element("span", {}, NetOps.element("b", {}, words[alert.kind]), ` ${alert.opened.slice(0, 19).replace("T", " ")} ${end}`,
+          NetOps.element("br"), NetOps.element("small", {}, facts))));
+    });
+    byId("d-alerts").replaceChildren(...lines);
+  }
+
+  async function again() {
+    if (asking) return;
+    asking = true;
+    try {
+      const state = await NetOps.ask("/data/device", { device });
+      if (!models) await draw(state);
+      tell(state);
+      plot(state);
+      const about = JSON.stringify(state.alerts);
+      if (about !== shown) { reasons(state); alerts(state); shown = about; }
+      document.body.dataset.updates = String(Number(document.body.dataset.updates ?? 0) + 1);
+    } catch (error) {
+      NetOps.text("d-state", `✕ ${error.message}`);
+    } finally {
+      asking = false;
+    }
+  }
+
+  NetOps.onNews((news) => { if (news.trouble === "") again(); });
+  addEventListener("themechange", () => { models = null; again(); });
+});

@@ -1,0 +1,174 @@
+// The heat map: drawn by Bokeh, coloured anew with each news; with the keyboard as well as with the mouse.
+"use strict";
+
+addEventListener("DOMContentLoaded", () => {
+  const map = byId("map");
+  let models = null, layout = -1, drawing = false, latest = null, cursor = -1;
+  const name = (wanted) => models.get_model_by_name(wanted);
+
+  async function draw() {
+    drawing = true;
+    const { layout: version, item } = await NetOps.ask("/plots/fleet", { theme: NetOps.theme() });
+    models = await NetOps.draw(byId("plot"), item);
+    layout = version;
+    cursor = -1;
+    name("cells").selected.properties.indices.change.connect(() => {
+      const [chosen] = name("cells").selected.indices;
+      if (chosen !== undefined) open(chosen);
+    });
+    drawing = false;
+    if (latest) show(latest);
+    document.body.dataset.drawn = String(performance.now());
+  }
+
+  // Below the threshold the palette's lower part, above it the upper: what alerts stands out whatever the threshold.
+  function levels(risks, threshold) {
+    const found = new Float32Array(risks.length);
+    const above = Math.max(1 - threshold, 1e-9);
+    for (let i = 0; i < risks.length; i++) {
+      const risk = risks[i];
+      found[i] = risk < threshold ? (0.78 * risk) / threshold : Math.min(1, 0.88 + (0.12 * (risk - threshold)) / above);
+      if (Number.isNaN(risk)) found[i] = NaN;
+    }
+    return found;
+  }
+
+  function describe(risk, status) {
+    const words = [];
+    if (status & 1) words.push("▲ alert open");
+    if (status & 2) words.push("✕ silent");
+    if (status & 4) words.push("clock ahead");
+    words.push(Number.isNaN(risk) ? "no risk known" : `risk ${risk.toFixed(3)}`);
+    return words.join(", ");
+  }
+
+  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+  function show(news) {
+    latest = news;
+    const since = performance.now();
+    NetOps.text("n-devices", news.devices.toLocaleString("en"));
+    NetOps.text("n-alerts", news.alerts.toLocaleString("en"));
+    NetOps.text("n-sites", news.sites.toLocaleString("en"));
+    NetOps.text("n-silent", news.silent.toLocaleString("en"));
+    NetOps.text("n-time", NetOps.time(news.time));
+    NetOps.text("n-model", news.model ?? "–");
+    NetOps.text("n-network", news.network ?? "–");
+    NetOps.text("threshold", news.threshold === null ? "" : `threshold ${news.threshold.toFixed(3)}`);
+    const total = news.alerts + news.sites + news.silent;
+    NetOps.text("open-count", total > news.open.length ? `first ${news.open.length} of ${total}` : `${total}`);
+    NetOps.listOpen(news.open);
+    byId("map-empty").hidden = news.devices > 0;
+    if (drawing) return;
+    if (news.devices > 0 && news.layout !== layout) {
+      draw();
+      return;
+    }
+    if (!models) return;
+    const risks = new Float32Array(bytes(news.risk).buffer), status = bytes(news.status);
+    colour(risks, status, news.threshold ?? 1);
+    if (cursor >= 0) say();
+    document.body.dataset.updates = String(Number(document.body.dataset.updates ?? 0) + 1);
+    document.body.dataset.milliseconds = (performance.now() - since).toFixed(1);
+  }
+
+  function colour(risks, status, threshold) {
+    const cells = name("cells"), data = cells.data;
+    const state = new Array(risks.length);
+    const marked = { alerting: [], silent: [] };
+    for (let i = 0; i < risks.length; i++) {
+      state[i] = describe(risks[i], status[i]);
+      if (status[i] & 1) marked.alerting.push(i);
+      if (status[i] & 2) marked.silent.push(i);
+    }
+    cells.data = { ...data, level: levels(risks, threshold), state };
+    for (const [which, places] of Object.entries(marked)) {
+      name(which).data = { x: places.map((i) => data.x[i]), y: places.map((i) => data.y[i]) };
+    }
+    caption(status);
+    sizeMarks();
+  }
+
+  // A mark is never larger than its cell, and never too small to be seen.
+  function sizeMarks() {
+    const plot = name("fleet");
+    const cell = plot.inner_width / (plot.x_range.end - plot.x_range.start);
+    const size = Math.max(5, Math.min(16, 0.5 * cell));
+    for (const [which, factor] of [["triangles", 1], ["crosses", 0.9]]) name(which).glyph.size = { value: size * factor };
+  }
+
+  // Under each site's name: how many of its devices alert or are silent.
+  function caption(status) {
+    const blocks = name("blocks"), { name: names, devices, width } = blocks.data;
+    const plot = name("fleet"), cell = plot.inner_width / (plot.x_range.end - plot.x_range.start);
+    let first = 0;
+    const text = [...names].map((site, place) => {
+      let alerting = 0, silent = 0;
+      for (let i = first; i < first + devices[place]; i++) {
+        alerting += status[i] & 1;
+        silent += (status[i] >> 1) & 1;
+      }
+      first += devices[place];
+      const counts = `${alerting ? ` ▲${alerting}` : ""}${silent ? ` ✕${silent}` : ""}`;
+      const room = Math.max(4, Math.floor((width[place] * cell) / 6.4) - counts.length);
+      return (site.length > room ? `${site.slice(0, room - 1)}…` : site) + counts;
+    });
+    if (text.some((line, place) => line !== blocks.data.text[place])) blocks.data = { ...blocks.data, text };
+  }
+
+  function open(place) {
+    location.assign(NetOps.address("/device", { device: name("cells").data.name[place] }));
+  }
+
+  function say() {
+    const { name: names, place, state } = name("cells").data;
+    NetOps.text("spoken", `${names[cursor]} – ${place[cursor]} – ${state[cursor]}`);
+  }
+
+  function moveTo(place) {
+    const { x, y } = name("cells").data;
+    if (place < 0 || place >= x.length) return;
+    cursor = place;
+    name("cursor").data = { x: [x[place]], y: [y[place]] };
+    say();
+  }
+
+  // The nearest cell in a direction; how far it lies aside counts double.
+  function nearest(dx, dy) {
+    const { x, y } = name("cells").data;
+    let best = -1, least = Infinity;
+    for (let i = 0; i < x.length; i++) {
+      const ahead = (x[i] - x[cursor]) * dx + (y[i] - y[cursor]) * dy;
+      if (ahead < 0.5) continue;
+      const aside = Math.abs((x[i] - x[cursor]) * dy) + Math.abs((y[i] - y[cursor]) * dx);
+      if (ahead + 2 * aside < least) [best, least] = [i, ahead + 2 * aside];
+    }
+    return best;
+  }
+
+  function alerting(step) {
+    const status = bytes(latest.status);
+    for (let k = 1; k <= status.length; k++) {
+      const place = (((cursor + step * k) % status.length) + status.length) % status.length;
+      if (status[place] & 1) return place;
+    }
+    return -1;
+  }
+
+  const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  map.addEventListener("keydown", (event) => {
+    if (!models || drawing) return;
+    if (event.key in arrows) moveTo(cursor < 0 ? 0 : nearest(...arrows[event.key]));
+    else if (event.key === "Home") moveTo(0);
+    else if (event.key === "End") moveTo(name("cells").data.x.length - 1);
+    else if (event.key === "n" || event.key === "p") moveTo(alerting(event.key === "n" ? 1 : -1));
+    else if (event.key === "Enter" && cursor >= 0) open(cursor);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  map.addEventListener("focus", () => { if (models && cursor < 0 && map.matches(":focus-visible")) moveTo(0); });
+  addEventListener("themechange", draw);
+  addEventListener("resize", () => { if (models && latest) show(latest); });
+  NetOps.onNews(show);
+});

@@ -1,0 +1,200 @@
+// What all pages have in common: the newest state, the search, the keys, and parts that are drawn anew.
+"use strict";
+
+const byId = (id) => document.getElementById(id);
+const NetOps = {
+  theme: () => document.documentElement.dataset.theme,
+  reduced: matchMedia("(prefers-reduced-motion: reduce)").matches,
+  listeners: [],
+  onNews(listener) { this.listeners.push(listener); },
+
+  address(path, query = {}) {
+    const told = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
+    return told.length ? `${path}?${new URLSearchParams(told)}` : path;
+  },
+  async ask(path, query) {
+    const answer = await fetch(this.address(path, query), { headers: { accept: "application/json" } });
+    if (answer.status === 401) location.assign("/login");
+    const told = await answer.json();
+    if (!answer.ok) throw new Error(told.error ?? `${path} answers ${answer.status}`);
+    return told;
+  },
+  text(id, value) {
+    const element = byId(id);
+    if (element && element.textContent !== String(value)) element.textContent = value;
+  },
+  element(tag, attributes = {}, ...children) {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) if (value !== null) made.setAttribute(name, value);
+    made.append(...children.filter((child) => child !== null));
+    return made;
+  },
+  time(ms) { return ms === null || ms === undefined ? "–" : new Date(ms).toISOString().slice(0, 19).replace("T", " "); },
+  risk(value) { return value === null || Number.isNaN(value) ? "–" : value.toFixed(3); },
+  duration(seconds) {
+    const minutes = Math.round(seconds / 60);
+    return seconds < 90 ? `${Math.round(seconds)} s` : minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
+  },
+
+  // The list of open alerts, as fleet and device pages show it. Lines that stay are kept, so that the focus does too.
+  listOpen(open) {
+    const list = byId("open");
+    if (!list) return;
+    const signs = { site: "◆", risk: "▲", silent: "✕" };
+    const kept = new Map([...list.children].map((item) => [item.dataset.id, item]));
+    open.forEach((alert, place) => {
+      const about = alert.device ?? alert.place;
+      const facts = [
+        alert.kind === "site" ? `${alert.devices} devices` : null,
+        alert.kind === "silent" ? "silent" : null,
+        alert.peak === null ? null : `peak ${this.risk(alert.peak)}`,
+        alert.reason,
+        alert.silenced ? "maintenance" : null,
+      ].filter(Boolean).join(" · ");
+      let item = kept.get(alert.id);
+      if (!item) {
+        const inner = [
+          this.element("span", { class: "state", "aria-hidden": "true" }, signs[alert.kind]),
+          this.element("span", { class: "about" }, this.element("b", {}, about),
+            this.element("time", {}, alert.opened.slice(11, 19)), this.element("small", { class: "facts" }),
+            this.element("small", {}, alert.device ? alert.place : "site")),
+        ];
+        const link = alert.device
+          ? this.element("a", { href: this.address("/device", { device: alert.device }) }, ...inner)
+          : this.element("span", { class: "line" }, ...inner);
+        item = this.element("li", { "data-id": alert.id, class: `${alert.kind}${alert.rolled_up ? " rolled" : ""}` }, link);
+      }
+      kept.delete(alert.id);
+      const line = item.querySelector(".facts");
+      if (line.textContent !== facts) line.textContent = facts;
+      if (list.children[place] !== item) list.insertBefore(item, list.children[place] ?? null);
+    });
+    kept.forEach((item) => item.remove());
+    byId("open-empty").hidden = open.length > 0;
+  },
+
+  // A plot of the server, drawn into an element; gives Bokeh's document.
+  async draw(target, item) {
+    target.replaceChildren();
+    item.target_id = null;
+    const views = await Bokeh.embed.embed_item(item, target);
+    const roots = views.roots ?? views;
+    return [...roots][0].model.document;
+  },
+};
+
+function showNews(news) {
+  const lost = news.trouble !== "";
+  byId("live-state").className = lost ? "live lost" : "live on";
+  NetOps.text("live-text", lost ? "✕ no server" : "live");
+  NetOps.text("trouble", lost ? news.trouble : "");
+  byId("trouble").hidden = !lost;
+  for (const listener of NetOps.listeners) listener(news);
+}
+
+function follow() {
+  const whole = document.body.dataset.view === "fleet" || byId("open") !== null;
+  const source = new EventSource(`/events?whole=${whole}`);
+  source.onmessage = (event) => showNews(JSON.parse(event.data));
+  source.onerror = () => {
+    byId("live-state").className = "live lost";
+    NetOps.text("live-text", "✕ no dashboard");
+  };
+  addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+}
+
+// Runs and models are drawn by the dashboard itself: their part of the page is asked for again and replaced, while
+// what the reader has focused, opened and scrolled to stays.
+function refresh() {
+  const part = byId("live");
+  if (!part || !("refresh" in part.dataset)) return;
+  let last = null;
+  const again = async () => {
+    try {
+      const answer = await fetch(location.href, { headers: { "x-part": "1", accept: "text/html" } });
+      const text = await answer.text();
+      if (answer.ok && last !== null && text !== last) replace(part, text);
+      if (answer.ok) last = text;
+    } catch { /* the next one may come through */ }
+    setTimeout(again, document.hidden ? 10000 : 2000);
+  };
+  again();
+}
+
+function replace(part, text) {
+  const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
+  const open = [...part.querySelectorAll("details[open]")].map((details) => details.id);
+  const scrolled = [...part.querySelectorAll("[data-keep]")].map((kept) => [kept.id, kept.scrollTop, kept.scrollLeft]);
+  part.innerHTML = text; // the dashboard's own template, which escapes whatever it shows
+  for (const id of open) if (byId(id)) byId(id).open = true;
+  for (const [id, top, left] of scrolled) byId(id)?.scrollTo(left, top);
+  if (focused) byId(focused)?.focus({ preventScroll: true });
+}
+
+function search() {
+  const input = byId("find"), list = byId("found");
+  let chosen = -1, asked = 0;
+  const close = () => { list.hidden = true; chosen = -1; input.setAttribute("aria-expanded", "false"); input.removeAttribute("aria-activedescendant"); };
+  const choose = (place) => {
+    chosen = Math.max(0, Math.min(place, list.children.length - 1));
+    [...list.children].forEach((item, number) => item.setAttribute("aria-selected", String(number === chosen)));
+    input.setAttribute("aria-activedescendant", list.children[chosen]?.id ?? "");
+  };
+  input.addEventListener("input", async () => {
+    const number = ++asked;
+    if (!input.value.trim()) return close();
+    const found = await NetOps.ask("/data/find", { text: input.value.trim() });
+    if (number !== asked) return;
+    list.replaceChildren(...found.map((one, place) => NetOps.element(
+      "li", { role: "option", id: `found-${place}`, "data-device": one.device },
+      NetOps.element("a", { href: NetOps.address("/device", { device: one.device }), tabindex: "-1" },
+        NetOps.element("b", {}, one.device), ` ${one.place}`))));
+    list.hidden = found.length === 0;
+    input.setAttribute("aria-expanded", String(found.length > 0));
+    if (found.length) choose(0);
+  });
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      choose(chosen + (event.key === "ArrowDown" ? 1 : -1));
+      event.preventDefault();
+    } else if (event.key === "Enter" && list.children[chosen]) {
+      location.assign(NetOps.address("/device", { device: list.children[chosen].dataset.device }));
+    } else if (event.key === "Escape") {
+      close();
+      input.blur();
+    }
+  });
+  input.addEventListener("blur", () => setTimeout(close, 200));
+}
+
+function toggleTheme() {
+  const theme = NetOps.theme() === "dark" ? "light" : "dark";
+  try { localStorage.setItem("netops-theme", theme); } catch { /* it holds for this page */ }
+  const query = new URLSearchParams(location.search);
+  if (query.has("theme")) query.set("theme", theme);
+  document.documentElement.dataset.theme = theme;
+  history.replaceState(null, "", `${location.pathname}${query.size ? `?${query}` : ""}`);
+  dispatchEvent(new Event("themechange"));
+}
+
+function keys() {
+  byId("theme").addEventListener("click", toggleTheme);
+  byId("keys").addEventListener("click", () => byId("help").showModal());
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select")) return;
+    const view = document.querySelector(`nav [data-key="${CSS.escape(event.key)}"]`);
+    if (view) location.assign(view.href);
+    else if (event.key === "/") byId("find").focus();
+    else if (event.key === "t") toggleTheme();
+    else if (event.key === "m") (byId("map") ?? document.querySelector("#dag a"))?.focus();
+    else if (event.key === "?") byId("help").showModal();
+    else return;
+    event.preventDefault();
+  });
+}
+
+follow();
+refresh();
+search();
+keys();
