@@ -1,8 +1,9 @@
 """The graph of a run's steps: who waited for whom, told by the artifacts that went from one to the other."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 Document = dict[str, Any]
@@ -28,6 +29,8 @@ class Step:
         Names of the steps whose artifacts it takes.
     x, y : float
         Upper left corner where it is drawn.
+    offset, share : float
+        When it began and how long it took, in percent of the time from the first beginning to the last end.
     """
 
     name: str
@@ -44,6 +47,8 @@ class Step:
     attempts: int = 1
     x: float = 0.0
     y: float = 0.0
+    offset: float = 0.0
+    share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,7 @@ def graph_of(steps: list[Document], expected: list[Document], describe: Callable
             step.after = sorted({giver[uri] for uri in inputs for giver in (made, passed) if uri in giver} - {name})
             drawn[name] = step
     _reduce(drawn)
+    _set_in_time(drawn.values())
     return _placed(list(drawn.values()))
 
 
@@ -135,6 +141,21 @@ def _passed_by(records: list[Document]) -> dict[str, str]:
         for value in (record["status"].get("results") or {}).values()
         if str(value).startswith("store://")
     }
+
+
+def _set_in_time(steps: Iterable[Step]) -> None:
+    """Set steps in the time of the whole."""
+    begun = [
+        (step, datetime.fromisoformat(step.started).timestamp(), step.seconds)
+        for step in steps
+        if step.seconds is not None
+    ]
+    if not begun:
+        return
+    first = min(start for _, start, _ in begun)
+    whole = max(max(start + seconds for _, start, seconds in begun) - first, 1e-9)
+    for step, start, seconds in begun:
+        step.offset, step.share = 100 * (start - first) / whole, 100 * min(1.0, seconds / whole)
 
 
 def _reduce(steps: dict[str, Step]) -> None:

@@ -5,6 +5,7 @@ as a whole has the shape of a screen; everything is in units of one cell.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,9 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 #: Width over height of the map, and its width in pixels when it is drawn at its usual size.
-ASPECT, PIXELS = 2.1, 1000
+ASPECT, PIXELS = 1.7, 1000
 #: Heights in pixels of a data center's name and a company's, space between blocks, and width of a letter.
 NAME, TITLE, GAP, LETTER = 20, 24, 10, 6.6
+#: Width over height of a block of cells: what is tried.
+SHAPES = (1.8, 1.2, 0.8, 0.5)
+#: More sites than this are laid out without trying shapes.
+MANY = 300
 #: Letters of a data center's name that there is always room for.
 SHORT = 11
 #: Cells are not drawn wider than this many pixels, even if there are few devices.
@@ -97,9 +102,9 @@ def lay_out(names: Sequence[str], places: Sequence[tuple[str, str]], version: in
     keys = [(natural(company), natural(center), natural(name)) for (company, center), name in pairs]
     order = sorted(range(len(names)), key=keys.__getitem__)
     sites = [(places[group[0]], len(group)) for group in _groups(order, places)]
-    width = _best_width(sites, len(names))
-    blocks, titles, height = _flow(sites, width)
-    used = max(block.x + block.width for block in blocks)
+    width, shape = _best_shape(sites, len(names))
+    blocks, titles, height = _flow(sites, width, shape)
+    used = max(0.6 * width, max(block.x + block.width for block in blocks))
     x, y = (np.concatenate(axis) for axis in zip(*[_cells(block) for block in blocks], strict=True))
     return Layout(version, np.array(order, dtype=np.int64), x, y, tuple(blocks), tuple(titles), used, height)
 
@@ -108,16 +113,26 @@ def _groups(order: list[int], places: Sequence[tuple[str, str]]) -> list[list[in
     return [list(group) for _, group in groupby(order, key=lambda slot: places[slot])]
 
 
-def _best_width(sites: list[tuple[tuple[str, str], int]], devices: int) -> float:
-    """Try widths until the map has the shape of a screen."""
-    least = PIXELS / WIDEST
-    tried = np.unique(np.maximum(least, np.sqrt(devices * ASPECT) * np.linspace(0.7, 4.0, 45)))
-    shapes = [abs(np.log(width / _flow(sites, float(width))[2] / ASPECT)) for width in tried]
-    return float(tried[int(np.argmin(shapes))])
+def _best_shape(sites: list[tuple[tuple[str, str], int]], devices: int) -> tuple[float, float]:
+    """Choose the width of the map and the shape of the blocks so that cells are as large as the screen allows."""
+    widths = np.maximum(PIXELS / WIDEST, np.sqrt(devices) * np.geomspace(1.0, 12.0, 40)).tolist()
+    # With very many sites their names take more room than their devices, and trying shapes takes long.
+    few = len(sites) <= MANY
+    for aspect in (ASPECT, ASPECT / 2, ASPECT / 8) if few else (ASPECT / 8,):
+        fitting = []
+        for shape in SHAPES if few else SHAPES[:1]:
+            place = bisect_left(
+                widths, True, key=lambda width, s=shape, a=aspect: _flow(sites, width, s)[2] <= width / a
+            )
+            if place < len(widths):
+                fitting.append((widths[place], shape))
+        if fitting:
+            return min(fitting)
+    return widths[len(widths) // 2], SHAPES[0]
 
 
 def _flow(
-    sites: list[tuple[tuple[str, str], int]], width: float
+    sites: list[tuple[tuple[str, str], int]], width: float, shape: float
 ) -> tuple[list[Block], list[tuple[str, float, float]], float]:
     """Set data centers side by side in lines; a company's name stands over the first one of it in each line."""
     pixel = width / PIXELS
@@ -126,7 +141,7 @@ def _flow(
     x = y = line = 0.0
     above = None
     for (company, center), devices in sites:
-        across, down = _shape(devices, width, pixel)
+        across, down = _columns_and_rows(devices, width, shape, pixel)
         x += (0.0 if above is None else GAP if above == company else 3 * GAP) * pixel
         if x and x + across > width:
             x, y, line, above = 0.0, y + line + GAP * pixel, 0.0, None
@@ -140,10 +155,10 @@ def _flow(
     return blocks, titles, y + line
 
 
-def _shape(devices: int, width: float, pixel: float) -> tuple[float, float]:
-    """Choose columns and rows of a block: wide rather than high, and wide enough for the beginning of its name."""
+def _columns_and_rows(devices: int, width: float, shape: float, pixel: float) -> tuple[float, float]:
+    """Choose columns and rows of a block; it is wide enough for the beginning of its name."""
     named = SHORT * LETTER * pixel
-    columns = max(1, min(int(np.ceil(max(np.sqrt(devices * 1.8), min(named, devices)))), int(width)))
+    columns = max(1, min(int(np.ceil(max(np.sqrt(devices * shape), min(named, devices)))), int(width)))
     return max(columns, min(named, width)), float(np.ceil(devices / columns))
 
 

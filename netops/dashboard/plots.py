@@ -43,7 +43,7 @@ def fleet_plot(fleet: FleetModel, theme: str) -> Item:
     colours, layout = THEMES[theme], fleet.layout
     plot = figure(
         name="fleet",
-        x_range=Range1d(-0.2, layout.width + 0.2),
+        x_range=Range1d(-0.2, 1.01 * layout.width + 0.2),
         y_range=Range1d(layout.height + 0.2, -0.2),
         sizing_mode="stretch_width",
         aspect_ratio=max(1.2, layout.width / max(layout.height, 1e-6)),
@@ -97,7 +97,15 @@ def _marks(plot: Any, colours: Colours) -> None:
         if name != "silent":
             colour, width = (colours.accent, 3) if name == "cursor" else (colours.alert, 1.5)
             plot.rect(
-                "x", "y", width=1, height=1, source=source, fill_color=None, line_color=colour, line_width=width
+                "x",
+                "y",
+                name=f"frames-{name}",
+                width=1,
+                height=1,
+                source=source,
+                fill_color=None,
+                line_color=colour,
+                line_width=width,
             )
         if name == "alerting":
             plot.scatter(
@@ -111,7 +119,16 @@ def _marks(plot: Any, colours: Colours) -> None:
                 line_color=colours.page,
             )
         if name == "silent":
-            plot.rect("x", "y", width=0.9, height=0.9, source=source, fill_color=None, line_color=colours.muted)
+            plot.rect(
+                "x",
+                "y",
+                name="frames-silent",
+                width=0.9,
+                height=0.9,
+                source=source,
+                fill_color=None,
+                line_color=colours.muted,
+            )
             plot.scatter(
                 "x",
                 "y",

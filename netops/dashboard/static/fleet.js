@@ -93,8 +93,10 @@ addEventListener("DOMContentLoaded", () => {
   function sizeMarks() {
     const plot = name("fleet");
     const cell = plot.inner_width / (plot.x_range.end - plot.x_range.start);
-    const size = Math.max(5, Math.min(16, 0.5 * cell));
+    const size = Math.max(6, Math.min(16, 0.5 * cell));
     for (const [which, factor] of [["triangles", 1], ["crosses", 0.9]]) name(which).glyph.size = { value: size * factor };
+    // Frames would hide small cells; the signs are enough there.
+    for (const which of ["frames-alerting", "frames-silent"]) name(which).visible = cell >= 10;
   }
 
   // Under each site's name: how many of its devices alert or are silent.
@@ -111,9 +113,16 @@ addEventListener("DOMContentLoaded", () => {
       first += devices[place];
       const counts = `${alerting ? ` ▲${alerting}` : ""}${silent ? ` ✕${silent}` : ""}`;
       const room = Math.max(4, Math.floor((width[place] * cell) / 6.4) - counts.length);
-      return (site.length > room ? `${site.slice(0, room - 1)}…` : site) + counts;
+      return shorten(site, room) + counts;
     });
     if (text.some((line, place) => line !== blocks.data.text[place])) blocks.data = { ...blocks.data, text };
+  }
+
+  // Names of one kind often differ at their end, so that is kept too.
+  function shorten(text, room) {
+    if (text.length <= room) return text;
+    const end = Math.floor((room - 1) * 0.4);
+    return `${text.slice(0, room - 1 - end)}…${end ? text.slice(-end) : ""}`;
   }
 
   function open(place) {
