@@ -236,7 +236,7 @@ def _plain(value: Any) -> Any:
 
 def _explain(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     if error.status_code == 401 and wants_page(request):
-        return Redirect("/login").to_asgi_response(request.app, request)  # type: ignore[return-value]
+        return Response(None, status_code=303, headers=HEADERS | {"location": "/login"})
     return _told(request, error.detail or "", error.status_code)
 
 

@@ -119,16 +119,23 @@ def _best_shape(sites: list[tuple[tuple[str, str], int]], devices: int) -> tuple
     # With very many sites their names take more room than their devices, and trying shapes takes long.
     few = len(sites) <= MANY
     for aspect in (ASPECT, ASPECT / 2, ASPECT / 8) if few else (ASPECT / 8,):
-        fitting = []
-        for shape in SHAPES if few else SHAPES[:1]:
-            place = bisect_left(
-                widths, True, key=lambda width, s=shape, a=aspect: _flow(sites, width, s)[2] <= width / a
-            )
-            if place < len(widths):
-                fitting.append((widths[place], shape))
+        shapes = SHAPES if few else SHAPES[:1]
+        fitting = [
+            (width, shape) for shape in shapes if (width := _narrowest(sites, widths, shape, aspect)) is not None
+        ]
         if fitting:
             return min(fitting)
     return widths[len(widths) // 2], SHAPES[0]
+
+
+def _narrowest(
+    sites: list[tuple[tuple[str, str], int]], widths: list[float], shape: float, aspect: float
+) -> float | None:
+    def fits(width: float) -> bool:
+        return _flow(sites, width, shape)[2] <= width / aspect
+
+    place = bisect_left(widths, True, key=fits)
+    return widths[place] if place < len(widths) else None
 
 
 def _flow(

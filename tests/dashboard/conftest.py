@@ -1,0 +1,106 @@
+"""A real server, a real dashboard beside it, and a real browser that looks at it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.serving.live import ROOT, LiveServer
+from tests.serving.models import make_model
+
+#: No window, no download, nothing that asks the network by itself.
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+class Dashboard:
+    """``netops dashboard`` in a process of its own."""
+
+    def __init__(self, server: str, home: Path, **environment: str) -> None:
+        env = {key: value for key, value in os.environ.items() if key not in ("NETOPS_TOKEN", "MLRUN_DBPATH")}
+        command = [
+            sys.executable,
+            "-m",
+            "netops.cli.main",
+            "dashboard",
+            "--server",
+            server,
+            "--port",
+            "0",
+            "--json",
+        ]
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=env | {"NETOPS_HOME": str(home)} | environment
+        )
+        self.url = json.loads(self.process.stdout.readline())["url"]
+
+    def stop(self) -> int:
+        self.process.terminate()
+        self.process.stdout.close()
+        return self.process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    env = os.environ | {"NETOPS_HOME": str(folder), "MLRUN_DBPATH": ""}
+    written = subprocess.run(
+        [sys.executable, "-m", "tests.dashboard.written"], cwd=ROOT, env=env, capture_output=True, text=True
+    )
+    assert written.returncode == 0, written.stderr[-2000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    folder = tmp_path_factory.mktemp("server")
+    with LiveServer(make_model(folder / "model"), folder / "state") as live:
+        yield live
+
+
+@pytest.fixture(scope="module")
+def dashboard(server: LiveServer, home: Path) -> Iterator[Dashboard]:
+    started = Dashboard(server.url, home)
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(require_program: Callable[..., str]) -> Iterator[object]:
+    program = require_program("chromium", "chromium-browser", "google-chrome")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=OPTIONS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def look(browser: object, dashboard: Dashboard) -> Iterator[Callable[..., object]]:
+    """Open a page; whatever its console complains of fails the test."""
+    contexts, complaints = [], []
+
+    def begin(path: str, theme: str = "light", url: str = "") -> object:
+        context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=theme)
+        context.set_default_timeout(20_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda line: line.type in ("error", "warning") and complaints.append(line.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto((url or dashboard.url) + path)
+        return page
+
+    yield begin
+    for context in contexts:
+        context.close()
+    assert complaints == []

@@ -1,0 +1,109 @@
+"""The dashboard's HTTP side, in process."""
+
+import gzip
+import json
+
+import pytest
+from litestar.testing import TestClient
+
+from netops.dashboard.app import make_app
+from netops.dashboard.follower import Follower
+from netops.dashboard.records import Records
+from tests.dashboard.test_fleet import answer
+
+#: Nobody listens there.
+NOWHERE = "http://127.0.0.1:9"
+PAGE = {"accept": "text/html"}
+
+
+@pytest.fixture
+def client_of():
+    stores = []
+
+    def begin(token=None, local=True, base="http://127.0.0.1"):
+        stores.append(Records())
+        follower = Follower(NOWHERE)
+        follower.fleet.take(answer({"leaf-1": 0.2, "leaf-2": None, "<b>": 0.9}), whole=True)
+        app = make_app(follower, stores[-1], token, local)
+        return TestClient(app, base_url=base, raise_server_exceptions=False)
+
+    yield begin
+    for store in stores:
+        store.close()
+
+
+def test_pages_answer_and_name_their_scripts(client_of):
+    client = client_of()
+    assert client.get("/", follow_redirects=False).headers["location"] == "/fleet"
+    page = client.get("/fleet")
+    assert page.status_code == 200
+    assert "script-src" not in page.headers["content-security-policy"]
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    for name in ("bokeh.min.js", "fleet.js", "page.js", "style.css"):
+        assert f"/static/{name}?" in page.text
+        asset = client.get(f"/static/{name}")
+        assert "immutable" in asset.headers["cache-control"]
+        assert len(asset.text) > 100
+    assert client.get("/static/nothing.js").status_code == 404
+    assert client.get("/static/..%2fapp.py").status_code == 404
+    assert client.get("/nowhere", headers=PAGE).status_code == 404
+
+
+def test_devices_are_found_by_name_and_place(client_of):
+    client = client_of()
+    assert [found["device"] for found in client.get("/data/find?text=LEAF").json()] == ["leaf-1", "leaf-2"]
+    assert len(client.get("/data/find?text=d").json()) == 3
+    assert client.get("/data/find?text=nothing").json() == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "other"])
+def test_plots_are_json_without_anything_that_is_no_number(client_of, theme):
+    client = client_of()
+    fleet = client.get(f"/plots/fleet?theme={theme}")
+    assert "NaN" not in fleet.text.replace('"nan', "")
+    assert fleet.json()["layout"] == 1
+    metrics = json.dumps(["cpu", "a,b"])
+    assert client.get("/plots/device", params={"metrics": metrics, "theme": theme}).status_code == 200
+    assert client.get("/plots/device?metrics=no").status_code == 400
+
+
+def test_a_server_that_does_not_answer_and_devices_that_are_not_there_are_said(client_of):
+    client = client_of()
+    answer = client.get("/data/device?device=leaf-1")
+    assert answer.status_code == 502
+    assert "netops serve" in answer.json()["error"]
+    answer = client.get("/data/device?device=leaf-3")
+    assert answer.status_code == 404
+    assert "leaf-" in answer.json()["error"]
+
+
+def test_a_token_is_asked_of_programs_and_people(client_of):
+    client = client_of("secret", local=False, base="http://dashboard.example")
+    for path in ("/fleet", "/events", "/data/find", "/plots/fleet", "/picture?step=a&key=b"):
+        assert client.get(path).status_code == 401
+        assert client.get(path, headers={"authorization": "Bearer other"}).status_code == 401
+    assert client.get("/data/find", headers={"authorization": "Bearer secret"}).status_code == 200
+    sent = client.get("/fleet", headers=PAGE, follow_redirects=False)
+    assert (sent.status_code, sent.headers["location"]) == (303, "/login")
+    assert client.get("/healthz").json() == {"status": "ok"}
+    assert client.get("/login").status_code == 200
+    assert client.post("/login", data={"token": "wrong"}).status_code == 401
+    entered = client.post("/login", data={"token": "secret"}, follow_redirects=False)
+    assert entered.status_code == 303
+    cookie = entered.headers["set-cookie"]
+    assert "secret" not in cookie
+    assert "HttpOnly" in cookie
+    assert "samesite=strict" in cookie.lower()
+    assert client.get("/fleet").status_code == 200
+
+
+def test_on_this_machine_no_foreign_name_is_answered(client_of):
+    client = client_of()
+    for host, status in (("rebound.example", 400), ("localhost:8090", 200), ("[::1]:8090", 200), ("[", 400)):
+        assert client.get("/fleet", headers={"host": host}).status_code == status
+
+
+def test_files_are_sent_as_they_are():
+    from netops.dashboard.assets import HERE, assets
+
+    assert gzip.decompress(assets()["page.js"].packed) == (HERE / "page.js").read_bytes()

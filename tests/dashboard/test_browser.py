@@ -1,0 +1,288 @@
+"""The dashboard as people see it: in a browser, beside a server that is fed."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.dashboard.conftest import Dashboard
+from tests.dashboard.written import DONE, GOING
+from tests.serving.samples import sample
+
+pytestmark = pytest.mark.slow
+
+
+def place(number: int) -> dict:
+    return {"company": f"company {number % 2}", "data_center": f"site {number % 4}"}
+
+
+class Feed:
+    """Sends a sample of each device a tick; some are hot, some keep still."""
+
+    def __init__(self, url: str, devices: int = 24) -> None:
+        self.url, self.devices, self.tick = url, devices, 0
+        self.hot: set[int] = set()
+        self.still: set[int] = set()
+
+    def send(self, ticks: int = 1) -> None:
+        for _ in range(ticks):
+            rows = [
+                sample(f"leaf-{n}", self.tick, n in self.hot, **place(n))
+                for n in range(self.devices)
+                if n not in self.still
+            ]
+            assert httpx.post(f"{self.url}/telemetry", json=rows).status_code == 200
+            self.tick += 1
+
+
+@pytest.fixture(scope="module")
+def feed(server) -> Feed:
+    """A fleet that has run for a while: leaf-5 alerts, leaf-7 is silent."""
+    feed = Feed(server.url)
+    feed.send(20)
+    feed.hot, feed.still = {5}, {7}
+    feed.send(80)
+    return feed
+
+
+def drawn(page) -> None:
+    page.locator("body[data-updates]").wait_for(state="attached")
+
+
+def text_comes(page, selector: str, wanted: Callable[[str], bool], seconds: float = 10.0) -> float:
+    """Wait until an element says what is wanted; give the seconds it took."""
+    since = time.perf_counter()
+    while time.perf_counter() - since < seconds:
+        if wanted(page.locator(selector).text_content() or ""):
+            return time.perf_counter() - since
+        page.wait_for_timeout(20)
+    raise AssertionError(f"{selector} says {page.locator(selector).text_content()!r}")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_fleet_shows_what_alerts_and_what_is_silent(look, feed, theme):
+    page = look("/fleet", theme)
+    drawn(page)
+    assert page.locator("html").get_attribute("data-theme") == theme
+    text_comes(page, "#n-devices", lambda text: text == "24")
+    assert page.locator("#n-alerts").text_content() == "1"
+    assert page.locator("#n-silent").text_content() == "1"
+    listed = page.locator("#open li").all_text_contents()
+    assert [("leaf-5" in listed[0], "▲" in listed[0]), ("leaf-7" in listed[1], "✕" in listed[1])] == [
+        (True, True)
+    ] * 2
+    assert page.locator("#plot canvas").count() > 0
+
+
+def test_a_sample_is_seen_within_two_seconds(look, feed):
+    page = look("/fleet")
+    drawn(page)
+    took = []
+    for _ in range(3):
+        before = page.locator("#n-time").text_content()
+        feed.send()
+        took.append(text_comes(page, "#n-time", lambda text, before=before: text != before))
+    # The limit is 2 s; the median, as the machine may do other work besides.
+    assert sorted(took)[1] < 2.0
+
+
+def test_an_alert_appears_while_samples_come_in(look, feed):
+    page = look("/fleet")
+    drawn(page)
+    stop = threading.Event()
+
+    def play() -> None:
+        while not stop.wait(0.2):
+            feed.send()
+
+    feed.hot = {5, 11}
+    player = threading.Thread(target=play)
+    player.start()
+    try:
+        page.locator("#open").get_by_text("leaf-11").wait_for()
+        assert page.locator("#n-alerts").text_content() == "2"
+    finally:
+        stop.set()
+        player.join()
+        feed.hot = {5}
+
+
+def test_from_the_fleet_to_a_device_and_back(look, feed):
+    page = look("/fleet")
+    drawn(page)
+    page.locator("#open").get_by_text("leaf-5").first.click()
+    page.wait_for_url("**/device?device=leaf-5")
+    drawn(page)
+    assert "alerting" in page.locator("#d-state").text_content()
+    assert page.locator("#d-place").text_content() == "› company 1 › site 1"
+    assert page.locator("#d-reasons .reason").count() == 3
+    assert "still open" in page.locator("#d-alerts li").first.text_content()
+    # Strips: the risk, and each of the four metrics.
+    assert page.locator("#plot canvas").count() >= 5
+    before = page.locator("#d-last").text_content()
+    feed.send()
+    text_comes(page, "#d-last", lambda text: text != before)
+    page.go_back()
+    drawn(page)
+    assert page.url.endswith("/fleet")
+
+
+def test_a_cell_leads_to_its_device(look, feed):
+    page = look("/fleet")
+    drawn(page)
+    # The first cell lies under the first names, somewhat inside the plot.
+    spot = page.evaluate(
+        """() => {
+            const [view] = Object.values(Bokeh.index)[0].roots ?? [Object.values(Bokeh.index)[0]];
+            const box = document.querySelector("#plot").getBoundingClientRect();
+            const doc = view.model.document, cells = doc.get_model_by_name("cells").data;
+            const plot = doc.get_model_by_name("fleet");
+            const x = (cells.x[0] - plot.x_range.start) / (plot.x_range.end - plot.x_range.start);
+            const y = (cells.y[0] - plot.y_range.end) / (plot.y_range.start - plot.y_range.end);
+            return [box.left + x * plot.inner_width, box.top + y * plot.inner_height, cells.name[0]];
+        }"""
+    )
+    page.mouse.click(spot[0], spot[1])
+    page.wait_for_url(f"**/device?device={spot[2]}")
+
+
+def test_everything_can_be_reached_by_keyboard(look, feed):
+    page = look("/fleet")
+    drawn(page)
+    page.keyboard.press("m")
+    text_comes(page, "#spoken", lambda text: text.startswith("leaf-0 – company 0 · site 0"))
+    page.keyboard.press("ArrowRight")
+    text_comes(page, "#spoken", lambda text: text.startswith("leaf-4 "))
+    page.keyboard.press("n")
+    text_comes(page, "#spoken", lambda text: text.startswith("leaf-5 ") and "alert open" in text)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/device?device=leaf-5")
+    page.keyboard.press("/")
+    page.keyboard.type("leaf-12")
+    page.locator("#found li").first.wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/device?device=leaf-12")
+    page.keyboard.press("4")
+    page.wait_for_url("**/runs")
+    page.locator("#dag a").first.wait_for()
+    page.keyboard.press("m")
+    assert page.evaluate("document.activeElement.id") == "step-generate"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**step=generate*")
+    page.keyboard.press("t")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.keyboard.press("?")
+    assert page.locator("#help").is_visible()
+
+
+def test_a_run_is_shown_as_its_graph_with_steps_inputs_outputs_and_logs(look, feed):
+    page = look(f"/runs?run={DONE}")
+    steps = page.locator("#dag a")
+    assert steps.count() == 6
+    assert page.locator("#dag .edge").count() == 6
+    assert steps.first.get_attribute("aria-label") == "generate: completed, 17.0 s"
+    page.locator("#step-select").click()
+    page.wait_for_url("**step=select*")
+    told = page.locator("#step").text_content()
+    for wanted in ("xgboost", "store://datasets/netops/decision", "average_precision", "0.877", "6.0 s"):
+        assert wanted in told
+    assert page.locator("#log").text_content().startswith("select began")
+    # What a log or a result holds is text, whatever it looks like.
+    assert page.title() == "Runs – NetOps"
+    assert page.locator("#step img[src=x]").count() == 0
+
+
+def test_a_run_under_way_shows_what_is_still_to_come(look, feed):
+    page = look(f"/runs?run={GOING}")
+    states = [label.split(": ")[1].split(",")[0] for label in labels(page)]
+    assert sorted(states) == sorted(["completed", "running", *["waiting"] * 4])
+
+
+def labels(page) -> list[str]:
+    return [step.get_attribute("aria-label") for step in page.locator("#dag a").all()]
+
+
+def test_models_are_shown_with_champion_challengers_and_history(look, feed):
+    page = look("/models?theme=dark")
+    page.locator("body[data-drawn]").wait_for(state="attached")
+    rows = page.locator("tbody tr").all_text_contents()
+    assert len(rows) == 2
+    assert "v2" in rows[0]
+    assert "challenger" in rows[0]
+    assert "★ champion" in rows[1]
+    assert "v1" in page.locator(".timeline").text_content()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+
+
+def test_a_lost_server_is_said_and_found_again(look, feed, server):
+    page = look("/fleet")
+    drawn(page)
+    server.stop()
+    page.locator("#trouble").get_by_text("netops serve").wait_for()
+    assert "no server" in page.locator("#live-text").text_content()
+    server.start()
+    text_comes(page, "#live-text", lambda text: text == "live", 20)
+    assert page.locator("#trouble").is_hidden()
+
+
+def test_with_a_token_a_browser_is_asked_for_it(look, feed, home):
+    guarded = Dashboard(feed.url, home, NETOPS_TOKEN="secret")
+    try:
+        page = look("/device?device=leaf-5", url=guarded.url)
+        assert page.url.endswith("/login")
+        page.keyboard.type("secret")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/fleet")
+        drawn(page)
+    finally:
+        assert guarded.stop() == 0
+
+
+def test_ten_thousand_devices(look, server, home, tmp_path):
+    from tests.serving.live import LiveServer
+    from tests.serving.models import make_model
+
+    with LiveServer(make_model(tmp_path / "model"), tmp_path / "state") as live:
+        names = [f"site{n % 40}-leaf-{n // 40}" for n in range(10_000)]
+
+        def send(tick: int) -> None:
+            for first in range(0, 10_000, 5000):
+                rows = [sample(names[n], tick, n % 97 == 0, **place(n % 40)) for n in range(first, first + 5000)]
+                assert httpx.post(f"{live.url}/telemetry", json=rows, timeout=60).status_code == 200
+
+        for tick in range(3):
+            send(tick)
+        big = Dashboard(live.url, home)
+        try:
+            views, updates = [], []
+            for _ in range(3):
+                since = time.perf_counter()
+                page = look("/fleet", url=big.url)
+                drawn(page)
+                page.evaluate(PAINTED)
+                views.append(time.perf_counter() - since)
+                assert page.locator("#n-devices").text_content() == "10,000"
+            page.evaluate(WATCH)
+            send(3)
+            page.wait_for_timeout(4000)
+            updates = page.evaluate("window.took")
+        finally:
+            big.stop()
+    # The limits are 3 s and 1 s; the better of several, as the machine may do other work besides.
+    assert min(views) < 3.0
+    assert sorted(updates)[len(updates) // 2] < 1000
+
+
+PAINTED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+#: Milliseconds from news to the picture.
+WATCH = """() => {
+    window.took = [];
+    let begun = 0;
+    NetOps.listeners.unshift(() => { begun = performance.now(); });
+    NetOps.listeners.push(() => {
+        const since = begun;
+        requestAnimationFrame(() => requestAnimationFrame(() => window.took.push(performance.now() - since)));
+    });
+}"""
