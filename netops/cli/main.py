@@ -28,6 +28,8 @@ VERBS = {
     "monitor": "Whether the champion still fits: drift of features, risks, outcomes, schema.",
     "runs": "Runs of the pipeline: list, show, cancel, retry.",
     "models": "Models of a network: list, show, promote, roll back.",
+    "alerts": "Alerts of a network: list, confirm, dismiss, repaired.",
+    "incidents": "Incidents of a network, as somebody's log has them: add, list, remove.",
     "compile": "Write a workflow as Kubeflow takes it; needs no cluster.",
     "submit": "Run a workflow on the cluster.",
     "schedule": "Run workflows again and again: add, list, remove, start.",

@@ -70,7 +70,8 @@ class AlertBook:
                 self._begin("risk", state, int(event["device"]), int(event["opened"]), work, place)
             else:
                 device = str(state.table.names[int(event["device"])])
-                self._end("risk", device, int(event["at"]), (float(event["peak"]), int(event["peak_at"])))
+                at, peak = int(event["at"]), (float(event["peak"]), int(event["peak_at"]))
+                self._end("risk", device, at, peak, iso(at - state.tracker.policy.cooldown))
         if self.open:
             self._raise_peaks(state, np.unique(codes[state.tracker.is_open(codes)]).tolist())
 
@@ -143,9 +144,16 @@ class AlertBook:
             if alert is not None and peak > (alert.peak or 0.0):
                 alert.peak, alert.peak_at = peak, iso(peak_at)
 
-    def _end(self, kind: Kind, device: str, at: int, peak: tuple[float, int] | None = None) -> None:
+    def _end(
+        self,
+        kind: Kind,
+        device: str,
+        at: int,
+        peak: tuple[float, int] | None = None,
+        calm_since: str | None = None,
+    ) -> None:
         if (alert := self.open.pop((kind, device), None)) is not None:
-            alert.ended = iso(at)
+            alert.ended, alert.calm_since = iso(at), calm_since
             if peak is not None:
                 alert.peak, alert.peak_at = peak[0], iso(peak[1])
             self._unsaved[alert.id] = alert

@@ -13,7 +13,6 @@ from typing import Literal
 
 import msgspec
 
-from netops.errors import UsageError
 from netops.serving.samples import Reason
 
 Kind = Literal["risk", "silent", "site"]
@@ -39,7 +38,8 @@ class Alert(msgspec.Struct, kw_only=True):
 
     A silenced alert, and one that is rolled up (named there: the site alert that stands for it), is kept but told
     to no receiver. A site alert names its devices; its ``device`` is null, its ``data_center`` too when it stands
-    for a company, and ``site`` is its level, company and name.
+    for a company, and ``site`` is its level, company and name. ``calm_since`` is when the risk had come down for
+    good; the alert ended a cool-down later.
     """
 
     id: str
@@ -51,6 +51,7 @@ class Alert(msgspec.Struct, kw_only=True):
     data_center: str | None = None
     opened: str
     ended: str | None = None
+    calm_since: str | None = None
     peak: float | None = None
     peak_at: str | None = None
     reasons: list[Reason] = []
@@ -113,18 +114,18 @@ class AlertStore:
                     [(alert.id, event, name) for event in due for name in names],
                 )
 
-    def recent(self, open_only: bool = False, limit: int = 1000) -> list[Alert]:
-        """List alerts, the newest first."""
-        where = "WHERE ended IS NULL" if open_only else ""
+    def recent(self, open_only: bool = False, limit: int = 1000, since: int = 0) -> list[Alert]:
+        """List alerts that opened since a time (ns), the newest first."""
+        where = "opened >= ? AND ended IS NULL" if open_only else "opened >= ?"
         rows = self._connection.execute(
-            f"SELECT body, verdict FROM alerts {where} ORDER BY opened DESC, id LIMIT ?", (limit,)
+            f"SELECT body, verdict FROM alerts WHERE {where} ORDER BY opened DESC, id LIMIT ?", (since, limit)
         )
-        return [_alert(*row) for row in rows]
+        return [alert_of(*row) for row in rows]
 
     def get(self, name: str) -> Alert | None:
         """Find an alert by its id."""
         row = self._connection.execute("SELECT body, verdict FROM alerts WHERE id = ?", (name,)).fetchone()
-        return _alert(*row) if row else None
+        return alert_of(*row) if row else None
 
     def like(self, site: str, opened: int, within: int) -> Alert | None:
         """Find the alert of a site that opened at about a time (ns)."""
@@ -132,20 +133,7 @@ class AlertStore:
             "SELECT body, verdict FROM alerts WHERE about = ? AND opened BETWEEN ? AND ? ORDER BY opened LIMIT 1",
             (f"site {site}", opened - within, opened + within),
         ).fetchone()
-        return _alert(*row) if row else None
-
-    def judge(self, name: str, verdict: Literal["confirmed", "dismissed"]) -> Alert:
-        """Note what a human says of an alert.
-
-        Raises
-        ------
-        UsageError
-            If there is no such alert.
-        """
-        self._connection.execute("UPDATE alerts SET verdict = ? WHERE id = ?", (verdict, name))
-        if (alert := self.get(name)) is None:
-            raise UsageError(f"no alert '{name}'; 'netops alerts list' names them")
-        return alert
+        return alert_of(*row) if row else None
 
     def due(self, receiver: str, limit: int = 100) -> list[tuple[str, Alert]]:
         """List what a receiver has to be told, the oldest first: event and alert."""
@@ -154,7 +142,7 @@ class AlertStore:
             "WHERE d.receiver = ? AND d.done = 0 ORDER BY a.opened, a.id, d.event = 'ended' LIMIT ?",
             (receiver, limit),
         ).fetchall()
-        return [(event, _alert(body, verdict)) for event, body, verdict in rows]
+        return [(event, alert_of(body, verdict)) for event, body, verdict in rows]
 
     def told(self, receiver: str, told: Iterable[tuple[str, Alert]]) -> None:
         """Note what a receiver has been told."""
@@ -183,7 +171,8 @@ class AlertStore:
         self._connection.execute("COMMIT")
 
 
-def _alert(body: bytes, verdict: str | None) -> Alert:
+def alert_of(body: bytes, verdict: str | None) -> Alert:
+    """Read an alert from its columns."""
     alert = msgspec.json.decode(body, type=Alert)
     alert.verdict = verdict
     return alert

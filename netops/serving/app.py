@@ -21,6 +21,7 @@ from netops import __version__
 from netops.errors import UsageError
 from netops.serving import questions
 from netops.serving.alert_store import Alert
+from netops.serving.feedback_endpoints import feedback_handlers
 from netops.serving.fleet_answers import Fleet, History
 from netops.serving.graph import JSON, MODEL_PATH
 from netops.serving.openapi import (
@@ -199,7 +200,8 @@ def _handlers(service: Service) -> list[Any]:
         """Export metrics in Prometheus' text format."""
         return metrics.export()
 
-    return [telemetry, remote_write, infer, model, healthz, alerts, devices, fleet, history, exported]
+    state = [healthz, alerts, devices, fleet, history, exported]
+    return [telemetry, remote_write, infer, model, *state, *feedback_handlers(runtime)]
 
 
 def _guard(token: str) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:

@@ -16,6 +16,10 @@ TIMEOUT = 30.0
 class Refused(NetopsError):
     """The server answered that it does not take a request; to send it again would not help."""
 
+    def __init__(self, message: str, status: int = 400, answer: bytes = b"") -> None:
+        super().__init__(message)
+        self.status, self.answer = status, answer
+
 
 class Connection:
     """One kept connection; it is opened when it is needed.
@@ -72,7 +76,8 @@ class Connection:
         if status >= 500:
             raise ConnectionError(f"{self._host}:{self._port}: status {status}")
         if status >= 400:
-            raise Refused(f"{self._host}:{self._port} answers {status}: {answer.decode(errors='replace')[:200]}")
+            told = answer.decode(errors="replace")[:200]
+            raise Refused(f"{self._host}:{self._port} answers {status}: {told}", status, answer)
         return answer
 
     async def _exchange(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:

@@ -15,11 +15,12 @@ from typing import Any
 
 import msgspec
 
-from netops.serving import questions
+from netops.serving import feedback, questions
 from netops.serving.champion import ChampionFile, FixedModel, ModelSource
+from netops.serving.folders import state_folder
 from netops.serving.model_server import OnnxModel
 from netops.serving.pipeline import Pipeline
-from netops.serving.runtime import Runtime, StateInUse, state_folder
+from netops.serving.runtime import Runtime, StateInUse
 from netops.serving.samples import BodyError
 from netops.serving.settings import ServingSettings
 
@@ -158,11 +159,20 @@ class Dispatch(Step):
         return event
 
     def _ask(self, event: Any, path: str) -> Any:
+        if event.method == "POST" and feedback.takes(path):
+            return self._tell(event, path)
         if (question := questions.QUESTIONS.get(path)) is None:
             return self.answer(event, {"error": f"no such path: {path[:100]}"}, status=404)
         body = question(self.pipeline.runtime)
         content_type = questions.METRICS_TYPE if isinstance(body, bytes) else JSON
         return self.answer(event, body, content_type=content_type)
+
+    def _tell(self, event: Any, path: str) -> Any:
+        body = event.body if isinstance(event.body, (bytes, str)) else msgspec.json.encode(event.body)
+        try:
+            return self.answer(event, msgspec.to_builtins(feedback.take(self.pipeline.runtime, path, body)))
+        except BodyError as error:
+            return self.answer(event, {"error": str(error)}, status=error.status)
 
 
 class Validate(Step):

@@ -86,6 +86,11 @@ _ANSWER = Schema(
 )
 
 
+def stamp_schema() -> Schema:
+    """Describe a time as senders write it."""
+    return _TIME
+
+
 def _one_or_many(item: Schema) -> Schema:
     return Schema(one_of=[item, Schema(type=OpenAPIType.ARRAY, items=item)])
 

@@ -62,7 +62,12 @@ def health(runtime: Runtime) -> Health:
 
 def alerts(runtime: Runtime, every: bool = False, limit: int = 1000) -> list[Alert]:
     """List alerts, the newest first: the open ones, or all that are kept."""
-    return runtime.store.recent(limit=limit) if every else runtime.book.current()[:limit]
+    if every:
+        return runtime.store.recent(limit=limit)
+    found, verdicts = runtime.book.current()[:limit], runtime.store.verdicts_of_open()
+    for alert in found:
+        alert.verdict = verdicts.get(alert.id)
+    return found
 
 
 def devices(runtime: Runtime, limit: int = 1000, offset: int = 0) -> list[DeviceState]:
@@ -134,5 +139,6 @@ QUESTIONS: dict[str, Callable[[Runtime], Any]] = {
     "/healthz": lambda runtime: msgspec.to_builtins(health(runtime)),
     "/alerts": lambda runtime: msgspec.to_builtins(alerts(runtime)),
     "/devices": lambda runtime: msgspec.to_builtins(devices(runtime)),
+    "/feedback": lambda runtime: msgspec.to_builtins(runtime.store.feedback(runtime.network)),
     "/metrics": lambda runtime: runtime.metrics.export(),
 }

@@ -10,26 +10,21 @@ import numpy as np
 
 from netops.alerting.settings import AlertSettings
 from netops.errors import NetopsError
-from netops.home import home
 from netops.serving.alert_book import AlertBook
-from netops.serving.alert_store import AlertStore
 from netops.serving.bodies.json_body import JsonReader
 from netops.serving.bodies.remote_write import Joiner
 from netops.serving.champion import ModelSource, ServedModel, load_model
 from netops.serving.dead_letters import DeadLetters
+from netops.serving.feedback_store import FeedbackStore
 from netops.serving.fleet_metrics import FleetCollector
 from netops.serving.fleet_state import FleetState
+from netops.serving.folders import ALERTS, state_folder
 from netops.serving.metrics import RuntimeCollector, ServingMetrics
 from netops.serving.receivers import Deliveries
 from netops.serving.settings import ServingSettings
 from netops.serving.snapshot import SnapshotWriter, read_snapshot
 
 _LOG = logging.getLogger(__name__)
-
-
-def state_folder(network: str) -> Path:
-    """Name the folder that holds a network's serving state: snapshot, alerts, dead letters."""
-    return home() / "serving" / network
 
 
 class StateInUse(NetopsError):
@@ -86,8 +81,8 @@ class Runtime:
         self.metrics = ServingMetrics(network)
         limits, kept = self.settings.limits, self.settings.state
         self.letters = DeadLetters(self.folder, kept.dead_letter_bytes, kept.dead_letter_files)
-        self.store = AlertStore(self.folder / "alerts.sqlite")
-        self.deliveries = Deliveries(self.folder / "alerts.sqlite", self.settings.receivers, self.metrics)
+        self.store = FeedbackStore(self.folder / ALERTS)
+        self.deliveries = Deliveries(self.folder / ALERTS, self.settings.receivers, self.metrics)
         self.model = load_model(source.champion())
         self.reader = JsonReader(self.model.spec.metrics, limits.batch, limits.name_length)
         self._watched = -1

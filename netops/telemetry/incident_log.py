@@ -1,6 +1,6 @@
 """The log of incidents that comes beside telemetry: a CSV with a device, a start and an end."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from netops.telemetry.times import UnreadableValueError, parse_times
 Int64 = npt.NDArray[np.int64]
 #: The columns that may say what kind of incident it was.
 KINDS = ("scenario", "event", "kind", "type")
+#: The column that tells one incident from another when a log is read again.
+ID = "id"
 _OPEN = np.iinfo(np.int64).max
 
 
@@ -34,6 +36,8 @@ class IncidentLog:
         Of each incident; the kind is empty where the file does not say.
     starts, ends : int64 arrays
         Nanoseconds; an incident without an end lasts for ever.
+    ids : list of str or None
+        What the column ``id`` names each, where there is one.
     """
 
     where: str
@@ -41,6 +45,11 @@ class IncidentLog:
     kinds: list[str]
     starts: Int64
     ends: Int64
+    ids: list[str | None] = field(default_factory=list)
+
+    def closed_ends(self) -> list[int | None]:
+        """Give the ends; None for an incident that lasts."""
+        return [None if end == _OPEN else int(end) for end in self.ends.tolist()]
 
     def refuse_unknown(self, known: set[str]) -> None:
         """Refuse incidents of devices that the telemetry does not know."""
@@ -84,7 +93,9 @@ def read_incidents(path: Path, settings: TelemetrySettings) -> IncidentLog:
     kind = first_of(names, KINDS)
     kinds = [] if kind is None else [str(value or "") for value in table.column(kind).to_pylist()]
     devices = [str(value or "").strip() for value in table.column(device).to_pylist()]
-    return IncidentLog(str(path), devices, kinds or [""] * len(devices), starts, ends)
+    name = first_of(names, (ID,))
+    ids = [] if name is None else [str(value) if value else None for value in table.column(name).to_pylist()]
+    return IncidentLog(str(path), devices, kinds or [""] * len(devices), starts, ends, ids)
 
 
 def _read(path: Path) -> pa.Table:

@@ -1,6 +1,5 @@
 import pytest
 
-from netops.errors import UsageError
 from netops.serving.alert_store import Alert, AlertStore, identity
 
 
@@ -33,15 +32,6 @@ def test_silenced_and_rolled_up_alerts_are_kept_but_not_told(store):
     store.save([alert(1, silenced=True), alert(2, rolled_up="x")], ["hook"])
     assert store.due("hook") == []
     assert len(store.recent()) == 2
-
-
-def test_a_human_may_judge_an_alert(store):
-    store.save([alert()])
-    assert store.judge(alert().id, "dismissed").verdict == "dismissed"
-    store.save([alert(ended="2024-01-01T01:00:00Z")])
-    assert store.recent()[0].verdict == "dismissed"
-    with pytest.raises(UsageError, match="no alert 'x'"):
-        store.judge("x", "confirmed")
 
 
 def test_open_alerts_are_told_apart(store):

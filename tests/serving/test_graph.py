@@ -63,6 +63,19 @@ def test_questions_are_answered(mock):
     assert mock.test("/other", method="GET", silent=True).status_code == 404
 
 
+def test_what_people_say_is_taken(mock):
+    hot = [sample("hot", tick, hot=True) for tick in range(3)]
+    assert mock.test("/telemetry", body=hot)[-1]["alert"]
+    (alert,) = [found for found in mock.test("/alerts", method="GET") if found["device"] == "hot"]
+    said = mock.test(f"/alerts/{alert['id']}/feedback", body={"verdict": "confirmed"})
+    assert (said["alert"]["verdict"], said["changed"]) == ("confirmed", True)
+    assert mock.test("/incidents", body={"device": "hot", "start": START + 60})["recorded"] == 1
+    assert mock.test("/alerts/x/feedback", body={"verdict": "confirmed"}, silent=True).status_code == 404
+    known = mock.test("/feedback", method="GET")
+    assert [verdict["alert"] for verdict in known["verdicts"]] == [alert["id"]]
+    assert [incident["source"] for incident in known["incidents"]] == ["webhook"]
+
+
 def test_a_mock_server_without_a_state_path_leaves_the_state_of_a_running_server_alone(
     model, tmp_path, monkeypatch
 ):
