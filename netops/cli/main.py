@@ -22,6 +22,7 @@ VERBS = {
     "features": "Turn telemetry into feature vectors.",
     "train": "Train model families on feature vectors.",
     "score": "Risk of every sample of a batch, by the champion.",
+    "backtest": "What the champion would have warned of in past telemetry, and what it would not.",
     "serve": "The champion over HTTP: telemetry in, risks, reasons and alerts out.",
     "simulate": "Play telemetry to a server, and see what it warns of.",
     "dashboard": "The fleet live in a browser: devices, alerts, models and runs.",

@@ -242,6 +242,7 @@ class _Making:
             "samples": round(float(weights.sum())),
             "base_rate": base_rate,
             "devices": meta.devices,
+            "device_names": list(main.sequences.devices),
             "incidents": meta.incidents,
             "fingerprint": digest.hexdigest(),
             "from": int(main.sequences.timestamps.min()),

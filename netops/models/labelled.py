@@ -80,13 +80,13 @@ def label(dataset: Dataset, horizon: int, kind: str, seed: int) -> list[Labelled
     NetopsError
         If nothing can be learned from it, or no such split can show anything.
     """
-    sequences, labels, incidents, attributes = _read(dataset, horizon)
+    sequences, labels, incidents, attributes = observe(dataset, horizon)
     require_labels(sequences, labels, horizon)
     shares = TWO_SHARES if dataset.test else SHARES
     cut = split(kind, sequences, labels, incidents, horizon, shares=shares, seed=seed)
     found = [Labelled(dataset, sequences, labels, incidents, attributes, horizon, cut)]
     if dataset.test:
-        sequences, labels, incidents, attributes = _read(dataset.test, horizon)
+        sequences, labels, incidents, attributes = observe(dataset.test, horizon)
         cut = whole_test(sequences, labels, incidents, horizon)
         found.append(Labelled(dataset.test, sequences, labels, incidents, attributes, horizon, cut))
     return found
@@ -108,9 +108,10 @@ def label_once(dataset: Dataset, horizon: int, kind: str, seed: int) -> list[Lab
         return _latest[key]
 
 
-def _read(
+def observe(
     dataset: Dataset, horizon: int
 ) -> tuple[Sequences, npt.NDArray[np.int8], Incidents, dict[str, list[str]]]:
+    """Read what was observed, of telemetry or of feature vectors: samples, labels, incidents, attributes."""
     attributes: dict[str, list[str]] = {name: [] for name in dataset.meta.attributes}
     rows, errors = [], []
     for table in dataset.tables([TIMESTAMP, DEVICE, IS_ERROR, *attributes]):

@@ -57,12 +57,12 @@ def choose_threshold(part: Part, risks: Floats, policy: AlertPolicy, budget: flo
     budget : float
         False alarms per device-day.
     """
-    thresholds = _selective(candidates(part, risks), part, risks)
+    thresholds = selective(candidates(part, risks), part, risks)
     found = outcomes(part, risks, policy, thresholds)
     by_threshold = rates_by_threshold(part, found)
     false, days = found.false.sum(axis=1), float(part.device_days.sum())
     within = np.flatnonzero(false <= budget * days)
-    place = _middle(within, np.nan_to_num(by_threshold.event_recall))
+    place = best_within(within, np.nan_to_num(by_threshold.event_recall))
     count = int(false[place])
     return ThresholdChoice(
         threshold=float(thresholds[place]),
@@ -83,13 +83,14 @@ def poisson_upper_bound(count: int, confidence: float = CONFIDENCE) -> float:
     return float(gammaincinv(count + 1, confidence))
 
 
-def _selective(thresholds: Floats, part: Part, risks: Floats) -> Floats:
+def selective(thresholds: Floats, part: Part, risks: Floats) -> Floats:
     """Leave out thresholds that most healthy samples reach: alerts that never close are few, and say nothing."""
     usual = np.nanmedian(risks[~part.inside]) if len(risks) else 0.0
     return thresholds[(thresholds > usual) | (np.arange(len(thresholds)) == 0)]
 
 
-def _middle(within: Integers, recall: Floats) -> int:
+def best_within(within: Integers, recall: Floats) -> int:
+    """Choose among the thresholds within a budget (places): the middle one of those with the best recall."""
     best = recall[within].max()
     if best == 0:
         return int(within[-1])

@@ -37,6 +37,9 @@ FIGURES = {
 }
 
 
+EVENT_FIGURES = ("average_precision", "event_recall", "false_alarms_per_device_day", "median_lead_seconds")
+
+
 @pytest.fixture(scope="module")
 def first(home: Path) -> dict:
     """A first run, in a process of its own, as it prints itself."""
@@ -118,6 +121,34 @@ def test_a_batch_is_scored_by_the_champion(netops: Call, first: dict, tmp_path: 
     assert list(risks) == ["timestamp", "device", "risk", "model_version"]
     assert risks.risk.between(0, 1).all()
     assert set(risks.model_version) == {first["champion"]["version"]}
+
+
+def test_a_backtest_gives_the_figures_of_the_run(home: Path, netops: Call, first: dict) -> None:
+    telemetry = home / "runs" / first["run_id"] / "telemetry"
+    for family, model in first["models"].items():
+        told = netops("backtest", "--telemetry", telemetry, "--version", model["version"], "--json").json
+        assert told["family"] == family
+        assert {name: told["figures"][name] for name in EVENT_FIGURES} == {
+            name: model[name] for name in EVENT_FIGURES
+        }
+        assert told["policy"]["threshold"] == model["threshold"]
+        assert len(told["incidents"]) == first["telemetry"]["incidents"]
+    answer = netops("backtest", "--telemetry", telemetry)
+    assert answer.code == 0
+    assert f"of {told['figures']['incidents']} incidents warned of" in answer.out
+    assert "in force" in answer.out
+
+
+def test_a_backtest_counts_nothing_that_was_trained_on(
+    home: Path, netops: Call, first: dict, tmp_path: Path
+) -> None:
+    telemetry = home / "runs" / first["run_id"] / "telemetry"
+    frame = pq.read_table(telemetry).to_pandas().sort_values("timestamp")
+    frame[: len(frame) // 3].to_parquet(tmp_path / "trained.parquet")
+    answer = netops("backtest", "--telemetry", tmp_path / "trained.parquet")
+    assert answer.code == 0
+    assert "all of it was trained on: nothing is counted" in answer.out
+    assert "false alarm" not in answer.out
 
 
 def test_a_network_without_champion_is_refused(netops: Call, first: dict, tmp_path: Path) -> None:

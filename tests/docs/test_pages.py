@@ -13,7 +13,7 @@ from tests.docs.pages import ROOT, anchors, commands, links, pages, prose
 
 FOLDERS = "netops|components|pipeline|configurations|dashboards|notebooks|benchmarks|tests|docs|deploy"
 #: Verbs of the command line that pages may speak of before they are there.
-AWAITED = {"backtest", "dashboard"}
+AWAITED = {"dashboard"}
 COMMANDS = [
     pytest.param(command, whole, id=f"{page}: {command[:60]}")
     for page, text in pages().items()

@@ -11,7 +11,7 @@ from netops.models.report.words import counted, lasting, moment, number
 def incident_note(incident: int, model: Verdict, baseline: Verdict | None) -> str:
     """Say how early an incident was warned of, or why it was not, and what static thresholds did."""
     lead = int(model.matching.lead[incident])
-    text = _why_missed(incident, model) if lead == MISSED else f"Alert {_before(lead)}."
+    text = why_missed(incident, model) if lead == MISSED else f"Alert {_before(lead)}."
     if baseline is None:
         return text
     lead = int(baseline.matching.lead[incident])
@@ -24,7 +24,7 @@ def false_alarm_note(alert: int, model: Verdict) -> str:
     alerts, incidents = model.alerts, model.part.incidents
     opened, device = int(alerts.opened[alert]), int(alerts.device[alert])
     lasted = lasting((int(alerts.closed[alert]) - opened) / SECOND)
-    still = ", until the test part ends" if alerts.still_open[alert] else ""
+    still = ", until the telemetry ends" if alerts.still_open[alert] else ""
     starts = incidents.start[incidents.offsets[device] : incidents.offsets[device + 1]]
     later = starts[starts > opened]
     after = "No incident of this device followed."
@@ -38,7 +38,8 @@ def _before(lead: int) -> str:
     return f"{lasting(lead / SECOND)} before the incident"
 
 
-def _why_missed(incident: int, model: Verdict) -> str:
+def why_missed(incident: int, model: Verdict) -> str:
+    """Say why an incident was not warned of."""
     window, threshold = model.window(incident), model.policy.threshold
     risks, times = model.risks[window], model.part.sequences.timestamps[window]
     if opened := _open_before(incident, model):

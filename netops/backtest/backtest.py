@@ -1,0 +1,228 @@
+"""The backtest: history replayed, then judged as a training judges its test part."""
+
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from netops.alerting.policy import AlertPolicy
+from netops.alerting.sequences import Flags
+from netops.alerting.settings import AlertSettings
+from netops.backtest.alternatives import Alternative, Sweep
+from netops.backtest.findings import (
+    FalseAlarm,
+    Findings,
+    Incident,
+    ServedAlerts,
+    find,
+    plain_reasons,
+    unobserved,
+)
+from netops.backtest.history import History
+from netops.backtest.replay import Replayed, reasons_at, replay
+from netops.backtest.trained import counted_rows, trained_rows
+from netops.durations import SECOND
+from netops.errors import NetopsError
+from netops.features.spec import FeatureSpec
+from netops.models.card import ModelCard, read_card
+from netops.models.evaluation import Evaluation, evaluate
+from netops.models.report.verdict import Verdict
+from netops.progress import Progress, silent
+from netops.serving.champion import FixedModel
+from netops.serving.settings import ServingSettings
+from netops.serving.times import iso
+from netops.telemetry.dataset import Dataset
+
+#: Figures that are told with their intervals.
+FIGURES = ("event_recall", "false_alarms_per_device_day", "precision", "median_lead_seconds", "average_precision")
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What would have been alerted, against what happened.
+
+    Attributes
+    ----------
+    card : ModelCard
+    policy : AlertPolicy
+        In force.
+    history : History
+    replayed : Replayed
+    trained, counted : bool array, rows of the history
+        What the model was trained on; what counts.
+    evaluation : Evaluation or None
+        Over what counts; None where nothing does.
+    thresholds, budgets : list of Alternative
+        What others would have done.
+    incidents : list of Incident
+        By start.
+    false_alarms : list of FalseAlarm
+        By opening.
+    seconds : float
+        What the replay took.
+    """
+
+    card: ModelCard
+    policy: AlertPolicy
+    history: History
+    replayed: Replayed
+    trained: Flags
+    counted: Flags
+    evaluation: Evaluation | None
+    incidents: list[Incident]
+    false_alarms: list[FalseAlarm]
+    seconds: float
+    thresholds: list[Alternative] = field(default_factory=list)
+    budgets: list[Alternative] = field(default_factory=list)
+
+    @cached_property
+    def span(self) -> tuple[str, str]:
+        """The times of the first and the last sample."""
+        times = self.history.sequences.timestamps
+        return iso(int(times.min())), iso(int(times.max()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all of it as JSON takes it."""
+        sequences = self.history.sequences
+        return {
+            "network": self.card.network,
+            "family": self.card.family,
+            "version": self.card.version,
+            "telemetry": {
+                "samples": len(sequences),
+                "devices": len(sequences.devices),
+                "incidents": len(self.history.incidents),
+                "from": self.span[0],
+                "to": self.span[1],
+            },
+            "policy": {
+                "threshold": self.policy.threshold,
+                "for": self.policy.for_samples,
+                "cooldown_seconds": self.policy.cooldown / SECOND,
+                "horizon_seconds": self.card.horizon / SECOND,
+            },
+            "samples_trained_on": int(self.trained.sum()),
+            "samples_counted": int(self.counted.sum()),
+            "figures": asdict(self.evaluation.figures) if self.evaluation else None,
+            "intervals": {k: asdict(v) for k, v in self.evaluation.intervals.items()} if self.evaluation else None,
+            "incidents": [_plain(incident) for incident in self.incidents],
+            "false_alarms": [_plain(alarm) for alarm in self.false_alarms],
+            "thresholds": [asdict(one) for one in self.thresholds],
+            "budgets": [asdict(one) for one in self.budgets],
+            "server": self._server(),
+            "seconds": self.seconds,
+        }
+
+    def _server(self) -> dict[str, Any]:
+        names = ("id", "kind", "device", "site", "opened", "ended", "peak", "peak_at", "silenced", "rolled_up")
+        return {
+            "samples": self.replayed.statuses,
+            "samples_on_trial": self.replayed.on_trial,
+            "alerts": [{name: getattr(alert, name) for name in names} for alert in self.replayed.alerts],
+        }
+
+
+def backtest(
+    dataset: Dataset,
+    model: FixedModel,
+    network: str,
+    serving: ServingSettings,
+    alerting: AlertSettings,
+    *,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Backtest:
+    """Replay telemetry through the serving pipeline with one model, and judge what came of it.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Telemetry with its incidents, counters as rates.
+    model : FixedModel
+        The model that serves.
+    network : str
+    serving, alerting
+        Sections of the configuration.
+    seed : int
+        Of the bootstrap.
+    progress : Progress
+
+    Raises
+    ------
+    NetopsError
+        If the model cannot serve: no threshold was chosen, or it cannot be loaded.
+    """
+    card = read_card(model.path)
+    if card.threshold is None:
+        raise NetopsError(f"model {card.version} has no threshold, and so never alerts; give another --version")
+    history = History.read(dataset, FeatureSpec.from_dict(card.spec).metrics, card.horizon)
+    since = perf_counter()
+    replayed = replay(history, network, model, serving, alerting, progress)
+    seconds = perf_counter() - since
+    return _judge(card, history, replayed, alerting, seed, seconds)
+
+
+def _judge(
+    card: ModelCard, history: History, replayed: Replayed, alerting: AlertSettings, seed: int, seconds: float
+) -> Backtest:
+    policy = alerting.policy(float(card.threshold or 0.0), card.horizon)
+    trained = trained_rows(card, history.sequences)
+    counted = counted_rows(card, history, trained)
+    part, risks = history.part(counted), replayed.risks[counted]
+    evaluation, others, budgets = None, [], []
+    if counted.any():
+        evaluation = evaluate(part, risks, policy, seed=seed)
+        sweep = Sweep(part, risks, policy)
+        others, budgets = sweep.thresholds_around(), sweep.budgets(alerting.false_alarms_per_device_week)
+    incidents, false_alarms = _findings(history, replayed, policy, trained, counted)
+    return Backtest(
+        card,
+        policy,
+        history,
+        replayed,
+        trained,
+        counted,
+        evaluation,
+        incidents,
+        false_alarms,
+        seconds,
+        others,
+        budgets,
+    )
+
+
+def _findings(
+    history: History, replayed: Replayed, policy: AlertPolicy, trained: Flags, counted: Flags
+) -> tuple[list[Incident], list[FalseAlarm]]:
+    """Look into both what counts and what was trained on; an incident that both could warn of counts."""
+    served = ServedAlerts(replayed.alerts, history.sequences.devices)
+    both = [
+        find(history, Verdict.of(history.part(rows), replayed.risks[rows], policy), served, is_trained)
+        for rows, is_trained in ((trained, True), (counted, False))
+    ]
+    wanted = np.unique(np.concatenate([found.rows for found in both]))
+    named = reasons_at(history, replayed.model, wanted) if len(wanted) else []
+    reasons = dict(zip(wanted.tolist(), named, strict=True))
+    return _joined([found.explained(reasons) for found in both], history, trained)
+
+
+def _joined(both: list[Findings], history: History, trained: Flags) -> tuple[list[Incident], list[FalseAlarm]]:
+    found = both[0].incidents | both[1].incidents
+    rest = [place for place in range(len(history.incidents)) if place not in found]
+    inside = np.array([_was_trained_on(history, trained, place) for place in range(len(history.incidents))])
+    incidents = sorted(
+        [*found.values(), *unobserved(history, rest, inside)], key=lambda one: (one.start, one.device)
+    )
+    alarms = sorted([*both[0].false_alarms, *both[1].false_alarms], key=lambda one: (one.opened, one.device))
+    return incidents, alarms
+
+
+def _was_trained_on(history: History, trained: Flags, place: int) -> bool:
+    row = history.row_at(int(history.incidents.device[place]), int(history.incidents.start[place]))
+    return bool(trained[min(row, len(trained) - 1)])
+
+
+def _plain(found: Incident | FalseAlarm) -> dict[str, Any]:
+    return asdict(found) | {"reasons": plain_reasons(found.reasons)}

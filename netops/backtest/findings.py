@@ -1,0 +1,212 @@
+"""Incident by incident: warned of and when, or not and why; and the false alarms, each with its reasons."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from netops.alerting.matching import FALSE, MISSED, TRUE
+from netops.alerting.sequences import Flags, Integers
+from netops.backtest.history import History
+from netops.durations import SECOND
+from netops.models.report.notes import false_alarm_note, why_missed
+from netops.models.report.verdict import Verdict
+from netops.models.report.words import lasting
+from netops.serving.alert_store import Alert
+from netops.serving.samples import Reason
+from netops.serving.times import iso, nanoseconds
+
+WARNED, MISS, UNOBSERVED = "warned", "missed", "unobserved"
+
+
+@dataclass(frozen=True)
+class Incident:
+    """An incident, and whether it was warned of.
+
+    Attributes
+    ----------
+    device, scenario : str
+    start, end : str
+        ISO 8601.
+    trained : bool
+        Whether the model was trained on the time before it: it is not counted.
+    outcome : str
+        ``warned``, ``missed``, or ``unobserved``: no healthy sample came in the horizon before it.
+    opened, lead_seconds, peak : str, float, float
+        Of the alert that warned of it; None without one.
+    reasons : tuple of Reason
+        Of the sample that opened the alert.
+    note : str
+        Why it was not warned of, or what else is to be said.
+    """
+
+    device: str
+    scenario: str
+    start: str
+    end: str
+    trained: bool
+    outcome: str
+    opened: str | None = None
+    lead_seconds: float | None = None
+    peak: float | None = None
+    reasons: tuple[Reason, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class FalseAlarm:
+    """An alert that warned of nothing."""
+
+    device: str
+    opened: str
+    closed: str
+    peak: float
+    trained: bool
+    reasons: tuple[Reason, ...] = ()
+    note: str = ""
+
+
+class ServedAlerts:
+    """The alerts for risk that the server opened, by device: it is not told of incidents, and alerts on."""
+
+    def __init__(self, alerts: list[Alert], devices: tuple[str, ...]) -> None:
+        places = {name: place for place, name in enumerate(devices)}
+        self._of: dict[int, list[tuple[int, int, Alert]]] = {}
+        for alert in alerts:
+            if alert.kind == "risk" and alert.device is not None:
+                end = nanoseconds(alert.ended) if alert.ended else np.iinfo(np.int64).max
+                self._of.setdefault(places[alert.device], []).append((nanoseconds(alert.opened), int(end), alert))
+
+    def opened_within(self, device: int, low: int, high: int) -> int | None:
+        """Give the first opening in low..high, the last not included."""
+        return next((opened for opened, _, _ in self._of.get(device, ()) if low <= opened < high), None)
+
+    def note(self, device: int, opened: int) -> str:
+        """Say where the server did otherwise than an alert that opened then, or told nobody."""
+        for begun, ended, alert in self._of.get(device, ()):
+            if begun < opened < ended:
+                return f"In service no new one opened: that of {_clock(begun)} was still open."
+            if begun == opened and alert.silenced:
+                return "Silenced: nobody was told."
+            if begun == opened and alert.rolled_up:
+                return "Told as part of a site's alert."
+        return ""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All incidents and false alarms of some rows, and the rows whose reasons are wanted."""
+
+    incidents: dict[int, Incident]
+    false_alarms: list[FalseAlarm]
+    rows_of_incidents: dict[int, int]
+    rows_of_alarms: list[int]
+
+    def explained(self, reasons: dict[int, list[Reason]]) -> "Findings":
+        """Add the reasons: row → reasons."""
+        incidents = {
+            place: replace(found, reasons=tuple(reasons[self.rows_of_incidents[place]]))
+            if place in self.rows_of_incidents
+            else found
+            for place, found in self.incidents.items()
+        }
+        alarms = [
+            replace(alarm, reasons=tuple(reasons[row]))
+            for alarm, row in zip(self.false_alarms, self.rows_of_alarms, strict=True)
+        ]
+        return replace(self, incidents=incidents, false_alarms=alarms)
+
+    @property
+    def rows(self) -> Integers:
+        """The rows that opened an alert."""
+        return np.unique([*self.rows_of_incidents.values(), *self.rows_of_alarms]).astype(np.int64)
+
+
+def find(history: History, verdict: Verdict, served: ServedAlerts, trained: bool) -> Findings:
+    """Look at each incident that the rows of a verdict could warn of, and at each false alarm among its alerts."""
+    first = _first_warnings(verdict)
+    incidents, rows = {}, {}
+    for place in np.flatnonzero(verdict.part.observed).tolist():
+        incidents[place] = _incident(history, verdict, served, place, first.get(place), trained)
+        if place in first:
+            device, opened = int(verdict.part.incidents.device[place]), int(verdict.alerts.opened[first[place]])
+            rows[place] = history.row_at(device, opened)
+    false = np.flatnonzero(verdict.matching.kind == FALSE).tolist()
+    alarms = [_false_alarm(verdict, served, alert, trained) for alert in false]
+    opened_at = [history.row_at(int(verdict.alerts.device[a]), int(verdict.alerts.opened[a])) for a in false]
+    return Findings(incidents, alarms, rows, opened_at)
+
+
+def unobserved(history: History, places: list[int], trained: Flags) -> list[Incident]:
+    """List incidents that nobody could have warned of."""
+    before = f"No healthy sample came in the {lasting(history.horizon / SECOND)} before it."
+    return [replace(_plain(history, place, bool(trained[place])), note=before) for place in places]
+
+
+def _first_warnings(verdict: Verdict) -> dict[int, int]:
+    """Incident → the first true alert: the one whose lead counts."""
+    found, lead, start = {}, verdict.matching.lead, verdict.part.incidents.start
+    by_opening = {
+        (int(device), int(opened)): place
+        for place, (device, opened) in enumerate(zip(verdict.alerts.device, verdict.alerts.opened, strict=True))
+        if verdict.matching.kind[place] == TRUE
+    }
+    for place in np.flatnonzero(lead != MISSED).tolist():
+        opened = int(start[place] - lead[place])
+        found[place] = by_opening[int(verdict.part.incidents.device[place]), opened]
+    return found
+
+
+def _plain(history: History, place: int, trained: bool) -> Incident:
+    incidents = history.incidents
+    return Incident(
+        history.sequences.devices[incidents.device[place]],
+        incidents.scenario[place],
+        iso(int(incidents.start[place])),
+        iso(int(incidents.end[place])),
+        trained,
+        UNOBSERVED,
+    )
+
+
+def _incident(
+    history: History, verdict: Verdict, served: ServedAlerts, place: int, alert: int | None, trained: bool
+) -> Incident:
+    plain, device = _plain(history, place, trained), int(history.incidents.device[place])
+    start, end = int(history.incidents.start[place]), int(history.incidents.end[place])
+    if alert is None:
+        late = served.opened_within(device, start, end)
+        after = f" The alert opened {lasting((late - start) / SECOND)} after its start." if late is not None else ""
+        return replace(plain, outcome=MISS, note=why_missed(place, verdict) + after)
+    opened = int(verdict.alerts.opened[alert])
+    return replace(
+        plain,
+        outcome=WARNED,
+        opened=iso(opened),
+        lead_seconds=(start - opened) / SECOND,
+        peak=float(verdict.alerts.peak[alert]),
+        note=served.note(device, opened),
+    )
+
+
+def _false_alarm(verdict: Verdict, served: ServedAlerts, place: int, trained: bool) -> FalseAlarm:
+    alerts = verdict.alerts
+    device, opened = int(alerts.device[place]), int(alerts.opened[place])
+    note = f"{false_alarm_note(place, verdict)} {served.note(device, opened)}".rstrip()
+    return FalseAlarm(
+        verdict.part.sequences.devices[device],
+        iso(opened),
+        iso(int(alerts.closed[place])),
+        float(alerts.peak[place]),
+        trained,
+        note=note,
+    )
+
+
+def _clock(time: int) -> str:
+    return iso(time).replace("T", " ").replace("Z", " UTC")
+
+
+def plain_reasons(reasons: tuple[Reason, ...]) -> list[dict[str, Any]]:
+    """Give reasons as JSON takes them."""
+    return [{"feature": reason.feature, "contribution": reason.contribution} for reason in reasons]

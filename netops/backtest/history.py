@@ -1,0 +1,70 @@
+"""Telemetry of the past, and what is known of it, as arrays."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.alerting.sequences import Flags, Floats, Incidents, Integers, Sequences
+from netops.models.labelled import observe
+from netops.models.outcomes import Part
+from netops.telemetry.dataset import Dataset, matrix_of
+
+
+@dataclass(frozen=True)
+class History:
+    """A dataset of telemetry, held in memory.
+
+    Attributes
+    ----------
+    sequences : Sequences
+        The samples, sorted by device and time.
+    labels : int8 array, rows
+        1, 0, or -1 for none.
+    incidents : Incidents
+    attributes : dict
+        Attribute → its value for each device.
+    values : float64 array, rows × metrics
+        NaN where a metric is missing.
+    horizon : int
+        Nanoseconds.
+    """
+
+    sequences: Sequences
+    labels: npt.NDArray[np.int8]
+    incidents: Incidents
+    attributes: dict[str, list[str]]
+    values: Floats
+    horizon: int
+
+    @classmethod
+    def read(cls, dataset: Dataset, metrics: tuple[str, ...], horizon: int) -> "History":
+        """Read a dataset; a metric that it lacks is missing in every sample."""
+        sequences, labels, incidents, attributes = observe(dataset, horizon)
+        values, first = np.full((len(sequences), len(metrics)), np.nan), 0
+        for table in dataset.tables():
+            known = [name for name in metrics if name in table.column_names]
+            places = [metrics.index(name) for name in known]
+            values[first : first + table.num_rows, places] = matrix_of(table, known)
+            first += table.num_rows
+        return cls(sequences, labels, incidents, attributes, values, horizon)
+
+    @cached_property
+    def inside(self) -> Flags:
+        """The rows inside an incident."""
+        return self.incidents.inside(self.sequences)
+
+    @cached_property
+    def in_time(self) -> Integers:
+        """The rows in the order of their times, over all devices."""
+        return np.lexsort((self.sequences.device_of_row, self.sequences.timestamps))
+
+    def part(self, keep: Flags) -> Part:
+        """Take some rows for evaluation."""
+        return Part.where(keep, self.sequences, self.labels, self.incidents, self.horizon, self.attributes)
+
+    def row_at(self, device: int, time: int) -> int:
+        """Find the row of a sample of a device."""
+        first, last = self.sequences.offsets[device], self.sequences.offsets[device + 1]
+        return int(first + np.searchsorted(self.sequences.timestamps[first:last], time))

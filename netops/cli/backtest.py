@@ -1,0 +1,169 @@
+"""``netops backtest``: what would have been alerted, against what happened."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from netops.cli import options
+from netops.cli.output import note, print_json, print_rows, progress_bars
+
+
+@click.command("backtest")
+@click.option("--telemetry", multiple=True, required=True, metavar="PATH", help="Files, folders or addresses.")
+@options.incidents
+@options.name
+@click.option("--version", help="A version other than the champion.")
+@options.config
+@options.overrides
+@options.common
+def command(
+    telemetry: tuple[str, ...],
+    incidents: Path | None,
+    name: str | None,
+    version: str | None,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Replay telemetry through the serving pipeline, and judge the alerts by the incidents that happened.
+
+    Times that the model was trained on are marked, and not counted.
+    """
+    from netops.orchestration.settings import read_settings
+
+    settings = read_settings(config, overrides)
+    options.must_exist(*telemetry, incidents)
+
+    from netops.orchestration.project import connect
+
+    connect()
+    from netops.orchestration import registry
+    from netops.orchestration.backtesting import backtest_model
+    from netops.tracking.folders import local_model
+
+    network = name or "demo"
+    model = registry.find(network, version) if version else registry.the_champion(network)
+    with progress_bars():
+        done = backtest_model(network, local_model(model.uri), options.paths(telemetry), incidents, settings)
+    told = done.to_dict()
+    if as_json:
+        print_json(told)
+    else:
+        _print(told)
+
+
+def _print(told: dict[str, Any]) -> None:
+    telemetry, policy, seconds = told["telemetry"], told["policy"], told["seconds"]
+    click.echo(
+        f"{told['network']}: {told['family']} {told['version']}, threshold {policy['threshold']:.4g}, over "
+        f"{telemetry['samples']:,} samples of {telemetry['devices']} devices, {_clock(telemetry['from'])} to "
+        f"{_clock(telemetry['to'])} UTC"
+    )
+    note(f"replayed in {seconds:.1f} s, {telemetry['samples'] / max(seconds, 1e-9):,.0f} samples a second")
+    if not telemetry["incidents"]:
+        note("no incident is known in this telemetry; give --incidents, or every alert counts as a false alarm")
+    if not told["samples_counted"]:
+        click.echo(_nothing_counts(told))
+        return
+    if told["samples_trained_on"]:
+        click.echo(
+            f"{told['samples_trained_on']:,} samples were trained on: what is of them is marked * and not counted"
+        )
+    _print_incidents(told["incidents"])
+    _print_false_alarms(told["false_alarms"])
+    _print_figures(told)
+    _print_alternatives(told)
+    _print_server(told["server"])
+
+
+def _nothing_counts(told: dict[str, Any]) -> str:
+    if told["samples_trained_on"]:
+        return "all of it was trained on: nothing is counted; give telemetry from later, or of other devices"
+    return "no sample's next horizon was observed: nothing can be counted; give longer telemetry"
+
+
+def _print_incidents(incidents: list[dict[str, Any]]) -> None:
+    rows = [
+        {
+            "incident": _mark(found) + _clock(found["start"]),
+            "device": found["device"],
+            "scenario": found["scenario"] or None,
+            "warned": _clock(found["opened"])[11:] if found["opened"] else found["outcome"],
+            "before": _lasting(found["lead_seconds"]),
+            "why": "; ".join(filter(None, (_reasons(found), found["note"]))),
+        }
+        for found in incidents
+    ]
+    click.echo(f"\n{_counts(incidents, 'incident')}")
+    columns = ["incident", "device", *(["scenario"] if any(r["scenario"] for r in rows) else [])]
+    if rows:
+        print_rows(rows, [*columns, "warned", "before", "why"], as_json=False)
+
+
+def _print_false_alarms(alarms: list[dict[str, Any]]) -> None:
+    rows = [
+        {
+            "false_alarm": _mark(alarm) + _clock(alarm["opened"]),
+            "device": alarm["device"],
+            "why": f"{_reasons(alarm)}; {alarm['note']}",
+        }
+        for alarm in alarms
+    ]
+    click.echo(f"\n{_counts(alarms, 'false alarm')}")
+    if rows:
+        print_rows(rows, ["false_alarm", "device", "why"], as_json=False)
+
+
+def _print_figures(told: dict[str, Any]) -> None:
+    figures, intervals = told["figures"], told["intervals"]
+    rows = [{"figure": name.replace("_", " "), "value": figures[name], **intervals[name]} for name in intervals]
+    click.echo(
+        f"\n{figures['incidents_warned']} of {_counted(figures['incidents'], 'incident')} warned of, "
+        f"{_counted(figures['false_alarms'], 'false alarm')} in {figures['device_days']:.3g} device-days; "
+        "95% intervals over devices and incidents"
+    )
+    print_rows(rows, ["figure", "value", "low", "high"], as_json=False)
+
+
+def _print_alternatives(told: dict[str, Any]) -> None:
+    figures = ["event_recall", "false_alarms_per_device_day", "precision", "median_lead_seconds"]
+    rows = [one | {"": "in force" if one["in_force"] else ""} for one in told["thresholds"]]
+    click.echo("\nother thresholds")
+    print_rows(rows, ["threshold", *figures, ""], as_json=False)
+    click.echo("\nthe best threshold, in hindsight, for other alert budgets (false alarms a device and week)")
+    print_rows(told["budgets"], ["budget", "threshold", *figures], as_json=False)
+
+
+def _print_server(server: dict[str, Any]) -> None:
+    kinds = [alert["kind"] for alert in server["alerts"]]
+    told = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) or "none"
+    others = ", ".join(f"{count:,} {status}" for status, count in server["samples"].items() if count)
+    click.echo(f"\nthe server, which is told of no incident, opened these alerts: {told}; samples: {others}")
+
+
+def _counts(found: list[dict[str, Any]], what: str) -> str:
+    trained = sum(one["trained"] for one in found)
+    return _counted(len(found) - trained, what) + (f", and {trained} * in what was trained on" if trained else "")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _mark(found: dict[str, Any]) -> str:
+    return "* " if found["trained"] else "  "
+
+
+def _clock(moment: str) -> str:
+    return moment[:19].replace("T", " ")
+
+
+def _lasting(seconds: float | None) -> str | None:
+    from netops.models.report.words import lasting
+
+    return None if seconds is None else lasting(seconds)
+
+
+def _reasons(found: dict[str, Any]) -> str:
+    return ", ".join(f"{reason['feature']} {reason['contribution']:+.2g}" for reason in found["reasons"])

@@ -1,0 +1,156 @@
+"""The backtest of trained models: the figures of their own test part, and what a server did."""
+
+import json
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from netops.alerting.matching import TRUE
+from netops.alerting.settings import AlertSettings
+from netops.alerting.silences import Silence
+from netops.backtest.backtest import Backtest, backtest
+from netops.cli.output import plain
+from netops.durations import DAY, HOUR
+from netops.errors import NetopsError
+from netops.models.card import read_card, write_card
+from netops.models.evaluation import Evaluation
+from netops.models.report.verdict import Verdict
+from netops.serving.champion import FixedModel
+from netops.serving.playback import recorded
+from netops.serving.settings import ServingSettings
+from netops.serving.simulate import simulate
+from tests.backtest.trainings import DAYS, START, Training, telemetry, train
+from tests.serving.live import LiveServer
+
+
+def run(training: Training, **alerting: object) -> Backtest:
+    return backtest(training.telemetry, training.model, "small", ServingSettings(), AlertSettings(**alerting))
+
+
+def assert_same(found: Evaluation, expected: Evaluation) -> None:
+    assert found.figures == expected.figures
+    assert found.intervals == expected.intervals
+    np.testing.assert_array_equal(found.lead_seconds, expected.lead_seconds)
+
+
+def test_the_figures_are_those_of_the_training(training: Training, done: Backtest) -> None:
+    assert done.evaluation is not None
+    assert done.evaluation.figures.incidents > 3
+    assert_same(done.evaluation, training.evaluation)
+
+
+def test_a_split_by_device_counts_the_devices_kept_apart(tmp_path: Path, training: Training) -> None:
+    trained = train(tmp_path, training.telemetry, split="device")
+    found = run(trained)
+    assert found.evaluation is not None
+    assert_same(found.evaluation, trained.evaluation)
+    apart = set(read_card(trained.folder).split["devices"][2])
+    assert {incident.device for incident in found.incidents if not incident.trained} <= apart
+
+
+def test_telemetry_that_was_tested_on_apart_counts_whole(tmp_path: Path, training: Training) -> None:
+    later = telemetry(tmp_path / "later", DAYS + HOUR, DAY)
+    trained = train(tmp_path, training.telemetry, test=later)
+    found = run(replace(trained, telemetry=later))
+    assert found.evaluation is not None
+    assert_same(found.evaluation, trained.evaluation)
+    assert not found.trained.any()
+    nothing = run(trained)
+    assert nothing.evaluation is None
+    assert nothing.trained.all()
+    assert nothing.thresholds == nothing.budgets == []
+
+
+def test_every_incident_and_false_alarm_is_told_once(done: Backtest) -> None:
+    assert done.evaluation is not None
+    figures = done.evaluation.figures
+    assert len(done.incidents) == len(done.history.incidents)
+    counted = [incident for incident in done.incidents if not incident.trained]
+    outcomes = [incident.outcome for incident in counted]
+    assert outcomes.count("warned") == figures.incidents_warned
+    assert outcomes.count("warned") + outcomes.count("missed") == figures.incidents
+    assert sum(not alarm.trained for alarm in done.false_alarms) == figures.false_alarms
+    leads = [incident.lead_seconds for incident in counted if incident.lead_seconds is not None]
+    assert np.median(leads) == figures.median_lead_seconds
+    assert all(incident.note for incident in done.incidents if incident.outcome == "missed")
+    assert all(incident.reasons for incident in done.incidents if incident.outcome == "warned")
+    assert all(alarm.reasons and alarm.note for alarm in done.false_alarms)
+
+
+def test_the_alerts_are_those_of_a_server(training: Training, done: Backtest, tmp_path: Path) -> None:
+    with LiveServer(training.folder, tmp_path / "state") as server:
+        report = simulate(server.url, recorded(training.telemetry), speed=0, connections=1)
+        told = httpx.get(f"{server.url}/alerts?all=true&limit=100000").json()
+    assert report.live.answered["scored"] == done.replayed.statuses["scored"] == len(done.history.sequences)
+    served = [alert for alert in told if alert["kind"] == "risk"]
+    names = ("device", "opened", "ended", "peak", "peak_at", "silenced")
+    ours = [alert for alert in done.replayed.alerts if alert.kind == "risk"]
+    assert len(served) > 10
+    assert sorted(tuple(alert.get(name) for name in names) for alert in served) == sorted(
+        tuple(getattr(alert, name) for name in names) for alert in ours
+    )
+    opened = {(alert["device"], alert["opened"]): alert["reasons"] for alert in served}
+    same = [found for found in done.incidents if (found.device, found.opened) in opened]
+    assert len(same) > 5
+    for found in same:
+        mine = [asdict_reason(reason) for reason in found.reasons]
+        theirs = opened[found.device, str(found.opened)]
+        assert [reason["feature"] for reason in mine] == [reason["feature"] for reason in theirs]
+        np.testing.assert_allclose(
+            [r["contribution"] for r in mine], [r["contribution"] for r in theirs], rtol=1e-9
+        )
+
+
+def asdict_reason(reason: object) -> dict[str, object]:
+    return {name: getattr(reason, name) for name in ("feature", "contribution")}
+
+
+def test_other_thresholds_do_what_they_would_do(done: Backtest) -> None:
+    part, risks = done.history.part(done.counted), done.replayed.risks[done.counted]
+    assert [one.in_force for one in done.thresholds].count(True) == 1
+    assert len(done.thresholds) > 3
+    falling = [one.threshold for one in done.thresholds]
+    assert falling == sorted(falling, reverse=True)
+    for one in done.thresholds:
+        verdict = Verdict.of(part, risks, replace(done.policy, threshold=one.threshold))
+        warned = (verdict.matching.lead[part.observed] >= 0).mean()
+        assert one.event_recall == pytest.approx(warned)
+        false = len(verdict.alerts) - (verdict.matching.kind == TRUE).sum() - (verdict.matching.kind == 2).sum()
+        assert one.false_alarms_per_device_day == pytest.approx(false / part.device_days.sum())
+    for one in done.budgets:
+        assert one.budget is not None
+        assert one.false_alarms_per_device_day <= one.budget / 7
+    recalls = [one.event_recall for one in done.budgets]
+    assert recalls == sorted(recalls)
+
+
+def test_another_policy_alerts_otherwise(training: Training, done: Backtest) -> None:
+    strict = run(training, for_=10)
+    assert strict.policy.for_samples == 10
+    assert len(strict.replayed.alerts) < len(done.replayed.alerts)
+
+
+def test_alerts_that_nobody_is_told_of_say_so(training: Training) -> None:
+    silent = run(training, silences=(Silence(0, START + 10 * DAYS),))
+    assert any("Silenced" in found.note for found in silent.incidents if found.outcome == "warned")
+
+
+def test_a_model_without_a_threshold_is_refused(training: Training, tmp_path: Path) -> None:
+    shutil.copytree(training.folder, tmp_path / "model")
+    write_card(tmp_path / "model", read_card(tmp_path / "model").updated(threshold=None))
+    with pytest.raises(NetopsError, match="no threshold"):
+        backtest(
+            training.telemetry, FixedModel("x", tmp_path / "model"), "small", ServingSettings(), AlertSettings()
+        )
+
+
+def test_it_says_all_of_it_as_json(done: Backtest) -> None:
+    told = json.loads(json.dumps(plain(done.to_dict()), allow_nan=False))
+    assert told["figures"] == plain(asdict(done.evaluation.figures))  # type: ignore[union-attr]
+    assert told["samples_trained_on"] + told["samples_counted"] <= told["telemetry"]["samples"]
+    assert len(told["incidents"]) == told["telemetry"]["incidents"]
+    assert told["server"]["samples"]["scored"] == told["telemetry"]["samples"]

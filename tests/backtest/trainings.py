@@ -1,0 +1,68 @@
+"""A small generated network, and models trained on it as a run trains them."""
+
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import yaml
+
+from netops.alerting.settings import AlertSettings
+from netops.durations import DAY, HOUR, MINUTE
+from netops.features.build import build_features
+from netops.features.spec import FeatureSpec
+from netops.models.card import read_card, write_card
+from netops.models.evaluation import Evaluation
+from netops.models.examples import prepare_examples
+from netops.models.judgement import judge
+from netops.models.settings import TrainingSettings
+from netops.models.training import part_risks, train_family
+from netops.orchestration.root import project_root
+from netops.serving.champion import FixedModel
+from netops.telemetry.dataset import TEST, Dataset
+from netops.telemetry.generator.generate import generate
+from netops.telemetry.generator.settings import GeneratorSettings
+
+SPEC = FeatureSpec(("cpu_utilization", "latency", "packet_loss", "throughput"), (5 * MINUTE, HOUR))
+HORIZON = 20 * MINUTE
+DAYS = 4 * DAY
+#: A day's beginning: a time that a server can tell from its size.
+START = 19_700 * DAY
+
+
+def telemetry(folder: Path, start: int, duration: int) -> Dataset:
+    """Generate a stretch of the network; ``start`` is nanoseconds after the beginning of all."""
+    settings = yaml.safe_load((project_root() / "configurations" / "metrics.yaml").read_text())
+    settings["errors"]["every"] = "6h"
+    settings = GeneratorSettings.from_yaml(settings)
+    return generate(
+        settings, folder, devices=12, duration=duration, interval=MINUTE, start=START + start, seed=5, origin=START
+    )
+
+
+@dataclass(frozen=True)
+class Training:
+    """A model and what its training says of the test part."""
+
+    telemetry: Dataset
+    folder: Path
+    evaluation: Evaluation
+
+    @property
+    def model(self) -> FixedModel:
+        """The model, to be served."""
+        return FixedModel(read_card(self.folder).version, self.folder)
+
+
+def train(folder: Path, dataset: Dataset, split: str = "time", test: Dataset | None = None) -> Training:
+    """Train on a dataset and judge by its test part, or by other telemetry."""
+    features = build_features(dataset, folder / "features", SPEC)
+    if test is not None:
+        build_features(test, folder / "test-features", SPEC)
+        shutil.move(folder / "test-features", features.path / TEST)
+    settings = TrainingSettings(horizon=HORIZON, split=split)
+    examples = prepare_examples(Dataset.open(features.path), settings, folder / "work")
+    card = train_family(examples, "xgboost", settings, folder / "model", network="small")
+    risks = [part_risks(examples, folder / "model", part) for part in ("validation", "test")]
+    judged = judge(examples, *risks, AlertSettings())
+    write_card(folder / "model", card.updated(threshold=judged.policy.threshold, alert=asdict(judged.policy)))
+    return Training(dataset, folder / "model", judged.evaluation)
