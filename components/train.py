@@ -1,6 +1,7 @@
 """Stage: train one model family, choose its threshold, take its figures."""
 
 from dataclasses import asdict
+from typing import Any
 
 from mlrun import DataItem, MLClientCtx
 
@@ -15,6 +16,7 @@ from netops.orchestration import registry, warm
 from netops.orchestration.settings import section
 from netops.telemetry.dataset import Dataset
 from netops.tracking.folders import local_folder, work_folder
+from netops.tracking.iterations import Iterations
 
 
 def train(context: MLClientCtx, features: DataItem, network: str, family: str, settings: str) -> None:
@@ -34,9 +36,10 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
     dataset = Dataset.open(local_folder(features))
     examples = prepare_examples(dataset, options, work / "examples", progress.report)
     folder = work / "models" / family
-    card = train_family(
-        examples, family, options, folder, network=network, workers=warm.workers(), progress=progress.report
-    )
+    trials = Iterations(context)
+    how: dict[str, Any] = {"workers": warm.workers(), "progress": progress.report, "heard": trials}
+    card = train_family(examples, family, options, folder, network=network, **how)
+    trials.close()
     validation, test = (part_risks(examples, folder, part) for part in ("validation", "test"))
     judged = judge(examples, validation, test, alerting, options.seed)
     card = card.updated(

@@ -82,6 +82,35 @@ workers = click.option("--workers", type=click.IntRange(1), help="Processes of a
 scheduler = click.option("--scheduler", metavar="tcp://…", help="A running Dask scheduler.")
 
 
+trials = click.option(
+    "--trials",
+    type=click.IntRange(1),
+    help="Hyper-parameter sets to try for each family; the same seed, the same models.",
+)
+budget = click.option(
+    "--budget", type=DURATION, help="Try hyper-parameters for so long, all families together, e.g. 60s."
+)
+
+
+def as_settings(
+    horizon: int | None, split: str | None, trials: int | None, budget: int | None, **more: Any
+) -> list[str]:
+    """Say the options that have a key in the configuration as ``--set`` would; ``more``: by section and key."""
+    from netops.durations import format_duration
+
+    if trials and budget:
+        raise UsageError("--trials and --budget exclude each other: a number of trials, or a time for them")
+    values = {
+        "training.horizon": horizon and format_duration(horizon),
+        "training.split": split,
+        # Either takes the place of the other, should that be configured.
+        "training.trials": trials or (budget and "null"),
+        "training.budget": (budget and format_duration(budget)) or (trials and "null"),
+        **{key.replace("__", "."): value for key, value in more.items()},
+    }
+    return [f"{key}={value}" for key, value in values.items() if value is not None]
+
+
 def common(function: Function) -> Function:
     """Add ``--json`` and ``--verbose`` to a verb."""
 

@@ -77,10 +77,11 @@ def progress_bars() -> Iterator[None]:
     bars, tasks, lock = Progress(*columns, console=console), {}, threading.Lock()
 
     def draw(done: int, total: int, what: str) -> None:
+        work = what.partition(": ")[0]  # the rest is news of the same work
         with lock:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what)
-        bars.update(tasks[what], completed=done, total=total)
+            if work not in tasks:
+                tasks[work] = bars.add_task(work)
+        bars.update(tasks[work], completed=done, total=total, description=what)
 
     with bars, shown_by(draw, lambda line: console.print(line, markup=False, highlight=False)):
         yield

@@ -22,6 +22,8 @@ from netops.errors import UsageError
 @click.option("--test-incidents", type=options.PATH, help="CSV of the incidents of --test.")
 @options.workers
 @options.scheduler
+@options.trials
+@options.budget
 @click.option("--resume", metavar="RUN", help="Go on with a run that failed, from the stage that did.")
 @options.common
 def command(as_json: bool, resume: str | None, **asked: Any) -> None:
@@ -59,12 +61,15 @@ def _beginning(
     incidents: Path | None,
     test: tuple[str, ...],
     test_incidents: Path | None,
+    workers: int | None,
+    scheduler: str | None,
     **settings: Any,
 ) -> Any:
     from netops.orchestration.settings import read_settings
 
     _refuse_strays(telemetry, incidents, test, test_incidents)
-    document = read_settings(config, [*overrides, *_as_settings(**settings)])
+    more: dict[str, Any] = {"features__workers": workers, "features__scheduler": scheduler}
+    document = read_settings(config, [*overrides, *options.as_settings(**settings, **more)])
     options.must_exist(*telemetry, *test, incidents, test_incidents)
 
     from netops.orchestration.local import Request, run
@@ -89,19 +94,6 @@ def _refuse_strays(telemetry: Any, incidents: Any, test: Any, test_incidents: An
     ):
         if value and not there:
             raise UsageError(f"{option} goes with {needs}")
-
-
-def _as_settings(horizon: int | None, split: str | None, workers: int | None, scheduler: str | None) -> list[str]:
-    """Say the options that have a key in the configuration as ``--set`` would."""
-    from netops.durations import format_duration
-
-    values = {
-        "training.horizon": horizon and format_duration(horizon),
-        "training.split": split,
-        "features.workers": workers,
-        "features.scheduler": scheduler,
-    }
-    return [f"{key}={value}" for key, value in values.items() if value is not None]
 
 
 def _print(summary: dict[str, Any]) -> None:

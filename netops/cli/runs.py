@@ -41,7 +41,9 @@ def show(run: str, as_json: bool) -> None:
     from netops.orchestration.workflow import describe, steps_of
 
     record = find_run(run)
-    steps = [describe(step) for step in steps_of(record["metadata"]["uid"])]
+    from netops.tracking.iterations import read_iterations
+
+    steps = [describe(step) | {"iterations": read_iterations(step)} for step in steps_of(record["metadata"]["uid"])]
     if as_json:
         print_json(
             {
@@ -88,3 +90,8 @@ def _print(run: dict[str, Any], steps: list[dict[str, Any]]) -> None:
     if run["error"]:
         click.echo(run["error"])
     print_rows(steps, ["workflow", "state", "started", "seconds", "error"], as_json=False)
+    for step in steps:
+        if trials := step["iterations"]:
+            click.echo(f"\n{step['workflow']}: {len(trials)} iterations, the best marked *")
+            rows = [{"": "*" if trial.pop("best") else " ", **trial} for trial in trials]
+            print_rows(rows, list(rows[0]), as_json=False)

@@ -15,6 +15,8 @@ from netops.errors import UsageError
 @options.name
 @options.horizon
 @click.option("--split", type=click.Choice(["time", "device"]), help="How to hold out the test part.")
+@options.trials
+@options.budget
 @options.config
 @options.overrides
 @options.common
@@ -24,6 +26,8 @@ def command(
     name: str | None,
     horizon: int | None,
     split: str | None,
+    trials: int | None,
+    budget: int | None,
     config: Path | None,
     overrides: tuple[str, ...],
     as_json: bool,
@@ -32,11 +36,9 @@ def command(
 
     None of them is put in service: `netops models promote` does that.
     """
-    from netops.durations import format_duration
     from netops.orchestration.settings import read_settings
 
-    values = {"training.horizon": horizon and format_duration(horizon), "training.split": split}
-    settings = read_settings(config, [*overrides, *(f"{k}={v}" for k, v in values.items() if v)])
+    settings = read_settings(config, [*overrides, *options.as_settings(horizon, split, trials, budget)])
     if not features.is_dir():
         raise UsageError(f"--features {features}: no such folder")
 

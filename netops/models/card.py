@@ -46,6 +46,8 @@ class ModelCard:
         Trees or epochs kept.
     fit_seconds : float
         Wall time of the fit alone.
+    search : dict
+        What a search for hyper-parameters has tried and chosen (``search.told``); empty without one.
     split : dict
         How training, validation and test parts were cut.
     data : dict
@@ -77,6 +79,7 @@ class ModelCard:
     params: dict[str, Any] = field(default_factory=dict)
     iterations: int = 0
     fit_seconds: float = 0.0
+    search: dict[str, Any] = field(default_factory=dict)
     split: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     background: dict[str, Any] = field(default_factory=dict)

@@ -128,7 +128,7 @@ def prepare_examples(
 
 
 def _key(dataset: Dataset, settings: TrainingSettings) -> str:
-    relevant = asdict(settings) | {"families": None, "threads": None}
+    relevant = asdict(settings) | dict.fromkeys(("families", "threads", "trials", "budget"))
     files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for d in _datasets(dataset) for p in d.parts]
     whole = json.dumps([str(dataset.path.resolve()), asdict(dataset.meta), files, relevant], default=str)
     return hashlib.blake2b(whole.encode(), digest_size=8).hexdigest()

@@ -21,6 +21,7 @@ from netops.models.families.registry import FAMILIES
 from netops.models.onnx_file import Session, build_model, save_model
 from netops.models.rows import pieces
 from netops.models.scaling import Scaling
+from netops.models.search import Limits, Search, Tell
 from netops.telemetry.dataset import Dataset
 
 #: How far the model file may be from the native model.
@@ -47,6 +48,10 @@ class Job:
     seed, threads : int
     out : str
         Model folder to write.
+    trials : int or None
+        Sets of hyper-parameters to try, ``params`` first; None: as many as the budget holds.
+    budget : float or None
+        Seconds within which the last trial begins.
     """
 
     examples: str
@@ -56,12 +61,33 @@ class Job:
     seed: int
     threads: int
     out: str
+    trials: int | None = 1
+    budget: float | None = None
+
+    def limits(self, since: float) -> Limits:
+        """Say when a search that began then ends."""
+        return Limits(self.trials, None if self.budget is None else since + self.budget)
 
 
-def fit(job: Job, say: Say = lambda what: None) -> ModelCard:
+def fit(
+    job: Job,
+    say: Say = lambda what: None,
+    tell: Tell = lambda trial: None,
+    since: float | None = None,
+) -> ModelCard:
     """Fit a family, save it as a model folder, check it, and score validation and test part.
 
     The risks of both parts are left in the examples' folder, see :func:`risks_path`.
+
+    Parameters
+    ----------
+    job : Job
+    say : callable
+        Hears what is being done.
+    tell : callable
+        Hears of each trial of a search.
+    since : float, optional
+        Of the monotonic clock: when the budget began, by default now.
 
     Raises
     ------
@@ -72,13 +98,12 @@ def fit(job: Job, say: Say = lambda what: None) -> ModelCard:
     folder = Path(job.examples)
     family: Family = bind(FAMILIES[job.family], job.params, f"families: {job.family}")
     examples = read_json(folder / "examples.json")
+    limits = job.limits(time.monotonic() if since is None else since)
     say("load libraries")
     family.load(job.threads)
     say("fit")
     scaling, data = _data(folder, family)
-    started = time.perf_counter()
-    fitted = family.fit(data, job.seed, job.threads)
-    seconds = time.perf_counter() - started
+    family, fitted, seconds = _fit(family, data, job, limits, tell)
     del data
     say("check")
     model = build_model(scaling, fitted)
@@ -91,6 +116,14 @@ def fit(job: Job, say: Say = lambda what: None) -> ModelCard:
             np.save(file, values, allow_pickle=False)
     save_model(Path(job.out), model, card)
     return card
+
+
+def _fit(family: Family, data: FitData, job: Job, limits: Limits, tell: Tell) -> tuple[Family, Fitted, float]:
+    if not limits.one and data.stops_early:
+        return Search(data, job.seed, job.threads, limits, tell).run(family)
+    started = time.monotonic()
+    fitted = family.fit(data, job.seed, job.threads)
+    return family, fitted, time.monotonic() - started
 
 
 def risks_path(examples: Path, version: str, part: str) -> Path:

@@ -28,9 +28,27 @@ class TrainingSettings:
     early_share: float = option(
         0.2, help="share of the training incidents set aside for early stopping", minimum=0, maximum=0.5
     )
+    trials: int | None = option(
+        None,
+        help="sets of hyper-parameters tried for each family, the configured one first",
+        minimum=1,
+        maximum=10_000,
+    )
+    budget: Duration | None = option(
+        None, help="in place of trials: how long the families, side by side, try others", unit="duration"
+    )
     seed: int = option(0, help="the same seed and data give the same models", minimum=0)
     threads: int = option(1, help="threads of each fit; other numbers may round sums differently", minimum=1)
     families: Families = option(Families, help="hyper-parameters of each model family")
+
+    def __post_init__(self) -> None:
+        """Refuse a search that cannot be made."""
+        if self.trials and self.budget:
+            raise UsageError("training: trials and budget exclude each other; leave one of them null")
+        if (self.trials or self.budget) and not self.early_share:
+            raise UsageError(
+                "training: early_share: 0 leaves no incidents to judge trials by; set it above 0, or search nothing"
+            )
 
     def family(self, name: str) -> Family:
         """Give the hyper-parameters of a family of the registry."""

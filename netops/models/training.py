@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from signal import Signals
 from types import TracebackType
@@ -20,15 +20,17 @@ import numpy as np
 import numpy.typing as npt
 
 import netops
+from netops.durations import SECOND
 from netops.errors import NetopsError, UsageError, closest
 from netops.files import atomic_path
-from netops.models.card import ModelCard, read_card
+from netops.models.card import ModelCard, read_card, write_card
 from netops.models.examples import Examples
 from netops.models.families.registry import FAMILIES
 from netops.models.fitting import Job, risks_path, score_rows
 from netops.models.onnx_file import Scorer
+from netops.models.search import Tell, Trial, best_of, told
 from netops.models.settings import TrainingSettings
-from netops.progress import Progress, silent
+from netops.progress import Progress, say, silent
 from netops.telemetry.dataset import Dataset
 
 _STEPS = ("load libraries", "fit", "check", "done")
@@ -56,20 +58,40 @@ class Workers:
                 if family not in self._waiting:
                     self._waiting[family] = _Worker(family, self.threads)
 
-    def train(self, job: Job, progress: Progress = silent) -> ModelCard:
+    def train(self, job: Job, progress: Progress = silent, heard: Tell = lambda trial: None) -> ModelCard:
         """Fit in a process of its own and wait for it.
+
+        ``heard`` is told of each trial of a search. Where the process dies in one, another takes over with the best
+        hyper-parameters so far.
 
         Raises
         ------
         NetopsError
-            If the fit fails, or its process dies.
+            If the fit fails, or its process dies before any trial has ended.
         """
+        trials: list[Trial] = []
+
+        def hear(trial: Trial) -> None:
+            trials.append(trial)
+            heard(trial)
+
+        try:
+            return _with_search(job, self._ask(job, progress, hear), trials)
+        except _DeathError as death:
+            if (best := best_of(trials)) is None:
+                raise
+            note = f"the search ended in trial {len(trials) + 1}: {death}"
+            say(note)
+            only = replace(job, params=job.params | best.params, trials=1, budget=None)
+            return _with_search(job, self._ask(only, progress, hear), trials, note)
+
+    def _ask(self, job: Job, progress: Progress, hear: Tell) -> ModelCard:
         with self._lock:
             worker = self._waiting.pop(job.family, None)
         if worker is None or not worker.alive:
             worker = _Worker(job.family, self.threads)
         try:
-            return ModelCard.from_dict(worker.ask(job, progress))
+            return ModelCard.from_dict(worker.ask(job, progress, hear))
         finally:
             worker.close()
 
@@ -87,6 +109,29 @@ class Workers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _with_search(job: Job, card: ModelCard, trials: list[Trial], note: str = "") -> ModelCard:
+    """Tell on the card what has been tried, and where it was asked for in vain."""
+    if not trials:
+        if job.trials == 1:
+            return card
+        note = f"{job.family}: no search: too few training incidents to set some aside that could judge trials"
+        search = {"note": note}
+    else:
+        search = told(trials, note)
+        note = (
+            f"{job.family}: {search['trials']} trials, average precision {search['configured']:.3f} as configured, "
+        )
+        note += f"{search['best']:.3f} at best (trial {search['chosen']})"
+    say(note)
+    card = card.updated(search=search)
+    write_card(Path(job.out), card)
+    return card
+
+
+class _DeathError(NetopsError):
+    """The process of a fit has ended before it had an answer."""
 
 
 class _Worker:
@@ -114,7 +159,7 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, job: Job, progress: Progress) -> Any:
+    def ask(self, job: Job, progress: Progress, hear: Tell) -> Any:
         """Send a job and wait for its card."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -123,17 +168,21 @@ class _Worker:
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._death() from None
+        shown = _Shown(job, progress)
         for line in self._process.stdout:
             answer = json.loads(line)
             if "card" in answer:
-                progress(len(_STEPS), len(_STEPS), f"train {self.family}")
+                shown.ends()
                 return answer["card"]
             if "error" in answer:
                 raise NetopsError(f"training {self.family}: {answer['error']}") from RuntimeError(answer["trace"])
-            progress(_STEPS.index(answer["doing"]), len(_STEPS), f"train {self.family}")
+            if "trial" in answer:
+                hear(shown.tried(Trial(**answer["trial"])))
+            else:
+                shown.does(answer["doing"])
         raise self._death()
 
-    def _death(self) -> NetopsError:
+    def _death(self) -> _DeathError:
         code = self._process.wait()
         how = f"exit code {code}" if code >= 0 else f"signal {_signal(-code)}"
         why = (
@@ -141,7 +190,7 @@ class _Worker:
             if code in (-9, 137)
             else self._last_words()
         )
-        return NetopsError(f"training {self.family}: its process ended by {how}; {why}")
+        return _DeathError(f"training {self.family}: its process ended by {how}; {why}")
 
     def _last_words(self) -> str:
         self._errors.seek(0)
@@ -158,6 +207,32 @@ class _Worker:
                 pipe.close()
 
 
+class _Shown:
+    """The progress of one family, in steps, or in trials where there is a search."""
+
+    def __init__(self, job: Job, progress: Progress) -> None:
+        self._what, self._progress = f"train {job.family}", progress
+        self._total = len(_STEPS) + (job.trials or 1) - 1
+        self._trials: list[Trial] = []
+
+    def does(self, step: str) -> None:
+        self._report(_STEPS.index(step), "")
+
+    def tried(self, trial: Trial) -> Trial:
+        self._trials.append(trial)
+        best = best_of(self._trials)
+        told = f": trial {trial.number}, best {best.average_precision:.3f}" if best else f": trial {trial.number}"
+        self._report(_STEPS.index("fit"), told)
+        return trial
+
+    def ends(self) -> None:
+        self._progress(self._total, self._total, self._what)
+
+    def _report(self, step: int, told: str) -> None:
+        done = min(step + len(self._trials), self._total)
+        self._progress(done, self._total, self._what + told)
+
+
 def train_family(
     examples: Examples,
     family: str,
@@ -167,6 +242,7 @@ def train_family(
     network: str,
     workers: Workers | None = None,
     progress: Progress = silent,
+    heard: Tell = lambda trial: None,
 ) -> ModelCard:
     """Train one family and save it as a model folder.
 
@@ -184,6 +260,8 @@ def train_family(
     workers : Workers, optional
         Where processes wait that have been started ahead.
     progress : Progress
+    heard : callable
+        Told of each trial, where hyper-parameters are searched.
 
     Returns
     -------
@@ -200,11 +278,21 @@ def train_family(
     """
     _check(family)
     params = asdict(settings.family(family))  # type: ignore[call-overload]
-    job = Job(str(examples.folder), network, family, params, settings.seed, settings.threads, str(out))
+    job = Job(
+        str(examples.folder),
+        network,
+        family,
+        params,
+        settings.seed,
+        settings.threads,
+        str(out),
+        trials=settings.trials or (None if settings.budget else 1),
+        budget=settings.budget and settings.budget / SECOND,
+    )
     if workers is not None:
-        return workers.train(job, progress)
+        return workers.train(job, progress, heard)
     with Workers(settings.threads) as own:
-        return own.train(job, progress)
+        return own.train(job, progress, heard)
 
 
 def part_risks(examples: Examples, model: Path, part: str) -> npt.NDArray[np.float64]:

@@ -9,7 +9,9 @@ import os
 import queue
 import sys
 import threading
+import time
 import traceback
+from dataclasses import asdict
 from typing import Any, TextIO
 
 #: What Keras and XGBoost import when they can, and training does without: 150 MB and half of the import time.
@@ -26,11 +28,11 @@ def main() -> None:
     _fix_threads(threads)
     for name in UNNEEDED.get(family, ()):
         sys.modules[name] = None  # type: ignore[assignment]
-    jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
+    jobs: queue.SimpleQueue[tuple[float, str]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
     _load(family, threads)
     while True:
-        _answer(out, _work(jobs.get(), out))
+        _answer(out, _work(*jobs.get(), out))
 
 
 def _own_output() -> TextIO:
@@ -45,9 +47,10 @@ def _fix_threads(threads: int) -> None:
         os.environ[f"{name}_NUM_THREADS"] = str(threads)
 
 
-def _listen(jobs: "queue.SimpleQueue[str]") -> None:
+def _listen(jobs: "queue.SimpleQueue[tuple[float, str]]") -> None:
     for line in sys.stdin:
-        jobs.put(line)
+        # A budget runs from here on, also while libraries are still being loaded.
+        jobs.put((time.monotonic(), line))
     # The parent closed the input or is gone: nobody waits for the fit any more.
     os._exit(0)
 
@@ -62,13 +65,18 @@ def _load(family: str, threads: int) -> None:
         traceback.print_exc()
 
 
-def _work(line: str, out: TextIO) -> dict[str, Any]:
+def _work(since: float, line: str, out: TextIO) -> dict[str, Any]:
     from netops.errors import NetopsError
 
     try:
         from netops.models.fitting import Job, fit
 
-        card = fit(Job(**json.loads(line)), lambda what: _answer(out, {"doing": what}))
+        card = fit(
+            Job(**json.loads(line)),
+            lambda what: _answer(out, {"doing": what}),
+            lambda trial: _answer(out, {"trial": asdict(trial)}),
+            since,
+        )
         return {"card": card.to_dict()}
     except NetopsError as error:
         return {"error": str(error), "trace": traceback.format_exc()}

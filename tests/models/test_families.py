@@ -10,6 +10,7 @@ from netops.models.families.protocol import Family, FitData, Fitted
 from netops.models.families.registry import FAMILIES
 from netops.models.onnx_file import Session, build_model
 from netops.models.scaling import Scaling
+from netops.models.search import Limits, Search, Trial, best_of, judged
 
 SMALL = {
     "sklearn": {"trees": 30, "leaves": 15},
@@ -70,6 +71,18 @@ def test_learns(model: tuple[Scaling, Fitted]) -> None:
 def test_same_seed_same_file(family: Family, model: tuple[Scaling, Fitted]) -> None:
     again = fitted(family, *telemetry())
     assert build_model(*again) == build_model(*model)
+
+
+def test_a_search_ends_with_the_model_that_its_parameters_give_alone(family: Family) -> None:
+    """Nothing of the trials before it is left in the winner."""
+    _, data = data_of(family, *telemetry(rows=1_500))
+    scaling = Scaling(np.zeros(WIDTH), np.ones(WIDTH), family.limit, fill=not family.takes_missing)
+    trials: list[Trial] = []
+    chosen, winner, _ = Search(data, 3, 1, Limits(3), trials.append).run(family)
+    best = best_of(trials)
+    assert best is not None
+    assert best.average_precision == judged(winner, data)
+    assert build_model(scaling, winner) == build_model(scaling, chosen.fit(data, 3, 1))
 
 
 def test_file_agrees_with_native_model(model: tuple[Scaling, Fitted]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.errors import NetopsError
+from netops.models.families.space import Space
 from netops.models.onnx_graph import Graph
 
 Floats = npt.NDArray[np.float32]
@@ -81,6 +82,8 @@ class Family(Protocol):
     limit: ClassVar[float]
     #: The distributions whose versions belong on the model card.
     libraries: ClassVar[tuple[str, ...]]
+    #: What a search may try.
+    space: ClassVar[Space]
 
     @property
     def enabled(self) -> bool:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from netops.configuration import option
 from netops.models.families.protocol import FitData, Floats
+from netops.models.families.space import Between, Space
 from netops.models.onnx_graph import Graph
 from netops.models.trees import Trees
 
@@ -24,6 +25,12 @@ class Sklearn:
     takes_missing: ClassVar[bool] = True
     limit: ClassVar[float] = 1e9
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn",)
+    space: ClassVar[Space] = {
+        "leaves": Between(8, 128, log=True),
+        "learning_rate": Between(0.02, 0.3, log=True),
+        "min_leaf_rows": Between(5, 200, log=True),
+        "l2": Between(0.01, 30.0, log=True),
+    }
 
     enabled: bool = option(True, help="whether the family takes part")
     trees: int = option(200, help="trees at most; early stopping keeps fewer", minimum=1, maximum=5_000)

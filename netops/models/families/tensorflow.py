@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from netops.configuration import option
 from netops.models.families.protocol import FitData, Floats
+from netops.models.families.space import Between, OneOf, Space
 from netops.models.onnx_graph import Graph
 
 
@@ -19,6 +20,12 @@ class TensorFlow:
     takes_missing: ClassVar[bool] = False
     limit: ClassVar[float] = 8.0
     libraries: ClassVar[tuple[str, ...]] = ("tensorflow", "keras")
+    space: ClassVar[Space] = {
+        "layers": OneOf(((32,), (64, 32), (128, 64), (64, 64, 32))),
+        "learning_rate": Between(5e-4, 1e-2, log=True),
+        "l2": Between(1e-6, 1e-3, log=True),
+        "batch": OneOf((256, 512, 1_024)),
+    }
 
     enabled: bool = option(True, help="whether the family takes part")
     layers: tuple[int, ...] = option((64, 32), help="units of the hidden layers", minimum=1, maximum=4_096)

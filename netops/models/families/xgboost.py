@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from netops.configuration import option
 from netops.models.families.protocol import FitData, Floats
+from netops.models.families.space import Between, Space
 from netops.models.onnx_graph import Graph
 from netops.models.trees import Trees
 
@@ -20,6 +21,14 @@ class XGBoost:
     takes_missing: ClassVar[bool] = True
     limit: ClassVar[float] = 1e9
     libraries: ClassVar[tuple[str, ...]] = ("xgboost",)
+    space: ClassVar[Space] = {
+        "depth": Between(2, 8),
+        "learning_rate": Between(0.02, 0.3, log=True),
+        "min_child_weight": Between(1.0, 50.0, log=True),
+        "l2": Between(0.1, 30.0, log=True),
+        "row_share": Between(0.5, 1.0),
+        "column_share": Between(0.15, 1.0),
+    }
 
     enabled: bool = option(True, help="whether the family takes part")
     trees: int = option(400, help="trees at most; early stopping keeps fewer", minimum=1, maximum=5_000)

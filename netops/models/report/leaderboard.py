@@ -99,8 +99,13 @@ def _cells(
         _figure(evaluation, "median_lead_seconds", "", lasting, most),
         Cell(number(evaluation.reliability.expected_calibration_error)) if card else Cell("–", "no probability"),
         Cell(number(policy.threshold)),
-        Cell(lasting(card.fit_seconds), counted(card.iterations, "iteration")) if card else Cell("–"),
+        Cell(lasting(card.fit_seconds), _effort(card)) if card else Cell("–"),
     ]
+
+
+def _effort(card: ModelCard) -> str:
+    trials = card.search.get("trials", 0)
+    return counted(card.iterations, "iteration") + (f", the best of {trials} trials" if trials > 1 else "")
 
 
 def recall_range(evaluation: Evaluation) -> str:

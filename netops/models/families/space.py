@@ -1,0 +1,45 @@
+"""What a search may try: the ranges of a family's hyper-parameters, declared beside them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Between:
+    """A range of numbers, both ends included; whole numbers where its ends are.
+
+    Attributes
+    ----------
+    low, high : int or float
+    log : bool
+        Whether it is searched by factors: as much between 0.01 and 0.1 as between 0.1 and 1.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether only whole numbers are meant."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+    def holding(self, value: Any) -> "Between":
+        """Widen it to what is configured, so that this can be the first that is tried."""
+        return replace(self, low=min(self.low, value), high=max(self.high, value), log=self.log and value > 0)
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A few values."""
+
+    values: tuple[Any, ...]
+
+    def holding(self, value: Any) -> "OneOf":
+        """Add what is configured."""
+        return self if value in self.values else OneOf((*self.values, value))
+
+
+#: Hyper-parameter → what may be tried of it.
+Space = Mapping[str, Between | OneOf]
