@@ -20,7 +20,7 @@ from netops.models.training import part_risks
 from netops.orchestration import registry
 from netops.orchestration.settings import section
 from netops.telemetry.dataset import Dataset
-from netops.tracking.folders import local_folder, local_model, new_folder, work_folder
+from netops.tracking.folders import local_folder, local_model, new_folder, place_of, work_folder
 
 BASELINE = "static_threshold"
 
@@ -132,7 +132,7 @@ def _log(
 
 def _log_report(context: MLClientCtx, report: Path) -> None:
     """Log the report: on this machine where it lies, elsewhere uploaded."""
-    target = f"{context.artifact_path}/report.html"
+    target = f"{place_of(context)}/report.html"
     upload = "://" in target
     context.log_artifact("report", local_path=str(report), target_path=target, upload=upload, format="html")
     context.log_results({"report": target})

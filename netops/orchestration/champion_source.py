@@ -1,29 +1,13 @@
-"""Where a running server looks up which model it should serve: MLRun's registry."""
-
-from dataclasses import dataclass, field
-from pathlib import Path
+"""Where ``netops serve`` looks up which model it should serve: the registry, which knows what else there is."""
 
 from netops.orchestration import registry
-from netops.serving.champion import Champion
-from netops.tracking.folders import local_model
+from netops.serving import registered
 
 
-@dataclass
-class RegisteredChampion:
-    """The version of a network that carries the tag ``champion``; asked again and again, it reads one tag."""
+class RegisteredChampion(registered.RegisteredChampion):
+    """The version of a network that carries the tag ``champion``."""
 
-    network: str
-    _folders: dict[str, Path] = field(default_factory=dict)
-
-    def champion(self) -> Champion:
-        """Name the champion; its files are brought here once.
-
-        Raises
-        ------
-        NetopsError
-            If there is none.
-        """
+    def look(self) -> tuple[str, str]:
+        """Give the version and the ``store://`` address; where there is none, say what to do."""
         model = registry.the_champion(self.network)
-        if model.version not in self._folders:
-            self._folders[model.version] = local_model(model.uri)
-        return Champion(model.version, self._folders[model.version])
+        return model.version, model.uri

@@ -8,17 +8,18 @@ from typing import Any
 
 from netops.errors import NetopsError, UsageError
 from netops.orchestration import service
-from netops.orchestration.launcher import CANCELED
 from netops.orchestration.project import connect
+from netops.orchestration.states import CANCELED, GOING
 from netops.tracking.install import names_service
 
-_GOING = ("running", "pending", "created")
+Document = dict[str, Any]
+
 #: Seconds that a process gets to end its run.
 GRACE = 20.0
 
 
 def cancel(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
-    """Stop a run: on the service, or the process on this machine that runs it.
+    """Stop a run: by Kubeflow where it runs there, else by the process on this machine that runs it.
 
     Returns
     -------
@@ -33,33 +34,50 @@ def cancel(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
         If it belongs to a process of another machine.
     """
     connect()
-    if names_service():
-        return _on_service("terminate_pipeline", run_id, f"run {run_id} is being canceled")
-    import mlrun
+    from netops.orchestration.kubeflow import find_run, pipeline_of
+    from netops.orchestration.workflow import steps_of
 
-    from netops.orchestration.workflow import PROJECT, find, steps_of
-
-    record = find(run_id)
+    record = find_run(run_id)
     uid, state = record["metadata"]["uid"], record["status"]["state"]
-    if state not in _GOING:
+    if state not in GOING:
         raise UsageError(f"run {uid[:12]} is {state}; only one that is going can be canceled")
-    database = mlrun.get_run_db()
-    process = database.process_of(uid, PROJECT)
+    if pipeline := pipeline_of(record):
+        return _on_service("terminate_pipeline", pipeline, f"run {uid} is being canceled")
+    process = _process_of(record)
     if process is not None and not process.is_here():
         raise NetopsError(f"run {uid[:12]} belongs to a process of {process.host}; cancel it there")
-    for going in [*(s for s in steps_of(uid) if s["status"]["state"] in _GOING), record]:
-        _abort(database, going["metadata"]["uid"], PROJECT)
+    for going in [*(s for s in steps_of(uid) if s["status"]["state"] in GOING), record]:
+        _abort(going["metadata"]["uid"], CANCELED)
     if process is None or process.has_ended() or process.pid == os.getpid():
         return f"run {uid[:12]} is canceled"
     os.kill(process.pid, signal.SIGINT)
     return _until_it_ends(uid, process, wait)
 
 
-def _abort(database: Any, uid: str, project: str) -> None:
+def _process_of(record: Document) -> Any:
+    """Tell which process runs a workflow: the embedded database knows it, on a service the record says so."""
     import mlrun
 
+    from netops.orchestration.workflow import PROJECT
+    from netops.tracking import workflows
+
+    if names_service():
+        return workflows.process_of(record)
+    return mlrun.get_run_db().process_of(record["metadata"]["uid"], PROJECT)
+
+
+def _abort(uid: str, reason: str) -> None:
+    """Mark a run as aborted; a service aborts only what it runs itself."""
+    import mlrun
+
+    from netops.orchestration.workflow import PROJECT
+    from netops.tracking.workflows import settle
+
+    if names_service():
+        settle(uid, PROJECT, "aborted", status_text=reason)
+        return
     try:
-        database.abort_run(uid, project, status_text=CANCELED)
+        mlrun.get_run_db().abort_run(uid, PROJECT, status_text=reason)
     except mlrun.errors.MLRunConflictError:
         return  # it has ended in between
 
@@ -75,20 +93,46 @@ def _until_it_ends(uid: str, process: Any, wait: Callable[[float], None]) -> str
     return f"run {uid[:12]} is canceled; process {process.pid} stops it as soon as its step lets it"
 
 
-def retry(run_id: str) -> dict[str, Any] | str:
+def retry(run_id: str) -> Document | str:
     """Take up a run that failed or was stopped, without what it finished.
 
     Returns
     -------
     dict or str
         The summary of the run, or what the service has begun.
+
+    Raises
+    ------
+    UsageError
+        If there is no such run, or it has not failed.
+    NetopsError
+        If what it made lies on another machine, or it fails again.
     """
     connect()
+    from netops.orchestration.kubeflow import find_run, pipeline_of
+
+    record = find_run(run_id)
+    uid = record["metadata"]["uid"]
+    if pipeline := pipeline_of(record):
+        return _on_service("retry_pipeline", pipeline, f"run {uid} is taken up again")
     if names_service():
-        return _on_service("retry_pipeline", run_id, f"run {run_id} is taken up again")
+        _take_over(record)
     from netops.orchestration.local import resume
 
-    return resume(run_id)
+    return resume(uid)
+
+
+def _take_over(record: Document) -> None:
+    """Make sure that a run of the local engine that a service has on record can go on in this process."""
+    from netops.orchestration.workflow import run_folder
+
+    uid, process = record["metadata"]["uid"], _process_of(record)
+    if process is None:
+        return
+    if not process.is_here() and not run_folder(uid).is_dir():
+        raise NetopsError(f"run {uid[:12]} was made on {process.host}, and what it made lies there; retry it there")
+    if record["status"]["state"] in GOING and process.has_ended():
+        _abort(uid, f"its process ({process.pid}) ended before the run did")
 
 
 def _on_service(method: str, run_id: str, done: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from netops.configuration import option
 from netops.errors import NetopsError
-from netops.orchestration.workflow import PROJECT
+from netops.orchestration.root import PROJECT
 
 NAME = "dask"
 

@@ -155,6 +155,8 @@ def _artifacts(service: "Service") -> str:
     path = read_cluster_settings().artifact_path or service.told.get("artifact_path")
     if not path:
         raise NetopsError("neither cluster.yaml nor the service names an artifact path; set artifact_path")
+    if "://" not in path:
+        return f"{path}: a folder; right only where every pod, and every machine that runs stages, mounts it"
     return str(path)
 
 

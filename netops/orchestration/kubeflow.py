@@ -43,6 +43,14 @@ def run_of(pipeline: Document) -> Document:
     }
 
 
+def pipeline_of(run: Document) -> str | None:
+    """Give Kubeflow's id of a run; None where the local engine runs it."""
+    labels = run["metadata"].get("labels") or {}
+    if not names_service() or labels.get("kind") == "local":
+        return None
+    return str(labels.get("workflow-id") or run["metadata"]["uid"])
+
+
 def find_run(run_id: str) -> Document:
     """Find the run of a pipeline by its id or the beginning of it.
 

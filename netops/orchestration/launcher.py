@@ -5,6 +5,7 @@ from typing import Any
 
 from netops.errors import NetopsError
 from netops.orchestration import local
+from netops.orchestration.states import CANCELED
 from netops.orchestration.workflow import workflows
 
 Document = dict[str, Any]
@@ -60,7 +61,3 @@ class LocalLauncher:
         if status["state"] == "aborted" and status.get("status_text") == CANCELED:
             return "canceled"
         return str(status["state"])
-
-
-#: What the record of a run says that was canceled on demand.
-CANCELED = "canceled on demand"

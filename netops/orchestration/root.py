@@ -1,8 +1,10 @@
-"""Where the MLRun project is: project.yaml, components, pipeline and configurations."""
+"""Where the MLRun project is: project.yaml, components, pipeline and configurations; and its name."""
 
 from pathlib import Path
 
 import netops
+
+PROJECT = "netops"
 
 
 def project_root() -> Path:

@@ -17,13 +17,13 @@ from mlrun.projects.pipelines import pipeline_context
 
 from netops.errors import UsageError
 from netops.home import home
+from netops.orchestration.root import PROJECT as PROJECT
 from netops.progress import say
 from netops.tracking.pipelines import RUNNER
 from netops.tracking.workflows import under_id
 
 #: The label by which MLRun tells runs of workflows.
 WORKFLOWS = [f"{key}={value}" for key, value in RUNNER.items()]
-PROJECT = "netops"
 
 
 def run_folder(run_id: str) -> Path:

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from netops.errors import NetopsError
 from netops.features.spec import FeatureSpec
 from netops.files import read_json, write_json
-from netops.home import home
 from netops.serving.samples import Reason
 
 #: Reasons given for a sample.
@@ -44,11 +43,6 @@ class ChampionFile:
     """A champion named by a JSON file ``{"version": …, "path": …}``; a relative path is relative to the file."""
 
     file: Path
-
-    @classmethod
-    def of(cls, network: str) -> "ChampionFile":
-        """The file of a network: ``models/<network>/champion.json`` where state lives."""
-        return cls(home() / "models" / network / "champion.json")
 
     def champion(self) -> Champion:
         """Read the file."""

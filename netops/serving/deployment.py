@@ -218,7 +218,6 @@ class Nuclio:
         made: Any = make_serving_function(
             self.project.name, self.name, model, options.image, self.network, dict(options.parameters)
         )
-        made.spec.build.requirements = []  # the image has everything, and nothing of our name is fetched
         made.spec.min_replicas, made.spec.max_replicas = options.min_replicas, options.max_replicas
         made.spec.env = [*made.spec.env, *options.environment]
         _add_triggers(made, options)

@@ -31,9 +31,10 @@ def make_serving_function(
     project, name : str
         Where MLRun files the function, and under which name.
     model_path : str or Path
-        A model folder, or the ``store://`` address of a model artifact; without one the network's champion.
+        A model folder, the ``store://`` address of a model artifact, or a JSON file that names a folder; without
+        one the network's champion in the project's registry, and each new one after it.
     image : str
-        Container image on a cluster.
+        Container image on a cluster; it must have this package in it, as the project's own does.
     network : str
         The network it serves.
     parameters : dict, optional
@@ -45,15 +46,14 @@ def make_serving_function(
         ``.to_mock_server().test("/v2/models/netops/infer", body={"inputs": rows})`` answers in process, and so
         does ``.test("/telemetry", body=sample)``.
     """
-    function: Any = mlrun.code_to_function(
-        name, project=project, kind="serving", image=image, filename=str(CODE), requirements=["netops"]
-    )
+    function: Any = mlrun.code_to_function(name, project=project, kind="serving", image=image, filename=str(CODE))
     # From its file MLRun would run it here only where that lies below the working directory; the code is embedded.
     function.spec.build.origin_filename = None
     step = function.set_topology("flow", engine="sync")
     for key, step_class in STEPS.items():
         step = step.to(f"{step_class.__module__}.{step_class.__name__}", name=key)
-    function.spec.parameters = {"network": network, "model_path": str(model_path or ""), **(parameters or {})}
+    chosen = {"project": project, "network": network, "model_path": str(model_path or "")}
+    function.spec.parameters = chosen | (parameters or {})
     return function
 
 

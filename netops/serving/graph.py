@@ -20,6 +20,7 @@ from netops.serving.champion import ChampionFile, FixedModel, ModelSource
 from netops.serving.folders import state_folder
 from netops.serving.model_server import OnnxModel
 from netops.serving.pipeline import Pipeline
+from netops.serving.registered import RegisteredChampion
 from netops.serving.runtime import Runtime, StateInUse
 from netops.serving.samples import BodyError
 from netops.serving.settings import ServingSettings
@@ -52,8 +53,9 @@ def pipeline_of(context: Any) -> Pipeline:
     Parameters
     ----------
     context : GraphContext
-        Its function parameters say what to serve: ``network``, ``model_path`` (without one: the champion of the
-        network), ``state_path``, ``serving`` and ``alerting`` (sections of the configuration).
+        Its function parameters say what to serve: ``network``, ``model_path`` (folder, ``store://`` address or
+        champion file; without one the champion in the registry of ``project``), ``state_path``, ``serving`` and
+        ``alerting`` (sections of the configuration).
     """
     server = context.server
     if not hasattr(server, _ATTRIBUTE):
@@ -71,7 +73,7 @@ def _runtime(context: Any) -> Runtime:
         _state_path(context, network),
         lambda folder: Runtime(
             network,
-            _source(network, context.get_param("model_path")),
+            _source(network, context.get_param("model_path"), context.get_param("project")),
             bind(ServingSettings, context.get_param("serving"), "serving"),
             bind(AlertSettings, context.get_param("alerting"), "alerting"),
             folder,
@@ -102,9 +104,11 @@ def _take_slot(path: Path, start: Callable[[Path], Runtime]) -> Runtime:
     return start(path / f"replica-{SLOTS - 1}")
 
 
-def _source(network: str, model_path: str | None) -> ModelSource:
+def _source(network: str, model_path: str | None, project: str | None) -> ModelSource:
     if not model_path:
-        return ChampionFile.of(network)
+        return RegisteredChampion(network, project or "netops")
+    if model_path.endswith(".json"):
+        return ChampionFile(Path(model_path))
     from netops.models.card import read_card
     from netops.serving.model_server import local_folder
 

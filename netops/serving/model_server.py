@@ -120,11 +120,11 @@ def local_folder(model_path: str) -> Path:
 
 
 def _gather(model_file: Path, extra: dict[str, Any]) -> Path:
-    """Bring a model file and the card kept beside it in the artifact store into one local folder."""
-    card = extra.get(CARD_FILE) or extra.get("card")
-    if card is None:
+    """Bring a model file and all that is kept beside it in the artifact store into one local folder."""
+    if CARD_FILE not in extra:
         raise MLRunInvalidArgumentError(f"{model_file}: no {CARD_FILE} beside the model; log the whole folder")
     folder = Path(tempfile.mkdtemp(prefix="netops-model-"))
     shutil.copy(model_file, folder / MODEL_FILE)
-    card.download(str(folder / CARD_FILE))
+    for name, content in extra.items():
+        content.download(str(folder / name))
     return folder

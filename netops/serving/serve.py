@@ -13,7 +13,8 @@ from typing import Any
 from netops.alerting.settings import AlertSettings
 from netops.durations import SECOND
 from netops.serving.access import bind, token_for
-from netops.serving.champion import ChampionFile, ModelSource, load_model
+from netops.serving.champion import ModelSource, load_model
+from netops.serving.registered import RegisteredChampion
 from netops.serving.runtime import Runtime
 from netops.serving.settings import ServingSettings
 
@@ -37,7 +38,7 @@ def serve(
     settings, alerting
         Sections of the configuration.
     source : ModelSource, optional
-        Where the champion is looked up; by default in the network's champion file.
+        Where the champion is looked up; by default in the registry of MLRun.
     state : Path, optional
         Folder of the state; by default below ``NETOPS_HOME``.
     ready : callable, optional
@@ -54,7 +55,7 @@ def serve(
     token = token_for(settings.host)
     listener = bind(settings.host, settings.port)
     try:
-        runtime = Runtime(network, source or ChampionFile.of(network), settings, alerting, state)
+        runtime = Runtime(network, source or RegisteredChampion(network), settings, alerting, state)
         _run(runtime, listener, token, ready)
     finally:
         listener.close()

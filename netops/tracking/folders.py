@@ -15,12 +15,23 @@ _PREVIEW_ROWS = 20
 _MODEL_FILE = "model.onnx"
 
 
+def place_of(context: Any) -> str:
+    """Name the place where a run keeps what it makes.
+
+    The steps of a workflow share one that is the workflow's own; a stage that is run by itself gets its own place,
+    so that it does not find what another run with other settings has left.
+    """
+    target = str(context.artifact_path)
+    apart = (context.labels or {}).get("workflow") or context.uid in target
+    return target if apart else f"{target.rstrip('/')}/{context.uid}"
+
+
 def new_folder(context: Any, key: str) -> Path:
     """Name the folder that a stage writes an artifact to.
 
     On this machine it is the artifact's final place, so that nothing is copied; elsewhere a temporary one.
     """
-    target = str(context.artifact_path)
+    target = place_of(context)
     return Path(tempfile.mkdtemp(prefix="netops-")) / key if "://" in target else Path(target) / key
 
 
@@ -43,7 +54,7 @@ def _describe(artifact: DatasetArtifact, dataset: Dataset) -> None:
 
 
 def _publish(context: Any, key: str, folder: Path) -> str:
-    target = str(context.artifact_path)
+    target = place_of(context)
     if "://" not in target:
         return str(folder)
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
@@ -95,5 +106,5 @@ def _model_folder(address: str) -> Path:
 
 def work_folder(context: Any) -> Path:
     """Name the folder for what a stage keeps between its steps, and other stages here may use again."""
-    target = str(context.artifact_path)
+    target = place_of(context)
     return Path(tempfile.mkdtemp(prefix="netops-")) if "://" in target else Path(target) / "work"

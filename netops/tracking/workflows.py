@@ -11,7 +11,11 @@ from mlrun.common.runtimes.constants import RunStates
 from mlrun.utils.helpers import normalize_workflow_name
 
 from netops.tracking.pipelines import RUNNER
+from netops.tracking.processes import Process, this_process
 from netops.tracking.service_only import ServiceOnlyError
+
+#: Annotation of a record: the process that runs the workflow, for a service, which does not ask.
+PROCESS = "netops/process"
 
 _given: str | None = None
 
@@ -67,19 +71,45 @@ def _recorded(handler: Callable[..., Any], project: str, name: str) -> Callable[
         except BaseException as exception:
             message = mlrun.errors.err_to_str(exception) or type(exception).__name__
             state = RunStates.aborted if isinstance(exception, KeyboardInterrupt) else RunStates.error
-            database.update_run({"status.state": state, "status.error": message}, uid, project)
+            settle(uid, project, state, error=message)
             raise
-        database.update_run({"status.state": state, "status.error": error}, uid, project)
+        settle(uid, project, state, error=error)
         return result
 
     return run
+
+
+def settle(uid: str, project: str, state: str, **status: Any) -> None:
+    """Record the end of a run; one that has been aborted meanwhile stays so.
+
+    It is stored rather than updated: a service would abort what it runs itself, and refuses that for all else.
+    """
+    database = mlrun.get_run_db()
+    document = database.read_run(uid, project)
+    if document["status"].get("state") == RunStates.aborted:
+        return
+    document["status"] |= {"state": state, **status}
+    database.store_run(document, uid, project)
+
+
+def process_of(record: dict[str, Any]) -> Process | None:
+    """Tell which process runs, or ran, a workflow of the local engine; None for any other run."""
+    text = (record["metadata"].get("annotations") or {}).get(PROCESS)
+    return Process.from_json(text) if text else None
 
 
 def _document(project: str, name: str, uid: str, arguments: dict[str, Any]) -> dict[str, Any]:
     labels = {**RUNNER, "kind": "local", "workflow": name, "workflow-id": uid}
     return {
         "kind": "run",
-        "metadata": {"name": name, "uid": uid, "iteration": 0, "project": project, "labels": labels},
+        "metadata": {
+            "name": name,
+            "uid": uid,
+            "iteration": 0,
+            "project": project,
+            "labels": labels,
+            "annotations": {PROCESS: this_process().to_json()},
+        },
         "spec": {"parameters": arguments, "handler": name},
         "status": {"state": RunStates.running, "results": {"workflow_id": uid}},
     }

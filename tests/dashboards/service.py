@@ -27,7 +27,9 @@ TICK = 5 * SECOND
 _SERVE = """
 from netops.serving.serve import serve
 from netops.serving.settings import ServingSettings
-serve("demo", ServingSettings(port={port}))
+from pathlib import Path
+from netops.serving.champion import ChampionFile
+serve("demo", ServingSettings(port={port}), source=ChampionFile(Path("champion.json")))
 """
 
 
@@ -62,7 +64,7 @@ def _post(url: str, body: bytes, headers: dict[str, str]) -> bytes:
 def serving(folder: Path, token: str) -> Iterator[Service]:
     """Run the server while the block lasts."""
     folder.mkdir()
-    ChampionFile(folder / "models/demo/champion.json").promote("v1", make_model(folder / "model"))
+    ChampionFile(folder / "champion.json").promote("v1", make_model(folder / "model"))
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     env = {"NETOPS_HOME": str(folder), "NETOPS_TOKEN": token}

@@ -1,10 +1,14 @@
 """Runs that are watched, canceled and taken up again, against the embedded database."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 
 from netops.cli.main import run
@@ -14,6 +18,8 @@ from netops.progress import shown_by, silent
 from netops.tracking.pipelines import RUNNER
 
 from .conftest import SMALL
+
+SERVICE = "NETOPS_TEST_MLRUN_API"
 
 
 def record(database, uid, state, name="retrain", labels=RUNNER, **status):
@@ -110,3 +116,51 @@ def test_what_kubeflow_tells_of_a_run_reads_like_any_other(database, state, erro
     told = database.get_pipeline(f"k-{state}", project="netops")["run"]
     there, here = describe(run_of(told)), describe(find(f"k-{state}"))
     assert there == here | {"name": "", "workflow": "retrain", "seconds": there["seconds"]}
+
+
+@pytest.mark.timeout(250)
+def test_a_local_run_that_a_service_has_on_record(home, monkeypatch, capsys) -> None:
+    """Canceled while another process runs it, and taken up again from the stage that was going."""
+    address = os.environ.get(SERVICE)
+    if not address:
+        pytest.skip(f"{SERVICE} names no MLRun service")
+    monkeypatch.setenv("MLRUN_DBPATH", address)
+    network = f"edge-{os.getpid()}"
+    options = [part for key in SMALL for part in ("--set", key)]
+    command = [sys.executable, "-m", "netops.cli.main", "run", "--name", network, *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if line.startswith("Build feature vectors"):
+                break
+        os.kill(process.pid, signal.SIGSTOP)  # it must not end before the commands below have started
+        [going] = [row for row in told("runs", "list") if (row["name"], row["state"]) == (network, "running")]
+        cancel = [sys.executable, "-m", "netops.cli.main", "runs", "cancel", going["run_id"][:10]]
+        with subprocess.Popen(cancel, stdout=subprocess.PIPE, text=True) as canceling:
+            record = f"{address}/api/v1/run/netops/{going['run_id']}"
+            while canceling.poll() is None and httpx.get(record).json()["data"]["status"]["state"] != "aborted":
+                time.sleep(0.2)
+            os.kill(process.pid, signal.SIGCONT)
+            assert "its process has ended" in canceling.stdout.read()
+        process.wait(60)
+    assert process.returncode == 130
+    [stopped] = [row for row in told("runs", "list") if row["run_id"] == going["run_id"]]
+    assert stopped["state"] == "aborted"
+    again = netops("runs", "retry", going["run_id"][:10], "--json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["state"] == "completed"
+    assert "Build feature vectors: done before" in again.stderr
+
+
+def netops(*arguments):
+    command = [sys.executable, "-m", "netops.cli.main", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=200)
+
+
+def told_text(*verb):
+    done = netops(*verb)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def told(*verb):
+    return [json.loads(line) for line in told_text(*verb, "--json").splitlines()]

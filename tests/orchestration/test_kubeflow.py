@@ -1,8 +1,11 @@
 """Runs of the service and of Kubeflow in one list, asked of a service as MLRun's client asks it."""
 
+import json
+
 import pytest
 
-from netops.orchestration import kubeflow
+from netops.errors import NetopsError
+from netops.orchestration import control, kubeflow
 
 from .conftest import MODERN
 
@@ -26,6 +29,14 @@ PIPELINE = {
 }
 
 
+ELSEWHERE = {"host": "build-7", "boot": "b", "pid": 4711, "started": "1"}
+FOREIGN = {
+    "metadata": LOCAL["metadata"] | {"uid": "cc3", "annotations": {"netops/process": json.dumps(ELSEWHERE)}},
+    "spec": {"parameters": {"name": "edge"}},
+    "status": {"state": "running", "start_time": "2025-02-28 10:00:00+00:00"},
+}
+
+
 @pytest.fixture
 def service(stand_in, monkeypatch) -> None:
     """What MLRun's client reads of a service that holds a run of each kind."""
@@ -35,7 +46,7 @@ def service(stand_in, monkeypatch) -> None:
     address = stand_in(
         {
             "client-spec": (200, MODERN),
-            "projects/netops/runs": (200, {"runs": [LOCAL]}),
+            "projects/netops/runs": (200, {"runs": [LOCAL, FOREIGN]}),
             "projects/netops/pipelines": (200, pipelines),
         }
     )
@@ -43,7 +54,7 @@ def service(stand_in, monkeypatch) -> None:
 
 
 def test_runs_of_the_cluster_are_listed_with_those_of_the_local_engine(service) -> None:
-    newest, oldest = kubeflow.all_runs()
+    newest, oldest, _ = kubeflow.all_runs()
     assert (newest["metadata"]["uid"], newest["status"]["state"]) == ("bb2", "error")
     assert newest["status"]["error"] == "out of memory"
     assert (oldest["metadata"]["uid"], oldest["status"]["state"]) == ("aa1", "completed")
@@ -51,3 +62,14 @@ def test_runs_of_the_cluster_are_listed_with_those_of_the_local_engine(service) 
 
 def test_a_run_is_found_by_the_beginning_of_its_id(service) -> None:
     assert kubeflow.find_run("bb")["metadata"]["uid"] == "bb2"
+
+
+def test_what_runs_a_run_is_told_by_its_record(service) -> None:
+    assert kubeflow.pipeline_of(kubeflow.find_run("bb2")) == "bb2"
+    assert kubeflow.pipeline_of(kubeflow.find_run("cc3")) is None
+
+
+@pytest.mark.parametrize(("act", "told"), [(control.cancel, "cancel it there"), (control.retry, "retry it there")])
+def test_a_run_of_another_machine_is_left_to_that_one(service, home, act, told) -> None:
+    with pytest.raises(NetopsError, match=f"run cc3 .* build-7.*{told}"):
+        act("cc3")

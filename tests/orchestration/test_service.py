@@ -95,6 +95,12 @@ def test_the_doctor_looks_at_the_whole_service(stand_in) -> None:
     assert "'other'" in found["namespace"].detail
 
 
+def test_the_doctor_warns_of_artifacts_in_a_folder(stand_in) -> None:
+    stand_in({"client-spec": (200, MODERN | {"artifact_path": "/shared/netops"})})
+    found = {finding.check: finding for finding in examine()}
+    assert "mounts it" in found["artifact path"].detail
+
+
 def service_checks():
     from netops.orchestration.doctor import SERVICE_CHECKS
 

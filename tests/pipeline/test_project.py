@@ -106,6 +106,23 @@ def test_secrets_node_selection_and_packages_reach_the_functions(home) -> None:
     assert "s3fs" in features.spec.build.requirements
 
 
+def test_a_stage_that_is_run_by_itself_finds_nothing_of_another_run(home) -> None:
+    import mlrun
+
+    from netops.orchestration.project import load_project
+    from netops.orchestration.settings import read_settings
+    from netops.telemetry.dataset import Dataset
+
+    project = load_project()
+    settings = [read_settings(None, [f"fleet.devices={devices}", "fleet.duration=1h"]) for devices in (12, 16)]
+    runs = [
+        project.run_function("generate", params={"network": "solo", "settings": json.dumps(given)}, local=True)
+        for given in settings
+    ]
+    made = [Dataset.open(Path(mlrun.get_dataitem(run.outputs["telemetry"]).local())) for run in runs]
+    assert [dataset.meta.devices for dataset in made] == [12, 16]
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [

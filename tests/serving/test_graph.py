@@ -213,14 +213,13 @@ def test_nuclio_asks_for_the_token_over_http_alone(nuclio, monkeypatch):
     assert json.loads(handle(Message(message, trigger=stream)).body)["status"] == "duplicate"
 
 
-def test_nuclio_swaps_the_champion(nuclio, model, tmp_path, monkeypatch):
+def test_nuclio_swaps_the_champion(nuclio, model, tmp_path):
     from netops.serving.champion import ChampionFile
     from tests.serving.models import make_model
 
-    monkeypatch.setenv("NETOPS_HOME", str(tmp_path / "home"))
-    champion = ChampionFile.of("demo")
+    champion = ChampionFile(tmp_path / "champion.json")
     champion.promote("v1", model)
-    context, handle = nuclio(model_path="", serving={"state": {"champion_interval": "1ms"}})
+    context, handle = nuclio(model_path=str(champion.file), serving={"state": {"champion_interval": "1ms"}})
     assert json.loads(handle(Message(json.dumps(sample("a", 0)).encode())).body)["model"] == "v1"
     champion.promote("v2", make_model(tmp_path / "v2", "v2", seed=1))
     context.netops_keeper._looked = -1e9

@@ -151,6 +151,6 @@ def test_a_port_in_use_is_said(monkeypatch):
 
 def test_no_champion_is_said(monkeypatch, tmp_path):
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
-    with pytest.raises(NetopsError, match="no champion yet"):
+    with pytest.raises(NetopsError, match="has no champion"):
         serve("nowhere", ServingSettings(port=0))
     assert AlertStore  # nothing else was started

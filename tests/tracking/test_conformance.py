@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import os
 
 import mlrun
 import mlrun.errors
@@ -22,16 +23,21 @@ def test_a_project_is_found_again(project):
     assert project.name in {found.name for found in mlrun.get_run_db().list_projects(format_="full")}
 
 
-def test_a_project_is_made_once_changed_and_deleted(client, tmp_path):
-    database = mlrun.get_run_db()
-    made = mlrun.new_project("short-lived", str(tmp_path), save=False)
+def test_a_project_is_made_once_and_changed(client, tmp_path):
+    database, name = mlrun.get_run_db(), f"made-once-{os.getpid()}"
+    made = mlrun.new_project(name, str(tmp_path), save=False)
     made.metadata.labels = {"team": "core"}
     database.create_project(made)
     with pytest.raises(mlrun.errors.MLRunConflictError):
         database.create_project(made)
-    assert database.patch_project("short-lived", {"spec": {"description": "for a while"}}).spec.description
-    assert database.list_projects(labels=["team=core"]) == ["short-lived"]
-    assert database.list_projects(labels={"team": "edge"}) == []
+    assert database.patch_project(name, {"spec": {"description": "for a while"}}).spec.description
+    assert name in database.list_projects(labels=["team=core"])
+    assert name not in database.list_projects(labels={"team": "edge"})
+
+
+def test_a_project_that_is_deleted_is_gone(with_a_cluster, client, tmp_path):
+    database = mlrun.get_run_db()
+    database.create_project(mlrun.new_project("short-lived", str(tmp_path), save=False))
     database.delete_project("short-lived")
     with pytest.raises(mlrun.errors.MLRunNotFoundError):
         database.get_project("short-lived")

@@ -1,0 +1,49 @@
+"""The champion as MLRun's registry names it: the version of a network's model that carries the tag ``champion``."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from netops.errors import NetopsError
+from netops.serving.champion import Champion
+
+TAG = "champion"
+
+
+@dataclass
+class RegisteredChampion:
+    """The champion of a network in a project; asked again and again, it reads one tag."""
+
+    network: str
+    project: str = "netops"
+    _folders: dict[str, Path] = field(default_factory=dict)
+
+    def champion(self) -> Champion:
+        """Name the champion; its files are brought here once.
+
+        Raises
+        ------
+        NetopsError
+            If there is none.
+        """
+        from netops.serving.model_server import local_folder
+
+        version, address = self.look()
+        if version not in self._folders:
+            self._folders[version] = local_folder(address)
+        return Champion(version, self._folders[version])
+
+    def look(self) -> tuple[str, str]:
+        """Give the version and the ``store://`` address."""
+        import mlrun
+
+        from netops.tracking.install import install, names_service
+
+        if not names_service():
+            install()
+        tagged = mlrun.get_run_db().list_artifacts(
+            project=self.project, kind="model", tag=TAG, labels=[f"network={self.network}"]
+        )
+        if not tagged:
+            raise NetopsError(f"network '{self.network}' has no champion; train one: netops run")
+        address = mlrun.artifacts.dict_to_artifact(tagged[0]).get_store_url(with_tag=False)
+        return str(tagged[0]["metadata"]["labels"]["version"]), str(address)
