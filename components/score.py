@@ -20,7 +20,7 @@ def score(context: MLClientCtx, telemetry: DataItem, network: str, settings: str
     network : str
         Whose champion.
 
-    Logs ``risks``, a Parquet file: timestamp, device, risk, model_version.
+    Logs ``risks``, a Parquet file: timestamp, device, risk, model_version, probability.
     """
     champion = registry.the_champion(network)
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:

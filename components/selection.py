@@ -13,6 +13,7 @@ from netops.models.card import read_card
 from netops.models.contest import contest
 from netops.models.examples import Examples, prepare_examples
 from netops.models.judgement import Judgement, judge, judge_baseline
+from netops.models.platt import Platt
 from netops.models.promotion import Decision, Standing
 from netops.models.report.write import write_report
 from netops.models.selection import Choice, choose_best
@@ -140,4 +141,4 @@ def _log_report(context: MLClientCtx, report: Path) -> None:
 
 def _judge(examples: Examples, model: Path, alerting: AlertSettings, seed: int) -> Judgement:
     validation, test = (part_risks(examples, model, part) for part in ("validation", "test"))
-    return judge(examples, validation, test, alerting, seed)
+    return judge(examples, validation, test, alerting, seed, Platt.from_dict(read_card(model).calibration))

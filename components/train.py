@@ -10,6 +10,7 @@ from netops.models import plots
 from netops.models.card import write_card
 from netops.models.examples import prepare_examples
 from netops.models.judgement import Judgement, judge
+from netops.models.platt import Platt
 from netops.models.training import part_risks, train_family
 from netops.monitoring.reference import reference_of, write_reference
 from netops.orchestration import registry, warm
@@ -41,7 +42,8 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
     card = train_family(examples, family, options, folder, network=network, **how)
     trials.close()
     validation, test = (part_risks(examples, folder, part) for part in ("validation", "test"))
-    judged = judge(examples, validation, test, alerting, options.seed)
+    calibration = Platt.from_dict(card.calibration)
+    judged = judge(examples, validation, test, alerting, options.seed, calibration)
     card = card.updated(
         threshold=judged.policy.threshold,
         alert=asdict(judged.policy),

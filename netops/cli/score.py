@@ -25,7 +25,7 @@ def command(
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Score telemetry with the champion of its network: timestamp, device, risk, model_version."""
+    """Score telemetry with the champion of its network: timestamp, device, risk, model_version, probability."""
     from netops.orchestration.settings import read_settings
 
     settings = read_settings(config, overrides)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from netops.alerting.sequences import Floats
+from netops.alerting.sequences import Floats, Integers
 
 BINS = 15
 
@@ -36,7 +36,7 @@ def reliability(probabilities: Floats, labels: npt.NDArray[np.int8], bins: int =
     """Compare probabilities in 0..1 with labels; samples without either are left out."""
     known = (labels >= 0) & np.isfinite(probabilities)
     probability, label = probabilities[known], labels[known].astype(np.float64)
-    place = np.clip((probability * bins).astype(np.int64), 0, bins - 1)
+    place = _bin(probability, bins)
     samples = np.bincount(place, minlength=bins)
     some = samples > 0
     predicted = np.bincount(place, weights=probability, minlength=bins)[some] / samples[some]
@@ -44,3 +44,41 @@ def reliability(probabilities: Floats, labels: npt.NDArray[np.int8], bins: int =
     brier = float(np.mean((probability - label) ** 2)) if len(label) else float("nan")
     error = float(np.abs(predicted - happened) @ samples[some] / len(label)) if len(label) else float("nan")
     return Reliability(predicted, happened, samples[some], brier, error)
+
+
+def resampled(
+    probabilities: Floats,
+    labels: npt.NDArray[np.int8],
+    units: Integers,
+    weights: npt.NDArray[np.float64],
+    bins: int = BINS,
+) -> tuple[Floats, Floats]:
+    """Give Brier score and expected calibration error of many resamples.
+
+    Parameters
+    ----------
+    probabilities, labels : arrays, n
+        As for :func:`reliability`.
+    units : int64 array, n
+        What is resampled together: the place of each sample's unit.
+    weights : float64 array, times × units
+        How often each unit was drawn.
+
+    Returns
+    -------
+    tuple of two float64 arrays, times
+        NaN where no labelled sample was drawn.
+    """
+    known = (labels >= 0) & np.isfinite(probabilities)
+    probability, label, unit = probabilities[known], labels[known].astype(np.float64), units[known]
+    place, size = unit * bins + _bin(probability, bins), weights.shape[1]
+    # The sum over a bin of (label - probability), added up over the units that were drawn.
+    off = np.bincount(place, weights=label - probability, minlength=size * bins).reshape(size, bins)
+    squares = np.bincount(unit, weights=(label - probability) ** 2, minlength=size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        samples = weights @ np.bincount(unit, minlength=size)
+        return weights @ squares / samples, np.abs(weights @ off).sum(axis=1) / samples
+
+
+def _bin(probability: Floats, bins: int) -> Integers:
+    return np.clip((probability * bins).astype(np.int64), 0, bins - 1)

@@ -59,6 +59,8 @@ class ModelCard:
         Versions of what trained and wrote it.
     agreement : float
         Greatest difference between the model file and the native model on the test part.
+    calibration : dict
+        How a risk becomes a probability, and what that was fitted on (``Platt.to_dict()``); or why it does not.
     threshold : float or None
         Risk from which on samples count towards an alert; None until it is chosen.
     alert : dict
@@ -85,6 +87,7 @@ class ModelCard:
     background: dict[str, Any] = field(default_factory=dict)
     libraries: dict[str, str] = field(default_factory=dict)
     agreement: float = 0.0
+    calibration: dict[str, Any] = field(default_factory=dict)
     threshold: float | None = None
     alert: dict[str, Any] = field(default_factory=dict)
     evaluation: dict[str, Any] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Floats
 from netops.durations import SECOND
 from netops.models.bootstrap import TIMES, Interval, interval
-from netops.models.calibration import Reliability, reliability
+from netops.models.calibration import Reliability, reliability, resampled
 from netops.models.outcomes import Outcomes, Part, Rates, candidates, outcomes, rates, rates_by_threshold
 from netops.models.ranking import Ranking
 
@@ -92,7 +92,7 @@ class Evaluation:
     intervals : dict
         Name of a figure → its 95% bootstrap interval over devices and incidents.
     reliability : Reliability
-        Of the probabilities.
+        Of the probabilities, or of the risks where there are none.
     confusion : Confusion
         By sample.
     lead_seconds : float64 array
@@ -103,6 +103,8 @@ class Evaluation:
         The precision-recall curve by sample, at most 200 points.
     groups : dict
         ``scenario`` or an attribute → value → Figures. A scenario owns incidents, no samples or false alarms.
+    uncalibrated : Reliability or None
+        Of the risks as they are, where ``reliability`` is that of probabilities.
     """
 
     threshold: float
@@ -115,6 +117,7 @@ class Evaluation:
     recall: Floats
     sample_precision: Floats
     groups: dict[str, dict[str, Figures]]
+    uncalibrated: Reliability | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as JSON holds it; the figures at the top level, unknown ones None."""
@@ -130,6 +133,7 @@ class Evaluation:
             "recall",
             "sample_precision",
             "groups",
+            "uncalibrated",
         )
         return figures | {name: _plain(getattr(self, name)) for name in names}
 
@@ -159,6 +163,7 @@ def evaluate(
         Of the bootstrap.
     """
     risks = np.asarray(risks, dtype=np.float64)
+    told = risks if probabilities is None else np.asarray(probabilities, dtype=np.float64)
     ranking = Ranking.of(risks, part.labels, part.stretches.of_row)
     at = outcomes(part, risks, policy, np.array([policy.threshold]))
     thresholds = candidates(part, risks)
@@ -167,8 +172,8 @@ def evaluate(
     return Evaluation(
         policy.threshold,
         _figures(part, ranking, at, everything, everything[part.stretch_of_incident]),
-        _intervals(part, ranking, at, seed, resamples),
-        reliability(risks if probabilities is None else np.asarray(probabilities), part.labels),
+        _intervals(part, ranking, at, told, part.stretches.weights(seed, resamples)),
+        reliability(told, part.labels),
         _confusion(part.labels, risks, policy.threshold),
         _leads(part, at),
         Curve(
@@ -180,6 +185,7 @@ def evaluate(
         ),
         *_precision_recall(ranking),
         _groups(part, ranking, at),
+        uncalibrated=None if probabilities is None else reliability(risks, part.labels),
     )
 
 
@@ -213,10 +219,13 @@ def _figures(part: Part, ranking: Ranking, at: Outcomes, weights: Floats, of_inc
     )
 
 
-def _intervals(part: Part, ranking: Ranking, at: Outcomes, seed: int, resamples: int) -> dict[str, Interval]:
-    weights = part.stretches.weights(seed, resamples)
+def _intervals(
+    part: Part, ranking: Ranking, at: Outcomes, probabilities: Floats, weights: npt.NDArray[np.float64]
+) -> dict[str, Interval]:
     by_sample, by_event = ranking.resampled(weights), rates(part, at, weights, 0)
     values = {"average_precision": by_sample[:, 0], "roc_auc": by_sample[:, 1]}
+    brier, error = resampled(probabilities, part.labels, part.stretches.of_row, weights)
+    values |= {"brier": brier, "expected_calibration_error": error}
     values |= {name: getattr(by_event, name) for name in Rates.__dataclass_fields__}
     return {name: interval(figures) for name, figures in values.items()}
 

@@ -34,6 +34,8 @@ from netops.telemetry.dataset import Dataset
 from netops.telemetry.schema import is_error_column
 
 FILE = "examples.json"
+#: Changes with the files of the folder, so that examples of before are made again.
+_FORMAT = 2
 #: Parts that are scored, and what their files are called.
 SCORED_PARTS = {"validation": VALIDATION, "test": TEST}
 
@@ -46,7 +48,7 @@ class Examples:
     ----------
     folder : Path
         ``features.npy`` (float64, n × F), ``labels.npy``, ``weights.npy``, ``early.npy`` of the training rows;
-        ``validation.npy`` and ``test.npy`` (the rows to be scored).
+        ``validation.npy`` and ``test.npy`` (the rows to be scored), ``validation-labels.npy`` (to calibrate by).
     key : str
         What they were made of; the same key means the same examples.
     names : tuple of str
@@ -130,7 +132,7 @@ def prepare_examples(
 def _key(dataset: Dataset, settings: TrainingSettings) -> str:
     relevant = asdict(settings) | dict.fromkeys(("families", "threads", "trials", "budget"))
     files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for d in _datasets(dataset) for p in d.parts]
-    whole = json.dumps([str(dataset.path.resolve()), asdict(dataset.meta), files, relevant], default=str)
+    whole = json.dumps([_FORMAT, str(dataset.path.resolve()), asdict(dataset.meta), files, relevant], default=str)
     return hashlib.blake2b(whole.encode(), digest_size=8).hexdigest()
 
 
@@ -224,6 +226,8 @@ class _Making:
             source = labelled[-1 if name == "test" else 0]
             rows = np.flatnonzero(source.split.rows(part))
             np.save(self.draft / f"{name}.npy", np.where(source.scored(part), rows, ~rows), allow_pickle=False)
+        labels = labelled[0].part(VALIDATION).labels
+        np.save(self.draft / "validation-labels.npy", labels, allow_pickle=False)
 
     def _info(
         self, labelled: list[Labelled], arrays: dict[str, npt.NDArray[Any]], names: tuple[str, ...]

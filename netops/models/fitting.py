@@ -18,7 +18,8 @@ from netops.files import atomic_path, read_json
 from netops.models.card import ModelCard, library_versions, version_of
 from netops.models.families.protocol import Family, FitData, Fitted
 from netops.models.families.registry import FAMILIES
-from netops.models.onnx_file import Session, build_model, save_model
+from netops.models.onnx_file import Session, build_model, calibrated, save_model
+from netops.models.platt import Platt, fit_platt
 from netops.models.rows import pieces
 from netops.models.scaling import Scaling
 from netops.models.search import Limits, Search, Tell
@@ -75,7 +76,7 @@ def fit(
     tell: Tell = lambda trial: None,
     since: float | None = None,
 ) -> ModelCard:
-    """Fit a family, save it as a model folder, check it, and score validation and test part.
+    """Fit a family, calibrate it, save it as a model folder, check it, and score validation and test part.
 
     The risks of both parts are left in the examples' folder, see :func:`risks_path`.
 
@@ -110,7 +111,11 @@ def fit(
     session = Session(model, job.threads)
     risks = {part: _score(session, examples, folder, part) for part in ("validation", "test")}
     agreement = _agreement(scaling, fitted, examples, folder, risks["test"], job)
-    card = _card(job, examples, family, scaling, fitted, model).updated(fit_seconds=seconds, agreement=agreement)
+    calibration = fit_platt(risks["validation"], np.load(folder / "validation-labels.npy"))
+    if isinstance(calibration, Platt):
+        model = calibrated(model, calibration)
+    card = _card(job, examples, family, scaling, fitted, model)
+    card = card.updated(fit_seconds=seconds, agreement=agreement, calibration=calibration.to_dict())
     for part, values in risks.items():
         with atomic_path(risks_path(folder, card.version, part)) as draft, draft.open("wb") as file:
             np.save(file, values, allow_pickle=False)

@@ -13,6 +13,7 @@ from netops.features.spec import FeatureSpec
 from netops.models.baseline import StaticThresholds, baseline_columns, fit_baseline
 from netops.models.evaluation import Evaluation, evaluate
 from netops.models.examples import Examples
+from netops.models.platt import Platt
 from netops.models.rows import gather
 from netops.models.threshold import ThresholdChoice, choose_threshold
 from netops.telemetry.dataset import Dataset
@@ -55,7 +56,12 @@ class Judgement:
 
 
 def judge(
-    examples: Examples, validation: Floats, test: Floats, settings: AlertSettings, seed: int = 0
+    examples: Examples,
+    validation: Floats,
+    test: Floats,
+    settings: AlertSettings,
+    seed: int = 0,
+    calibration: Platt | None = None,
 ) -> Judgement:
     """Choose the threshold of a model and take its figures.
 
@@ -69,12 +75,16 @@ def judge(
         The alert budget, and when a risk becomes an alert.
     seed : int
         Of the bootstrap.
+    calibration : Platt, optional
+        How the risks become probabilities (``Platt.from_dict(card.calibration)``); they choose no threshold.
     """
     part = examples.part("validation")
     budget = settings.false_alarms_per_device_day
     choice = choose_threshold(part, validation, settings.policy(_ANY, examples.horizon), budget)
     policy = settings.policy(choice.threshold, examples.horizon)
-    return Judgement(policy, choice, evaluate(examples.part("test"), test, policy, seed=seed))
+    probabilities = calibration.apply(test) if calibration else None
+    found = evaluate(examples.part("test"), test, policy, probabilities=probabilities, seed=seed)
+    return Judgement(policy, choice, found)
 
 
 def judge_baseline(

@@ -1,6 +1,7 @@
 """Model folders: ``model.onnx`` and ``card.json``, nothing that runs code when it is read.
 
-The model takes ``features``, float64 n × F, raw and with NaN where unknown, and gives ``risk``, float32 n.
+The model takes ``features``, float64 n × F, raw and with NaN where unknown, and gives ``risk``, float32 n; a
+calibrated one gives ``probability``, float32 n, too. Alerts go by the risk, which owes nothing to the calibration.
 """
 
 import os
@@ -15,10 +16,11 @@ from netops.errors import NetopsError
 from netops.models.card import ModelCard, read_card, write_card
 from netops.models.families.protocol import Fitted
 from netops.models.onnx_graph import Graph
+from netops.models.platt import Platt
 from netops.models.scaling import Scaling
 
 MODEL_FILE = "model.onnx"
-FEATURES, RISK = "features", "risk"
+FEATURES, RISK, PROBABILITY = "features", "risk", "probability"
 #: Rows scored at once: enough to fill the processor, few enough to stay in its caches.
 CHUNK = 8_192
 
@@ -42,6 +44,23 @@ def build_model(scaling: Scaling, fitted: Fitted) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
+def calibrated(model: bytes, calibration: Platt) -> bytes:
+    """Give a model file its second output; the nodes that make the risk stay as they are.
+
+    Returns
+    -------
+    bytes
+        The same model and calibration give the same bytes.
+    """
+    import onnx
+    from onnx import TensorProto, helper
+
+    made, graph = onnx.load_from_string(model), Graph("calibration_")
+    calibration.build(graph, RISK, PROBABILITY)
+    graph.extend(made, [helper.make_tensor_value_info(PROBABILITY, TensorProto.FLOAT, ["rows"])])
+    return bytes(made.SerializeToString(deterministic=True))
+
+
 class Session:
     """A model file ready to score, on a fixed number of threads."""
 
@@ -60,19 +79,36 @@ class Session:
             name = "model" if isinstance(model, bytes) else model
             raise NetopsError(f"{name}: cannot be read as a model: {str(error).splitlines()[0]}") from error
         self._run = self._session.run
+        # Nodes that only other outputs need are left out.
+        self._options = onnxruntime.RunOptions()
+        self._options.only_execute_path_to_fetches = True
 
     def _check(self) -> None:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if [i.name for i in inputs] != [FEATURES] or RISK not in [o.name for o in outputs]:
             raise NetopsError(f"expected one input '{FEATURES}' and an output '{RISK}'")
         self.width = int(inputs[0].shape[1])
+        self.calibrated = PROBABILITY in [o.name for o in outputs]
 
     def score(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Score n × F raw features: n risks in 0..1."""
+        return self._outputs([RISK], features)[0]
+
+    def both(self, features: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Score n × F raw features: n risks and n probabilities in 0..1, the latter NaN if not calibrated."""
+        if not self.calibrated:
+            risks = self.score(features)
+            return risks, np.full(len(risks), np.nan)
+        risks, probabilities = self._outputs([RISK, PROBABILITY], features)
+        return risks, probabilities
+
+    def _outputs(self, names: list[str], features: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
         if len(features) <= CHUNK:
-            return self._run([RISK], {FEATURES: features})[0].astype(np.float64)
+            found = self._run(names, {FEATURES: features}, self._options)
+            return [values.astype(np.float64) for values in found]
         starts = range(0, len(features), CHUNK)
-        return np.concatenate([self.score(features[start : start + CHUNK]) for start in starts])
+        pieces = [self._outputs(names, features[start : start + CHUNK]) for start in starts]
+        return [np.concatenate(values) for values in zip(*pieces, strict=True)]
 
 
 class Scorer:
@@ -117,6 +153,21 @@ class Scorer:
             Risks in 0..1.
         """
         return self._session.score(np.ascontiguousarray(features, np.float64))
+
+    def both(self, features: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Score feature vectors, and say how probable a failure within the horizon is.
+
+        Parameters
+        ----------
+        features : float64 array, n × F
+            As for :meth:`score`.
+
+        Returns
+        -------
+        tuple of two float64 arrays, n
+            Risks, those that :meth:`score` gives, and probabilities in 0..1: NaN from a model without calibration.
+        """
+        return self._session.both(np.ascontiguousarray(features, np.float64))
 
 
 def save_model(folder: Path, model: bytes, card: ModelCard) -> None:

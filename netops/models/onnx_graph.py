@@ -12,9 +12,16 @@ IR_VERSION = 8
 
 
 class Graph:
-    """Collects nodes and constants, then makes the model."""
+    """Collects nodes and constants, then makes the model, or extends one.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    prefix : str
+        Of the generated names; needed where the model has such names already.
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
 
@@ -29,7 +36,7 @@ class Graph:
         """Add a node of one output and return the name of that output."""
         from onnx import helper
 
-        name = output or f"{operator.lower()}_{len(self._nodes)}"
+        name = output or f"{self._prefix}{operator.lower()}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(operator, inputs, [name], name=name, domain=domain, **attributes))
         return name
 
@@ -42,3 +49,12 @@ class Graph:
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="netops")
         checker.check_model(model)
         return model
+
+    def extend(self, model: Any, outputs: list[Any]) -> None:
+        """Add the nodes to a model, after those it has, and further outputs; check it again."""
+        from onnx import checker
+
+        model.graph.node.extend(self._nodes)
+        model.graph.initializer.extend(self._constants)
+        model.graph.output.extend(outputs)
+        checker.check_model(model)

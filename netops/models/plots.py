@@ -82,6 +82,8 @@ def reliability_plot(evaluation: Evaluation) -> bytes:
     )
     figure, axes = _canvas(title, "predicted probability", "share that failed within the horizon")
     axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle=":", label="as predicted")
+    if raw := evaluation.uncalibrated:
+        axes.plot(raw.predicted, raw.happened, color=_GREY, linewidth=1, linestyle="--", label="the risk as it was")
     axes.plot(found.predicted, found.happened, color=COLOURS[0], linewidth=1)
     size = 15 + 30 * np.log10(np.maximum(found.samples, 1))
     axes.scatter(

@@ -26,7 +26,7 @@ SUFFIXES = (".parquet", ".csv")
 
 
 def score(sources: Sequence[str], model: Path, settings: Any, out: Path) -> int:
-    """Score telemetry into a file: timestamp, device, risk, model_version.
+    """Score telemetry into a file: timestamp, device, risk, model_version, probability (null if not calibrated).
 
     Parameters
     ----------
@@ -71,10 +71,11 @@ def _scored(features: Dataset, scorer: Scorer) -> Iterator[pa.Table]:
     names = list(scorer.card.features)
     done = 0
     for table in features.tables([TIMESTAMP, DEVICE, *names]):
-        risks = scorer.score(matrix_of(table, names))
+        risks, probabilities = scorer.both(matrix_of(table, names))
         version = pa.array(np.full(table.num_rows, scorer.card.version))
         device = table.column(DEVICE).cast(pa.string())
         columns = {TIMESTAMP: table.column(TIMESTAMP), DEVICE: device, "risk": risks, "model_version": version}
+        columns["probability"] = pa.array(probabilities, from_pandas=True)
         done += table.num_rows
         progress.report(done, features.meta.samples, "score")
         yield pa.table(columns)

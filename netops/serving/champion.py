@@ -125,6 +125,11 @@ class ServedModel:
         """Score n × model features: risks in 0..1."""
         return np.asarray(self.scorer.score(selected), dtype=np.float64)
 
+    def both(self, selected: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Score n × model features: risks and probabilities in 0..1; the latter NaN from a model without."""
+        risks, probabilities = self.scorer.both(selected)
+        return risks, probabilities
+
     def reasons(self, selected: npt.NDArray[np.float64], exact: npt.NDArray[np.int64]) -> list[list[Reason]]:
         """Name the features that raised each risk most.
 
@@ -171,6 +176,6 @@ def load_model(champion: Champion) -> ServedModel:
     model = ServedModel(champion.version, spec, scorer, explainer, columns, threshold, card.horizon, counters)
     # The first call is the slow one: buffers are made, kernels loaded. No request should pay for it.
     blank = np.zeros((2, len(card.features)))
-    model.score(blank)
+    model.both(blank)
     model.reasons(blank, np.array([0]))
     return model

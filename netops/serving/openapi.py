@@ -64,7 +64,7 @@ _SAMPLE = Schema(
     required=["timestamp", "device"],
     additional_properties=_NUMBER,
 )
-_ANSWER_KEYS = ("device", "timestamp", "status", "risk", "alert", "reasons", "model")
+_ANSWER_KEYS = ("device", "timestamp", "status", "risk", "alert", "reasons", "model", "probability")
 _REASON = Schema(
     type=OpenAPIType.OBJECT,
     properties={"feature": _TEXT, "contribution": Schema(type=OpenAPIType.NUMBER)},
@@ -80,6 +80,12 @@ _ANSWER = Schema(
         "alert": Schema(type=OpenAPIType.BOOLEAN),
         "reasons": Schema(type=OpenAPIType.ARRAY, items=_REASON),
         "model": _TEXT,
+        "probability": Schema(
+            type=[OpenAPIType.NUMBER, OpenAPIType.NULL],
+            minimum=0,
+            maximum=1,
+            description="the calibrated risk; null from a model without calibration",
+        ),
         "error": _TEXT,
     },
     required=list(_ANSWER_KEYS),

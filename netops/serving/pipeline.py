@@ -97,7 +97,8 @@ class Pipeline:
         """Score the feature vectors with the champion."""
         since = perf_counter()
         work.features = work.model.select(work.features)
-        work.risks = work.model.score(work.features) if len(work.scored) else np.zeros(0)
+        if len(work.scored):
+            work.risks, work.probabilities = work.model.both(work.features)
         self.runtime.state.keep_risks(work)
         self.runtime.metrics.step("score", since)
         return work

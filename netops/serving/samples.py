@@ -23,7 +23,7 @@ class Reason(msgspec.Struct, gc=False):
 
 
 class Answer(msgspec.Struct, omit_defaults=True, gc=False):
-    """The answer to one sample; the first seven fields are always there."""
+    """The answer to one sample; the first eight fields are always there."""
 
     device: str | None
     timestamp: Stamp | None
@@ -32,6 +32,7 @@ class Answer(msgspec.Struct, omit_defaults=True, gc=False):
     alert: bool
     reasons: list[Reason]
     model: str | None
+    probability: float | None
     error: str | None = None
 
 

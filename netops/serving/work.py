@@ -34,6 +34,8 @@ class Work:
         Their feature vectors.
     risks : float64 array, k
         Their risks.
+    probabilities : float64 array, k
+        How probable failures within the horizon are; NaN from a model that does not tell.
     reasons : list of list of Reason, k
         Why.
     alert : bool array, n
@@ -48,6 +50,7 @@ class Work:
     on_trial: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
     features: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
     risks: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    probabilities: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     reasons: list[list[Reason]] = field(default_factory=list)
     alert: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
 
@@ -66,14 +69,19 @@ class Work:
         """Answer each sample, in the order in which they came."""
         samples, version = self.samples, self.model.version
         answers = [
-            Answer(device, stamp, STATUSES[status], None, alert, [], version)
+            Answer(device, stamp, STATUSES[status], None, alert, [], version, None)
             for device, stamp, status, alert in zip(
                 samples.devices, samples.stamps, self.status.tolist(), self.alert.tolist(), strict=True
             )
         ]
-        for row, risk, reasons in zip(self.scored.tolist(), self.risks.tolist(), self.reasons, strict=True):
-            answers[row].risk = risk if risk == risk else None
-            answers[row].reasons = reasons
+        found = zip(
+            self.scored.tolist(), self.risks.tolist(), self.probabilities.tolist(), self.reasons, strict=True
+        )
+        for row, risk, probability, reasons in found:
+            answer = answers[row]
+            answer.risk = risk if risk == risk else None
+            answer.probability = probability if probability == probability else None
+            answer.reasons = reasons
         for row, error in samples.errors.items():
             answers[row].error = error
         return answers

@@ -118,8 +118,10 @@ def test_a_batch_is_scored_by_the_champion(netops: Call, first: dict, tmp_path: 
     answer = netops("score", "--telemetry", telemetry, "--out", out, "--json")
     assert answer.json["samples"] == 3 * 720
     risks = pq.read_table(out).to_pandas()
-    assert list(risks) == ["timestamp", "device", "risk", "model_version"]
+    assert list(risks) == ["timestamp", "device", "risk", "model_version", "probability"]
     assert risks.risk.between(0, 1).all()
+    assert risks.probability.between(0, 1).all()
+    assert risks.risk.corr(risks.probability, method="spearman") > 0.99
     assert set(risks.model_version) == {first["champion"]["version"]}
 
 

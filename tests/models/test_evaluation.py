@@ -9,7 +9,7 @@ from netops.alerting.alerts import open_alerts
 from netops.alerting.matching import FALSE, MISSED, NEITHER, TRUE, match
 from netops.alerting.policy import AlertPolicy
 from netops.durations import MINUTE, SECOND
-from netops.models.calibration import reliability
+from netops.models.calibration import reliability, resampled
 from netops.models.evaluation import evaluate
 from netops.models.outcomes import Part, candidates, outcomes
 from netops.models.ranking import Ranking
@@ -114,7 +114,7 @@ def test_intervals_hold_the_figures_and_narrow_with_more_devices():
         judged = part(devices=devices)
         found = evaluate(judged, risks_of(judged.labels, 3), AlertPolicy(0.6, 2, HORIZON))
         for name, spread in found.intervals.items():
-            assert spread.low <= getattr(found.figures, name) <= spread.high, name
+            assert spread.low <= found.to_dict()[name] <= spread.high, name
         widths.append(found.intervals["average_precision"].high - found.intervals["average_precision"].low)
     assert widths[1] < widths[0] / 2
 
@@ -144,3 +144,27 @@ def test_calibration_error_is_that_of_the_definition():
     assert found.samples.tolist() == [2, 2]
     assert found.expected_calibration_error == pytest.approx((0.4 * 2 + 0.1 * 2) / 4)
     assert found.brier == pytest.approx((0.01 + 0.81 + 0.01 + 0.01) / 4)
+
+
+def test_resampled_calibration_figures_are_those_of_the_drawn_samples():
+    judged = part(devices=6)
+    risks, units = risks_of(judged.labels), judged.stretches.of_row
+    weights = judged.stretches.weights(0, 5)
+    brier, error = resampled(risks, judged.labels, units, weights)
+    for drawn, found in zip(weights, zip(brier, error, strict=True), strict=True):
+        rows = np.repeat(np.arange(len(risks)), drawn[units].astype(int))
+        whole = reliability(risks[rows], judged.labels[rows])
+        assert found == pytest.approx((whole.brier, whole.expected_calibration_error))
+
+
+def test_probabilities_change_what_risks_mean_and_nothing_else():
+    judged, policy = part(), AlertPolicy(0.4, 2, HORIZON)
+    risks = risks_of(judged.labels)
+    plain, told = evaluate(judged, risks, policy), evaluate(judged, risks, policy, probabilities=risks**2)
+    assert told.figures == plain.figures
+    assert plain.uncalibrated is None
+    assert told.uncalibrated.brier == plain.reliability.brier
+    assert told.reliability.brier == pytest.approx(reliability(risks**2, judged.labels).brier)
+    assert told.intervals["brier"].low < told.reliability.brier < told.intervals["brier"].high
+    same = ("average_precision", "event_recall", "precision", "false_alarms_per_device_day", "median_lead_seconds")
+    assert all(told.intervals[name] == plain.intervals[name] for name in same)

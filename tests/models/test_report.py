@@ -17,7 +17,9 @@ from netops.models.examples import Examples, prepare_examples
 from netops.models.fitting import Job, fit, risks_path
 from netops.models.judgement import Judgement, judge, judge_baseline
 from netops.models.onnx_file import save_model
+from netops.models.platt import Platt, Uncalibrated
 from netops.models.promotion import Decision
+from netops.models.report.calibration import calibration_words
 from netops.models.report.cautions import cautions
 from netops.models.report.episodes import FALSE_ALARM, MISS, WARNED, choose_episodes, extremes, with_metrics
 from netops.models.report.facts import lead_steps
@@ -86,7 +88,8 @@ class Run:
 
     def _judge(self, name: str) -> Judgement:
         parts = (part_risks(self.examples, self.models[name], part) for part in ("validation", "test"))
-        return judge(self.examples, *parts, self.alerting)
+        calibration = Platt.from_dict(read_card(self.models[name]).calibration)
+        return judge(self.examples, *parts, self.alerting, calibration=calibration)
 
     def judged_at(self, threshold: float) -> Judgement:
         """The best model, had it another threshold."""
@@ -178,6 +181,32 @@ def test_figures_stand_beside_what_they_rest_on(run: Run, html: str) -> None:
     assert "What befell the devices is not known" in words
     for caution in cautions(run.judgements, run.choice):
         assert " ".join(caution.split()) in words
+
+
+def test_calibration_is_told_with_what_it_was_fitted_on(run: Run, html: str) -> None:
+    words, card = Page(html).words, read_card(run.models[run.choice.best])
+    evaluation = run.judgements[run.choice.best].evaluation
+    assert f"{card.calibration['rows']:,} samples of the validation part" in words
+    assert f"{card.calibration['positives']:,} of them positive" in words
+    assert f"Calibration error {number(evaluation.reliability.expected_calibration_error)}" in words
+    assert f"of the risk {number(evaluation.uncalibrated.expected_calibration_error)}" in words
+    assert "line thin raw" in html
+
+
+def test_a_model_without_calibration_says_so(run: Run, tmp_path: Path) -> None:
+    found = run.judgements[run.choice.best]
+    raw = replace(found, evaluation=evaluate(run.examples.part("test"), run.risks, found.policy))
+    html = run.write(tmp_path / "r.html", judgements=run.judgements | {run.choice.best: raw})
+    assert "line thin raw" not in html
+    assert "of the risk: not calibrated" in Page(html).words
+    card = read_card(run.models[run.choice.best])
+    reason = Uncalibrated("All risks on validation are the same: nothing to calibrate.", 12, 3).to_dict()
+    told = calibration_words(card.updated(calibration=reason))
+    assert told == (
+        "none, the model tells no probability. All risks on validation are the same: nothing to calibrate. "
+        "(12 labelled samples)"
+    )
+    assert "before there was one" in calibration_words(card.updated(calibration={}))
 
 
 def test_same_run_same_bytes(run: Run, html: str, tmp_path: Path) -> None:

@@ -10,13 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from netops.alerting.settings import AlertSettings
 from netops.durations import MINUTE
 from netops.errors import NetopsError, UsageError
-from netops.models.card import ModelCard, read_card
+from netops.models.card import ModelCard, read_card, version_of
 from netops.models.examples import Examples, prepare_examples
 from netops.models.families.registry import Families
 from netops.models.families.xgboost import XGBoost
+from netops.models.judgement import judge
 from netops.models.onnx_file import Scorer, save_model
+from netops.models.platt import Platt, fit_platt
 from netops.models.rows import gather
 from netops.models.settings import TrainingSettings
 from netops.models.training import Workers, part_risks, train_family
@@ -65,6 +68,42 @@ def test_risks_are_those_of_the_saved_model(examples: Examples, trained: tuple[M
         np.testing.assert_allclose(risks[rows >= 0], expected, atol=1e-6)
         labels = part.labels
         assert risks[labels == 1].mean() > 2 * risks[labels == 0].mean()
+
+
+def test_it_is_calibrated_on_the_validation_part(examples: Examples, trained: tuple[ModelCard, Path]) -> None:
+    card, out = trained
+    part, risks = examples.part("validation"), part_risks(examples, out, "validation")
+    assert card.calibration == fit_platt(risks, part.labels).to_dict()
+    assert card.calibration["rows"] == (part.labels >= 0).sum()
+    assert card.calibration["positives"] == (part.labels == 1).sum()
+    calibration = Platt.from_dict(card.calibration)
+    assert calibration is not None
+    rows = np.array(examples.array("validation"))
+    features = gather(Dataset.open(Path(examples.sources["validation"])), examples.names, rows[rows >= 0])
+    found, probabilities = Scorer(out).both(features)
+    np.testing.assert_array_equal(found, risks[rows >= 0])
+    np.testing.assert_allclose(probabilities, calibration.apply(found), atol=1e-6)
+
+
+def test_the_version_is_of_the_whole_file_and_figures_of_the_risk(
+    examples: Examples, trained: tuple[ModelCard, Path]
+) -> None:
+    """The calibration is part of the version; threshold and ranking owe nothing to it."""
+    card, out = trained
+    model = (out / "model.onnx").read_bytes()
+    purpose = (card.network, card.features, card.spec, card.horizon)
+    assert card.version == version_of(model, *purpose)
+    parts = [part_risks(examples, out, name) for name in ("validation", "test")]
+    calibration = Platt.from_dict(card.calibration)
+    with_it = judge(examples, *parts, AlertSettings(), calibration=calibration)
+    without = judge(examples, *parts, AlertSettings())
+    assert (with_it.policy, with_it.choice) == (without.policy, without.choice)
+    assert with_it.evaluation.figures == without.evaluation.figures
+    told, raw = with_it.evaluation.to_dict(), without.evaluation.to_dict()
+    assert told["uncalibrated"] == raw["reliability"]
+    assert raw["uncalibrated"] is None
+    assert told["expected_calibration_error"] < 0.02
+    assert told["intervals"]["brier"]["low"] <= told["brier"] <= told["intervals"]["brier"]["high"]
 
 
 def test_a_model_from_elsewhere_is_scored(

@@ -7,7 +7,8 @@ import numpy as np
 from netops.durations import HOUR, MINUTE
 from netops.features.spec import FeatureSpec
 from netops.models.card import ModelCard
-from netops.models.onnx_file import build_model, save_model
+from netops.models.onnx_file import build_model, calibrated, save_model
+from netops.models.platt import Platt
 from netops.models.scaling import Scaling
 from netops.models.trees import Trees
 
@@ -64,6 +65,7 @@ def make_model(
     trees: int = 20,
     depth: int = 4,
     threshold: float = 0.5,
+    calibration: Platt | None = None,
 ) -> Path:
     """Write a model folder: normal values lie around 0 ± 1, a first metric above 2 alerts."""
     count = len(spec.names)
@@ -78,5 +80,6 @@ def make_model(
         horizon=10 * MINUTE,
         threshold=threshold,
     )
-    save_model(folder, build_model(scaling, _Fitted(random_trees(count, trees, depth, seed))), card)
+    model = build_model(scaling, _Fitted(random_trees(count, trees, depth, seed)))
+    save_model(folder, calibrated(model, calibration) if calibration else model, card)
     return folder

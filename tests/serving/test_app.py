@@ -41,7 +41,7 @@ def test_one_for_one_and_a_list_for_a_list(client):
     one = client.post("/telemetry", json=sample("a", 0))
     assert one.status_code == 200
     answer = one.json()
-    assert list(answer) == ["device", "timestamp", "status", "risk", "alert", "reasons", "model"]
+    assert list(answer) == ["device", "timestamp", "status", "risk", "alert", "reasons", "model", "probability"]
     assert (answer["device"], answer["timestamp"], answer["status"]) == ("a", START, "scored")
     many = client.post("/telemetry", json=[sample("a", 0), sample("a", 1), {"device": "a"}]).json()
     assert [found["status"] for found in many] == ["duplicate", "scored", "rejected"]

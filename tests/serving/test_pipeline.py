@@ -9,8 +9,10 @@ from netops.durations import MINUTE, SECOND
 from netops.features.batch import transform
 from netops.models.explanation import Explainer
 from netops.models.onnx_file import Scorer
+from netops.models.platt import Platt
+from netops.serving.champion import FixedModel
 from netops.serving.settings import LimitSettings, ServingSettings, TimeSettings
-from tests.serving.models import METRICS, SPEC
+from tests.serving.models import METRICS, SPEC, make_model
 from tests.serving.samples import INTERVAL, START, body, fleet, sample
 
 
@@ -39,6 +41,19 @@ def test_streaming_equals_scoring_the_batch(start, model):
     features = transform(SPEC, np.arange(0, len(samples) + 1, 150), times, values, 1)
     expected = Scorer(model).score(features)
     np.testing.assert_allclose([answers[row].risk for row in order], expected, atol=1e-6, rtol=0)
+
+
+def test_answers_tell_the_probability_of_a_calibrated_model(start, model, tmp_path):
+    samples = body(*fleet(3, 4), {"device": "a"})
+    plain = start().run(samples)
+    assert [answer.probability for answer in plain] == [None] * 13
+    calibration = Platt(0.5, -1.0, 100, 10)
+    folder = make_model(tmp_path / "calibrated", calibration=calibration)
+    told = start(source=FixedModel("v1", folder), folder=tmp_path / "other").run(samples)
+    assert [answer.risk for answer in told] == [answer.risk for answer in plain]
+    expected = calibration.apply(np.array([answer.risk for answer in plain[:-1]]))
+    np.testing.assert_allclose([answer.probability for answer in told[:-1]], expected, atol=1e-6)
+    assert (told[-1].status, told[-1].probability) == ("rejected", None)
 
 
 def test_out_of_order_samples_are_scored_as_if_in_order_and_older_ones_are_late(start):

@@ -114,4 +114,5 @@ def _calibration(evaluation: Evaluation) -> str:
     error = evaluation.reliability.expected_calibration_error
     if not known(error) or error <= _TOO_SURE:
         return ""
-    return f"Risks are {number(error)} off on average: read them as a ranking, not as probabilities."
+    told = "Probabilities" if evaluation.uncalibrated else "Risks"
+    return f"{told} are {number(error)} off on average: read them as a ranking, not as probabilities."

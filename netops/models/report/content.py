@@ -19,6 +19,7 @@ from netops.models.judgement import Judgement
 from netops.models.outcomes import Part
 from netops.models.promotion import Decision
 from netops.models.report import figures
+from netops.models.report.calibration import calibration_words
 from netops.models.report.cautions import cautions, verdict_of
 from netops.models.report.episodes import FALSE_ALARM, MISS, WARNED, choose_episodes, with_metrics
 from netops.models.report.facts import logs_of, parts_of, scenarios_of, telemetry_facts
@@ -167,6 +168,8 @@ class Content:
             "lead_times": figures.lead_times_figure(evaluations, self.series, seconds),
             "calibration": figures.reliability_figure(self.best.evaluation, style),
             "reliability": self.best.evaluation.reliability,
+            "uncalibrated": self.best.evaluation.uncalibrated,
+            "calibration_words": calibration_words(self.card),
         }
 
     def _importance(self) -> dict[str, Any]:

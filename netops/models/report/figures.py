@@ -129,21 +129,27 @@ def lead_times_figure(evaluations: Mapping[str, Evaluation], series: list[Series
 
 
 def reliability_figure(evaluation: Evaluation, style: str) -> str:
-    """Draw how often what was predicted came true; a dot is as large as its samples are many."""
-    found = evaluation.reliability
+    """Draw how often what was predicted came true; a dot is as large as its samples are many.
+
+    Where the risks are calibrated, a fainter line shows them as they were.
+    """
+    found, raw = evaluation.reliability, evaluation.uncalibrated
+    word = "predicted probability" if raw else "predicted risk"
     told = f"Calibration error {number(found.expected_calibration_error)}, Brier score {number(found.brier)}"
-    drawing = _drawing("calibration", "Predicted risk against what happened", told)
+    drawing = _drawing("calibration", f"{word.capitalize()} against what happened", told)
     x, y = Scale(-0.03, 1.03, 64, _WIDTH - 12), Scale(-0.03, 1.03, _HEIGHT - 48, 14)
     axes(
         drawing,
         x,
         y,
-        x_label="predicted risk",
+        x_label=word,
         y_label="share that failed within the horizon",
         x_ticks=_shares(),
         y_ticks=_shares(),
     )
     drawing.line(x(0), y(0), x(1), y(1), "reference")
+    if raw:
+        drawing.path(x.all(raw.predicted), y.all(raw.happened), "line thin raw")
     drawing.path(x.all(found.predicted), y.all(found.happened), f"line thin {style}")
     for predicted, happened, samples in zip(found.predicted, found.happened, found.samples, strict=True):
         tip = f"{samples:,} samples: predicted {percent(predicted)}, happened {percent(happened)}"

@@ -44,7 +44,7 @@ COLUMNS = (
     ("Event recall", "incidents warned of"),
     ("False alarms per device-day", "at the threshold in service"),
     ("Median lead time", "of the incidents warned of"),
-    ("Calibration error", "expected; 0 is perfect"),
+    ("Calibration error", "expected, of the probability; 0 is perfect"),
     ("Threshold", "chosen on validation"),
     ("Fit", "wall time"),
 )
@@ -97,7 +97,7 @@ def _cells(
         _recall(evaluation, share),
         _alarms(evaluation, alarms, most),
         _figure(evaluation, "median_lead_seconds", "", lasting, most),
-        Cell(number(evaluation.reliability.expected_calibration_error)) if card else Cell("–", "no probability"),
+        _calibration(evaluation) if card else Cell("–", "no probability"),
         Cell(number(policy.threshold)),
         Cell(lasting(card.fit_seconds), _effort(card)) if card else Cell("–"),
     ]
@@ -137,6 +137,13 @@ def _alarms(evaluation: Evaluation, detail: str, most: Mapping[str, float]) -> C
         return _figure(evaluation, "false_alarms_per_device_day", detail, number, most)
     bound = poisson_upper_bound(0) / found.device_days
     return Cell(number(found.false_alarms_per_device_day), detail, f"at most {number(bound)}")
+
+
+def _calibration(evaluation: Evaluation) -> Cell:
+    interval = spread(evaluation.intervals.get("expected_calibration_error"))
+    raw = evaluation.uncalibrated
+    detail = f"{number(raw.expected_calibration_error)} of the risk" if raw else "of the risk: not calibrated"
+    return Cell(number(evaluation.reliability.expected_calibration_error), detail, interval)
 
 
 def _figure(
