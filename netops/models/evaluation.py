@@ -19,6 +19,10 @@ from netops.models.ranking import Ranking
 #: An attribute with more values than this is no group to break figures down by.
 MOST_GROUPS = 60
 _POINTS = 200
+#: The figures by event that incidents alone decide.
+_BY_INCIDENT = ("event_recall", "median_lead_seconds")
+#: The quantiles that tell the distribution of lead times at a threshold.
+LEAD_SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
 @dataclass(frozen=True)
@@ -60,13 +64,37 @@ class Figures:
 
 @dataclass(frozen=True)
 class Curve:
-    """Event figures at every threshold, falling thresholds."""
+    """Event figures at every threshold, falling thresholds.
+
+    Attributes
+    ----------
+    threshold, event_recall, false_alarms_per_device_day, precision, median_lead_seconds : float64 arrays, T
+    lead_quantiles : float64 array, T × 5
+        Lead times that the shares ``LEAD_SHARES`` of the incidents warned of stay below, in seconds.
+    """
 
     threshold: Floats
     event_recall: Floats
     false_alarms_per_device_day: Floats
     precision: Floats
     median_lead_seconds: Floats
+    lead_quantiles: Floats
+
+    @classmethod
+    def of(cls, part: Part, risks: Floats, policy: AlertPolicy) -> "Curve":
+        """Run the alerts of every threshold worth trying."""
+        thresholds = candidates(part, risks)
+        found = outcomes(part, risks, policy, thresholds)
+        each = rates_by_threshold(part, found)
+        leads = np.array([_quantiles(lead[part.observed]) for lead in found.lead])
+        return cls(
+            thresholds,
+            each.event_recall,
+            each.false_alarms_per_device_day,
+            each.precision,
+            each.median_lead_seconds,
+            leads,
+        )
 
 
 @dataclass(frozen=True)
@@ -103,6 +131,8 @@ class Evaluation:
         The precision-recall curve by sample, at most 200 points.
     groups : dict
         ``scenario`` or an attribute → value → Figures. A scenario owns incidents, no samples or false alarms.
+    group_intervals : dict
+        The same keys → name of a figure by event → its 95% interval.
     uncalibrated : Reliability or None
         Of the risks as they are, where ``reliability`` is that of probabilities.
     """
@@ -117,6 +147,7 @@ class Evaluation:
     recall: Floats
     sample_precision: Floats
     groups: dict[str, dict[str, Figures]]
+    group_intervals: dict[str, dict[str, dict[str, Interval]]]
     uncalibrated: Reliability | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -133,6 +164,7 @@ class Evaluation:
             "recall",
             "sample_precision",
             "groups",
+            "group_intervals",
             "uncalibrated",
         )
         return figures | {name: _plain(getattr(self, name)) for name in names}
@@ -166,25 +198,17 @@ def evaluate(
     told = risks if probabilities is None else np.asarray(probabilities, dtype=np.float64)
     ranking = Ranking.of(risks, part.labels, part.stretches.of_row)
     at = outcomes(part, risks, policy, np.array([policy.threshold]))
-    thresholds = candidates(part, risks)
-    by_threshold = rates_by_threshold(part, outcomes(part, risks, policy, thresholds))
-    everything = np.ones(len(part.stretches))
+    everything, weights = np.ones(len(part.stretches)), part.stretches.weights(seed, resamples)
     return Evaluation(
         policy.threshold,
         _figures(part, ranking, at, everything, everything[part.stretch_of_incident]),
-        _intervals(part, ranking, at, told, part.stretches.weights(seed, resamples)),
+        _intervals(part, ranking, at, told, weights),
         reliability(told, part.labels),
         _confusion(part.labels, risks, policy.threshold),
         _leads(part, at),
-        Curve(
-            thresholds,
-            by_threshold.event_recall,
-            by_threshold.false_alarms_per_device_day,
-            by_threshold.precision,
-            by_threshold.median_lead_seconds,
-        ),
+        Curve.of(part, risks, policy),
         *_precision_recall(ranking),
-        _groups(part, ranking, at),
+        *_groups(part, ranking, at, weights),
         uncalibrated=None if probabilities is None else reliability(risks, part.labels),
     )
 
@@ -226,34 +250,59 @@ def _intervals(
     values = {"average_precision": by_sample[:, 0], "roc_auc": by_sample[:, 1]}
     brier, error = resampled(probabilities, part.labels, part.stretches.of_row, weights)
     values |= {"brier": brier, "expected_calibration_error": error}
-    values |= {name: getattr(by_event, name) for name in Rates.__dataclass_fields__}
-    return {name: interval(figures) for name, figures in values.items()}
+    return {name: interval(figures) for name, figures in (values | _by_name(by_event)).items()}
 
 
-def _groups(part: Part, ranking: Ranking, at: Outcomes) -> dict[str, dict[str, Figures]]:
+def _by_name(found: Rates) -> dict[str, Floats]:
+    return {name: getattr(found, name) for name in Rates.__dataclass_fields__}
+
+
+def _groups(
+    part: Part, ranking: Ranking, at: Outcomes, weights: npt.NDArray[np.float64]
+) -> tuple[dict[str, dict[str, Figures]], dict[str, dict[str, dict[str, Interval]]]]:
+    """Break the figures down by scenario, which owns incidents, and by attribute, which owns stretches."""
     groups: dict[str, dict[str, Figures]] = {}
-    nothing, device_of = np.zeros(len(part.stretches)), np.empty(len(part.stretches), dtype=np.int64)
-    for device in range(len(part.sequences.devices)):
-        device_of[part.stretches.first[device] : part.stretches.first[device + 1]] = device
+    intervals: dict[str, dict[str, dict[str, Interval]]] = {}
+    everything, nothing = (np.full(len(part.stretches), weight) for weight in (1.0, 0.0))
+    for kind, members in _members(part).items():
+        groups[kind], intervals[kind] = {}, {}
+        for name, (stretches, incidents) in members.items():
+            owned = nothing if stretches is None else stretches
+            groups[kind][name] = _figures(part, ranking, at, owned, incidents)
+            drawn = weights * (everything if stretches is None else stretches)
+            found = _by_name(rates(part, at, drawn, 0, incidents))
+            told = found if stretches is not None else {name: found[name] for name in _BY_INCIDENT}
+            intervals[kind][name] = {name: interval(figures) for name, figures in told.items()}
+    return groups, intervals
+
+
+def _members(part: Part) -> dict[str, dict[str, tuple[Floats | None, Floats]]]:
+    """List the groups: weights 0 and 1 of stretches (None where it owns none) and of incidents."""
+    found: dict[str, dict[str, tuple[Floats | None, Floats]]] = {}
     scenarios = np.asarray(part.incidents.scenario, dtype=object)
     if known := sorted({name for name in part.incidents.scenario if name}):
-        each = {name: (scenarios == name).astype(np.float64) for name in known}
-        groups["scenario"] = {name: _figures(part, ranking, at, nothing, mine) for name, mine in each.items()}
+        found["scenario"] = {name: (None, (scenarios == name).astype(np.float64)) for name in known}
+    device_of = np.repeat(np.arange(len(part.sequences.devices)), np.diff(part.stretches.first))
     for attribute, values in part.attributes.items():
         of_stretch = np.asarray(values, dtype=object)[device_of]
         named = sorted({str(value) for value in values if value is not None})
         if 1 < len(named) <= MOST_GROUPS:
             each = {name: (of_stretch == name).astype(np.float64) for name in named}
-            groups[attribute] = {
-                name: _figures(part, ranking, at, mine, mine[part.stretch_of_incident])
-                for name, mine in each.items()
-            }
-    return groups
+            found[attribute] = {name: (mine, mine[part.stretch_of_incident]) for name, mine in each.items()}
+    return found
 
 
 def _leads(part: Part, at: Outcomes) -> Floats:
-    lead = at.lead[0][part.observed]
+    return _seconds(at.lead[0][part.observed])
+
+
+def _seconds(lead: npt.NDArray[np.int64]) -> Floats:
     return lead[lead != MISSED] / SECOND
+
+
+def _quantiles(lead: npt.NDArray[np.int64]) -> Floats:
+    seconds = _seconds(lead)
+    return np.quantile(seconds, LEAD_SHARES) if len(seconds) else np.full(len(LEAD_SHARES), np.nan)
 
 
 def _confusion(labels: npt.NDArray[np.int8], risks: Floats, threshold: float) -> Confusion:

@@ -132,9 +132,27 @@ class Rates:
     median_lead_seconds: Floats
 
 
-def rates(part: Part, found: Outcomes, weights: npt.NDArray[np.float64], threshold: int) -> Rates:
-    """Weigh the outcomes of one threshold: weights of shape (times, stretches)."""
-    of_incident = weights[:, part.stretch_of_incident] * part.observed
+def rates(
+    part: Part,
+    found: Outcomes,
+    weights: npt.NDArray[np.float64],
+    threshold: int,
+    incidents: Floats | None = None,
+) -> Rates:
+    """Weigh the outcomes of one threshold.
+
+    Parameters
+    ----------
+    part : Part
+    found : Outcomes
+    weights : float64 array, times × stretches
+    threshold : int
+        Its place.
+    incidents : float64 array, incidents, optional
+        1 for those that count, else 0; all if absent.
+    """
+    counted = part.observed if incidents is None else part.observed * incidents
+    of_incident = weights[:, part.stretch_of_incident] * counted
     warned = found.lead[threshold] != MISSED
     false, true = weights @ found.false[threshold], weights @ found.true[threshold]
     with np.errstate(divide="ignore", invalid="ignore"):

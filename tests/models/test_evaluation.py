@@ -10,7 +10,7 @@ from netops.alerting.matching import FALSE, MISSED, NEITHER, TRUE, match
 from netops.alerting.policy import AlertPolicy
 from netops.durations import MINUTE, SECOND
 from netops.models.calibration import reliability, resampled
-from netops.models.evaluation import evaluate
+from netops.models.evaluation import LEAD_SHARES, evaluate
 from netops.models.outcomes import Part, candidates, outcomes
 from netops.models.ranking import Ranking
 from tests.models.worlds import HORIZON, part, risks_of, world
@@ -117,6 +117,39 @@ def test_intervals_hold_the_figures_and_narrow_with_more_devices():
             assert spread.low <= found.to_dict()[name] <= spread.high, name
         widths.append(found.intervals["average_precision"].high - found.intervals["average_precision"].low)
     assert widths[1] < widths[0] / 2
+
+
+def test_groups_have_intervals_of_their_own():
+    judged = part(devices=40)
+    found = evaluate(judged, risks_of(judged.labels), AlertPolicy(0.4, 2, HORIZON))
+    assert {kind: set(each) for kind, each in found.group_intervals.items()} == {
+        kind: set(each) for kind, each in found.groups.items()
+    }
+    for kind in ("scenario", "data_center"):
+        for name, intervals in found.group_intervals[kind].items():
+            figures = found.groups[kind][name]
+            for key, spread in intervals.items():
+                assert spread.low <= getattr(figures, key) <= spread.high, (kind, name, key)
+    # Incidents know of no false alarms.
+    assert set(found.group_intervals["scenario"]["leak"]) == {"event_recall", "median_lead_seconds"}
+    assert "false_alarms_per_device_day" in found.group_intervals["data_center"]["east"]
+    whole = found.intervals["event_recall"]
+    half = found.group_intervals["scenario"]["leak"]["event_recall"]
+    assert half.high - half.low > whole.high - whole.low
+    assert found.to_dict()["group_intervals"]["scenario"]["leak"]["event_recall"] == vars(half)
+
+
+def test_the_curve_tells_lead_times_at_every_threshold():
+    judged, policy = part(), AlertPolicy(0.6, 2, HORIZON)
+    risks = risks_of(judged.labels, 3)
+    curve = evaluate(judged, risks, policy).curve
+    for place in (20, 60, 120):
+        at = evaluate(judged, risks, AlertPolicy(float(curve.threshold[place]), 2, HORIZON))
+        np.testing.assert_allclose(curve.lead_quantiles[place], np.quantile(at.lead_seconds, LEAD_SHARES))
+        assert curve.lead_quantiles[place, 2] == curve.median_lead_seconds[place] == at.figures.median_lead_seconds
+        assert curve.precision[place] == at.figures.precision
+        assert curve.event_recall[place] == at.figures.event_recall
+    assert np.isnan(curve.lead_quantiles[0]).all()
 
 
 def test_the_curve_holds_every_threshold():

@@ -16,6 +16,7 @@ from netops.models.card import ModelCard, read_card
 from netops.models.evaluation import Evaluation
 from netops.models.examples import Examples, feature_names
 from netops.models.judgement import Judgement
+from netops.models.other_thresholds import other_thresholds
 from netops.models.outcomes import Part
 from netops.models.promotion import Decision
 from netops.models.report import figures
@@ -25,9 +26,10 @@ from netops.models.report.episodes import FALSE_ALARM, MISS, WARNED, choose_epis
 from netops.models.report.facts import logs_of, parts_of, scenarios_of, telemetry_facts
 from netops.models.report.groups import groups_of
 from netops.models.report.importance import Importance, importance_of, metric_of
-from netops.models.report.leaderboard import COLUMNS, leaderboard, recall_range
+from netops.models.report.leaderboard import COLUMNS, alarms_range, leaderboard, recall_range
 from netops.models.report.reasons import Reasons, reasons_of
 from netops.models.report.telemetry_figure import Usual, telemetry_figure
+from netops.models.report.threshold_figures import alert_precision_figure, lead_by_alarms_figure
 from netops.models.report.timeline import Timeline
 from netops.models.report.verdict import Verdict
 from netops.models.report.words import counted, lasting, percent, spread
@@ -67,6 +69,7 @@ class Content:
             "best_figures": self.best.evaluation.figures,
             "best_intervals": self.best.evaluation.intervals,
             "recall_range": recall_range(self.best.evaluation),
+            "alarms_range": alarms_range(self.best.evaluation),
             "most_features": figures.MOST_FEATURES,
             "least_loss": figures.LEAST_LOSS,
             "baseline_figures": self._baseline_figures(),
@@ -147,7 +150,7 @@ class Content:
         return {
             "facts": telemetry_facts(self.examples),
             "parts": parts_of(self.examples, self.validation, self.test),
-            "scenarios": scenarios_of(logs, self._warned_by_scenario(warned)),
+            "scenarios": scenarios_of(logs, self._warned_by_scenario(warned), self.best.evaluation),
             "timeline": timeline.draw(),
             "groups": groups_of(self.best.evaluation),
         }
@@ -164,6 +167,9 @@ class Content:
         return {
             "budget": budget,
             "false_alarms": figures.false_alarms_figure(evaluations, self.series, budget),
+            "alert_precision": alert_precision_figure(evaluations, self.series),
+            "lead_by_alarms": lead_by_alarms_figure(evaluations, self.series, self.choice.best, budget),
+            "other_thresholds": other_thresholds(self.best.evaluation.to_dict()),
             "precision_recall": figures.precision_recall_figure(evaluations, self.series),
             "lead_times": figures.lead_times_figure(evaluations, self.series, seconds),
             "calibration": figures.reliability_figure(self.best.evaluation, style),

@@ -7,9 +7,11 @@ import numpy as np
 
 from netops.alerting.sequences import Flags, Floats, Integers
 from netops.durations import SECOND, format_duration
+from netops.models.evaluation import Evaluation
 from netops.models.examples import Examples, feature_names
 from netops.models.labelled import Labelled
 from netops.models.outcomes import Part
+from netops.models.report.groups import Ranges
 from netops.models.report.words import counted, lasting, listed, moment, number, percent, titled
 from netops.models.splits import NONE, PARTS, TEST, TRAIN, VALIDATION
 
@@ -97,7 +99,9 @@ def parts_of(examples: Examples, validation: Part, test: Part) -> list[PartFacts
     return [PartFacts.of(title, part) for title, part in zip(("training", *PARTS[1:]), parts, strict=True)]
 
 
-def scenarios_of(logs: list[Log], warned: dict[str, tuple[int, int]]) -> list[dict[str, Any]]:
+def scenarios_of(
+    logs: list[Log], warned: dict[str, tuple[int, int]], evaluation: Evaluation
+) -> list[dict[str, Any]]:
     """Count incidents by scenario and part.
 
     Parameters
@@ -105,7 +109,11 @@ def scenarios_of(logs: list[Log], warned: dict[str, tuple[int, int]]) -> list[di
     logs : list of Log
     warned : dict
         Scenario → how many of the test part were warned of, and how many it holds.
+    evaluation : Evaluation
+        Of the same warnings.
     """
+    figures = evaluation.groups.get("scenario", {})
+    intervals = evaluation.group_intervals.get("scenario", {})
     names = sorted({name for log in logs for name in log.scenario if name})
     rows = []
     for name in names:
@@ -117,6 +125,8 @@ def scenarios_of(logs: list[Log], warned: dict[str, tuple[int, int]]) -> list[di
                 "counts": counts,
                 "warned": f"{hits} of {held}" if held else "",
                 "none": not hits,
+                "figures": figures.get(name),
+                "ranges": Ranges.of(figures[name], intervals[name]) if name in figures else None,
             }
         )
     return rows

@@ -12,7 +12,7 @@ from netops.models.report.svg import SERIES, Drawing, Scale, axes
 from netops.models.report.words import known, number, percent, shortened, titled
 
 BASELINE = "static_threshold"
-_WIDTH, _HEIGHT = 560.0, 340.0
+WIDTH, HEIGHT = 560.0, 340.0
 #: Bars at most, the loss that is worth one, and the letters of a name that there is room for.
 MOST_FEATURES, LEAST_LOSS, _LONGEST = 12, 0.005, 48
 
@@ -39,16 +39,16 @@ def series_of(names: list[str]) -> list[Series]:
 
 def false_alarms_figure(evaluations: Mapping[str, Evaluation], series: list[Series], budget: float) -> str:
     """Draw event recall against false alarms at every threshold; a dot marks the threshold in service."""
-    drawing = _drawing("false-alarms", "Event recall against false alarms", _told_alarms(evaluations, series))
-    most = max([4 * budget, *(1.3 * np.nan_to_num(_alarms(one)) for one in evaluations.values())]) or 1.0
-    x, y = Scale(0, most, 64, _WIDTH - 12), Scale(0, 1.02, _HEIGHT - 48, 14)
+    drawing = drawing_of("false-alarms", "Event recall against false alarms", _told_alarms(evaluations, series))
+    most = most_alarms(evaluations, budget)
+    x, y = Scale(0, most, 64, WIDTH - 12), Scale(0, 1.02, HEIGHT - 48, 14)
     axes(
         drawing,
         x,
         y,
         x_label="false alarms per device-day",
         y_label="event recall",
-        y_ticks=_shares(),
+        y_ticks=share_ticks(),
     )
     drawing.line(x(budget), y.start, x(budget), y.end, "reference")
     drawing.text(x(budget) + 5, y(0.91), f"budget {number(budget)}", "note")
@@ -73,6 +73,16 @@ def false_alarms_figure(evaluations: Mapping[str, Evaluation], series: list[Seri
     return drawing.render()
 
 
+def most_alarms(evaluations: Mapping[str, Evaluation], budget: float) -> float:
+    """Choose up to how many false alarms per device-day are drawn: room for the budget and what is in service."""
+    return max([4 * budget, *(1.3 * np.nan_to_num(_alarms(one)) for one in evaluations.values())]) or 1.0
+
+
+def time_unit(seconds: float) -> tuple[int, str]:
+    """Choose the unit that times up to so many seconds are drawn in."""
+    return (3600, "hours") if seconds > 3 * 3600 else (60, "minutes") if seconds > 180 else (1, "seconds")
+
+
 def _alarms(evaluation: Evaluation) -> float:
     return evaluation.figures.false_alarms_per_device_day
 
@@ -88,9 +98,9 @@ def _told_alarms(evaluations: Mapping[str, Evaluation], series: list[Series]) ->
 def precision_recall_figure(evaluations: Mapping[str, Evaluation], series: list[Series]) -> str:
     """Draw precision against recall by sample, with the base rate."""
     told = "; ".join(f"{one.title} {number(evaluations[one.name].figures.average_precision)}" for one in series)
-    drawing = _drawing("precision-recall", "Precision against recall, by sample", f"Average precision: {told}")
-    x, y = Scale(0, 1.01, 64, _WIDTH - 12), Scale(0, 1.02, _HEIGHT - 48, 14)
-    axes(drawing, x, y, x_label="recall", y_label="precision", x_ticks=_shares(), y_ticks=_shares())
+    drawing = drawing_of("precision-recall", "Precision against recall, by sample", f"Average precision: {told}")
+    x, y = Scale(0, 1.01, 64, WIDTH - 12), Scale(0, 1.02, HEIGHT - 48, 14)
+    axes(drawing, x, y, x_label="recall", y_label="precision", x_ticks=share_ticks(), y_ticks=share_ticks())
     base = next(iter(evaluations.values())).figures.base_rate
     if known(base):
         drawing.line(x.start, y(base), x.end, y(base), "reference")
@@ -106,17 +116,17 @@ def precision_recall_figure(evaluations: Mapping[str, Evaluation], series: list[
 def lead_times_figure(evaluations: Mapping[str, Evaluation], series: list[Series], horizon_seconds: float) -> str:
     """Draw what share of all incidents was warned of at least so long ahead."""
     told = "; ".join(f"{s.title} {percent(evaluations[s.name].figures.event_recall)} at any time" for s in series)
-    drawing = _drawing("lead-times", "Incidents warned of at least so long ahead", told)
+    drawing = drawing_of("lead-times", "Incidents warned of at least so long ahead", told)
     longest = max([horizon_seconds, *(max(one.lead_seconds, default=0) for one in evaluations.values())]) * 1.03
-    unit, word = (3600, "hours") if longest > 3 * 3600 else (60, "minutes") if longest > 180 else (1, "seconds")
-    x, y = Scale(0, longest / unit, 64, _WIDTH - 12), Scale(0, 1.02, _HEIGHT - 48, 14)
+    unit, word = time_unit(longest)
+    x, y = Scale(0, longest / unit, 64, WIDTH - 12), Scale(0, 1.02, HEIGHT - 48, 14)
     axes(
         drawing,
         x,
         y,
         x_label=f"{word} between the alert and the incident",
         y_label="share of incidents",
-        y_ticks=_shares(),
+        y_ticks=share_ticks(),
     )
     drawing.line(x(horizon_seconds / unit), y.start, x(horizon_seconds / unit), y.end, "reference")
     drawing.text(x(horizon_seconds / unit) - 5, y.end + 12, "horizon", "note", "end")
@@ -136,16 +146,16 @@ def reliability_figure(evaluation: Evaluation, style: str) -> str:
     found, raw = evaluation.reliability, evaluation.uncalibrated
     word = "predicted probability" if raw else "predicted risk"
     told = f"Calibration error {number(found.expected_calibration_error)}, Brier score {number(found.brier)}"
-    drawing = _drawing("calibration", f"{word.capitalize()} against what happened", told)
-    x, y = Scale(-0.03, 1.03, 64, _WIDTH - 12), Scale(-0.03, 1.03, _HEIGHT - 48, 14)
+    drawing = drawing_of("calibration", f"{word.capitalize()} against what happened", told)
+    x, y = Scale(-0.03, 1.03, 64, WIDTH - 12), Scale(-0.03, 1.03, HEIGHT - 48, 14)
     axes(
         drawing,
         x,
         y,
         x_label=word,
         y_label="share that failed within the horizon",
-        x_ticks=_shares(),
-        y_ticks=_shares(),
+        x_ticks=share_ticks(),
+        y_ticks=share_ticks(),
     )
     drawing.line(x(0), y(0), x(1), y(1), "reference")
     if raw:
@@ -162,9 +172,9 @@ def importance_figure(losses: Mapping[str, float], key: str, title: str) -> str:
     shown = [(name, loss) for name, loss in losses.items() if loss >= LEAST_LOSS][:MOST_FEATURES]
     if not shown:
         shown = list(losses.items())[:1]
-    drawing = Drawing(title, _told_losses(shown), _WIDTH, 26.0 * len(shown) + 44, key)
+    drawing = Drawing(title, _told_losses(shown), WIDTH, 26.0 * len(shown) + 44, key)
     longest = max(len(shortened(name, _LONGEST)) for name, _ in shown)
-    x = Scale(0, max([loss for _, loss in shown] + [1e-6]), min(7.0 * longest + 14, 360), _WIDTH - 50)
+    x = Scale(0, max([loss for _, loss in shown] + [1e-6]), min(7.0 * longest + 14, 360), WIDTH - 50)
     for place, (name, loss) in enumerate(shown):
         top = 8 + 26 * place
         drawing.text(x.start - 10, top + 13, shortened(name, _LONGEST), "label", "end")
@@ -179,9 +189,11 @@ def _told_losses(shown: list[tuple[str, float]]) -> str:
     return "; ".join(f"{name} {number(loss)}" for name, loss in shown)
 
 
-def _drawing(key: str, title: str, told: str) -> Drawing:
-    return Drawing(title, told, _WIDTH, _HEIGHT, key)
+def drawing_of(key: str, title: str, told: str) -> Drawing:
+    """Begin a drawing of the usual size."""
+    return Drawing(title, told, WIDTH, HEIGHT, key)
 
 
-def _shares() -> list[tuple[float, str]]:
+def share_ticks() -> list[tuple[float, str]]:
+    """Mark the quarters of a whole."""
     return [(share, f"{share:.0%}") for share in (0.0, 0.25, 0.5, 0.75, 1.0)]

@@ -1,9 +1,12 @@
 """Where the chosen model does well and where it does not: its figures by attribute of the device."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from netops.models.bootstrap import Interval
 from netops.models.evaluation import Evaluation, Figures
-from netops.models.report.words import titled
+from netops.models.report.bounds import alarms_between, recall_between
+from netops.models.report.words import lasting, percent, spread, titled
 
 #: Rows of a table at most: those with the most incidents missed come first.
 _MOST = 12
@@ -16,20 +19,47 @@ class Group:
     Attributes
     ----------
     title : str
-    rows : list of (str, Figures)
+    rows : list of (str, Figures, Ranges)
     left_out : int
         Further values that are not listed.
     """
 
     title: str
-    rows: list[tuple[str, Figures]]
+    rows: list[tuple[str, Figures, "Ranges"]]
     left_out: int
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Between what the figures of a group lie, in words (95%)."""
+
+    event_recall: str
+    false_alarms_per_device_day: str
+    precision: str
+    median_lead_seconds: str
+
+    @classmethod
+    def of(cls, found: Figures, intervals: Mapping[str, Interval]) -> "Ranges":
+        """Write the intervals, or exact bounds where resampling has nothing to go by."""
+        return cls(
+            recall_between(found, intervals.get("event_recall")),
+            alarms_between(found, intervals.get("false_alarms_per_device_day")),
+            spread(intervals.get("precision"), percent),
+            spread(intervals.get("median_lead_seconds"), lasting),
+        )
 
 
 def groups_of(evaluation: Evaluation) -> list[Group]:
     """List the breakdowns by attribute; scenarios are told of beside the incidents."""
     return [
-        Group(titled(attribute), _worst(values)[:_MOST], max(0, len(values) - _MOST))
+        Group(
+            titled(attribute),
+            [
+                (name, found, Ranges.of(found, evaluation.group_intervals[attribute][name]))
+                for name, found in _worst(values)[:_MOST]
+            ],
+            max(0, len(values) - _MOST),
+        )
         for attribute, values in evaluation.groups.items()
         if attribute != "scenario"
     ]

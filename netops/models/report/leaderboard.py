@@ -8,10 +8,10 @@ from netops.models.bootstrap import Interval
 from netops.models.card import ModelCard
 from netops.models.evaluation import Evaluation
 from netops.models.judgement import Judgement
+from netops.models.report.bounds import alarms_between, recall_between
 from netops.models.report.figures import Series
 from netops.models.report.words import counted, known, lasting, number, percent, spread, tells
 from netops.models.selection import Choice
-from netops.models.threshold import CONFIDENCE, poisson_upper_bound
 
 _WIDTH, _HEIGHT = 110.0, 12.0
 
@@ -43,8 +43,10 @@ COLUMNS = (
     ("ROC AUC", "of samples"),
     ("Event recall", "incidents warned of"),
     ("False alarms per device-day", "at the threshold in service"),
+    ("Precision", "alerts that were true"),
     ("Median lead time", "of the incidents warned of"),
     ("Calibration error", "expected, of the probability; 0 is perfect"),
+    ("Brier score", "mean squared error of the probability"),
     ("Threshold", "chosen on validation"),
     ("Fit", "wall time"),
 )
@@ -96,8 +98,10 @@ def _cells(
         Cell(number(found.roc_auc), "", spread(evaluation.intervals.get("roc_auc"))),
         _recall(evaluation, share),
         _alarms(evaluation, alarms, most),
+        _precision(evaluation),
         _figure(evaluation, "median_lead_seconds", "", lasting, most),
         _calibration(evaluation) if card else Cell("–", "no probability"),
+        _brier(evaluation) if card else Cell("–"),
         Cell(number(policy.threshold)),
         Cell(lasting(card.fit_seconds), _effort(card)) if card else Cell("–"),
     ]
@@ -109,20 +113,13 @@ def _effort(card: ModelCard) -> str:
 
 
 def recall_range(evaluation: Evaluation) -> str:
-    """Say between what the event recall lies (95%).
+    """Say between what the event recall lies (95%)."""
+    return recall_between(evaluation.figures, evaluation.intervals.get("event_recall"))
 
-    Where all or none of the incidents were warned of, resampling has nothing to go by; the exact one-sided bound
-    (Clopper and Pearson 1934) is given.
-    """
-    found = evaluation.figures
-    if not found.incidents:
-        return ""
-    bound = (1 - CONFIDENCE) ** (1 / found.incidents)
-    if found.incidents_warned == 0:
-        return f"at most {percent(1 - bound)}"
-    if found.incidents_warned == found.incidents:
-        return f"at least {percent(bound)}"
-    return spread(evaluation.intervals.get("event_recall"), percent)
+
+def alarms_range(evaluation: Evaluation) -> str:
+    """Say between what the false alarms per device-day lie (95%)."""
+    return alarms_between(evaluation.figures, evaluation.intervals.get("false_alarms_per_device_day"))
 
 
 def _recall(evaluation: Evaluation, detail: str) -> Cell:
@@ -131,12 +128,16 @@ def _recall(evaluation: Evaluation, detail: str) -> Cell:
 
 
 def _alarms(evaluation: Evaluation, detail: str, most: Mapping[str, float]) -> Cell:
-    """Where nothing was seen, resampling knows nothing of what may come: the exact bound tells more."""
-    found = evaluation.figures
-    if found.false_alarms or not found.device_days > 0:
-        return _figure(evaluation, "false_alarms_per_device_day", detail, number, most)
-    bound = poisson_upper_bound(0) / found.device_days
-    return Cell(number(found.false_alarms_per_device_day), detail, f"at most {number(bound)}")
+    found, interval = evaluation.figures, evaluation.intervals.get("false_alarms_per_device_day")
+    value = found.false_alarms_per_device_day
+    mark = _mark(value, interval, most["false_alarms_per_device_day"])
+    return Cell(number(value), detail, alarms_range(evaluation), mark)
+
+
+def _precision(evaluation: Evaluation) -> Cell:
+    found, interval = evaluation.figures, evaluation.intervals.get("precision")
+    detail = f"{found.true_alerts} of {found.true_alerts + found.false_alarms} alerts"
+    return Cell(percent(found.precision), detail, spread(interval, percent), _mark(found.precision, interval, 1.0))
 
 
 def _calibration(evaluation: Evaluation) -> Cell:
@@ -144,6 +145,11 @@ def _calibration(evaluation: Evaluation) -> Cell:
     raw = evaluation.uncalibrated
     detail = f"{number(raw.expected_calibration_error)} of the risk" if raw else "of the risk: not calibrated"
     return Cell(number(evaluation.reliability.expected_calibration_error), detail, interval)
+
+
+def _brier(evaluation: Evaluation) -> Cell:
+    raw, interval = evaluation.uncalibrated, spread(evaluation.intervals.get("brier"))
+    return Cell(number(evaluation.reliability.brier), f"{number(raw.brier)} of the risk" if raw else "", interval)
 
 
 def _figure(
