@@ -51,7 +51,7 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
     )
     write_card(folder, card)
     write_reference(folder, reference_of(examples, folder, section(settings, "monitoring")))
-    registry.log_model(context, network, folder, card, judged.figures())
+    registry.log_model(context, network, folder, card, judged.figures() | judged.interval_ends())
     context.log_results(
         {
             "version": card.version,

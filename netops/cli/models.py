@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from netops.cli import options
+from netops.cli import model_card, options
 from netops.cli.output import print_json, print_rows
 
 
@@ -21,8 +21,8 @@ def list_(name: str | None, as_json: bool) -> None:
     """List models, the newest first."""
     registry = _registry()
     rows = [_row(model) for model in registry.versions(name)]
-    columns = ["network", "version", "family", "champion", "average_precision", "event_recall", "created"]
-    print_rows(rows, columns, as_json)
+    shown = rows if as_json else [model_card.listed(row) for row in rows]
+    print_rows(shown, list(model_card.LISTED.values()), as_json)
 
 
 @command.command("show")
@@ -30,21 +30,26 @@ def list_(name: str | None, as_json: bool) -> None:
 @options.name
 @options.common
 def show(version: str | None, name: str | None, as_json: bool) -> None:
-    """Show one model, by default the champion: its card, and the promotions of its network."""
+    """Show one model, by default the champion: its figures with intervals, and the promotions of its network."""
     registry = _registry()
     from netops.models.card import read_card
     from netops.tracking.folders import local_model
 
     network = name or "demo"
     model = registry.find(network, version) if version else registry.the_champion(network)
-    card = read_card(local_model(model.uri)).to_dict()
+    card = read_card(local_model(model.uri))
     history = registry.history(network)
     if as_json:
-        print_json({**_row(model), "uri": model.uri, "path": model.path, "card": card, "history": history})
+        told = {**_row(model), "uri": model.uri, "path": model.path, "card": card.to_dict(), "history": history}
+        print_json(told)
         return
-    for key, value in _row(model).items():
-        click.echo(f"{key.replace('_', ' '):28} {value}")
-    click.echo(f"{'path':28} {model.path}")
+    for key in ("network", "version", "family", "champion", "created", "path"):
+        click.echo(f"{key:10} {getattr(model, key)}")
+    for line in model_card.described(card):
+        click.echo(line)
+    if history:
+        click.echo("\nPromotions, the newest first")
+        print_rows(history, ["at", "version", "before"], as_json)
 
 
 def _registry() -> Any:
@@ -58,7 +63,12 @@ def _registry() -> Any:
 
 def _row(model: Any) -> dict[str, Any]:
     told = {k: v for k, v in asdict(model).items() if k in ("network", "version", "family", "champion", "created")}
-    return told | model.metrics
+    ends = {name for name in model.metrics if name.endswith((".low", ".high"))}
+    intervals: dict[str, dict[str, float]] = {}
+    for name in sorted(ends):
+        figure, _, end = name.rpartition(".")
+        intervals.setdefault(figure, {})[end] = model.metrics[name]
+    return told | {k: v for k, v in model.metrics.items() if k not in ends} | {"intervals": intervals}
 
 
 @command.command("promote")

@@ -40,10 +40,17 @@ def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], as_jso
     if not rows:
         note("nothing yet")
         return
+    for line in table([{column: row.get(column) for column in columns} for row in rows]):
+        click.echo(line)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Write rows in columns, headed by their keys."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
     cells = [[column.replace("_", " ") for column in columns], *([_cell(r.get(c)) for c in columns] for r in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
 
 
 def _cell(value: Any) -> str:

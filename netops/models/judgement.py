@@ -51,8 +51,20 @@ class Judgement:
             "false_alarms_per_device_day": found.false_alarms_per_device_day,
             "median_lead_seconds": found.median_lead_seconds,
             "threshold": self.policy.threshold,
+            "precision": found.precision,
+            "brier": self.evaluation.reliability.brier,
+            "expected_calibration_error": self.evaluation.reliability.expected_calibration_error,
         }
         return {name: float(value) if np.isfinite(value) else None for name, value in figures.items()}
+
+    def interval_ends(self) -> dict[str, float]:
+        """Give the ends of the 95% intervals as numbers by name: ``event_recall.low``, ``event_recall.high``, …"""
+        ends = {
+            f"{name}.{end}": getattr(spread, end)
+            for name, spread in self.evaluation.intervals.items()
+            for end in ("low", "high")
+        }
+        return {name: float(value) for name, value in ends.items() if np.isfinite(value)}
 
 
 def judge(

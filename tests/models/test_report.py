@@ -17,18 +17,20 @@ from netops.models.examples import Examples, prepare_examples
 from netops.models.fitting import Job, fit, risks_path
 from netops.models.judgement import Judgement, judge, judge_baseline
 from netops.models.onnx_file import save_model
+from netops.models.other_thresholds import other_thresholds
 from netops.models.platt import Platt, Uncalibrated
 from netops.models.promotion import Decision
 from netops.models.report.calibration import calibration_words
 from netops.models.report.cautions import cautions
 from netops.models.report.episodes import FALSE_ALARM, MISS, WARNED, choose_episodes, extremes, with_metrics
 from netops.models.report.facts import lead_steps
+from netops.models.report.groups import Ranges
 from netops.models.report.importance import importance_of
 from netops.models.report.leaderboard import recall_range
 from netops.models.report.reasons import reasons_of
 from netops.models.report.svg import Drawing, nice_ticks, thinned
 from netops.models.report.verdict import Verdict
-from netops.models.report.words import compact, counted, lasting, number, percent, spread
+from netops.models.report.words import compact, counted, lasting, number, percent, significant, spread
 from netops.models.report.write import write_report
 from netops.models.selection import choose_best
 from netops.models.settings import TrainingSettings
@@ -188,9 +190,28 @@ def test_calibration_is_told_with_what_it_was_fitted_on(run: Run, html: str) -> 
     evaluation = run.judgements[run.choice.best].evaluation
     assert f"{card.calibration['rows']:,} samples of the validation part" in words
     assert f"{card.calibration['positives']:,} of them positive" in words
-    assert f"Calibration error {number(evaluation.reliability.expected_calibration_error)}" in words
-    assert f"of the risk {number(evaluation.uncalibrated.expected_calibration_error)}" in words
+    assert f"Calibration error {significant(evaluation.reliability.expected_calibration_error)}" in words
+    assert f"of the risk {significant(evaluation.uncalibrated.expected_calibration_error)}" in words
     assert "line thin raw" in html
+
+
+def test_other_thresholds_are_told_of_and_drawn(run: Run, html: str) -> None:
+    page, evaluation = Page(html), run.judgements[run.choice.best].evaluation
+    rows = other_thresholds(evaluation.to_dict())
+    assert [row["in_service"] for row in rows].count(True) == 1
+    assert [row["threshold"] for row in rows] == sorted((row["threshold"] for row in rows), reverse=True)
+    for row in rows:
+        assert number(row["threshold"], 4) in page.words
+    for key in ("alert-precision", "lead-by-alarms"):
+        assert f'<title id="{key}-title">' in html
+
+
+def test_groups_stand_with_intervals(run: Run, html: str) -> None:
+    words, evaluation = Page(html).words, run.judgements[run.choice.best].evaluation
+    for name, found in evaluation.groups["company"].items():
+        ranges = Ranges.of(found, evaluation.group_intervals["company"][name])
+        assert ranges.event_recall
+        assert f"{percent(found.event_recall)} {ranges.event_recall}" in words
 
 
 def test_a_model_without_calibration_says_so(run: Run, tmp_path: Path) -> None:
@@ -424,3 +445,11 @@ def test_intervals_without_width_are_not_shown() -> None:
 )
 def test_large_numbers_in_little_room(value: float, written: str) -> None:
     assert compact(value) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(0.000445, "0.000445"), (0.00217, "0.00217"), (0.5, "0.500"), (0.0, "0"), (None, "–"), (float("nan"), "–")],
+)
+def test_small_numbers_keep_their_digits(value: float | None, written: str) -> None:
+    assert significant(value) == written

@@ -32,7 +32,7 @@ from netops.models.report.telemetry_figure import Usual, telemetry_figure
 from netops.models.report.threshold_figures import alert_precision_figure, lead_by_alarms_figure
 from netops.models.report.timeline import Timeline
 from netops.models.report.verdict import Verdict
-from netops.models.report.words import counted, lasting, percent, spread
+from netops.models.report.words import counted, lasting, percent, significant, spread
 from netops.models.selection import Choice
 from netops.models.training import part_risks
 from netops.telemetry.dataset import Dataset
@@ -75,6 +75,7 @@ class Content:
             "baseline_figures": self._baseline_figures(),
             "spread": spread,
             "percent": percent,
+            "significant": significant,
             "lasting": lasting,
             "counted": counted,
             "cautions": cautions(self.judgements, self.choice),

@@ -9,7 +9,7 @@ from netops.models.evaluation import Evaluation
 from netops.models.plots import frontier
 from netops.models.report.facts import lead_steps
 from netops.models.report.svg import SERIES, Drawing, Scale, axes
-from netops.models.report.words import known, number, percent, shortened, titled
+from netops.models.report.words import known, number, percent, shortened, significant, titled
 
 BASELINE = "static_threshold"
 WIDTH, HEIGHT = 560.0, 340.0
@@ -145,7 +145,9 @@ def reliability_figure(evaluation: Evaluation, style: str) -> str:
     """
     found, raw = evaluation.reliability, evaluation.uncalibrated
     word = "predicted probability" if raw else "predicted risk"
-    told = f"Calibration error {number(found.expected_calibration_error)}, Brier score {number(found.brier)}"
+    told = (
+        f"Calibration error {significant(found.expected_calibration_error)}, Brier score {significant(found.brier)}"
+    )
     drawing = drawing_of("calibration", f"{word.capitalize()} against what happened", told)
     x, y = Scale(-0.03, 1.03, 64, WIDTH - 12), Scale(-0.03, 1.03, HEIGHT - 48, 14)
     axes(

@@ -10,7 +10,7 @@ from netops.models.evaluation import Evaluation
 from netops.models.judgement import Judgement
 from netops.models.report.bounds import alarms_between, recall_between
 from netops.models.report.figures import Series
-from netops.models.report.words import counted, known, lasting, number, percent, spread, tells
+from netops.models.report.words import counted, known, lasting, number, percent, significant, spread, tells
 from netops.models.selection import Choice
 
 _WIDTH, _HEIGHT = 110.0, 12.0
@@ -141,15 +141,16 @@ def _precision(evaluation: Evaluation) -> Cell:
 
 
 def _calibration(evaluation: Evaluation) -> Cell:
-    interval = spread(evaluation.intervals.get("expected_calibration_error"))
+    interval = spread(evaluation.intervals.get("expected_calibration_error"), significant)
     raw = evaluation.uncalibrated
-    detail = f"{number(raw.expected_calibration_error)} of the risk" if raw else "of the risk: not calibrated"
-    return Cell(number(evaluation.reliability.expected_calibration_error), detail, interval)
+    detail = f"{significant(raw.expected_calibration_error)} of the risk" if raw else "of the risk: not calibrated"
+    return Cell(significant(evaluation.reliability.expected_calibration_error), detail, interval)
 
 
 def _brier(evaluation: Evaluation) -> Cell:
-    raw, interval = evaluation.uncalibrated, spread(evaluation.intervals.get("brier"))
-    return Cell(number(evaluation.reliability.brier), f"{number(raw.brier)} of the risk" if raw else "", interval)
+    raw, interval = evaluation.uncalibrated, spread(evaluation.intervals.get("brier"), significant)
+    detail = f"{significant(raw.brier)} of the risk" if raw else ""
+    return Cell(significant(evaluation.reliability.brier), detail, interval)
 
 
 def _figure(

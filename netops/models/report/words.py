@@ -27,6 +27,11 @@ def number(value: Any, digits: int = 3) -> str:
     return f"{value:,.{max(0, digits - _magnitude(value))}f}".replace("-", "−")
 
 
+def significant(value: Any) -> str:
+    """Write a number with three significant digits, however small; a dash where there is none."""
+    return f"{value:.3g}" if known(value) and 0 < abs(value) < 0.1 else number(value)
+
+
 def _magnitude(value: float) -> int:
     return max(0, math.floor(math.log10(abs(value))) + 1) if value else 0
 

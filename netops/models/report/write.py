@@ -11,7 +11,7 @@ from netops.models.examples import Examples
 from netops.models.judgement import Judgement
 from netops.models.promotion import Decision
 from netops.models.report.content import Content
-from netops.models.report.words import lasting, number, percent, titled
+from netops.models.report.words import lasting, number, percent, significant, titled
 from netops.models.selection import Choice
 
 TEMPLATE = "report.html.j2"
@@ -77,5 +77,11 @@ def _render(content: dict[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "percent": percent, "lasting": lasting, "titled": titled}
+    environment.filters |= {
+        "number": number,
+        "percent": percent,
+        "significant": significant,
+        "lasting": lasting,
+        "titled": titled,
+    }
     return environment.get_template(TEMPLATE).render(content)

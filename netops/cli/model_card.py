@@ -1,0 +1,232 @@
+"""What ``netops models`` tells of a model, for people: figures with their intervals, groups, other thresholds."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from netops.cli.output import table
+
+if TYPE_CHECKING:
+    from netops.models.bootstrap import Interval
+    from netops.models.card import ModelCard
+
+#: What is told of a version in a list, and how it is headed.
+LISTED = {
+    "network": "network",
+    "version": "version",
+    "family": "family",
+    "champion": "champion",
+    "average_precision": "average precision",
+    "event_recall": "event recall",
+    "false_alarms_per_device_day": "false alarms a device-day",
+    "median_lead_seconds": "median lead",
+    "expected_calibration_error": "calibration error",
+    "created": "created",
+}
+
+
+def listed(row: Mapping[str, Any]) -> dict[str, str]:
+    """Write a version for the list: each figure with its 95% interval."""
+    cells = {
+        "network": row["network"],
+        "version": row["version"],
+        "family": row["family"],
+        "champion": "yes" if row["champion"] else "",
+        "created": _moment(row["created"]),
+    }
+    writes = _writes()
+    for name in LISTED.keys() - cells.keys():
+        between = _between(row.get("intervals", {}).get(name), writes[name])
+        cells[name] = writes[name](row.get(name)) + (f" ({between})" if between else "")
+    return {heading: cells[name] for name, heading in LISTED.items()}
+
+
+def described(card: "ModelCard") -> Iterator[str]:
+    """Write a model card, line by line."""
+    from netops.models.report.calibration import calibration_words
+
+    evaluation = card.evaluation
+    if not evaluation:
+        yield "not judged yet: it has no threshold and no figures"
+        return
+    yield from _headed("On the test part, at the threshold in service", _figures(evaluation))
+    yield ""
+    yield _alerts(card)
+    yield f"calibration: {calibration_words(card)}"
+    for kind, members in (evaluation.get("groups") or {}).items():
+        intervals = (evaluation.get("group_intervals") or {}).get(kind, {})
+        yield from _headed(f"By {kind.replace('_', ' ')}", _group(members, intervals))
+    yield from _headed("Other thresholds, on the test part", _thresholds(evaluation))
+
+
+def _headed(title: str, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    if rows:
+        yield ""
+        yield title
+        yield from (f"  {line}" for line in table(rows))
+
+
+def _figures(evaluation: Mapping[str, Any]) -> list[dict[str, str]]:
+    from netops.models.report.words import counted, number
+
+    writes, intervals = _writes(), _intervals(evaluation.get("intervals"))
+    found = evaluation.get
+    raw = found("uncalibrated") or {}
+    alerts = (found("true_alerts") or 0) + (found("false_alarms") or 0)
+    rests_on = {
+        "event_recall": f"{found('incidents_warned')} of {counted(found('incidents') or 0, 'incident')}",
+        "false_alarms_per_device_day": (
+            f"{counted(found('false_alarms') or 0, 'alarm')} in {number(found('device_days'))} device-days"
+        ),
+        "precision": f"{found('true_alerts')} of {counted(alerts, 'alert')} true",
+        "median_lead_seconds": "of the incidents warned of",
+        "average_precision": f"base rate {number(found('base_rate'))}",
+        "roc_auc": "",
+        "expected_calibration_error": _of_the_risk(raw.get("expected_calibration_error")),
+        "brier": _of_the_risk(raw.get("brier")),
+    }
+    return [
+        {
+            "figure": _TITLES.get(name, name.replace("_", " ")),
+            "value": writes[name](found(name)),
+            "95% interval": _range(name, evaluation, intervals),
+            "rests on": why,
+        }
+        for name, why in rests_on.items()
+    ]
+
+
+_TITLES = {
+    "false_alarms_per_device_day": "false alarms a device-day",
+    "precision": "precision of alerts",
+    "median_lead_seconds": "median lead time",
+    "roc_auc": "ROC AUC",
+    "expected_calibration_error": "calibration error",
+    "brier": "Brier score",
+}
+
+
+def _of_the_risk(value: float | None) -> str:
+    from netops.models.report.words import significant
+
+    return f"{significant(value)} before calibration" if value is not None else "of the risk: not calibrated"
+
+
+def _alerts(card: "ModelCard") -> str:
+    from netops.models.report.words import counted, lasting, number
+
+    policy = card.alert
+    text = f"alerts: open at a risk of {number(card.threshold, 4)}"
+    if policy:
+        text += f" on {counted(policy['for_samples'], 'sample')} in a row"
+        text += f", close {lasting(policy['cooldown'] / 1e9)} after the last"
+    note = (card.evaluation.get("validation") or {}).get("note")
+    return f"{text}. {note}" if note else text
+
+
+def _group(members: Mapping[str, Any], intervals: Mapping[str, Any]) -> list[dict[str, str]]:
+    from netops.models.report.words import lasting, number, percent
+
+    rows = []
+    for name, found in members.items():
+        ranges = _intervals(intervals.get(name))
+        row = {
+            "": name or "(none)",
+            "incidents": str(found["incidents"]),
+            "event recall": _with(percent(found["event_recall"]), _range("event_recall", found, ranges)),
+            "median lead": _with(
+                lasting(found["median_lead_seconds"]), _range("median_lead_seconds", found, ranges)
+            ),
+        }
+        if found["device_days"]:
+            between = _range("false_alarms_per_device_day", found, ranges)
+            row["false alarms a device-day"] = _with(number(found["false_alarms_per_device_day"]), between)
+            row["precision"] = _with(percent(found["precision"]), _range("precision", found, ranges))
+            row["average precision"] = number(found["average_precision"])
+        rows.append(row)
+    return rows
+
+
+def _thresholds(evaluation: Mapping[str, Any]) -> list[dict[str, str]]:
+    from netops.models.other_thresholds import other_thresholds
+    from netops.models.report.words import lasting, number, percent
+
+    rows = []
+    for found in other_thresholds(evaluation):
+        leads = found.get("lead_quantiles") or [None]
+        between = f"{lasting(leads[0])} to {lasting(leads[-1])}" if leads[0] is not None else ""
+        rows.append(
+            {
+                "threshold": number(found["threshold"], 4) + (" *" if found["in_service"] else ""),
+                "event recall": percent(found["event_recall"]),
+                "false alarms a device-day": number(found["false_alarms_per_device_day"]),
+                "precision": percent(found["precision"]),
+                "median lead": lasting(found["median_lead_seconds"]),
+                "lead of the middle 80%": between,
+            }
+        )
+    return rows
+
+
+def _range(name: str, found: Mapping[str, Any], intervals: Mapping[str, "Interval"]) -> str:
+    """Say between what a figure lies; where all or nothing was seen, by the exact bound."""
+    from netops.models.report.bounds import alarms_between, recall_between
+
+    if name in ("event_recall", "false_alarms_per_device_day"):
+        bound = recall_between if name == "event_recall" else alarms_between
+        return bound(_as_figures(found), intervals.get(name))
+    return _spread(intervals.get(name), _writes()[name])
+
+
+def _as_figures(found: Mapping[str, Any]) -> Any:
+    from netops.models.evaluation import Figures
+
+    known: dict[str, Any] = {name: found.get(name) for name in Figures.__dataclass_fields__}
+    unknown = dict.fromkeys((name for name, value in known.items() if value is None), float("nan"))
+    return Figures(**known | unknown)
+
+
+def _intervals(raw: Mapping[str, Any] | None) -> "dict[str, Interval]":
+    from netops.models.bootstrap import Interval
+
+    unknown = float("nan")
+    return {
+        name: Interval(*(unknown if value[end] is None else value[end] for end in ("low", "high")))
+        for name, value in (raw or {}).items()
+    }
+
+
+def _between(raw: Mapping[str, Any] | None, write: Callable[[Any], str]) -> str:
+    return _spread(_intervals({"": raw})[""], write) if raw else ""
+
+
+def _spread(interval: "Interval | None", write: Callable[[Any], str]) -> str:
+    from netops.models.report.words import spread
+
+    return spread(interval, write)
+
+
+def _with(value: str, between: str) -> str:
+    return f"{value} ({between})" if between else value
+
+
+def _writes() -> dict[str, Callable[[Any], str]]:
+    from netops.models.report.words import lasting, number, percent, significant
+
+    return {
+        "average_precision": number,
+        "roc_auc": number,
+        "event_recall": percent,
+        "precision": percent,
+        "false_alarms_per_device_day": number,
+        "median_lead_seconds": lasting,
+        "expected_calibration_error": significant,
+        "brier": significant,
+    }
+
+
+def _moment(created: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(created):%Y-%m-%d %H:%M:%S}"
+    except ValueError:
+        return created
