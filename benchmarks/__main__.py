@@ -19,6 +19,8 @@ NAMES = (
     "serving_infer",
     "serving_start",
     "serving_memory",
+    "quality",
+    "quality_real",
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 def report(
-    benchmark: str, ours: float, peer: str | None = None, theirs: float | None = None, **more: float
+    benchmark: str, ours: float, peer: str | None = None, theirs: float | None = None, **more: float | str
 ) -> None:
     """Print one line: rates in samples/s unless the benchmark says otherwise; the ratio is ours / theirs."""
     ratio = None if theirs is None else ours / theirs

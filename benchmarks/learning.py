@@ -1,0 +1,43 @@
+"""Every model family trained on a network, as the pipeline does it, for the benchmarks that judge models."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.models.examples import Examples, prepare_examples
+from netops.models.training import Workers, part_risks, train_family
+from netops.orchestration.preparation import build, spec_for
+from netops.orchestration.settings import section
+from netops.telemetry.dataset import Dataset
+
+Floats = npt.NDArray[np.float64]
+
+
+def learn(telemetry: Dataset, settings: Any, folder: Path) -> tuple[Examples, dict[str, dict[str, Floats]]]:
+    """Train the families.
+
+    Returns
+    -------
+    tuple
+        The examples, and family → part (validation, test) → risks.
+    """
+    training = section(settings, "training")
+    features = build(telemetry, folder / "features", spec_for(telemetry, settings), settings)
+    examples = prepare_examples(features, training, folder / "examples")
+    models = {name: folder / name for name in training.enabled_families}
+    with Workers(training.threads) as workers, ThreadPoolExecutor(len(models)) as pool:
+        fits = [
+            pool.submit(train_family, examples, name, training, model, network="quality", workers=workers)
+            for name, model in models.items()
+        ]
+        for fit in fits:
+            fit.result()
+    return examples, {name: risks_of(examples, model) for name, model in models.items()}
+
+
+def risks_of(examples: Examples, model: Path) -> dict[str, Floats]:
+    """Give the risks of a model over the parts that it has not learned from."""
+    return {part: part_risks(examples, model, part) for part in ("validation", "test")}
