@@ -21,14 +21,13 @@ from netops.alerting.matching import MISSED
 from netops.alerting.policy import AlertPolicy
 from netops.durations import SECOND
 from netops.models.bootstrap import interval
-from netops.models.judgement import Judgement, judge, judge_baseline
+from netops.models.judgement import Judgement, judge_baseline
 from netops.models.outcomes import Part, outcomes
-from netops.models.selection import choose_best
 from netops.orchestration.settings import generator_settings, read_settings, section, start_of
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.generator.generate import generate
 
-from .learning import Floats, learn
+from .learning import Floats, best_of, learn
 from .report import report
 
 SEEDS = (1, 2, 3, 4, 5)
@@ -92,16 +91,16 @@ def measure(seed: int, overrides: Sequence[str] = ()) -> dict[str, Counted]:
     alerting = section(settings, "alerting")
     with TemporaryDirectory() as folder:
         telemetry = network_of(seed, settings, Path(folder) / "telemetry")
-        examples, risks = learn(telemetry, settings, Path(folder))
+        examples, models = learn(telemetry, settings, Path(folder))
         test, found = examples.part("test"), {}
-        for name, of in risks.items():
-            judged = judge(examples, of["validation"], of["test"], alerting)
-            found[name] = count(test, of["test"], judged.policy, seed)
+        for name, model in models.items():
+            judged = model.judge(examples, alerting)
+            found[name] = count(test, model.test, judged.policy, seed)
             say(seed, name, judged)
         _, judged, static = judge_baseline(examples, alerting)
         say(seed, STATIC, judged)
-        best = choose_best(examples.part("validation"), {name: of["validation"] for name, of in risks.items()}).best
-        return found | {CHAMPION: found[best], STATIC: count(test, static, judged.policy, seed)}
+        champion = found[best_of(examples, models)]
+        return found | {CHAMPION: champion, STATIC: count(test, static, judged.policy, seed)}
 
 
 def say(seed: int, name: str, judged: Judgement) -> None:

@@ -15,14 +15,13 @@ import numpy as np
 
 from netops.errors import NetopsError
 from netops.models.evaluation import Figures, evaluate
-from netops.models.judgement import judge, judge_baseline
-from netops.models.selection import choose_best
+from netops.models.judgement import judge_baseline
 from netops.orchestration.settings import read_settings, section
 from netops.telemetry.dataset import TEST, Dataset
 from netops.telemetry.ingest import ingest
 from netops.telemetry.network_schema import NetworkSchema
 
-from .learning import Floats, learn
+from .learning import Floats, best_of, learn
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 STATIC = "static_threshold"
@@ -80,14 +79,13 @@ def lines(source: Source, split: str) -> Iterator[dict[str, Any]]:
     alerting = section(settings, "alerting")
     with TemporaryDirectory() as folder:
         telemetry = telemetry_of(source, settings, Path(folder) / "telemetry")
-        examples, risks = learn(telemetry, settings, Path(folder))
-        validation = {name: of["validation"] for name, of in risks.items()}
-        best = choose_best(examples.part("validation"), validation).best
+        examples, models = learn(telemetry, settings, Path(folder))
+        best = best_of(examples, models)
         part = examples.part("test")
         part = replace(part, attributes={"device": part.sequences.devices})
-        judged = {name: judge(examples, of["validation"], of["test"], alerting) for name, of in risks.items()}
+        judged = {name: model.judge(examples, alerting) for name, model in models.items()}
         _, judged[STATIC], static = judge_baseline(examples, alerting)
-        tested: dict[str, Floats] = {name: of["test"] for name, of in risks.items()} | {STATIC: static}
+        tested: dict[str, Floats] = {name: model.test for name, model in models.items()} | {STATIC: static}
         for name, judgement in judged.items():
             found = evaluate(part, tested[name], judgement.policy)
             low, high = found.intervals["average_precision"].low, found.intervals["average_precision"].high
