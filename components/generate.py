@@ -4,6 +4,7 @@ from mlrun import MLClientCtx
 
 from netops import progress
 from netops.orchestration.continuation import describe, stretch_of
+from netops.orchestration.feedback import with_feedback
 from netops.orchestration.settings import generator_settings, section
 from netops.telemetry.generator.generate import generate as generate_telemetry
 from netops.tracking.folders import log_dataset, new_folder
@@ -11,7 +12,7 @@ from netops.tracking.results import log_telemetry
 
 
 def generate(context: MLClientCtx, settings: str, network: str = "demo", goes_on: str = "false") -> None:
-    """Generate telemetry with its incidents.
+    """Generate telemetry with its incidents, and merge in what people said of the network's.
 
     Parameters
     ----------
@@ -36,6 +37,7 @@ def generate(context: MLClientCtx, settings: str, network: str = "demo", goes_on
         seed=fleet.seed,
         progress=progress.report,
     )
+    dataset = with_feedback(dataset, network, section(settings, "telemetry"))
     log_dataset(context, "telemetry", dataset)
     log_telemetry(context, dataset)
     context.log_results(describe(start, origin, fleet))

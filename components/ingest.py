@@ -6,6 +6,7 @@ from pathlib import Path
 from mlrun import MLClientCtx
 
 from netops import progress
+from netops.orchestration.feedback import with_feedback
 from netops.orchestration.settings import section
 from netops.telemetry.checks import check_telemetry
 from netops.telemetry.dataset import TEST, Dataset
@@ -23,11 +24,14 @@ def ingest(
     incidents: str = "",
     test: str = "",
     test_incidents: str = "",
+    network: str = "",
 ) -> None:
     """Bring telemetry into the schema.
 
     Parameters
     ----------
+    network : str
+        Whose telemetry it is: what people said of its alerts and incidents is merged in. Empty: nothing is.
     telemetry, test : str
         Sources to learn from and, where they are apart, to be tested on; several are separated by ``|``.
     incidents, test_incidents : str
@@ -39,6 +43,8 @@ def ingest(
     dataset = _ingest(telemetry, incidents, folder, options)
     if test:
         _ingest(test, test_incidents, folder / TEST, options, like=NetworkSchema.of(dataset.meta))
+    if network:
+        dataset = with_feedback(dataset, network, options)
     _check(context, dataset, settings)
     log_dataset(context, "telemetry", dataset)
     log_telemetry(context, dataset)

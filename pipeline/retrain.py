@@ -31,6 +31,7 @@ def pipeline(
         title="Ingest telemetry",
         params={
             "settings": settings,
+            "network": name,
             "telemetry": telemetry,
             "incidents": incidents,
             "test": test,

@@ -31,7 +31,7 @@ def build_features(
         The telemetry.
     out : Path
         Folder to write: device, time, attributes, ``is_error`` and the features (float64), in the parts of the
-        source; what was there is replaced. The incidents are taken over.
+        source; what was there is replaced. Incidents and verdicts are taken over.
     spec : FeatureSpec
         The features.
     threads : int, optional
@@ -69,7 +69,7 @@ def build_features(
         raise
     _drop_drafts(out)
     meta = dataclasses.replace(source.meta, metrics=spec.metrics, features=spec.to_dict())
-    return finish(out, meta, source.incidents())
+    return finish(out, meta, source.incidents(), source.verdicts())
 
 
 def cpus() -> int:
@@ -90,7 +90,8 @@ def _check(source: Dataset, out: Path, spec: FeatureSpec) -> None:
 
 def _clear(out: Path) -> None:
     """Take away an earlier dataset, its description first: from then on it does not count as finished."""
-    for path in (out / "_meta.json", *sorted(out.glob("part-*.parquet")), out / "_incidents.parquet"):
+    beside = (out / "_incidents.parquet", out / "_verdicts.parquet")
+    for path in (out / "_meta.json", *sorted(out.glob("part-*.parquet")), *beside):
         path.unlink(missing_ok=True)
     _drop_drafts(out)
 

@@ -23,6 +23,7 @@ from netops.errors import NetopsError
 from netops.files import read_json, write_json
 from netops.models.background import background_of
 from netops.models.feature_selection import SAMPLE, Sample, select, varying
+from netops.models.label_sources import labels_told
 from netops.models.labelled import Labelled, label_once
 from netops.models.outcomes import Part
 from netops.models.rows import gather
@@ -176,12 +177,13 @@ class _Making:
         self._write_scored(labelled)
         self.progress(1, 3, "choose training rows")
         main = labelled[0]
-        rows = np.flatnonzero(main.split.rows(TRAIN) & (main.labels >= 0))
-        positive = main.labels[rows] == 1
+        taught = main.training_labels
+        rows = np.flatnonzero(main.split.rows(TRAIN) & (taught >= 0))
+        positive = taught[rows] == 1
         if not 0 < positive.sum() < len(rows):
             raise NetopsError("one class only in the training part; give telemetry with more incidents")
-        names, kept, matrix, weights = self._read(rows, positive)
-        labels = main.labels[kept] == 1
+        names, kept, matrix, weights = self._read(rows, positive, main.verdicts.dismissed(main.sequences)[rows])
+        labels = taught[kept] == 1
         share, seed = self.settings.early_share, self.settings.seed
         early = set_aside(main.sequences, main.incidents, kept, labels, share, seed)
         self.progress(2, 3, "write examples")
@@ -194,7 +196,7 @@ class _Making:
         return examples
 
     def _read(
-        self, rows: npt.NDArray[np.int64], positive: npt.NDArray[np.bool_]
+        self, rows: npt.NDArray[np.int64], positive: npt.NDArray[np.bool_], hard: npt.NDArray[np.bool_]
     ) -> tuple[tuple[str, ...], npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Choose features and rows, and read them."""
         settings = self.settings
@@ -202,7 +204,7 @@ class _Making:
         if len(names) > settings.max_features:
             names = self._select(names, rows, positive)
         room = max(1_000, min(settings.max_rows, settings.max_values // max(1, len(names))))
-        kept, weights = thin(rows, positive, room, settings.seed)
+        kept, weights = thin(rows, positive, room, settings.seed, hard)
         matrix = gather(self.dataset, names, kept)
         alive = varying(matrix)
         if not alive.any():
@@ -248,6 +250,7 @@ class _Making:
             "devices": meta.devices,
             "device_names": list(main.sequences.devices),
             "incidents": meta.incidents,
+            "labels": labels_told(labelled),
             "fingerprint": digest.hexdigest(),
             "from": int(main.sequences.timestamps.min()),
             "to": int(main.sequences.timestamps.max()),

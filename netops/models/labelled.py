@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,8 @@ import pyarrow as pa
 from netops.alerting.sequences import Flags, Incidents, Sequences
 from netops.models.labels import label_rows, require_labels
 from netops.models.outcomes import Part
-from netops.models.splits import SHARES, Split, split, whole_test
+from netops.models.splits import SHARES, TRAIN, Split, split, whole_test
+from netops.models.verdicts import Verdicts
 from netops.telemetry.dataset import Dataset, rows_of
 from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP
 
@@ -28,8 +30,10 @@ class Labelled:
     sequences : Sequences
         Every sample.
     labels : int8 array, rows
-        1, 0, or -1 for none.
+        1, 0, or -1 for none, by the incidents.
     incidents : Incidents
+    verdicts : Verdicts
+        What operators said of alerts.
     attributes : dict
         Attribute → its value for each device.
     horizon : int
@@ -41,14 +45,28 @@ class Labelled:
     sequences: Sequences
     labels: npt.NDArray[np.int8]
     incidents: Incidents
+    verdicts: Verdicts
     attributes: dict[str, list[str]]
     horizon: int
     split: Split
 
     def part(self, part: int) -> Part:
-        """Take a part of the split for evaluation."""
-        keep = self.split.rows(part)
-        return Part.where(keep, self.sequences, self.labels, self.incidents, self.horizon, self.attributes)
+        """Take a part of the split; what only verdicts tell counts in training, and is left out elsewhere."""
+        keep, facts = self.split.rows(part), (self.incidents, self.horizon, self.attributes)
+        if part == TRAIN:
+            return Part.where(keep, self.sequences, self.training_labels, *facts)
+        labels = np.where(self.left_out, np.int8(-1), self.labels) if self.left_out.any() else self.labels
+        return Part.where(keep, self.sequences, labels, *facts, self.left_out)
+
+    @cached_property
+    def training_labels(self) -> npt.NDArray[np.int8]:
+        """The labels with what operators said of alerts."""
+        return self.verdicts.teach(self.sequences, self.labels, self.incidents.inside(self.sequences))
+
+    @cached_property
+    def left_out(self) -> Flags:
+        """The rows that figures leave out, because verdicts alone tell what they were."""
+        return self.verdicts.left_out(self.sequences)
 
     def scored(self, part: int) -> Flags:
         """Mark, among the rows of a part, those that are scored: the healthy ones."""
@@ -84,12 +102,25 @@ def label(dataset: Dataset, horizon: int, kind: str, seed: int) -> list[Labelled
     require_labels(sequences, labels, horizon)
     shares = TWO_SHARES if dataset.test else SHARES
     cut = split(kind, sequences, labels, incidents, horizon, shares=shares, seed=seed)
-    found = [Labelled(dataset, sequences, labels, incidents, attributes, horizon, cut)]
+    found = [_labelled(dataset, sequences, labels, incidents, attributes, horizon, cut)]
     if dataset.test:
         sequences, labels, incidents, attributes = observe(dataset.test, horizon)
         cut = whole_test(sequences, labels, incidents, horizon)
-        found.append(Labelled(dataset.test, sequences, labels, incidents, attributes, horizon, cut))
+        found.append(_labelled(dataset.test, sequences, labels, incidents, attributes, horizon, cut))
     return found
+
+
+def _labelled(
+    dataset: Dataset,
+    sequences: Sequences,
+    labels: npt.NDArray[np.int8],
+    incidents: Incidents,
+    attributes: dict[str, list[str]],
+    horizon: int,
+    cut: Split,
+) -> Labelled:
+    verdicts = Verdicts.from_table(dataset.verdicts(), sequences.devices, incidents, horizon)
+    return Labelled(dataset, sequences, labels, incidents, verdicts, attributes, horizon, cut)
 
 
 _lock = threading.Lock()

@@ -33,6 +33,9 @@ class Part:
         Nanoseconds.
     attributes : dict
         Attribute → its value for each device of the sequences, to break figures down by.
+    left_out : bool array, rows, or None
+        Rows about which only a verdict on an alert is known: no alert opens there, true or false, and their time
+        does not count as healthy.
     """
 
     sequences: Sequences
@@ -40,6 +43,7 @@ class Part:
     incidents: Incidents
     horizon: int
     attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    left_out: Flags | None = None
 
     @classmethod
     def where(
@@ -50,14 +54,17 @@ class Part:
         incidents: Incidents,
         horizon: int,
         attributes: Mapping[str, Sequence[str]] | None = None,
+        left_out: Flags | None = None,
     ) -> "Part":
         """Take the rows of a part (``split.rows(TEST)``) out of all telemetry."""
-        return cls(sequences.where(keep), labels[keep], incidents, horizon, attributes or {})
+        without = None if left_out is None else left_out[keep]
+        return cls(sequences.where(keep), labels[keep], incidents, horizon, attributes or {}, without)
 
     @cached_property
     def inside(self) -> Flags:
-        """The rows inside an incident."""
-        return self.incidents.inside(self.sequences)
+        """The rows inside an incident, or left out."""
+        inside = self.incidents.inside(self.sequences)
+        return inside if self.left_out is None else inside | self.left_out
 
     @cached_property
     def observed(self) -> Flags:

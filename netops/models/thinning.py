@@ -9,7 +9,9 @@ Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
-def thin(rows: Rows, positive: npt.NDArray[np.bool_], room: int, seed: int) -> tuple[Rows, Floats]:
+def thin(
+    rows: Rows, positive: npt.NDArray[np.bool_], room: int, seed: int, hard: npt.NDArray[np.bool_] | None = None
+) -> tuple[Rows, Floats]:
     """Thin training rows to what there is room for.
 
     Parameters
@@ -22,6 +24,9 @@ def thin(rows: Rows, positive: npt.NDArray[np.bool_], room: int, seed: int) -> t
         Rows to keep at most.
     seed : int
         The same seed keeps the same rows.
+    hard : bool array, n, optional
+        Which healthy rows a model took for failing: all are kept, as long as they take no more than a quarter of
+        the room.
 
     Returns
     -------
@@ -29,12 +34,13 @@ def thin(rows: Rows, positive: npt.NDArray[np.bool_], room: int, seed: int) -> t
         The kept rows, rising, and how many candidates of its class each stands for.
     """
     generator = np.random.default_rng(seed)
-    yes, no = rows[positive], rows[~positive]
-    few = min(len(yes), max(room // 2, room - len(no)))
-    kept = [_draw(generator, yes, few), _draw(generator, no, room - few)]
-    weights = [
-        np.full(len(part), len(whole) / max(1, len(part))) for part, whole in zip(kept, (yes, no), strict=True)
-    ]
+    hard = np.zeros(len(rows), bool) if hard is None else hard & ~positive
+    yes, known, no = rows[positive], rows[hard], rows[~positive & ~hard]
+    sure = min(len(known), room // 4)
+    few = min(len(yes), max(room // 2, room - sure - len(no)))
+    wholes = (yes, no, known)
+    kept = [_draw(generator, yes, few), _draw(generator, no, room - few - sure), _draw(generator, known, sure)]
+    weights = [np.full(len(part), len(whole) / max(1, len(part))) for part, whole in zip(kept, wholes, strict=True)]
     chosen, weight = np.concatenate(kept), np.concatenate(weights)
     order = np.argsort(chosen)
     return chosen[order], weight[order]

@@ -1,8 +1,9 @@
 """Datasets on disk: a folder of Parquet parts, sharded by device, with its description beside them.
 
 ``part-*.parquet`` hold the samples, sorted by device and time, each device in one part only; ``_incidents.parquet``
-the incidents; ``_meta.json``, written last, the description. A folder without it is not finished. Telemetry that
-is kept for testing alone lies in a folder ``_test`` inside, a dataset of its own.
+the incidents; ``_verdicts.parquet``, where there are some, what operators said of alerts; ``_meta.json``, written
+last, the description. A folder without it is not finished. Telemetry that is kept for testing alone lies in a
+folder ``_test`` inside, a dataset of its own.
 """
 
 import dataclasses
@@ -18,13 +19,28 @@ import pyarrow.parquet as pq
 
 from netops.errors import NetopsError
 from netops.files import atomic_path, read_json, write_json
-from netops.telemetry.schema import DEVICE, END, START, TIMESTAMP
+from netops.telemetry.schema import DEVICE, END, SOURCE, START, TIMESTAMP
 
 TIME_TYPE = pa.timestamp("ns", tz="UTC")
 DEVICE_TYPE = pa.dictionary(pa.int32(), pa.string())
 INCIDENTS_SCHEMA = pa.schema([(DEVICE, pa.string()), (START, TIME_TYPE), (END, TIME_TYPE)])
+#: A verdict on an alert of a device: when the alert opened, when the risk had come down, when the alert ended, and
+#: when the device was repaired (null where nobody knows).
+VERDICTS_SCHEMA = pa.schema(
+    [
+        (DEVICE, pa.string()),
+        ("opened", TIME_TYPE),
+        ("calm_since", TIME_TYPE),
+        ("ended", TIME_TYPE),
+        ("repaired_at", TIME_TYPE),
+        ("verdict", pa.string()),
+        (SOURCE, pa.string()),
+        ("by", pa.string()),
+        ("alert", pa.string()),
+    ]
+)
 
-_META, _INCIDENTS = "_meta.json", "_incidents.parquet"
+_META, _INCIDENTS, _VERDICTS = "_meta.json", "_incidents.parquet", "_verdicts.parquet"
 TEST = "_test"
 
 
@@ -107,6 +123,11 @@ class Dataset:
         path = self.path / _INCIDENTS
         return pq.read_table(path) if path.is_file() else INCIDENTS_SCHEMA.empty_table()
 
+    def verdicts(self) -> pa.Table:
+        """Read what operators said of alerts (``VERDICTS_SCHEMA``)."""
+        path = self.path / _VERDICTS
+        return pq.read_table(path) if path.is_file() else VERDICTS_SCHEMA.empty_table()
+
 
 def part_path(folder: Path, number: int) -> Path:
     """Name a part: ``part-00007.parquet``."""
@@ -121,12 +142,22 @@ def write_part(folder: Path, number: int, table: pa.Table) -> None:
         pq.write_table(table, draft, compression="lz4", use_dictionary=plain, write_statistics=plain)
 
 
-def finish(folder: Path, meta: Meta, incidents: pa.Table) -> Dataset:
-    """Write incidents and description: from now on the dataset counts as finished."""
+def finish(folder: Path, meta: Meta, incidents: pa.Table, verdicts: pa.Table | None = None) -> Dataset:
+    """Write incidents, verdicts and description: from now on the dataset counts as finished."""
     with atomic_path(folder / _INCIDENTS) as draft:
         pq.write_table(incidents, draft)
+    if verdicts is None or not verdicts.num_rows:
+        (folder / _VERDICTS).unlink(missing_ok=True)
+    else:
+        with atomic_path(folder / _VERDICTS) as draft:
+            pq.write_table(verdicts, draft)
     write_json(folder / _META, dataclasses.asdict(meta))
     return Dataset(folder, meta)
+
+
+def reopen(dataset: Dataset) -> None:
+    """Let a dataset count as not finished, until :func:`finish` is called on it again."""
+    (dataset.path / _META).unlink()
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,12 @@ from netops.telemetry.dataset import (
 )
 from netops.telemetry.decisions import Choice, choose, choose_like
 from netops.telemetry.drafts import draft_folder
+from netops.telemetry.feedback import TELEMETRY
 from netops.telemetry.incident_log import IncidentLog, read_incidents
 from netops.telemetry.incidents import incidents_of, snap
 from netops.telemetry.network_schema import NetworkSchema
 from netops.telemetry.profile import Float64
-from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP, error_column
+from netops.telemetry.schema import DEVICE, IS_ERROR, SOURCE, TIMESTAMP, error_column
 from netops.telemetry.settings import TelemetrySettings
 from netops.telemetry.sources.protocol import Source
 from netops.telemetry.sources.registry import open_sources
@@ -193,7 +194,13 @@ class _Ingestion:
             *(pa.array(t, pa.int64()).cast(TIME_TYPE) for t in (starts, ends)),
         ]
         table = pa.table(columns, schema=INCIDENTS_SCHEMA)
-        return table.append_column("scenario", pa.array(kinds, pa.string())) if self.log else table
+        source = pa.array([self._source] * len(devices), pa.string())
+        table = table.append_column("scenario", pa.array(kinds, pa.string())) if self.log else table
+        return table.append_column(SOURCE, source)
+
+    @property
+    def _source(self) -> str:
+        return Path(self.log.where).name if self.log else TELEMETRY
 
     def _meta(self, found: Survey, choice: Choice, incidents: pa.Table) -> Meta:
         left_out = dict(choice.left_out)

@@ -13,6 +13,8 @@ ERROR_SUFFIX = "_is_error"
 
 START = "start"
 END = "end"
+#: Of an incident or a verdict: who says so. The telemetry itself, the name of a log or webhook, an operator.
+SOURCE = "source"
 
 
 def is_error_column(name: str) -> bool:

@@ -7,6 +7,8 @@ from netops.durations import DAY, SECOND
 
 #: In place of globs: find the counters by how they move.
 AUTO = "auto"
+#: In place of where feedback lies: none counts.
+IGNORE = "ignore"
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,11 @@ class TelemetrySettings:
     )
     min_device_share: float = option(
         0.2, help="a metric known for a smaller share of the devices is left out", minimum=0.0, maximum=1.0
+    )
+    feedback: str | None = option(
+        None,
+        help="what people said of alerts and incidents: a file that `netops alerts export` wrote, the address of a "
+        "server, or `ignore`; without it what is kept of the network on this machine",
     )
     prometheus: PrometheusSettings = option(PrometheusSettings, help="what is asked of a Prometheus")
     checks: CheckSettings = option(CheckSettings, help="what happens to telemetry that looks wrong")

@@ -156,7 +156,26 @@ def telemetry_facts(examples: Examples) -> list[tuple[str, str]]:
     ]
     if meta.left_out:
         facts.append(("Left out", _shortened([f"{name} ({why})" for name, why in meta.left_out.items()], 5)))
-    return facts + _training(examples)
+    return facts + _labels(examples.info["data"].get("labels", {})) + _training(examples)
+
+
+def _labels(told: dict[str, Any]) -> list[tuple[str, str]]:
+    """Say where the labels come from."""
+    facts = []
+    if sources := told.get("incidents"):
+        facts.append(("Incidents", listed([f"{count:,} from {source}" for source, count in sources.items()])))
+    if verdicts := told.get("verdicts"):
+        said = listed([f"{counted(count, 'alert')} {verdict}" for verdict, count in verdicts.items()])
+        text = f"{said}. In training they alone make {counted(told['positives'], 'sample')} label 1, and"
+        text += f" keep {counted(told['hard_negatives'], 'healthy sample')} of dismissed alerts. Verdicts answer a"
+        text += f" model's own alerts: {counted(told['left_out'], 'sample')} of validation and test that they alone"
+        text += " tell of are left out of all figures."
+        if agreeing := told["borne_out"]:
+            text += f" {counted(agreeing, 'verdict')} changed nothing: an incident tells the same."
+        if denied := told["contradicted"]:
+            text += f" Of {counted(denied, 'dismissed alert')} an incident says otherwise, and counts."
+        facts.append(("Operators", text))
+    return facts
 
 
 def _training(examples: Examples) -> list[tuple[str, str]]:

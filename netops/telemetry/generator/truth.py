@@ -6,14 +6,22 @@ import numpy as np
 import pyarrow as pa
 
 from netops.telemetry.dataset import INCIDENTS_SCHEMA, TIME_TYPE
+from netops.telemetry.feedback import TELEMETRY
 from netops.telemetry.generator.network import Block, Bools, Network, Truth
 from netops.telemetry.generator.samples import Samples
 from netops.telemetry.generator.tables import Ints
+from netops.telemetry.schema import SOURCE
 
 SCENARIO, PRECURSOR_START, CAUSE_METRIC = "scenario", "precursor_start", "cause_metric"
 
 TRUTH_SCHEMA = pa.schema(
-    [*INCIDENTS_SCHEMA, (SCENARIO, pa.string()), (PRECURSOR_START, TIME_TYPE), (CAUSE_METRIC, pa.string())]
+    [
+        *INCIDENTS_SCHEMA,
+        (SCENARIO, pa.string()),
+        (PRECURSOR_START, TIME_TYPE),
+        (CAUSE_METRIC, pa.string()),
+        (SOURCE, pa.string()),
+    ]
 )
 
 
@@ -63,6 +71,7 @@ class IncidentLog:
             [truth.scenario for *_, truth in rows],
             [network.time_of(truth.precursor) for *_, truth in rows],
             [truth.cause for *_, truth in rows],
+            [TELEMETRY] * len(rows),
         ]
         return pa.table(
             [pa.array(c, f.type) for c, f in zip(columns, TRUTH_SCHEMA, strict=True)], schema=TRUTH_SCHEMA

@@ -1,0 +1,208 @@
+"""What operators said of alerts, as labels."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from netops.alerting.policy import AlertPolicy
+from netops.alerting.sequences import Incidents, Sequences
+from netops.models.evaluation import evaluate
+from netops.models.examples import prepare_examples
+from netops.models.label_sources import labels_told
+from netops.models.labelled import label
+from netops.models.labels import label_rows
+from netops.models.settings import TrainingSettings
+from netops.models.splits import TEST, TRAIN, VALIDATION
+from netops.models.verdicts import Verdicts
+from netops.telemetry.dataset import TIME_TYPE, VERDICTS_SCHEMA, Dataset, finish
+
+from .synthetic import INTERVAL, START, make_dataset
+
+HORIZON = 10 * INTERVAL
+ROWS = 100
+
+
+def table(rows: list[dict], base: int = 0, step: int = 1) -> pa.Table:
+    """Verdicts with times in ticks."""
+    columns = []
+    for item in VERDICTS_SCHEMA:
+        values = [row.get(item.name) for row in rows]
+        if item.type == TIME_TYPE:
+            ticks = [None if value is None else base + value * step for value in values]
+            columns.append(pa.array(ticks, pa.int64()).cast(TIME_TYPE))
+        else:
+            columns.append(pa.array(values, item.type))
+    return pa.table(columns, schema=VERDICTS_SCHEMA)
+
+
+def taught(rows: list[dict], incidents: list[tuple[int, int]] = ()) -> tuple[np.ndarray, np.ndarray, Verdicts]:
+    """Labels of one device of 100 ticks with a horizon of 10; which rows figures leave out."""
+    sequences = Sequences(("a",), np.array([0, ROWS]), np.arange(ROWS) * INTERVAL)
+    starts, ends = np.array(incidents, np.int64).reshape(-1, 2).T * INTERVAL
+    known = Incidents.of(1, np.zeros(len(starts)), starts, ends)
+    inside = known.inside(sequences)
+    labels = label_rows(sequences.offsets, sequences.timestamps, inside, HORIZON)
+    said = Verdicts.from_table(table([{"device": "a"} | row for row in rows], 0, INTERVAL), ("a",), known, HORIZON)
+    return said.teach(sequences, labels, inside), said.left_out(sequences), said
+
+
+def spans(rows: np.ndarray) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], rows, [False]])))
+    return [(int(low), int(high)) for low, high in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def test_a_repair_in_time_is_a_failure_that_was_coming() -> None:
+    labels, left_out, _ = taught([{"opened": 40, "repaired_at": 46, "ended": 58, "verdict": "repaired"}])
+    assert spans(labels == 1) == [(36, 46)]  # the horizon before the repair
+    assert spans(labels[:90] == -1) == [(30, 36)]  # nobody knows whether it was that near already
+    assert spans(labels == 0) == [(0, 30), (46, 90)]  # repaired, it is healthy
+    assert spans(left_out) == [(30, 46)]
+
+
+def test_a_late_repair_leaves_the_time_after_the_horizon_without_a_label() -> None:
+    labels, left_out, _ = taught([{"opened": 40, "repaired_at": 70, "ended": 80, "verdict": "repaired"}])
+    assert spans(labels == 1) == [(40, 50)]
+    assert spans(labels[:90] == -1) == [(30, 40), (50, 70)]
+    assert spans(left_out) == [(30, 70)]
+
+
+@pytest.mark.parametrize("verdict", ["confirmed", "repaired"])
+def test_without_a_time_of_repair_the_risk_tells_until_when(verdict: str) -> None:
+    labels, left_out, _ = taught([{"opened": 40, "calm_since": 45, "ended": 55, "verdict": verdict}])
+    assert spans(labels == 1) == [(35, 45)]
+    assert spans(labels[:90] == -1) == [(30, 35), (45, 55)]
+    assert spans(left_out) == [(30, 55)]
+
+
+def test_an_alert_that_is_still_open_promises_a_failure_within_the_horizon() -> None:
+    labels, left_out, _ = taught([{"opened": 40, "verdict": "confirmed"}])
+    assert spans(labels == 1) == [(40, 50)]
+    assert spans(labels[:90] == -1) == [(30, 40), (50, 60)]
+    assert spans(left_out) == [(30, 60)]
+
+
+def test_the_sample_that_opened_the_alert_is_a_positive_however_short_it_was() -> None:
+    for calm in (40, 41, 45, 60, None):
+        labels, *_ = taught(
+            [{"opened": 40, "calm_since": calm, "ended": calm and calm + 10, "verdict": "confirmed"}]
+        )
+        assert labels[40] == 1
+
+
+@pytest.mark.parametrize("verdict", ["confirmed", "repaired", "dismissed"])
+@pytest.mark.parametrize("incident", [(45, 49), (38, 42)])
+def test_where_an_incident_is_known_it_alone_counts(verdict: str, incident: tuple[int, int]) -> None:
+    plain, *_ = taught([], [incident])
+    labels, left_out, said = taught([{"opened": 40, "ended": 60, "verdict": verdict}], [incident])
+    assert (labels == plain).all()
+    assert not left_out.any()
+    assert said.borne_out.all()
+
+
+def test_a_dismissed_alert_changes_no_label_and_its_samples_are_named() -> None:
+    plain, *_ = taught([])
+    labels, left_out, said = taught([{"opened": 40, "ended": 55, "verdict": "dismissed"}])
+    assert (labels == plain).all()
+    assert not left_out.any()
+    sequences = Sequences(("a",), np.array([0, ROWS]), np.arange(ROWS) * INTERVAL)
+    assert spans(said.dismissed(sequences)) == [(40, 55)]
+
+
+def test_incidents_nearby_keep_their_labels() -> None:
+    labels, *_ = taught([{"opened": 40, "ended": 60, "verdict": "confirmed"}], [(35, 38), (58, 60)])
+    assert (labels[35:38] == -1).all()
+    assert (labels[48:58] == 1).all()
+    assert (labels[58:60] == -1).all()
+    assert (labels[25:35] == 1).all()
+
+
+def with_verdicts(dataset: Dataset, rows: list[dict]) -> Dataset:
+    said = table([{"source": "operator", "alert": str(n)} | row for n, row in enumerate(rows)], START, INTERVAL)
+    return finish(dataset.path, dataset.meta, dataset.incidents(), said)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return make_dataset(tmp_path_factory.mktemp("plain") / "f")
+
+
+def healthy_tick(dataset: Dataset, device: str, low: int, high: int, room: int = 150) -> int:
+    """Find a tick far from the incidents of a device."""
+    starts = [
+        (row["start"].value - START) // INTERVAL
+        for row in dataset.incidents().to_pylist()
+        if row["device"] == device
+    ]
+    return next(t for t in range(low, high) if all(start < t - 40 or start > t + room for start in starts))
+
+
+SETTINGS = TrainingSettings(horizon=60 * INTERVAL, max_rows=2_000, split="time")
+
+
+def test_verdicts_teach_in_training_and_are_left_out_of_figures(plain: Dataset, tmp_path: Path) -> None:
+    early = healthy_tick(plain, "d000", 200, 900)
+    late = healthy_tick(plain, "d001", 1_700, 1_900, room=70)
+    base = label(plain, SETTINGS.horizon, "time", 0)[0]
+    assert not base.left_out.any()
+    dataset = make_dataset(tmp_path / "f")
+    rows = [
+        {"device": "d000", "opened": early, "repaired_at": early + 30, "verdict": "repaired"},
+        {"device": "d001", "opened": late, "verdict": "confirmed"},
+        {"device": "gone", "opened": late, "verdict": "confirmed"},
+    ]
+    told = label(with_verdicts(dataset, rows), SETTINGS.horizon, "time", 0)[0]
+    assert (told.split.part == base.split.part).all()
+    assert (told.labels == base.labels).all()
+    added = np.flatnonzero((told.training_labels == 1) & (base.labels != 1))
+    assert len(added) >= 60
+    assert (told.sequences.timestamps[added[:60]] < START + (early + 30) * INTERVAL).all()
+    # The test part: as many incidents as without, and nothing healthy or failing where only the verdict tells.
+    before, after = base.part(TEST), told.part(TEST)
+    assert (after.observed == before.observed).all()
+    assert (after.labels[after.left_out] == -1).all()
+    assert (after.labels[~after.left_out] == before.labels[~after.left_out]).all()
+    assert after.device_days.sum() < before.device_days.sum()
+    # An alert there is no false alarm, and none is rewarded.
+    risks = np.zeros(len(after.labels))
+    at = np.flatnonzero(after.left_out)
+    risks[at] = 1.0
+    policy = AlertPolicy(threshold=0.5, for_samples=2, cooldown=SETTINGS.horizon)
+    found = evaluate(after, risks, policy, resamples=10).figures
+    assert (found.false_alarms, found.true_alerts) == (0, 0)
+    assert evaluate(before, risks, policy, resamples=10).figures.false_alarms == 1
+    assert not told.part(VALIDATION).left_out.any()
+    assert (told.part(TRAIN).labels == told.training_labels[told.split.rows(TRAIN)]).all()
+    counts = labels_told([told])
+    assert counts["verdicts"] == {"confirmed": 1, "repaired": 1}
+    assert counts["positives"] == int(
+        ((told.training_labels == 1) & (base.labels != 1) & told.split.rows(TRAIN)).sum()
+    )
+    assert counts["left_out"] == int(after.left_out.sum())
+    assert counts["incidents"] == {"telemetry": plain.meta.incidents}
+
+
+def test_samples_of_dismissed_alerts_are_all_kept_and_weigh_one(plain: Dataset, tmp_path: Path) -> None:
+    at = healthy_tick(plain, "d002", 200, 900)
+    rows = [{"device": "d002", "opened": at, "ended": at + 80, "verdict": "dismissed"}]
+    dataset = with_verdicts(make_dataset(tmp_path / "f"), rows)
+    before = prepare_examples(plain, SETTINGS, tmp_path / "before")
+    after = prepare_examples(dataset, SETTINGS, tmp_path / "after")
+    healthy = np.asarray(after.array("labels")) == 0
+    sure = healthy & (np.asarray(after.array("weights")) == 1)
+    assert int(sure.sum()) == 80
+    assert (np.asarray(before.array("weights"))[np.asarray(before.array("labels")) == 0] > 1.5).all()
+    totals = [float(np.asarray(e.array("weights")).sum()) for e in (before, after)]
+    assert totals[0] == pytest.approx(totals[1])
+    assert after.info["data"]["labels"]["hard_negatives"] == 80
+
+
+def test_repaired_alerts_are_learned_from(plain: Dataset, tmp_path: Path) -> None:
+    at = healthy_tick(plain, "d003", 200, 900)
+    dataset = with_verdicts(make_dataset(tmp_path / "f"), [{"device": "d003", "opened": at, "verdict": "repaired"}])
+    roomy = dataclasses.replace(SETTINGS, max_rows=100_000)
+    before, after = (prepare_examples(d, roomy, tmp_path / d.path.parent.name) for d in (plain, dataset))
+    told = after.info["data"]["labels"]
+    assert after.info["data"]["positives"] - before.info["data"]["positives"] == told["positives"] == 60
