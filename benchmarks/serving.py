@@ -23,11 +23,12 @@ NATIVE = "native.json"
 
 
 def make_model(folder: Path) -> Path:
-    """Fit XGBoost (200 trees of depth 6) to a pattern with noise; the folder holds the native model too."""
+    """Fit XGBoost (200 trees of depth 6) to a pattern with noise, calibrated; the native model lies beside it."""
     from netops.models.card import ModelCard
     from netops.models.families.protocol import FitData
     from netops.models.families.xgboost import XGBoost
-    from netops.models.onnx_file import build_model, save_model
+    from netops.models.onnx_file import build_model, calibrated, save_model
+    from netops.models.platt import Platt
     from netops.models.scaling import Scaling
 
     random, width = np.random.default_rng(0), len(SPEC.names)
@@ -38,7 +39,10 @@ def make_model(folder: Path) -> Path:
     fitted = XGBoost().fit(data, seed=0, threads=2)
     scaling = Scaling(np.zeros(width), np.ones(width), 1e9, False)
     card = ModelCard("demo", "xgboost", "bench", SPEC.names, SPEC.to_dict(), METRICS, 10 * MINUTE, threshold=0.9)
-    save_model(folder, build_model(scaling, fitted), card)
+    # As trained models are: the server tells risk and probability.
+    save_model(
+        folder, calibrated(build_model(scaling, fitted), Platt(0.9, -0.1, len(labels), int(labels.sum()))), card
+    )
     fitted.booster.save_model(folder / NATIVE)
     return folder
 

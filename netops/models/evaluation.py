@@ -196,14 +196,15 @@ def evaluate(
     """
     risks = np.asarray(risks, dtype=np.float64)
     told = risks if probabilities is None else np.asarray(probabilities, dtype=np.float64)
+    means = reliability(told, part.labels)
     ranking = Ranking.of(risks, part.labels, part.stretches.of_row)
     at = outcomes(part, risks, policy, np.array([policy.threshold]))
     everything, weights = np.ones(len(part.stretches)), part.stretches.weights(seed, resamples)
     return Evaluation(
         policy.threshold,
         _figures(part, ranking, at, everything, everything[part.stretch_of_incident]),
-        _intervals(part, ranking, at, told, weights),
-        reliability(told, part.labels),
+        _intervals(part, ranking, at, weights) | _calibration_intervals(part, told, means, weights),
+        means,
         _confusion(part.labels, risks, policy.threshold),
         _leads(part, at),
         Curve.of(part, risks, policy),
@@ -243,14 +244,21 @@ def _figures(part: Part, ranking: Ranking, at: Outcomes, weights: Floats, of_inc
     )
 
 
-def _intervals(
-    part: Part, ranking: Ranking, at: Outcomes, probabilities: Floats, weights: npt.NDArray[np.float64]
-) -> dict[str, Interval]:
+def _intervals(part: Part, ranking: Ranking, at: Outcomes, weights: npt.NDArray[np.float64]) -> dict[str, Interval]:
     by_sample, by_event = ranking.resampled(weights), rates(part, at, weights, 0)
     values = {"average_precision": by_sample[:, 0], "roc_auc": by_sample[:, 1]}
-    brier, error = resampled(probabilities, part.labels, part.stretches.of_row, weights)
-    values |= {"brier": brier, "expected_calibration_error": error}
     return {name: interval(figures) for name, figures in (values | _by_name(by_event)).items()}
+
+
+def _calibration_intervals(
+    part: Part, probabilities: Floats, found: Reliability, weights: npt.NDArray[np.float64]
+) -> dict[str, Interval]:
+    brier, error = (
+        interval(figures) for figures in resampled(probabilities, part.labels, part.stretches.of_row, weights)
+    )
+    # Chance can only add to a mean of absolute differences: its interval lies high, and may begin above the figure.
+    lowest = min(error.low, found.expected_calibration_error)
+    return {"brier": brier, "expected_calibration_error": Interval(lowest, error.high)}
 
 
 def _by_name(found: Rates) -> dict[str, Floats]:

@@ -201,3 +201,17 @@ def test_probabilities_change_what_risks_mean_and_nothing_else():
     assert told.intervals["brier"].low < told.reliability.brier < told.intervals["brier"].high
     same = ("average_precision", "event_recall", "precision", "false_alarms_per_device_day", "median_lead_seconds")
     assert all(told.intervals[name] == plain.intervals[name] for name in same)
+
+
+def test_the_interval_of_a_small_calibration_error_holds_it():
+    """Risks that mean what they say: resampling finds more error than there is."""
+    judged = part(devices=12)
+    labels = judged.labels.copy()
+    random = np.random.default_rng(0)
+    risks = random.random(len(labels))
+    labels[labels >= 0] = random.random((labels >= 0).sum()) < risks[labels >= 0]
+    honest = Part(judged.sequences, labels, judged.incidents, HORIZON)
+    found = evaluate(honest, risks, AlertPolicy(0.9, 2, HORIZON))
+    error, spread = found.reliability.expected_calibration_error, found.intervals["expected_calibration_error"]
+    assert error < 0.02
+    assert spread.low <= error <= spread.high
