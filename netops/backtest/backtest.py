@@ -28,6 +28,7 @@ from netops.errors import NetopsError
 from netops.features.spec import FeatureSpec
 from netops.models.card import ModelCard, read_card
 from netops.models.evaluation import Evaluation, evaluate
+from netops.models.platt import Platt
 from netops.models.report.verdict import Verdict
 from netops.progress import Progress, silent
 from netops.serving.champion import FixedModel
@@ -105,7 +106,7 @@ class Backtest:
             },
             "samples_trained_on": int(self.trained.sum()),
             "samples_counted": int(self.counted.sum()),
-            "figures": asdict(self.evaluation.figures) if self.evaluation else None,
+            "figures": self._figures(),
             "intervals": {k: asdict(v) for k, v in self.evaluation.intervals.items()} if self.evaluation else None,
             "incidents": [_plain(incident) for incident in self.incidents],
             "false_alarms": [_plain(alarm) for alarm in self.false_alarms],
@@ -114,6 +115,13 @@ class Backtest:
             "server": self._server(),
             "seconds": self.seconds,
         }
+
+    def _figures(self) -> dict[str, Any] | None:
+        if self.evaluation is None:
+            return None
+        told = self.evaluation.reliability
+        calibration = {"brier": told.brier, "expected_calibration_error": told.expected_calibration_error}
+        return asdict(self.evaluation.figures) | calibration
 
     def _server(self) -> dict[str, Any]:
         names = ("id", "kind", "device", "site", "opened", "ended", "peak", "peak_at", "silenced", "rolled_up")
@@ -173,7 +181,9 @@ def _judge(
     part, risks = history.part(counted), replayed.risks[counted]
     evaluation, others, budgets = None, [], []
     if counted.any():
-        evaluation = evaluate(part, risks, policy, seed=seed)
+        calibration = Platt.from_dict(card.calibration)
+        probabilities = calibration.apply(risks) if calibration else None
+        evaluation = evaluate(part, risks, policy, probabilities=probabilities, seed=seed)
         sweep = Sweep(part, risks, policy)
         others, budgets = sweep.thresholds_around(), sweep.budgets(alerting.false_alarms_per_device_week)
     incidents, false_alarms = _findings(history, replayed, policy, trained, counted)

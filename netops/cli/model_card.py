@@ -149,7 +149,7 @@ def _group(members: Mapping[str, Any], intervals: Mapping[str, Any]) -> list[dic
 
 def _thresholds(evaluation: Mapping[str, Any]) -> list[dict[str, str]]:
     from netops.models.other_thresholds import other_thresholds
-    from netops.models.report.words import lasting, number, percent
+    from netops.models.report.words import closely, lasting, number, percent
 
     rows = []
     for found in other_thresholds(evaluation):
@@ -157,7 +157,7 @@ def _thresholds(evaluation: Mapping[str, Any]) -> list[dict[str, str]]:
         between = f"{lasting(leads[0])} to {lasting(leads[-1])}" if leads[0] is not None else ""
         rows.append(
             {
-                "threshold": number(found["threshold"], 4) + (" *" if found["in_service"] else ""),
+                "threshold": closely(found["threshold"]) + (" *" if found["in_service"] else ""),
                 "event recall": percent(found["event_recall"]),
                 "false alarms a device-day": number(found["false_alarms_per_device_day"]),
                 "precision": percent(found["precision"]),

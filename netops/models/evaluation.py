@@ -82,8 +82,10 @@ class Curve:
 
     @classmethod
     def of(cls, part: Part, risks: Floats, policy: AlertPolicy) -> "Curve":
-        """Run the alerts of every threshold worth trying."""
+        """Run the alerts of every threshold worth trying, and of the one in service."""
         thresholds = candidates(part, risks)
+        if np.isfinite(policy.threshold):
+            thresholds = np.unique(np.append(thresholds, policy.threshold))[::-1].copy()
         found = outcomes(part, risks, policy, thresholds)
         each = rates_by_threshold(part, found)
         leads = np.array([_quantiles(lead[part.observed]) for lead in found.lead])

@@ -14,6 +14,7 @@ from netops.models.card import read_card, write_card
 from netops.models.evaluation import Evaluation
 from netops.models.examples import prepare_examples
 from netops.models.judgement import judge
+from netops.models.platt import Platt
 from netops.models.settings import TrainingSettings
 from netops.models.training import part_risks, train_family
 from netops.orchestration.root import project_root
@@ -63,6 +64,6 @@ def train(folder: Path, dataset: Dataset, split: str = "time", test: Dataset | N
     examples = prepare_examples(Dataset.open(features.path), settings, folder / "work")
     card = train_family(examples, "xgboost", settings, folder / "model", network="small")
     risks = [part_risks(examples, folder / "model", part) for part in ("validation", "test")]
-    judged = judge(examples, *risks, AlertSettings())
+    judged = judge(examples, *risks, AlertSettings(), calibration=Platt.from_dict(card.calibration))
     write_card(folder / "model", card.updated(threshold=judged.policy.threshold, alert=asdict(judged.policy)))
     return Training(dataset, folder / "model", judged.evaluation)

@@ -30,7 +30,7 @@ from netops.models.report.leaderboard import recall_range
 from netops.models.report.reasons import reasons_of
 from netops.models.report.svg import Drawing, nice_ticks, thinned
 from netops.models.report.verdict import Verdict
-from netops.models.report.words import compact, counted, lasting, number, percent, significant, spread
+from netops.models.report.words import closely, compact, counted, lasting, number, percent, significant, spread
 from netops.models.report.write import write_report
 from netops.models.selection import choose_best
 from netops.models.settings import TrainingSettings
@@ -201,7 +201,7 @@ def test_other_thresholds_are_told_of_and_drawn(run: Run, html: str) -> None:
     assert [row["in_service"] for row in rows].count(True) == 1
     assert [row["threshold"] for row in rows] == sorted((row["threshold"] for row in rows), reverse=True)
     for row in rows:
-        assert number(row["threshold"], 4) in page.words
+        assert closely(row["threshold"]) in page.words
     for key in ("alert-precision", "lead-by-alarms"):
         assert f'<title id="{key}-title">' in html
 
@@ -453,3 +453,20 @@ def test_large_numbers_in_little_room(value: float, written: str) -> None:
 )
 def test_small_numbers_keep_their_digits(value: float | None, written: str) -> None:
     assert significant(value) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (0.943688, "0.9437"),
+        (0.999971234, "0.99997123"),
+        (0.9951, "0.995100"),
+        (1.0, "1"),
+        (2.0, "2"),
+        (0.005, "0.005"),
+        (3e-7, "3e-07"),
+        (None, "–"),
+    ],
+)
+def test_thresholds_near_one_are_told_apart(value: float | None, written: str) -> None:
+    assert closely(value) == written

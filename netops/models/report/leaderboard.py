@@ -45,8 +45,7 @@ COLUMNS = (
     ("False alarms per device-day", "at the threshold in service"),
     ("Precision", "alerts that were true"),
     ("Median lead time", "of the incidents warned of"),
-    ("Calibration error", "expected, of the probability; 0 is perfect"),
-    ("Brier score", "mean squared error of the probability"),
+    ("Calibration error", "of the probability; 0 is perfect"),
     ("Threshold", "chosen on validation"),
     ("Fit", "wall time"),
 )
@@ -101,7 +100,6 @@ def _cells(
         _precision(evaluation),
         _figure(evaluation, "median_lead_seconds", "", lasting, most),
         _calibration(evaluation) if card else Cell("–", "no probability"),
-        _brier(evaluation) if card else Cell("–"),
         Cell(number(policy.threshold)),
         Cell(lasting(card.fit_seconds), _effort(card)) if card else Cell("–"),
     ]
@@ -141,16 +139,12 @@ def _precision(evaluation: Evaluation) -> Cell:
 
 
 def _calibration(evaluation: Evaluation) -> Cell:
+    found, raw = evaluation.reliability, evaluation.uncalibrated
     interval = spread(evaluation.intervals.get("expected_calibration_error"), significant)
-    raw = evaluation.uncalibrated
-    detail = f"{significant(raw.expected_calibration_error)} of the risk" if raw else "of the risk: not calibrated"
-    return Cell(significant(evaluation.reliability.expected_calibration_error), detail, interval)
-
-
-def _brier(evaluation: Evaluation) -> Cell:
-    raw, interval = evaluation.uncalibrated, spread(evaluation.intervals.get("brier"), significant)
-    detail = f"{significant(raw.brier)} of the risk" if raw else ""
-    return Cell(significant(evaluation.reliability.brier), detail, interval)
+    risk = f"{significant(raw.expected_calibration_error)} of the risk" if raw else "of the risk: not calibrated"
+    return Cell(
+        significant(found.expected_calibration_error), f"{risk}; Brier score {significant(found.brier)}", interval
+    )
 
 
 def _figure(

@@ -23,8 +23,8 @@ def alert_precision_figure(evaluations: Mapping[str, Evaluation], series: list[S
     x, y = Scale(0, 1.02, 64, WIDTH - 12), Scale(0, 1.02, HEIGHT - 48, 14)
     axes(drawing, x, y, x_label="event recall", y_label="true alerts", x_ticks=share_ticks(), y_ticks=share_ticks())
     for one in series:
-        curve = evaluations[one.name].curve
-        drawing.path(x.all(curve.event_recall), _placed(y, curve.precision), f"line {one.style}")
+        recall, precision = _best_precision(evaluations[one.name])
+        drawing.steps(x.all(recall), y.all(precision), f"line {one.style}")
     for one in series:
         found = evaluations[one.name].figures
         if known(found.event_recall) and known(found.precision):
@@ -61,6 +61,19 @@ def lead_by_alarms_figure(
             at = x(found.false_alarms_per_device_day), y(found.median_lead_seconds / unit)
             drawing.dot(*at, 5, f"dot {one.style}", tip)
     return drawing.render()
+
+
+def _best_precision(evaluation: Evaluation) -> tuple[Floats, Floats]:
+    """The best share of true alerts at a recall or more: low thresholds, whose alerts never close, drop out."""
+    curve = evaluation.curve
+    shown = np.isfinite(curve.precision) & np.isfinite(curve.event_recall)
+    order = np.lexsort((curve.precision[shown], curve.event_recall[shown]))
+    recall, precision = curve.event_recall[shown][order], curve.precision[shown][order]
+    best = np.maximum.accumulate(precision[::-1])[::-1]
+    if len(recall) == 0:
+        return recall, best
+    # A staircase holds each value until the next recall: what is told at a recall is the best from there on.
+    return np.concatenate([[0.0], recall]), np.concatenate([best, best[-1:]])
 
 
 def _longest(evaluations: Mapping[str, Evaluation], most: float) -> float:

@@ -32,6 +32,14 @@ def significant(value: Any) -> str:
     return f"{value:.3g}" if known(value) and 0 < abs(value) < 0.1 else number(value)
 
 
+def closely(risk: Any) -> str:
+    """Write a threshold: four digits of its distance to 1 where that is small, so that 0.99997 is not told as 1."""
+    if not known(risk):
+        return UNKNOWN
+    left = 1 - float(risk)
+    return f"{risk:.{3 - math.floor(math.log10(left))}f}" if 1e-9 < left < 0.01 else f"{risk:.4g}"
+
+
 def _magnitude(value: float) -> int:
     return max(0, math.floor(math.log10(abs(value))) + 1) if value else 0
 

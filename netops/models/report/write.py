@@ -11,7 +11,7 @@ from netops.models.examples import Examples
 from netops.models.judgement import Judgement
 from netops.models.promotion import Decision
 from netops.models.report.content import Content
-from netops.models.report.words import lasting, number, percent, significant, titled
+from netops.models.report.words import closely, lasting, number, percent, significant, titled
 from netops.models.selection import Choice
 
 TEMPLATE = "report.html.j2"
@@ -81,6 +81,7 @@ def _render(content: dict[str, Any]) -> str:
         "number": number,
         "percent": percent,
         "significant": significant,
+        "closely": closely,
         "lasting": lasting,
         "titled": titled,
     }
