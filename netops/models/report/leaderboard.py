@@ -40,7 +40,6 @@ class Row:
 COLUMNS = (
     ("Average precision, validation", "what the choice is made by"),
     ("Average precision, test", "of samples; a guess reaches the base rate"),
-    ("ROC AUC", "of samples"),
     ("Event recall", "incidents warned of"),
     ("False alarms per device-day", "at the threshold in service"),
     ("Precision", "alerts that were true"),
@@ -93,8 +92,9 @@ def _cells(
         _cell(validation, choice.intervals.get(name), 1.0)
         if validation is not None
         else Cell("–", "not a candidate"),
-        _figure(evaluation, "average_precision", lift, number, most),
-        Cell(number(found.roc_auc), "", spread(evaluation.intervals.get("roc_auc"))),
+        _figure(
+            evaluation, "average_precision", "; ".join(filter(None, [lift, _roc_auc(evaluation)])), number, most
+        ),
         _recall(evaluation, share),
         _alarms(evaluation, alarms, most),
         _precision(evaluation),
@@ -138,13 +138,17 @@ def _precision(evaluation: Evaluation) -> Cell:
     return Cell(percent(found.precision), detail, spread(interval, percent), _mark(found.precision, interval, 1.0))
 
 
+def _roc_auc(evaluation: Evaluation) -> str:
+    between = spread(evaluation.intervals.get("roc_auc"))
+    return f"ROC AUC {number(evaluation.figures.roc_auc)}" + (f" ({between})" if between else "")
+
+
 def _calibration(evaluation: Evaluation) -> Cell:
     found, raw = evaluation.reliability, evaluation.uncalibrated
     interval = spread(evaluation.intervals.get("expected_calibration_error"), significant)
     risk = f"{significant(raw.expected_calibration_error)} of the risk" if raw else "of the risk: not calibrated"
-    return Cell(
-        significant(found.expected_calibration_error), f"{risk}; Brier score {significant(found.brier)}", interval
-    )
+    detail = f"{risk}; Brier {significant(found.brier)}"
+    return Cell(significant(found.expected_calibration_error), detail, interval)
 
 
 def _figure(
