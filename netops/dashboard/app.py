@@ -15,6 +15,7 @@ from netops.dashboard.access import guard, this_machine, wants_page
 from netops.dashboard.assets import assets
 from netops.dashboard.device import device_state
 from netops.dashboard.entrance import entrance
+from netops.dashboard.fleet_map import FleetMap, View
 from netops.dashboard.follower import Follower, NoServer, news
 from netops.dashboard.graph import HEIGHT, WIDTH
 from netops.dashboard.pages import page
@@ -141,7 +142,7 @@ def _data(follower: Follower) -> list[Any]:
         """Find devices whose name, company or data center has a text in it."""
         fleet, wanted = follower.fleet, text.lower()
         found = []
-        for slot in fleet.layout.order.tolist():
+        for slot in fleet.order.tolist():
             place = fleet.places[slot]
             if wanted in f"{fleet.names[slot]} {place.company} {place.data_center}".lower():
                 found.append({"device": fleet.names[slot], "place": f"{place.company} {place.data_center}".strip()})
@@ -153,12 +154,14 @@ def _data(follower: Follower) -> list[Any]:
 
 
 def _plots(follower: Follower, store: Records) -> list[Any]:
-    @get("/plots/fleet")
-    async def fleet(theme: str = "light") -> Response[bytes]:
-        """Give the heat map."""
-        from netops.dashboard.plots import fleet_plot
+    fleet_map = FleetMap(follower.fleet)
 
-        return _json({"layout": follower.fleet.layout.version, "item": fleet_plot(follower.fleet, _theme(theme))})
+    @get("/plots/fleet")
+    async def fleet(theme: str = "light", at: str = "[]", narrow: bool = False) -> Response[bytes]:
+        """Give the heat map of a place: a JSON list of company and data center, or less."""
+        view = View(tuple(_names(at, "at")), _theme(theme), narrow)
+        headers = HEADERS | {"content-encoding": "gzip"}
+        return Response(await fleet_map.packed(view), media_type=JSON, headers=headers)
 
     @get("/plots/device")
     async def device(metrics: str, theme: str = "light") -> Response[bytes]:
@@ -166,7 +169,7 @@ def _plots(follower: Follower, store: Records) -> list[Any]:
         from netops.dashboard.plots import device_plot
 
         facts = follower.fleet.facts
-        return _json(device_plot(_names(metrics), facts.threshold if facts else 1.0, _theme(theme)))
+        return _json(device_plot(_names(metrics, "metrics"), facts.threshold if facts else 1.0, _theme(theme)))
 
     @get("/plots/models")
     async def models(network: str = "", theme: str = "light") -> Response[bytes]:
@@ -212,11 +215,11 @@ def _theme(name: str) -> str:
     return "dark" if name == "dark" else "light"
 
 
-def _names(text: str) -> list[str]:
+def _names(text: str, parameter: str) -> list[str]:
     try:
         return msgspec.json.decode(text, type=list[str])
     except msgspec.DecodeError:
-        raise HTTPException(status_code=400, detail="metrics: a JSON list of names") from None
+        raise HTTPException(status_code=400, detail=f"{parameter}: a JSON list of names") from None
 
 
 def _page(request: Request[Any, Any, Any], template: str, status: int = 200, **values: Any) -> Response[str]:

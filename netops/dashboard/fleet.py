@@ -1,24 +1,23 @@
 """What the dashboard knows of a fleet: the newest state of each device, and the risks it has seen of it."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from netops.dashboard.layout import Layout, lay_out
+from netops.dashboard.layout import ordered
 from netops.serving.fleet_answers import Fleet
 
 Floats = npt.NDArray[np.float32]
 
 #: Bits of a device's status.
 ALERTING, SILENT, ON_TRIAL = 1, 2, 4
-#: Looks at the fleet that are kept of each device's risk.
-KEPT = 720
+#: Instants at which each device's risk is kept, and the least time between two (ms): an hour at least.
+KEPT, STEP = 720, 5000
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a device stands."""
+class Place(NamedTuple):
+    """Where a device stands; empty where it is not known."""
 
     company: str
     data_center: str
@@ -46,13 +45,27 @@ class RiskHistory:
             self.risks = np.concatenate([self.risks, wider], axis=1)
 
     def note(self, time: int, risks: Floats) -> None:
-        """Note an instant (ms); a time that has been noted before is written over."""
-        if not self.count or time != self.times[(self.count - 1) % len(self.times)]:
+        """Note an instant (ms).
+
+        Until ``STEP`` is over, the newest instant moves on in place of a further one. Where time has gone back, the
+        server has begun anew, and so does the history.
+        """
+        if self.count and time < self._time(1):
+            self.count = 0
+        if self._is_further(time):
             self.count += 1
         row = (self.count - 1) % len(self.times)
         self.times[row] = time
         self.risks[row] = np.nan
         self.risks[row, : len(risks)] = risks
+
+    def _time(self, back: int) -> int:
+        return int(self.times[(self.count - back) % len(self.times)])
+
+    def _is_further(self, time: int) -> bool:
+        if self.count < 2:
+            return self.count == 0 or time != self._time(1)
+        return time != self._time(1) and self._time(1) - self._time(2) >= STEP
 
     def of(self, slot: int) -> tuple[list[int], list[float | None]]:
         """Give times (ms) and risks of one device, oldest first; None where it had none."""
@@ -74,8 +87,10 @@ class FleetModel:
         By slot.
     risk, last, status : arrays, by slot
         Newest risk (NaN: none), time (ms), and bits of the status.
-    layout : Layout
-        Order and places in the heat map; ``layout.version`` changes with the devices.
+    order : int64 array
+        Slots by company, data center and name: how devices are shown.
+    version : int
+        Changes with the order.
     """
 
     def __init__(self, history: RiskHistory | None = None) -> None:
@@ -86,7 +101,8 @@ class FleetModel:
         self.risk: Floats = np.full(0, np.nan, dtype=np.float32)
         self.last = np.zeros(0, dtype=np.int64)
         self.status = np.zeros(0, dtype=np.uint8)
-        self.layout = Layout.empty()
+        self.order = np.zeros(0, dtype=np.int64)
+        self.version = 0
         self._slots: dict[str, int] = {}
 
     def __len__(self) -> int:
@@ -124,8 +140,7 @@ class FleetModel:
         self.risk[self.status & SILENT > 0] = np.nan
         self.facts = answer
         if moved:
-            keys = [(place.company, place.data_center) for place in self.places]
-            self.layout = lay_out(self.names, keys, self.layout.version + 1)
+            self.order, self.version = ordered(self.names, self.places), self.version + 1
         if answer.event_time is not None and len(self):
             self.history.grow(len(self))
             self.history.note(answer.event_time, self.risk)
@@ -152,6 +167,6 @@ class FleetModel:
 
     def _forget(self) -> None:
         """Begin anew: the server knows other devices than before, so the risks noted are of other slots."""
-        version = self.layout.version
+        version = self.version
         self.__init__(RiskHistory(len(self.history.times)))  # type: ignore[misc]
-        self.layout = Layout.empty(version + 1)
+        self.version = version + 1

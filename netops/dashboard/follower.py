@@ -1,4 +1,4 @@
-"""Follows a server: asks it once a second what has changed, and tells those who look."""
+"""Follows a server: asks it twice a second what has changed, and tells those who look."""
 
 import asyncio
 import base64
@@ -20,7 +20,7 @@ _LOG = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 #: Seconds between two looks, time for one answer, and looks after which everything is asked for again.
-PAUSE, TIMEOUT, WHOLE = 1.0, 10.0, 60
+PAUSE, TIMEOUT, WHOLE = 0.5, 10.0, 120
 #: Open alerts that are listed; the count beside them is of all.
 LISTED = 200
 
@@ -60,6 +60,8 @@ class Follower:
         self.trouble = "not asked yet"
         self._looks = 0
         self._since = 0
+        self._changes = 0
+        self._ended = False
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
@@ -74,14 +76,23 @@ class Follower:
             await self._client.aclose()
 
     async def changes(self) -> AsyncIterator[None]:
-        """Yield now, and whenever the server has been looked at."""
-        while True:
+        """Yield now, and whenever something has changed, until the end."""
+        while not self._ended:
+            seen = self._changes
             yield
             async with self._changed:
-                await self._changed.wait()
+                while self._changes == seen and not self._ended:
+                    await self._changed.wait()
+
+    async def end(self) -> None:
+        """Let all who wait for changes go."""
+        self._ended = True
+        async with self._changed:
+            self._changed.notify_all()
 
     async def look(self) -> None:
         """Ask the server what has changed; what goes wrong is kept in ``trouble``."""
+        before = self._state()
         try:
             if self._looks % WHOLE == 0:
                 self._since = 0
@@ -94,8 +105,16 @@ class Follower:
         except NoServer as error:
             self.trouble = str(error)
             self._looks = 0  # it may be another one afterwards
-        async with self._changed:
-            self._changed.notify_all()
+        if self._state() != before:
+            async with self._changed:
+                self._changes += 1
+                self._changed.notify_all()
+
+    def _state(self) -> tuple[object, ...]:
+        """Give what differs when there is something new to show."""
+        facts = self.fleet.facts
+        told = (facts.cursor, facts.model, facts.threshold, facts.alerting, facts.silent) if facts else ()
+        return self.trouble, told, self.alerts
 
     async def history(self, device: str) -> History:
         """Ask for the samples of a device."""
@@ -163,8 +182,8 @@ def news(follower: Follower, whole: bool) -> dict[str, Any]:
         "sites": sum(alert.kind == "site" for alert in follower.alerts),
     }
     if whole:
-        order = fleet.layout.order
-        told["layout"] = fleet.layout.version
+        order = fleet.order
+        told["version"] = fleet.version
         told["risk"] = base64.b64encode(fleet.risk[order].astype("<f4").tobytes()).decode()
         told["status"] = base64.b64encode(fleet.status[order].tobytes()).decode()
         told["open"] = [_listed(alert) for alert in _sites_first(follower.alerts)[:LISTED]]
@@ -182,7 +201,8 @@ def _listed(alert: Alert) -> dict[str, Any]:
         "id": alert.id,
         "kind": alert.kind,
         "device": alert.device,
-        "place": " · ".join(part for part in (alert.company, alert.data_center) if part),
+        "company": alert.company or "",
+        "data_center": alert.data_center or "",
         "opened": alert.opened,
         "peak": alert.peak,
         "devices": len(alert.devices),

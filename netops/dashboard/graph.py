@@ -9,7 +9,7 @@ from typing import Any
 Document = dict[str, Any]
 
 #: Sizes of a drawn step and of the space between, in pixels.
-WIDTH, HEIGHT, ACROSS, DOWN, MARGIN = 168, 60, 44, 20, 12
+WIDTH, HEIGHT, ACROSS, DOWN, MARGIN = 172, 60, 40, 20, 4
 WAITING = "waiting"
 
 

@@ -7,14 +7,12 @@ as a whole has the shape of a screen; everything is in units of one cell.
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
 
-#: Width over height of the map, and its width in pixels when it is drawn at its usual size.
-ASPECT, PIXELS = 1.7, 1000
 #: Heights in pixels of a data center's name and a company's, space between blocks, and width of a letter.
 NAME, TITLE, GAP, LETTER = 20, 24, 10, 6.6
 #: Width over height of a block of cells: what is tried.
@@ -26,6 +24,21 @@ SHORT = 11
 #: Cells are not drawn wider than this many pixels, even if there are few devices.
 WIDEST = 48
 UNPLACED = "elsewhere"
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What a map is laid out for: its usual width in pixels, and width over height."""
+
+    pixels: int
+    aspect: float
+
+
+WIDE, NARROW = Screen(1000, 1.7), Screen(340, 0.75)
+
+
+#: Data centers, each as (company, name) and how many devices stand there.
+Sites = list[tuple[tuple[str, str], int]]
 
 
 @dataclass(frozen=True)
@@ -43,39 +56,40 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Title:
+    """A company: its name, where it stands, and how much room it has."""
+
+    company: str
+    x: float
+    y: float
+    width: float
+
+
+@dataclass(frozen=True)
 class Layout:
     """Where everything is drawn; y runs downwards.
 
     Attributes
     ----------
-    version : int
-        Differs between layouts.
     order : int64 array
-        Slots of the devices in the order in which they are drawn.
+        Devices in the order in which they are drawn.
     x, y : float32 arrays
         Centres of their cells.
     blocks : tuple of Block
         Data centers.
-    titles : tuple of (name, x, y)
-        Companies.
+    titles : tuple of Title
+        Companies, one for each line that they begin or go on in.
     width, height : float
         Of the whole map.
     """
 
-    version: int
     order: npt.NDArray[np.int64]
     x: npt.NDArray[np.float32]
     y: npt.NDArray[np.float32]
     blocks: tuple[Block, ...]
-    titles: tuple[tuple[str, float, float], ...]
+    titles: tuple[Title, ...]
     width: float
     height: float
-
-    @classmethod
-    def empty(cls, version: int = 0) -> "Layout":
-        """Give the layout of no devices."""
-        none = np.zeros(0, dtype=np.float32)
-        return cls(version, np.zeros(0, dtype=np.int64), none, none, (), (), 1.0, 1.0)
 
 
 def natural(name: str) -> list[tuple[int, int | str]]:
@@ -84,7 +98,14 @@ def natural(name: str) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdecimal() and part.isascii() else (1, part) for part in parts if part]
 
 
-def lay_out(names: Sequence[str], places: Sequence[tuple[str, str]], version: int = 1) -> Layout:
+def ordered(names: Sequence[str], places: Sequence[tuple[str, str]]) -> npt.NDArray[np.int64]:
+    """Order devices by company, data center and name."""
+    pairs = zip(places, names, strict=True)
+    keys = [(natural(company), natural(center), natural(name)) for (company, center), name in pairs]
+    return np.array(sorted(range(len(names)), key=keys.__getitem__), dtype=np.int64)
+
+
+def lay_out(names: Sequence[str], places: Sequence[tuple[str, str]], screen: Screen = WIDE) -> Layout:
     """Arrange devices.
 
     Parameters
@@ -93,58 +114,51 @@ def lay_out(names: Sequence[str], places: Sequence[tuple[str, str]], version: in
         Devices.
     places : sequence of (company, data center)
         Of each; empty where it is not known.
-    version : int
-        Of the layout.
+    screen : Screen
+        What it is laid out for; the order of the devices is the same for all.
     """
+    order = ordered(names, places)
     if not names:
-        return Layout.empty(version)
-    pairs = zip(places, names, strict=True)
-    keys = [(natural(company), natural(center), natural(name)) for (company, center), name in pairs]
-    order = sorted(range(len(names)), key=keys.__getitem__)
-    sites = [(places[group[0]], len(group)) for group in _groups(order, places)]
-    width, shape = _best_shape(sites, len(names))
-    blocks, titles, height = _flow(sites, width, shape)
+        none = np.zeros(0, dtype=np.float32)
+        return Layout(order, none, none, (), (), 1.0, 1.0)
+    sites = [(place, len(list(group))) for place, group in groupby(places[slot] for slot in order.tolist())]
+    width, shape = _best_shape(sites, len(names), screen)
+    blocks, titles, height = _flow(sites, width, shape, screen)
     used = max(0.6 * width, max(block.x + block.width for block in blocks))
     x, y = (np.concatenate(axis) for axis in zip(*[_cells(block) for block in blocks], strict=True))
-    return Layout(version, np.array(order, dtype=np.int64), x, y, tuple(blocks), tuple(titles), used, height)
+    return Layout(order, x, y, tuple(blocks), tuple(titles), used, height)
 
 
-def _groups(order: list[int], places: Sequence[tuple[str, str]]) -> list[list[int]]:
-    return [list(group) for _, group in groupby(order, key=lambda slot: places[slot])]
-
-
-def _best_shape(sites: list[tuple[tuple[str, str], int]], devices: int) -> tuple[float, float]:
+def _best_shape(sites: Sites, devices: int, screen: Screen) -> tuple[float, float]:
     """Choose the width of the map and the shape of the blocks so that cells are as large as the screen allows."""
-    widths = np.maximum(PIXELS / WIDEST, np.sqrt(devices) * np.geomspace(1.0, 12.0, 40)).tolist()
+    smallest = np.sqrt(devices * screen.aspect / WIDE.aspect)
+    widths = np.maximum(screen.pixels / WIDEST, smallest * np.geomspace(1.0, 12.0, 40)).tolist()
     # With very many sites their names take more room than their devices, and trying shapes takes long.
     few = len(sites) <= MANY
-    for aspect in (ASPECT, ASPECT / 2, ASPECT / 8) if few else (ASPECT / 8,):
+    for part in (1, 2, 8) if few else (8,):
+        wanted = Screen(screen.pixels, screen.aspect / part)
         shapes = SHAPES if few else SHAPES[:1]
         fitting = [
-            (width, shape) for shape in shapes if (width := _narrowest(sites, widths, shape, aspect)) is not None
+            (width, shape) for shape in shapes if (width := _narrowest(sites, widths, shape, wanted)) is not None
         ]
         if fitting:
             return min(fitting)
     return widths[len(widths) // 2], SHAPES[0]
 
 
-def _narrowest(
-    sites: list[tuple[tuple[str, str], int]], widths: list[float], shape: float, aspect: float
-) -> float | None:
+def _narrowest(sites: Sites, widths: list[float], shape: float, screen: Screen) -> float | None:
     def fits(width: float) -> bool:
-        return _flow(sites, width, shape)[2] <= width / aspect
+        return _flow(sites, width, shape, screen)[2] <= width / screen.aspect
 
     place = bisect_left(widths, True, key=fits)
     return widths[place] if place < len(widths) else None
 
 
-def _flow(
-    sites: list[tuple[tuple[str, str], int]], width: float, shape: float
-) -> tuple[list[Block], list[tuple[str, float, float]], float]:
+def _flow(sites: Sites, width: float, shape: float, screen: Screen) -> tuple[list[Block], list[Title], float]:
     """Set data centers side by side in lines; a company's name stands over the first one of it in each line."""
-    pixel = width / PIXELS
+    pixel = width / screen.pixels
     blocks: list[Block] = []
-    titles = []
+    titles: list[Title] = []
     x = y = line = 0.0
     above = None
     for (company, center), devices in sites:
@@ -153,11 +167,12 @@ def _flow(
         if x and x + across > width:
             x, y, line, above = 0.0, y + line + GAP * pixel, 0.0, None
         if above != company:
-            titles.append((company or UNPLACED, x, y + TITLE * 0.55 * pixel))
+            titles.append(Title(company or UNPLACED, x, y + TITLE * 0.55 * pixel, 0.0))
             above = company
         head = (TITLE + NAME) * pixel
         blocks.append(Block(company, center, x, y, across, down + head, y + (TITLE + NAME / 2) * pixel, devices))
         x += across
+        titles[-1] = replace(titles[-1], width=x - titles[-1].x)
         line = max(line, down + head)
     return blocks, titles, y + line
 

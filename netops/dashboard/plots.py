@@ -18,8 +18,8 @@ from bokeh.models import (
 from bokeh.plotting import figure
 from bokeh.themes import Theme
 
-from netops.dashboard.fleet import FleetModel
-from netops.dashboard.layout import UNPLACED
+from netops.dashboard.fleet import Place
+from netops.dashboard.layout import UNPLACED, Layout
 from netops.dashboard.themes import FONT, THEMES, Colours
 
 Item = dict[str, Any]
@@ -30,23 +30,25 @@ SHAPES = {"sklearn": "circle", "xgboost": "square", "tensorflow": "diamond"}
 METRIC_HEIGHT, LEFT = 118, 64
 
 
-def fleet_plot(fleet: FleetModel, theme: str) -> Item:
+def fleet_plot(layout: Layout, names: Sequence[str], places: Sequence[Place], theme: str) -> Item:
     """Draw the heat map of a fleet: cells, marks on what alerts or is silent, names of sites, and a cursor.
 
     Parameters
     ----------
-    fleet : FleetModel
-        Its layout is drawn; risks and statuses come later.
+    layout : Layout
+        What is drawn; risks and statuses come later.
+    names, places : sequences
+        Of the devices, by slot.
     theme : str
         ``light`` or ``dark``.
     """
-    colours, layout = THEMES[theme], fleet.layout
+    colours = THEMES[theme]
     plot = figure(
         name="fleet",
         x_range=Range1d(-0.2, 1.01 * layout.width + 0.2),
         y_range=Range1d(layout.height + 0.2, -0.2),
         sizing_mode="stretch_width",
-        aspect_ratio=max(1.2, layout.width / max(layout.height, 1e-6)),
+        aspect_ratio=max(0.2, layout.width / max(layout.height, 1e-6)),
         tools="pan,box_zoom,wheel_zoom,reset",
         active_drag=None,
         toolbar_location="above",
@@ -56,23 +58,22 @@ def fleet_plot(fleet: FleetModel, theme: str) -> Item:
     plot.axis.visible = plot.grid.visible = False
     plot.toolbar.logo = None
     plot.toolbar.autohide = True
-    cells = _cells(plot, fleet, colours)
+    cells = _cells(plot, layout, names, places, colours)
     _marks(plot, colours)
-    _names(plot, fleet, colours)
+    _names(plot, layout, colours)
     hover = HoverTool(renderers=[cells], tooltips=[("device", "@name"), ("where", "@place"), ("now", "@state")])
     plot.add_tools(hover, TapTool(renderers=[cells]))
     return _item(plot, colours)
 
 
-def _cells(plot: Any, fleet: FleetModel, colours: Colours) -> Any:
-    layout = fleet.layout
+def _cells(plot: Any, layout: Layout, names: Sequence[str], places: Sequence[Place], colours: Colours) -> Any:
     order = layout.order.tolist()
-    places = [fleet.places[slot] for slot in order]
+    standing = [places[slot] for slot in order]
     data = {
         "x": layout.x,
         "y": layout.y,
-        "name": [fleet.names[slot] for slot in order],
-        "place": [" · ".join(filter(None, (place.company, place.data_center))) or UNPLACED for place in places],
+        "name": [names[slot] for slot in order],
+        "place": [" · ".join(filter(None, (place.company, place.data_center))) or UNPLACED for place in standing],
         "level": [float("nan")] * len(order),
         "state": [""] * len(order),
     }
@@ -141,14 +142,14 @@ def _marks(plot: Any, colours: Colours) -> None:
             )
 
 
-def _names(plot: Any, fleet: FleetModel, colours: Colours) -> None:
-    layout = fleet.layout
+def _names(plot: Any, layout: Layout, colours: Colours) -> None:
     blocks = ColumnDataSource(
         {
             "x": [block.x for block in layout.blocks],
             "y": [block.label for block in layout.blocks],
+            "top": [block.y for block in layout.blocks],
             "name": [block.data_center or UNPLACED for block in layout.blocks],
-            "company": [block.company for block in layout.blocks],
+            "at": [[block.company, block.data_center] for block in layout.blocks],
             "devices": [block.devices for block in layout.blocks],
             "width": [block.width for block in layout.blocks],
             "text": [""] * len(layout.blocks),
@@ -165,7 +166,8 @@ def _names(plot: Any, fleet: FleetModel, colours: Colours) -> None:
         text_font_size="11.5px",
         text_baseline="middle",
     )
-    titles = {key: [title[place] for title in layout.titles] for place, key in enumerate(("text", "x", "y"))}
+    titles = {key: [getattr(title, key) for title in layout.titles] for key in ("x", "y", "width", "company")}
+    titles["text"] = titles["company"]
     plot.text(
         "x",
         "y",

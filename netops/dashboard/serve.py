@@ -11,6 +11,7 @@ from netops.dashboard.assets import assets
 from netops.dashboard.follower import Follower
 from netops.dashboard.records import Records
 from netops.serving.access import LOCAL, bind, token_for
+from netops.serving.protocol import guarded_server
 
 
 def serve_dashboard(
@@ -48,7 +49,7 @@ def serve_dashboard(
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, server_header=False
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        guarded_server(config, follower.end).run(sockets=[listener])
     finally:
         listener.close()
 

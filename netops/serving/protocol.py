@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 
@@ -56,8 +56,16 @@ def guarded_protocol(seconds: float) -> type[asyncio.Protocol]:
     return GuardedProtocol
 
 
-def guarded_server(config: Any) -> Any:
-    """Make a uvicorn server that, told to end, answers what is under way and ends as a success."""
+def guarded_server(config: Any, ending: Callable[[], Awaitable[None]] | None = None) -> Any:
+    """Make a uvicorn server that, told to end, answers what is under way and ends as a success.
+
+    Parameters
+    ----------
+    config : uvicorn.Config
+        Of the server.
+    ending : callable, optional
+        Awaited first when the server is told to end: what lets go of answers that would go on for ever.
+    """
     import uvicorn
 
     class GuardedServer(uvicorn.Server):
@@ -74,5 +82,10 @@ def guarded_server(config: Any) -> Any:
             finally:
                 for number, handler in before.items():
                     signal.signal(number, handler)
+
+        async def shutdown(self, sockets: list[Any] | None = None) -> None:
+            if ending is not None:
+                await ending()
+            await super().shutdown(sockets)
 
     return GuardedServer(config)

@@ -28,17 +28,8 @@ class Dashboard:
 
     def __init__(self, server: str, home: Path, **environment: str) -> None:
         env = {key: value for key, value in os.environ.items() if key not in ("NETOPS_TOKEN", "MLRUN_DBPATH")}
-        command = [
-            sys.executable,
-            "-m",
-            "netops.cli.main",
-            "dashboard",
-            "--server",
-            server,
-            "--port",
-            "0",
-            "--json",
-        ]
+        command = [sys.executable, "-m", "netops.cli.main", "dashboard", "--json"]
+        command += ["--server", server, "--port", "0"]
         self.process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=env | {"NETOPS_HOME": str(home)} | environment
         )
@@ -51,21 +42,30 @@ class Dashboard:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def writing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, subprocess.Popen]]:
+    """Have the records written while the server starts."""
     folder = tmp_path_factory.mktemp("home")
     env = os.environ | {"NETOPS_HOME": str(folder), "MLRUN_DBPATH": ""}
-    written = subprocess.run(
-        [sys.executable, "-m", "tests.dashboard.written"], cwd=ROOT, env=env, capture_output=True, text=True
-    )
-    assert written.returncode == 0, written.stderr[-2000:]
-    return folder
+    command = [sys.executable, "-m", "tests.dashboard.written"]
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    yield folder, process
+    process.stdin.close()
+    process.stdout.close()
+    process.wait(20)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+def server(tmp_path_factory: pytest.TempPathFactory, writing: object) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp("server")
     with LiveServer(make_model(folder / "model"), folder / "state") as live:
         yield live
+
+
+@pytest.fixture(scope="module")
+def home(writing: tuple[Path, subprocess.Popen], server: LiveServer) -> Path:
+    folder, process = writing
+    assert "written\n" in iter(process.stdout.readline, "")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +90,8 @@ def look(browser: object, dashboard: Dashboard) -> Iterator[Callable[..., object
     """Open a page; whatever its console complains of fails the test."""
     contexts, complaints = [], []
 
-    def begin(path: str, theme: str = "light", url: str = "") -> object:
-        context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=theme)
+    def begin(path: str, theme: str = "light", url: str = "", width: int = 1440) -> object:
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
         context.set_default_timeout(20_000)
         contexts.append(context)
         page = context.new_page()

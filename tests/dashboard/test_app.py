@@ -61,10 +61,18 @@ def test_plots_are_json_without_anything_that_is_no_number(client_of, theme):
     client = client_of()
     fleet = client.get(f"/plots/fleet?theme={theme}")
     assert "NaN" not in fleet.text.replace('"nan', "")
-    assert fleet.json()["layout"] == 1
+    assert (fleet.json()["version"], fleet.json()["sites"]) == (1, [["c", "d", 3]])
     metrics = json.dumps(["cpu", "a,b"])
     assert client.get("/plots/device", params={"metrics": metrics, "theme": theme}).status_code == 200
     assert client.get("/plots/device?metrics=no").status_code == 400
+
+
+def test_a_map_is_of_a_place(client_of):
+    client = client_of()
+    whole, part = (client.get("/plots/fleet", params={"at": at}).json() for at in ("[]", '["c", "other"]'))
+    assert "leaf-2" in json.dumps(whole["item"])
+    assert "leaf-2" not in json.dumps(part["item"])
+    assert client.get("/plots/fleet?at=c").status_code == 400
 
 
 def test_a_server_that_does_not_answer_and_devices_that_are_not_there_are_said(client_of):

@@ -1,11 +1,12 @@
 """The heat map's geometry."""
 
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from netops.dashboard.layout import Layout, lay_out, natural
+from netops.dashboard.layout import NARROW, WIDE, lay_out, natural
 
 
 def names_and_places(devices: int, companies: int, centers: int):
@@ -52,12 +53,23 @@ def test_names_are_ordered_as_people_do():
     ]
     layout = lay_out(["b", "a-10", "a-9"], [("", "")] * 3)
     assert layout.order.tolist() == [2, 1, 0]
-    assert layout.titles[0][0] == "elsewhere"
+    assert layout.titles[0].company == "elsewhere"
 
 
 def test_no_devices_are_a_map_too():
-    assert lay_out([], [], 7).version == Layout.empty(7).version
     assert len(lay_out([], []).order) == 0
+
+
+def test_a_narrow_screen_has_the_same_order_in_a_high_map():
+    wide, narrow = (lay_out(*names_and_places(400, 5, 4), screen) for screen in (WIDE, NARROW))
+    assert narrow.order.tolist() == wide.order.tolist()
+    assert wide.width / wide.height > 1.2
+    assert narrow.width / narrow.height < 1.0
+    # Each line's first company has a name of its own, with room up to where the next one begins.
+    for layout in (wide, narrow):
+        for title, following in pairwise(layout.titles):
+            if title.y == following.y:
+                assert title.x + title.width < following.x
 
 
 def test_ten_thousand_devices_fill_the_screen_and_do_not_take_long():

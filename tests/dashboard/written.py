@@ -1,8 +1,11 @@
 """Writes the records of two runs, one done and one under way, and of a model, into a new home.
 
 NETOPS_HOME=… python -m tests.dashboard.written
+
+A run is under way as long as its process lives: it waits until its input is closed.
 """
 
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -39,6 +42,8 @@ def main() -> None:
             db.store_run(step(run, name, last), uid_of(run, name), "netops")
             db.store_log(uid_of(run, name), "netops", f"{name} began\n{HOSTILE}\n{name} ended\n".encode())
     log_model()
+    print("written", flush=True)
+    sys.stdin.read()
 
 
 def uid_of(run: str, name: str) -> str:

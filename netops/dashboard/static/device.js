@@ -26,7 +26,10 @@ addEventListener("DOMContentLoaded", () => {
   }
 
   function tell(state) {
-    NetOps.text("d-place", [state.company, state.data_center].filter(Boolean).map((part) => `› ${part}`).join(" "));
+    const place = [state.company, state.data_center];
+    const levels = place.map((part, level) => [part, place.slice(0, level + 1)]).filter(([part]) => part);
+    byId("d-place").replaceChildren(...levels.flatMap(([part, at]) => [
+      "› ", NetOps.element("a", { href: NetOps.address("/fleet", { at: JSON.stringify(at) }) }, part), " "]));
     const sign = state.alerting ? "▲" : state.state.startsWith("silent") ? "✕" : state.state === "healthy" ? "✓" : "○";
     NetOps.text("d-state", `${sign} ${state.state}`);
     byId("d-state").className = `badge${state.alerting ? " solid" : ""}`;
@@ -72,15 +75,16 @@ addEventListener("DOMContentLoaded", () => {
     const alert = state.alerts.find((one) => one.reasons.length > 0);
     byId("d-no-reasons").hidden = alert !== undefined;
     if (!alert) return;
-    NetOps.text("d-when", `of the alert of ${alert.opened.slice(0, 19).replace("T", " ")}`);
+    NetOps.text("d-when", `of the alert of ${alert.opened.slice(11, 19)}`);
     const most = Math.max(...alert.reasons.map((reason) => Math.abs(reason.contribution)), 1e-9);
     byId("d-reasons").replaceChildren(...alert.reasons.map((reason) => {
       const bar = NetOps.element("i", {});
       bar.style.width = `${(100 * Math.abs(reason.contribution)) / most}%`;
       const raises = reason.contribution >= 0;
       return NetOps.element("div", { class: "reason" },
-        NetOps.element("code", {}, reason.feature),
-        NetOps.element("span", {}, `${raises ? "▲ raises" : "▼ lowers"} the risk by ${Math.abs(reason.contribution).toFixed(2)}`),
+        NetOps.element("b", { title: reason.feature }, NetOps.feature(reason.feature)),
+        NetOps.element("span", {}, raises ? "▲ raises the risk" : "▼ lowers the risk"),
+        NetOps.element("span", { class: "number", title: "contribution" }, `${raises ? "+" : "−"}${Math.abs(reason.contribution).toFixed(2)}`),
         NetOps.element("span", { class: `bar${raises ? "" : " low"}`, "aria-hidden": "true" }, bar));
     }));
   }

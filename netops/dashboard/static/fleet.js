@@ -2,23 +2,75 @@
 "use strict";
 
 addEventListener("DOMContentLoaded", () => {
-  const map = byId("map");
-  let models = null, layout = -1, drawing = false, latest = null, cursor = -1;
+  const map = byId("map"), places = byId("places"), narrow = matchMedia("(max-width: 700px)");
+  let models = null, version = -1, first = 0, drawing = false, latest = null, cursor = -1, at = place();
   const name = (wanted) => models.get_model_by_name(wanted);
 
-  async function draw() {
+  // Where in the fleet one is: [] for all of it, [company], or [company, data center].
+  function place() {
+    try { return JSON.parse(new URLSearchParams(location.search).get("at") ?? "[]"); } catch { return []; }
+  }
+
+  // One drawing after the other; of several that wait, the last alone is drawn.
+  let queue = Promise.resolve(), newest = 0;
+  function draw() {
+    const mine = ++newest;
     drawing = true;
-    const { layout: version, item } = await NetOps.ask("/plots/fleet", { theme: NetOps.theme() });
-    models = await NetOps.draw(byId("plot"), item);
-    layout = version;
-    cursor = -1;
+    queue = queue.then(async () => {
+      if (mine !== newest) return;
+      try {
+        await drawNow();
+      } finally {
+        drawing = mine !== newest;
+      }
+      if (latest) show(latest);
+      document.body.dataset.drawn = String(performance.now());
+    }).catch(() => { version = -1; }); // the next news tries again
+  }
+
+  async function drawNow() {
+    const view = { theme: NetOps.theme(), at: JSON.stringify(at), narrow: narrow.matches };
+    const told = await NetOps.ask("/plots/fleet", view);
+    models = await NetOps.draw(byId("plot"), told.item);
+    [version, first, cursor] = [told.version, told.first, -1];
+    offer(told.sites);
     name("cells").selected.properties.indices.change.connect(() => {
       const [chosen] = name("cells").selected.indices;
       if (chosen !== undefined) open(chosen);
     });
-    drawing = false;
-    if (latest) show(latest);
-    document.body.dataset.drawn = String(performance.now());
+    name("fleet").on_event("tap", ({ x, y }) => enter(x, y));
+  }
+
+  // The list of all companies and data centers, to go to one of them.
+  function offer(sites) {
+    const options = [["[]", `All ${latest?.devices.toLocaleString("en") ?? ""} devices`]];
+    const sizes = new Map();
+    for (const [company, , devices] of sites) sizes.set(company, (sizes.get(company) ?? 0) + devices);
+    let above = null;
+    for (const [company, center, devices] of sites) {
+      if (company !== above) options.push([JSON.stringify([company]), `${company || "elsewhere"} (${sizes.get(company)})`]);
+      if (center) options.push([JSON.stringify([company, center]), `\u00a0\u00a0\u00a0${center} (${devices})`]);
+      above = company;
+    }
+    places.replaceChildren(...options.map(([value, text]) => NetOps.element("option", { value }, text)));
+    places.value = JSON.stringify(at);
+    byId("up").disabled = at.length === 0;
+  }
+
+  function go(where) {
+    at = where;
+    history.pushState(null, "", NetOps.address("/fleet", { at: at.length ? JSON.stringify(at) : null }));
+    draw();
+  }
+
+  const up = () => { if (at.length) go(at.slice(0, -1)); };
+
+  // A click on the name of a data center, or of a company above it.
+  function enter(x, y) {
+    const { at: whole, x: lefts, y: labels, top, width } = name("blocks").data;
+    const place = [...lefts].findIndex((left, i) => x >= left && x < left + width[i] && y >= top[i] && y < 2 * labels[i] - top[i]);
+    if (place < 0 || y > labels[place] + (labels[place] - top[place]) / 3) return;
+    go(y < (top[place] + labels[place]) / 2 ? whole[place].slice(0, 1) : whole[place]);
   }
 
   // Below the threshold the palette's lower part, above it the upper: what alerts stands out whatever the threshold.
@@ -37,8 +89,8 @@ addEventListener("DOMContentLoaded", () => {
     const words = [];
     if (status & 1) words.push("▲ alert open");
     if (status & 2) words.push("✕ silent");
-    if (status & 4) words.push("clock ahead");
-    words.push(Number.isNaN(risk) ? "no risk known" : `risk ${risk.toFixed(3)}`);
+    if (status & 4) words.push("its clock runs ahead");
+    words.push(Number.isNaN(risk) ? "not scored" : `risk ${risk.toFixed(3)}`);
     return words.join(", ");
   }
 
@@ -54,19 +106,22 @@ addEventListener("DOMContentLoaded", () => {
     NetOps.text("n-time", NetOps.time(news.time));
     NetOps.text("n-model", news.model ?? "–");
     NetOps.text("n-network", news.network ?? "–");
-    NetOps.text("threshold", news.threshold === null ? "" : `threshold ${news.threshold.toFixed(3)}`);
+    NetOps.text("threshold", news.threshold === null ? "" : `an alert opens at ${news.threshold.toFixed(3)}`);
+    const open = news.open.filter((alert) => at.every((part, level) => part === [alert.company, alert.data_center][level]));
     const total = news.alerts + news.sites + news.silent;
-    NetOps.text("open-count", total > news.open.length ? `first ${news.open.length} of ${total}` : `${total}`);
-    NetOps.listOpen(news.open);
+    NetOps.text("open-count", at.length ? `${open.length} here` : total > open.length ? `first ${open.length} of ${total}` : `${total}`);
+    NetOps.listOpen(open);
     byId("map-empty").hidden = news.devices > 0;
+    byId("map-tools").hidden = news.devices === 0;
     if (drawing) return;
-    if (news.devices > 0 && news.layout !== layout) {
+    if (news.devices > 0 && news.version !== version) {
       draw();
       return;
     }
     if (!models) return;
-    const risks = new Float32Array(bytes(news.risk).buffer), status = bytes(news.status);
-    colour(risks, status, news.threshold ?? 1);
+    const devices = name("cells").data.x.length;
+    const risks = new Float32Array(bytes(news.risk).buffer, 4 * first, devices);
+    colour(risks, bytes(news.status).subarray(first, first + devices), news.threshold ?? 1);
     if (cursor >= 0) say();
     document.body.dataset.updates = String(Number(document.body.dataset.updates ?? 0) + 1);
     document.body.dataset.milliseconds = (performance.now() - since).toFixed(1);
@@ -115,7 +170,13 @@ addEventListener("DOMContentLoaded", () => {
       const room = Math.max(4, Math.floor((width[place] * cell) / 6.4) - counts.length);
       return shorten(site, room) + counts;
     });
-    if (text.some((line, place) => line !== blocks.data.text[place])) blocks.data = { ...blocks.data, text };
+    write(blocks, text);
+    const titles = name("titles"), { company, width: rooms } = titles.data;
+    write(titles, [...company].map((one, place) => shorten(one, Math.max(4, Math.floor((rooms[place] * cell) / 8)))));
+  }
+
+  function write(source, text) {
+    if (text.some((line, place) => line !== source.data.text[place])) source.data = { ...source.data, text };
   }
 
   // Names of one kind often differ at their end, so that is kept too.
@@ -156,7 +217,7 @@ addEventListener("DOMContentLoaded", () => {
   }
 
   function alerting(step) {
-    const status = bytes(latest.status);
+    const status = bytes(latest.status).subarray(first, first + name("cells").data.x.length);
     for (let k = 1; k <= status.length; k++) {
       const place = (((cursor + step * k) % status.length) + status.length) % status.length;
       if (status[place] & 1) return place;
@@ -166,8 +227,9 @@ addEventListener("DOMContentLoaded", () => {
 
   const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   map.addEventListener("keydown", (event) => {
-    if (!models || drawing) return;
-    if (event.key in arrows) moveTo(cursor < 0 ? 0 : nearest(...arrows[event.key]));
+    if (event.key === "Escape") up();
+    else if (!models || drawing) return;
+    else if (event.key in arrows) moveTo(cursor < 0 ? 0 : nearest(...arrows[event.key]));
     else if (event.key === "Home") moveTo(0);
     else if (event.key === "End") moveTo(name("cells").data.x.length - 1);
     else if (event.key === "n" || event.key === "p") moveTo(alerting(event.key === "n" ? 1 : -1));
@@ -177,7 +239,11 @@ addEventListener("DOMContentLoaded", () => {
     event.stopPropagation();
   });
   map.addEventListener("focus", () => { if (models && cursor < 0 && map.matches(":focus-visible")) moveTo(0); });
+  places.addEventListener("change", () => go(JSON.parse(places.value)));
+  byId("up").addEventListener("click", up);
+  addEventListener("popstate", () => { at = place(); draw(); });
   addEventListener("themechange", draw);
+  narrow.addEventListener("change", draw);
   addEventListener("resize", () => { if (models && latest) show(latest); });
   NetOps.onNews(show);
 });

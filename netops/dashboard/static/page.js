@@ -31,6 +31,12 @@ const NetOps = {
   },
   time(ms) { return ms === null || ms === undefined ? "–" : new Date(ms).toISOString().slice(0, 19).replace("T", " "); },
   risk(value) { return value === null || Number.isNaN(value) ? "–" : value.toFixed(3); },
+  // A feature as people say it: packet_loss_min_1m is the lowest packet_loss of 1m.
+  feature(name) {
+    const said = { mean: "mean", min: "lowest", max: "highest", std: "spread", missing: "missing share" };
+    const found = /^(.+)_(mean|min|max|std|missing)_(\d+[a-z]+)$/.exec(name);
+    return found ? `${said[found[2]]} ${found[1]} in ${found[3]}` : name;
+  },
   duration(seconds) {
     const minutes = Math.round(seconds / 60);
     return seconds < 90 ? `${Math.round(seconds)} s` : minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
@@ -43,12 +49,13 @@ const NetOps = {
     const signs = { site: "◆", risk: "▲", silent: "✕" };
     const kept = new Map([...list.children].map((item) => [item.dataset.id, item]));
     open.forEach((alert, place) => {
-      const about = alert.device ?? alert.place;
+      const where = [alert.company, alert.data_center].filter(Boolean).join(" · ");
+      const about = alert.device ?? where;
       const facts = [
-        alert.kind === "site" ? `${alert.devices} devices` : null,
-        alert.kind === "silent" ? "silent" : null,
-        alert.peak === null ? null : `peak ${this.risk(alert.peak)}`,
-        alert.reason,
+        alert.kind === "site" ? `${alert.devices} devices fail or are silent` : null,
+        alert.kind === "silent" ? "sends nothing" : null,
+        alert.peak === null ? null : `highest risk ${this.risk(alert.peak)}`,
+        alert.reason === null ? null : this.feature(alert.reason),
         alert.silenced ? "maintenance" : null,
       ].filter(Boolean).join(" · ");
       let item = kept.get(alert.id);
@@ -57,11 +64,12 @@ const NetOps = {
           this.element("span", { class: "state", "aria-hidden": "true" }, signs[alert.kind]),
           this.element("span", { class: "about" }, this.element("b", {}, about),
             this.element("time", {}, alert.opened.slice(11, 19)), this.element("small", { class: "facts" }),
-            this.element("small", {}, alert.device ? alert.place : "site")),
+            this.element("small", {}, alert.device ? where : alert.data_center ? "data center" : "company")),
         ];
-        const link = alert.device
-          ? this.element("a", { href: this.address("/device", { device: alert.device }) }, ...inner)
-          : this.element("span", { class: "line" }, ...inner);
+        const href = alert.device
+          ? this.address("/device", { device: alert.device })
+          : this.address("/fleet", { at: JSON.stringify([alert.company, alert.data_center].slice(0, alert.data_center ? 2 : 1)) });
+        const link = this.element("a", { href }, ...inner);
         item = this.element("li", { "data-id": alert.id, class: `${alert.kind}${alert.rolled_up ? " rolled" : ""}` }, link);
       }
       kept.delete(alert.id);
@@ -88,6 +96,7 @@ function showNews(news) {
   byId("live-state").className = lost ? "live lost" : "live on";
   NetOps.text("live-text", lost ? "✕ no server" : "live");
   NetOps.text("trouble", lost ? news.trouble : "");
+  NetOps.text("server", news.server);
   byId("trouble").hidden = !lost;
   for (const listener of NetOps.listeners) listener(news);
 }
@@ -134,14 +143,15 @@ function replace(part, text) {
 
 function search() {
   const input = byId("find"), list = byId("found");
-  let chosen = -1, asked = 0;
+  let chosen = -1, asked = 0, answered = Promise.resolve();
   const close = () => { list.hidden = true; chosen = -1; input.setAttribute("aria-expanded", "false"); input.removeAttribute("aria-activedescendant"); };
   const choose = (place) => {
     chosen = Math.max(0, Math.min(place, list.children.length - 1));
     [...list.children].forEach((item, number) => item.setAttribute("aria-selected", String(number === chosen)));
     input.setAttribute("aria-activedescendant", list.children[chosen]?.id ?? "");
   };
-  input.addEventListener("input", async () => {
+  input.addEventListener("input", () => { answered = look(); });
+  async function look() {
     const number = ++asked;
     if (!input.value.trim()) return close();
     const found = await NetOps.ask("/data/find", { text: input.value.trim() });
@@ -153,13 +163,14 @@ function search() {
     list.hidden = found.length === 0;
     input.setAttribute("aria-expanded", String(found.length > 0));
     if (found.length) choose(0);
-  });
-  input.addEventListener("keydown", (event) => {
+  }
+  input.addEventListener("keydown", async (event) => {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       choose(chosen + (event.key === "ArrowDown" ? 1 : -1));
       event.preventDefault();
-    } else if (event.key === "Enter" && list.children[chosen]) {
-      location.assign(NetOps.address("/device", { device: list.children[chosen].dataset.device }));
+    } else if (event.key === "Enter") {
+      await answered; // what is listed may still be of fewer letters
+      if (list.children[chosen]) location.assign(NetOps.address("/device", { device: list.children[chosen].dataset.device }));
     } else if (event.key === "Escape") {
       close();
       input.blur();
