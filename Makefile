@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test lint bench soak image clean
+.PHONY: setup run demo test lint bench soak image clean
 .DEFAULT_GOAL := run
 
 $(STAMP): pyproject.toml constraints.txt
@@ -20,6 +20,9 @@ setup: $(STAMP)
 
 run: setup
 	@$(BIN)/netops run
+
+demo: setup
+	@$(BIN)/netops dashboard --demo
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from netops.cli.output import note, print_json
 @options.name
 @click.option("--host", help="Address to bind; any but 127.0.0.1 needs NETOPS_TOKEN.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
+@click.option("--state", type=options.PATH, help="Folder of devices' state and alerts, in place of the network's.")
 @options.config
 @options.overrides
 @options.common
@@ -20,6 +21,7 @@ def command(
     name: str | None,
     host: str | None,
     port: int | None,
+    state: Path | None,
     config: Path | None,
     overrides: tuple[str, ...],
     as_json: bool,
@@ -49,4 +51,4 @@ def command(
         else:
             note(f"network {network}: {address} answers (Ctrl-C ends it)")
 
-    serve(network, settings, section(document, "alerting"), RegisteredChampion(network), ready=ready)
+    serve(network, settings, section(document, "alerting"), RegisteredChampion(network), state, ready)

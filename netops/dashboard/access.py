@@ -56,6 +56,13 @@ def this_machine(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseR
         raise HTTPException(status_code=400, detail="the dashboard is for this machine: http://127.0.0.1")
 
 
+def own_page(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """Refuse what a page from elsewhere has a browser send: it may not change anything."""
+    origin = connection.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != connection.headers.get("host"):
+        raise HTTPException(status_code=403, detail="only the dashboard's own pages may say what an alert was")
+
+
 def wants_page(request: Request[Any, Any, Any]) -> bool:
     """Tell whether a person asks with a browser, who is better sent to the form than given an error."""
     return "text/html" in request.headers.get("accept", "")

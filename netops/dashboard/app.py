@@ -3,15 +3,15 @@
 import json
 import logging
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
-from litestar import Litestar, Request, Response, get
+from litestar import Litestar, Request, Response, get, post
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect, ServerSentEvent
 
 from netops.dashboard import records
-from netops.dashboard.access import guard, this_machine, wants_page
+from netops.dashboard.access import guard, own_page, this_machine, wants_page
 from netops.dashboard.assets import assets
 from netops.dashboard.device import device_state
 from netops.dashboard.entrance import entrance
@@ -47,6 +47,13 @@ REPORT_POLICY = "; ".join(
     ]
 )
 FOUND = 12
+
+
+class Verdict(msgspec.Struct):
+    """What somebody says an alert was."""
+
+    alert: str
+    verdict: Literal["confirmed", "repaired", "dismissed"]
 
 
 def make_app(
@@ -87,7 +94,7 @@ def _pages(follower: Follower, store: Records) -> list[Any]:
     @get("/fleet")
     async def fleet(request: Request[Any, Any, Any]) -> Response[str]:
         """Show all devices."""
-        return _page(request, "fleet.html", view="fleet", title="Fleet")
+        return _page(request, "fleet.html", view="fleet", title="Fleet", devices=len(follower.fleet))
 
     @get("/device")
     async def device(request: Request[Any, Any, Any], device: str = "", metrics: str = "") -> Response[str]:
@@ -150,7 +157,13 @@ def _data(follower: Follower) -> list[Any]:
                     break
         return _json(found)
 
-    return [events, device, find]
+    @post("/data/verdict", status_code=200, guards=[own_page])
+    async def verdict(data: Verdict) -> Response[bytes]:
+        """Pass on what somebody says an alert was."""
+        await follower.judge(data.alert, data.verdict)
+        return _json(msgspec.to_builtins(data))
+
+    return [events, device, find, verdict]
 
 
 def _plots(follower: Follower, store: Records) -> list[Any]:

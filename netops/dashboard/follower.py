@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -125,14 +126,28 @@ class Follower:
         every = await self._get("/alerts", list[Alert], all="true", limit=2000)
         return [alert for alert in every if alert.device == device or device in alert.devices]
 
+    async def judge(self, alert: str, verdict: str) -> None:
+        """Tell the server what an alert was.
+
+        Raises
+        ------
+        NoServer
+            If the server does not take it.
+        """
+        said = {"verdict": verdict, "by": "dashboard"}
+        await self._ask("POST", f"/alerts/{quote(alert, safe='')}/feedback", dict[str, Any], json=said)
+
     async def _take(self, since: int) -> bool:
         answer = await self._get("/fleet", Fleet, since=since)
         self._since = answer.cursor
         return self.fleet.take(answer, whole=since == 0)
 
     async def _get(self, path: str, kind: type[Answer], **query: Any) -> Answer:
+        return await self._ask("GET", path, kind, params=query)
+
+    async def _ask(self, method: str, path: str, kind: type[Answer], **more: Any) -> Answer:
         try:
-            response = await self._client.get(path, params=query)
+            response = await self._client.request(method, path, **more)
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
             raise NoServer(f"{self.url} does not answer ({reason}); start it: netops serve") from None

@@ -8,6 +8,7 @@ from bokeh.layouts import column
 from bokeh.models import (
     ColumnDataSource,
     CrosshairTool,
+    DataRange1d,
     DatetimeTickFormatter,
     HoverTool,
     LinearColorMapper,
@@ -28,6 +29,8 @@ Item = dict[str, Any]
 SHAPES = {"sklearn": "circle", "xgboost": "square", "tensorflow": "diamond"}
 #: Height of the plot of one metric in pixels, and width of all left axes, so that times stand below each other.
 METRIC_HEIGHT, LEFT = 118, 64
+#: An hour in milliseconds: models of one run are told apart by their shapes, not by the seconds between them.
+HOUR = 3.6e6
 
 
 def fleet_plot(layout: Layout, names: Sequence[str], places: Sequence[Place], theme: str) -> Item:
@@ -199,7 +202,6 @@ def device_plot(metrics: Sequence[str], threshold: float, theme: str) -> Item:
     alerts = ColumnDataSource({"left": [], "right": [], "about": []}, name="alerts")
     cursor = Span(dimension="height", line_color=colours.muted, line_dash="dotted")
     first = _strip("risk", risks, "risk", colours, 0, alerts, cursor, x_range=Range1d(0, 1), height=170)
-    first.title.text = "risk, and the threshold that alerts (dashed); hatched: an alert was open"
     first.add_layout(
         Span(
             name="threshold",
@@ -283,6 +285,7 @@ def models_plot(versions: Sequence[dict[str, Any]], theme: str) -> Item:
         height=240,
         sizing_mode="stretch_width",
         x_axis_type="datetime",
+        x_range=DataRange1d(min_interval=HOUR, range_padding=0.1),
         y_range=Range1d(0, 1.02),
         tools="xpan,xwheel_zoom,reset",
         toolbar_location=None,
@@ -290,6 +293,7 @@ def models_plot(versions: Sequence[dict[str, Any]], theme: str) -> Item:
         y_axis_label="average precision",
     )
     plot.xaxis.formatter = _times()
+    plot.xaxis.ticker.desired_num_ticks = 4
     plot.xgrid.grid_line_color = None
     for place, family in enumerate(sorted({version["family"] for version in known})):
         rows = [version for version in known if version["family"] == family]

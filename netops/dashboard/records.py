@@ -101,16 +101,17 @@ def _completed(run: Document) -> bool:
 def log_of(uid: str) -> str:
     """Give the end of a step's log."""
     _connect()
-    import mlrun
+    from netops.orchestration.step_records import log_of
 
-    _, log = mlrun.get_run_db().get_log(uid, "netops")
-    text = log.decode("utf-8", "replace") if isinstance(log, bytes) else str(log or "")
-    return text[-LOG_BYTES:]
+    return log_of(uid)[-LOG_BYTES:]
 
 
 def picture(uid: str, key: str) -> bytes | None:
     """Give a PNG that a step has logged, where its file is on this machine."""
-    path = _artifact_path(uid, key)
+    _connect()
+    from netops.orchestration.step_records import artifact_path
+
+    path = artifact_path(uid, key)
     return path.read_bytes() if path and path.suffix == ".png" and path.is_file() else None
 
 
@@ -130,18 +131,6 @@ def _report(run_id: str, steps: list[Document]) -> Path | None:
     told = [step["status"].get("results", {}).get("report") for step in steps]
     paths = [Path(path) for path in told if path] + [run_folder(run_id) / "report.html"]
     return next((path for path in paths if path.suffix == ".html" and path.is_file()), None)
-
-
-def _artifact_path(uid: str, key: str) -> Path | None:
-    _connect()
-    import mlrun
-
-    step = mlrun.get_run_db().read_run(uid, "netops")
-    uri = (step["status"].get("artifact_uris") or {}).get(key)
-    if not uri:
-        return None
-    target = str(mlrun.get_dataitem(uri).url)
-    return None if "://" in target else Path(target)
 
 
 def models(network: str | None) -> Document:

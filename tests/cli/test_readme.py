@@ -16,7 +16,7 @@ from .test_own_data import telemetry
 
 README = Path(__file__).parents[2] / "README.md"
 #: Commands that need a cluster, or that stay: these are tested where they belong, here only read.
-ELSEWHERE = ("serve", "simulate", "submit", "schedule")
+ELSEWHERE = ("serve", "simulate", "dashboard", "submit", "schedule")
 
 
 def commands() -> list[list[str]]:

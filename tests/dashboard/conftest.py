@@ -24,21 +24,22 @@ OPTIONS = [
 
 
 class Dashboard:
-    """``netops dashboard`` in a process of its own."""
+    """``netops dashboard`` in a process of its own, beside a server, or else as the demo."""
 
     def __init__(self, server: str, home: Path, **environment: str) -> None:
         env = {key: value for key, value in os.environ.items() if key not in ("NETOPS_TOKEN", "MLRUN_DBPATH")}
         command = [sys.executable, "-m", "netops.cli.main", "dashboard", "--json"]
-        command += ["--server", server, "--port", "0"]
+        command += ["--port", "0", *(["--server", server] if server else ["--demo"])]
         self.process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=env | {"NETOPS_HOME": str(home)} | environment
         )
-        self.url = json.loads(self.process.stdout.readline())["url"]
+        told = json.loads(self.process.stdout.readline())
+        self.url, self.server = told["url"], told["server"]
 
     def stop(self) -> int:
         self.process.terminate()
         self.process.stdout.close()
-        return self.process.wait(20)
+        return self.process.wait(60)  # MLRun, whose import is under way, is waited for
 
 
 @pytest.fixture(scope="module")

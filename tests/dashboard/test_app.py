@@ -7,8 +7,10 @@ import pytest
 from litestar.testing import TestClient
 
 from netops.dashboard.app import make_app
+from netops.dashboard.demo import played
 from netops.dashboard.follower import Follower
 from netops.dashboard.records import Records
+from netops.errors import NetopsError
 from tests.dashboard.test_fleet import answer
 
 #: Nobody listens there.
@@ -115,3 +117,20 @@ def test_files_are_sent_as_they_are():
     from netops.dashboard.assets import HERE, assets
 
     assert gzip.decompress(assets()["page.js"].packed) == (HERE / "page.js").read_bytes()
+
+
+def test_no_page_elsewhere_says_what_an_alert_was(client_of):
+    client = client_of()
+    said = {"alert": "3fd2", "verdict": "confirmed"}
+    assert client.post("/data/verdict", json=said, headers={"origin": "http://elsewhere"}).status_code == 403
+    assert client.post("/data/verdict", json=said, headers={"origin": "null"}).status_code == 403
+    assert client.post("/data/verdict", json=said | {"verdict": "other"}).status_code == 400
+    own = client.post("/data/verdict", json=said, headers={"origin": "http://127.0.0.1", "host": "127.0.0.1"})
+    assert own.status_code == 502  # it went on to the server, which is not there
+
+
+def test_the_demo_says_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
+    monkeypatch.setenv("MLRUN_DBPATH", "")
+    with pytest.raises(NetopsError, match="no champion; train one: netops run"), played():
+        pass

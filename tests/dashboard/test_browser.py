@@ -1,7 +1,5 @@
 """The dashboard as people see it: in a browser, beside a server that is fed."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 
@@ -10,8 +8,7 @@ import pytest
 
 from tests.dashboard.conftest import Dashboard
 from tests.dashboard.written import DONE, GOING, HOSTILE
-from tests.serving.live import ROOT
-from tests.serving.samples import INTERVAL, START, sample
+from tests.serving.samples import sample
 
 pytestmark = pytest.mark.slow
 
@@ -144,6 +141,22 @@ def test_one_goes_down_from_the_fleet_to_a_company_to_a_data_center_and_up_again
     cells_come(page, 12)
 
 
+def test_people_say_what_an_alert_was(look, feed):
+    page = look("/device?device=leaf-5")
+    drawn(page)
+    button = page.locator("#d-alerts").get_by_role("button", name="False alarm")
+    button.focus()
+    page.keyboard.press("Enter")
+    page.locator("#d-alerts [aria-pressed=true]").get_by_text("✓ False alarm").wait_for()
+    page.wait_for_timeout(600)
+    # The focus stays where it was, though the list is drawn anew.
+    assert page.evaluate("document.activeElement.textContent") == "✓ False alarm"
+    alerts = httpx.get(f"{feed.url}/alerts", params={"all": "true"}).json()
+    assert [alert["verdict"] for alert in alerts if alert["device"] == "leaf-5"] == ["dismissed"]
+    page.locator("#d-alerts").get_by_role("button", name="Failing").click()
+    page.locator("#d-alerts [aria-pressed=true]").get_by_text("✓ Failing").wait_for()
+
+
 SPOT = """([source, place]) => {
     const doc = Bokeh.documents.at(-1), { x, y } = doc.get_model_by_name(source).data;
     const plot = doc.get_model_by_name("fleet"), box = document.querySelector("#plot").getBoundingClientRect();
@@ -259,33 +272,19 @@ def test_names_are_text_whatever_they_look_like(look, feed):
     assert page.title() == f"{HOSTILE} – NetOps"
 
 
-def test_the_fleet_lives_while_telemetry_is_simulated(look, feed):
-    page = look("/fleet")
+def test_the_demo_is_a_fleet_that_lives(look, home):
+    demo = Dashboard("", home)
+    page = look("/fleet", url=demo.url)
     drawn(page)
-    start = str(START + feed.tick * INTERVAL)
-    command = [sys.executable, "-m", "netops.cli.main", "simulate", "--to", feed.url, "--devices", "8"]
-    command += [
-        "--speed",
-        "60",
-        "--duration",
-        "1h",
-        "--start",
-        start,
-        "--set",
-        'fleet.start="2023-11-14T00:00:00Z"',
-    ]
-    player = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        text_comes(page, "#n-devices", lambda text: text == "33", 60)
-        times = set()
-        for _ in range(4):
-            page.wait_for_timeout(1000)
-            times.add(page.locator("#n-time").text_content())
-        assert len(times) >= 3
-        cells_come(page, 33)
-    finally:
-        player.kill()
-        player.wait()
+    text_comes(page, "#n-devices", lambda text: text == "200", 30)
+    for _ in range(3):
+        before = page.locator("#n-time").text_content()
+        text_comes(page, "#n-time", lambda text, before=before: text != before)
+    cells_come(page, 200)
+    page.close()
+    assert demo.stop() == 0
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{demo.server}/healthz")
 
 
 def test_a_lost_server_is_said_and_found_again(look, feed, server):

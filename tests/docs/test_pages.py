@@ -8,17 +8,14 @@ from pathlib import Path
 import click
 import pytest
 
-from netops.cli.main import VERBS, cli
+from netops.cli.main import cli
 from tests.docs.pages import ROOT, anchors, commands, links, pages, prose
 
 FOLDERS = "netops|components|pipeline|configurations|dashboards|notebooks|benchmarks|tests|docs|deploy"
-#: Verbs of the command line that pages may speak of before they are there.
-AWAITED = {"dashboard"}
 COMMANDS = [
     pytest.param(command, whole, id=f"{page}: {command[:60]}")
     for page, text in pages().items()
     for command, whole in commands(text)
-    if command.split()[1] not in AWAITED - set(VERBS)
 ]
 
 

@@ -91,16 +91,42 @@ addEventListener("DOMContentLoaded", () => {
 
   function alerts(state) {
     byId("d-no-alerts").hidden = state.alerts.length > 0;
-    const words = { risk: "▲ risk", silent: "✕ silent", site: "◆ site" };
-    const lines = state.alerts.map((alert) => {
-      const end = alert.ended ? `to ${alert.ended.slice(11, 19)}` : "still open";
-      const facts = [alert.peak === null ? null : `peak ${NetOps.risk(alert.peak)}`, alert.verdict,
-        alert.silenced ? "maintenance" : null, alert.rolled_up ? "part of a site's alert" : null].filter(Boolean).join(" · ");
-      return NetOps.element("li", { class: alert.ended ? "ended" : "" }, NetOps.element("span", { class: "line" },
-        NetOps.element("span", {}, NetOps.element("b", {}, words[alert.kind]), ` ${alert.opened.slice(0, 19).replace("T", " ")} ${end}`,
-          NetOps.element("br"), NetOps.element("small", {}, facts))));
+    const focused = byId("d-alerts").contains(document.activeElement) ? document.activeElement.id : "";
+    byId("d-alerts").replaceChildren(...state.alerts.map(line));
+    if (focused) byId(focused)?.focus({ preventScroll: true });
+  }
+
+  function line(alert) {
+    const words = { risk: "▲ alert", silent: "✕ silent", site: "◆ data center" };
+    const end = alert.ended ? `to ${alert.ended.slice(11, 19)}` : "still open";
+    const facts = [alert.peak === null ? null : `highest risk ${NetOps.risk(alert.peak)}`,
+      alert.silenced ? "in maintenance" : null, alert.rolled_up ? "part of a data center's alert" : null].filter(Boolean).join(" · ");
+    return NetOps.element("li", { class: alert.ended ? "ended" : "" }, NetOps.element("div", { class: "line" },
+      NetOps.element("span", {}, NetOps.element("b", {}, words[alert.kind]), ` ${alert.opened.slice(0, 19).replace("T", " ")} ${end}`,
+        NetOps.element("br"), NetOps.element("small", {}, facts), alert.kind === "silent" ? null : judgement(alert))));
+  }
+
+  // What the alert was, said by whoever looked at the device: the next training learns from it.
+  const VERDICTS = [["confirmed", "Failing", "it was about to fail, or did"], ["repaired", "Repaired", "it was about to fail, and was repaired before it did"],
+    ["dismissed", "False alarm", "nothing was wrong with it"]];
+  function judgement(alert) {
+    const buttons = VERDICTS.map(([verdict, text, title]) => {
+      const button = NetOps.element("button", { id: `${verdict}-${alert.id}`, type: "button", title,
+        "aria-pressed": String(alert.verdict === verdict) }, `${alert.verdict === verdict ? "✓ " : ""}${text}`);
+      button.addEventListener("click", () => judge(alert.id, verdict));
+      return button;
     });
-    byId("d-alerts").replaceChildren(...lines);
+    return NetOps.element("div", { class: "verdicts", role: "group", "aria-label": "What it was" }, ...buttons);
+  }
+
+  async function judge(alert, verdict) {
+    try {
+      await NetOps.tell("/data/verdict", { alert, verdict });
+      NetOps.text("d-said", "");
+      await again();
+    } catch (error) {
+      NetOps.text("d-said", `✕ ${error.message}`);
+    }
   }
 
   async function again() {

@@ -43,9 +43,13 @@ addEventListener("DOMContentLoaded", () => {
 
   // The list of all companies and data centers, to go to one of them.
   function offer(sites) {
-    const options = [["[]", `All ${latest?.devices.toLocaleString("en") ?? ""} devices`]];
     const sizes = new Map();
-    for (const [company, , devices] of sites) sizes.set(company, (sizes.get(company) ?? 0) + devices);
+    let all = 0;
+    for (const [company, , devices] of sites) {
+      sizes.set(company, (sizes.get(company) ?? 0) + devices);
+      all += devices;
+    }
+    const options = [["[]", `All ${all.toLocaleString("en")} devices`]];
     let above = null;
     for (const [company, center, devices] of sites) {
       if (company !== above) options.push([JSON.stringify([company]), `${company || "elsewhere"} (${sizes.get(company)})`]);
@@ -246,4 +250,5 @@ addEventListener("DOMContentLoaded", () => {
   narrow.addEventListener("change", draw);
   addEventListener("resize", () => { if (models && latest) show(latest); });
   NetOps.onNews(show);
+  if (map.dataset.devices !== "0") draw();
 });

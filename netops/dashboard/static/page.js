@@ -12,8 +12,12 @@ const NetOps = {
     const told = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
     return told.length ? `${path}?${new URLSearchParams(told)}` : path;
   },
-  async ask(path, query) {
-    const answer = await fetch(this.address(path, query), { headers: { accept: "application/json" } });
+  ask(path, query) { return this.answer(this.address(path, query), {}); },
+  tell(path, what) {
+    return this.answer(path, { method: "POST", body: JSON.stringify(what), headers: { "content-type": "application/json" } });
+  },
+  async answer(path, options) {
+    const answer = await fetch(path, { ...options, headers: { accept: "application/json", ...options.headers } });
     if (answer.status === 401) location.assign("/login");
     const told = await answer.json();
     if (!answer.ok) throw new Error(told.error ?? `${path} answers ${answer.status}`);
