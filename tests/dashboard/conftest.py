@@ -87,7 +87,7 @@ def browser(require_program: Callable[..., str]) -> Iterator[object]:
 
 
 @pytest.fixture
-def look(browser: object, dashboard: Dashboard) -> Iterator[Callable[..., object]]:
+def look(browser: object, request: pytest.FixtureRequest) -> Iterator[Callable[..., object]]:
     """Open a page; whatever its console complains of fails the test."""
     contexts, complaints = [], []
 
@@ -98,7 +98,7 @@ def look(browser: object, dashboard: Dashboard) -> Iterator[Callable[..., object
         page = context.new_page()
         page.on("console", lambda line: line.type in ("error", "warning") and complaints.append(line.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto((url or dashboard.url) + path)
+        page.goto((url or request.getfixturevalue("dashboard").url) + path)
         return page
 
     yield begin

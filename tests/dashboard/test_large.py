@@ -62,8 +62,8 @@ def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield fleet
 
 
-def test_a_large_fleet_is_seen_at_once_and_followed(look, fleet, home):
-    dashboard = Dashboard(fleet.url, home)
+def test_a_large_fleet_is_seen_at_once_and_followed(look, fleet, tmp_path):
+    dashboard = Dashboard(fleet.url, tmp_path)
     try:
         view = best(lambda: first_view(look, dashboard, fleet), FIRST_VIEW)
         page = look("/fleet", url=dashboard.url)

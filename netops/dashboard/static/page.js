@@ -37,7 +37,7 @@ const NetOps = {
   risk(value) { return value === null || Number.isNaN(value) ? "–" : value.toFixed(3); },
   // A feature as people say it: packet_loss_min_1m is the lowest packet_loss of 1m.
   feature(name) {
-    const said = { mean: "mean", min: "lowest", max: "highest", std: "spread", missing: "missing share" };
+    const said = { mean: "mean", min: "lowest", max: "highest", std: "spread of", missing: "missing share of" };
     const found = /^(.+)_(mean|min|max|std|missing)_(\d+[a-z]+)$/.exec(name);
     return found ? `${said[found[2]]} ${found[1]} in ${found[3]}` : name;
   },
