@@ -15,7 +15,7 @@ from netops.tracking.folders import local_folder, local_model
 ROWS = 256
 
 
-def deploy(context: MLClientCtx, model: DataItem, features: DataItem, network: str) -> None:
+def deploy(context: MLClientCtx, model: DataItem, features: DataItem, network: str, settings: str = "{}") -> None:
     """Deploy a model and compare its answers with the offline predictions.
 
     With Nuclio it becomes the real-time function; elsewhere the graph is proven in this process. A difference
@@ -27,10 +27,12 @@ def deploy(context: MLClientCtx, model: DataItem, features: DataItem, network: s
         The champion.
     features : mlrun.DataItem
         Feature vectors to send.
+    network : str
+        Whose champion it is.
 
     Logs how many rows were compared, by how much they differ at most, and the address.
     """
-    platform, address = platform_for(context, network, model)
+    platform, address = platform_for(context, network, model, settings)
     try:
         scorer = Scorer(local_model(model))
         dataset = Dataset.open(local_folder(features))

@@ -6,17 +6,22 @@ from netops.durations import SECOND
 from netops.models.labelled import label
 from netops.orchestration.preparation import build, spec_for
 from netops.orchestration.settings import section
+from netops.orchestration.sink import send
 from netops.telemetry.dataset import Dataset
+from netops.telemetry.settings import FEATURES
+from netops.telemetry.sinks.rows import Rows
 from netops.tracking.folders import local_folder, log_dataset, new_folder
 
 
-def features(context: MLClientCtx, telemetry: DataItem, settings: str) -> None:
+def features(context: MLClientCtx, telemetry: DataItem, settings: str, network: str = "demo") -> None:
     """Build feature vectors over the configured windows.
 
     Parameters
     ----------
     telemetry : mlrun.DataItem
         A telemetry dataset.
+    network : str
+        Whose telemetry it is.
 
     Logs the dataset ``features`` and, as results, the windows and the horizon that hold for this telemetry.
     """
@@ -27,6 +32,7 @@ def features(context: MLClientCtx, telemetry: DataItem, settings: str) -> None:
     spec = spec_for(source, settings)
     dataset = build(source, new_folder(context, "features"), spec, settings)
     log_dataset(context, "features", dataset)
+    send(settings, network, FEATURES, Rows.of(dataset))
     context.log_results(
         {
             "rows": dataset.meta.samples,

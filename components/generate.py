@@ -6,7 +6,10 @@ from netops import progress
 from netops.orchestration.continuation import describe, stretch_of
 from netops.orchestration.feedback import with_feedback
 from netops.orchestration.settings import generator_settings, section
+from netops.orchestration.sink import send
 from netops.telemetry.generator.generate import generate as generate_telemetry
+from netops.telemetry.settings import TELEMETRY
+from netops.telemetry.sinks.rows import Rows
 from netops.tracking.folders import log_dataset, new_folder
 from netops.tracking.results import log_telemetry
 
@@ -39,5 +42,6 @@ def generate(context: MLClientCtx, settings: str, network: str = "demo", goes_on
     )
     dataset = with_feedback(dataset, network, section(settings, "telemetry"))
     log_dataset(context, "telemetry", dataset)
+    send(settings, network, TELEMETRY, Rows.of(dataset))
     log_telemetry(context, dataset)
     context.log_results(describe(start, origin, fleet))

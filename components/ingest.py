@@ -8,11 +8,13 @@ from mlrun import MLClientCtx
 from netops import progress
 from netops.orchestration.feedback import with_feedback
 from netops.orchestration.settings import section
+from netops.orchestration.sink import send
 from netops.telemetry.checks import check_telemetry
 from netops.telemetry.dataset import TEST, Dataset
 from netops.telemetry.ingest import ingest as ingest_telemetry
 from netops.telemetry.network_schema import NetworkSchema
-from netops.telemetry.settings import TelemetrySettings
+from netops.telemetry.settings import TELEMETRY, TelemetrySettings
+from netops.telemetry.sinks.rows import Rows
 from netops.tracking.folders import log_dataset, new_folder
 from netops.tracking.results import log_telemetry, told
 
@@ -31,7 +33,8 @@ def ingest(
     Parameters
     ----------
     network : str
-        Whose telemetry it is: what people said of its alerts and incidents is merged in. Empty: nothing is.
+        Whose telemetry it is: what people said of its alerts and incidents is merged in, and it goes to
+        the sink. Empty: neither.
     telemetry, test : str
         Sources to learn from and, where they are apart, to be tested on; several are separated by ``|``.
     incidents, test_incidents : str
@@ -47,6 +50,8 @@ def ingest(
         dataset = with_feedback(dataset, network, options)
     _check(context, dataset, settings)
     log_dataset(context, "telemetry", dataset)
+    if network:
+        send(settings, network, TELEMETRY, Rows.of(dataset))
     log_telemetry(context, dataset)
 
 

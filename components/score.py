@@ -7,6 +7,9 @@ from mlrun import DataItem, MLClientCtx
 
 from netops.orchestration import registry
 from netops.orchestration.scoring import score as score_telemetry
+from netops.orchestration.sink import send
+from netops.telemetry.settings import RISKS
+from netops.telemetry.sinks.rows import Rows
 from netops.tracking.folders import local_folder, local_model
 
 
@@ -27,4 +30,5 @@ def score(context: MLClientCtx, telemetry: DataItem, network: str, settings: str
         out = Path(scratch) / "risks.parquet"
         rows = score_telemetry([str(local_folder(telemetry))], local_model(champion.uri), settings, out)
         context.log_artifact("risks", local_path=str(out), format="parquet")
+        send(settings, network, RISKS, Rows.of_risks(out, rows))
     context.log_results({"rows": rows, "model_version": champion.version, "family": champion.family})

@@ -10,7 +10,7 @@ def learn(name: str, settings: str, telemetry: Any) -> None:
     features = step(
         "features",
         title="Build feature vectors",
-        params={"settings": settings},
+        params={"settings": settings, "network": name},
         inputs={"telemetry": telemetry},
         outputs=["features"],
     )
@@ -41,7 +41,7 @@ def learn(name: str, settings: str, telemetry: Any) -> None:
         lambda: step(
             "deploy",
             title="Deploy the champion",
-            params={"network": name},
+            params={"network": name, "settings": settings},
             inputs={"model": selection.outputs["best_model"], "features": features.outputs["features"]},
             outputs=["endpoint"],
         ),

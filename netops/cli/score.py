@@ -36,12 +36,16 @@ def command(
     connect()
     from netops.orchestration import registry
     from netops.orchestration.scoring import score
+    from netops.orchestration.sink import send
+    from netops.telemetry.settings import RISKS
+    from netops.telemetry.sinks.rows import Rows
     from netops.tracking.folders import local_model
 
     network = name or "demo"
     model = registry.find(network, version) if version else registry.the_champion(network)
     with progress_bars():
         rows = score(options.paths(telemetry), local_model(model.uri), settings, out)
+        send(settings, network, RISKS, Rows.of_risks(out, rows))
     if as_json:
         print_json({"out": str(out), "samples": rows, "network": network, "model_version": model.version})
     else:

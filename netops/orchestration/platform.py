@@ -1,15 +1,17 @@
 """Where the deploy stage puts a model: on Nuclio where the service has it, else a proof in this process."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from netops.orchestration import registry
 from netops.orchestration.cluster import ClusterSettings, from_secret, read_cluster_settings
+from netops.orchestration.settings import parse
 from netops.serving.deployment import Here, Nuclio, NuclioOptions, Platform
 from netops.tracking.folders import local_model
 from netops.tracking.install import names_service
 
 
-def platform_for(context: Any, network: str, model: Any) -> tuple[Platform, str]:
+def platform_for(context: Any, network: str, model: Any, settings: Mapping[str, Any] | str) -> tuple[Platform, str]:
     """Choose where a model is started, and how it is named there.
 
     Parameters
@@ -20,6 +22,8 @@ def platform_for(context: Any, network: str, model: Any) -> tuple[Platform, str]
         Whose model it is.
     model : mlrun.DataItem
         The model.
+    settings : dict or str
+        All sections of the configuration; the function serves, and alerts, by those of the same names.
 
     Returns
     -------
@@ -29,9 +33,9 @@ def platform_for(context: Any, network: str, model: Any) -> tuple[Platform, str]
     import mlrun
 
     if names_service() and mlrun.mlconf.is_nuclio_detected():
-        options = nuclio_options(read_cluster_settings())
+        options = nuclio_options(read_cluster_settings(), settings)
         replaces = previous_model(network) is not None
-        return Nuclio(mlrun.get_current_project(), network, options, replaces), str(model.artifact_url)
+        return Nuclio(registry.the_project(), network, options, replaces), str(model.artifact_url)
     return Here(context.project, network), str(local_model(model))
 
 
@@ -44,9 +48,9 @@ def previous_model(network: str) -> str | None:
     return None
 
 
-def nuclio_options(settings: ClusterSettings) -> NuclioOptions:
-    """Read how the function runs from the cluster's section."""
-    serving = settings.serving
+def nuclio_options(settings: ClusterSettings, configured: Mapping[str, Any] | str = "{}") -> NuclioOptions:
+    """Read how the function runs from the cluster's section, and how it serves and alerts from those of the run."""
+    serving, sections = settings.serving, parse(configured)
     return NuclioOptions(
         image=settings.image,
         min_replicas=serving.min_replicas,
@@ -56,4 +60,5 @@ def nuclio_options(settings: ClusterSettings) -> NuclioOptions:
         timeout=serving.ready_timeout,
         canary=serving.canary,
         environment=tuple(from_secret(secret) for secret in settings.secrets),
+        parameters={name: sections[name] for name in ("serving", "alerting") if sections.get(name)},
     )

@@ -14,7 +14,8 @@ import mlrun
 
 from netops.errors import NetopsError, UsageError, closest
 from netops.home import home
-from netops.orchestration.workflow import PROJECT
+from netops.orchestration.root import PROJECT
+from netops.tracking.install import names_service
 
 CHAMPION = "champion"
 
@@ -174,7 +175,7 @@ def promote(network: str, version: str, reason: str) -> Model:
         "at": datetime.now(UTC).isoformat(),
     }
     labels = {"network": network, "version": model.version, "before": before.version if before else ""}
-    project = mlrun.get_current_project()
+    project = the_project()
     project.log_artifact(
         f"{network}-promotion",
         body=json.dumps(record),
@@ -250,8 +251,14 @@ def history(network: str) -> list[dict[str, str]]:
     return sorted(entries, key=lambda entry: entry["at"], reverse=True)
 
 
+def the_project() -> Any:
+    """Give the project: as this process has loaded it, else, as in a stage's own pod, as the database has it."""
+    return mlrun.get_current_project(silent=True) or mlrun.get_run_db().get_project(PROJECT)
+
+
 def _promotions(project: Any) -> str:
-    base = str(project.spec.artifact_path or home() / "artifacts")
+    elsewhere = mlrun.mlconf.artifact_path if names_service() else None
+    base = str(project.spec.artifact_path or elsewhere or home() / "artifacts")
     return f"{base}/promotions"
 
 

@@ -1,4 +1,4 @@
-"""Receivers of alerts: a webhook, or Alertmanager.
+"""Receivers of alerts: a webhook, Alertmanager, or a v3io stream.
 
 What has to be told lies in the alert store until the receiver has taken it; a thread of its own tells it, again
 and again with growing pauses. A receiver that is down, or a server that is killed, loses nothing. A receiver may
@@ -18,9 +18,11 @@ from typing import Any, Protocol
 
 import msgspec
 
+from netops.errors import NetopsError
 from netops.serving.alert_store import ENDED, Alert, AlertStore
 from netops.serving.metrics import ServingMetrics
 from netops.serving.settings import ReceiverSettings
+from netops.telemetry.stream_service import Stream
 
 _LOG = logging.getLogger(__name__)
 
@@ -75,7 +77,34 @@ class Alertmanager:
         _post(self.url, [_posted(event, alert) for event, alert in events])
 
 
-_KINDS: dict[str, type[Webhook] | type[Alertmanager]] = {"webhook": Webhook, "alertmanager": Alertmanager}
+class AlertStream:
+    """Appends ``{"event": "opened" | "ended", "device": …, "alert": {…}}`` to a v3io stream, by device."""
+
+    repeat: float | None = None
+
+    def __init__(self, url: str) -> None:
+        self._stream, self._made = Stream.parse(url), False
+
+    def tell(self, events: Sequence[tuple[str, Alert]]) -> None:
+        """Append the events in their order; the stream is made where there is none."""
+        records = [
+            {"event": event, "device": alert.device, "alert": msgspec.to_builtins(alert)} for event, alert in events
+        ]
+        try:
+            with self._stream.open() as stream:
+                if not self._made:
+                    stream.create()
+                stream.put(records, "device")
+        except NetopsError as error:
+            raise OSError(str(error)) from error
+        self._made = True
+
+
+_KINDS: dict[str, type[Webhook] | type[Alertmanager] | type[AlertStream]] = {
+    "webhook": Webhook,
+    "alertmanager": Alertmanager,
+    "stream": AlertStream,
+}
 _TITLES = {"risk": "DeviceAboutToFail", "silent": "DeviceSilent", "site": "SiteAboutToFail"}
 
 

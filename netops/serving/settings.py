@@ -67,8 +67,8 @@ class ReceiverSettings:
     """One receiver of alerts."""
 
     kind: str = option(
-        help="webhook: JSON is posted to the address; alertmanager: to <address>/api/v2/alerts",
-        choices=("webhook", "alertmanager"),
+        help="webhook: JSON is posted to the address; alertmanager: to <address>/api/v2/alerts; stream: of v3io",
+        choices=("webhook", "alertmanager", "stream"),
     )
     url: str = option(help="address of the receiver")
 

@@ -1,22 +1,12 @@
-"""Addresses of v3io tables, and the frames service behind them.
+"""Tables of v3io, and the frames service behind them (addresses: see ``v3io_address``)."""
 
-``v3io://framesd:8081/<container>/<table>`` names a table; without a host (``v3io:///…``) the service is the one of
-``V3IO_FRAMESD``. Optional: ``?backend=tsdb|kv`` (default tsdb), ``protocol=grpc|http|https`` (default grpc),
-``start=…&end=…`` as the service takes them (``now-7d``, RFC 3339). Who may read and write is told by
-``V3IO_ACCESS_KEY``, or ``V3IO_USERNAME`` and ``V3IO_PASSWORD``.
-"""
-
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
-from netops.errors import NetopsError, UsageError, closest
-
-_DEFAULTS = {"backend": "tsdb", "protocol": "grpc", "start": "", "end": ""}
-_CHOICES = {"backend": ("tsdb", "kv"), "protocol": ("grpc", "http", "https")}
+from netops.errors import NetopsError, UsageError
+from netops.telemetry.v3io_address import SCHEME, Address
 
 
 @dataclass(frozen=True)
@@ -39,20 +29,13 @@ class FramesTable:
         UsageError
             If a part of it is missing or unknown.
         """
-        parts = urlsplit(address)
-        given = dict(parse_qsl(parts.query))
-        for name, value in given.items():
-            if name not in _DEFAULTS:
-                raise UsageError(f"{address}: unknown parameter '{name}'{closest(name, _DEFAULTS)}")
-            if value not in _CHOICES.get(name, (value,)):
-                raise UsageError(f"{address}: {name} '{value}'{closest(value, _CHOICES[name])}")
-        options = _DEFAULTS | given
-        host = parts.netloc or os.environ.get("V3IO_FRAMESD", "")
-        container, _, table = parts.path.strip("/").partition("/")
-        if not host or not table:
-            raise UsageError(f"{address}: write it as v3io://<frames service>/<container>/<table>")
-        service = host if "://" in host else f"{options['protocol']}://{host}"
-        return cls(service, container, table, options["backend"], options["start"], options["end"])
+        known = Address.parse(address)
+        if known.is_stream:
+            raise UsageError(f"{address}: a stream is no table")
+        options = known.options
+        return cls(
+            known.service(), known.container, known.path, options["backend"], options["start"], options["end"]
+        )
 
     @contextmanager
     def client(self) -> Iterator[Any]:
@@ -66,7 +49,7 @@ class FramesTable:
             raise NetopsError(f"{self}: {_brief(error)}") from None
 
     def __str__(self) -> str:
-        return f"v3io://{self.service.split('://')[-1]}/{self.container}/{self.table}"
+        return f"{SCHEME}://{self.service.split('://')[-1]}/{self.container}/{self.table}"
 
 
 def _brief(error: Exception) -> str:

@@ -1,14 +1,19 @@
 """The ``telemetry:`` section: which columns are what in telemetry of one's own."""
 
+import re
 from dataclasses import dataclass
 
 from netops.configuration import Duration, option
 from netops.durations import DAY, SECOND
+from netops.errors import UsageError, closest
 
 #: In place of globs: find the counters by how they move.
 AUTO = "auto"
 #: In place of where feedback lies: none counts.
 IGNORE = "ignore"
+#: What may go to a sink.
+TELEMETRY, FEATURES, RISKS = "telemetry", "features", "risks"
+SENT = (TELEMETRY, FEATURES, RISKS)
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,25 @@ class CheckSettings:
 
 
 @dataclass(frozen=True)
+class SinkSettings:
+    """Where rows go to beside the artifacts of the run that made them, below ``<network>/<what>``."""
+
+    to: str = option(
+        "",
+        help="folder (Parquet; a relative one counts from NETOPS_HOME), or v3io://…?backend=tsdb, kv or stream",
+    )
+    what: tuple[str, ...] = option(SENT, help="which of telemetry, features and risks go there")
+
+    def __post_init__(self) -> None:
+        for kind in self.what:
+            if kind not in SENT:
+                raise UsageError(f"telemetry.yaml: sink: what: '{kind}'{closest(kind, SENT)}")
+        scheme = re.match(r"([a-z0-9+.-]+)://", self.to)
+        if scheme and scheme[1] != "v3io":
+            raise UsageError(f"telemetry.yaml: sink: to: '{self.to}': name a folder, or an address with v3io://")
+
+
+@dataclass(frozen=True)
 class TelemetrySettings:
     """How files, and other sources, become samples."""
 
@@ -91,4 +115,5 @@ class TelemetrySettings:
         "server, or `ignore`; without it what is kept of the network on this machine",
     )
     prometheus: PrometheusSettings = option(PrometheusSettings, help="what is asked of a Prometheus")
+    sink: SinkSettings = option(SinkSettings, help="where telemetry, features and risks go to beside the run")
     checks: CheckSettings = option(CheckSettings, help="what happens to telemetry that looks wrong")

@@ -1,5 +1,6 @@
 """Datasets as MLRun artifacts: a folder of Parquet parts, logged where it lies or uploaded file by file."""
 
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,6 +14,8 @@ from netops.telemetry.dataset import Dataset
 
 _PREVIEW_ROWS = 20
 _MODEL_FILE = "model.onnx"
+#: Lists the files of an uploaded folder.
+_FILES = "_files.json"
 
 
 def place_of(context: Any) -> str:
@@ -57,8 +60,11 @@ def _publish(context: Any, key: str, folder: Path) -> str:
     target = place_of(context)
     if "://" not in target:
         return str(folder)
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        mlrun.get_dataitem(f"{target}/{key}/{path.relative_to(folder)}").upload(str(path))
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    for name in names:
+        mlrun.get_dataitem(f"{target}/{key}/{name}").upload(str(folder / name))
+    # Written last. Stores differ in how they list a folder, and whether they list those within it.
+    mlrun.get_dataitem(f"{target}/{key}/{_FILES}").put(json.dumps(names))
     return f"{target}/{key}"
 
 
@@ -67,9 +73,19 @@ def local_folder(item: Any) -> Path:
     if item.kind == "file":
         return Path(item.local())
     folder = Path(tempfile.mkdtemp(prefix="netops-"))
-    for name in item.listdir():
+    for name in _files_of(item):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         mlrun.get_dataitem(f"{item.url.rstrip('/')}/{name}").download(str(folder / name))
     return folder
+
+
+def _files_of(item: Any) -> list[str]:
+    """List the files of an uploaded folder."""
+    try:
+        names: list[str] = json.loads(mlrun.get_dataitem(f"{item.url.rstrip('/')}/{_FILES}").get())
+    except Exception as error:  # each store has errors of its own
+        raise NetopsError(f"{item.url}: the folder is gone, or was not finished: {error}") from error
+    return names
 
 
 def local_model(item: Any) -> Path:

@@ -19,6 +19,7 @@ PARTS = ("project.yaml", "project_setup.py", "components", "pipeline", "configur
 SMALL = {
     "fleet": {"devices": 16, "duration": "10h"},
     "metrics": {"errors": {"every": "4h"}},
+    "telemetry": {"sink": {"to": "lake"}},
     "training": {"families": {"tensorflow": {"enabled": False}, "sklearn": {"enabled": False}}},
 }
 
@@ -192,6 +193,8 @@ def test_mlruns_own_command_runs_it(checkout) -> None:
     done = subprocess.run(command, cwd=checkout, env=env, capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, done.stderr[-2000:]
     assert states(checkout, env) == ALL_WELL, done.stderr[-3000:]
+    lake = checkout.parent / "state" / "lake" / "demo"
+    assert all(list((lake / kind).glob("part-*.parquet")) for kind in ("telemetry", "features"))
 
 
 @pytest.mark.timeout(280)

@@ -114,3 +114,36 @@ def test_another_stream_is_refused() -> None:
 )
 def test_only_a_model_beside_another_is_a_canary(replaces, canary, name) -> None:
     assert nuclio(replaces, canary=canary).name == name
+
+
+def test_the_gateway_of_a_canary_has_the_shares_of_the_configuration() -> None:
+    stored = []
+
+    class Project:
+        """Takes the gateway as MLRun's project does, and sends it nowhere."""
+
+        name = "netops"
+
+        def store_api_gateway(self, gateway):
+            stored.append(gateway.to_scheme())
+            return SimpleNamespace(invoke_url="https://core.example")
+
+    platform = Nuclio(Project(), "core", NuclioOptions("registry/netops:1", canary=20), replaces=True)
+    assert platform.settle() == "https://core.example"
+    [gateway] = stored
+    shares = [(upstream.nucliofunction["name"], upstream.percentage) for upstream in gateway.spec.upstreams]
+    # Nuclio takes the share of one function; the other, here the new one, has the rest.
+    assert shares == [("netops/core-serving", 80), ("netops/core-serving-canary", 0)]
+
+
+def test_the_function_serves_and_alerts_by_the_configuration_of_the_run() -> None:
+    import json
+
+    from netops.orchestration.cluster import ClusterSettings
+    from netops.orchestration.platform import nuclio_options
+
+    settings = json.dumps({"alerting": {"for": 3}, "serving": {"limits": {"batch": 5}}, "fleet": {"devices": 2}})
+    options = nuclio_options(ClusterSettings(), settings)
+    assert options.parameters == {"alerting": {"for": 3}, "serving": {"limits": {"batch": 5}}}
+    parameters = Nuclio(SimpleNamespace(name="netops"), "core", options).function("m").spec.parameters
+    assert parameters["alerting"] == {"for": 3}

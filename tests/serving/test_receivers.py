@@ -16,6 +16,7 @@ from netops.serving.metrics import ServingMetrics
 from netops.serving.receivers import Deliveries
 from netops.serving.settings import ReceiverSettings
 from tests.serving.test_alert_store import alert
+from tests.telemetry.v3io_peer import Platform, web_api
 
 
 def free_port() -> int:
@@ -129,3 +130,24 @@ def _alerts(port: int) -> list:
             return json.loads(answer.read())
     except OSError:
         return []
+
+
+def test_a_stream_takes_alerts_by_device(tmp_path, monkeypatch):
+    monkeypatch.setenv("V3IO_ACCESS_KEY", "key")
+    store, platform = AlertStore(tmp_path / "a"), Platform()
+    platform.fail = 503
+    with web_api(platform) as api:
+        settings = [ReceiverSettings("stream", f"v3io://{api}/projects/netops/alerts?backend=stream&shards=2")]
+        deliveries = Deliveries(tmp_path / "a", settings, ServingMetrics("n"))
+        deliveries.start()
+        store.save([alert(1), alert(2)], deliveries.names)
+        time.sleep(0.2)
+        assert store.undelivered() == 2
+        platform.fail = 0
+        until(lambda: store.undelivered() == 0)
+        deliveries.stop()
+    told = platform.records("projects/netops/alerts")
+    assert [(record["event"], record["device"], record["alert"]["id"]) for record in told] == [
+        ("opened", "a", alert(1).id),
+        ("opened", "a", alert(2).id),
+    ]

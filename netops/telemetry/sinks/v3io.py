@@ -1,4 +1,4 @@
-"""Telemetry into v3io tables, through the frames service."""
+"""Rows into v3io tables, through the frames service."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from netops.progress import Progress, silent
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.frames_service import FramesTable
 from netops.telemetry.schema import DEVICE, TIMESTAMP, is_error_column
+from netops.telemetry.sinks.rows import Rows
 
 _ROWS_A_FRAME = 50_000
 #: What the tables call the time of a sample, and the key of one.
@@ -16,46 +17,51 @@ TIME, KEY = "time", "key"
 
 
 def write_v3io(dataset: Dataset, address: str, progress: Progress = silent) -> int:
-    """Write the samples of a dataset into a table.
+    """Write the samples of a dataset into a table (see :func:`write_table`)."""
+    return write_table(Rows.of(dataset), address, progress)
 
-    A time-series table takes the metrics as columns and device and attributes as labels; the ground truth, which
+
+def write_table(rows: Rows, address: str, progress: Progress = silent) -> int:
+    """Write rows into a table.
+
+    A time-series table takes what is measured as columns, device and attributes as labels; the ground truth, which
     such a table cannot hold as bool, is 0 or 1. A key/value table takes all columns under the key
     ``<device>_<nanoseconds>``. Rows that are there are written again, so that a second call changes nothing.
 
     Parameters
     ----------
-    dataset : Dataset
+    rows : Rows
     address : str
-        See ``frames_service``.
+        See ``v3io_address``.
     progress : Progress
 
     Returns
     -------
     int
-        Samples written.
+        Rows written.
 
     Raises
     ------
     NetopsError
         If the service cannot be reached or refuses.
     """
-    table, done = FramesTable.parse(address), 0
-    with table.client() as client:
-        if table.backend == "tsdb":
-            _create(client, table, dataset)
-        for part in dataset.tables():
-            for start in range(0, part.num_rows, _ROWS_A_FRAME):
-                rows = part.slice(start, _ROWS_A_FRAME)
-                _write(client, table, _frame(rows, table.backend), dataset.meta.attributes)
-                done += rows.num_rows
-                progress(done, dataset.meta.samples, "samples written")
+    target, done = FramesTable.parse(address), 0
+    with target.client() as client:
+        if target.backend == "tsdb":
+            _create(client, target, rows.interval_seconds)
+        for table in rows.tables():
+            for start in range(0, table.num_rows, _ROWS_A_FRAME):
+                some = table.slice(start, _ROWS_A_FRAME)
+                _write(client, target, _frame(some, target.backend), rows.labels)
+                done += some.num_rows
+                progress(done, rows.count, "rows written")
     return done
 
 
-def _create(client: Any, table: FramesTable, dataset: Dataset) -> None:
+def _create(client: Any, table: FramesTable, interval_seconds: float) -> None:
     from v3io_frames import IGNORE
 
-    a_minute = max(1, round(60 / dataset.meta.interval_seconds)) if dataset.meta.interval_seconds else 1
+    a_minute = max(1, round(60 / interval_seconds)) if interval_seconds else 1
     client.create("tsdb", table.table, if_exists=IGNORE, rate=f"{a_minute}/m")
 
 

@@ -1,4 +1,4 @@
-"""Telemetry out of v3io tables (time series or key/value), through the frames service."""
+"""Telemetry out of v3io: tables (time series or key/value) through the frames service, streams of samples."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,14 +12,19 @@ from netops.telemetry.dataset import TIME_TYPE
 from netops.telemetry.frames_service import FramesTable
 from netops.telemetry.settings import TelemetrySettings
 from netops.telemetry.sources.normal import Normaliser
+from netops.telemetry.sources.protocol import Source
+from netops.telemetry.stream_service import Stream
+from netops.telemetry.v3io_address import Address
 
 _ROWS_A_FRAME = 100_000
 # A table does not say how large it is: enough for several buckets.
 _MEMORY = 1 << 30
 
 
-def open_v3io(address: str, settings: TelemetrySettings) -> "V3ioSource":
-    """Open an address of a v3io table (see ``frames_service``)."""
+def open_v3io(address: str, settings: TelemetrySettings) -> Source:
+    """Open an address of a v3io table or stream (see ``v3io_address``)."""
+    if Address.parse(address).is_stream:
+        return StreamSource(Stream.parse(address), settings)
     return V3ioSource(FramesTable.parse(address), settings)
 
 
@@ -54,6 +59,50 @@ class V3ioSource:
         table = normalise(batch)
         self.ignored |= normalise.ignored
         return table
+
+
+class StreamSource:
+    """One v3io stream of samples, as ``POST /telemetry`` takes them (see ``protocol.Source``)."""
+
+    def __init__(self, stream: Stream, settings: TelemetrySettings) -> None:
+        self.name, self._stream, self._settings = str(stream), stream, settings
+        self.ignored: dict[str, str] = {}
+        self.size, self.done, self.memory = 1, 0, _MEMORY
+        self._normalisers: dict[tuple[str, ...], Normaliser] = {}
+
+    def batches(self) -> Iterator[pa.Table]:
+        """Read what lies in it by now, shard by shard."""
+        with self._stream.open() as stream:
+            for records in stream.records():
+                yield self._normalised(samples_table(records))
+        if not self._normalisers:
+            raise NetopsError(f"{self.name}: no samples in the stream")
+        for normalise in self._normalisers.values():
+            normalise.finish()
+        self.done = 1
+
+    def _normalised(self, batch: pa.Table) -> pa.Table:
+        layout = layout_of(batch.column_names, self._settings, self.name)
+        device = self._stream.path.rpartition("/")[2]
+        key = tuple(batch.column_names)
+        normalise = self._normalisers.setdefault(key, Normaliser(layout, self.name, device))
+        table = normalise(batch)
+        self.ignored |= normalise.ignored
+        return table
+
+
+def samples_table(samples: list[dict[str, Any]]) -> pa.Table:
+    """Turn samples into columns; what a sample does not say is null in its row."""
+    names = dict.fromkeys(name for sample in samples for name in sample)
+    return pa.table({name: _mixed([sample.get(name) for sample in samples]) for name in names})
+
+
+def _mixed(values: list[Any]) -> pa.Array:
+    """Make a column; numbers among text become text, as they would be in a file."""
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
 def table_of(frame: Any, where: str) -> pa.Table:

@@ -1,0 +1,48 @@
+"""The one place that telemetry, features and risks go to beside the run: Parquet here, v3io on the platform."""
+
+from pathlib import Path
+
+from netops.home import home
+from netops.progress import Progress, silent
+from netops.telemetry.settings import SinkSettings
+from netops.telemetry.sinks.rows import Rows
+
+
+def place_for(sink: SinkSettings, network: str, kind: str) -> str | None:
+    """Name the folder, table or stream for one kind of rows of a network; None where they go nowhere."""
+    if not sink.to or kind not in sink.what:
+        return None
+    if not sink.to.startswith("v3io://"):
+        # Stages do not run where the command was called: a relative folder counts from the state folder.
+        return str(home() / Path(sink.to).expanduser() / network / kind)
+    from netops.telemetry.v3io_address import Address
+
+    return str(Address.parse(sink.to).below(network, kind))
+
+
+def write(rows: Rows, place: str, progress: Progress = silent) -> int:
+    """Write rows to a folder, a table or a stream.
+
+    Returns
+    -------
+    int
+        Rows written.
+
+    Raises
+    ------
+    NetopsError
+        If a service cannot be reached or refuses.
+    """
+    if not place.startswith("v3io://"):
+        from netops.telemetry.sinks.parquet import write_parquet
+
+        return write_parquet(rows, Path(place), progress)
+    from netops.telemetry.v3io_address import Address
+
+    if Address.parse(place).is_stream:
+        from netops.telemetry.sinks.stream import write_stream
+
+        return write_stream(rows, place, progress)
+    from netops.telemetry.sinks.v3io import write_table
+
+    return write_table(rows, place, progress)

@@ -1,0 +1,113 @@
+"""One key says where telemetry, features and risks go: Parquet here, tables and streams of v3io there."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from netops.configuration import bind
+from netops.errors import UsageError
+from netops.telemetry.dataset import Dataset
+from netops.telemetry.ingest import ingest
+from netops.telemetry.settings import SinkSettings, TelemetrySettings
+from netops.telemetry.sinks.registry import place_for, write
+from netops.telemetry.sinks.rows import Rows
+from tests.telemetry.frames_peer import Tables, http_service
+from tests.telemetry.v3io_peer import Platform, web_api
+
+
+def telemetry(folder: Path, name: str, devices: list[str], start: str = "2026-01-05T12:00:00Z") -> Dataset:
+    """Make a dataset."""
+    draw = np.random.default_rng(len(name))
+    times = pd.date_range(start, periods=60, freq="5s")
+    frames = [pd.DataFrame({"timestamp": times, "device": d, "cpu": draw.normal(50, 5, 60)}) for d in devices]
+    folder.mkdir(exist_ok=True)
+    pd.concat(frames).to_csv(folder / f"{name}.csv", index=False)
+    return ingest([folder / f"{name}.csv"], folder / name, TelemetrySettings())
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    return telemetry(tmp_path / "made", "first", ["d0", "d1"])
+
+
+def rows_of(address: str, folder: Path) -> pd.DataFrame:
+    """Read what a sink has, as telemetry."""
+    found = ingest([address], folder, TelemetrySettings())
+    frame = pa.concat_tables(found.tables()).to_pandas()
+    return frame.astype({"device": str})[["timestamp", "device", "cpu"]]
+
+
+def test_a_folder_a_table_and_a_stream_give_back_the_same(dataset, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("V3IO_ACCESS_KEY", "key")
+    expected = (
+        pa.concat_tables(dataset.tables()).to_pandas().astype({"device": str})[["timestamp", "device", "cpu"]]
+    )
+    with http_service(Tables()) as frames, web_api(Platform()) as api:
+        targets = (
+            str(tmp_path / "lake"),
+            f"v3io://{frames}/projects/netops?protocol=http",
+            f"v3io://{frames}/projects/netops?protocol=http&backend=kv",
+            f"v3io://{api}/projects/netops?backend=stream",
+        )
+        for number, target in enumerate(targets):
+            place = place_for(SinkSettings(to=target), "core", "telemetry")
+            assert write(Rows.of(dataset), place) == 120
+            pd.testing.assert_frame_equal(rows_of(place, tmp_path / f"again-{number}"), expected)
+
+
+def test_each_network_and_kind_has_a_place_of_its_own(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
+    assert place_for(SinkSettings(), "core", "risks") is None
+    assert place_for(SinkSettings(to="lake"), "core", "risks") == str(tmp_path / "lake" / "core" / "risks")
+    assert place_for(SinkSettings(to="/lake", what=("risks",)), "core", "features") is None
+    address = "v3io://framesd:8081/projects/netops?backend=kv"
+    assert place_for(SinkSettings(to=address), "core", "risks") == (
+        "v3io://framesd:8081/projects/netops/core/risks?backend=kv"
+    )
+
+
+def test_other_devices_and_other_times_lie_beside_what_is_there(dataset, tmp_path) -> None:
+    place = str(tmp_path / "lake")
+    for given in (
+        dataset,
+        dataset,  # once more: in the place of the first
+        telemetry(tmp_path / "made", "others", ["d2"]),
+        telemetry(tmp_path / "made", "later", ["d0", "d1"], "2026-01-05T12:05:00Z"),
+    ):
+        write(Rows.of(given), place)
+    assert len(rows_of(place, tmp_path / "again")) == 120 + 60 + 120
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_risks_are_sent_from_the_file_they_were_written_to(tmp_path, suffix) -> None:
+    from netops.orchestration.scoring import _write
+
+    times = pa.array(range(0, 5 * 10**9, 10**9)).cast(pa.timestamp("ns", tz="UTC"))
+    risks = pa.table(
+        {"timestamp": times, "device": ["d0"] * 5, "risk": [0.25] * 5, "model_version": ["12345678"] * 5}
+    )
+    file = tmp_path / f"risks{suffix}"
+    _write(file, suffix, iter([risks]))
+    tables = Tables()
+    with http_service(tables) as frames:
+        address = f"v3io://{frames}/projects/netops/core/risks?protocol=http"
+        assert write(Rows.of_risks(file, 5), address) == 5
+    [frame] = tables.frames["tsdb", "projects", "netops/core/risks"]
+    assert [index.name for index in frame.indices] == ["time", "device", "model_version"]
+    assert [(column.name, list(column.floats)) for column in frame.columns] == [("risk", [0.25] * 5)]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"to": "s3://bucket/x"}, "name a folder, or an address with v3io://"),
+        ({"what": ["telemetri"]}, "did you mean 'telemetry'"),
+        ({"two": "x"}, "did you mean 'to'"),
+    ],
+)
+def test_a_sink_that_cannot_be_is_refused(values, told) -> None:
+    with pytest.raises(UsageError, match=told):
+        bind(TelemetrySettings, {"sink": values}, "telemetry.yaml")
