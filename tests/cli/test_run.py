@@ -101,6 +101,27 @@ def test_models_are_versions_of_one_network(netops: Call, first: dict) -> None:
     assert shown["version"] == first["champion"]["version"]
     assert shown["card"]["threshold"] == first["models"][first["best"]]["threshold"]
     assert not list(Path(shown["path"]).glob("*.pkl"))
+    served = next(model for model in models if model["champion"])
+    recall = served["intervals"]["event_recall"]
+    assert recall == shown["card"]["evaluation"]["intervals"]["event_recall"]
+    assert recall["low"] <= served["event_recall"] <= recall["high"]
+    assert served["expected_calibration_error"] < 0.02
+
+
+def test_models_are_told_to_people(netops: Call, first: dict) -> None:
+    heading, *rows = netops("models", "list").out.splitlines()
+    assert "event recall" in heading
+    assert sum("yes" in row.split() for row in rows) == 1
+    told = netops("models", "show").out
+    for words in (
+        "95% interval",
+        "By scenario",
+        "By data center",
+        "Other thresholds",
+        "Platt scaling",
+        "Promotions",
+    ):
+        assert words in told
 
 
 def test_artifacts_are_mlruns(home: Path, first: dict) -> None:

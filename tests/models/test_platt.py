@@ -15,6 +15,7 @@ from netops.models.onnx_file import MODEL_FILE, Scorer, Session, build_model, ca
 from netops.models.platt import EDGE, Platt, Uncalibrated, fit_platt
 from netops.models.scaling import Scaling
 from tests.models.test_families import family, model, telemetry  # noqa: F401  fixtures over all families
+from tests.models.test_onnx_file import Sum
 
 SKEWED = Platt(0.4, -1.3, 100, 10)
 
@@ -155,6 +156,19 @@ def test_nodes_are_the_formula_and_leave_the_risks_alone(model: tuple[Scaling, F
         np.testing.assert_allclose(probabilities, SKEWED.apply(risks), atol=1e-6)
     assert calibrated(plain, SKEWED) == whole
     assert calibrated(plain, replace(SKEWED, slope=0.41)) != whole
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(1e-3, 1e3), st.floats(-1e3, 1e3), st.integers(0, 2**32 - 1))
+def test_nodes_are_the_formula_for_any_parameters(slope: float, intercept: float, seed: int) -> None:
+    calibration = Platt(slope, intercept, 1, 1)
+    scaling = Scaling(np.zeros(2), np.ones(2), 1e9, fill=True)
+    session = Session(calibrated(build_model(scaling, Sum()), calibration))
+    rows = np.random.default_rng(seed).normal(0, 12, size=(200, 2))
+    rows[:4] = [[1e6, 0], [-1e6, 0], [np.nan, 0], [np.inf, -np.inf]]
+    risks, probabilities = session.both(rows)
+    np.testing.assert_array_equal(risks, session.score(rows))
+    np.testing.assert_allclose(probabilities, calibration.apply(risks), atol=1e-6)
 
 
 def test_an_independent_session_sees_both_outputs(model: tuple[Scaling, Fitted]) -> None:  # noqa: F811

@@ -1,10 +1,11 @@
 """Training in processes of their own."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from netops.models.card import ModelCard, read_card, version_of
 from netops.models.examples import Examples, prepare_examples
 from netops.models.families.registry import Families
 from netops.models.families.xgboost import XGBoost
+from netops.models.fitting import Job, fit
 from netops.models.judgement import judge
 from netops.models.onnx_file import Scorer, save_model
 from netops.models.platt import Platt, fit_platt
@@ -83,6 +85,24 @@ def test_it_is_calibrated_on_the_validation_part(examples: Examples, trained: tu
     found, probabilities = Scorer(out).both(features)
     np.testing.assert_array_equal(found, risks[rows >= 0])
     np.testing.assert_allclose(probabilities, calibration.apply(found), atol=1e-6)
+
+
+def test_a_risk_that_does_not_rise_with_failures_gets_no_probability(
+    examples: Examples, trained: tuple[ModelCard, Path], tmp_path: Path
+) -> None:
+    """Where the healthy fail on validation and the failing do not, the raw model is kept; the card says why."""
+    shutil.copytree(examples.folder, tmp_path / "examples")
+    labels = np.load(tmp_path / "examples" / "validation-labels.npy")
+    np.save(tmp_path / "examples" / "validation-labels.npy", np.where(labels < 0, labels, 1 - labels))
+    job = Job(str(tmp_path / "examples"), "demo", "xgboost", asdict(TREES), 0, 1, str(tmp_path / "model"))
+    card = fit(job)
+    assert card.calibration["method"] is None
+    assert "does not rise" in card.calibration["reason"]
+    rows = np.array(examples.array("test"))
+    features = gather(Dataset.open(Path(examples.sources["test"])), examples.names, rows[rows >= 0])
+    risks, probabilities = Scorer(tmp_path / "model").both(features)
+    np.testing.assert_array_equal(risks, Scorer(trained[1]).score(features))
+    assert np.isnan(probabilities).all()
 
 
 def test_the_version_is_of_the_whole_file_and_figures_of_the_risk(
