@@ -63,12 +63,7 @@ def _registry() -> Any:
 
 def _row(model: Any) -> dict[str, Any]:
     told = {k: v for k, v in asdict(model).items() if k in ("network", "version", "family", "champion", "created")}
-    ends = {name for name in model.metrics if name.endswith((".low", ".high"))}
-    intervals: dict[str, dict[str, float]] = {}
-    for name in sorted(ends):
-        figure, _, end = name.rpartition(".")
-        intervals.setdefault(figure, {})[end] = model.metrics[name]
-    return told | {k: v for k, v in model.metrics.items() if k not in ends} | {"intervals": intervals}
+    return told | model.metrics | {"intervals": model.intervals}
 
 
 @command.command("promote")

@@ -40,6 +40,8 @@ class Model:
         The artifact as MLRun holds it.
     champion : bool
         Whether it serves.
+    intervals : dict
+        Name of a figure → ``low`` and ``high`` of its 95% interval.
     """
 
     network: str
@@ -51,6 +53,7 @@ class Model:
     metrics: dict[str, Any]
     artifact: dict[str, Any] = field(repr=False)
     champion: bool = False
+    intervals: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def uid(self) -> str:
@@ -135,7 +138,7 @@ def log_model(
     card : netops.models.card.ModelCard
         What the model is.
     metrics : dict
-        Figures on the test part.
+        Figures on the test part, and the ends of their intervals as ``<figure>.low`` and ``<figure>.high``.
     """
     # As bytes, they are kept beside the model; as paths, MLRun would only point to where they are now.
     files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != "model.onnx"}
@@ -271,6 +274,7 @@ def _list(network: str | None, tag: str) -> list[Model]:
 
 def _model(artifact: dict[str, Any]) -> Model:
     labels, spec = artifact["metadata"]["labels"], artifact["spec"]
+    logged = spec.get("metrics") or {}
     return Model(
         network=labels["network"],
         family=labels["family"],
@@ -278,6 +282,17 @@ def _model(artifact: dict[str, Any]) -> Model:
         uri=mlrun.artifacts.dict_to_artifact(artifact).get_store_url(with_tag=False),
         path=str(spec["target_path"]).rstrip("/"),
         created=str(artifact["metadata"].get("created", "")),
-        metrics=spec.get("metrics") or {},
+        metrics={name: value for name, value in logged.items() if "." not in name},
         artifact=artifact,
+        intervals=_intervals(logged),
     )
+
+
+def _intervals(logged: dict[str, float]) -> dict[str, dict[str, float]]:
+    """Take the intervals out of what was logged as ``<figure>.low`` and ``<figure>.high``."""
+    intervals: dict[str, dict[str, float]] = {}
+    for name in sorted(logged):
+        figure, dot, end = name.rpartition(".")
+        if dot:
+            intervals.setdefault(figure, {})[end] = logged[name]
+    return intervals
