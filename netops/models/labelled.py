@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from netops.alerting.sequences import Flags, Incidents, Sequences
-from netops.models.labels import label_rows, require_labels
+from netops.models.labels import label_rows, label_starts, require_labels
 from netops.models.outcomes import Part
 from netops.models.splits import SHARES, TRAIN, Split, split, whole_test
 from netops.models.verdicts import Verdicts
@@ -154,7 +154,8 @@ def observe(
     sequences = Sequences.of(rows)
     is_error = np.concatenate(errors) if errors else np.zeros(0, bool)
     labels = label_rows(sequences.offsets, sequences.timestamps, is_error, horizon)
-    return sequences, labels, Incidents.from_table(dataset.incidents(), sequences.devices), attributes
+    incidents = Incidents.from_table(dataset.incidents(), sequences.devices)
+    return sequences, label_starts(sequences, labels, incidents, horizon), incidents, attributes
 
 
 def _flags(table: pa.Table) -> Flags:

@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from netops.alerting.sequences import Flags, Integers, Sequences
+from netops.alerting.sequences import Flags, Incidents, Integers, Sequences
 from netops.durations import format_duration
 from netops.errors import NetopsError, UsageError
 
@@ -56,6 +56,35 @@ def _label(offsets, timestamps, is_error, horizon):  # type: ignore[no-untyped-d
             elif timestamps[observed_until] - timestamps[row] >= horizon:
                 labels[row] = 0
     return labels
+
+
+def label_starts(
+    sequences: Sequences, labels: npt.NDArray[np.int8], incidents: Incidents, horizon: int
+) -> npt.NDArray[np.int8]:
+    """Add what a log tells of incidents that no sample shows: a device that is down may be silent.
+
+    Returns
+    -------
+    int8 array, rows
+        As ``labels``, and 1 within the horizon before every start.
+    """
+    inside, labels = incidents.inside(sequences), labels.copy()
+    _label_starts(
+        sequences.offsets, sequences.timestamps, inside, incidents.offsets, incidents.start, horizon, labels
+    )
+    return labels
+
+
+@numba.njit(cache=True, nogil=True)
+def _label_starts(offsets, timestamps, inside, incident_offsets, start, horizon, labels):  # type: ignore[no-untyped-def]
+    for device in range(len(offsets) - 1):
+        times = timestamps[offsets[device] : offsets[device + 1]]
+        for incident in range(incident_offsets[device], incident_offsets[device + 1]):
+            first = offsets[device] + np.searchsorted(times, start[incident] - horizon)
+            last = offsets[device] + np.searchsorted(times, start[incident])
+            for row in range(first, last):
+                if not inside[row]:
+                    labels[row] = 1
 
 
 def require_labels(sequences: Sequences, labels: npt.NDArray[np.int8], horizon: int) -> None:

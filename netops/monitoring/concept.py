@@ -81,7 +81,12 @@ class Detector(Protocol):
 
 
 def outcomes(
-    sequences: Sequences, incidents: Incidents, risks: Floats, policy: AlertPolicy, horizon: int
+    sequences: Sequences,
+    incidents: Incidents,
+    risks: Floats,
+    policy: AlertPolicy,
+    horizon: int,
+    left_out: Flags | None = None,
 ) -> list[Outcomes]:
     """Say what became of incidents and alerts.
 
@@ -95,8 +100,12 @@ def outcomes(
     policy : AlertPolicy
     horizon : int
         Nanoseconds. Alerts whose next horizon is not over have no outcome yet.
+    left_out : bool array, rows, optional
+        Rows of which only a verdict on an alert tells what they were: an alert there is neither right nor wrong.
     """
-    alerts = open_alerts(policy, sequences.offsets, sequences.timestamps, risks, incidents.inside(sequences))
+    inside = incidents.inside(sequences)
+    failed = inside if left_out is None else inside | left_out
+    alerts = open_alerts(policy, sequences.offsets, sequences.timestamps, risks, failed)
     matching = match(alerts, incidents, horizon)
     seen = incidents.observed(sequences, horizon)
     over = (matching.kind != NEITHER) & (alerts.opened + horizon <= sequences.timestamps.max(initial=0))

@@ -12,6 +12,7 @@ from netops.errors import NetopsError
 from netops.models.card import ModelCard
 from netops.models.fitting import score_rows
 from netops.models.onnx_file import Scorer
+from netops.models.verdicts import Verdicts
 from netops.monitoring.comparison import Rhythm
 from netops.monitoring.concept import Concept, outcomes, watch
 from netops.monitoring.exported import Drift
@@ -104,7 +105,10 @@ def _present(
 def _concepts(healthy: Healthy, risks: Floats, card: ModelCard, detector: str) -> list[Concept]:
     if not card.alert:
         return []
-    streams = outcomes(healthy.sequences, healthy.incidents, risks, AlertPolicy(**card.alert), card.horizon)
+    sequences, incidents = healthy.sequences, healthy.incidents
+    verdicts = Verdicts.from_table(healthy.dataset.verdicts(), sequences.devices, incidents, card.horizon)
+    left_out = verdicts.left_out(sequences)
+    streams = outcomes(sequences, incidents, risks, AlertPolicy(**card.alert), card.horizon, left_out)
     return [watch(stream, card.evaluation, detector) for stream in streams]
 
 

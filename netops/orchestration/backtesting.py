@@ -9,6 +9,7 @@ from typing import Any
 from netops import progress
 from netops.backtest.backtest import Backtest, backtest
 from netops.models.card import read_card
+from netops.orchestration.feedback import beside_feedback
 from netops.orchestration.settings import section
 from netops.serving.champion import FixedModel
 from netops.telemetry.ingest import open_or_ingest
@@ -42,6 +43,7 @@ def backtest_model(
         telemetry = open_or_ingest(
             sources, Path(scratch) / "telemetry", options, incidents, progress.report, card.schema
         )
+        telemetry = beside_feedback(telemetry, network, options, Path(scratch))
         done = backtest(
             telemetry,
             FixedModel(card.version, model),

@@ -1,6 +1,7 @@
 """What people said of a network, merged into its telemetry before anything is learned from it."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,24 @@ def with_feedback(dataset: Dataset, network: str, settings: TelemetrySettings) -
     for line in told(merged.meta):
         progress.say(line)
     return merged
+
+
+def beside_feedback(dataset: Dataset, network: str, settings: TelemetrySettings, scratch: Path) -> Dataset:
+    """Merge feedback into telemetry that may be somebody's own: a copy in ``scratch`` takes it then."""
+    feedback = feedback_of(network, settings)
+    if not feedback.incidents and not feedback.verdicts:
+        return dataset
+    if scratch.resolve() not in dataset.path.resolve().parents:
+        # Merging replaces files and never writes into them, so a link is as good as a copy.
+        dataset = Dataset.open(Path(shutil.copytree(dataset.path, scratch / "merged", copy_function=_link)))
+    return merge_feedback(dataset, feedback)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
 
 
 def feedback_of(network: str, settings: TelemetrySettings) -> Feedback:

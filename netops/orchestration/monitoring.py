@@ -16,6 +16,7 @@ from netops.monitoring.exported import MonitoringMetrics
 from netops.monitoring.picture import drift_picture
 from netops.monitoring.report import Report
 from netops.orchestration.continuation import stretch_of
+from netops.orchestration.feedback import beside_feedback
 from netops.orchestration.project import load_project
 from netops.orchestration.settings import generator_settings, section
 from netops.telemetry.dataset import Dataset
@@ -59,6 +60,7 @@ def monitor(network: str, sources: Sequence[str], incidents: Path | None, settin
             )
         else:
             telemetry = _generated(network, folder / "telemetry", settings)
+        telemetry = beside_feedback(telemetry, network, section(settings, "telemetry"), folder)
         spec = FeatureSpec.from_dict(card.spec)
         features = build_features(telemetry, folder / "features", spec, progress=progress.report)
         report = examine(features, model, section(settings, "monitoring"))

@@ -23,7 +23,7 @@ from netops.telemetry.dataset import (
     write_part,
 )
 from netops.telemetry.feedback import OPERATOR, TELEMETRY, Feedback, Incident, Verdict
-from netops.telemetry.incidents import incidents_of, merge, snap
+from netops.telemetry.incidents import incidents_of, merge, snap, unseen
 from netops.telemetry.schema import DEVICE, END, IS_ERROR, SOURCE, START, TIMESTAMP
 from netops.telemetry.times import UnreadableValueError, parse_times
 
@@ -125,9 +125,16 @@ class _Merging:
         self.counts["incidents outside of the telemetry"] += len(told.starts) - len(within)
         if not within:
             return own
-        flags |= snap(times, *merge(told.starts[within], told.ends[within]))
-        found = zip(*incidents_of(times, flags), strict=True)
-        return [_joined(int(start), int(end), times, told, own) for start, end in found]
+        starts, ends = merge(told.starts[within], told.ends[within])
+        flags |= snap(times, starts, ends)
+        # An incident that lies between two samples is seen at the later one: look back to the sample before.
+        found = [(_before(times, s), s, e) for s, e in zip(*incidents_of(times, flags), strict=True)]
+        hidden = unseen(times, flags, starts, ends)
+        found += [(s, s, e) for s, e in zip(starts[hidden], ends[hidden], strict=True)]
+        joined = [_joined(int(since), int(start), int(end), told, own) for since, start, end in found]
+        # What no sample shows, and no log tells again, stays as it was told.
+        rest = [row for row in own if not any(row[START] < e and row[END] > s for _, s, e in found)]
+        return sorted(joined + rest, key=lambda row: int(row[START]))
 
     def _within(self, verdicts: list[Verdict], times: Int64) -> list[Verdict]:
         """Keep the verdicts on alerts that opened within the telemetry of their device."""
@@ -152,12 +159,15 @@ class _Merging:
         return finish(self.dataset.path, meta, pa.table(columns, schema=schema), _verdict_table(kept))
 
 
-def _joined(start: int, end: int, times: Int64, told: _Told, own: list[Row]) -> Row:
+def _before(times: Int64, start: int) -> int:
+    place = int(np.searchsorted(times, start))
+    return int(times[place - 1]) if place else start
+
+
+def _joined(since: int, start: int, end: int, told: _Told, own: list[Row]) -> Row:
     """Describe an incident by all that is known of what it covers: what the telemetry told first, then the logs."""
     covered = sorted((row for row in own if row[START] < end and row[END] > start), key=lambda row: int(row[START]))
-    # An incident that lies between two samples is seen at the later one: look back to the sample before.
-    place = int(np.searchsorted(times, start))
-    logs = told.overlapping(int(times[place - 1]) if place else start, end)
+    logs = told.overlapping(since, end)
     row = dict(covered[0]) if covered else {}
     sources = [name for one in covered for name in str(one[SOURCE]).split(", ")] + [told.sources[i] for i in logs]
     kinds = [str(one.get(SCENARIO) or "") for one in covered] + [told.kinds[i] for i in logs]

@@ -79,3 +79,27 @@ def snap(timestamps: npt.ArrayLike, starts: npt.ArrayLike, ends: npt.ArrayLike) 
     place = place[hidden]
     marked[place[times[place] - begin[hidden] <= 2 * _step(times)]] = True
     return marked
+
+
+def unseen(timestamps: npt.ArrayLike, flags: Bool, starts: npt.ArrayLike, ends: npt.ArrayLike) -> Bool:
+    """Tell which incidents of a log no sample of the device shows, as of one that is silent while it is down.
+
+    Parameters
+    ----------
+    timestamps : int64 array, n
+        Nanoseconds since the epoch, ascending.
+    flags : bool array, n
+        Which samples are in error, those marked by :func:`snap` among them.
+    starts, ends : int64 arrays
+        Incidents that do not overlap.
+
+    Returns
+    -------
+    bool array, one element an incident
+        Those between two healthy samples. One before the first sample or after the last is none of them.
+    """
+    times, begin, end = (np.asarray(values, np.int64) for values in (timestamps, starts, ends))
+    place = np.searchsorted(times, begin)
+    between = (place == np.searchsorted(times, end)) & (place > 0) & (place < len(times))
+    beside = np.clip(place, 1, max(1, len(times) - 1))
+    return between & ~flags[beside - 1] & ~flags[np.minimum(beside, len(times) - 1)]

@@ -29,7 +29,7 @@ from netops.telemetry.decisions import Choice, choose, choose_like
 from netops.telemetry.drafts import draft_folder
 from netops.telemetry.feedback import TELEMETRY
 from netops.telemetry.incident_log import IncidentLog, read_incidents
-from netops.telemetry.incidents import incidents_of, snap
+from netops.telemetry.incidents import incidents_of, snap, unseen
 from netops.telemetry.network_schema import NetworkSchema
 from netops.telemetry.profile import Float64
 from netops.telemetry.schema import DEVICE, IS_ERROR, SOURCE, TIMESTAMP, error_column
@@ -184,7 +184,7 @@ class _Ingestion:
         for place, device in enumerate(rows.devices):
             span = slice(rows.offsets[place], rows.offsets[place + 1])
             times = rows.timestamps[span]
-            for start, end in zip(*incidents_of(times, is_error[span]), strict=True):
+            for start, end in self._spans(device, times, is_error[span]):
                 devices.append(device)
                 starts.append(start)
                 ends.append(end)
@@ -197,6 +197,15 @@ class _Ingestion:
         source = pa.array([self._source] * len(devices), pa.string())
         table = table.append_column("scenario", pa.array(kinds, pa.string())) if self.log else table
         return table.append_column(SOURCE, source)
+
+    def _spans(self, device: str, times: Any, is_error: Any) -> list[tuple[int, int]]:
+        """List the incidents of a device, those of a log that no sample shows among them."""
+        found = list(zip(*incidents_of(times, is_error), strict=True))
+        if self.log is not None:
+            starts, ends = self.log.of(device)
+            hidden = unseen(times, is_error, starts, ends)
+            found += zip(starts[hidden], ends[hidden], strict=True)
+        return found
 
     @property
     def _source(self) -> str:

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netops.alerting.sequences import Sequences
+from netops.alerting.sequences import Incidents, Sequences
 from netops.durations import MINUTE, SECOND
 from netops.errors import NetopsError, UsageError
-from netops.models.labels import label_name, label_rows, require_labels
+from netops.models.labels import label_name, label_rows, label_starts, require_labels
+from netops.telemetry.incidents import incidents_of
 
 
 def oracle(times, failed, horizon):
@@ -36,6 +37,27 @@ def test_labels_are_what_the_words_say(rows, horizon):
     failed = np.array([bad for _, bad in rows], dtype=bool)
     found = label_rows(np.array([0, len(rows)]), times, failed, horizon)
     assert found.tolist() == oracle(times.tolist(), failed.tolist(), horizon)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.booleans()), max_size=25),
+    st.integers(1, 12),
+    st.lists(st.tuples(st.integers(0, 99), st.integers(1, 9)), max_size=3),
+)
+@settings(max_examples=200, deadline=None)
+def test_incidents_that_no_sample_shows_are_labelled_too(rows, horizon, log):
+    times = np.cumsum([gap for gap, _ in rows]).astype(np.int64)
+    failed = np.array([bad for _, bad in rows], dtype=bool)
+    starts, ends = (times[:0], times[:0]) if not rows else incidents_of(times, failed)
+    hidden = [(s, s + n) for s, n in log if not ((times >= s) & (times < s + n)).any()]
+    begins, over = np.append(starts, [s for s, _ in hidden]), np.append(ends, [e for _, e in hidden])
+    sequences = Sequences(("a",), np.array([0, len(rows)]), times)
+    known = Incidents.of(1, np.zeros(len(begins)), begins, over)
+    plain = label_rows(sequences.offsets, times, failed, horizon)
+    found = label_starts(sequences, plain, known, horizon)
+    for row, time in enumerate(times):
+        near = any(time < s <= time + horizon for s, _ in hidden)
+        assert found[row] == (1 if near and not failed[row] else plain[row])
 
 
 def test_devices_do_not_see_each_other():

@@ -139,6 +139,11 @@ def test_a_token_is_asked_of_all_but_health(client_of):
         assert client.get(path, headers={"authorization": "Bearer other"}).status_code == 401
         assert client.get(path, headers={"authorization": "Bearer secret"}).status_code == 200
     assert client.post("/telemetry", json=sample("a", 0)).status_code == 401
+    for path, body in (("/alerts/x/feedback", {"verdict": "confirmed"}), ("/incidents", [])):
+        assert client.post(path, json=body).status_code == 401
+        found = client.post(path, json=body, headers={"authorization": "Bearer secret"})
+        assert found.status_code == (200 if path == "/incidents" else 404)
+    assert client.get("/feedback").status_code == 401
     assert client.get("/healthz").status_code == 200
 
 
@@ -147,6 +152,8 @@ def test_large_requests_are_refused(client_of):
     answer = client.post("/telemetry", content=b" " * 5000)
     assert (answer.status_code, list(answer.json())) == (413, ["error"])
     assert client.post("/telemetry", json=[{}] * 21).status_code == 413
+    assert client.post("/incidents", json=[{"device": "a", "start": 1}] * 21).status_code == 413
+    assert client.post("/incidents", content=b" " * 5000).status_code == 413
     assert client.post("/telemetry", json=sample("a", 0)).status_code == 200
 
 

@@ -130,6 +130,19 @@ def test_an_incident_that_lasts_goes_on_to_the_end(tmp_path: Path) -> None:
     assert told(merged) == [("a", 50, ROWS, "log", "")]
 
 
+def test_an_incident_while_the_device_was_silent_is_an_incident(tmp_path: Path) -> None:
+    dataset = telemetry(tmp_path, {"a": [(5, 8)]})
+    whole = pq.read_table(dataset.parts[0])
+    write_part(tmp_path, 0, pa.concat_tables([whole.slice(0, 20), whole.slice(40)]))  # no samples from 20 to 40
+    feedback = Feedback(network="n", incidents=[recorded("a", 21, 36), recorded("a", 22, 37, "pager")])
+    for _ in range(2):  # and a second time
+        merged = merge_feedback(Dataset.open(tmp_path), feedback)
+        assert told(merged) == [("a", 5, 8, "telemetry", "fan"), ("a", 21, 37, "log, pager", "")]
+    assert np.flatnonzero(flags_of(merged)["a"]).tolist() == [5, 6, 7]
+    other = Feedback(network="n", incidents=[recorded("a", 15, 17, "late")])
+    assert told(merge_feedback(merged, other))[1:] == [("a", 15, 17, "late", ""), ("a", 21, 37, "log, pager", "")]
+
+
 def test_what_is_of_elsewhere_is_set_aside_and_counted(tmp_path: Path) -> None:
     feedback = Feedback(
         network="n",

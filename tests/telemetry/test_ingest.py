@@ -235,6 +235,25 @@ def test_incidents_come_from_a_log(tmp_path: Path) -> None:
     assert read(dataset).groupby("device").is_error.sum().tolist() == [1, 5, 4]
 
 
+def test_an_outage_of_a_device_that_was_silent_is_kept(tmp_path: Path) -> None:
+    epoch = int(START.timestamp())
+    frame = telemetry().drop(columns="is_error")
+    silent = (frame.device == "d1") & ((frame.timestamp - START).dt.total_seconds().between(60, 200))
+    source = csv(tmp_path / "t.csv", frame[~silent])
+    incidents = log(
+        tmp_path / "log.csv", f"d1,{epoch + 62},{epoch + 190},down", f"d0,{epoch + 10},{epoch + 20},flap"
+    )
+    dataset = ingest([source], tmp_path / "out", SETTINGS, incidents)
+    found = dataset.incidents().to_pylist()
+    assert [(row["device"], row["scenario"], row["source"]) for row in found] == [
+        ("d0", "flap", "log.csv"),
+        ("d1", "down", "log.csv"),
+    ]
+    assert (found[1]["start"] - START).total_seconds() == 62
+    assert dataset.meta.incidents == 2
+    assert read(dataset).groupby("device").is_error.sum().tolist() == [2, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("lines", "header", "problem"),
     [
