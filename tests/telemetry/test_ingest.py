@@ -327,7 +327,11 @@ def test_bad_input_is_refused_in_one_line(tmp_path: Path, broken: str) -> None:
         ("ragged.csv", b"timestamp,cpu\n1,2\n2,3,4\n", r"row 2 \(line 3\): 3 values where the header has 2"),
         ("twins.csv", b"time,cpu,cpu\n1,2,3\n", "two columns are named 'cpu'"),
         ("not.parquet", b"timestamp,cpu\n1,2\n", "not a Parquet file"),
-        ("broken.csv.gz", gzip.compress(b"time,cpu\n" + b"1,2\n" * 99, mtime=0)[:-20], "cannot be read|not a readable CSV"),
+        (
+            "broken.csv.gz",
+            gzip.compress(b"time,cpu\n" + b"1,2\n" * 99, mtime=0)[:-20],
+            "cannot be read|not a readable CSV",
+        ),
         ("utf16.csv", "time,cpu\n1,2\n".encode("utf-16"), "no time column|not a readable CSV"),
         ("latin.csv", "time,cpu,site\n1,2,Zürich\n".encode("latin-1"), "UTF-?8"),
         ("telemetry.txt", b"timestamp,cpu\n1,2\n", "neither CSV nor Parquet"),
