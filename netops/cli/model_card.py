@@ -67,7 +67,7 @@ def _headed(title: str, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
 
 
 def _figures(evaluation: Mapping[str, Any]) -> list[dict[str, str]]:
-    from netops.models.report.words import counted, number
+    from netops.models.report.words import counted, number, significant
 
     writes, intervals = _writes(), _intervals(evaluation.get("intervals"))
     found = evaluation.get
@@ -82,7 +82,8 @@ def _figures(evaluation: Mapping[str, Any]) -> list[dict[str, str]]:
         "median_lead_seconds": "of the incidents warned of",
         "average_precision": f"base rate {number(found('base_rate'))}",
         "roc_auc": "",
-        "expected_calibration_error": _of_the_risk(raw.get("expected_calibration_error")),
+        "expected_calibration_error": _of_the_risk(raw.get("expected_calibration_error"))
+        + f"; {significant(found('calibration_error_at_risk'))} without the samples below 1/15",
         "brier": _of_the_risk(raw.get("brier")),
     }
     return [

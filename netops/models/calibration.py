@@ -31,6 +31,14 @@ class Reliability:
     brier: float
     expected_calibration_error: float
 
+    @property
+    def calibration_error_at_risk(self) -> float:
+        """The calibration error without the samples below 1 / 15, which are nearly all where failures are rare."""
+        shown = self.predicted >= 1 / BINS
+        samples = self.samples[shown]
+        off = np.abs(self.predicted - self.happened)[shown]
+        return float(off @ samples / samples.sum()) if samples.sum() else float("nan")
+
 
 def reliability(probabilities: Floats, labels: npt.NDArray[np.int8], bins: int = BINS) -> Reliability:
     """Compare probabilities in 0..1 with labels; samples without either are left out."""

@@ -157,6 +157,7 @@ class Evaluation:
         figures = {**_plain(self.figures), "threshold": self.threshold}
         figures["brier"] = _plain(self.reliability.brier)
         figures["expected_calibration_error"] = _plain(self.reliability.expected_calibration_error)
+        figures["calibration_error_at_risk"] = _plain(self.reliability.calibration_error_at_risk)
         names = (
             "intervals",
             "reliability",

@@ -177,6 +177,10 @@ def test_calibration_error_is_that_of_the_definition():
     assert found.samples.tolist() == [2, 2]
     assert found.expected_calibration_error == pytest.approx((0.4 * 2 + 0.1 * 2) / 4)
     assert found.brier == pytest.approx((0.01 + 0.81 + 0.01 + 0.01) / 4)
+    assert found.calibration_error_at_risk == found.expected_calibration_error
+    rare = reliability(np.array([0.01, 0.01, 0.05, 0.5, 0.9]), np.array([0, 0, 1, 0, 1], dtype=np.int8))
+    assert rare.calibration_error_at_risk == pytest.approx((0.5 + 0.1) / 2)
+    assert np.isnan(reliability(np.array([0.01]), np.zeros(1, dtype=np.int8)).calibration_error_at_risk)
 
 
 def test_resampled_calibration_figures_are_those_of_the_drawn_samples():
