@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from netops.alerting.sequences import Incidents, Sequences
 from netops.models.thinning import set_aside, thin
@@ -49,3 +51,23 @@ def test_nothing_is_set_aside_of_too_little() -> None:
     incidents = Incidents.of(1, [0], [8], [9])
     aside = set_aside(sequences, incidents, np.arange(8), np.arange(8) > 5, 0.5, seed=0)
     assert not aside.any()
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.booleans()), min_size=8, max_size=200),
+    st.integers(8, 60),
+)
+def test_hard_negatives_are_kept_while_there_is_room(kinds, room):
+    positive, hard = np.array(kinds).T
+    rows = np.arange(len(kinds)) * 3
+    kept, weights = thin(rows, positive, room, 0, hard)
+    assert len(kept) <= room
+    assert (np.diff(kept) > 0).all()
+    sure = rows[hard & ~positive]
+    if len(sure) <= room // 4:
+        assert np.isin(sure, kept).all()
+        assert (weights[np.isin(kept, sure)] == 1).all()
+    for group in (rows[positive], sure, rows[~positive & ~hard]):
+        mine = np.isin(kept, group)
+        if mine.any():
+            assert weights[mine].sum() == pytest.approx(len(group))

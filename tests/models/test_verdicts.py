@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Incidents, Sequences
@@ -117,6 +119,60 @@ def test_incidents_nearby_keep_their_labels() -> None:
     assert (labels[48:58] == 1).all()
     assert (labels[58:60] == -1).all()
     assert (labels[25:35] == 1).all()
+
+
+verdicts = st.fixed_dictionaries(
+    {"opened": st.integers(0, ROWS - 1), "verdict": st.sampled_from(["confirmed", "repaired", "dismissed"])},
+    optional={"calm": st.integers(0, 30), "ended": st.integers(0, 30), "repair": st.integers(1, 30)},
+)
+failures = st.lists(st.tuples(st.integers(0, ROWS - 1), st.integers(1, 8)), max_size=4)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(verdicts, max_size=4), failures)
+def test_every_row_is_what_the_words_say(said: list[dict], failed: list[tuple[int, int]]) -> None:
+    flags = np.zeros(ROWS, bool)
+    for first, length in failed:
+        flags[first : first + length] = True
+    incidents = [tuple(int(t) for t in span) for span in spans(flags)]
+    rows = [ticks(one) for one in said]
+    plain, *_ = taught([], incidents)
+    labels, left_out, _ = taught(rows, incidents)
+    coming = [span_of(row) for row in rows if row["verdict"] != "dismissed" and not known(row["opened"], incidents)]
+    for row in range(ROWS):
+        unsure = any(opened - 10 <= row < end for opened, _, end in coming)
+        assert left_out[row] == unsure
+        if flags[row]:
+            expected = -1
+        elif any(0 < start - row <= 10 for _, start, _ in coming):
+            expected = 1
+        else:
+            expected = -1 if unsure and plain[row] == 0 else plain[row]
+        assert labels[row] == expected
+
+
+def ticks(one: dict) -> dict:
+    """A verdict whose times follow each other: the risk comes down, the alert ends, the device is repaired."""
+    row = {"opened": one["opened"], "verdict": one["verdict"]}
+    if "ended" in one:
+        row["calm_since"] = row["opened"] + one.get("calm", 0)
+        row["ended"] = row["calm_since"] + one["ended"]
+    if "repair" in one and one["verdict"] == "repaired":
+        row["repaired_at"] = row["opened"] + one["repair"]
+    return row
+
+
+def span_of(row: dict) -> tuple[int, float, float]:
+    """Opening, supposed start and end of the trouble, in ticks; "just after the opening" is a hair later."""
+    opened, repaired, ended = row["opened"], row.get("repaired_at"), row.get("ended")
+    until = repaired if repaired is not None else row.get("calm_since", opened + 10)
+    start = min(max(until, opened + 1e-9), opened + 10)
+    over = repaired if repaired is not None else ended if ended is not None else start + 10
+    return opened, start, max(start, over)
+
+
+def known(opened: int, incidents: list[tuple[int, int]]) -> bool:
+    return any(start - 10 <= opened < end for start, end in incidents)
 
 
 def with_verdicts(dataset: Dataset, rows: list[dict]) -> Dataset:

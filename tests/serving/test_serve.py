@@ -29,6 +29,7 @@ from netops.serving.simulate import simulate
 from netops.serving.times import nanoseconds
 from tests.serving.live import LiveServer
 from tests.serving.models import METRICS
+from tests.serving.samples import sample
 
 
 def playback(devices: int = 40, ticks: int = 400) -> Playback:
@@ -87,6 +88,25 @@ def test_killed_under_load_and_started_again_nothing_is_lost_and_nothing_comes_t
     assert whole.live.answered == {"scored": 16_000, "duplicate": 0, "late": 0, "rejected": 0}
     assert whole.outcome == report.outcome
     assert whole.outcome.incidents > 0
+
+
+@pytest.mark.slow
+def test_a_verdict_outlives_the_server_that_was_told(model, tmp_path):
+    hot = [sample("a", tick, hot=True) for tick in range(4)]
+    with LiveServer(model, tmp_path) as server, httpx.Client(timeout=60) as client:
+        client.post(server.url + "/telemetry", json=hot)
+        (alert,) = client.get(server.url + "/alerts").json()
+        said = {"verdict": "confirmed", "by": "ada"}
+        assert client.post(f"{server.url}/alerts/{alert['id']}/feedback", json=said).json()["changed"]
+        server.kill()
+        server.start()
+        # Sent again after the crash it is the same alert, and what was said of it stands.
+        client.post(server.url + "/telemetry", json=hot)
+        assert [(a["id"], a["verdict"]) for a in client.get(server.url + "/alerts").json()] == [
+            (alert["id"], "confirmed")
+        ]
+        assert not client.post(f"{server.url}/alerts/{alert['id']}/feedback", json=said).json()["changed"]
+        assert server.stop() == 0
 
 
 @pytest.mark.slow
