@@ -52,7 +52,8 @@ class ModelCard:
         How training, validation and test parts were cut.
     data : dict
         Rows, positives, base rate and fingerprint of the training part; ``counters``: metrics that are sent as
-        counters and were turned into rates.
+        counters and were turned into rates; ``fitted_rows``: those of them that the family took, ``read`` from
+        ``memory`` or in ``pieces`` from disk.
     background : dict
         Per feature: quantiles, mean and share of missing values in the training part.
     libraries : dict

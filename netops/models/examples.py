@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ import numpy.typing as npt
 from netops.errors import NetopsError
 from netops.files import read_json, write_json
 from netops.models.background import background_of
-from netops.models.feature_selection import SAMPLE, Sample, select, varying
+from netops.models.feature_selection import SAMPLE, Sample, select
 from netops.models.label_sources import labels_told
 from netops.models.labelled import Labelled, label_once
+from netops.models.matrix import keep_columns, read_pieces, write_matrix
 from netops.models.outcomes import Part
 from netops.models.rows import gather
 from netops.models.settings import TrainingSettings
@@ -35,6 +37,7 @@ from netops.telemetry.dataset import Dataset
 from netops.telemetry.schema import is_error_column
 
 FILE = "examples.json"
+MATRIX = "features.npy"
 #: Changes with the files of the folder, so that examples of before are made again.
 _FORMAT = 2
 #: Parts that are scored, and what their files are called.
@@ -131,7 +134,7 @@ def prepare_examples(
 
 
 def _key(dataset: Dataset, settings: TrainingSettings) -> str:
-    relevant = asdict(settings) | dict.fromkeys(("families", "threads", "trials", "budget"))
+    relevant = asdict(settings) | dict.fromkeys(("families", "threads", "trials", "budget", "memory_values"))
     files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for d in _datasets(dataset) for p in d.parts]
     whole = json.dumps([_FORMAT, str(dataset.path.resolve()), asdict(dataset.meta), files, relevant], default=str)
     return hashlib.blake2b(whole.encode(), digest_size=8).hexdigest()
@@ -182,12 +185,12 @@ class _Making:
         positive = taught[rows] == 1
         if not 0 < positive.sum() < len(rows):
             raise NetopsError("one class only in the training part; give telemetry with more incidents")
-        names, kept, matrix, weights = self._read(rows, positive, main.verdicts.dismissed(main.sequences)[rows])
+        names, kept, weights = self._read(rows, positive, main.verdicts.dismissed(main.sequences)[rows])
         labels = taught[kept] == 1
         share, seed = self.settings.early_share, self.settings.seed
         early = set_aside(main.sequences, main.incidents, kept, labels, share, seed)
         self.progress(2, 3, "write examples")
-        arrays = {"features": matrix, "labels": labels.astype(np.float32), "weights": weights, "early": early}
+        arrays = {"labels": labels.astype(np.float32), "weights": weights, "early": early}
         for name, values in arrays.items():
             np.save(self.draft / f"{name}.npy", values, allow_pickle=False)
         info = self._info(labelled, arrays, names)
@@ -197,22 +200,21 @@ class _Making:
 
     def _read(
         self, rows: npt.NDArray[np.int64], positive: npt.NDArray[np.bool_], hard: npt.NDArray[np.bool_]
-    ) -> tuple[tuple[str, ...], npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Choose features and rows, and read them."""
+    ) -> tuple[tuple[str, ...], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Choose features and rows, and write the matrix of them."""
         settings = self.settings
         names = feature_names(self.dataset)
         if len(names) > settings.max_features:
             names = self._select(names, rows, positive)
         room = max(1_000, min(settings.max_rows, settings.max_values // max(1, len(names))))
         kept, weights = thin(rows, positive, room, settings.seed, hard)
-        matrix = gather(self.dataset, names, kept)
-        alive = varying(matrix)
+        alive = write_matrix(self.draft / MATRIX, self.dataset, names, kept)
         if not alive.any():
             raise NetopsError(f"{self.dataset.path}: no feature varies in the training part; give other telemetry")
         if not alive.all():
             names = tuple(name for name, varies in zip(names, alive, strict=True) if varies)
-            matrix = np.ascontiguousarray(matrix[:, alive])
-        return names, kept, matrix, weights
+            keep_columns(self.draft / MATRIX, alive)
+        return names, kept, weights
 
     def _select(
         self, names: tuple[str, ...], rows: npt.NDArray[np.int64], positive: npt.NDArray[np.bool_]
@@ -236,8 +238,9 @@ class _Making:
     ) -> dict[str, Any]:
         meta, main = self.dataset.meta, labelled[0]
         labels, weights = arrays["labels"], arrays["weights"]
+        matrix = np.load(self.draft / MATRIX, mmap_mode="r")
         digest = hashlib.blake2b(digest_size=16)
-        for values in arrays.values():
+        for values in chain(read_pieces(self.draft / MATRIX), arrays.values()):
             digest.update(np.ascontiguousarray(values).data)
         base_rate = float((labels * weights).sum() / weights.sum())
         data = {
@@ -263,7 +266,7 @@ class _Making:
             "interval_seconds": meta.interval_seconds,
             "split": split,
             "data": data,
-            "background": background_of(arrays["features"], weights, names, self.settings.seed),
+            "background": background_of(matrix, weights, names, self.settings.seed),
         }
 
     def _examples(self, names: tuple[str, ...], info: dict[str, Any], labelled: list[Labelled]) -> Examples:

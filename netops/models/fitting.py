@@ -18,11 +18,13 @@ from netops.files import atomic_path, read_json
 from netops.models.card import ModelCard, library_versions, version_of
 from netops.models.families.protocol import Family, FitData, Fitted
 from netops.models.families.registry import FAMILIES
+from netops.models.matrix import ScaledMatrix
 from netops.models.onnx_file import Session, build_model, calibrated, save_model
 from netops.models.platt import Platt, fit_platt
 from netops.models.rows import pieces
 from netops.models.scaling import Scaling
-from netops.models.search import Limits, Search, Tell
+from netops.models.search import Limits, Search, Tell, load_search
+from netops.models.thinning import thin
 from netops.telemetry.dataset import Dataset
 
 #: How far the model file may be from the native model.
@@ -53,6 +55,8 @@ class Job:
         Sets of hyper-parameters to try, ``params`` first; None: as many as the budget holds.
     budget : float or None
         Seconds within which the last trial begins.
+    memory_values : int
+        Training rows × features that are held in memory at most.
     """
 
     examples: str
@@ -64,6 +68,7 @@ class Job:
     out: str
     trials: int | None = 1
     budget: float | None = None
+    memory_values: int = 25_000_000
 
     def limits(self, since: float) -> Limits:
         """Say when a search that began then ends."""
@@ -102,8 +107,11 @@ def fit(
     limits = job.limits(time.monotonic() if since is None else since)
     say("load libraries")
     family.load(job.threads)
+    if not limits.one:
+        load_search()
     say("fit")
-    scaling, data = _data(folder, family)
+    scaling, data = _data(folder, family, job)
+    took = {"fitted_rows": len(data.labels), "read": "pieces" if data.on_disk else "memory"}
     family, fitted, seconds = _fit(family, data, job, limits, tell)
     del data
     say("check")
@@ -116,6 +124,7 @@ def fit(
         model = calibrated(model, calibration)
     card = _card(job, examples, family, scaling, fitted, model)
     card = card.updated(fit_seconds=seconds, agreement=agreement, calibration=calibration.to_dict())
+    card = card.updated(data=card.data | took)
     for part, values in risks.items():
         with atomic_path(risks_path(folder, card.version, part)) as draft, draft.open("wb") as file:
             np.save(file, values, allow_pickle=False)
@@ -156,14 +165,32 @@ def score_rows(
     return risks
 
 
-def _data(folder: Path, family: Family) -> tuple[Scaling, FitData]:
-    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("features", "labels", "weights")}
-    early = np.load(folder / "early.npy")
-    scaling = Scaling.fit(arrays["features"], family.limit, not family.takes_missing)
-    scaled = np.empty(arrays["features"].shape, np.float32)
-    for start in range(0, len(scaled), 8_192):
-        scaled[start : start + 8_192] = scaling.apply(arrays["features"][start : start + 8_192])
-    return scaling, FitData(scaled, np.array(arrays["labels"]), np.array(arrays["weights"]), early)
+def _data(folder: Path, family: Family, job: Job) -> tuple[Scaling, FitData]:
+    """Read the training rows: into memory, or as pieces on disk, or thinned where the family takes no pieces."""
+    matrix = np.load(folder / "features.npy", mmap_mode="r")
+    labels, weights, early = (np.load(folder / f"{name}.npy") for name in ("labels", "weights", "early"))
+    scaling = Scaling.fit(matrix, family.limit, not family.takes_missing)
+    source = ScaledMatrix(folder / "features.npy", scaling, matrix.shape)
+    del matrix
+    room = max(1_000, job.memory_values // max(1, source.shape[1]))
+    if len(source) <= room:
+        return scaling, FitData(_rows(source, np.ones(len(source), bool)), labels, weights, early)
+    if family.takes_pieces:
+        return scaling, FitData(source, labels, weights, early)
+    kept, more = thin(np.arange(len(source)), labels == 1, room, job.seed)
+    chosen = np.zeros(len(source), bool)
+    chosen[kept] = True
+    return scaling, FitData(_rows(source, chosen), labels[kept], weights[kept] * more, early[kept])
+
+
+def _rows(source: ScaledMatrix, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    scaled = np.empty((int(chosen.sum()), source.shape[1]), np.float32)
+    done = 0
+    for start in range(0, len(source), 8_192):
+        piece = source[start : start + 8_192][chosen[start : start + 8_192]]
+        scaled[done : done + len(piece)] = piece
+        done += len(piece)
+    return scaled
 
 
 def _score(session: Session, examples: dict[str, Any], folder: Path, part: str) -> npt.NDArray[np.float64]:

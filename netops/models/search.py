@@ -83,6 +83,17 @@ class Limits:
         )
 
 
+def load_search() -> None:
+    """Import what a search needs, before there are data.
+
+    Optuna keeps the errors of packages that it did not find, and with them the calls that were going on when it was
+    imported: what these held would never be let go.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
 def best_of(trials: list[Trial]) -> Trial | None:
     """Choose the best trial, the earliest of equals; None where none succeeded."""
     good = [trial for trial in trials if not trial.error]
@@ -181,9 +192,9 @@ class Proposals:
     """
 
     def __init__(self, family: Family, seed: int) -> None:
+        load_search()
         import optuna
 
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._family = family
         self._spans = {name: span.holding(getattr(family, name)) for name, span in family.space.items()}
         self._distributions = {name: _distribution(span) for name, span in self._spans.items()}
@@ -213,8 +224,8 @@ class Proposals:
 
 def judged(fitted: Fitted, data: FitData) -> float:
     """Judge a fitted model by the rows set aside."""
-    features, labels, weights = data.part(early=True)
-    return average_precision(labels, fitted.predict(features), weights)
+    parts = [(labels, fitted.predict(features), weights) for features, labels, weights in data.pieces(early=True)]
+    return average_precision(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 def average_precision(

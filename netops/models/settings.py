@@ -24,6 +24,11 @@ class TrainingSettings:
         150_000, help="training rows at most; healthy ones are thinned and weighted", minimum=1_000
     )
     max_values: int = option(10_000_000, help="training rows × features at most, for wide data", minimum=100_000)
+    memory_values: int = option(
+        25_000_000,
+        help="training rows × features held in memory at most; XGBoost reads more from disk, the others thin",
+        minimum=100_000,
+    )
     max_features: int = option(150, help="features that a model takes at most", minimum=1, maximum=5_000)
     early_share: float = option(
         0.2, help="share of the training incidents set aside for early stopping", minimum=0, maximum=0.5

@@ -1,9 +1,12 @@
 """Which training rows are kept: rare positives all, healthy ones thinned, with the weights that make up for it."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
-from netops.alerting.sequences import Incidents, Sequences
+if TYPE_CHECKING:  # they bring a compiler along, which a process that fits does without
+    from netops.alerting.sequences import Incidents, Sequences
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -51,8 +54,8 @@ def _draw(generator: np.random.Generator, rows: Rows, most: int) -> Rows:
 
 
 def set_aside(
-    sequences: Sequences,
-    incidents: Incidents,
+    sequences: "Sequences",
+    incidents: "Incidents",
     rows: Rows,
     positive: npt.NDArray[np.bool_],
     share: float,
@@ -80,7 +83,7 @@ def set_aside(
     return aside if (aside & ~positive).any() and (~aside & ~positive).any() else np.zeros(len(rows), bool)
 
 
-def _stretches(sequences: Sequences, incidents: Incidents, rows: Rows) -> Rows:
+def _stretches(sequences: "Sequences", incidents: "Incidents", rows: Rows) -> Rows:
     """Number the stretches: those before, between and after the incidents of each device."""
     device = np.searchsorted(sequences.offsets, rows, side="right") - 1
     stretch = np.empty(len(rows), np.int64)

@@ -288,6 +288,7 @@ def train_family(
         str(out),
         trials=settings.trials or (None if settings.budget else 1),
         budget=settings.budget and settings.budget / SECOND,
+        memory_values=settings.memory_values,
     )
     if workers is not None:
         return workers.train(job, progress, heard)

@@ -4,6 +4,7 @@ A family never sees raw features: it gets them centred, scaled and cast to float
 and describes its fitted model as ONNX nodes over the same scaled input. No native model is ever stored.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -12,19 +13,20 @@ import numpy.typing as npt
 
 from netops.errors import NetopsError
 from netops.models.families.space import Space
+from netops.models.matrix import ScaledMatrix, bounds
 from netops.models.onnx_graph import Graph
 
 Floats = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FitData:
     """What a family is fitted on.
 
     Attributes
     ----------
-    features : float32 array, n × F
-        Scaled features; NaN only for a family with ``takes_missing``.
+    features : float32 array, n × F, or ScaledMatrix
+        Scaled features; NaN only for a family with ``takes_missing``. On disk only for one that ``takes_pieces``.
     labels : float32 array, n
         1 where an incident starts within the horizon, else 0.
     weights : float64 array, n
@@ -33,7 +35,7 @@ class FitData:
         Rows set aside for early stopping; none where the training part is too small for it.
     """
 
-    features: Floats
+    features: Floats | ScaledMatrix
     labels: Floats
     weights: npt.NDArray[np.float64]
     early: npt.NDArray[np.bool_]
@@ -50,8 +52,24 @@ class FitData:
         """Whether rows are set aside for early stopping."""
         return bool(self.early.any())
 
+    @property
+    def on_disk(self) -> bool:
+        """Whether the features are to be read in pieces."""
+        return isinstance(self.features, ScaledMatrix)
+
+    def pieces(self, early: bool) -> Iterator[tuple[Floats, Floats, npt.NDArray[np.float64]]]:
+        """Give what :meth:`part` gives in pieces, in the same order."""
+        chosen = (self.early if early else ~self.early) if self.stops_early else np.ones(len(self.labels), bool)
+        mean = self.weights[chosen].mean()
+        for start, stop in bounds(*self.features.shape):
+            rows = chosen[start:stop]
+            if rows.any():
+                weights = self.weights[start:stop][rows] / mean
+                yield self.features[start:stop][rows], self.labels[start:stop][rows], weights
+
     def part(self, early: bool) -> tuple[Floats, Floats, npt.NDArray[np.float64]]:
         """Take features, labels and weights of the fitted (or of the set-aside) rows; weights have mean 1."""
+        assert isinstance(self.features, np.ndarray)
         if not self.stops_early:
             return self.features, self.labels, self.weights / self.weights.mean()
         rows = self.early if early else ~self.early
@@ -78,6 +96,8 @@ class Family(Protocol):
 
     #: Whether NaN is passed on; otherwise it becomes 0, the mean.
     takes_missing: ClassVar[bool]
+    #: Whether it can be fitted on features that stay on disk; otherwise rows are thinned to what memory holds.
+    takes_pieces: ClassVar[bool]
     #: Scaled features are clipped to ± this.
     limit: ClassVar[float]
     #: The distributions whose versions belong on the model card.

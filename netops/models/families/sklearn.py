@@ -23,6 +23,7 @@ class Sklearn:
     """Hyper-parameters of the scikit-learn family (HistGradientBoostingClassifier)."""
 
     takes_missing: ClassVar[bool] = True
+    takes_pieces: ClassVar[bool] = False
     limit: ClassVar[float] = 1e9
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn",)
     space: ClassVar[Space] = {

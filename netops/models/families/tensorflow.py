@@ -18,6 +18,7 @@ class TensorFlow:
     """Hyper-parameters of the TensorFlow family."""
 
     takes_missing: ClassVar[bool] = False
+    takes_pieces: ClassVar[bool] = False
     limit: ClassVar[float] = 8.0
     libraries: ClassVar[tuple[str, ...]] = ("tensorflow", "keras")
     space: ClassVar[Space] = {

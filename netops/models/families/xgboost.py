@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.configuration import option
+from netops.models.families.pages import matrices_of
 from netops.models.families.protocol import FitData, Floats
 from netops.models.families.space import Between, Space
 from netops.models.onnx_graph import Graph
@@ -19,6 +20,7 @@ class XGBoost:
     """Hyper-parameters of the XGBoost family."""
 
     takes_missing: ClassVar[bool] = True
+    takes_pieces: ClassVar[bool] = True
     limit: ClassVar[float] = 1e9
     libraries: ClassVar[tuple[str, ...]] = ("xgboost",)
     space: ClassVar[Space] = {
@@ -48,7 +50,7 @@ class XGBoost:
         """Fit on weighted rows, stopping early on the average precision of those set aside."""
         import xgboost
 
-        matrices = [self._matrix(data, early, threads) for early in (False, True)[: 1 + data.stops_early]]
+        matrices = matrices_of(data, threads)
         booster = xgboost.train(
             self._parameters(seed, threads),
             matrices[0],
@@ -59,12 +61,6 @@ class XGBoost:
         )
         kept = booster.best_iteration + 1 if data.stops_early else self.trees
         return FittedXGBoost(booster[:kept], threads)
-
-    def _matrix(self, data: FitData, early: bool, threads: int) -> Any:
-        import xgboost
-
-        features, labels, weights = data.part(early)
-        return xgboost.DMatrix(features, labels, weight=weights, nthread=threads)
 
     def _parameters(self, seed: int, threads: int) -> dict[str, Any]:
         return {
