@@ -8,7 +8,9 @@ import numpy.typing as npt
 
 from netops.alerting.sequences import Flags, Floats, Incidents, Integers, Sequences
 from netops.models.labelled import observe
+from netops.models.labels import NO_LABEL
 from netops.models.outcomes import Part
+from netops.models.verdicts import Verdicts
 from netops.telemetry.dataset import Dataset, matrix_of
 
 
@@ -29,6 +31,8 @@ class History:
         NaN where a metric is missing.
     horizon : int
         Nanoseconds.
+    left_out : bool array, rows, or None
+        Of which only a verdict on an alert tells what they were: no figure counts them.
     """
 
     sequences: Sequences
@@ -37,6 +41,7 @@ class History:
     attributes: dict[str, list[str]]
     values: Floats
     horizon: int
+    left_out: Flags | None = None
 
     @classmethod
     def read(cls, dataset: Dataset, metrics: tuple[str, ...], horizon: int) -> "History":
@@ -48,7 +53,8 @@ class History:
             places = [metrics.index(name) for name in known]
             values[first : first + table.num_rows, places] = matrix_of(table, known)
             first += table.num_rows
-        return cls(sequences, labels, incidents, attributes, values, horizon)
+        verdicts = Verdicts.from_table(dataset.verdicts(), sequences.devices, incidents, horizon)
+        return cls(sequences, labels, incidents, attributes, values, horizon, verdicts.left_out(sequences))
 
     @cached_property
     def inside(self) -> Flags:
@@ -62,7 +68,11 @@ class History:
 
     def part(self, keep: Flags) -> Part:
         """Take some rows for evaluation."""
-        return Part.where(keep, self.sequences, self.labels, self.incidents, self.horizon, self.attributes)
+        labels, unsure = self.labels, self.left_out
+        if unsure is not None:
+            labels = np.where(unsure, np.int8(NO_LABEL), labels)
+        facts = (self.incidents, self.horizon, self.attributes)
+        return Part.where(keep, self.sequences, labels, *facts, unsure)
 
     def row_at(self, device: int, time: int) -> int:
         """Find the row of a sample of a device."""

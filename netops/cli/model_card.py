@@ -31,7 +31,7 @@ def listed(row: Mapping[str, Any]) -> dict[str, str]:
         "network": row["network"],
         "version": row["version"],
         "family": row["family"],
-        "champion": "yes" if row["champion"] else "",
+        "champion": "yes" if row["champion"] else "shadow" if row.get("shadow") else "",
         "created": _moment(row["created"]),
     }
     writes = _writes()

@@ -8,6 +8,9 @@ import click
 from netops.cli import model_card, options
 from netops.cli.output import print_json, print_rows
 
+#: What is told of a model beside its figures.
+_KNOWN = ("network", "version", "family", "champion", "shadow", "created")
+
 
 @click.group("models")
 def command() -> None:
@@ -33,23 +36,26 @@ def show(version: str | None, name: str | None, as_json: bool) -> None:
     """Show one model, by default the champion: its figures with intervals, and the promotions of its network."""
     registry = _registry()
     from netops.models.card import read_card
+    from netops.serving.shadow import read_report
     from netops.tracking.folders import local_model
 
     network = name or "demo"
     model = registry.find(network, version) if version else registry.the_champion(network)
     card = read_card(local_model(model.uri))
-    history = registry.history(network)
+    history, shadowed = registry.history(network), read_report(network, model.version)
     if as_json:
-        told = {**_row(model), "uri": model.uri, "path": model.path, "card": card.to_dict(), "history": history}
-        print_json(told)
+        told = {"uri": model.uri, "path": model.path, "card": card.to_dict(), "history": history}
+        print_json(_row(model) | told | {"as_shadow": shadowed})
         return
-    for key in ("network", "version", "family", "champion", "created", "path"):
+    for key in ("network", "version", "family", "champion", "shadow", "created", "path"):
         click.echo(f"{key:10} {getattr(model, key)}")
     for line in model_card.described(card):
         click.echo(line)
     if history:
         click.echo("\nPromotions, the newest first")
         print_rows(history, ["at", "version", "before"], as_json)
+    if shadowed:
+        _print_shadow(shadowed, model.shadow)
 
 
 def _registry() -> Any:
@@ -62,8 +68,33 @@ def _registry() -> Any:
 
 
 def _row(model: Any) -> dict[str, Any]:
-    told = {k: v for k, v in asdict(model).items() if k in ("network", "version", "family", "champion", "created")}
+    told = {k: v for k, v in asdict(model).items() if k in _KNOWN}
     return told | model.metrics | {"intervals": model.intervals}
+
+
+def _print_shadow(report: dict[str, Any], running: bool) -> None:
+    """Tell how a version does, or did, beside the champion."""
+    if report.get("failure"):
+        click.echo(f"\nits shadow was ended by a failure: {report['failure']}")
+    if "samples" not in report:
+        return
+    now, agreement = "is" if running and not report.get("failure") else "was", report["agreement"]
+    click.echo(f"\nit {now} in the shadow of {report['champion']}: {report['samples']:,} samples", nl=False)
+    if not report["samples"]:
+        click.echo()
+        return
+    click.echo(f" from {report['since']} to {report['until']}")
+    click.echo(
+        f"the risks differ by {report['mean_difference']:.3g} on average; both or neither at their threshold for "
+        f"{agreement['share']:.2%} of the samples"
+    )
+    rows = [
+        {"model": role} | report["alerts"][role] | (report["judged"] or {}).get(role, {})
+        for role in ("champion", "challenger")
+    ]
+    columns = ["model", "opened", "shared", "only"]
+    judged = ["incidents", "warned", "false_alarms", "event_recall", "false_alarms_per_device_day"]
+    print_rows(rows, columns + ([*judged, "median_lead_seconds"] if report["judged"] else []), as_json=False)
 
 
 @command.command("promote")
@@ -77,6 +108,25 @@ def promote(version: str, name: str | None, as_json: bool) -> None:
     model = registry.find(network, version)
     registry.check(model)
     _tell(registry.promote(network, model.version, "promoted by hand"), as_json)
+
+
+@command.command("shadow")
+@click.argument("version", metavar="VERSION|off")
+@options.name
+@options.common
+def shadow(version: str, name: str | None, as_json: bool) -> None:
+    """Let a version score live samples beside the champion, without alerting; off: none any more.
+
+    A running server takes it up without a gap; what came of it tells ``netops models show VERSION``.
+    """
+    registry, network = _registry(), name or "demo"
+    model = registry.end_shadow(network) if version == "off" else registry.put_in_shadow(network, version)
+    if as_json:
+        print_json({"network": network, "shadow": None if version == "off" else model.version})
+    elif version == "off":
+        click.echo(f"{network}: {f'{model.version} is no shadow any more' if model else 'there was no shadow'}")
+    else:
+        click.echo(f"{network}: {model.family} {model.version} scores in the shadow of the champion")
 
 
 @command.command("rollback")

@@ -62,7 +62,11 @@ def _unused_models(old_runs: set[str]) -> list[registry.Model]:
         for entry in registry.history(network)
         for version in (entry["version"], entry["before"])
     }
-    return [m for m in registry.versions() if m.tree in old_runs and m.version not in used and not m.champion]
+    return [
+        m
+        for m in registry.versions()
+        if m.tree in old_runs and m.version not in used and not (m.champion or m.shadow)
+    ]
 
 
 def _delete_run(run_id: str) -> None:

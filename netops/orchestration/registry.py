@@ -17,7 +17,7 @@ from netops.home import home
 from netops.orchestration.root import PROJECT
 from netops.tracking.install import names_service
 
-CHAMPION = "champion"
+CHAMPION, SHADOW = "champion", "shadow"
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Model:
         Figures on the test part.
     artifact : dict
         The artifact as MLRun holds it.
-    champion : bool
-        Whether it serves.
+    champion, shadow : bool
+        Whether it serves, or scores in the shadow of what serves.
     intervals : dict
         Name of a figure → ``low`` and ``high`` of its 95% interval.
     """
@@ -53,6 +53,7 @@ class Model:
     metrics: dict[str, Any]
     artifact: dict[str, Any] = field(repr=False)
     champion: bool = False
+    shadow: bool = False
     intervals: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
@@ -73,10 +74,12 @@ def model_key(network: str) -> str:
 
 def versions(network: str | None = None) -> list[Model]:
     """List the models of a network, or of all, the newest first; a version logged twice counts once."""
-    tagged = {model.uri for model in _list(network, CHAMPION)}
+    tagged, behind = ({model.uri for model in _list(network, tag)} for tag in (CHAMPION, SHADOW))
     newest: dict[tuple[str, str], Model] = {}
     for model in sorted(_list(network, "*"), key=lambda m: m.created):
-        newest[model.network, model.version] = replace(model, champion=model.uri in tagged)
+        newest[model.network, model.version] = replace(
+            model, champion=model.uri in tagged, shadow=model.uri in behind
+        )
     return sorted(newest.values(), key=lambda m: m.created, reverse=True)
 
 
@@ -84,6 +87,12 @@ def champion(network: str) -> Model | None:
     """Give the model in service, or None."""
     tagged = _list(network, CHAMPION)
     return replace(tagged[0], champion=True) if tagged else None
+
+
+def shadow(network: str) -> Model | None:
+    """Give the model that scores in the shadow of the champion, or None."""
+    tagged = _list(network, SHADOW)
+    return replace(tagged[0], shadow=True) if tagged else None
 
 
 def the_champion(network: str) -> Model:
@@ -170,6 +179,8 @@ def promote(network: str, version: str, reason: str) -> Model:
     model, before = find(network, version), champion(network)
     db = mlrun.get_run_db()
     db.tag_artifacts(model.artifact, PROJECT, CHAMPION, replace=False)
+    if (behind := shadow(network)) and behind.version == model.version:
+        end_shadow(network)
     record = {
         "network": network,
         "version": model.version,
@@ -187,6 +198,44 @@ def promote(network: str, version: str, reason: str) -> Model:
         artifact_path=_promotions(project),
     )
     return model
+
+
+def put_in_shadow(network: str, version: str) -> Model:
+    """Let a version score what the champion scores, without alerting; a running server takes it up.
+
+    Raises
+    ------
+    UsageError
+        If it is the champion itself.
+    NetopsError
+        If the network has no champion, or the version cannot serve or takes other features.
+    """
+    model, serving = find(network, version), the_champion(network)
+    if model.version == serving.version:
+        raise UsageError(f"version {model.version} is the champion; name another one: netops models list")
+    check(model)
+    _require_same_features(serving, model)
+    mlrun.get_run_db().tag_artifacts(model.artifact, PROJECT, SHADOW, replace=False)
+    return replace(model, shadow=True)
+
+
+def end_shadow(network: str) -> Model | None:
+    """Let no version score in the shadow of the champion any more; give the one that did."""
+    if (model := shadow(network)) is not None:
+        mlrun.get_run_db().delete_artifacts_tags(model.artifact, PROJECT, SHADOW)
+    return model
+
+
+def _require_same_features(serving: Model, model: Model) -> None:
+    from netops.models.card import read_card
+    from netops.tracking.folders import local_model
+
+    ours, theirs = (read_card(local_model(one.uri)) for one in (serving, model))
+    if (ours.spec, ours.data.get("counters")) != (theirs.spec, theirs.data.get("counters")):
+        raise NetopsError(
+            f"version {model.version} takes other metrics, windows or statistics than the champion "
+            f"{serving.version}, and cannot be its shadow"
+        )
 
 
 def rollback(network: str, reason: str = "rolled back by hand") -> Model:

@@ -37,10 +37,16 @@ class ModelSource(Protocol):
             If there is none.
         """
 
+    def shadow(self) -> Champion | None:
+        """Name the challenger that scores in its shadow, if there is one."""
+
 
 @dataclass(frozen=True)
 class ChampionFile:
-    """A champion named by a JSON file ``{"version": …, "path": …}``; a relative path is relative to the file."""
+    """A champion named by a JSON file ``{"version": …, "path": …}``; a relative path is relative to the file.
+
+    A shadow is named the same way under the key ``shadow``.
+    """
 
     file: Path
 
@@ -54,9 +60,20 @@ class ChampionFile:
         except (ValueError, KeyError, TypeError, OSError) as error:
             raise NetopsError(f"{self.file}: names no champion: {error!r}") from None
 
+    def shadow(self) -> Champion | None:
+        """Read the file."""
+        raw = read_json(self.file).get("shadow")
+        return Champion(str(raw["version"]), self.file.parent / raw["path"]) if raw else None
+
     def promote(self, version: str, path: Path) -> None:
-        """Put a model in service, at once."""
-        write_json(self.file, {"version": version, "path": str(path)})
+        """Put a model in service, at once; a shadow stays, unless it is the one."""
+        before = read_json(self.file).get("shadow") if self.file.is_file() else None
+        kept = {"shadow": before} if before and before["version"] != version else {}
+        write_json(self.file, {"version": version, "path": str(path)} | kept)
+
+    def put_in_shadow(self, version: str, path: Path) -> None:
+        """Let a model score in the shadow of the champion, at once."""
+        write_json(self.file, read_json(self.file) | {"shadow": {"version": version, "path": str(path)}})
 
 
 @dataclass(frozen=True)
@@ -69,6 +86,9 @@ class FixedModel:
     def champion(self) -> Champion:
         """Name it."""
         return Champion(self.version, self.path)
+
+    def shadow(self) -> None:
+        """It has none."""
 
 
 class Explainer(Protocol):

@@ -58,7 +58,21 @@ def judge(
         for alert in alerts
         if alert["kind"] == "risk" and alert["device"] in places and first <= nanoseconds(alert["opened"]) <= last
     )
-    matching = match(_alerts(rows), incidents, horizon)
+    return outcome(rows, incidents, horizon)
+
+
+def outcome(rows: list[tuple[int, int]], incidents: Incidents, horizon: int) -> Outcome:
+    """Match alerts, given as place of the device and opening (ns), to incidents.
+
+    Parameters
+    ----------
+    rows : list of (int, int)
+        In any order.
+    incidents : Incidents
+    horizon : int
+        Nanoseconds.
+    """
+    matching = match(_alerts(sorted(rows)), incidents, horizon)
     leads = matching.lead[matching.lead != MISSED]
     return Outcome(
         incidents=len(incidents),

@@ -96,11 +96,14 @@ class Pipeline:
     def score(self, work: Work) -> Work:
         """Score the feature vectors with the champion."""
         since = perf_counter()
-        work.features = work.model.select(work.features)
+        features = work.features
+        work.features = work.model.select(features)
         if len(work.scored):
             work.risks, work.probabilities = work.model.both(work.features)
         self.runtime.state.keep_risks(work)
         self.runtime.metrics.step("score", since)
+        if self.runtime.shadow.model is not None:
+            self.runtime.shadow.follow(work, features)
         return work
 
     def explain(self, work: Work) -> Work:

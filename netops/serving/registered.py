@@ -6,12 +6,12 @@ from pathlib import Path
 from netops.errors import NetopsError
 from netops.serving.champion import Champion
 
-TAG = "champion"
+CHAMPION, SHADOW = "champion", "shadow"
 
 
 @dataclass
 class RegisteredChampion:
-    """The champion of a network in a project; asked again and again, it reads one tag."""
+    """The champion of a network in a project; each look reads one tag."""
 
     network: str
     project: str = "netops"
@@ -25,15 +25,27 @@ class RegisteredChampion:
         NetopsError
             If there is none.
         """
+        return self._here(*self.look())
+
+    def shadow(self) -> Champion | None:
+        """Name the version that scores in its shadow; its files are brought here once."""
+        found = self._tagged(SHADOW)
+        return self._here(*found) if found else None
+
+    def look(self) -> tuple[str, str]:
+        """Give the version and the ``store://`` address of the champion."""
+        if (found := self._tagged(CHAMPION)) is None:
+            raise NetopsError(f"network '{self.network}' has no champion; train one: netops run")
+        return found
+
+    def _here(self, version: str, address: str) -> Champion:
         from netops.serving.model_server import local_folder
 
-        version, address = self.look()
         if version not in self._folders:
             self._folders[version] = local_folder(address)
         return Champion(version, self._folders[version])
 
-    def look(self) -> tuple[str, str]:
-        """Give the version and the ``store://`` address."""
+    def _tagged(self, tag: str) -> tuple[str, str] | None:
         import mlrun
 
         from netops.tracking.install import install, names_service
@@ -41,9 +53,9 @@ class RegisteredChampion:
         if not names_service():
             install()
         tagged = mlrun.get_run_db().list_artifacts(
-            project=self.project, kind="model", tag=TAG, labels=[f"network={self.network}"]
+            project=self.project, kind="model", tag=tag, labels=[f"network={self.network}"]
         )
         if not tagged:
-            raise NetopsError(f"network '{self.network}' has no champion; train one: netops run")
+            return None
         address = mlrun.artifacts.dict_to_artifact(tagged[0]).get_store_url(with_tag=False)
         return str(tagged[0]["metadata"]["labels"]["version"]), str(address)

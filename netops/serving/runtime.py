@@ -22,6 +22,8 @@ from netops.serving.folders import ALERTS, state_folder
 from netops.serving.metrics import RuntimeCollector, ServingMetrics
 from netops.serving.receivers import Deliveries
 from netops.serving.settings import ServingSettings
+from netops.serving.shadow import Shadow
+from netops.serving.shadow_metrics import ShadowCollector
 from netops.serving.snapshot import SnapshotWriter, read_snapshot
 
 _LOG = logging.getLogger(__name__)
@@ -86,13 +88,27 @@ class Runtime:
         self.model = load_model(source.champion())
         self.reader = JsonReader(self.model.spec.metrics, limits.batch, limits.name_length)
         self._watched = -1
+        self.shadow = Shadow(self)
         self.reset()
         self._restore()
+        self._look_at_shadow()
         self.metrics.registry.register(RuntimeCollector(self))
         self.metrics.registry.register(FleetCollector(self))
+        self.metrics.registry.register(ShadowCollector(self))
 
     def refresh(self) -> bool:
-        """Look the champion up; put a new one in service. What is loaded stays in service when that fails."""
+        """Look champion and shadow up; put a new one in place. What is loaded stays in service when that fails."""
+        swapped = self._refresh_champion()
+        self._look_at_shadow()
+        return swapped
+
+    def _look_at_shadow(self) -> None:
+        try:
+            self.shadow.take(self.shadow.look())
+        except Exception as error:
+            _LOG.warning("no shadow can be looked up: %s", error)
+
+    def _refresh_champion(self) -> bool:
         try:
             champion = self.source.champion()
             if champion.version == self.model.version:

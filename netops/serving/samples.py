@@ -58,6 +58,8 @@ class Samples:
         Rejected row → what was sent, for the dead-letter file.
     single : bool
         One sample was sent as such, not a list of one.
+    is_error : bool array or None
+        Whether the device has failed, where that is sent and asked for.
     """
 
     devices: list[str | None]
@@ -69,6 +71,7 @@ class Samples:
     errors: dict[int, str] = field(default_factory=dict)
     raw: dict[int, Any] = field(default_factory=dict)
     single: bool = False
+    is_error: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.devices)
@@ -86,6 +89,7 @@ class Samples:
                 self.data_centers[rows],
                 {row - start: error for row, error in self.errors.items() if start <= row < start + size},
                 {row - start: raw for row, raw in self.raw.items() if start <= row < start + size},
+                is_error=None if self.is_error is None else self.is_error[rows],
             )
 
 

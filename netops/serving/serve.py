@@ -139,8 +139,9 @@ async def save(runtime: Runtime) -> None:
 
 
 async def refresh(runtime: Runtime) -> None:
-    """Look the champion up and load a new one beside the requests; the swap itself is one assignment."""
+    """Look champion and shadow up and load a new one beside the requests; the swap itself is one assignment."""
     champion = await asyncio.to_thread(runtime.source.champion)
     if champion.version != runtime.model.version:
         runtime.swap(await asyncio.to_thread(load_model, champion))
         runtime.metrics.swaps.inc()
+    runtime.shadow.take(await asyncio.to_thread(runtime.shadow.look))

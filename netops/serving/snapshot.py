@@ -63,9 +63,10 @@ class Head(msgspec.Struct):
 
 
 class Tail(msgspec.Struct):
-    """The last frame: a snapshot without it is not whole."""
+    """The last frame: a snapshot without it is not whole. It holds the comparison with a shadow, if any."""
 
     devices: int
+    shadow: bytes = b""
 
 
 class SnapshotWriter:
@@ -77,6 +78,7 @@ class SnapshotWriter:
         self._draft = self._path.with_name(f".{FILE}.{os.getpid()}.tmp")
         self._point = replay_point(runtime)
         self._written: set[str] = set()
+        self._report: dict[str, Any] | None = None
 
     def __enter__(self) -> "SnapshotWriter":
         self._file = self._draft.open("wb")
@@ -99,7 +101,8 @@ class SnapshotWriter:
         codes = runtime.state.table.codes()
         for start in range(0, len(codes), _PART):
             yield self._part(codes[start : start + _PART])
-        yield _frame(Tail(len(self._written)))
+        self._report = runtime.shadow.report()
+        yield _frame(Tail(len(self._written), runtime.shadow.save()))
 
     def write(self, part: bytes) -> None:
         """Write one part; may run in another thread."""
@@ -111,6 +114,7 @@ class SnapshotWriter:
         os.fsync(self._file.fileno())
         os.replace(self._draft, self._path)
         self._runtime.replay_point = self._point
+        self._runtime.shadow.write(self._report)
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         self._file.close()
@@ -199,6 +203,7 @@ def _read_records(runtime: "Runtime", frames: Iterator[bytes], head: Head) -> tu
         found = decoder.decode(frame)
         if isinstance(found, Tail):
             expected = found.devices
+            runtime.shadow.restore(found.shadow)
             break
         for record in found[: runtime.settings.limits.devices - count]:
             _put(runtime, record, trackers)

@@ -35,7 +35,7 @@ def assert_same(found: Evaluation, expected: Evaluation) -> None:
     assert found.figures == expected.figures
     assert found.intervals == expected.intervals
     np.testing.assert_array_equal(found.lead_seconds, expected.lead_seconds)
-    assert found.reliability.brier == pytest.approx(expected.reliability.brier)
+    assert found.reliability.brier == expected.reliability.brier
 
 
 def test_the_figures_are_those_of_the_training(training: Training, done: Backtest) -> None:

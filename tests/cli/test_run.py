@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -315,6 +315,55 @@ def test_a_champion_is_promoted_and_rolled_back(netops: Call, first: dict) -> No
     ]
     assert netops("models", "promote", "zzz").code == 2
     assert netops("models", "rollback", "--name", "nobody").code == 1
+
+
+def test_a_challenger_scores_in_the_shadow_of_the_champion(netops: Call, served: str, first: dict) -> None:
+    serving = httpx.get(f"{served}/healthz").json()["model"]
+    other = next(m["version"] for m in first["models"].values() if m["version"] != serving)
+    assert netops("models", "shadow", serving).code == 2
+    assert netops("models", "shadow", other, "--json").json == {"network": "demo", "shadow": other}
+    assert {m["version"] for m in netops("models", "list", "--json").rows if m["shadow"]} == {other}
+    wait_for(lambda: f'netops_shadow_info{{network="demo",version="{other}"}} 1.0' in metrics(served))
+    answer = netops("simulate", "--to", served, "--speed", "0", "--devices", 3, "--duration", "30m", "--json")
+    scored = answer.json["answered"]["scored"]
+    assert scored > 500
+    assert {a["version"] for a in netops("models", "list", "--json").rows if a["champion"]} == {serving}
+    assert netops("models", "shadow", "off").out.strip() == f"demo: {other} is no shadow any more"
+    wait_for(lambda: "netops_shadow_info" not in metrics(served))
+    told = netops("models", "show", other, "--json").json["as_shadow"]
+    assert (told["champion"], told["challenger"], told["samples"]) == (serving, other, scored)
+    shown = netops("models", "show", other).out
+    assert f"it was in the shadow of {serving}: {scored:,} samples" in shown
+    assert netops("models", "show", serving, "--json").json["as_shadow"] is None
+    assert netops("models", "shadow", "off").out.strip() == "demo: there was no shadow"
+
+
+def test_a_model_of_other_windows_cannot_be_a_shadow(netops: Call, first: dict) -> None:
+    serving = netops("models", "show", "--json").json["version"]
+    other = next(m["version"] for m in first["models"].values() if m["version"] != serving)
+    file = Path(netops("models", "show", other, "--json").json["path"]) / "card.json"
+    whole = file.read_text()
+    card = json.loads(whole)
+    card["spec"]["windows"] = [*card["spec"]["windows"][:-1], 2 * card["spec"]["windows"][-1]]
+    file.write_text(json.dumps(card))
+    try:
+        refused = netops("models", "shadow", other)
+    finally:
+        file.write_text(whole)
+    assert refused.code == 1
+    assert "takes other metrics, windows or statistics" in refused.err
+    assert not any(m["shadow"] for m in netops("models", "list", "--json").rows)
+
+
+def metrics(url: str) -> str:
+    return httpx.get(f"{url}/metrics").text
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.2)
 
 
 def test_a_broken_version_is_not_promoted(netops: Call, first: dict) -> None:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from netops.serving.samples import BodyError, Samples
 from netops.serving.times import LATEST
+from netops.telemetry.schema import IS_ERROR
 
 _FILE_MAGIC = b"ARROW1"
 #: Position of ``compression`` among the fields of a record batch, and of ``header`` in a message (Arrow's schema).
@@ -95,8 +96,18 @@ def _samples(table: Any, metrics: tuple[str, ...], name_length: int) -> Samples:
     for column in ("company", "data_center"):
         if column in table.column_names:
             setattr(samples, {"company": "companies"}.get(column, "data_centers"), _names(table, column))
+    if IS_ERROR in table.column_names:
+        samples.is_error = _flags(table.column(IS_ERROR))
     _refuse(samples, stamps, bool(known), name_length)
     return samples
+
+
+def _flags(column: Any) -> npt.NDArray[np.bool_]:
+    import pyarrow as pa
+
+    if not (pa.types.is_boolean(column.type) or pa.types.is_integer(column.type)):
+        raise TypeError(f"{IS_ERROR}: expected true or false")
+    return column.cast(pa.bool_()).fill_null(False).to_numpy()
 
 
 def _refuse(samples: Samples, stamps: Any, known: bool, name_length: int) -> None:

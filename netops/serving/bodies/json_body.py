@@ -16,9 +16,12 @@ import numpy.typing as npt
 
 from netops.serving.samples import BodyError, Samples, rejected
 from netops.serving.times import Stamp, all_nanoseconds, nanoseconds
+from netops.telemetry.schema import IS_ERROR
 
 _KEYS = ("timestamp", "device", "company", "data_center")
 _SPACES = b" \t\r\n"
+#: What says that a device has failed; anything else does not.
+_FAILED = (True, "true", "True", "1")
 #: What reading JSON may raise; nesting too deep is a RecursionError.
 _BROKEN = (msgspec.DecodeError, ValueError, RecursionError)
 
@@ -34,10 +37,15 @@ class JsonReader:
         Most samples in a body.
     name_length : int
         Longest device, company or data center name.
+
+    Attributes
+    ----------
+    truth : bool
+        Whether ``is_error`` is read too.
     """
 
     def __init__(self, metrics: Sequence[str], batch: int, name_length: int) -> None:
-        self.metrics, self.batch = tuple(metrics), batch
+        self.metrics, self.batch, self.truth = tuple(metrics), batch, False
         self._type = _sample_type(self.metrics, name_length)
         self._one = msgspec.json.Decoder(self._type)
         self._many = msgspec.json.Decoder(list[self._type])  # type: ignore[name-defined]
@@ -139,6 +147,8 @@ class JsonReader:
         if any(sample.company or sample.data_center for sample in samples):
             columns.companies = [sample.company for sample in samples]
             columns.data_centers = [sample.data_center for sample in samples]
+        if self.truth and any(sample.is_error is not None for sample in samples):
+            columns.is_error = np.array([sample.is_error in _FAILED for sample in samples])
         self._refuse_empty(columns, samples, skip or {})
         return columns
 
@@ -168,6 +178,7 @@ def _sample_type(metrics: tuple[str, ...], name_length: int) -> Any:
         ("device", Annotated[str, msgspec.Meta(min_length=1, max_length=name_length)]),
         ("company", name | None, None),
         ("data_center", name | None, None),
+        (IS_ERROR, Any, None),
     ]
     fields += [(f"m{place}", float | None, _ABSENT) for place in range(len(metrics))]
     names = {f"m{place}": metric for place, metric in enumerate(metrics)}
