@@ -195,6 +195,25 @@ def test_calibration_is_told_with_what_it_was_fitted_on(run: Run, html: str) -> 
     assert "line thin raw" in html
 
 
+def test_a_calibration_that_does_not_hold_is_told_of(run: Run) -> None:
+    name = run.choice.best
+    found = run.judgements[name]
+    part, policy = run.examples.part("test"), found.policy
+    assert not [told for told in cautions(run.judgements, run.choice) if "ranking" in told]
+    worse = evaluate(part, run.risks, policy, probabilities=Platt(1.0, 4.0, 1, 1).apply(run.risks))
+    (told,) = [
+        told
+        for told in cautions(run.judgements | {name: replace(found, evaluation=worse)}, run.choice)
+        if "ranking" in told
+    ]
+    assert told.startswith(f"Probabilities are {number(worse.reliability.expected_calibration_error)} off")
+    assert f"the risks were {number(worse.uncalibrated.expected_calibration_error)} before" in told
+    better = evaluate(part, run.risks, policy, probabilities=run.risks)
+    assert "before they were calibrated" not in " ".join(
+        cautions(run.judgements | {name: replace(found, evaluation=better)}, run.choice)
+    )
+
+
 def test_other_thresholds_are_told_of_and_drawn(run: Run, html: str) -> None:
     page, evaluation = Page(html), run.judgements[run.choice.best].evaluation
     rows = other_thresholds(evaluation.to_dict())

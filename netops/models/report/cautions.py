@@ -114,5 +114,11 @@ def _calibration(evaluation: Evaluation) -> str:
     error = evaluation.reliability.expected_calibration_error
     if not known(error) or error <= _TOO_SURE:
         return ""
-    told = "Probabilities" if evaluation.uncalibrated else "Risks"
-    return f"{told} are {number(error)} off on average: read them as a ranking, not as probabilities."
+    raw = evaluation.uncalibrated
+    off = f"{'Probabilities' if raw else 'Risks'} are {number(error)} off on average"
+    if raw and raw.expected_calibration_error < error:
+        before = number(raw.expected_calibration_error)
+        off += (
+            f", and the risks were {before} before they were calibrated on validation, whose incidents were others"
+        )
+    return f"{off}: read them as a ranking, not as probabilities."
