@@ -115,7 +115,7 @@ def export(out: Path, name: str | None, url: str | None, as_json: bool) -> None:
     if as_json:
         print_json(told)
     else:
-        click.echo(f"{out}: {told['verdicts']} verdicts, {told['incidents']} incidents")
+        click.echo(f"{out}: verdicts {told['verdicts']}, incidents {told['incidents']}")
 
 
 def _say(

@@ -51,7 +51,8 @@ class Examples:
     Attributes
     ----------
     folder : Path
-        ``features.npy`` (float64, n × F), ``labels.npy``, ``weights.npy``, ``early.npy`` of the training rows;
+        ``features.npy`` (float64, n × F), ``labels.npy``, ``weights.npy``, ``early.npy`` and ``hard.npy`` (healthy
+        ones of dismissed alerts) of the training rows;
         ``validation.npy`` and ``test.npy`` (the rows to be scored), ``validation-labels.npy`` (to calibrate by).
     key : str
         What they were made of; the same key means the same examples.
@@ -185,8 +186,10 @@ class _Making:
         positive = taught[rows] == 1
         if not 0 < positive.sum() < len(rows):
             raise NetopsError("one class only in the training part; give telemetry with more incidents")
-        names, kept, weights = self._read(rows, positive, main.verdicts.dismissed(main.sequences)[rows])
+        hard = main.verdicts.dismissed(main.sequences)
+        names, kept, weights = self._read(rows, positive, hard[rows])
         labels = taught[kept] == 1
+        np.save(self.draft / "hard.npy", hard[kept] & ~labels, allow_pickle=False)
         share, seed = self.settings.early_share, self.settings.seed
         early = set_aside(main.sequences, main.incidents, kept, labels, share, seed)
         self.progress(2, 3, "write examples")

@@ -177,7 +177,7 @@ def _data(folder: Path, family: Family, job: Job) -> tuple[Scaling, FitData]:
         return scaling, FitData(_rows(source, np.ones(len(source), bool)), labels, weights, early)
     if family.takes_pieces:
         return scaling, FitData(source, labels, weights, early)
-    kept, more = thin(np.arange(len(source)), labels == 1, room, job.seed)
+    kept, more = thin(np.arange(len(source)), labels == 1, room, job.seed, np.load(folder / "hard.npy"))
     chosen = np.zeros(len(source), bool)
     chosen[kept] = True
     return scaling, FitData(_rows(source, chosen), labels[kept], weights[kept] * more, early[kept])

@@ -113,9 +113,9 @@ class Verdicts:
         return rows
 
     def dismissed(self, sequences: Sequences) -> Flags:
-        """Mark the rows of alerts that were dismissed."""
+        """Mark the rows of alerts that were dismissed, and that no incident bears out."""
         rows = np.zeros(len(sequences), bool)
-        for span in self._spans(sequences, self._dismissed, self.start, self.end):
+        for span in self._spans(sequences, self._dismissed & ~self.borne_out, self.start, self.end):
             rows[span] = True
         return rows
 

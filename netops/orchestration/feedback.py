@@ -75,9 +75,14 @@ def told(meta: Meta) -> Iterator[str]:
     """Say in a line each what was merged, and what was set aside."""
     found = meta.details.get("feedback", {})
     counts = dict(found.get("counts", {}))
-    merged = [f"{counts.pop(what)} {what}" for what in ("incidents", "verdicts") if what in counts]
+    merged = [_counted(counts.pop(what), what) for what in ("incidents", "verdicts") if what in counts]
     yield f"feedback: {', '.join(merged) or 'none for this telemetry'}"
     for what, count in counts.items():
-        yield f"feedback set aside: {count} {what}"
+        yield f"feedback set aside: {_counted(count, what)}"
     if strangers := found.get("devices_without_telemetry"):
         yield f"devices without telemetry: {brief(strangers)}"
+
+
+def _counted(count: int, what: str) -> str:
+    noun, _, rest = what.partition(" ")
+    return f"{count} {noun if count != 1 else noun.removesuffix('s')} {rest}".rstrip()

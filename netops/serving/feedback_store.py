@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from netops.durations import SECOND
 from netops.errors import UsageError
 from netops.serving.alert_store import Alert, AlertStore, alert_of
 from netops.serving.times import iso, nanoseconds
@@ -105,7 +106,7 @@ class FeedbackStore(AlertStore):
             if last != values:
                 connection.execute(
                     f"INSERT INTO statements (alert, {_SAID}, given) VALUES (?, ?, ?, ?, ?, ?)",
-                    (alert.id, *values, now),
+                    (alert.id, *values, _whole(now)),
                 )
                 connection.execute("UPDATE alerts SET verdict = ? WHERE id = ?", (said.verdict, alert.id))
         alert.verdict = said.verdict
@@ -143,7 +144,8 @@ class FeedbackStore(AlertStore):
                 counts[NEW if known is None else KNOWN if known == values else CHANGED] += 1
                 if known != values:
                     connection.execute(
-                        "INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?)", (*key, *values, now)
+                        "INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?)",
+                        (*key, *values, _whole(now)),
                     )
         return counts
 
@@ -206,6 +208,11 @@ def _repaired(said: Statement, alert: Alert) -> int | None:
     if repaired is not None and repaired <= nanoseconds(alert.opened):
         raise UsageError(f"alert {alert.id} opened at {alert.opened}: the repair must have come later")
     return repaired
+
+
+def _whole(now: int) -> int:
+    """Leave out fractions of a second, which nobody reads."""
+    return now - now % SECOND
 
 
 def _time(moment: str | None) -> int | None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netops.alerting.sequences import Incidents, Sequences
@@ -53,6 +53,7 @@ def test_nothing_is_set_aside_of_too_little() -> None:
     assert not aside.any()
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.booleans(), st.booleans()), min_size=8, max_size=200),
     st.integers(8, 60),

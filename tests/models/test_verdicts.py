@@ -253,6 +253,7 @@ def test_samples_of_dismissed_alerts_are_all_kept_and_weigh_one(plain: Dataset, 
     totals = [float(np.asarray(e.array("weights")).sum()) for e in (before, after)]
     assert totals[0] == pytest.approx(totals[1])
     assert after.info["data"]["labels"]["hard_negatives"] == 80
+    assert int(after.array("hard").sum()) == 80
 
 
 def test_repaired_alerts_are_learned_from(plain: Dataset, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netops.errors import UsageError
@@ -116,6 +116,7 @@ def test_all_incidents_are_recorded_or_none(store):
     assert store.incidents() == []
 
 
+@settings(deadline=None, max_examples=25)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 5), st.integers(1, 5)), max_size=20))
 def test_replays_in_any_order_come_to_the_last_word(tmp_path_factory, told):
     store = FeedbackStore(tmp_path_factory.mktemp("store") / "alerts.sqlite")

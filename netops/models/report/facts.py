@@ -1,5 +1,6 @@
 """The telemetry of a run and its incidents, as a report tells of them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,16 +167,22 @@ def _labels(told: dict[str, Any]) -> list[tuple[str, str]]:
         facts.append(("Incidents", listed([f"{count:,} from {source}" for source, count in sources.items()])))
     if verdicts := told.get("verdicts"):
         said = listed([f"{counted(count, 'alert')} {verdict}" for verdict, count in verdicts.items()])
-        text = f"{said}. In training they alone make {counted(told['positives'], 'sample')} label 1, and"
-        text += f" keep {counted(told['hard_negatives'], 'healthy sample')} of dismissed alerts. Verdicts answer a"
-        text += f" model's own alerts: {counted(told['left_out'], 'sample')} of validation and test that they alone"
-        text += " tell of are left out of all figures."
-        if agreeing := told["borne_out"]:
-            text += f" {counted(agreeing, 'verdict')} changed nothing: an incident tells the same."
-        if denied := told["contradicted"]:
-            text += f" Of {counted(denied, 'dismissed alert')} an incident says otherwise, and counts."
-        facts.append(("Operators", text))
+        facts.append(("Operators", " ".join([f"{said}.", *_made_of(told)])))
     return facts
+
+
+def _made_of(told: dict[str, Any]) -> Iterator[str]:
+    """Say what verdicts did to the labels."""
+    if count := told["positives"]:
+        yield f"In training they alone tell that {counted(count, 'sample')} came before a failure."
+    if count := told["hard_negatives"]:
+        yield f"Healthy samples of dismissed alerts are all kept: {count:,}."
+    if count := told["left_out"]:
+        yield f"Verdicts answer a model's own alerts: figures leave out {counted(count, 'sample')} of such alerts."
+    if count := told["borne_out"]:
+        yield f"An incident tells the same as {counted(count, 'verdict')}."
+    if count := told["contradicted"]:
+        yield f"An incident denies {counted(count, 'dismissal')}, and counts."
 
 
 def _training(examples: Examples) -> list[tuple[str, str]]:
