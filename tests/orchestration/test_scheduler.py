@@ -219,3 +219,82 @@ def test_a_real_scheduler_killed_and_started_again(tmp_path, monkeypatch) -> Non
     assert [run["state"] for run in runs] == ["completed"]
     [schedule] = [json.loads(line) for line in netops("schedule", "list", "--json").stdout.splitlines()]
     assert (schedule["last_run"], schedule["last_state"]) == (runs[0]["run_id"], "completed")
+
+
+@pytest.mark.timeout(250)
+def test_a_real_scheduler_killed_between_two_times_runs_what_was_due_once(tmp_path, monkeypatch) -> None:
+    """Killed with SIGKILL while it waits; three times pass while it is away; the network goes on in time."""
+    monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
+    monkeypatch.delenv("MLRUN_DBPATH", raising=False)
+    from netops.orchestration import schedules
+    from netops.orchestration.settings import read_settings
+    from netops.orchestration.workflow import steps_of, workflows
+
+    schedules.add("0 3 * * *", "retrain", "core", read_settings(None, SMALL))
+    command = [sys.executable, "-m", "netops.cli.main", "schedule", "start"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as scheduler:
+        lock = tmp_path / "scheduler.lock"
+        while not lock.is_file() or lock.read_text().strip() != str(scheduler.pid):
+            assert scheduler.poll() is None
+            time.sleep(0.1)
+        os.kill(scheduler.pid, signal.SIGKILL)
+    database = schedules._database()
+    for day in (1, 2):
+        put_back(database, "core-retrain", days=3)
+        assert schedules.start(once=True) > time.time_ns()
+        assert schedules.start(once=True) > time.time_ns()
+        assert len(workflows()) == day
+    assert {run["status"]["state"] for run in workflows()} == {"completed"}
+    second, first = (steps_of(run["metadata"]["uid"], "generate")[0]["status"]["results"] for run in workflows())
+    assert second["start"] == first["until"]
+
+
+def put_back(database, name: str, days: int) -> None:
+    """Let a schedule stand as it would if nobody had looked at it for some days."""
+    found = the(database, name)
+    database.delete_schedule("netops", name)
+    database.add_schedule("netops", name, found.cron, found.document, time.time_ns() - days * 24 * HOUR)
+
+
+def test_a_run_that_fails_is_tried_again_and_is_in_the_list(database, tmp_path, capsys) -> None:
+    from netops.cli.main import run
+    from netops.orchestration import schedules
+    from netops.orchestration.settings import read_settings
+
+    source = tmp_path / "telemetry.csv"
+    source.write_text("")  # it is there, and holds nothing
+    settings = read_settings(None, SMALL)
+    schedules.add("0 3 * * *", "retrain", "edge", settings, (str(source),), retries=1, backoff=SECOND // 100)
+    put_back(database, "edge-retrain", days=1)
+    again = schedules.start(once=True)
+    assert again < time.time_ns() + HOUR
+    time.sleep(0.1)
+    assert schedules.start(once=True) > time.time_ns()
+    capsys.readouterr()
+    assert run(["runs", "list", "--json"]) == 0
+    [row] = [row for row in map(json.loads, capsys.readouterr().out.splitlines()) if row["name"] == "edge"]
+    assert (row["state"], "the file is empty" in row["error"]) == ("error", True)
+    assert (the(database, "edge-retrain").last_run, the(database, "edge-retrain").last_state) == (
+        row["run_id"],
+        "error",
+    )
+
+
+def test_a_time_at_which_a_run_of_the_network_is_going_is_left_out(database) -> None:
+    from netops.orchestration import schedules
+    from netops.orchestration.settings import read_settings
+    from netops.tracking.pipelines import RUNNER
+
+    schedules.add("0 3 * * *", "retrain", "busy", read_settings(None, SMALL))
+    put_back(database, "busy-retrain", days=1)
+    document = {
+        "metadata": {"name": "main", "uid": "by-hand", "project": "netops", "labels": dict(RUNNER), "iteration": 0},
+        "spec": {"parameters": {"name": "busy"}},
+        "status": {"state": "running"},
+    }
+    database.store_run(document, "by-hand", "netops")
+    try:
+        assert schedules.start(once=True) > time.time_ns()
+    finally:
+        database.abort_run("by-hand", "netops")
+    assert (the(database, "busy-retrain").last_run, the(database, "busy-retrain").last_state) == (None, "skipped")
