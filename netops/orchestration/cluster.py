@@ -138,7 +138,7 @@ def _equip(function: Any, stage: StageSettings, settings: ClusterSettings) -> No
 
 
 def equip_node(node: Any, stage: str, settings: ClusterSettings, *, title: str, description: str) -> Any:
-    """Give the node of a step in a Kubeflow pipeline its title, time limit, retries and resources.
+    """Give the node of a step in a Kubeflow pipeline its title, time limit, retries, nodes and resources.
 
     Parameters
     ----------
@@ -163,6 +163,8 @@ def equip_node(node: Any, stage: str, settings: ClusterSettings, *, title: str, 
         )
     node.container.set_memory_request(settings.launcher.memory).set_memory_limit(settings.launcher.memory)
     node.container.set_cpu_request(settings.launcher.cpu)
+    for label, value in asked.node_selector.items():  # as the stage's own pod, which MLRun places
+        node.add_node_selector_constraint(label, value)
     node.set_caching_options(False)  # the same parameters mean new telemetry, not the result of last time
     return node
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from netops.cli.main import run
+
 from .conftest import graph, options_of, parameter, settings, steps, templates
 
 WORKFLOWS = ["main", "retrain", "score"]
@@ -137,14 +139,33 @@ def test_the_same_project_compiles_to_the_same_bytes(abroad, compiled) -> None:
 
 
 def test_an_unknown_workflow_is_answered_with_the_closest(home, capsys) -> None:
-    from netops.cli.main import run
-
     assert run(["compile", "--out", "x.yaml", "--workflow", "retain"]) == 2
     assert "did you mean 'retrain'?" in capsys.readouterr().err
 
 
 def test_telemetry_for_a_workflow_that_makes_its_own_is_refused(home, capsys) -> None:
-    from netops.cli.main import run
-
     assert run(["compile", "--out", "x.yaml", "--telemetry", "s3://bucket"]) == 2
     assert "retrain" in capsys.readouterr().err
+
+
+def test_what_the_cluster_section_says_is_in_the_workflow(home, tmp_path, monkeypatch) -> None:
+    from netops.orchestration import cluster
+
+    values = yaml.safe_load((ROOT / "configurations" / "cluster.yaml").read_text())
+    values |= {"ttl": "1d", "backoff": "1m", "launcher": {"cpu": "50m", "memory": "256Mi"}}
+    values["stages"]["train"] = {"timeout": "3h", "retries": 5, "node_selector": {"pool": "large"}}
+    folder = tmp_path / "configurations"
+    folder.mkdir()
+    (folder / "cluster.yaml").write_text(yaml.safe_dump(values))
+    monkeypatch.setattr(cluster, "project_root", lambda: tmp_path)
+    assert run(["compile", "--out", str(tmp_path / "main.yaml")]) == 0
+    document = yaml.safe_load((tmp_path / "main.yaml").read_text())
+    assert document["spec"]["ttlStrategy"] == {"secondsAfterCompletion": 86400}
+    found = steps(document)
+    for name in FAMILIES:
+        assert found[name]["activeDeadlineSeconds"] == 3 * 3600
+        assert found[name]["retryStrategy"]["limit"] == 5
+        assert found[name]["retryStrategy"]["backoff"] == {"duration": "1m", "factor": 2}
+        assert found[name]["nodeSelector"] == {"pool": "large"}
+        assert found[name]["container"]["resources"]["requests"] == {"memory": "256Mi", "cpu": "50m"}
+    assert not found["features"].get("nodeSelector")

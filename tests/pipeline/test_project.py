@@ -183,6 +183,25 @@ def states(checkout: Path, env: dict[str, str]) -> dict[str, str]:
     return {name: state for name, state in found.items() if name in {*FUNCTIONS, "train-xgboost"}}
 
 
+def shown(checkout: Path, env: dict[str, str], step: str) -> tuple[set[str], list[dict]]:
+    """Write what MLRun gives Kubeflow of a step to show: names of the metrics, and what is on its page."""
+    code = (
+        "import json, sys, netops.orchestration.project as p; p.connect(); import mlrun\n"
+        "from mlrun_pipelines.common import ops\n"
+        "ops.KFPMETA_DIR = ops.KFP_ARTIFACTS_DIR = sys.argv[2]\n"
+        "db = mlrun.get_run_db(); [run] = db.list_runs(project='netops', name=sys.argv[1])\n"
+        "ops.write_kfpmeta(db.read_run(run['metadata']['uid'], 'netops'))"
+    )
+    folder = checkout.parent / "shown"
+    folder.mkdir(exist_ok=True)
+    command = [sys.executable, "-c", code, step, str(folder)]
+    done = subprocess.run(command, cwd=checkout, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((folder / "mlpipeline-metrics.json").read_text())["metrics"]
+    page = json.loads((folder / "mlpipeline-ui-metadata.json").read_text())["outputs"]
+    return {metric["name"] for metric in metrics}, page
+
+
 ALL_WELL = dict.fromkeys(("generate", "features", "train-xgboost", "select", "deploy"), "completed")
 
 
@@ -195,6 +214,9 @@ def test_mlruns_own_command_runs_it(checkout) -> None:
     assert states(checkout, env) == ALL_WELL, done.stderr[-3000:]
     lake = checkout.parent / "state" / "lake" / "demo"
     assert all(list((lake / kind).glob("part-*.parquet")) for kind in ("telemetry", "features"))
+    metrics, page = shown(checkout, env, "train-xgboost")
+    assert {"average_precision", "event_recall", "fit_seconds"} <= metrics
+    assert [(part["type"], "Run Report" in part["source"]) for part in page] == [("markdown", True)]
 
 
 @pytest.mark.timeout(280)
