@@ -44,6 +44,7 @@ def listed(row: Mapping[str, Any]) -> dict[str, str]:
 def described(card: "ModelCard") -> Iterator[str]:
     """Write a model card, line by line."""
     from netops.models.report.calibration import calibration_words
+    from netops.models.report.search import search_words
 
     evaluation = card.evaluation
     if not evaluation:
@@ -53,6 +54,8 @@ def described(card: "ModelCard") -> Iterator[str]:
     yield ""
     yield _alerts(card)
     yield f"calibration: {calibration_words(card)}"
+    if search := search_words(card):
+        yield f"search: {search}"
     for kind, members in (evaluation.get("groups") or {}).items():
         intervals = (evaluation.get("group_intervals") or {}).get(kind, {})
         yield from _headed(f"By {kind.replace('_', ' ')}", _group(members, intervals))

@@ -1,5 +1,6 @@
 """One contract that every model family keeps."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +161,20 @@ def test_no_early_stopping_with_nothing_set_aside(family: Family) -> None:
     whole = FitData(data.features, data.labels, data.weights, np.zeros(len(labels), bool))
     most = getattr(family, "trees", None) or family.epochs
     assert family.fit(whole, 0, 1).iterations == most
+
+
+def test_early_stopping_ends_a_fit_that_gains_nothing(family: Family) -> None:
+    """Long before its end, where there is little to learn; a longer patience waits longer."""
+    features, _ = telemetry(rows=1_500)
+    rng = np.random.default_rng(0)
+    labels = (np.nan_to_num(features[:, 0]) + 4 * rng.normal(size=len(features)) > 5).astype(np.float32)
+    _, data = data_of(family, features, labels)
+    most = "trees" if hasattr(family, "trees") else "epochs"
+    short, long = (
+        dataclasses.replace(family, **{most: 150, "patience": patience}).fit(data, 0, 1).iterations  # type: ignore[type-var]
+        for patience in (1, 10)
+    )
+    assert 1 <= short <= long < 150
 
 
 def test_one_class_is_refused_in_one_line(family: Family) -> None:

@@ -28,6 +28,7 @@ from netops.models.report.groups import groups_of
 from netops.models.report.importance import Importance, importance_of, metric_of
 from netops.models.report.leaderboard import COLUMNS, alarms_range, leaderboard, recall_range
 from netops.models.report.reasons import Reasons, reasons_of
+from netops.models.report.search import search_words
 from netops.models.report.telemetry_figure import Usual, telemetry_figure
 from netops.models.report.threshold_figures import alert_precision_figure, lead_by_alarms_figure
 from netops.models.report.timeline import Timeline
@@ -64,6 +65,7 @@ class Content:
             "best": self.choice.best,
             "card": self.card,
             "cards": self.cards,
+            "search": search_words(self.card),
             "verdict": verdict_of(self.best, self.choice.best, self.judgements.get(figures.BASELINE)),
             "policy": self.best.policy,
             "best_figures": self.best.evaluation.figures,
