@@ -106,6 +106,8 @@ def _pages(follower: Follower, store: Records) -> list[Any]:
     @get("/models")
     async def models(request: Request[Any, Any, Any], network: str = "") -> Response[str]:
         """Show the versions of a network's model."""
+        if not store.ready:
+            return _page(request, "waiting.html", view="models", title="Models")
         known = await store.ask(records.models, network or None)
         serving = follower.fleet.facts
         live = serving.model if serving and serving.network == known["network"] and not follower.trouble else None
@@ -116,6 +118,8 @@ def _pages(follower: Follower, store: Records) -> list[Any]:
     @get("/runs")
     async def runs(request: Request[Any, Any, Any], run: str = "", step: str = "") -> Response[str]:
         """Show runs of the pipeline, and one of them in full."""
+        if not store.ready:
+            return _page(request, "waiting.html", view="runs", title="Runs")
         listed = await store.ask(records.runs)
         run = run or (listed[0]["run_id"] if listed else "")
         told, graph = await store.ask(records.run, run) if run else (None, None)

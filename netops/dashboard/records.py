@@ -6,7 +6,7 @@ ahead by :meth:`Records.warm`. All calls come from one thread, as the embedded d
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,14 +36,20 @@ class Records:
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="records")
+        self._warm: Future[None] = Future()
 
     async def ask(self, question: Callable[..., Result], *args: Any) -> Result:
         """Have a question of this module answered in the thread of the records."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(question, *args))
 
+    @property
+    def ready(self) -> bool:
+        """Whether MLRun has been imported, so that answers come at once."""
+        return self._warm.done()
+
     def warm(self) -> None:
         """Import MLRun ahead."""
-        self._pool.submit(_connect)
+        self._warm = self._pool.submit(_connect)
 
     def close(self) -> None:
         """Let the thread end."""

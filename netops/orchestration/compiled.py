@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from netops.alerting.settings import AlertSettings
-from netops.durations import HOUR, SECOND
+from netops.durations import HOUR, MINUTE, SECOND
 from netops.features.build import build_features
 from netops.models.examples import prepare_examples
 from netops.models.judgement import judge, judge_baseline
@@ -17,6 +17,7 @@ from netops.models.selection import choose_best
 from netops.models.settings import TrainingSettings
 from netops.orchestration.preparation import spec_for
 from netops.orchestration.settings import generator_settings, read_settings
+from netops.serving.fleet_state import compile_kernels
 from netops.telemetry.generator.generate import generate
 
 
@@ -33,7 +34,9 @@ def main() -> None:
             start=0,
             seed=0,
         )
-        features = build_features(telemetry, Path(scratch) / "features", spec_for(telemetry, settings))
+        spec = spec_for(telemetry, settings)
+        compile_kernels(spec, AlertSettings().policy(0.5, 10 * MINUTE))
+        features = build_features(telemetry, Path(scratch) / "features", spec)
         examples = prepare_examples(features, TrainingSettings(), Path(scratch) / "work")
         random = np.random.default_rng(0)
         chance = {part: random.random(len(examples.array(part))) for part in ("validation", "test")}

@@ -21,6 +21,14 @@ from netops.telemetry.counter_stream import CounterRates
 SILENT_WINDOWS = 5
 
 
+def compile_kernels(spec: FeatureSpec, policy: AlertPolicy) -> None:
+    """Have the kernels of a stream compiled, or read from disk, so that no request waits for it."""
+    engine, codes = FeatureEngine(spec), np.zeros(1, dtype=np.int64)
+    engine.update(codes, codes, np.zeros((1, len(spec.metrics))))
+    engine.restore(0, engine.save(0))
+    AlertTracker(policy).update(codes, codes, np.zeros(1))
+
+
 def take_up(engine: FeatureEngine, code: int, state: bytes) -> None:
     """Give an engine the saved windows of a device, even if they reach back less far than its own.
 

@@ -15,6 +15,7 @@ from netops.durations import SECOND
 from netops.serving.access import bind, token_for
 from netops.serving.champion import ModelSource, load_model
 from netops.serving.registered import RegisteredChampion
+from netops.serving.fleet_state import compile_kernels
 from netops.serving.runtime import Runtime
 from netops.serving.settings import ServingSettings
 
@@ -70,6 +71,7 @@ def _run(runtime: Runtime, listener: socket.socket, token: str | None, ready: Ca
     from netops.serving.graph import pipeline_of
     from netops.serving.protocol import guarded_protocol, guarded_server
 
+    compile_kernels(runtime.model.spec, runtime.state.tracker.policy)
     graph = start_graph(make_serving_function(network=runtime.network), runtime)
     service = Service(graph, pipeline_of(graph.context))
     host, port = listener.getsockname()[:2]

@@ -51,6 +51,13 @@ def test_pages_answer_and_name_their_scripts(client_of):
     assert client.get("/nowhere", headers=PAGE).status_code == 404
 
 
+def test_while_mlrun_is_loaded_its_pages_say_so_and_come_again(client_of):
+    for path in ("/models", "/runs"):
+        page = client_of().get(path)
+        assert page.status_code == 200
+        assert '<meta http-equiv="refresh"' in page.text
+
+
 def test_devices_are_found_by_name_and_place(client_of):
     client = client_of()
     assert [found["device"] for found in client.get("/data/find?text=LEAF").json()] == ["leaf-1", "leaf-2"]

@@ -116,7 +116,7 @@ addEventListener("DOMContentLoaded", () => {
     NetOps.text("open-count", at.length ? `${open.length} here` : total > open.length ? `first ${open.length} of ${total}` : `${total}`);
     NetOps.listOpen(open);
     byId("map-empty").hidden = news.devices > 0;
-    byId("map-tools").hidden = news.devices === 0;
+    for (const part of ["map-tools", "map-legend"]) byId(part).hidden = news.devices === 0;
     if (drawing) return;
     if (news.devices > 0 && news.version !== version) {
       draw();
