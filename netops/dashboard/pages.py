@@ -40,7 +40,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals |= {"address": address, "views": VIEWS, "link": link}
-    environment.filters |= {"took": took, "figure": figure, "moment": moment, "sign": sign, "short": short}
+    filters = {"took": took, "figure": figure, "moment": moment, "sign": sign, "short": short, "cause": cause}
+    environment.filters |= filters
     return environment
 
 
@@ -77,6 +78,12 @@ def moment(text: Any) -> str:
 def sign(state: str) -> str:
     """Give the sign of a state."""
     return SIGNS.get(state, "?")
+
+
+def cause(error: str) -> str:
+    """Say what went wrong once: MLRun repeats an error as its own cause."""
+    what, _, why = error.partition(", caused by: ")
+    return what if why in what else error
 
 
 def short(uri: Any, most: int = 60) -> str:

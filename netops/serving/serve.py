@@ -14,8 +14,8 @@ from netops.alerting.settings import AlertSettings
 from netops.durations import SECOND
 from netops.serving.access import bind, token_for
 from netops.serving.champion import ModelSource, load_model
-from netops.serving.registered import RegisteredChampion
 from netops.serving.fleet_state import compile_kernels
+from netops.serving.registered import RegisteredChampion
 from netops.serving.runtime import Runtime
 from netops.serving.settings import ServingSettings
 

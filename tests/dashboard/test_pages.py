@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from netops.dashboard.pages import figure, link, moment, page, short, sign, took
+from netops.dashboard.pages import cause, figure, link, moment, page, short, sign, took
 from netops.dashboard.themes import THEMES
 
 
@@ -29,6 +29,8 @@ def test_figures_times_states_and_addresses():
     assert moment(None) == "–"
     assert (sign("completed"), sign("never heard of")) == ("✓", "?")
     assert short("store://models/netops/demo-model#0@tree^uid") == "store://models/netops/demo-model"
+    assert cause("features: no split, caused by: no split") == "features: no split"
+    assert cause("no answer, caused by: timeout") == "no answer, caused by: timeout"
     assert short("x" * 99, 10) == "x" * 9 + "…"
 
 
