@@ -14,6 +14,7 @@ from netops.cli.output import note, print_json, print_rows, progress_bars
 @options.incidents
 @options.name
 @click.option("--version", help="A version other than the champion.")
+@click.option("--html", type=options.PATH, help="File to draw it in, too.")
 @options.config
 @options.overrides
 @options.common
@@ -22,6 +23,7 @@ def command(
     incidents: Path | None,
     name: str | None,
     version: str | None,
+    html: Path | None,
     config: Path | None,
     overrides: tuple[str, ...],
     as_json: bool,
@@ -47,10 +49,17 @@ def command(
     with progress_bars():
         done = backtest_model(network, local_model(model.uri), options.paths(telemetry), incidents, settings)
     told = done.to_dict()
+    if html is not None:
+        from netops.backtest.page import write_page
+        from netops.orchestration.settings import section
+
+        write_page(html, done, section(settings, "alerting").false_alarms_per_device_day)
     if as_json:
         print_json(told)
-    else:
-        _print(told)
+        return
+    _print(told)
+    if html is not None:
+        click.echo(f"\n{html}")
 
 
 def _print(told: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import asdict, replace
+from html import unescape
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,7 @@ from netops.alerting.matching import TRUE
 from netops.alerting.settings import AlertSettings
 from netops.alerting.silences import Silence
 from netops.backtest.backtest import Backtest, backtest
+from netops.backtest.page import write_page
 from netops.cli.output import plain
 from netops.durations import DAY, HOUR
 from netops.errors import NetopsError
@@ -147,6 +149,21 @@ def test_a_model_without_a_threshold_is_refused(training: Training, tmp_path: Pa
         backtest(
             training.telemetry, FixedModel("x", tmp_path / "model"), "small", ServingSettings(), AlertSettings()
         )
+
+
+def test_it_is_drawn_on_a_page(training: Training, done: Backtest, tmp_path: Path) -> None:
+    page = write_page(tmp_path / "backtest.html", done, 0.1).read_text(encoding="utf-8")
+    first = page.partition("<tbody>")[2].partition("</tbody>")[0]
+    assert first.count("<tr>") == len(done.incidents)
+    assert page.count("<svg") >= 1 + min(3, done.evaluation.figures.incidents_warned)  # type: ignore[union-attr]
+    assert "in force" in page
+    assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+    missed = [one.note for one in done.incidents if one.outcome == "missed"]
+    assert all(note in unescape(page) for note in missed)
+    nothing = replace(done, evaluation=None)
+    with pytest.raises(NetopsError, match="nothing of the telemetry is counted"):
+        write_page(tmp_path / "none.html", nothing, 0.1)
+    assert not (tmp_path / "none.html").exists()
 
 
 def test_it_says_all_of_it_as_json(done: Backtest) -> None:

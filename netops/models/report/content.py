@@ -44,6 +44,17 @@ _MOST_METRICS = 4
 _USUAL = (0.05, 0.95)
 
 
+def usual_ranges(card: ModelCard) -> Usual:
+    """Give the range that nine of ten training samples of each metric lie in."""
+    shares, quantiles = card.background.get("shares", []), card.background.get("quantiles", {})
+    return {
+        metric: (float(low), float(high))
+        for metric in card.metrics
+        if (known := quantiles.get(metric)) is not None
+        for low, high in [np.interp(_USUAL, shares, known)]
+    }
+
+
 @dataclass(frozen=True)
 class Content:
     """A run, and what is told of it; the fields are the parameters of ``write_report``."""
@@ -203,15 +214,6 @@ class Content:
             chosen.append([metric for metric in there if metric in wanted[:_MOST_METRICS]])
         return chosen
 
-    def _usual(self) -> Usual:
-        shares, quantiles = self.card.background.get("shares", []), self.card.background.get("quantiles", {})
-        return {
-            metric: (float(low), float(high))
-            for metric in self.card.metrics
-            if (known := quantiles.get(metric)) is not None
-            for low, high in [np.interp(_USUAL, shares, known)]
-        }
-
     def _episodes(self) -> dict[str, list[dict[str, Any]]]:
         """Give the episodes of each kind, with their drawings and reasons."""
         baseline = None
@@ -222,7 +224,7 @@ class Content:
         reasons = reasons_of(self.examples, self.models[self.choice.best], found)
         found = with_metrics(self.examples, found, self._metrics(reasons))
         shown: dict[str, list[dict[str, Any]]] = {WARNED: [], MISS: [], FALSE_ALARM: []}
-        usual, threshold, interval = self._usual(), self.best.policy.threshold, self.card.interval_seconds
+        usual, threshold, interval = usual_ranges(self.card), self.best.policy.threshold, self.card.interval_seconds
         for number, (episode, (when, why)) in enumerate(zip(found, reasons, strict=True)):
             figure = telemetry_figure(episode, threshold, usual, f"episode-{number}", interval)
             shown[episode.kind].append({"episode": episode, "figure": figure, "when": when, "reasons": why})

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from netops.alerting.matching import FALSE, MISSED
-from netops.alerting.sequences import Floats, Integers
+from netops.alerting.sequences import Floats, Integers, Sequences
 from netops.models.examples import Examples
 from netops.models.report.notes import false_alarm_note, incident_note
 from netops.models.report.verdict import Verdict
@@ -98,8 +98,13 @@ def choose_episodes(examples: Examples, model: Verdict, baseline: Verdict | None
     times = examples.labelled[-1].sequences.timestamps
     return [
         replace(episode, times=times[episode.rows], risks=_risks_at(episode.rows, known, model.risks))
-        for episode in _Choosing(examples, model, baseline).all()
+        for episode in episodes_among(examples.labelled[-1].sequences, model, baseline)
     ]
+
+
+def episodes_among(everything: Sequences, model: Verdict, baseline: Verdict | None = None) -> list[Episode]:
+    """Choose what to show by the same rule, without telemetry and risks; ``everything`` is around it, too."""
+    return _Choosing(everything, model, baseline).all()
 
 
 def extremes(order: Integers, most: int = SHOWN) -> list[int]:
@@ -112,9 +117,8 @@ def extremes(order: Integers, most: int = SHOWN) -> list[int]:
 class _Choosing:
     """The choice of episodes from one test part."""
 
-    def __init__(self, examples: Examples, model: Verdict, baseline: Verdict | None) -> None:
-        self.part, self.model, self.baseline = model.part, model, baseline
-        self.everything = examples.labelled[-1].sequences
+    def __init__(self, everything: Sequences, model: Verdict, baseline: Verdict | None) -> None:
+        self.part, self.model, self.baseline, self.everything = model.part, model, baseline, everything
 
     def all(self) -> list[Episode]:
         lead = self.model.matching.lead

@@ -63,15 +63,16 @@ def write_report(
         ``path``.
     """
     content = Content(network, examples, models, judgements, choice, decision, baseline, baseline_risks, seed)
-    write_text(path, _render(content.everything() | {"run_id": run_id}))
+    write_text(path, render(content.everything() | {"run_id": run_id}))
     return path
 
 
-def _render(content: dict[str, Any]) -> str:
+def render(content: dict[str, Any], template: str = TEMPLATE, folder: Path | None = None) -> str:
+    """Fill a template of this folder, or of another one that may include what is in this."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader([path for path in (folder, Path(__file__).parent) if path]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -85,4 +86,4 @@ def _render(content: dict[str, Any]) -> str:
         "lasting": lasting,
         "titled": titled,
     }
-    return environment.get_template(TEMPLATE).render(content)
+    return environment.get_template(template).render(content)
