@@ -1,6 +1,7 @@
 # The image of all stages, of `netops serve` and of the real-time function. Built by `make image`.
 # The same inputs give the same packages: pyproject.toml says which, constraints.txt in which versions.
-# BASE may name a digest (python@sha256:…), for a base that never changes.
+# BASE may name a digest (python@sha256:…), for a base that never changes. EXTRA is a package that only some clusters
+# need, such as the client of their object store: mlrun[s3]==1.12.1.
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS packages
@@ -9,6 +10,10 @@ RUN pip install --no-cache-dir "uv==${UV}" && python -m venv /opt/venv
 COPY pyproject.toml constraints.txt /tmp/
 RUN uv pip install --no-cache --compile-bytecode --python /opt/venv/bin/python \
         -r /tmp/pyproject.toml -c /tmp/constraints.txt
+ARG EXTRA=
+RUN if [ -n "${EXTRA}" ]; then \
+        uv pip install --no-cache --compile-bytecode --python /opt/venv/bin/python "${EXTRA}"; \
+    fi
 
 FROM ${BASE}
 ENV PATH=/opt/venv/bin:$PATH \

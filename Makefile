@@ -41,7 +41,7 @@ soak: setup
 
 IMAGE ?= netops:0.1.0
 image:
-	@docker build --tag $(IMAGE) .
+	@docker build --build-arg EXTRA='$(EXTRA)' --tag $(IMAGE) .
 
 constraints.txt:
 	@$(BIN)/uv pip compile -q --no-emit-index-url --no-header --no-annotate --python-version 3.11 --all-extras pyproject.toml -o $@

@@ -1,11 +1,13 @@
 """Stage: take telemetry from where its owner keeps it, checked and in one form."""
 
 import json
+import tempfile
 from pathlib import Path
 
 from mlrun import MLClientCtx
 
 from netops import progress
+from netops.orchestration.brought import bring
 from netops.orchestration.feedback import with_feedback
 from netops.orchestration.settings import section
 from netops.orchestration.sink import send
@@ -36,16 +38,19 @@ def ingest(
         Whose telemetry it is: what people said of its alerts and incidents is merged in, and it goes to
         the sink. Empty: neither.
     telemetry, test : str
-        Sources to learn from and, where they are apart, to be tested on; several are separated by ``|``.
+        Sources to learn from and, where they are apart, to be tested on; several are separated by ``|``;
+        files of a store (``s3://…``) are brought here.
     incidents, test_incidents : str
         CSV of the incidents of each.
 
     Logs the dataset ``telemetry``; telemetry to be tested on lies in its folder ``_test``.
     """
     folder, options = new_folder(context, "telemetry"), section(settings, "telemetry")
-    dataset = _ingest(telemetry, incidents, folder, options)
-    if test:
-        _ingest(test, test_incidents, folder / TEST, options, like=NetworkSchema.of(dataset.meta))
+    with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
+        dataset = _ingest(telemetry, incidents, folder, options, Path(scratch))
+        if test:
+            like = NetworkSchema.of(dataset.meta)
+            _ingest(test, test_incidents, folder / TEST, options, Path(scratch), like)
     if network:
         dataset = with_feedback(dataset, network, options)
     _check(context, dataset, settings)
@@ -56,10 +61,16 @@ def ingest(
 
 
 def _ingest(
-    sources: str, incidents: str, folder: Path, options: TelemetrySettings, like: NetworkSchema | None = None
+    sources: str,
+    incidents: str,
+    folder: Path,
+    options: TelemetrySettings,
+    scratch: Path,
+    like: NetworkSchema | None = None,
 ) -> Dataset:
-    log = Path(incidents) if incidents else None
-    return ingest_telemetry(sources.split("|"), folder, options, log, progress.report, like)
+    paths = [bring(source, scratch) for source in sources.split("|")]
+    log = Path(bring(incidents, scratch)) if incidents else None
+    return ingest_telemetry(paths, folder, options, log, progress.report, like)
 
 
 def _check(context: MLClientCtx, dataset: Dataset, settings: str) -> None:

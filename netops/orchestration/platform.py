@@ -60,5 +60,6 @@ def nuclio_options(settings: ClusterSettings, configured: Mapping[str, Any] | st
         timeout=serving.ready_timeout,
         canary=serving.canary,
         environment=tuple(from_secret(secret) for secret in settings.secrets),
+        requirements=settings.requirements,
         parameters={name: sections[name] for name in ("serving", "alerting") if sections.get(name)},
     )

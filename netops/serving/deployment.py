@@ -169,6 +169,8 @@ class NuclioOptions:
         Share of the traffic for the new model, in per cent.
     environment : tuple of dict
         Variables, as Kubernetes takes them.
+    requirements : tuple of str
+        Packages that the image lacks; Nuclio builds them in.
     parameters : dict
         Sections ``serving`` and ``alerting`` of the configuration.
     """
@@ -181,6 +183,7 @@ class NuclioOptions:
     timeout: int = 5 * MINUTE
     canary: int = 100
     environment: tuple[dict[str, Any], ...] = ()
+    requirements: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
@@ -220,6 +223,8 @@ class Nuclio:
         )
         made.spec.min_replicas, made.spec.max_replicas = options.min_replicas, options.max_replicas
         made.spec.env = [*made.spec.env, *options.environment]
+        if options.requirements:
+            made.with_requirements(list(options.requirements))
         _add_triggers(made, options)
         if options.state_claim:
             add_state_volume(made, options.state_claim)

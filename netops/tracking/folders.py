@@ -15,7 +15,7 @@ from netops.telemetry.dataset import Dataset
 _PREVIEW_ROWS = 20
 _MODEL_FILE = "model.onnx"
 #: Lists the files of an uploaded folder.
-_FILES = "_files.json"
+FILES = "_files.json"
 
 
 def place_of(context: Any) -> str:
@@ -64,7 +64,7 @@ def _publish(context: Any, key: str, folder: Path) -> str:
     for name in names:
         mlrun.get_dataitem(f"{target}/{key}/{name}").upload(str(folder / name))
     # Written last. Stores differ in how they list a folder, and whether they list those within it.
-    mlrun.get_dataitem(f"{target}/{key}/{_FILES}").put(json.dumps(names))
+    mlrun.get_dataitem(f"{target}/{key}/{FILES}").put(json.dumps(names))
     return f"{target}/{key}"
 
 
@@ -82,7 +82,7 @@ def local_folder(item: Any) -> Path:
 def _files_of(item: Any) -> list[str]:
     """List the files of an uploaded folder."""
     try:
-        names: list[str] = json.loads(mlrun.get_dataitem(f"{item.url.rstrip('/')}/{_FILES}").get())
+        names: list[str] = json.loads(mlrun.get_dataitem(f"{item.url.rstrip('/')}/{FILES}").get())
     except Exception as error:  # each store has errors of its own
         raise NetopsError(f"{item.url}: the folder is gone, or was not finished: {error}") from error
     return names

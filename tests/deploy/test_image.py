@@ -47,6 +47,14 @@ def test_packages_come_from_pyproject_in_pinned_versions() -> None:
     assert not any(fnmatch(line, "*pip install*==*.*") and "uv" not in line for line in DOCKERFILE.splitlines())
 
 
+def test_a_package_of_the_cluster_is_built_in_where_it_is_asked_for() -> None:
+    command = ["make", "-n", "image", "EXTRA=mlrun[s3]==1.12.1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "--build-arg EXTRA='mlrun[s3]==1.12.1'" in done.stdout
+    assert re.search(r"^ARG EXTRA=$", DOCKERFILE, re.M)
+    assert '/opt/venv/bin/python "${EXTRA}"' in DOCKERFILE
+
+
 def test_the_image_is_the_one_that_the_configurations_name() -> None:
     import yaml
 

@@ -94,6 +94,10 @@ def test_the_function_is_our_image_with_nothing_fetched(model) -> None:
     assert "spec.triggers.http" in function.spec.config
 
 
+def test_packages_that_the_image_lacks_are_built_in() -> None:
+    assert nuclio(requirements=("lightgbm",)).function("").spec.build.requirements == ["lightgbm"]
+
+
 @pytest.mark.parametrize(
     ("stream", "trigger"),
     [("kafka://broker:9092/telemetry", "kafka-cluster"), ("v3io:///projects/telemetry", "v3ioStream")],

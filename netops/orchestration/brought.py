@@ -1,0 +1,71 @@
+"""Telemetry in a store of artifacts (``s3://``, ``gs://``, ``az://``, ``https://``, ``store://``) is brought here.
+
+Everything else is left to the sources of telemetry, which read what they are asked for themselves.
+"""
+
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from netops.errors import NetopsError
+from netops.telemetry.sources.normal import KNOWN
+from netops.telemetry.sources.registry import SCHEMES
+from netops.tracking.folders import FILES, local_folder
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://")
+
+
+def bring(address: str, scratch: Path) -> str:
+    """Bring a file, or the files of a folder, through MLRun's client of the store.
+
+    Parameters
+    ----------
+    address : str
+        Path or address.
+    scratch : Path
+        Folder for what is brought; the caller removes it.
+
+    Returns
+    -------
+    str
+        A path here; the address itself where it is no store's.
+
+    Raises
+    ------
+    NetopsError
+        If the store is unknown, cannot be reached, or holds nothing of the kind.
+    """
+    scheme = _SCHEME.match(address)
+    if scheme is None or scheme[1] in SCHEMES:
+        return address
+    import mlrun
+
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    try:
+        return str(_brought(mlrun.get_dataitem(address), folder))
+    except NetopsError:
+        raise
+    except Exception as error:  # each store has errors of its own
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise NetopsError(f"{address}: cannot be read: {reason}") from error
+
+
+def _brought(item: Any, folder: Path) -> Path:
+    url = str(item.url).rstrip("/")
+    name = url.rpartition("/")[2]
+    if name.lower().endswith(KNOWN):
+        item.download(str(folder / name))
+        return folder / name
+    names = [str(found).strip("/") for found in item.listdir()]
+    if FILES in names:
+        return local_folder(item)
+    files = [found for found in names if found.lower().endswith(KNOWN) and not found.startswith(("_", "."))]
+    files = [found for found in files if "/" not in found]
+    if not files:
+        raise NetopsError(f"{url}: no CSV or Parquet file there")
+    import mlrun
+
+    for found in files:
+        mlrun.get_dataitem(f"{url}/{found}").download(str(folder / found))
+    return folder

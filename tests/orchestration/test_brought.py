@@ -1,0 +1,70 @@
+"""Telemetry in a store is brought by MLRun's client of it: here those of files and of HTTP."""
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from netops.errors import NetopsError
+from netops.orchestration.brought import bring
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    folder = tmp_path / "store"
+    (folder / "below").mkdir(parents=True)
+    for name in ("a.csv", "b.parquet", "notes.txt", "_incidents.parquet", "below/c.csv"):
+        (folder / name).write_text(name)
+    return folder
+
+
+@pytest.fixture
+def http(store: Path) -> Iterator[str]:
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(store)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("address", ["/data/t.csv", "v3io://framesd/a/b", "prometheus+http://prometheus:9090"])
+def test_what_a_source_reads_itself_is_left_to_it(address, tmp_path) -> None:
+    assert bring(address, tmp_path) == address
+
+
+def test_a_folder_stands_for_the_telemetry_in_it(store, tmp_path) -> None:
+    brought = Path(bring(f"file://{store}", tmp_path))
+    assert brought != store
+    assert {path.name: path.read_text() for path in brought.iterdir()} == {
+        "a.csv": "a.csv",
+        "b.parquet": "b.parquet",
+    }
+
+
+def test_a_file_is_brought(http, tmp_path) -> None:
+    brought = Path(bring(f"{http}/a.csv", tmp_path))
+    assert (brought.name, brought.read_text()) == ("a.csv", "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("file://{store}/empty", "no CSV or Parquet file there"),
+        ("nosuch://bucket/t.csv", "nosuch://bucket/t.csv: cannot be read: "),
+        ("file://{store}/gone.csv", "cannot be read"),
+    ],
+)
+def test_what_cannot_be_brought_is_one_line(store, tmp_path, address, told) -> None:
+    (store / "empty").mkdir()
+    with pytest.raises(NetopsError, match=told) as caught:
+        bring(address.format(store=store), tmp_path)
+    assert "\n" not in str(caught.value)
