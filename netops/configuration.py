@@ -154,6 +154,27 @@ def _scalar(hint: Any, value: Any, where: str) -> Any:
     raise UsageError(f"{where}: expected {words.get(hint, hint)}, found {value!r}")
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML whose times stay text: they are read where it is known what they are, and travel as JSON."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def parse_yaml(text: str) -> Any:
+    """Parse YAML, times as text.
+
+    Raises
+    ------
+    yaml.YAMLError
+        If it is none.
+    """
+    return yaml.load(text, Loader=_Loader)
+
+
 def read_yaml(path: Path) -> Any:
     """Read a YAML file.
 
@@ -163,7 +184,7 @@ def read_yaml(path: Path) -> Any:
         If it is missing or no YAML; it names the file and the line.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from netops.configuration import Duration, bind, option, read_yaml
+from netops.configuration import Duration, bind, option, parse_yaml, read_yaml
 from netops.durations import MINUTE
 from netops.errors import UsageError
 
@@ -82,3 +82,10 @@ def test_unreadable_files_are_named(tmp_path, text: str | None, says: str) -> No
     with pytest.raises(UsageError, match=says) as refused:
         read_yaml(path)
     assert str(path) in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["2026-01-05T00:00:00Z", "2026-01-05", "2026-01-03 22:00:00"])
+def test_times_in_yaml_stay_text(text, tmp_path):
+    (tmp_path / "x.yaml").write_text(f"start: {text}\n")
+    assert read_yaml(tmp_path / "x.yaml") == {"start": text}
+    assert parse_yaml(text) == text

@@ -57,7 +57,7 @@ def silenced(silences: Iterable[Silence], attributes: Mapping[str, str | None], 
 
 
 def _time(value: Any, key: str) -> int:
-    """Read a time; YAML may have made a date or a datetime of it already."""
+    """Read a time, given as text or as a date or datetime."""
     try:
         if isinstance(value, int) and not isinstance(value, bool):
             return value

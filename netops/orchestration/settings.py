@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from netops.configuration import bind, read_yaml
+from netops.configuration import bind, parse_yaml, read_yaml
 from netops.errors import UsageError, closest
 from netops.orchestration.root import project_root
 
@@ -90,7 +90,7 @@ def _override(document: Document, override: str) -> None:
         if not isinstance(place, dict):
             raise UsageError(f"--set {override}: '{part}' holds a value, not keys")
     try:
-        place[last] = yaml.safe_load(text)
+        place[last] = parse_yaml(text)
     except yaml.YAMLError:
         raise UsageError(f"--set {override}: '{text}' is not YAML") from None
 
