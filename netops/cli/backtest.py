@@ -49,17 +49,20 @@ def command(
     with progress_bars():
         done = backtest_model(network, local_model(model.uri), options.paths(telemetry), incidents, settings)
     told = done.to_dict()
-    if html is not None:
+    drawn = html if told["samples_counted"] else None
+    if drawn is not None:
         from netops.backtest.page import write_page
         from netops.orchestration.settings import section
 
-        write_page(html, done, section(settings, "alerting").false_alarms_per_device_day)
+        write_page(drawn, done, section(settings, "alerting").false_alarms_per_device_day)
     if as_json:
         print_json(told)
         return
     _print(told)
-    if html is not None:
-        click.echo(f"\n{html}")
+    if drawn is not None:
+        click.echo(f"\n{drawn}")
+    elif html is not None:
+        note(f"{html}: not drawn, for nothing is counted")
 
 
 def _print(told: dict[str, Any]) -> None:

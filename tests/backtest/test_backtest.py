@@ -8,6 +8,8 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from netops.alerting.matching import TRUE
@@ -25,6 +27,8 @@ from netops.serving.champion import FixedModel
 from netops.serving.playback import recorded
 from netops.serving.settings import ServingSettings
 from netops.serving.simulate import simulate
+from netops.telemetry.ingest import ingest
+from netops.telemetry.settings import TelemetrySettings
 from tests.backtest.trainings import DAYS, START, Training, telemetry, train
 from tests.serving.live import LiveServer
 
@@ -149,6 +153,20 @@ def test_a_model_without_a_threshold_is_refused(training: Training, tmp_path: Pa
         backtest(
             training.telemetry, FixedModel("x", tmp_path / "model"), "small", ServingSettings(), AlertSettings()
         )
+
+
+def test_telemetry_without_known_incidents_has_false_alarms_alone(training: Training, tmp_path: Path) -> None:
+    frame = pq.read_table(training.telemetry.path).to_pandas().sort_values("timestamp")
+    recent = frame[frame.timestamp > frame.timestamp.max() - pd.Timedelta("12h")]
+    recent.drop(columns=[name for name in recent if name.endswith("is_error")]).to_csv(tmp_path / "x.csv")
+    schema = read_card(training.folder).schema
+    unknown = ingest([tmp_path / "x.csv"], tmp_path / "telemetry", TelemetrySettings(), like=schema)
+    found = run(replace(training, telemetry=unknown))
+    assert found.evaluation is not None
+    assert found.incidents == found.evaluation.lead_seconds.tolist() == []
+    assert len(found.false_alarms) == found.evaluation.figures.false_alarms > 0
+    json.dumps(plain(found.to_dict()), allow_nan=False)
+    assert write_page(tmp_path / "backtest.html", found, 0.1).stat().st_size
 
 
 def test_it_is_drawn_on_a_page(training: Training, done: Backtest, tmp_path: Path) -> None:

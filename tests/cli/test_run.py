@@ -156,8 +156,9 @@ def test_a_backtest_gives_the_figures_of_the_run(home: Path, netops: Call, first
         }
         assert told["policy"]["threshold"] == model["threshold"]
         assert len(told["incidents"]) == first["telemetry"]["incidents"]
-    answer = netops("backtest", "--telemetry", telemetry)
+    answer = netops("backtest", "--telemetry", telemetry, "--html", home / "backtest.html")
     assert answer.code == 0
+    assert (home / "backtest.html").stat().st_size
     assert f"of {told['figures']['incidents']} incidents warned of" in answer.out
     assert "in force" in answer.out
 
@@ -168,8 +169,10 @@ def test_a_backtest_counts_nothing_that_was_trained_on(
     telemetry = home / "runs" / first["run_id"] / "telemetry"
     frame = pq.read_table(telemetry).to_pandas().sort_values("timestamp")
     frame[: len(frame) // 3].to_parquet(tmp_path / "trained.parquet")
-    answer = netops("backtest", "--telemetry", tmp_path / "trained.parquet")
+    page = tmp_path / "backtest.html"
+    answer = netops("backtest", "--telemetry", tmp_path / "trained.parquet", "--html", page)
     assert answer.code == 0
+    assert not page.exists()
     assert "all of it was trained on: nothing is counted" in answer.out
     assert "false alarm" not in answer.out
 
