@@ -23,7 +23,7 @@ from netops.models.onnx_file import Session, build_model, calibrated, save_model
 from netops.models.platt import Platt, fit_platt
 from netops.models.rows import pieces
 from netops.models.scaling import Scaling
-from netops.models.search import Limits, Search, Tell, load_search
+from netops.models.search import Limits, Search, Tell
 from netops.models.thinning import thin
 from netops.telemetry.dataset import Dataset
 
@@ -107,8 +107,6 @@ def fit(
     limits = job.limits(time.monotonic() if since is None else since)
     say("load libraries")
     family.load(job.threads)
-    if not limits.one:
-        load_search()
     say("fit")
     scaling, data = _data(folder, family, job)
     took = {"fitted_rows": len(data.labels), "read": "pieces" if data.on_disk else "memory"}

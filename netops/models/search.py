@@ -9,6 +9,7 @@ The first trial is the configured one. The winner is the very model that was jud
 """
 
 import gc
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -84,11 +85,17 @@ class Limits:
 
 
 def load_search() -> None:
-    """Import what a search needs, before there are data.
+    """Import what a search needs.
 
-    Optuna keeps the errors of packages that it did not find, and with them the calls that were going on when it was
-    imported: what these held would never be let go.
+    Optuna keeps the errors of packages that it did not find, and with them all calls that are going on when it is
+    imported: what these hold, data among it, would never be let go. In a thread of its own nothing is going on.
     """
+    thread = threading.Thread(target=_import_optuna)
+    thread.start()
+    thread.join()
+
+
+def _import_optuna() -> None:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -152,13 +152,14 @@ print(peak - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_memory_stays_below_what_the_rows_would_take(examples: Examples, tmp_path: Path) -> None:
-    """800,000 rows of 11 features: 35 MB scaled, of which memory would hold two copies, and bins."""
+    """500,000 rows of 11 features: 22 MB scaled, of which memory would hold two copies, and bins."""
     wide = tmp_path / "wide"
     wide.mkdir()
     rng = np.random.default_rng(0)
-    features = rng.normal(size=(800_000, len(examples.names)))
+    features = rng.normal(size=(500_000, len(examples.names)))
     labels = (features[:, 0] + rng.normal(size=len(features)) > 3).astype(np.float32)
     arrays = {"features": features, "labels": labels, "weights": np.ones(len(labels)), "early": labels < 0}
     for name, values in arrays.items():
