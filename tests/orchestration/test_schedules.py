@@ -1,6 +1,9 @@
 """Schedules as the command keeps them; cron as cron means it; a network that goes on in time."""
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -135,3 +138,25 @@ def test_a_network_goes_on_where_its_last_telemetry_ended(database) -> None:
 @pytest.mark.parametrize("moment", [MONDAY, MONDAY + 1, MONDAY + SECOND // 2])
 def test_times_are_kept_to_the_nanosecond(moment) -> None:
     assert continuation.parse(continuation.write(moment)) == moment
+
+
+@pytest.mark.timeout(250)
+def test_a_service_keeps_it(monkeypatch) -> None:
+    address = os.environ.get("NETOPS_TEST_MLRUN_API")
+    if not address:
+        pytest.skip("NETOPS_TEST_MLRUN_API names no MLRun service")
+    monkeypatch.setenv("MLRUN_DBPATH", address)
+    name = f"nightly-{os.getpid()}"
+
+    def netops(*arguments: str) -> list[dict]:
+        command = [sys.executable, "-m", "netops.cli.main", "schedule", *arguments, "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    [added] = netops("add", "--cron", "0 3 * * *", "--name", "core", "--as", name)
+    assert (added["name"], added["cron"], added["network"]) == (name, "0 3 * * *", "core")
+    assert added["next"].endswith("03:00:00")
+    assert added in netops("list")
+    assert netops("remove", name) == [{"removed": name}]
+    assert name not in {schedule["name"] for schedule in netops("list")}

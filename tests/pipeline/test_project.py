@@ -122,6 +122,11 @@ def test_a_stage_that_is_run_by_itself_finds_nothing_of_another_run(home) -> Non
     ]
     made = [Dataset.open(Path(mlrun.get_dataitem(run.outputs["telemetry"]).local())) for run in runs]
     assert [dataset.meta.devices for dataset in made] == [12, 16]
+    for address in (runs[0].outputs["telemetry"], f"file://{made[0].path}"):
+        params = {"settings": json.dumps(settings[0]), "telemetry": address}
+        taken = project.run_function("ingest", params=params, local=True)
+        again = Dataset.open(Path(mlrun.get_dataitem(taken.outputs["telemetry"]).local()))
+        assert (again.meta.devices, again.meta.samples) == (12, made[0].meta.samples)
 
 
 @pytest.mark.parametrize(
