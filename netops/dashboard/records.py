@@ -152,7 +152,25 @@ def models(network: str | None) -> Document:
         "network": chosen,
         "versions": [_version(model) for model in every if model.network == chosen],
         "history": _told(registry.history(chosen), every),
+        "shadow": _shadow(chosen, every),
     }
+
+
+def _shadow(network: str, versions: list[Any]) -> Document | None:
+    """Tell how the challenger in the champion's shadow does; None where there is none."""
+    from netops.serving.shadow import read_report
+
+    running = next((model for model in versions if model.network == network and model.shadow), None)
+    if running is None:
+        return None
+    report = {"failure": None, "judged": None, "samples": 0} | (read_report(network, running.version) or {})
+    judged = report["judged"] or {}
+    rows = [
+        {"role": role, **report["alerts"][role], **judged.get(role, {})}
+        for role in ("champion", "challenger")
+        if report["samples"]
+    ]
+    return {"version": running.version, "report": report, "rows": rows}
 
 
 def _told(history: list[dict[str, str]], versions: list[Any]) -> list[Document]:
@@ -176,6 +194,7 @@ def _version(model: Any) -> Document:
         "family": model.family,
         "created": model.created,
         "champion": model.champion,
+        "shadow": model.shadow,
         "run": model.tree,
         "path": model.path,
         **figures,

@@ -12,6 +12,9 @@ from tests.serving.samples import sample
 
 pytestmark = pytest.mark.slow
 
+#: Milliseconds in which MLRun is loaded; until then its pages say so.
+LOADED = 90_000
+
 
 def place(number: int) -> dict:
     return {"company": f"company {number % 2}", "data_center": f"site {number % 4}"}
@@ -203,7 +206,7 @@ def test_everything_can_be_reached_by_keyboard(look, feed):
     page.wait_for_url("**/device?device=leaf-12")
     page.keyboard.press("4")
     page.wait_for_url("**/runs")
-    page.locator("#dag a").first.wait_for()
+    page.locator("#dag a").first.wait_for(timeout=LOADED)
     page.keyboard.press("m")
     assert page.evaluate("document.activeElement.id") == "step-generate"
     page.keyboard.press("Enter")
@@ -217,6 +220,7 @@ def test_everything_can_be_reached_by_keyboard(look, feed):
 def test_a_run_is_shown_as_its_graph_with_steps_inputs_outputs_and_logs(look, feed):
     page = look(f"/runs?run={DONE}")
     steps = page.locator("#dag a")
+    steps.first.wait_for(timeout=LOADED)
     assert steps.count() == 6
     assert page.locator("#dag .edge").count() == 6
     assert steps.first.get_attribute("aria-label") == "generate: completed, 17.0 s"
@@ -233,6 +237,7 @@ def test_a_run_is_shown_as_its_graph_with_steps_inputs_outputs_and_logs(look, fe
 
 def test_a_run_under_way_shows_what_is_still_to_come(look, feed):
     page = look(f"/runs?run={GOING}")
+    page.locator("#dag a").first.wait_for(timeout=LOADED)
     states = [label.split(": ")[1].split(",")[0] for label in labels(page)]
     assert sorted(states) == sorted(["completed", "running", *["waiting"] * 4])
 
@@ -243,13 +248,21 @@ def labels(page) -> list[str]:
 
 def test_models_are_shown_with_champion_challengers_and_history(look, feed):
     page = look("/models?theme=dark")
-    page.locator("body[data-drawn]").wait_for(state="attached")
-    rows = page.locator("tbody tr").all_text_contents()
+    page.locator("body[data-drawn]").wait_for(state="attached", timeout=LOADED)
+    rows, compared = (
+        page.locator(f"section.scroll:has-text('{title}') tbody tr") for title in ("Champion and", "In the shadow:")
+    )
+    rows = rows.all_text_contents()
     assert len(rows) == 2
     assert "v2" in rows[0]
-    assert "challenger" in rows[0]
+    assert "◐ in the shadow" in rows[0]
     assert "★ champion" in rows[1]
     assert "v1" in page.locator(".timeline").text_content()
+    # Alerts opened, of these alone, incidents, warned of, false alarms.
+    assert [row.split()[:6] for row in compared.all_text_contents()] == [
+        ["champion", "0", "0", "1", "0", "0"],
+        ["challenger", "1", "1", "1", "1", "0"],
+    ]
     assert page.locator("html").get_attribute("data-theme") == "dark"
 
 
@@ -275,11 +288,11 @@ def test_names_are_text_whatever_they_look_like(look, feed):
 def test_the_demo_is_a_fleet_that_lives(look, home):
     demo = Dashboard("", home)
     page = look("/fleet", url=demo.url)
+    text_comes(page, "#n-devices", lambda text: text == "200", 90)
     drawn(page)
-    text_comes(page, "#n-devices", lambda text: text == "200", 30)
     for _ in range(3):
         before = page.locator("#n-time").text_content()
-        text_comes(page, "#n-time", lambda text, before=before: text != before)
+        text_comes(page, "#n-time", lambda text, before=before: text != before, 30)
     cells_come(page, 200)
     page.close()
     assert demo.stop() == 0

@@ -9,6 +9,9 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+
+from netops.alerting.policy import AlertPolicy
 from netops.home import home
 from tests.serving.models import make_model
 
@@ -88,6 +91,28 @@ def log_model() -> None:
         registry.log_model(context, "demo", folder, read_card(folder), figures)
         context.commit(completed=True)
     registry.promote("demo", "v1", "the first")
+    registry.put_in_shadow("demo", "v2")
+    compare()
+
+
+def compare() -> None:
+    """Let the challenger warn of a failure that the champion does not see."""
+    from netops.files import write_json
+    from netops.serving.comparison import Comparison
+    from netops.serving.devices import DeviceTable
+    from netops.serving.folders import state_folder
+    from netops.serving.shadow import report_path
+
+    table, minute = DeviceTable(2), 60 * 10**9
+    codes = table.take(["leaf-1", "leaf-2"])
+    policy = AlertPolicy(0.5, 2, 10 * minute)
+    comparison = Comparison(("v1", "v2"), (policy, policy), 10 * minute)
+    for tick in range(60):
+        challenger = np.array([0.1, 0.9 if 20 <= tick < 30 else 0.1])
+        failed = np.array([False, 26 <= tick < 32])
+        times = np.full(2, tick * minute)
+        comparison.follow(table, codes, times, (np.full(2, 0.2), challenger), ~failed, failed)
+    write_json(report_path(state_folder("demo"), "v2"), comparison.report(table))
 
 
 if __name__ == "__main__":

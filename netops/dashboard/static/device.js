@@ -129,9 +129,17 @@ addEventListener("DOMContentLoaded", () => {
     }
   }
 
+  // At most twice a second, and once more for what came in between.
+  let last = 0, due = null, missed = false;
+  function soon() {
+    due ??= setTimeout(() => { due = null; again(); }, Math.max(0, 500 - (performance.now() - last)));
+  }
+
   async function again() {
+    missed = asking;
     if (asking) return;
     asking = true;
+    last = performance.now();
     try {
       const state = await NetOps.ask("/data/device", { device });
       if (!models) await draw(state);
@@ -144,9 +152,10 @@ addEventListener("DOMContentLoaded", () => {
       NetOps.text("d-state", `✕ ${error.message}`);
     } finally {
       asking = false;
+      if (missed) soon();
     }
   }
 
-  NetOps.onNews((news) => { if (news.trouble === "") again(); });
-  addEventListener("themechange", () => { models = null; again(); });
+  NetOps.onNews((news) => { if (news.trouble === "") soon(); });
+  addEventListener("themechange", () => { models = null; soon(); });
 });
