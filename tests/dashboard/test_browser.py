@@ -12,6 +12,8 @@ from tests.serving.samples import sample
 
 pytestmark = pytest.mark.slow
 
+#: Texts of the first six cells of table rows.
+CELLS_OF = "(rows) => rows.map((row) => [...row.cells].slice(0, 6).map((cell) => cell.textContent))"
 #: Milliseconds in which MLRun is loaded; until then its pages say so.
 LOADED = 90_000
 
@@ -259,7 +261,7 @@ def test_models_are_shown_with_champion_challengers_and_history(look, feed):
     assert "★ champion" in rows[1]
     assert "v1" in page.locator(".timeline").text_content()
     # Alerts opened, of these alone, incidents, warned of, false alarms.
-    assert [row.split()[:6] for row in compared.all_text_contents()] == [
+    assert compared.evaluate_all(CELLS_OF) == [
         ["champion", "0", "0", "1", "0", "0"],
         ["challenger", "1", "1", "1", "1", "0"],
     ]
