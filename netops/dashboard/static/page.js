@@ -58,7 +58,7 @@ const NetOps = {
       const facts = [
         alert.kind === "site" ? `${alert.devices} devices fail or are silent` : null,
         alert.kind === "silent" ? "sends nothing" : null,
-        alert.peak === null ? null : `highest risk ${this.risk(alert.peak)}`,
+        alert.peak === null ? null : `peak ${this.risk(alert.peak)}`,
         alert.reason === null ? null : this.feature(alert.reason),
         alert.silenced ? "maintenance" : null,
       ].filter(Boolean).join(" · ");
