@@ -289,15 +289,18 @@ def test_names_are_text_whatever_they_look_like(look, feed):
 
 def test_the_demo_is_a_fleet_that_lives(look, home):
     demo = Dashboard("", home)
-    page = look("/fleet", url=demo.url)
-    text_comes(page, "#n-devices", lambda text: text == "200", 90)
-    drawn(page)
-    for _ in range(3):
-        before = page.locator("#n-time").text_content()
-        text_comes(page, "#n-time", lambda text, before=before: text != before, 30)
-    cells_come(page, 200)
-    page.close()
-    assert demo.stop() == 0
+    try:
+        page = look("/fleet", url=demo.url)
+        text_comes(page, "#n-devices", lambda text: text == "200", 90)
+        drawn(page)
+        for _ in range(3):
+            before = page.locator("#n-time").text_content()
+            text_comes(page, "#n-time", lambda text, before=before: text != before, 30)
+        cells_come(page, 200)
+        page.close()
+    finally:
+        code = demo.stop()
+    assert code == 0
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{demo.server}/healthz")
 
