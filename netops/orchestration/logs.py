@@ -28,3 +28,5 @@ def kept_in(folder: Path) -> Iterator[None]:
             yield
         finally:
             tempfile.tempdir = before
+            # MLRun leaves the name of its last one to all that comes after, which could not write it any more.
+            os.environ.pop("MLRUN_META_TMPFILE", None)

@@ -330,7 +330,8 @@ def test_a_challenger_scores_in_the_shadow_of_the_champion(netops: Call, served:
     answer = netops("simulate", "--to", served, "--speed", "0", "--devices", 3, "--duration", "30m", "--json")
     scored = answer.json["answered"]["scored"]
     assert scored > 500
-    assert {a["version"] for a in netops("models", "list", "--json").rows if a["champion"]} == {serving}
+    models = netops("models", "list", "--name", "demo", "--json").rows
+    assert {model["version"] for model in models if model["champion"]} == {serving}
     assert netops("models", "shadow", "off").out.strip() == f"demo: {other} is no shadow any more"
     wait_for(lambda: "netops_shadow_info" not in metrics(served))
     told = netops("models", "show", other, "--json").json["as_shadow"]
@@ -355,7 +356,7 @@ def test_a_model_of_other_windows_cannot_be_a_shadow(netops: Call, first: dict) 
         file.write_text(whole)
     assert refused.code == 1
     assert "takes other metrics, windows or statistics" in refused.err
-    assert not any(m["shadow"] for m in netops("models", "list", "--json").rows)
+    assert not any(model["shadow"] for model in netops("models", "list", "--json").rows)
 
 
 def metrics(url: str) -> str:

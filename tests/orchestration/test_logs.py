@@ -1,0 +1,25 @@
+"""What MLRun prints and leaves behind goes with the run."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from netops.orchestration.logs import kept_in
+
+
+def test_what_is_printed_is_kept_and_temporary_files_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with kept_in(tmp_path / "run"):
+        print("said")
+        forgotten = Path(tempfile.NamedTemporaryFile(delete=False).name)  # noqa: SIM115
+    assert capsys.readouterr().out == ""
+    assert (tmp_path / "run" / "log.txt").read_text() == "said\n"
+    assert not forgotten.exists()
+
+
+def test_a_context_can_be_made_after_a_run(tmp_path: Path) -> None:
+    """MLRun tells all that comes after where its temporary file lay."""
+    with kept_in(tmp_path):
+        os.environ["MLRUN_META_TMPFILE"] = tempfile.NamedTemporaryFile(delete=False).name  # noqa: SIM115
+    assert "MLRUN_META_TMPFILE" not in os.environ
