@@ -21,8 +21,9 @@ from netops.alerting.matching import MISSED
 from netops.alerting.policy import AlertPolicy
 from netops.durations import SECOND
 from netops.models.bootstrap import interval
-from netops.models.judgement import Judgement, judge_baseline
+from netops.models.judgement import Judgement, judge_baseline, judge_model
 from netops.models.outcomes import Part, outcomes
+from netops.models.training import part_risks
 from netops.orchestration.settings import generator_settings, read_settings, section, start_of
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.generator.generate import generate
@@ -94,8 +95,8 @@ def measure(seed: int, overrides: Sequence[str] = ()) -> dict[str, Counted]:
         examples, models = learn(telemetry, settings, Path(folder))
         test, found = examples.part("test"), {}
         for name, model in models.items():
-            judged = model.judge(examples, alerting)
-            found[name] = count(test, model.test, judged.policy, seed)
+            judged = judge_model(examples, model, alerting)
+            found[name] = count(test, part_risks(examples, model, "test"), judged.policy, seed)
             say(seed, name, judged)
         _, judged, static = judge_baseline(examples, alerting)
         say(seed, STATIC, judged)

@@ -15,7 +15,8 @@ import numpy as np
 
 from netops.errors import NetopsError
 from netops.models.evaluation import Figures, evaluate
-from netops.models.judgement import judge_baseline
+from netops.models.judgement import judge_baseline, judge_model
+from netops.models.training import part_risks
 from netops.orchestration.settings import read_settings, section
 from netops.telemetry.dataset import TEST, Dataset
 from netops.telemetry.ingest import ingest
@@ -83,9 +84,10 @@ def lines(source: Source, split: str) -> Iterator[dict[str, Any]]:
         best = best_of(examples, models)
         part = examples.part("test")
         part = replace(part, attributes={"device": part.sequences.devices})
-        judged = {name: model.judge(examples, alerting) for name, model in models.items()}
+        judged = {name: judge_model(examples, model, alerting) for name, model in models.items()}
         _, judged[STATIC], static = judge_baseline(examples, alerting)
-        tested: dict[str, Floats] = {name: model.test for name, model in models.items()} | {STATIC: static}
+        tested: dict[str, Floats] = {name: part_risks(examples, model, "test") for name, model in models.items()}
+        tested[STATIC] = static
         for name, judgement in judged.items():
             found = evaluate(part, tested[name], judgement.policy)
             low, high = found.intervals["average_precision"].low, found.intervals["average_precision"].high

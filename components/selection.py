@@ -6,14 +6,12 @@ from pathlib import Path
 from mlrun import DataItem, MLClientCtx
 
 from netops import progress
-from netops.alerting.settings import AlertSettings
 from netops.errors import NetopsError
 from netops.models import plots
 from netops.models.card import read_card
 from netops.models.contest import contest
 from netops.models.examples import Examples, prepare_examples
-from netops.models.judgement import Judgement, judge, judge_baseline
-from netops.models.platt import Platt
+from netops.models.judgement import judge_baseline, judge_model
 from netops.models.promotion import Decision, Standing
 from netops.models.report.write import write_report
 from netops.models.selection import Choice, choose_best
@@ -95,7 +93,7 @@ def _log(
     alerting = section(settings, "alerting")
     seed = section(settings, "training").seed
     baseline, judged, baseline_risks = judge_baseline(examples, alerting, seed)
-    judgements = {name: _judge(examples, folder, alerting, seed) for name, folder in models.items()}
+    judgements = {name: judge_model(examples, folder, alerting, seed) for name, folder in models.items()}
     judgements[BASELINE] = judged
     context.log_results({"baseline": judged.figures()})
     leaderboard = {name: judgement.evaluation.to_dict() for name, judgement in judgements.items()}
@@ -137,8 +135,3 @@ def _log_report(context: MLClientCtx, report: Path) -> None:
     upload = "://" in target
     context.log_artifact("report", local_path=str(report), target_path=target, upload=upload, format="html")
     context.log_results({"report": target})
-
-
-def _judge(examples: Examples, model: Path, alerting: AlertSettings, seed: int) -> Judgement:
-    validation, test = (part_risks(examples, model, part) for part in ("validation", "test"))
-    return judge(examples, validation, test, alerting, seed, Platt.from_dict(read_card(model).calibration))

@@ -9,9 +9,8 @@ from netops import progress
 from netops.models import plots
 from netops.models.card import write_card
 from netops.models.examples import prepare_examples
-from netops.models.judgement import Judgement, judge
-from netops.models.platt import Platt
-from netops.models.training import part_risks, train_family
+from netops.models.judgement import Judgement, judge_model
+from netops.models.training import train_family
 from netops.monitoring.reference import reference_of, write_reference
 from netops.orchestration import registry, warm
 from netops.orchestration.settings import section
@@ -41,9 +40,7 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
     how: dict[str, Any] = {"workers": warm.workers(), "progress": progress.report, "heard": trials}
     card = train_family(examples, family, options, folder, network=network, **how)
     trials.close()
-    validation, test = (part_risks(examples, folder, part) for part in ("validation", "test"))
-    calibration = Platt.from_dict(card.calibration)
-    judged = judge(examples, validation, test, alerting, options.seed, calibration)
+    judged = judge_model(examples, folder, alerting, options.seed)
     card = card.updated(
         threshold=judged.policy.threshold,
         alert=asdict(judged.policy),

@@ -11,11 +11,13 @@ from netops.alerting.sequences import Floats
 from netops.alerting.settings import AlertSettings
 from netops.features.spec import FeatureSpec
 from netops.models.baseline import StaticThresholds, baseline_columns, fit_baseline
+from netops.models.card import read_card
 from netops.models.evaluation import Evaluation, evaluate
 from netops.models.examples import Examples
 from netops.models.platt import Platt
 from netops.models.rows import gather
 from netops.models.threshold import ThresholdChoice, choose_threshold
+from netops.models.training import part_risks
 from netops.telemetry.dataset import Dataset
 
 #: Where a search for the threshold begins; it only says that the policy has none yet.
@@ -97,6 +99,12 @@ def judge(
     probabilities = calibration.apply(test) if calibration else None
     found = evaluate(examples.part("test"), test, policy, probabilities=probabilities, seed=seed)
     return Judgement(policy, choice, found)
+
+
+def judge_model(examples: Examples, model: Path, settings: AlertSettings, seed: int = 0) -> Judgement:
+    """Judge a model folder: :func:`judge` with its risks over both parts, and its own calibration."""
+    validation, test = (part_risks(examples, model, part) for part in ("validation", "test"))
+    return judge(examples, validation, test, settings, seed, Platt.from_dict(read_card(model).calibration))
 
 
 def judge_baseline(

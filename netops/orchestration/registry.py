@@ -15,9 +15,8 @@ import mlrun
 from netops.errors import NetopsError, UsageError, closest
 from netops.home import home
 from netops.orchestration.root import PROJECT
+from netops.serving.registered import CHAMPION, SHADOW
 from netops.tracking.install import names_service
-
-CHAMPION, SHADOW = "champion", "shadow"
 
 
 @dataclass(frozen=True)
