@@ -39,10 +39,13 @@ def command(
     options.must_exist(*telemetry, incidents)
 
     from netops.orchestration.preparation import ingest_and_build
+    from netops.tracking.results import told
 
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch, progress_bars():
         dataset = ingest_and_build(options.paths(telemetry), incidents, settings, Path(scratch), out)
     meta = dataset.meta
+    for line in told(meta):
+        note(line)
     if as_json:
         print_json({"out": str(out), "samples": meta.samples, "devices": meta.devices, "features": meta.features})
     else:

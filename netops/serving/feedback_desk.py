@@ -187,7 +187,7 @@ def read_csv(path: Path, source: str | None) -> list[Incident]:
         If it cannot be read, or a value is no time; it names column and line.
     """
     from netops.serving.feedback import IncidentBody, incident_of
-    from netops.telemetry.incident_log import read_incidents
+    from netops.telemetry.incident_logs.read import read_incidents
     from netops.telemetry.settings import TelemetrySettings
 
     log = read_incidents(path, TelemetrySettings())
@@ -199,5 +199,5 @@ def read_csv(path: Path, source: str | None) -> list[Incident]:
             body = IncidentBody(device, start, end, kind or None, None, source or path.name, name)
             found.append(incident_of(msgspec.convert(msgspec.to_builtins(body), IncidentBody)))
         except (ValueError, msgspec.ValidationError) as error:
-            raise NetopsError(f"{path}: line {row + 2}: {error}") from None
+            raise NetopsError(f"{log.at[row]}: {error}") from None
     return found

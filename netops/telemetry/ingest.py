@@ -28,7 +28,9 @@ from netops.telemetry.dataset import (
 from netops.telemetry.decisions import Choice, choose, choose_like
 from netops.telemetry.drafts import draft_folder
 from netops.telemetry.feedback import TELEMETRY
-from netops.telemetry.incident_log import IncidentLog, read_incidents
+from netops.telemetry.incident_logs.log import IncidentLog
+from netops.telemetry.incident_logs.matching import LogSummary, match
+from netops.telemetry.incident_logs.read import read_incidents
 from netops.telemetry.incidents import incidents_of, snap, unseen
 from netops.telemetry.network_schema import NetworkSchema
 from netops.telemetry.profile import Float64
@@ -123,11 +125,12 @@ class _Ingestion:
         buckets = Buckets(self.draft, sum(source.memory for source in self.sources))
         columns = self._deal(buckets)
         found = survey(buckets, columns)
+        summary = None
         if self.log is not None:
-            self._check_log(self.log, found)
+            self.log, summary = match(self.log, found.spans)
         choice = self._choose(columns, found)
         incidents = self._write(buckets, columns, found, choice)
-        return finish(self.draft, self._meta(found, choice, incidents), incidents)
+        return finish(self.draft, self._meta(found, choice, incidents, summary), incidents)
 
     def _deal(self, buckets: Buckets) -> Columns:
         columns, before, total = Columns(), 0, sum(source.size for source in self.sources)
@@ -139,13 +142,6 @@ class _Ingestion:
             self.progress(before, total, _READING)
             columns.ignored |= source.ignored
         return columns
-
-    def _check_log(self, log: IncidentLog, found: Survey) -> None:
-        log.refuse_unknown(set(found.spans))
-        first, last = zip(*found.spans.values(), strict=True)
-        if len(log.starts) and not ((log.starts <= max(last)) & (log.ends > min(first))).any():
-            span = f"{_iso(min(first))} to {_iso(max(last))}"
-            raise NetopsError(f"{log.where}: no incident falls into the telemetry, which lasts from {span} (UTC)")
 
     def _choose(self, columns: Columns, found: Survey) -> Choice:
         ignored = {name: why for name, why in columns.ignored.items() if name not in found.profiles}
@@ -211,7 +207,7 @@ class _Ingestion:
     def _source(self) -> str:
         return Path(self.log.where).name if self.log else TELEMETRY
 
-    def _meta(self, found: Survey, choice: Choice, incidents: pa.Table) -> Meta:
+    def _meta(self, found: Survey, choice: Choice, incidents: pa.Table, log: LogSummary | None) -> Meta:
         left_out = dict(choice.left_out)
         first, last = zip(*found.spans.values(), strict=True)
         details = {
@@ -223,6 +219,8 @@ class _Ingestion:
             "first": _iso(min(first)),
             "last": _iso(max(last)),
         }
+        if log is not None:
+            details["incident_log"] = log.to_dict()
         return Meta(
             choice.metrics,
             choice.attributes,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from netops.configuration import Duration, option
 from netops.durations import DAY, SECOND
 from netops.errors import UsageError, closest
+from netops.telemetry.incident_logs.settings import IncidentLogSettings
 
 #: In place of globs: find the counters by how they move.
 AUTO = "auto"
@@ -113,6 +114,9 @@ class TelemetrySettings:
         None,
         help="what people said of alerts and incidents: a file that `netops alerts export` wrote, the address of a "
         "server, or `ignore`; without it what is kept of the network on this machine",
+    )
+    incidents: IncidentLogSettings = option(
+        IncidentLogSettings, help="what the columns of `--incidents` are called"
     )
     prometheus: PrometheusSettings = option(PrometheusSettings, help="what is asked of a Prometheus")
     sink: SinkSettings = option(SinkSettings, help="where telemetry, features and risks go to beside the run")

@@ -6,6 +6,7 @@ from typing import Any
 
 from netops.telemetry.columns import brief
 from netops.telemetry.dataset import Dataset, Meta
+from netops.telemetry.incident_logs.matching import LogSummary
 
 
 def log_telemetry(context: Any, dataset: Dataset) -> None:
@@ -24,7 +25,9 @@ def log_telemetry(context: Any, dataset: Dataset) -> None:
 
 
 def told(meta: Meta) -> Iterator[str]:
-    """Say in a line each which columns are no metrics, and which became rates."""
+    """Say in a line each what became of the incident log, which columns are no metrics, and which became rates."""
+    if log := meta.details.get("incident_log"):
+        yield from LogSummary.from_dict(log).lines()
     columns = defaultdict(list)
     for column, why in meta.left_out.items():
         columns[why].append(column)

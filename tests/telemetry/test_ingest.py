@@ -259,9 +259,13 @@ def test_an_outage_of_a_device_that_was_silent_is_kept(tmp_path: Path) -> None:
     [
         (["d1,1,2"], "node,start,end", "no incident falls into the telemetry"),
         (["d1,5,2"], "node,start,end", "line 2: the incident does not end after its start"),
-        (["d1,soon,2"], "node,start,end", "column 'start', line 2: 'soon' is no time"),
-        (["d1,1,2", "d9,1,2"], "node,start,end", "line 3: no telemetry of device 'd9'; known: d0, d1, d2"),
-        (["d1,1,2"], "node,start,stop", r"no column of the end \(end\); its columns are node, start, stop"),
+        (["d1,soon,2"], "node,start,end", "line 2: column 'start': 'soon' is no time"),
+        (
+            ["d8,1,2", "d9,1,2"],
+            "node,start,end",
+            r"2 of 2 incidents .* without telemetry: d8, d9 \(first: line 2\)",
+        ),
+        (["d1,1,2"], "node,start,fin", "column 'fin' holds times after the starts: is it the end"),
         (["d1,1,2"], "who,start,end", "no column of the device"),
     ],
 )

@@ -1,0 +1,219 @@
+"""The incidents of a log beside the telemetry: whose they are, and what becomes of each."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from netops.errors import NetopsError
+from netops.telemetry.columns import brief
+from netops.telemetry.incident_logs.log import OPEN, IncidentLog
+
+Spans = Mapping[str, tuple[int, int]]
+
+# An incident that takes more than this fraction of its device's telemetry is hardly one.
+_LONG = 0.2
+
+
+@dataclass(frozen=True)
+class LogSummary:
+    """What became of the incidents of a log.
+
+    Attributes
+    ----------
+    where : str
+        The file.
+    read, used : int
+        Incidents in it, and those that overlap the telemetry of their device.
+    outside : int
+        Those before or after the telemetry of their device; ``first_outside`` says where the first is.
+    others : int
+        Those of devices without telemetry; ``other_devices`` names them, ``first_other`` says where the first is.
+    renamed : dict
+        Device as the log names it → as the telemetry does.
+    open, long : int
+        Used ones that never end, and that last for more than a fifth of their device's telemetry.
+    notes : tuple of str
+        What was assumed.
+    """
+
+    where: str
+    read: int
+    used: int
+    outside: int
+    others: int
+    first_outside: str
+    first_other: str
+    other_devices: tuple[str, ...]
+    renamed: dict[str, str]
+    open: int
+    long: int
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write it as JSON takes it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "LogSummary":
+        """Read what :meth:`to_dict` wrote."""
+        lists = {key: tuple(values[key]) for key in ("other_devices", "notes")}
+        return cls(**{**values, **lists})
+
+    def lines(self) -> list[str]:
+        """Write it as text: one line for the log, and one for each thing that somebody should look at."""
+        lines = [f"incidents: {self.where}: {self.used} of {self.read} used"]
+        if self.outside:
+            lines.append(
+                f"warn: incidents: {self.outside} of {self.read} are outside of the telemetry of their device "
+                f"(first: {self.first_outside})"
+            )
+        if self.others:
+            are = "is" if self.others == 1 else "are"
+            lines.append(
+                f"warn: incidents: {self.others} of {self.read} {are} of devices without telemetry: "
+                f"{brief(self.other_devices)} (first: {self.first_other})"
+            )
+        if self.renamed:
+            lines.append(f"incidents: devices matched without case, domain and spaces: {_pairs(self.renamed)}")
+        if self.open:
+            lines.append(f"warn: incidents: {self.open} never closed: each lasts to the end of the telemetry")
+        if self.long:
+            lines.append(f"warn: incidents: {self.long} longer than a fifth of the telemetry of their device")
+        return lines + [f"incidents: {note}" for note in self.notes]
+
+
+def match(log: IncidentLog, spans: Spans) -> tuple[IncidentLog, LogSummary]:
+    """Find whose incidents those of a log are, and which of them the telemetry shows.
+
+    Parameters
+    ----------
+    log : IncidentLog
+    spans : mapping
+        Device → its first and last sample, in nanoseconds.
+
+    Returns
+    -------
+    log : IncidentLog
+        The incidents of devices with telemetry, under the telemetry's names.
+    summary : LogSummary
+
+    Raises
+    ------
+    NetopsError
+        If no incident overlaps the telemetry, or most are of devices without telemetry.
+    """
+    devices = _devices(log, spans)
+    rows = [row for row, device in enumerate(devices) if device is not None]
+    others = [row for row, device in enumerate(devices) if device is None]
+    if 2 * len(others) > len(log):
+        raise _mostly_others(log, others, spans)
+    kept = log.take(rows, [device for device in devices if device is not None])
+    first = np.array([spans[device][0] for device in kept.devices], np.int64)
+    last = np.array([spans[device][1] for device in kept.devices], np.int64)
+    inside = (kept.starts <= last) & (kept.ends > first)
+    if len(log) and not inside.any():
+        raise _all_outside(kept, spans)
+    open_, long = kept.ends == OPEN, (kept.ends - kept.starts) > _LONG * (last - first)
+    outside = np.flatnonzero(~inside)
+    names = zip((log.devices[row] for row in rows), kept.devices, strict=True)
+    renamed = {name: device for name, device in names if name not in ("", device)}
+    return kept, LogSummary(
+        where=log.where,
+        read=len(log),
+        used=int(inside.sum()),
+        outside=len(outside),
+        others=len(others),
+        first_outside=_place(kept.at[outside[0]]) if len(outside) else "",
+        first_other=_place(log.at[others[0]]) if others else "",
+        other_devices=tuple(dict.fromkeys(log.devices[row] for row in others)),
+        renamed=renamed,
+        open=int((inside & open_).sum()),
+        long=int((inside & ~open_ & long & (last > first)).sum()),
+        notes=log.notes,
+    )
+
+
+def _devices(log: IncidentLog, spans: Spans) -> Sequence[str | None]:
+    if not log.has_devices:
+        if len(spans) == 1:
+            return [*spans] * len(log)
+        raise NetopsError(
+            f"{log.where}: no column of the device, and the telemetry has {len(spans)} devices; "
+            "name it with --set 'telemetry.incidents.device=[NAME]'"
+        )
+    known = Names(spans)
+    found = {name: known.find(name) for name in dict.fromkeys(log.devices)}
+    return [found[name] for name in log.devices]
+
+
+class Names:
+    """The devices of the telemetry, found by what a ticket system calls them."""
+
+    def __init__(self, devices: Iterable[str]) -> None:
+        self._exact = set(devices)
+        self._by_form: list[dict[str, set[str]]] = [defaultdict(set) for _ in _FORMS]
+        for device in self._exact:
+            for form, known in zip(_FORMS, self._by_form, strict=True):
+                known[form(device)].add(device)
+
+    def find(self, name: str) -> str | None:
+        """Find a device by its name, then without case and spaces, then without domain; never by a guess."""
+        if name in self._exact:
+            return name
+        for form, known in zip(_FORMS, self._by_form, strict=True):
+            found = known.get(form(name), set())
+            if len(found) == 1:
+                return next(iter(found))
+        return None
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"\s+", "", name).casefold()
+
+
+def _without_path(name: str) -> str:
+    """Drop folder and ending: windows by device often name the file of the device."""
+    return re.sub(r"\.(csv|tsv|txt|parquet|json)(\.\w+)?$", "", _folded(name).replace("\\", "/").rsplit("/", 1)[-1])
+
+
+def _without_domain(name: str) -> str:
+    short = _folded(name)
+    return short if re.fullmatch(r"[\d.]+|[\da-f:]*:[\da-f:.]*", short) else short.split(".", 1)[0]
+
+
+_FORMS = (_folded, _without_path, _without_domain)
+
+
+def _place(at: str) -> str:
+    return at.rsplit(": ", 1)[-1]
+
+
+def _pairs(renamed: Mapping[str, str], limit: int = 4) -> str:
+    shown = ", ".join(f"{name} → {device}" for name, device in list(renamed.items())[:limit])
+    return shown + (f", … ({len(renamed)} in all)" if len(renamed) > limit else "")
+
+
+def _mostly_others(log: IncidentLog, others: Sequence[int], spans: Spans) -> NetopsError:
+    names = list(dict.fromkeys(log.devices[row] for row in others))
+    return NetopsError(
+        f"{log.where}: {len(others)} of {len(log)} incidents are of devices without telemetry: {brief(names)} "
+        f"(first: {_place(log.at[others[0]])}); the telemetry has {brief(sorted(spans))}"
+    )
+
+
+def _all_outside(log: IncidentLog, spans: Spans) -> NetopsError:
+    first, last = zip(*spans.values(), strict=True)
+    known = log.ends[log.ends != OPEN]
+    until = _iso(int(known.max())) if len(known) else "now"
+    return NetopsError(
+        f"{log.where}: no incident falls into the telemetry: they last from {_iso(int(log.starts.min()))} to "
+        f"{until}, the telemetry from {_iso(min(first))} to {_iso(max(last))} (UTC)"
+    )
+
+
+def _iso(nanoseconds: int) -> str:
+    return str(np.datetime_as_string(np.datetime64(nanoseconds, "ns"), unit="s")) + "Z"

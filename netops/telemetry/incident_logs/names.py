@@ -1,0 +1,90 @@
+"""What ticket and alerting systems call the columns of an incident."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+# Each list begins with what says it most plainly: the first that a log has counts.
+DEVICE = (
+    *(
+        "device",
+        "device name",
+        "node",
+        "host",
+        "hostname",
+        "host name",
+        "instance",
+        "configuration item",
+        "cmdb ci",
+    ),
+    *("affected ci", "ci", "cmdb id", "machine", "machine id", "sysname", "system name", "agent host", "server"),
+    *("affected host", "affected device", "affected system", "ip", "ip address", "target", "object", "asset"),
+    *("service name", "service", "component", "components", "component/s", "source", "labels.instance"),
+)
+START = (
+    *("start", "started", "start time", "started at", "starts at", "start date", "begin", "begin time", "began at"),
+    *("outage start", "actual start", "from", "since", "opened", "opened at", "opened on", "created", "created at"),
+    *("created on", "created date", "triggered at", "occurred", "occurred at", "occurred on", "detected at"),
+    *("failure time", "datetime", "timestamp", "time", "date", "event time", "@timestamp", "clock"),
+)
+END = (
+    *(
+        "end",
+        "stop",
+        "ended",
+        "stopped",
+        "stop time",
+        "end time",
+        "ended at",
+        "ends at",
+        "end date",
+        "finish",
+        "finished at",
+        "outage end",
+    ),
+    *("actual end", "to", "until", "resolved", "resolved at", "resolved on", "resolution date", "resolution time"),
+    *("recovered", "recovered at", "recovery time", "restored", "restored at", "closed", "closed at", "closed on"),
+)
+DURATION = (
+    *("duration", "duration s", "duration seconds", "duration minutes", "duration min", "duration h"),
+    *("duration hours", "duration ms", "length", "outage duration", "downtime"),
+)
+KIND = ("scenario", "event", "kind", "type", "failure", "alertname", "labels.alertname", "category")
+ID = ("id", "number", "incident number", "incident id", "issue key", "key", "ticket", "ticket id", "fingerprint")
+
+#: What stands in place of a value that is not known.
+NULLS = frozenset(
+    ["", "-", "--", "n/a", "na", "nan", "nat", "none", "null", "nil", "open", "ongoing", "unresolved", "0"]
+)
+
+
+def plain(name: str) -> str:
+    """Write a name without case, spaces and punctuation.
+
+    >>> plain("Opened at"), plain("opened_at"), plain("openedAt")
+    ('openedat', 'openedat', 'openedat')
+    """
+    return re.sub(r"[\W_]+", "", name).lower()
+
+
+def find(names: Sequence[str], wanted: Iterable[str]) -> str | None:
+    """Find the first wanted name among the columns of a log, in any notation."""
+    known: dict[str, str] = {}
+    for name in names:
+        known.setdefault(plain(name), name)
+    return next((known[plain(name)] for name in wanted if plain(name) in known), None)
+
+
+def seconds_of(column: str) -> float:
+    """Give how many seconds one unit of a column of durations is, by the column's name."""
+    words = re.findall(r"[a-z]+", re.sub(r"([A-Z])", r" \1", column).lower())
+    for unit, seconds in (
+        ("ms", 1e-3),
+        ("min", 60),
+        ("minutes", 60),
+        ("h", 3600),
+        ("hours", 3600),
+        ("days", 86400),
+    ):
+        if unit in words:
+            return seconds
+    return 1.0

@@ -1,0 +1,24 @@
+"""The ``telemetry: incidents:`` section: what the columns of an incident log are called."""
+
+from dataclasses import dataclass
+
+from netops.configuration import Duration, option
+from netops.durations import HOUR
+
+
+@dataclass(frozen=True)
+class IncidentLogSettings:
+    """How a log of incidents is read; names count in any case, without spaces and punctuation."""
+
+    device: tuple[str, ...] = option((), help="names of the device column; without one, the usual names")
+    start: tuple[str, ...] = option((), help="names of the column of starts; without one, the usual names")
+    end: tuple[str, ...] = option((), help="names of the column of ends; without one, the usual names")
+    duration: tuple[str, ...] = option(
+        (), help="names of the column of durations (`10m`, `0:10:00`, or seconds), where there is no end"
+    )
+    kind: tuple[str, ...] = option((), help="names of the column that says what kind of incident it was")
+    length: Duration = option(
+        HOUR, help="how long an incident lasts whose log has neither ends nor durations", unit="duration"
+    )
+    time_format: str = option("", help="format of the times (strptime), where they are neither ISO 8601 nor epoch")
+    timezone: str = option("", help="zone of times that name none, such as Europe/Vienna; without one, UTC")
