@@ -1,6 +1,5 @@
 """The HTTP server's endpoints, as a Litestar application over the serving graph."""
 
-import asyncio
 import hmac
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
@@ -15,7 +14,6 @@ from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.params import Parameter
-from mlrun.serving.server import GraphServer
 
 from netops import __version__
 from netops.errors import UsageError
@@ -33,74 +31,9 @@ from netops.serving.openapi import (
     SamplesOperation,
     VectorsOperation,
 )
-from netops.serving.pipeline import Pipeline
-from netops.serving.samples import Answer, BodyError, Samples
-from netops.serving.work import SLICE
+from netops.serving.samples import BodyError
+from netops.serving.service import Service
 
-Slice = Callable[[Samples], list[Answer]]
-
-
-class Event:
-    """A request as the graph takes it: what a Nuclio event has, and no more."""
-
-    __slots__ = ("body", "content_type", "error", "headers", "id", "key", "method", "path", "terminated", "typed")
-
-    def __init__(
-        self, body: Any, path: str, method: str = "POST", content_type: str = "", typed: bool = False
-    ) -> None:
-        self.body, self.path, self.method, self.typed = body, path, method, typed
-        # MLRun parses what says plain "application/json" by itself; the steps do that quicker.
-        self.content_type = "raw" if content_type in ("", JSON) else content_type
-        self.headers: dict[str, str] = {}
-        self.id = self.key = ""
-        self.error, self.terminated = None, False
-
-
-class Service:
-    """Runs requests through the graph.
-
-    Parameters
-    ----------
-    server : GraphServer
-        The started graph.
-    pipeline : Pipeline
-        The pipeline behind its steps.
-    """
-
-    def __init__(self, server: GraphServer, pipeline: Pipeline) -> None:
-        self.server, self.pipeline, self.runtime = server, pipeline, pipeline.runtime
-
-    async def take(self, body: bytes, content_type: str) -> bytes:
-        """Take the samples of a body; give the answers as JSON.
-
-        A large body goes through the graph slice by slice, and other requests get their turn in between.
-        """
-        samples = self.pipeline.read(body, content_type)
-        if len(samples) <= SLICE:
-            answers = self._run(samples)
-        else:
-            answers = []
-            for part in samples.slices(SLICE):
-                answers += self._run(part)
-                await asyncio.sleep(0)
-        return _ENCODER.encode(answers[0] if samples.single else answers)
-
-    def infer(self, body: bytes, path: str, method: str) -> tuple[int, Any]:
-        """Ask the model: status and answer."""
-        answer = self.server.run(Event(body or None, path, method), get_body=True)
-        if hasattr(answer, "status_code"):
-            return answer.status_code, answer.body
-        return 200, answer
-
-    def _run(self, samples: Samples) -> list[Answer]:
-        answers: list[Answer] = self.server.run(Event(samples, "/telemetry", typed=True), get_body=True)
-        if not isinstance(answers, list):
-            raise BodyError(str(getattr(answers, "body", answers))[:300], 500)
-        return answers
-
-
-REMOTE_WRITE = "/api/v1/write"
-_ENCODER = msgspec.json.Encoder()
 Limit = Annotated[int, Parameter(ge=1, le=100_000, description="most entries of the answer")]
 Offset = Annotated[int, Parameter(ge=0, le=10_000_000, description="entries left out at the beginning")]
 Cursor = Annotated[int, Parameter(ge=0, le=2**62, description="cursor of an earlier answer")]
@@ -160,7 +93,7 @@ def _handlers(service: Service) -> list[Any]:
         body = await request.body()
         with metrics.timed("infer") as timed:
             timed.code, answer = service.infer(body, MODEL_PATH + "/infer", "POST")
-        return Response(_ENCODER.encode(answer), status_code=timed.code, media_type=JSON)
+        return Response(msgspec.json.encode(answer), status_code=timed.code, media_type=JSON)
 
     @get(MODEL_PATH, tags=["model"])
     async def model() -> ModelAnswer:
@@ -196,9 +129,10 @@ def _handlers(service: Service) -> list[Any]:
             raise BodyError(str(error), 404) from None
 
     @get("/metrics", media_type=questions.METRICS_TYPE, tags=["state"])
-    async def exported() -> bytes:
+    async def exported() -> Response[bytes]:
         """Export metrics in Prometheus' text format."""
-        return metrics.export()
+        # Litestar adds the charset to every type of text: given in the media type, it would be there twice.
+        return Response(metrics.export(), media_type=questions.METRICS_TYPE.rpartition(";")[0])
 
     state = [healthz, alerts, devices, fleet, history, exported]
     return [telemetry, remote_write, infer, model, *state, *feedback_handlers(runtime)]

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from netops.serving.app import Service
 from netops.serving.graph import JSON, MODEL_PATH
 from netops.serving.samples import BodyError
+from netops.serving.service import Service
 
 TELEMETRY, INFER = "/telemetry", MODEL_PATH + "/infer"
 

@@ -65,11 +65,12 @@ def serve(
 def _run(runtime: Runtime, listener: socket.socket, token: str | None, ready: Callable[[str], None] | None) -> None:
     import uvicorn
 
-    from netops.serving.app import Service, make_app
+    from netops.serving.app import make_app
     from netops.serving.direct import Direct
     from netops.serving.function import make_serving_function, start_graph
     from netops.serving.graph import pipeline_of
     from netops.serving.protocol import guarded_protocol, guarded_server
+    from netops.serving.service import Service
 
     compile_kernels(runtime.model.spec, runtime.state.tracker.policy)
     graph = start_graph(make_serving_function(network=runtime.network), runtime)

@@ -56,9 +56,10 @@ def server(start):
 
     import uvicorn
 
-    from netops.serving.app import Service, make_app
+    from netops.serving.app import make_app
     from netops.serving.function import make_serving_function, start_graph
     from netops.serving.protocol import guarded_protocol, guarded_server
+    from netops.serving.service import Service
 
     listener = socket.create_server(("127.0.0.1", 0))
     pipeline = start()

@@ -21,8 +21,9 @@ pytest.importorskip("mlrun")
 def client_of(start):
     from litestar.testing import TestClient
 
-    from netops.serving.app import Service, make_app
+    from netops.serving.app import make_app
     from netops.serving.function import make_serving_function, start_graph
+    from netops.serving.service import Service
 
     def begin(token=None, settings=None, **kwargs):
         pipeline = start(settings, **kwargs)
@@ -95,7 +96,9 @@ def test_questions(client):
     assert client.get("/devices?limit=1&offset=1").json() == []
     model = client.get("/v2/models/netops").json()
     assert (model["features"], model["version"], model["threshold"]) == (list(SPEC.names), "v1", 0.5)
-    text = client.get("/metrics").text
+    exported = client.get("/metrics")
+    assert exported.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    text = exported.text
     for name in ("netops_step_seconds_bucket", "netops_device_risk", "netops_alerts_open", "netops_model_info"):
         assert name in text
 
