@@ -1,12 +1,10 @@
-"""Checks of the ground truth: late labels, incidents by the clock, metrics that know too much."""
-
-from collections.abc import Iterator, Sequence
+"""Checks of the ground truth: late labels, metrics that know too much."""
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from netops.durations import DAY, HOUR, format_duration
+from netops.telemetry.clock import roughly
 from netops.telemetry.dataset import Rows
 from netops.telemetry.incidents import incidents_of
 
@@ -17,8 +15,6 @@ Bool = npt.NDArray[np.bool_]
 _ENOUGH_INCIDENTS = 8
 # A silence this improbable, were incidents to go on as before, hints at a log that is late.
 _IMPROBABLE = 0.01
-# Of 1: how far starts may spread around one time of day, and how far steps between them may differ.
-_CONCENTRATED, _EVEN = 0.9, 0.1
 
 
 def late_labels(starts: Int64, last: int) -> str | None:
@@ -37,34 +33,8 @@ def late_labels(starts: Int64, last: int) -> str | None:
     usual = (ordered[-1] - ordered[0]) / (len(ordered) - 1)
     silence = last - int(ordered[-1])
     if usual > 0 and np.exp(-silence / usual) < _IMPROBABLE:
-        return f"no incident in the last {_roughly(silence)}, where one starts every {_roughly(int(usual))} before"
+        return f"no incident in the last {roughly(silence)}, where one starts every {roughly(int(usual))} before"
     return None
-
-
-def periodic_labels(starts: Int64, devices: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Find incidents that follow the clock, as planned work does and failures do not.
-
-    Parameters
-    ----------
-    starts : int64 array
-    devices : sequence of str
-        The device of each.
-
-    Yields
-    ------
-    tuple of str
-        Subject and message.
-    """
-    for period, what in ((DAY, "time of day"), (HOUR, "minute of the hour")):
-        if len(starts) >= _ENOUGH_INCIDENTS and int(np.ptp(starts)) > 5 * period:
-            angles = 2 * np.pi * (starts % period) / period
-            if abs(np.exp(1j * angles).mean()) > _CONCENTRATED:
-                yield "incidents", f"nearly all {len(starts)} start at the same {what}"
-    names = np.array(devices, object)
-    for device in sorted(set(devices)):
-        steps = np.diff(np.sort(starts[names == device]))
-        if len(steps) >= _ENOUGH_INCIDENTS - 1 and steps.std() < _EVEN * steps.mean():
-            yield device, f"an incident starts every {_roughly(int(steps.mean()))}"
 
 
 def near_rows(rows: Rows, is_error: Bool, horizon: int, limit: int) -> tuple[Int64, Bool]:
@@ -112,10 +82,3 @@ def starts_of(incidents: pa.Table) -> Int64:
     """Take the starts out of a table of incidents."""
     starts: Int64 = incidents.column("start").cast(pa.int64()).to_numpy()
     return starts
-
-
-def _roughly(nanoseconds: int) -> str:
-    for unit in (DAY, HOUR, HOUR // 60):
-        if nanoseconds >= 3 * unit:
-            return format_duration(round(nanoseconds / unit) * unit)
-    return format_duration(max(1, round(nanoseconds / 10**9)) * 10**9)

@@ -2,21 +2,24 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from netops.durations import format_duration
+from netops.durations import SECOND, format_duration
 from netops.progress import Progress, silent
-from netops.telemetry.check_labels import late_labels, near_rows, periodic_labels, starts_of, too_good
+from netops.telemetry.check_labels import late_labels, near_rows, starts_of, too_good
 from netops.telemetry.check_report import OFF, REFUSE, CheckReport, Finding
+from netops.telemetry.clock import clock_findings
 from netops.telemetry.columns import brief, matches
 from netops.telemetry.dataset import Dataset, Meta, matrix_of, rows_of
+from netops.telemetry.label_shift import ShiftScan
 from netops.telemetry.network_schema import NetworkSchema
-from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP
+from netops.telemetry.schema import DEVICE, END, IS_ERROR, START, TIMESTAMP
 from netops.telemetry.settings import CheckSettings
 
 Found = Iterator[tuple[str, str]]
@@ -36,6 +39,7 @@ class _Seen:
     outside: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     near: list[npt.NDArray[np.float64]] = field(default_factory=list)
     positive: list[npt.NDArray[np.bool_]] = field(default_factory=list)
+    shift: ShiftScan = field(default_factory=ShiftScan)
 
 
 def check_telemetry(
@@ -65,8 +69,10 @@ def check_telemetry(
     """
     seen = _Seen()
     parts = len(dataset.parts)
+    logged = _logged(dataset) if settings.label_delay != OFF else {}
     for number, table in enumerate(dataset.tables(), 1):
         _look(seen, table, dataset.meta, settings, horizon)
+        _look_at_log(seen, table, dataset.meta, logged)
         progress(number, parts, "telemetry checked")
     found = {
         "schema": _schema(dataset.meta, seen, settings, like),
@@ -110,6 +116,25 @@ def _look(seen: _Seen, table: pa.Table, meta: Meta, settings: CheckSettings, hor
         chosen, positive = near_rows(rows, table.column(IS_ERROR).to_numpy(), horizon, _ROWS_FOR_LEAKAGE)
         seen.near.append(matrix_of(table.take(pa.array(chosen)), list(meta.metrics)))
         seen.positive.append(positive)
+
+
+def _logged(dataset: Dataset) -> dict[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Give the incidents of a log by device; none where the telemetry itself is labelled."""
+    if "incident_log" not in dataset.meta.details:
+        return {}
+    table = dataset.incidents()
+    devices = np.array(table.column(DEVICE).to_pylist(), object)
+    starts, ends = (table.column(name).cast(pa.int64()).to_numpy() for name in (START, END))
+    return {device: (starts[devices == device], ends[devices == device]) for device in set(devices)}
+
+
+def _look_at_log(seen: _Seen, table: pa.Table, meta: Meta, logged: Mapping[str, Any]) -> None:
+    rows = rows_of(table)
+    for index, device in enumerate(rows.devices):
+        if device in logged:
+            start, end = rows.offsets[index], rows.offsets[index + 1]
+            metrics = matrix_of(table.slice(start, end - start), list(meta.metrics))
+            seen.shift.add(rows.timestamps[start:end], metrics, *logged[device])
 
 
 def _silence(times: npt.NDArray[np.int64], factor: float) -> tuple[int, int]:
@@ -192,11 +217,19 @@ def _label_delay(dataset: Dataset, seen: _Seen) -> Found:
     last = max((end for _, end in seen.spans.values()), default=0)
     if message := late_labels(starts_of(dataset.incidents()), last):
         yield "incidents", message
+    if found := seen.shift.hours():
+        hours, count = found
+        yield (
+            "incidents",
+            f"the telemetry is disturbed {abs(hours)}h {'after' if hours > 0 else 'before'} them "
+            f"({count} incidents): is the log in another time zone? Set telemetry.incidents.timezone",
+        )
 
 
 def _leakage(dataset: Dataset, seen: _Seen, settings: CheckSettings) -> Found:
     incidents = dataset.incidents()
-    yield from periodic_labels(starts_of(incidents), incidents.column(DEVICE).to_pylist())
+    interval = round(dataset.meta.interval_seconds * SECOND)
+    yield from clock_findings(starts_of(incidents), incidents.column(DEVICE).to_pylist(), interval)
     if not seen.near:
         return
     values, positive = np.concatenate(seen.near), np.concatenate(seen.positive)

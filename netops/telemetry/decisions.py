@@ -31,6 +31,23 @@ class Choice:
     attributes: tuple[str, ...]
     left_out: dict[str, str]
 
+    def without(self, excluded: Mapping[str, str], where: str) -> "Choice":
+        """Leave some metrics out.
+
+        Raises
+        ------
+        NetopsError
+            If none is left.
+        """
+        if not excluded:
+            return self
+        left_out = self.left_out | dict(excluded)
+        metrics = tuple(name for name in self.metrics if name not in excluded)
+        if not metrics:
+            raise NetopsError(f"{where}: {_nothing_left(excluded, left_out)}")
+        counters = tuple(name for name in self.counters if name not in excluded)
+        return Choice(metrics, counters, self.attributes, left_out)
+
 
 def choose(
     profiles: Mapping[str, Profile],
@@ -132,7 +149,7 @@ def _is_counter(name: str, seen: Profile, settings: TelemetrySettings) -> bool:
     return matches(name, settings.counters)
 
 
-def _nothing_left(profiles: Mapping[str, Profile], left_out: Mapping[str, str]) -> str:
+def _nothing_left(profiles: Mapping[str, object], left_out: Mapping[str, str]) -> str:
     named = "; ".join(f"{name}: {why}" for name, why in list(left_out.items())[:6])
     return f"no {'metric is left to learn from' if profiles else 'numeric column'}" + (
         f" ({named})" if named else ""

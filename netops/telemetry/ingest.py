@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from netops.durations import SECOND
 from netops.errors import NetopsError
 from netops.progress import Progress, silent
 from netops.telemetry.buckets import Buckets
+from netops.telemetry.check_report import OFF
 from netops.telemetry.counters import rates
 from netops.telemetry.dataset import (
     DEVICE_TYPE,
@@ -26,6 +28,7 @@ from netops.telemetry.dataset import (
     write_part,
 )
 from netops.telemetry.decisions import Choice, choose, choose_like
+from netops.telemetry.disguised_labels import LabelScan
 from netops.telemetry.drafts import draft_folder
 from netops.telemetry.feedback import TELEMETRY
 from netops.telemetry.incident_logs.log import IncidentLog
@@ -129,7 +132,8 @@ class _Ingestion:
         if self.log is not None:
             self.log, summary = match(self.log, found.spans)
         choice = self._choose(columns, found)
-        incidents = self._write(buckets, columns, found, choice)
+        incidents, disguised = self._write(buckets, columns, found, choice)
+        choice = choice.without(disguised, self.where)
         return finish(self.draft, self._meta(found, choice, incidents, summary), incidents)
 
     def _deal(self, buckets: Buckets) -> Columns:
@@ -149,20 +153,32 @@ class _Ingestion:
             return choose_like(self.like, found.profiles, found.texts, ignored, self.where)
         return choose(found.profiles, found.texts, len(found.spans), self.settings, ignored, self.where)
 
-    def _write(self, buckets: Buckets, columns: Columns, found: Survey, choice: Choice) -> pa.Table:
+    def _write(
+        self, buckets: Buckets, columns: Columns, found: Survey, choice: Choice
+    ) -> tuple[pa.Table, dict[str, str]]:
+        """Write the samples; give the incidents, and the metrics that are the label in disguise."""
         flags = [error_column(m) for m in choice.metrics if error_column(m) in columns.of_kind(pa.types.is_boolean)]
-        incidents, number = [], 0
+        incidents, number, scan = [], 0, LabelScan(self._doubtful(choice))
         for bucket in range(buckets.count):
             table = buckets.take(bucket)
             if table is None:
                 continue
             rows = rows_of(table)
             is_error = self._is_error(table, rows)
-            write_part(self.draft, number, _part(table, rows, choice, flags, is_error))
+            part = _part(table, rows, choice, flags, is_error)
+            write_part(self.draft, number, part)
+            _scan(scan, part, rows, is_error)
             incidents.append(self._incidents(rows, is_error))
             number += 1
             self.progress(bucket + 1, buckets.count, _WRITING)
-        return pa.concat_tables(incidents).sort_by([(DEVICE, "ascending"), ("start", "ascending")])
+        table = pa.concat_tables(incidents).sort_by([(DEVICE, "ascending"), ("start", "ascending")])
+        return table, scan.findings()
+
+    def _doubtful(self, choice: Choice) -> list[str]:
+        """List the metrics that may turn out to be the label: none that was asked for, or decided on before."""
+        if self.like is not None or self.settings.checks.leakage == OFF:
+            return []
+        return [name for name in choice.metrics if name not in self.settings.metrics]
 
     def _is_error(self, table: pa.Table, rows: Rows) -> Any:
         if self.log is None:
@@ -241,6 +257,13 @@ def _part(table: pa.Table, rows: Rows, choice: Choice, flags: list[str], is_erro
     columns |= {name: pc.fill_null(table.column(name), False) for name in flags if name in table.column_names}
     columns |= {name: pa.repeat(False, len(table)) for name in flags if name not in table.column_names}
     return pa.table(columns | {IS_ERROR: pa.array(is_error)})
+
+
+def _scan(scan: LabelScan, part: pa.Table, rows: Rows, is_error: Any) -> None:
+    metrics = {name: part.column(name).to_numpy() for name in scan.names}
+    for start, end in pairwise(rows.offsets):
+        seen = {name: values[start:end] for name, values in metrics.items()}
+        scan.add(rows.timestamps[start:end], is_error[start:end], seen)
 
 
 def _metric(table: pa.Table, rows: Rows, name: str, is_counter: bool) -> Float64:

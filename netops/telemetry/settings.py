@@ -46,11 +46,9 @@ class CheckSettings:
     time_order: str = option("warn", help="rows out of order or twice, clocks that are off", choices=_ACTIONS)
     gaps: str = option("warn", help="devices that are silent for a good part of the time", choices=_ACTIONS)
     duplicate_devices: str = option("warn", help="two names that look like one device", choices=_ACTIONS)
-    label_delay: str = option(
-        "warn", help="no incidents in the newest part, as when their log is late", choices=_ACTIONS
-    )
+    label_delay: str = option("warn", help="a log that ends early, or is in another time zone", choices=_ACTIONS)
     leakage: str = option(
-        "warn", help="a metric that alone predicts too well, incidents by the clock", choices=_ACTIONS
+        "warn", help="labels in disguise, metrics that predict too well, incidents by the clock", choices=_ACTIONS
     )
     bounds: dict[str, tuple[float, ...]] = option(dict, help="metric (glob) → least and greatest value")
     min_known: float = option(

@@ -103,7 +103,7 @@ CASES: dict[str, tuple[Spoil, str, str]] = {
         "ttf",
         r"ROC AUC of 1\.000",
     ),
-    "periodic": (at_minute(7, 97), "router0", "an incident starts every"),
+    "periodic": (at_minute(7, 97), "incidents", "one starts every 97m on router0, router1, router2, router3"),
     "same minute": (at_minute(7, 60), "incidents", "start at the same minute of the hour"),
 }
 
