@@ -2,14 +2,18 @@
 
 from typing import Any
 
-from netops.orchestration.cluster import apply, apply_places, read_cluster_settings
+from netops.orchestration.cluster import read_cluster_settings
+from netops.orchestration.equipment import apply, apply_places
 from netops.tracking.install import install
 
 on_this_machine = install()
 
 
 def setup(project: Any) -> Any:
-    """Give the project's functions what configurations/cluster.yaml says."""
+    """Give the project's functions what configurations/cluster.yaml says.
+
+    The steps of a workflow are equipped again when it is compiled, with the section that travels with the run.
+    """
     settings = read_cluster_settings()
     apply(project, settings)
     if on_this_machine:

@@ -6,6 +6,7 @@ values. The pipelines read the same either way.
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import mlrun
@@ -13,9 +14,11 @@ from kfp import dsl
 from mlrun.projects.pipelines import pipeline_context
 
 from netops.errors import NetopsError
-from netops.orchestration.cluster import equip_node, read_cluster_settings
+from netops.orchestration.cluster import read_cluster_settings
+from netops.orchestration.equipment import equip_function, equip_node, forget_machine
 from netops.orchestration.settings import section
-from netops.orchestration.workflow import current
+from netops.orchestration.steps import LABEL, title_of
+from netops.orchestration.workflow import PROJECT, current
 
 Step = Any  # an MLRun run here, a KFP node when compiled: both have `outputs`
 
@@ -34,7 +37,6 @@ def workflow(name: str, description: str) -> Callable[[Callable[..., None]], Cal
 def step(
     function: str,
     *,
-    title: str,
     name: str = "",
     params: dict[str, Any] | None = None,
     inputs: dict[str, Any] | None = None,
@@ -46,10 +48,8 @@ def step(
     ----------
     function : str
         A function of the MLRun project.
-    title : str
-        What people read in the Kubeflow UI.
     name : str
-        Name of the run, where it differs from the function's.
+        Name of the run, where it differs from the function's; ``netops.orchestration.steps`` has its title.
     params, inputs : dict
         Values, and artifacts of earlier steps.
     outputs : iterable of str
@@ -58,31 +58,48 @@ def step(
     Raises
     ------
     NetopsError
-        If it runs here and fails; the rest of the way is not gone.
+        If it runs here and fails; the rest of the pipeline is not run.
     """
-    name = name or function
-    task = {"name": name, "params": params, "inputs": inputs, "outputs": list(outputs)}
+    task = {"params": params, "inputs": inputs}
     if runs_here():
-        return _run(function, title, task)
-    node = mlrun.run_function(function, **task)
-    return equip_node(node, function, read_cluster_settings(), title=title, description=_description(function))
+        return _run(function, name or function, list(outputs), task)
+    return _add(function, name or function, list(outputs), task)
 
 
-def _description(function: str) -> str:
+def _add(name: str, step: str, outputs: list[str], task: dict[str, Any]) -> Step:
+    """Add a node to the graph, with the function in it: as it is now, not as a database knows it later."""
+    settings = read_cluster_settings(_argument("settings") or "{}")
+    stage = settings.stage(name)
+    function = pipeline_context.functions[name].copy()
+    equip_function(function, stage, settings)
+    forget_machine(function)
+    labels = {LABEL: Path(pipeline_context.workflow.path).stem}
+    node = function.as_step(
+        mlrun.new_task(**task), name=step, project=PROJECT, outputs=outputs, labels=labels, use_db=False
+    )
+    told = {"title": title_of(step), "description": _description(function)}
+    return equip_node(node, stage, settings, service=mlrun.mlconf.httpdb.api_url, **told)
+
+
+def _argument(name: str) -> Any:
+    """Give an argument of the workflow while it is being compiled; in the graph itself it is a promise."""
+    return (pipeline_context.workflow.args or {}).get(name)
+
+
+def _description(function: Any) -> str:
     """Give the first line of what the stage says of itself."""
-    stage = pipeline_context.functions[function]
-    told: str = stage.spec.entry_points.get(stage.spec.default_handler, {}).get("doc", "")
-    return told.strip().splitlines()[0] if told.strip() else function
+    told: str = function.spec.entry_points.get(function.spec.default_handler, {}).get("doc", "")
+    return told.strip().splitlines()[0] if told.strip() else str(function.metadata.name)
 
 
-def _run(function: str, title: str, task: dict[str, Any]) -> Step:
-    workflow = current()
-    if (finished := workflow.finished(task["name"], title)) is not None:
+def _run(function: str, name: str, outputs: list[str], task: dict[str, Any]) -> Step:
+    workflow, title = current(), title_of(name)
+    if (finished := workflow.finished(name, title)) is not None:
         return finished
     try:
-        run = mlrun.run_function(function, **task, local=True, watch=False)
+        run = mlrun.run_function(function, name=name, outputs=outputs, **task, local=True, watch=False)
     except mlrun.runtimes.utils.RunError as error:
-        raise NetopsError(workflow.reason(task["name"]) or str(error)) from error
+        raise NetopsError(workflow.reason(name) or str(error)) from error
     workflow.ends(title, run)
     return run
 
@@ -100,19 +117,19 @@ def side_by_side(steps: Iterable[Callable[[], Step]]) -> list[Step]:
     return [thread.result() for thread in running]
 
 
-def only_if(promise: Any, build: Callable[[], Step]) -> None:
-    """Add a step that runs only when a result of an earlier one is ``"true"``."""
+def only_if(name: str, promise: Any, build: Callable[[], Step]) -> None:
+    """Add a step that runs only when a result of an earlier one, of that name, is ``"true"``."""
     if runs_here():
         if str(promise).lower() == "true":
             build()
         return
-    with dsl.Condition(promise == "true"):
+    with dsl.Condition(promise == "true", name=name):
         build()
 
 
 def enabled_families(settings: str) -> list[str]:
     """List the model families to train; a compiled graph has those that are enabled when it is compiled."""
     if not isinstance(settings, str):  # a promise: the graph is being compiled
-        settings = (pipeline_context.workflow.args or {}).get("settings", "{}")
+        settings = _argument("settings") or "{}"
     families: list[str] = section(settings, "training").enabled_families
     return families

@@ -9,7 +9,6 @@ def learn(name: str, settings: str, telemetry: Any) -> None:
     """Build features, train the families side by side, select the best, and deploy it when it is promoted."""
     features = step(
         "features",
-        title="Build feature vectors",
         params={"settings": settings, "network": name},
         inputs={"telemetry": telemetry},
         outputs=["features"],
@@ -19,7 +18,6 @@ def learn(name: str, settings: str, telemetry: Any) -> None:
         lambda family=family: step(
             "train",
             name=f"train-{family}",
-            title=f"Train {family}",
             params={"network": name, "family": family, "settings": settings},
             inputs={"features": features.outputs["features"]},
             outputs=["model"],
@@ -28,7 +26,6 @@ def learn(name: str, settings: str, telemetry: Any) -> None:
     )
     selection = step(
         "select",
-        title="Select the best model",
         params={"network": name, "settings": settings},
         inputs={
             "features": features.outputs["features"],
@@ -37,10 +34,10 @@ def learn(name: str, settings: str, telemetry: Any) -> None:
         outputs=["promoted", "best_model"],
     )
     only_if(
+        "promoted",
         selection.outputs["promoted"],
         lambda: step(
             "deploy",
-            title="Deploy the champion",
             params={"network": name, "settings": settings},
             inputs={"model": selection.outputs["best_model"], "features": features.outputs["features"]},
             outputs=["endpoint"],

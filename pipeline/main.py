@@ -19,7 +19,6 @@ def pipeline(name: str = "demo", settings: str = "{}", goes_on: str = "false") -
     """
     telemetry = step(
         "generate",
-        title="Generate telemetry",
         params={"settings": settings, "network": name, "goes_on": goes_on},
         outputs=["telemetry"],
     )

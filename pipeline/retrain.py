@@ -28,7 +28,6 @@ def pipeline(
     """
     samples = step(
         "ingest",
-        title="Ingest telemetry",
         params={
             "settings": settings,
             "network": name,

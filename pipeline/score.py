@@ -18,13 +18,11 @@ def pipeline(name: str, telemetry: str, settings: str = "{}") -> None:
     """
     samples = step(
         "ingest",
-        title="Ingest telemetry",
         params={"settings": settings, "telemetry": telemetry},
         outputs=["telemetry"],
     )
     step(
         "score",
-        title="Score with the champion",
         params={"network": name, "settings": settings},
         inputs={"telemetry": samples.outputs["telemetry"]},
         outputs=["risks"],

@@ -29,7 +29,7 @@ def command(
     from netops.orchestration.arguments import workflow_arguments
     from netops.orchestration.settings import read_settings
 
-    arguments = workflow_arguments(workflow, name, read_settings(config, overrides), telemetry)
+    arguments = workflow_arguments(workflow, name, read_settings(config, overrides, cluster=True), telemetry)
 
     from netops.orchestration.compile import compile_workflow
 

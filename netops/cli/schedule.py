@@ -52,8 +52,9 @@ def add(
 ) -> None:
     """Add a schedule; it keeps the configuration it is made with."""
     from netops.orchestration.settings import read_settings
+    from netops.tracking.install import names_service
 
-    settings = read_settings(config, overrides)
+    settings = read_settings(config, overrides, cluster=names_service())
     options.must_exist(*telemetry)
     from netops.orchestration import schedules
 

@@ -35,7 +35,7 @@ def command(
 
     if workflow in FROM_A_SOURCE and not telemetry:
         raise UsageError(f"--workflow {workflow} needs --telemetry SOURCE")
-    arguments = workflow_arguments(workflow, name, read_settings(config, overrides), telemetry)
+    arguments = workflow_arguments(workflow, name, read_settings(config, overrides, cluster=True), telemetry)
 
     from netops.orchestration import submit
 

@@ -1,17 +1,25 @@
-"""The ``cluster`` section: what the stages run on where MLRun is a service (configurations/cluster.yaml)."""
+"""The ``cluster`` section: what the stages run on where MLRun is a service (configurations/cluster.yaml).
 
+It travels with a run, inside the run's settings: whatever compiles the workflow, and whatever deploys the model,
+reads the section as it was when the run was asked for, not the one that was built into an image.
+"""
+
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from netops.configuration import Duration, bind, option, read_yaml
-from netops.durations import DAY, HOUR, MINUTE, SECOND, format_duration
+from netops.durations import DAY, HOUR, MINUTE, SECOND
 from netops.errors import UsageError, closest
-from netops.orchestration import dask_function
 from netops.orchestration.dask_function import DaskSettings
 from netops.orchestration.root import project_root
 
+#: Name of the section, in the settings of a run and as a file.
+CLUSTER = "cluster"
 DEFAULT = "default"
+#: Where MLRun's Helm chart puts the service, for pods of its own namespace.
+SERVICE = "http://mlrun-api:8080"
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,7 @@ class LauncherSettings:
 
     cpu: str = option("100m", help="CPU request", unit="cores")
     memory: str = option("512Mi", help="memory request, and limit", unit="Kubernetes quantity")
+    image: str = option("", help="its image, with the MLRun client in it; MLRun's own if empty")
 
 
 @dataclass(frozen=True)
@@ -50,13 +59,18 @@ class ServingDeployment:
 class ClusterSettings:
     """Where and how the project runs on a cluster."""
 
+    service: str = option("", help="MLRun's address inside the cluster; if empty, what the service itself says, "
+                          f"else {SERVICE}")  # fmt: skip
     image: str = option("netops:0.1.0", help="image of all stages, made by `make image`")
-    source: str = option("/opt/netops", help="the project in that image, or its Git address; schedules need it")
+    source: str = option("/opt/netops", help="the project in that image, or its Git address; schedules load it "
+                         "from there")  # fmt: skip
     requirements: tuple[str, ...] = option((), help="packages that the image lacks; MLRun builds them in")
     namespace: str = option("mlrun", help="Kubernetes namespace of MLRun")
-    artifact_path: str = option("", help="where artifacts are kept; the service's own default if empty")
+    artifact_path: str = option("", help="where artifacts are stored, a folder for each run; the service's own "
+                                "default if empty")  # fmt: skip
     secrets: tuple[str, ...] = option((), help="secret:key; the stages see it as environment variable `key`")
-    auto_mount: bool = option(True, help="mount the volumes that the MLRun service offers its functions")
+    auto_mount: bool = option(True, help="give the stages the volumes and variables that the MLRun service offers "
+                              "its functions")  # fmt: skip
     ttl: Duration = option(7 * DAY, help="how long a finished workflow stays in Kubeflow", unit="duration")
     backoff: Duration = option(30 * SECOND, help="time before a step is tried again, doubled each time",
                                unit="duration")  # fmt: skip
@@ -72,6 +86,8 @@ class ClusterSettings:
         for secret in self.secrets:
             if not all(secret.partition(":")):
                 raise UsageError(f"{self.where}: secrets: '{secret}': write it as secret:key")
+        if self.service and "://" not in self.service:
+            raise UsageError(f"{self.where}: service: '{self.service}': write it as http://host:port")
 
     def stage(self, name: str) -> StageSettings:
         """Give what a stage asks for: its own keys over those of ``default``."""
@@ -85,88 +101,37 @@ class ClusterSettings:
                 raise UsageError(f"{self.where}: stages: no stage '{name}'{closest(name, stages)}")
 
 
-def read_cluster_settings() -> ClusterSettings:
-    """Read configurations/cluster.yaml of the project."""
-    path = project_root() / "configurations" / "cluster.yaml"
-    return bind(ClusterSettings, read_yaml(path), path.name)
-
-
-def apply(project: Any, settings: ClusterSettings) -> None:
-    """Give the functions and workflows of the project what the section says.
+def read_cluster_settings(settings: Mapping[str, Any] | str = "{}") -> ClusterSettings:
+    """Read the section that travels with a run; where none does, configurations/cluster.yaml of the project.
 
     Parameters
     ----------
-    project : mlrun.projects.MlrunProject
-        As project.yaml declares it.
-    settings : ClusterSettings
-        Image, source, resources, node selection, secrets, time limits.
+    settings : mapping or str
+        The settings of a run, or their JSON.
     """
-    names = [definition["name"] for definition in project.spec.functions]
-    functions = {name: project.get_function(name) for name in names if name != dask_function.NAME}
-    settings.refuse_unknown(functions)
-    project.set_default_image(settings.image)
-    for name, function in functions.items():
-        _equip(function, settings.stage(name), settings)
-    dask_function.declare_dask(project, settings.dask, settings.image)
-    for workflow in project.spec.workflows:
-        workflow |= {"cleanup_ttl": settings.ttl // SECOND, "image": settings.image}
-        project.spec.set_workflow(workflow["name"], workflow)
+    document: Mapping[str, Any] = json.loads(settings) if isinstance(settings, str) else settings
+    values = document[CLUSTER] if CLUSTER in document else cluster_values()
+    return bind(ClusterSettings, values, "cluster.yaml")
 
 
-def apply_places(project: Any, settings: ClusterSettings) -> None:
-    """Say where the project's source and artifacts are on a cluster."""
-    project.spec.source = project.spec.source or settings.source
-    project.spec.artifact_path = settings.artifact_path
+def cluster_values() -> dict[str, Any]:
+    """Read configurations/cluster.yaml of the project as it is written."""
+    return read_yaml(project_root() / "configurations" / "cluster.yaml") or {}
 
 
-def _equip(function: Any, stage: StageSettings, settings: ClusterSettings) -> None:
-    function.spec.image = settings.image
-    if settings.requirements:
-        function.with_requirements(list(settings.requirements))
-    function.with_requests(mem=stage.memory, cpu=stage.cpu)
-    function.with_limits(mem=stage.memory)
-    # Kubeflow stops its own pod of a step only; this stops the stage.
-    function.set_state_thresholds({"executing": f"{max(stage.timeout // SECOND, 60)}s"})
-    if stage.node_selector:
-        function.with_node_selection(node_selector=stage.node_selector)
-    known = {variable["name"] for variable in function.spec.env if isinstance(variable, dict)}
-    for secret in settings.secrets:
-        if (variable := from_secret(secret))["name"] not in known:
-            function.spec.env.append(variable)
-    if settings.auto_mount:
-        function.try_auto_mount_based_on_config()
-
-
-def equip_node(node: Any, stage: str, settings: ClusterSettings, *, title: str, description: str) -> Any:
-    """Give the node of a step in a Kubeflow pipeline its title, time limit, retries, nodes and resources.
+def with_cluster(arguments: Mapping[str, str], **changes: Any) -> dict[str, str]:
+    """Put the section into the settings among the arguments of a workflow, so that it travels with the run.
 
     Parameters
     ----------
-    node : kfp.dsl.ContainerOp
-        The step.
-    stage : str
-        The function it runs.
-    title, description : str
-        What people read.
+    arguments : mapping
+        Arguments of a workflow; a section that its settings hold already stays.
+    **changes
+        Keys of the section to be changed.
     """
-    asked = settings.stage(stage)
-    node.set_display_name(title)
-    node.add_pod_annotation("workflows.argoproj.io/title", title)
-    node.add_pod_annotation("workflows.argoproj.io/description", description)
-    node.set_timeout(asked.timeout // SECOND)
-    if asked.retries:
-        node.set_retry(
-            asked.retries,
-            policy="Always",
-            backoff_duration=format_duration(settings.backoff),
-            backoff_factor=2,
-        )
-    node.container.set_memory_request(settings.launcher.memory).set_memory_limit(settings.launcher.memory)
-    node.container.set_cpu_request(settings.launcher.cpu)
-    for label, value in asked.node_selector.items():  # as the stage's own pod, which MLRun places
-        node.add_node_selector_constraint(label, value)
-    node.set_caching_options(False)  # the same parameters mean new telemetry, not the result of last time
-    return node
+    document = json.loads(arguments.get("settings") or "{}")
+    document[CLUSTER] = {**document.get(CLUSTER, cluster_values()), **changes}
+    return {**arguments, "settings": json.dumps(document, sort_keys=True)}
 
 
 def from_secret(secret: str) -> dict[str, Any]:

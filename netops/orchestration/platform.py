@@ -33,7 +33,7 @@ def platform_for(context: Any, network: str, model: Any, settings: Mapping[str, 
     import mlrun
 
     if names_service() and mlrun.mlconf.is_nuclio_detected():
-        options = nuclio_options(read_cluster_settings(), settings)
+        options = nuclio_options(read_cluster_settings(settings), settings)
         replaces = previous_model(network) is not None
         return Nuclio(registry.the_project(), network, options, replaces), str(model.artifact_url)
     return Here(context.project, network), str(local_model(model))

@@ -5,7 +5,7 @@ from typing import Any
 
 from netops.home import home
 from netops.orchestration.root import project_root
-from netops.tracking.install import install
+from netops.tracking.install import install, names_service
 
 
 def connect() -> None:
@@ -35,5 +35,6 @@ def load_project() -> Any:
     # save=True would write the project back over project.yaml
     project = mlrun.load_project(root, clone=False, save=False)
     project.save_to_db()
-    project.spec.artifact_path = project.spec.artifact_path or str(home() / "artifacts")
+    if not names_service():
+        project.spec.artifact_path = project.spec.artifact_path or str(home() / "artifacts")
     return project

@@ -5,12 +5,15 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from netops.durations import MINUTE
+from netops.durations import MINUTE, SECOND
 from netops.errors import NetopsError, UsageError, closest
 from netops.home import home
+from netops.orchestration import service
 from netops.orchestration.arguments import workflow_arguments
+from netops.orchestration.cluster import read_cluster_settings
 from netops.orchestration.continuation import GOES_ON, write
 from netops.orchestration.project import connect, load_project
 from netops.tracking import cron
@@ -99,12 +102,18 @@ def _add_to_service(project: Any, name: str, expression: str, workflow: str, arg
     second = None if first is None else cron.next_after(expression, first)
     if first and second and second - first < _SERVICE_PERIOD:
         raise UsageError(f"--cron '{expression}': the service runs none more often than every 10 minutes")
+    from netops.orchestration.compile import artifact_path
+    from netops.orchestration.submit import prepare
+
+    service.kubeflow_of(service.require("a schedule of the service"))
+    arguments = prepare(project, arguments)
+    settings = read_cluster_settings(arguments["settings"])
     # A schedule of the service is named after its workflow: a copy gives each network one of its own.
     copy = project.spec._workflows[workflow].copy()
-    copy.name = name
+    copy.name, copy.image, copy.cleanup_ttl = name, settings.image, settings.ttl // SECOND
     project.spec.set_workflow(name, copy)
-    project.save_to_db()
-    project.run(name, schedule=expression, arguments=arguments, local=False, dirty=True)
+    path = artifact_path(settings)
+    project.run(name, schedule=expression, arguments=arguments, artifact_path=path, local=False, dirty=True)
 
 
 def listed() -> list[Document]:
@@ -124,7 +133,7 @@ def _row(schedule: Any) -> Document:
     return {
         "name": schedule.name,
         "network": arguments.get("name"),
-        "workflow": told.get("workflow") or schedule.name,
+        "workflow": told.get("workflow") or _service_workflow(told) or schedule.name,
         "cron": _text(schedule.cron_trigger),
         "next": schedule.next_run_time and f"{schedule.next_run_time:%Y-%m-%d %H:%M:%S}",
         "last_run": last.partition("@")[2].partition("#")[0] or None,
@@ -134,9 +143,17 @@ def _row(schedule: Any) -> Document:
 
 
 def _service_arguments(told: Document) -> Document:
-    parameters = (told.get("task") or {}).get("spec", {}).get("parameters") or {}
-    found: Document = parameters.get("workflow_arguments") or {}
+    found: Document = _runner_parameters(told).get("workflow_arguments") or {}
     return found
+
+
+def _service_workflow(told: Document) -> str:
+    """Name the workflow of a schedule of the service, whose own name is the schedule's."""
+    return Path(_runner_parameters(told).get("workflow_path") or "").stem
+
+
+def _runner_parameters(told: Document) -> Document:
+    return (told.get("task") or {}).get("spec", {}).get("parameters") or {}
 
 
 def _text(trigger: Any) -> str:

@@ -108,6 +108,22 @@ def check_versions(service: Service) -> str:
     return f"service {service.version or 'of unknown version'}, client {client}"
 
 
+def kubeflow_of(service: Service) -> str:
+    """Give the address of Kubeflow Pipelines as the service has it.
+
+    Raises
+    ------
+    NetopsError
+        If the service has none.
+    """
+    if not service.told.get("kfp_url"):
+        raise NetopsError(
+            f"MLRun service {service.address} has no Kubeflow Pipelines, which netops submit needs: set kfp_url "
+            "(MLRUN_KFP_URL) of the service; without it: netops run"
+        )
+    return str(service.told["kfp_url"])
+
+
 def _numbers(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split("-")[0].split("+")[0].split(".")[:2])

@@ -16,6 +16,7 @@ import yaml
 
 from netops.configuration import bind, parse_yaml, read_yaml
 from netops.errors import UsageError, closest
+from netops.orchestration.cluster import CLUSTER, read_cluster_settings
 from netops.orchestration.root import project_root
 
 #: Section → the dataclass that reads it.
@@ -35,7 +36,7 @@ METRICS = "metrics"
 Document = dict[str, Any]
 
 
-def read_settings(folder: Path | None = None, overrides: Iterable[str] = ()) -> Document:
+def read_settings(folder: Path | None = None, overrides: Iterable[str] = (), *, cluster: bool = False) -> Document:
     """Read the settings of a run and check every key.
 
     Parameters
@@ -44,16 +45,19 @@ def read_settings(folder: Path | None = None, overrides: Iterable[str] = ()) -> 
         YAML files, one a section; a section without a file keeps its defaults.
     overrides : iterable of str
         ``section.key=value``, the value in YAML.
+    cluster : bool
+        Whether the run is for a cluster: then the section ``cluster`` travels with it.
 
     Raises
     ------
     UsageError
         For an unknown file, section or key, or an impossible value.
     """
-    document: Document = {name: {} for name in (*SECTIONS, METRICS)}
-    document |= _read_folder(project_root() / "configurations")
+    travelling = (*SECTIONS, METRICS, *([CLUSTER] if cluster else []))
+    document: Document = {name: {} for name in travelling}
+    document |= _read_folder(project_root() / "configurations", travelling)
     if folder is not None:
-        document |= _read_folder(folder)
+        document |= _read_folder(folder, travelling)
     document = copy.deepcopy(document)
     for override in overrides:
         _override(document, override)
@@ -61,10 +65,10 @@ def read_settings(folder: Path | None = None, overrides: Iterable[str] = ()) -> 
     return document
 
 
-def _read_folder(folder: Path) -> Document:
+def _read_folder(folder: Path, sections: Iterable[str] = (*SECTIONS, METRICS)) -> Document:
     if not folder.is_dir():
         raise UsageError(f"--config {folder}: no such folder")
-    known = {f"{name}.yaml" for name in (*SECTIONS, METRICS)}
+    known = {f"{name}.yaml" for name in sections}
     files = sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml"))
     if not files:
         raise UsageError(f"--config {folder}: no YAML file there; known: {', '.join(sorted(known))}")
@@ -101,6 +105,8 @@ def check(document: Document) -> None:
         section(document, name)
     start_of(section(document, "fleet"))
     generator_settings(document)
+    if CLUSTER in document:
+        read_cluster_settings(document)
 
 
 def section(document: Mapping[str, Any] | str, name: str) -> Any:
@@ -128,7 +134,7 @@ def generator_settings(document: Mapping[str, Any] | str) -> Any:
 def parse(document: Mapping[str, Any] | str) -> Mapping[str, Any]:
     """Read the settings back from their JSON; an empty document means the project's own configuration."""
     parsed: Mapping[str, Any] = json.loads(document) if isinstance(document, str) else document
-    return parsed or _read_folder(project_root() / "configurations")
+    return parsed if set(parsed) - {CLUSTER} else {**_read_folder(project_root() / "configurations"), **parsed}
 
 
 def start_of(fleet: Any) -> int:

@@ -9,9 +9,10 @@ from typing import Any
 
 import yaml
 
+from netops.durations import SECOND
 from netops.errors import NetopsError
 from netops.orchestration import service
-from netops.orchestration.cluster import ClusterSettings, read_cluster_settings
+from netops.orchestration.cluster import ClusterSettings, read_cluster_settings, with_cluster
 from netops.orchestration.project import connect, load_project
 from netops.progress import say
 
@@ -48,12 +49,15 @@ def submit(workflow: str, arguments: Mapping[str, str], engine: str = "kfp") -> 
     NetopsError
         If the service does not answer, does not fit, or refuses.
     """
-    service.require(f"--engine {engine}")
-    settings = read_cluster_settings()
+    found = service.require(f"--engine {engine}")
+    service.kubeflow_of(found)
+    arguments = with_cluster(arguments)
+    settings = read_cluster_settings(arguments["settings"])
     if not settings.image:
         raise NetopsError("configurations/cluster.yaml: image: none is named; make one with: make image")
     connect()
     import mlrun
+    import mlrun.errors
 
     from netops.orchestration.compile import check_workflow
     from netops.orchestration.workflow import PROJECT
@@ -62,51 +66,91 @@ def submit(workflow: str, arguments: Mapping[str, str], engine: str = "kfp") -> 
         service.refuse_foreign_project(PROJECT, {"main", "retrain", "score"})
         project = load_project()
         check_workflow(project, workflow)
-        _build_images(project, settings)
+        arguments = prepare(project, arguments)
         hand_over = _by_kubeflow if engine == "kfp" else _by_service
-        run_id = hand_over(project, workflow, arguments, settings)
+        run_id = hand_over(project, workflow, arguments)
     except (mlrun.errors.MLRunBaseError, OSError, ValueError, RuntimeError) as error:
         raise service.explain(error, settings.image) from error
     return run_id, mlrun.utils.helpers.get_workflow_url(PROJECT, run_id)
 
 
-def _build_images(project: Any, settings: ClusterSettings) -> None:
-    """Let MLRun build images where the configuration asks for packages that ours lacks."""
-    if not settings.requirements:
-        return
-    for function in project.spec.functions:
-        say(f"{function['name']}: the service builds its image")
-        project.build_function(function["name"])
+def prepare(project: Any, arguments: Mapping[str, str]) -> dict[str, str]:
+    """Get the project on the service ready for a run, and put into the arguments what travels with the run.
+
+    Parameters
+    ----------
+    project : mlrun.projects.MlrunProject
+        The project.
+    arguments : mapping
+        Arguments of the workflow.
+
+    Returns
+    -------
+    dict
+        The arguments, with the cluster section among the settings.
+    """
+    from netops.orchestration.equipment import apply_places
+
+    arguments = with_cluster(arguments)
+    settings = read_cluster_settings(arguments["settings"])
+    apply_places(project, settings)
+    if settings.requirements:
+        image = _built_image(project, settings)
+        arguments = with_cluster(arguments, image=image, requirements=[])
+    project.save_to_db()  # the service reads the source from there
+    return arguments
 
 
-def _by_kubeflow(project: Any, workflow: str, arguments: Mapping[str, str], settings: ClusterSettings) -> str:
+def _built_image(project: Any, settings: ClusterSettings) -> str:
+    """Let MLRun build one image for all stages, where the section asks for packages that ours lacks."""
+    import sys
+
+    from netops.orchestration.equipment import equip_function
+
+    say(f"the service builds an image with {', '.join(settings.requirements)}")
+    function = project.get_function("features")
+    equip_function(function, settings.stage("features"), settings)
+    with redirect_stdout(sys.stderr):
+        image = project.build_function(function).outputs["image"]
+    if not image:
+        raise NetopsError("cluster.yaml: requirements: the service has built no image; its log says why")
+    return str(image)
+
+
+def _by_kubeflow(project: Any, workflow: str, arguments: Mapping[str, str]) -> str:
     """Compile here; the arguments travel as defaults, because as headers of the request they would be too long."""
     import mlrun
 
     from netops.orchestration.compile import compiled
 
     document = compiled(project, workflow, arguments)
+    namespace = read_cluster_settings(arguments["settings"]).namespace
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
         path = Path(scratch) / f"{workflow}.yaml"
         path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
         run_id: str = mlrun.get_run_db().submit_pipeline(
-            project.name, str(path), run=f"{project.name}-{workflow}", namespace=settings.namespace
+            project.name, str(path), run=f"{project.name}-{workflow}", namespace=namespace
         )
     return run_id
 
 
-def _by_service(project: Any, workflow: str, arguments: Mapping[str, str], settings: ClusterSettings) -> str:
+def _by_service(project: Any, workflow: str, arguments: Mapping[str, str]) -> str:
     import sys
 
+    from netops.orchestration.compile import artifact_path
+
+    settings = read_cluster_settings(arguments["settings"])
+    project.spec._workflows[workflow].image = settings.image
     with redirect_stdout(sys.stderr):
         status = project.run(
             workflow,
             arguments=dict(arguments),
+            artifact_path=artifact_path(settings),
             engine="remote",
             local=False,
             dirty=True,
             namespace=settings.namespace,
-            cleanup_ttl=settings.ttl // 1_000_000_000,
+            cleanup_ttl=settings.ttl // SECOND,
         )
     if status is None or status.exc is not None or not status.run_id:
         raise NetopsError(f"the service has not started workflow {workflow}: {getattr(status, 'exc', 'no answer')}")

@@ -11,6 +11,7 @@ import yaml
 from netops.cli.main import run
 
 Document = dict[str, Any]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +38,35 @@ def compiled(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[.
         return yaml.safe_load(known[key])
 
     return get
+
+
+@pytest.fixture
+def compile_for(home: Path, tmp_path: Path) -> Callable[..., Document]:
+    """Compile the main workflow for a cluster that is described by some keys of its section."""
+
+    def get(**changes: Any) -> Document:
+        folder = tmp_path / "configurations"
+        folder.mkdir(exist_ok=True)
+        values = yaml.safe_load((ROOT / "configurations" / "cluster.yaml").read_text())
+        values["stages"] |= changes.pop("stages", {})
+        (folder / "cluster.yaml").write_text(yaml.safe_dump(values | changes))
+        assert run(["compile", "--out", str(tmp_path / "main.yaml"), "--config", str(folder)]) == 0
+        return yaml.safe_load((tmp_path / "main.yaml").read_text())
+
+    return get
+
+
+def function_of(template: Document) -> Document:
+    """Give the function that a step carries, read as its launcher reads it."""
+    from mlrun.__main__ import py_eval
+
+    command = template["container"]["command"]
+    return py_eval(command[command.index("--runtime") + 1])
+
+
+def environment_of(template: Document) -> dict[str, str]:
+    """Give the variables of a step's launcher that have a value."""
+    return {variable["name"]: variable.get("value") for variable in template["container"]["env"]}
 
 
 def templates(document: Document) -> dict[str, Document]:

@@ -14,7 +14,7 @@ import yaml
 
 from netops.cli.main import run
 
-from .conftest import graph, options_of, parameter, settings, steps, templates
+from .conftest import function_of, graph, options_of, parameter, settings, steps, templates
 
 WORKFLOWS = ["main", "retrain", "score"]
 FAMILIES = {"train-sklearn", "train-xgboost", "train-tensorflow"}
@@ -27,7 +27,7 @@ def test_the_trainings_lie_side_by_side_and_selection_waits_for_all(compiled) ->
         "features": {"generate"},
         **{training: {"features"} for training in FAMILIES},
         "select": {"features", *FAMILIES},
-        "condition-1": {"features", "select"},
+        "condition-promoted-1": {"features", "select"},
     }
 
 
@@ -45,8 +45,9 @@ def test_scoring_trains_nothing(compiled) -> None:
 def test_only_a_promoted_model_is_deployed(compiled) -> None:
     document = compiled("main")
     tasks = {t["name"]: t for t in templates(document)[document["spec"]["entrypoint"]]["dag"]["tasks"]}
-    assert tasks["condition-1"]["when"] == '"{{tasks.select.outputs.parameters.select-promoted}}" == "true"'
-    assert [task["name"] for task in templates(document)["condition-1"]["dag"]["tasks"]] == ["deploy"]
+    promoted = "{{tasks.select.outputs.parameters.select-promoted}}"
+    assert tasks["condition-promoted-1"]["when"] == f'"{promoted}" == "true"'
+    assert [task["name"] for task in templates(document)["condition-promoted-1"]["dag"]["tasks"]] == ["deploy"]
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS)
@@ -90,7 +91,10 @@ def test_it_fits_the_models_of_argo_and_no_key_is_unknown_to_them(compiled, work
 def test_every_step_has_a_limit_retries_resources_and_words_for_people(compiled, workflow) -> None:
     document = compiled(workflow)
     for name, template in steps(document).items():
-        assert template["activeDeadlineSeconds"] == (7200 if name.startswith("train") else 3600)
+        # the stage itself ends at its limit: its own pod asks for that, and this one waits to see it
+        limit = 7200 if name.startswith("train") else 3600
+        assert function_of(template)["spec"]["state_thresholds"]["executing"] == f"{limit}s"
+        assert template["activeDeadlineSeconds"] == limit + 1800
         if name != "deploy":
             assert template["retryStrategy"]["limit"] == (1 if name.startswith("train") else 2)
             assert template["retryStrategy"]["backoff"] == {"duration": "30s", "factor": 2}
@@ -130,7 +134,7 @@ def test_nothing_of_this_machine_is_in_it(abroad, home) -> None:
     assert not re.search(rf"\b(owner|v3io_user)={re.escape(getpass.getuser())}\b", text)
     paths = re.findall(r"(?<![\w:/.{}])/[a-zA-Z][\w.-]*(?:/[\w.-]+)*", text)
     # what a step writes inside its own container, and what the metric configuration may say
-    assert {path for path in paths if not path.startswith("/tmp/")} == set()
+    assert {path for path in paths if not path.startswith("/tmp/")} == {"/opt/netops"}  # `source`, in the image
     assert os.environ.get("USER", "?!") not in yaml.safe_load(text)["metadata"].get("labels", {}).values()
 
 
@@ -148,24 +152,20 @@ def test_telemetry_for_a_workflow_that_makes_its_own_is_refused(home, capsys) ->
     assert "retrain" in capsys.readouterr().err
 
 
-def test_what_the_cluster_section_says_is_in_the_workflow(home, tmp_path, monkeypatch) -> None:
-    from netops.orchestration import cluster
-
-    values = yaml.safe_load((ROOT / "configurations" / "cluster.yaml").read_text())
-    values |= {"ttl": "1d", "backoff": "1m", "launcher": {"cpu": "50m", "memory": "256Mi"}}
-    values["stages"]["train"] = {"timeout": "3h", "retries": 5, "node_selector": {"pool": "large"}}
-    folder = tmp_path / "configurations"
-    folder.mkdir()
-    (folder / "cluster.yaml").write_text(yaml.safe_dump(values))
-    monkeypatch.setattr(cluster, "project_root", lambda: tmp_path)
-    assert run(["compile", "--out", str(tmp_path / "main.yaml")]) == 0
-    document = yaml.safe_load((tmp_path / "main.yaml").read_text())
+def test_what_the_cluster_section_says_is_in_the_workflow(compile_for) -> None:
+    document = compile_for(
+        ttl="1d",
+        backoff="1m",
+        launcher={"cpu": "50m", "memory": "256Mi", "image": "r/launcher:1"},
+        stages={"train": {"timeout": "3h", "retries": 5, "node_selector": {"pool": "large"}}},
+    )
     assert document["spec"]["ttlStrategy"] == {"secondsAfterCompletion": 86400}
     found = steps(document)
     for name in FAMILIES:
-        assert found[name]["activeDeadlineSeconds"] == 3 * 3600
+        assert found[name]["activeDeadlineSeconds"] == 3 * 3600 + 1800
         assert found[name]["retryStrategy"]["limit"] == 5
         assert found[name]["retryStrategy"]["backoff"] == {"duration": "1m", "factor": 2}
         assert found[name]["nodeSelector"] == {"pool": "large"}
         assert found[name]["container"]["resources"]["requests"] == {"memory": "256Mi", "cpu": "50m"}
+        assert found[name]["container"]["image"] == "r/launcher:1"
     assert not found["features"].get("nodeSelector")

@@ -89,7 +89,8 @@ def test_the_functions_ask_for_what_the_cluster_section_says(home) -> None:
 
 def test_secrets_node_selection_and_packages_reach_the_functions(home) -> None:
     from netops.configuration import bind
-    from netops.orchestration.cluster import ClusterSettings, apply
+    from netops.orchestration.cluster import ClusterSettings
+    from netops.orchestration.equipment import apply
     from netops.orchestration.project import load_project
 
     project = load_project()

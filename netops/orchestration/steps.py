@@ -1,0 +1,47 @@
+"""The steps of the workflows as people read them: their titles, and the words for their states."""
+
+#: Label of a step's run: the workflow that it belongs to.
+LABEL = "netops-workflow"
+WORKFLOWS = ("main", "retrain", "score")
+
+_TITLES = {
+    "generate": "Generate telemetry",
+    "ingest": "Ingest telemetry",
+    "features": "Build feature vectors",
+    "select": "Select the best model",
+    "deploy": "Deploy the champion",
+    "score": "Score with the champion",
+}
+_CONDITIONS = {"promoted": "Deploy the champion"}
+_TRAIN = "train-"
+
+#: State of a step, in MLRun's, Kubeflow's or Argo's word → the word for people.
+_STATES = {
+    "created": "waiting",
+    "pending": "waiting",
+    "running": "running",
+    "succeeded": "done",
+    "completed": "done",
+    "failed": "failed",
+    "error": "failed",
+    "skipped": "not needed",
+    "omitted": "not reached",
+    "aborting": "being stopped",
+    "aborted": "stopped",
+    "canceled": "stopped",
+}
+
+
+def title_of(step: str) -> str:
+    """Give the title of a step, or of the condition that a step depends on, by its name."""
+    if step.startswith(_TRAIN):
+        return f"Train {step.removeprefix(_TRAIN)}"
+    if step.startswith("condition-"):
+        name = step.removeprefix("condition-").rpartition("-")[0]
+        return _CONDITIONS.get(name, step)
+    return _TITLES.get(step, step)
+
+
+def state_of(state: str) -> str:
+    """Give the word for a state of a step."""
+    return _STATES.get(state.lower(), state.lower())
