@@ -1,0 +1,96 @@
+"""The real-time function that the deploy stage makes: its token, its state, its receivers, its champion."""
+
+import json
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.conftest import TOKEN
+from tests.cluster.place import Place, until
+from tests.cluster.reach import reached, sample, version_of
+
+pytestmark = [pytest.mark.timeout(5400), pytest.mark.slow]
+
+NETWORK, CLAIM, RECEIVER = "cluster-function", "netops-test-state", "netops-test-receiver"
+SERVICE = f"service/nuclio-netops-{NETWORK}-serving"
+PODS = f"nuclio.io/function-name=netops-{NETWORK}-serving"
+
+#: A webhook that prints what it is told.
+PRINTS = """
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        print(self.rfile.read(int(self.headers["Content-Length"])).decode(), flush=True)
+        self.send_response(200)
+        self.end_headers()
+http.server.HTTPServer(("", 8080), Handler).serve_forever()
+"""
+
+
+@pytest.fixture(scope="module")
+def function(place: Place) -> Iterator[Place]:
+    """Let the deploy stage make the function, with a volume for its state and a receiver of its alerts."""
+    if os.environ.get("NETOPS_TEST_NUCLIO") != "1":
+        pytest.skip("NETOPS_TEST_NUCLIO does not say that Nuclio is there")
+    objects = [_claim(), _receiver(place), _service()]
+    place.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    try:
+        receiver = f"{{kind: webhook, url: http://{RECEIVER}.{place.namespace}.svc.cluster.local:8080}}"
+        run = place.submit(NETWORK, "--set", f"serving.receivers=[{receiver}]",
+                           "--set", f"cluster.serving.state_claim={CLAIM}")  # fmt: skip
+        assert place.ended(run) == "completed"
+        yield place
+    finally:
+        place.kubectl("delete", f"pod/{RECEIVER}", f"service/{RECEIVER}", "--ignore-not-found", "--wait=false")
+
+
+def _claim() -> dict:
+    spec = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "1Gi"}}}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": CLAIM}, "spec": spec}
+
+
+def _receiver(place: Place) -> dict:
+    container = {"name": "receiver", "image": place.image, "imagePullPolicy": "IfNotPresent"}
+    container["command"] = ["python", "-c", PRINTS]
+    metadata = {"name": RECEIVER, "labels": {"app": RECEIVER}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}}
+
+
+def _service() -> dict:
+    spec = {"selector": {"app": RECEIVER}, "ports": [{"port": 8080}]}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": RECEIVER}, "spec": spec}
+
+
+def test_it_answers_with_the_token_alone(function) -> None:
+    with reached(function, SERVICE, TOKEN) as client:
+        assert client.post("/telemetry", json=[sample(0), sample(5)]).status_code == 200
+        for stranger in ("", "Bearer no"):
+            assert client.post("/telemetry", json=[], headers={"Authorization": stranger}).status_code == 401
+        assert client.get("/alerts").json() == []
+
+
+def test_a_silent_device_is_told_to_the_receiver(function) -> None:
+    with reached(function, SERVICE, TOKEN) as client:
+        for second in range(0, 1200, 5):
+            client.post("/telemetry", json=[sample(second, "r2")]).raise_for_status()
+        told = until(lambda: function.kubectl("logs", RECEIVER), 120, "the receiver has been told nothing")
+    assert "r1" in told
+
+
+def test_its_state_outlives_its_pod(function) -> None:
+    with reached(function, SERVICE, TOKEN) as client:
+        known = {row["device"] for row in client.get("/devices").json()}
+        assert known == {"r1", "r2"}
+    function.kubectl("delete", "pod", "-l", PODS)
+    with reached(function, SERVICE, TOKEN) as client:
+        assert {row["device"] for row in client.get("/devices").json()} == known
+
+
+def test_it_takes_a_new_champion(function) -> None:
+    with reached(function, SERVICE, TOKEN) as client:
+        before = version_of(client)
+        versions = {row["version"] for row in function.rows("models", "list", "--name", NETWORK)}
+        other = sorted(versions - {before})[0]
+        function.netops("models", "promote", other, "--name", NETWORK)
+        until(lambda: version_of(client) == other, 300, "the new champion has not been taken")

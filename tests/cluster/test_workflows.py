@@ -1,0 +1,91 @@
+"""Other ways to a run: from telemetry in the store, by a schedule, and from a file compiled without the cluster."""
+
+import datetime
+import os
+
+import httpx
+import pytest
+import yaml
+
+from tests.cluster.place import Place, small, until
+
+pytestmark = [pytest.mark.timeout(5400), pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def telemetry(place: Place) -> str:
+    """Let a run leave telemetry in the store and give its address."""
+    run = place.submit("cluster-source")
+    assert place.ended(run) == "completed"
+    return place.artifacts_of(run)["generate", "telemetry"]
+
+
+def test_it_learns_from_telemetry_in_the_store(place, telemetry) -> None:
+    assert "://" in telemetry
+    run = place.submit("cluster-brought", "--telemetry", telemetry, workflow="retrain")
+    assert place.ended(run) == "completed"
+    assert "ingest" in place.steps(run)
+
+
+def test_the_champion_scores_telemetry_in_the_store(place, telemetry) -> None:
+    run = place.submit("cluster-source", "--telemetry", telemetry, workflow="score")
+    assert place.ended(run) == "completed"
+    assert any(key == "risks" for _, key in place.artifacts_of(run))
+
+
+def test_a_schedule_fires(place) -> None:
+    due = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=2)
+    known = {row["run_id"] for row in place.rows("runs", "list", "--limit", "200")}
+    place.netops("schedule", "add", "--cron", f"{due.minute} * * * *", "--name", "cluster-nightly",
+                 "--as", "cluster-nightly", *small())  # fmt: skip
+    try:
+        [schedule] = [row for row in place.rows("schedule", "list") if row["name"] == "cluster-nightly"]
+        assert schedule["network"] == "cluster-nightly"
+        run = until(lambda: _new_run(place, known), 900, "no run has begun", 10)
+        assert place.ended(run) == "completed"
+        assert {"generate", "select"} <= set(place.steps(run))
+        assert place.pods(run)["generate"][0]["spec"]["containers"][0]["resources"]["requests"]["cpu"] == "200m"
+    finally:
+        place.netops("schedule", "remove", "cluster-nightly")
+
+
+def _new_run(place: Place, known: set[str]) -> str | None:
+    """Find a workflow that has begun since, of whose steps the first is on record."""
+    rows = [row for row in place.rows("runs", "list", "--limit", "200") if row["run_id"] not in known]
+    return next((row["run_id"] for row in rows if place.steps(row["run_id"])), None)
+
+
+def test_a_file_that_was_compiled_without_the_cluster_runs(place, tmp_path) -> None:
+    address = os.environ.get("NETOPS_TEST_KUBEFLOW")
+    if not address:
+        pytest.skip("NETOPS_TEST_KUBEFLOW names no Kubeflow Pipelines")
+    file = tmp_path / "cluster-file.yaml"
+    cluster = place.project / "configurations" / "cluster.yaml"
+    written = cluster.read_text()
+    try:  # where no service is asked, the file has to say itself where the pods find it
+        cluster.write_text(yaml.safe_dump({**yaml.safe_load(written), "service": place.service_inside}))
+        process = place.start("compile", "--out", str(file), "--name", "cluster-file", *small(), service="")
+        out, err = process.communicate(timeout=600)
+        assert process.returncode == 0, (out, err)
+    finally:
+        cluster.write_text(written)
+    run = _upload(address.rstrip("/"), file)
+    assert place.ended(run) == "completed"
+    assert {"generate", "select"} <= set(place.steps(run))
+
+
+def _upload(address: str, file) -> str:
+    """Do what the page's *Upload pipeline* and *Create run* do."""
+    name = f"{file.stem}-{datetime.datetime.now():%H%M%S}"
+    with file.open("rb") as content:
+        pipeline = httpx.post(
+            f"{address}/apis/v1beta1/pipelines/upload", params={"name": name},
+            files={"uploadfile": (file.name, content)}, timeout=60,
+        ).raise_for_status().json()  # fmt: skip
+    body = {
+        "name": f"netops-{name}",
+        "pipeline_spec": {"pipeline_id": pipeline["id"]},
+    }
+    return str(
+        httpx.post(f"{address}/apis/v1beta1/runs", json=body, timeout=60).raise_for_status().json()["run"]["id"]
+    )
