@@ -9,6 +9,7 @@ from typing import Any
 from netops import progress
 from netops.backtest.backtest import Backtest, backtest
 from netops.models.card import read_card
+from netops.models.likeness import likeness
 from netops.orchestration.feedback import beside_feedback
 from netops.orchestration.settings import section
 from netops.serving.champion import FixedModel
@@ -43,6 +44,8 @@ def backtest_model(
         telemetry = open_or_ingest(
             sources, Path(scratch) / "telemetry", options, incidents, progress.report, card.schema
         )
+        for line in likeness(telemetry, card).lines():
+            progress.say(line)
         telemetry = beside_feedback(telemetry, network, options, Path(scratch))
         done = backtest(
             telemetry,

@@ -16,6 +16,7 @@ from netops.features.build import build_features
 from netops.features.spec import FeatureSpec
 from netops.files import atomic_path
 from netops.models.card import ModelCard
+from netops.models.likeness import likeness
 from netops.models.onnx_file import Scorer
 from netops.orchestration.settings import section
 from netops.telemetry.dataset import Dataset, matrix_of
@@ -63,22 +64,31 @@ def score(sources: Sequence[str], model: Path, settings: Any, out: Path) -> int:
 def _features(sources: Sequence[str], card: ModelCard, settings: Any, scratch: Path) -> Dataset:
     options = section(settings, "telemetry")
     telemetry = open_or_ingest(sources, scratch / "telemetry", options, None, progress.report, card.schema)
+    for line in likeness(telemetry, card).lines():
+        progress.say(line)
     spec = FeatureSpec.from_dict(card.spec)
     return build_features(telemetry, scratch / "features", spec, progress=progress.report)
 
 
 def _scored(features: Dataset, scorer: Scorer) -> Iterator[pa.Table]:
-    names = list(scorer.card.features)
-    done = 0
-    for table in features.tables([TIMESTAMP, DEVICE, *names]):
+    """Score part by part; a sample without a value of any metric has no risk, as the server rejects it."""
+    names, metrics = list(scorer.card.features), list(scorer.card.metrics)
+    done = unknown = 0
+    for table in features.tables(list(dict.fromkeys([TIMESTAMP, DEVICE, *names, *metrics]))):
+        empty = np.isnan(matrix_of(table, metrics)).all(axis=1)
         risks, probabilities = scorer.both(matrix_of(table, names))
         version = pa.array(np.full(table.num_rows, scorer.card.version))
         device = table.column(DEVICE).cast(pa.string())
-        columns = {TIMESTAMP: table.column(TIMESTAMP), DEVICE: device, "risk": risks, "model_version": version}
-        columns["probability"] = pa.array(probabilities, from_pandas=True)
+        columns = {TIMESTAMP: table.column(TIMESTAMP), DEVICE: device}
+        columns["risk"] = pa.array(risks, mask=empty)
+        columns["model_version"] = version
+        columns["probability"] = pa.array(probabilities, mask=empty | np.isnan(probabilities))
         done += table.num_rows
+        unknown += int(empty.sum())
         progress.report(done, features.meta.samples, "score")
         yield pa.table(columns)
+    if unknown:
+        progress.say(f"warn: {unknown:,} of {done:,} samples have no value of any metric: no risk")
 
 
 def _write(path: Path, suffix: str, tables: Iterator[pa.Table]) -> int:

@@ -146,6 +146,26 @@ def test_a_batch_is_scored_by_the_champion(netops: Call, first: dict, tmp_path: 
     assert set(risks.model_version) == {first["champion"]["version"]}
 
 
+def test_a_batch_that_lacks_metrics_is_scored_with_a_warning(netops: Call, first: dict, tmp_path: Path) -> None:
+    telemetry, out = tmp_path / "telemetry", tmp_path / "risks.parquet"
+    netops("generate", "--out", telemetry, "--devices", 1, "--duration", "10m")
+    frame = pq.read_table(telemetry).to_pandas()
+    metrics = first["telemetry"]["metrics"]
+    frame.loc[frame.index[:20], metrics] = None
+    frame.drop(columns=metrics[1:]).to_parquet(tmp_path / "today.parquet", index=False)
+    answer = netops("score", "--telemetry", tmp_path / "today.parquet", "--out", out)
+    assert answer.code == 0
+    assert "missing: the model was trained with these metrics" in answer.err
+    assert "20 of 120 samples have no value of any metric: no risk" in answer.err
+    assert pq.read_table(out).column("risk").null_count == 20
+    frame[metrics] = float("nan")
+    frame.to_parquet(tmp_path / "empty.parquet", index=False)
+    answer = netops("score", "--telemetry", tmp_path / "empty.parquet", "--out", tmp_path / "none.csv")
+    assert answer.code == 1
+    assert "no metric of the model has a value" in answer.err
+    assert not (tmp_path / "none.csv").exists()
+
+
 def test_a_backtest_gives_the_figures_of_the_run(home: Path, netops: Call, first: dict) -> None:
     telemetry = home / "runs" / first["run_id"] / "telemetry"
     for family, model in first["models"].items():
