@@ -65,6 +65,8 @@ class Scheduler:
         """
         while (schedule := self._first()) is not None:
             if schedule.waits_until > self.clock():
+                if any(self._correct(waiting) for waiting in self.database.schedules(self.project)):
+                    continue
                 moment: int = schedule.waits_until
                 return moment
             if schedule.run:
@@ -88,6 +90,12 @@ class Scheduler:
     def _first(self) -> Any:
         waiting = [s for s in self.database.schedules(self.project) if s.waits_until is not None]
         return min(waiting, key=lambda s: s.waits_until, default=None)
+
+    def _correct(self, schedule: Any) -> bool:
+        wrong: bool = self.database.correct_schedule(self.project, schedule, self.clock())
+        if wrong:
+            say(f"{schedule.name}: due earlier than noted: the clock was ahead")
+        return wrong
 
     def _begin(self, schedule: Any) -> None:
         other = self.launcher.busy(schedule.document)

@@ -98,6 +98,11 @@ def _added(name: str) -> Document:
 def _add_to_service(project: Any, name: str, expression: str, workflow: str, arguments: Document) -> None:
     if len(expression.split()) == 6:
         raise UsageError("--cron: the service takes no seconds; write five fields")
+    if cron.either_day(expression):
+        raise UsageError(
+            f"--cron '{expression}': the service would need both day of the month and day of the week, cron either; "
+            "add a schedule for each"
+        )
     first = cron.next_after(expression, time.time_ns())
     second = None if first is None else cron.next_after(expression, first)
     if first and second and second - first < _SERVICE_PERIOD:

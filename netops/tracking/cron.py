@@ -19,7 +19,7 @@ def normal(expression: str) -> str:
     Raises
     ------
     UsageError
-        If it has neither five fields nor six (seconds first), or one of them is wrong.
+        If it has neither five fields nor six (seconds first), one of them is wrong, or it is never due.
     """
     fields = expression.split()
     if len(fields) not in (5, 6):
@@ -29,9 +29,11 @@ def normal(expression: str) -> str:
     fields[-1] = "/".join(_days(part) if not place else part for place, part in enumerate(fields[-1].split("/")))
     text = " ".join(fields)
     try:
-        trigger_of(text)
+        due = next_after(text, 0)
     except ValueError as error:
         raise UsageError(f"--cron '{expression}': {error}") from None
+    if due is None:
+        raise UsageError(f"--cron '{expression}': never due: no month has such a day")
     return text
 
 
@@ -53,13 +55,25 @@ def _range(part: str) -> str:
     return ",".join(dict.fromkeys(_DAYS[day % 7] for day in range(first, last + 1)))
 
 
-def trigger_of(expression: str) -> Any:
-    """Make APScheduler's trigger of a normal expression."""
+def triggers_of(expression: str) -> list[Any]:
+    """Make APScheduler's triggers of a normal expression; it is due when any of them is.
+
+    Cron takes a day of the month and a day of the week, where both are restricted, as one or the other. APScheduler
+    takes them as both, so that there is a trigger for each.
+    """
     from apscheduler.triggers.cron import CronTrigger
 
     fields = expression.split()
-    seconds = [] if len(fields) == 6 else ["0"]
-    return CronTrigger(**dict(zip(_FIELDS, [*seconds, *fields], strict=True)), timezone=UTC)
+    named = dict(zip(_FIELDS, fields if len(fields) == 6 else ["0", *fields], strict=True))
+    either = either_day(expression)
+    parts = [named | {"day": "*"}, named | {"day_of_week": "*"}] if either else [named]
+    return [CronTrigger(**part, timezone=UTC) for part in parts]
+
+
+def either_day(expression: str) -> bool:
+    """Whether both the day of the month and the day of the week are restricted."""
+    *_, day, _month, day_of_week = expression.split()
+    return not day.startswith("*") and not day_of_week.startswith("*")
 
 
 def next_after(expression: str, moment: int) -> int | None:
@@ -75,8 +89,9 @@ def next_after(expression: str, moment: int) -> int | None:
     Returns
     -------
     int or None
-        Nanoseconds since the epoch; None where it never is again (30 February).
+        Nanoseconds since the epoch; None where it never is again.
     """
     start = datetime.fromtimestamp(moment // SECOND + 1, UTC)
-    due = trigger_of(expression).get_next_fire_time(None, start)
-    return None if due is None else round(due.timestamp()) * SECOND
+    due = [trigger.get_next_fire_time(None, start) for trigger in triggers_of(expression)]
+    moments = [round(time.timestamp()) * SECOND for time in due if time is not None]
+    return min(moments, default=None)

@@ -112,6 +112,22 @@ class Schedules:
             values = {"due": due, "last_state": "skipped"}
         return self._change(project, seen, values)
 
+    def correct_schedule(self, project: str, seen: Schedule, now: int) -> bool:
+        """Correct the times of a schedule that were set while the clock was ahead: it would wait for years.
+
+        Returns
+        -------
+        bool
+            Whether they were wrong.
+        """
+        if seen.run:
+            longest = int(seen.document.get("backoff", 0)) * 2**seen.attempt
+            wrong = seen.again is not None and seen.again > now + longest
+            return wrong and self._change(project, seen, {"again": now})
+        due = cron.next_after(seen.cron, now)
+        wrong = due is not None and (seen.due is None or seen.due > due)
+        return wrong and self._change(project, seen, {"due": due})
+
     def try_schedule(self, project: str, seen: Schedule, attempt: int, at: int) -> bool:
         """Say which attempt at the run that has been begun is the latest, and when the next one is due.
 

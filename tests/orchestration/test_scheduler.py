@@ -94,6 +94,28 @@ def test_missed_times_are_one_run(scheduler, launches, nightly) -> None:
     assert len(launches.begun) == 1
 
 
+def test_a_clock_that_was_ahead_does_not_park_a_schedule(scheduler, launches, nightly, database) -> None:
+    nightly()
+    launches.clock[0] = DAWN + 400 * 24 * HOUR
+    scheduler.step()
+    assert len(launches.begun) == 1
+    launches.clock[0] = DAWN + 4 * HOUR
+    assert scheduler.step() == DAWN + 27 * HOUR
+    launches.clock[0] = DAWN + 27 * HOUR
+    scheduler.step()
+    assert len(launches.begun) == 2
+
+
+def test_a_clock_that_was_ahead_does_not_park_a_retry(scheduler, launches, nightly) -> None:
+    nightly()
+    launches.clock[0] = DAWN + 400 * 24 * HOUR
+    launches.outcomes = [NetopsError("no disk")]
+    scheduler.step()
+    launches.clock[0] = DAWN + 4 * HOUR
+    scheduler.step()
+    assert len(launches.begun) == 2
+
+
 def test_a_run_that_lasts_longer_than_its_period_does_not_pile_up(scheduler, launches, nightly) -> None:
     nightly("*/5 * * * *")
     launches.takes = 12 * MINUTE

@@ -39,13 +39,18 @@ def due(expression: str, after: int = MONDAY) -> str:
         ("0 3 * * sat,sun", "Sat 2026-01-10 03:00:00"),
         ("0 0 29 2 *", "Tue 2028-02-29 00:00:00"),
         ("30 0 3 * * *", "Mon 2026-01-05 03:00:30"),
+        ("0 3 1 * 1", "Mon 2026-01-05 03:00:00"),  # the first of a month, or a Monday
+        ("0 3 6 * sun", "Tue 2026-01-06 03:00:00"),
+        ("0 3 */2 * 3", "Wed 2026-01-07 03:00:00"),  # a step over all days restricts them: both hold
     ],
 )
 def test_an_expression_is_due_when_cron_says(expression, when) -> None:
     assert due(expression) == when
 
 
-@pytest.mark.parametrize("expression", ["", "0 3 * *", "61 * * * *", "0 3 * * mun", "x y z a b", "0 3 * * 5-1"])
+@pytest.mark.parametrize(
+    "expression", ["", "0 3 * *", "61 * * * *", "0 3 * * mun", "x y z a b", "0 3 * * 5-1", "0 0 30 2 *"]
+)
 def test_a_wrong_expression_is_refused(expression) -> None:
     with pytest.raises(UsageError, match="--cron"):
         cron.normal(expression)
