@@ -100,7 +100,7 @@ def _add_to_service(project: Any, name: str, expression: str, workflow: str, arg
         raise UsageError("--cron: the service takes no seconds; write five fields")
     if cron.either_day(expression):
         raise UsageError(
-            f"--cron '{expression}': the service would need both day of the month and day of the week, cron either; "
+            f"--cron '{expression}': the service needs both day of the month and day of the week, cron either; "
             "add a schedule for each"
         )
     first = cron.next_after(expression, time.time_ns())
