@@ -1,6 +1,5 @@
 """``netops alerts``: what was warned of, and what it was."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -146,13 +145,14 @@ def _say(
 
 def desk(name: str | None, url: str | None) -> Any:
     """Go to this machine's alerts, or to a server."""
+    from netops.serving.access import read_token
     from netops.serving.feedback_desk import LocalDesk, RemoteDesk
 
     if url is None:
         return LocalDesk(name or "demo")
     if name is not None:
         raise UsageError("--name goes with the alerts of this machine; the server of --to has its own network")
-    return RemoteDesk(url, os.environ.get("NETOPS_TOKEN"))
+    return RemoteDesk(url, read_token())
 
 
 def _row(alert: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """``netops simulate``: telemetry played to a server."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,14 +50,16 @@ def command(
     options.must_exist(*telemetry, incidents)
 
     from netops.orchestration.playing import generated_network, recorded_telemetry
+    from netops.serving.access import read_token
     from netops.serving.simulate import simulate
 
     if telemetry:
         playback = recorded_telemetry(options.paths(telemetry), incidents, document)
     else:
         playback = generated_network(document, devices, duration, start)
-    token = os.environ.get("NETOPS_TOKEN")
-    report = simulate(url, playback, speed=speed, connections=connections, token=token, watch=_watch(as_json))
+    report = simulate(
+        url, playback, speed=speed, connections=connections, token=read_token(), watch=_watch(as_json)
+    )
     if as_json:
         print_json(report.to_dict())
     else:

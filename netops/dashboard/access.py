@@ -8,14 +8,13 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from litestar import Request
 from litestar.connection import ASGIConnection
-from litestar.exceptions import HTTPException, NotAuthorizedException
+from litestar.exceptions import NotAuthorizedException
 from litestar.handlers import BaseRouteHandler
 
-from netops.serving.access import LOCAL
+from netops.serving.access import carries
 
 COOKIE = "netops_dashboard"
 Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]
@@ -33,34 +32,16 @@ def may_enter(token: str, given: str) -> bool:
 
 def guard(token: str) -> Guard:
     """Make the check of every page but those marked ``open``."""
-    bearer, cookie = f"Bearer {token}".encode(), key_of(token).encode()
+    cookie = key_of(token).encode()
 
     def check(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         if handler.opt.get("open"):
             return
-        sent = connection.headers.get("authorization", "").encode()
         held = connection.cookies.get(COOKIE, "").encode()
-        if not (hmac.compare_digest(sent, bearer) or hmac.compare_digest(held, cookie)):
+        if not (carries(connection.headers.get("authorization", ""), token) or hmac.compare_digest(held, cookie)):
             raise NotAuthorizedException("the token is needed: open /login, or send Authorization: Bearer …")
 
     return check
-
-
-def this_machine(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """Refuse requests under a foreign host name: a page elsewhere may have taken this machine's address."""
-    try:
-        host = urlsplit(f"//{connection.headers.get('host', '')}").hostname
-    except ValueError:
-        host = None
-    if host not in LOCAL:
-        raise HTTPException(status_code=400, detail="the dashboard is for this machine: http://127.0.0.1")
-
-
-def own_page(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """Refuse what a page from elsewhere has a browser send: it may not change anything."""
-    origin = connection.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != connection.headers.get("host"):
-        raise HTTPException(status_code=403, detail="only the dashboard's own pages may say what an alert was")
 
 
 def wants_page(request: Request[Any, Any, Any]) -> bool:

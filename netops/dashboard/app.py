@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException
 from litestar.response import Redirect, ServerSentEvent
 
 from netops.dashboard import records
-from netops.dashboard.access import guard, own_page, this_machine, wants_page
+from netops.dashboard.access import guard, wants_page
 from netops.dashboard.assets import assets
 from netops.dashboard.device import device_state
 from netops.dashboard.entrance import entrance
@@ -21,6 +21,7 @@ from netops.dashboard.graph import HEIGHT, WIDTH
 from netops.dashboard.pages import page
 from netops.dashboard.records import Records
 from netops.errors import NetopsError, UsageError
+from netops.serving.guard import Guard
 
 _LOG = logging.getLogger(__name__)
 
@@ -47,6 +48,9 @@ REPORT_POLICY = "; ".join(
     ]
 )
 FOUND = 12
+#: Largest body of a request (bytes): a form, or one verdict.
+BODY = 65_536
+_SENT = tuple((name.encode(), value.encode()) for name, value in HEADERS.items())
 
 
 class Verdict(msgspec.Struct):
@@ -58,7 +62,7 @@ class Verdict(msgspec.Struct):
 
 def make_app(
     follower: Follower, store: Records, token: str | None, local: bool = True, lifespan: Sequence[Any] = ()
-) -> Litestar:
+) -> Guard:
     """Make the application.
 
     Parameters
@@ -75,14 +79,16 @@ def make_app(
     lifespan : sequence of async context managers
         What runs beside the requests.
     """
-    return Litestar(
+    app = Litestar(
         [*_pages(follower, store), *_data(follower), *_plots(follower, store), *_files(store), *entrance(token)],
-        guards=[*([this_machine] if local else []), *([guard(token)] if token else [])],
+        guards=[guard(token)] if token else [],
         exception_handlers={NetopsError: _explain_error, HTTPException: _explain, Exception: _fail},
         lifespan=list(lifespan),
         openapi_config=None,
         logging_config=None,
+        request_max_body_size=BODY,
     )
+    return Guard(app, local, headers=_SENT)
 
 
 def _pages(follower: Follower, store: Records) -> list[Any]:
@@ -161,7 +167,7 @@ def _data(follower: Follower) -> list[Any]:
                     break
         return _json(found)
 
-    @post("/data/verdict", status_code=200, guards=[own_page])
+    @post("/data/verdict", status_code=200)
     async def verdict(data: Verdict) -> Response[bytes]:
         """Pass on what somebody says an alert was."""
         await follower.judge(data.alert, data.verdict)

@@ -11,7 +11,8 @@ from netops.dashboard.assets import assets
 from netops.dashboard.follower import Follower
 from netops.dashboard.records import Records
 from netops.serving.access import LOCAL, bind, token_for
-from netops.serving.protocol import guarded_server
+from netops.serving.protocol import guarded, guarded_server
+from netops.serving.settings import LimitSettings
 
 
 def serve_dashboard(
@@ -33,8 +34,6 @@ def serve_dashboard(
     UsageError
         If the address is not local and no token is set, or cannot be bound.
     """
-    import uvicorn
-
     token = token_for(host)
     listener = bind(host, port)
     try:
@@ -46,9 +45,7 @@ def serve_dashboard(
             follower, store, token, host in LOCAL, [lambda _app: _beside(follower, store, address, ready)]
         )
         logging.getLogger("httpx").setLevel(logging.WARNING)
-        config = uvicorn.Config(
-            app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, server_header=False
-        )
+        config = guarded(app, LimitSettings(), timeout_graceful_shutdown=1)
         guarded_server(config, follower.end).run(sockets=[listener])
     finally:
         listener.close()

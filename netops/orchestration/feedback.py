@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from netops import progress
+from netops.serving.access import read_token
 from netops.serving.feedback_desk import LocalDesk, fetch_feedback
 from netops.telemetry.columns import brief
 from netops.telemetry.dataset import Dataset, Meta
@@ -67,7 +68,7 @@ def feedback_of(network: str, settings: TelemetrySettings) -> Feedback:
     if where == IGNORE:
         return Feedback(network=network)
     if "://" in where:
-        return fetch_feedback(where, os.environ.get("NETOPS_TOKEN"))
+        return fetch_feedback(where, read_token())
     return read_feedback(Path(where).expanduser())
 
 

@@ -1,6 +1,5 @@
 """The HTTP server's endpoints, as a Litestar application over the serving graph."""
 
-import hmac
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -18,6 +17,7 @@ from litestar.params import Parameter
 from netops import __version__
 from netops.errors import UsageError
 from netops.serving import questions
+from netops.serving.access import carries
 from netops.serving.alert_store import Alert
 from netops.serving.feedback_endpoints import feedback_handlers
 from netops.serving.fleet_answers import Fleet, History
@@ -139,11 +139,9 @@ def _handlers(service: Service) -> list[Any]:
 
 
 def _guard(token: str) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
-    expected = f"Bearer {token}".encode()
-
     def check(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-        given = connection.headers.get("authorization", "").encode()
-        if not handler.opt.get("open") and not hmac.compare_digest(given, expected):
+        given = connection.headers.get("authorization", "")
+        if not handler.opt.get("open") and not carries(given, token):
             raise NotAuthorizedException("a bearer token is needed: Authorization: Bearer <NETOPS_TOKEN>")
 
     return check

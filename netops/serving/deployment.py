@@ -1,6 +1,5 @@
 """A model goes into service: started, asked rows whose risks are known, and taken back if it answers otherwise."""
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from netops.durations import MINUTE, SECOND
 from netops.errors import NetopsError
+from netops.serving.access import read_token
 from netops.serving.function import MODEL_NAME, make_serving_function
 from netops.serving.triggers import add_http, add_kafka, add_state_volume, add_v3io_stream
 
@@ -270,5 +270,5 @@ def _add_triggers(function: Any, options: NuclioOptions) -> None:
 
 
 def _authorization() -> dict[str, str]:
-    token = os.environ.get("NETOPS_TOKEN")
+    token = read_token()
     return {"Authorization": f"Bearer {token}"} if token else {}

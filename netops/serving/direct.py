@@ -4,11 +4,11 @@ Only what is plain takes it, a POST with a known length within the limit and, wh
 token. Everything else goes to the application, which answers the same paths in the same way and describes them.
 """
 
-import hmac
 from typing import Any
 
 import msgspec
 
+from netops.serving.access import carries
 from netops.serving.graph import JSON, MODEL_PATH
 from netops.serving.samples import BodyError
 from netops.serving.service import Service
@@ -31,7 +31,7 @@ class Direct:
 
     def __init__(self, app: Any, service: Service, token: str | None) -> None:
         self._app, self._service = app, service
-        self._token = f"Bearer {token}".encode() if token else None
+        self._token = token
         self._limit = service.runtime.settings.limits.body_bytes
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -53,7 +53,7 @@ class Direct:
         length = headers.get(b"content-length", b"")
         if not length.isdigit() or len(length) > 12 or int(length) > self._limit:
             return False
-        return self._token is None or hmac.compare_digest(headers.get(b"authorization", b""), self._token)
+        return self._token is None or carries(headers.get(b"authorization", b""), self._token)
 
     async def _answer(self, path: str, body: bytes, content_type: bytes) -> tuple[int, bytes]:
         timed = self._service.runtime.metrics.timed("telemetry" if path == TELEMETRY else "infer")

@@ -4,14 +4,13 @@ A worker has no loop of its own between two messages: snapshots and the look at 
 message that comes when they are due, and a last snapshot when Nuclio ends or drains the worker.
 """
 
-import hmac
-import os
 from time import monotonic
 from typing import Any
 
 from mlrun.runtimes import nuclio_init_hook
 
 from netops.durations import SECOND
+from netops.serving.access import carries, read_token
 from netops.serving.graph import pipeline_of
 from netops.serving.runtime import Runtime
 
@@ -64,8 +63,7 @@ def handler(context: Any, event: Any) -> Any:
 
 
 def _may(event: Any) -> bool:
-    token = os.environ.get("NETOPS_TOKEN")
-    if not token or getattr(event.trigger, "kind", "http") != "http":
+    token = read_token()
+    if token is None or getattr(event.trigger, "kind", "http") != "http":
         return True
-    given = str((event.headers or {}).get("Authorization", ""))
-    return hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
+    return carries(str((event.headers or {}).get("Authorization", "")), token)

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
@@ -12,9 +12,10 @@ from typing import Any
 
 from netops.alerting.settings import AlertSettings
 from netops.durations import SECOND
-from netops.serving.access import bind, token_for
+from netops.serving.access import LOCAL, bind, token_for
 from netops.serving.champion import ModelSource, load_model
 from netops.serving.fleet_state import compile_kernels
+from netops.serving.guard import Guard
 from netops.serving.registered import RegisteredChampion
 from netops.serving.runtime import Runtime
 from netops.serving.settings import ServingSettings
@@ -63,13 +64,9 @@ def serve(
 
 
 def _run(runtime: Runtime, listener: socket.socket, token: str | None, ready: Callable[[str], None] | None) -> None:
-    import uvicorn
-
-    from netops.serving.app import make_app
-    from netops.serving.direct import Direct
     from netops.serving.function import make_serving_function, start_graph
     from netops.serving.graph import pipeline_of
-    from netops.serving.protocol import guarded_protocol, guarded_server
+    from netops.serving.protocol import guarded_server
     from netops.serving.service import Service
 
     compile_kernels(runtime.model.spec, runtime.state.tracker.policy)
@@ -77,19 +74,33 @@ def _run(runtime: Runtime, listener: socket.socket, token: str | None, ready: Ca
     service = Service(graph, pipeline_of(graph.context))
     host, port = listener.getsockname()[:2]
     address = f"http://{host}:{port}"
-    app = Direct(make_app(service, token, [lambda _app: _beside(runtime, address, ready)]), service, token)
-    limits = runtime.settings.limits
-    config = uvicorn.Config(
-        app,
-        http=guarded_protocol(limits.receive_seconds),
-        log_level="warning",
-        access_log=False,
-        limit_concurrency=limits.connections,
-        timeout_graceful_shutdown=5,
-        server_header=False,
-        date_header=False,
-    )
+    config = configured(service, token, [lambda _app: _beside(runtime, address, ready)])
     guarded_server(config).run(sockets=[listener])
+
+
+def configured(service: Any, token: str | None, lifespan: Sequence[Any] = ()) -> Any:
+    """Put the server's application and its connections together, all guards included.
+
+    Parameters
+    ----------
+    service : netops.serving.service.Service
+        What answers.
+    token : str or None
+        The bearer token that is asked for.
+    lifespan : sequence of async context managers
+        What runs beside the requests.
+
+    Returns
+    -------
+    uvicorn.Config
+    """
+    from netops.serving.app import make_app
+    from netops.serving.direct import Direct
+    from netops.serving.protocol import guarded
+
+    settings = service.runtime.settings
+    app = Direct(make_app(service, token, lifespan), service, token)
+    return guarded(Guard(app, settings.host in LOCAL, settings.hosts), settings.limits, timeout_graceful_shutdown=5)
 
 
 @asynccontextmanager

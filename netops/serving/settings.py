@@ -39,7 +39,20 @@ class LimitSettings:
     devices: int = option(20_000, help="devices kept; the least recently seen go first", minimum=1)
     name_length: int = option(128, help="longest device, company or data center name", minimum=8)
     receive_seconds: float = option(10.0, help="time a client has to send a request body", unit="s", minimum=0.1)
-    connections: int = option(512, help="connections served at once; more are answered 503", minimum=1)
+    head_bytes: int = option(32_768, help="longest head of a request", unit="bytes", minimum=512)
+    headers: int = option(100, help="most headers of a request", minimum=8)
+    url_bytes: int = option(8192, help="longest address of a request", unit="bytes", minimum=128)
+    pipelined: int = option(16, help="requests a connection may send ahead of their answers", minimum=1)
+    connections: int = option(
+        512, help="connections held at once; beyond, the one that has waited longest is ended", minimum=2
+    )
+    connections_per_address: int = option(256, help="connections one address may hold", minimum=1)
+    half_open_per_address: int = option(
+        128, help="requests of one address that have not come in completely", minimum=1
+    )
+    unsent_bytes: int = option(
+        64 * MEBIBYTE, help="answers held for peers that do not read them", unit="bytes", minimum=65_536
+    )
     risk_series: int = option(1000, help="devices whose risk is exported on /metrics", minimum=0)
     telemetry_series: int = option(
         4000,
@@ -78,6 +91,9 @@ class ServingSettings:
     """The server."""
 
     host: str = option("127.0.0.1", help="address to bind; any other needs NETOPS_TOKEN")
+    hosts: tuple[str, ...] = option(
+        (), help="further names (of a proxy, say) under which a server on 127.0.0.1 may be addressed"
+    )
     port: int = option(8080, help="port", minimum=0, maximum=65535)
     exact_reasons: int = option(
         100,

@@ -54,17 +54,15 @@ def server(start):
     import asyncio
     import socket
 
-    import uvicorn
-
-    from netops.serving.app import make_app
     from netops.serving.function import make_serving_function, start_graph
-    from netops.serving.protocol import guarded_protocol, guarded_server
+    from netops.serving.protocol import guarded_server
+    from netops.serving.serve import configured
     from netops.serving.service import Service
 
     listener = socket.create_server(("127.0.0.1", 0))
     pipeline = start()
-    app = make_app(Service(start_graph(make_serving_function(), pipeline.runtime), pipeline), None)
-    running = guarded_server(uvicorn.Config(app, http=guarded_protocol(5), log_level="warning"))
+    service = Service(start_graph(make_serving_function(), pipeline.runtime), pipeline)
+    running = guarded_server(configured(service, None))
     thread = threading.Thread(target=lambda: asyncio.run(running.serve(sockets=[listener])))
     thread.start()
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -1,0 +1,158 @@
+"""Hostile connections: each limit holds, and everybody else is answered meanwhile."""
+
+import json
+import socket
+import time
+from contextlib import ExitStack
+
+import httpx
+import psutil
+import pytest
+
+from tests.serving.live import LiveServer
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def live(model, tmp_path_factory):
+    with LiveServer(
+        model, tmp_path_factory.mktemp("live"), limits__receive_seconds=2, limits__connections=64
+    ) as server:
+        yield server
+
+
+def opened(live, stack, count=1):
+    return [stack.enter_context(socket.create_connection(("127.0.0.1", live.port))) for _ in range(count)]
+
+
+def push(connections, data, seconds):
+    """Send as much as the server takes; give how much that was."""
+    sent, end = 0, time.monotonic() + seconds
+    waiting = dict.fromkeys(connections, 0)
+    for connection in connections:
+        connection.setblocking(False)
+    while waiting and time.monotonic() < end:
+        progress = False
+        for connection, at in list(waiting.items()):
+            try:
+                done = connection.send(data[at : at + 65_536])
+            except BlockingIOError:
+                continue
+            except OSError:
+                del waiting[connection]
+                continue
+            progress, sent, waiting[connection] = True, sent + done, at + done
+            if at + done >= len(data):
+                del waiting[connection]
+        if not progress:
+            time.sleep(0.005)
+    return sent
+
+
+def slowest_health(live, seconds):
+    worst, end = 0.0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        since = time.perf_counter()
+        with socket.create_connection(("127.0.0.1", live.port)) as connection:
+            connection.sendall(GET)
+            assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+        worst = max(worst, time.perf_counter() - since)
+        time.sleep(0.02)
+    return worst
+
+
+def answered(connection, seconds=5):
+    connection.settimeout(seconds)
+    found = b""
+    try:
+        while part := connection.recv(65_536):
+            found += part
+    except OSError:
+        pass
+    return found
+
+
+@pytest.mark.slow
+def test_requests_sent_ahead_whose_answers_nobody_reads_cost_no_memory(live):
+    """L1: 9 MB a connection cost 270 MB; 63 of them stopped the server."""
+    memory = psutil.Process(live.process.pid).memory_info
+    before = memory().rss
+    with ExitStack() as stack:
+        push(opened(live, stack, 50), GET * (9_000_000 // len(GET)), 1.5)
+        worst = slowest_health(live, 1.0)
+        grown = memory().rss - before
+    assert grown < 50e6
+    assert worst < 0.5  # on a busy machine; benchmarks/serving_stalls.py measures it in peace
+
+
+@pytest.mark.slow
+def test_an_answer_that_is_never_read_ends_its_connection(live):
+    with ExitStack() as stack:
+        connection = stack.enter_context(socket.socket())
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", live.port))
+        push([connection], GET * 20_000, 1)
+        time.sleep(4)
+        with pytest.raises(OSError, match=r"Broken pipe|reset"):
+            for _ in range(20):
+                connection.sendall(GET * 1000)
+
+
+@pytest.mark.slow
+def test_requests_sent_ahead_are_all_answered_when_their_answers_are_read(live):
+    with ExitStack() as stack:
+        (connection,) = opened(live, stack)
+        count = 3000
+        connection.sendall(GET * (count - 1) + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        assert answered(connection).count(b"HTTP/1.1 200") == count
+
+
+@pytest.mark.slow
+def test_a_large_body_goes_through_and_what_follows_it_too(live):
+    body = json.dumps({"timestamp": 1, "device": "a", "note": "x" * 700_000}).encode()
+    post = b"POST /telemetry HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
+    chunked = b"POST /telemetry HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunked += b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    last = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    with ExitStack() as stack:
+        (connection,) = opened(live, stack)
+        connection.sendall(post + body + GET + chunked + last)
+        assert answered(connection).count(b"HTTP/1.1 200") == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /" + b"a" * 60_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", b"414"),
+        (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 60_000 + b"\r\n\r\n", b"431"),
+        (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + b"a: b\r\n" * 101 + b"\r\n", b"431"),
+        (b"no such thing\r\n\r\n", b"400"),
+    ],
+)
+def test_a_long_head_is_refused(live, head, status):
+    """L2: no limit held for headers or the URL."""
+    with ExitStack() as stack:
+        (connection,) = opened(live, stack)
+        connection.sendall(head)
+        assert answered(connection).startswith(b"HTTP/1.1 " + status)
+
+
+@pytest.mark.slow
+def test_an_endless_head_takes_nobody_elses_time(live):
+    """L2: one connection kept the event loop for 12 s at a time."""
+    endless = b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"x: y\r\n" * 3_000_000
+    with ExitStack() as stack:
+        push(opened(live, stack, 4), endless, 0.5)
+        assert slowest_health(live, 0.5) < 0.5
+
+
+@pytest.mark.slow
+def test_half_requests_give_nobody_else_503(live):
+    """L2: 63 half requests filled all connections."""
+    with ExitStack() as stack:
+        for connection in opened(live, stack, 80):
+            connection.sendall(b"GET / HT")
+        for _ in range(20):
+            assert httpx.get(live.url + "/healthz").status_code == 200
