@@ -9,7 +9,7 @@ import pytest
 
 from .conftest import Call
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+DATA = Path(__file__).parents[1] / "data"
 QUICK = [
     part for family in ("tensorflow", "sklearn") for part in ("--set", f"training.families.{family}.enabled=false")
 ]
@@ -155,19 +155,17 @@ def test_incidents_of_unknown_devices_are_refused(netops: Call, tmp_path: Path) 
     assert "log.csv" in done.err
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the real telemetry is not beside the checkout")
 def test_server_telemetry(netops: Call) -> None:
     done = netops(
-        "run", "--telemetry", SHARED / "smd-servers" / "telemetry.parquet", "--horizon", "10m", *QUICK, "--json"
+        "run", "--telemetry", DATA / "smd-servers" / "telemetry.parquet", "--horizon", "10m", *QUICK, "--json"
     )
     assert done.code == 0, done.err
     assert done.json["telemetry"]["samples"] == 71_088
     assert done.json["models"]["xgboost"]["base_rate"] < 0.05
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the real telemetry is not beside the checkout")
 def test_router_telemetry_by_device_but_not_by_time(netops: Call) -> None:
-    folder = SHARED / "cisco-routers"
+    folder = DATA / "cisco-routers"
     arguments = ["run", "--telemetry", folder / "telemetry" / "bgpclear_second", "--horizon", "60s", *QUICK]
     arguments += ["--incidents", folder / "bgpclear_second.incidents.csv"]
     refused = netops(*arguments)

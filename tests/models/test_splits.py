@@ -13,8 +13,7 @@ from netops.models.labels import label_rows
 from netops.models.splits import NONE, TEST, TRAIN, VALIDATION, separate_incidents, split, whole_test
 from tests.models.worlds import HORIZON, world
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
-needs_data = pytest.mark.skipif(not SHARED.is_dir(), reason="the real data sets are not there")
+DATA = Path(__file__).parents[1] / "data"
 
 
 def observed(facts, found, part):
@@ -98,11 +97,11 @@ def test_incidents_that_overlap_within_the_horizon_are_one_event():
 
 def routers(capture):
     """The keys of a capture, with the incidents of its log."""
-    files = sorted((SHARED / "cisco-routers" / "telemetry" / capture).glob("*.csv.gz"))
+    files = sorted((DATA / "cisco-routers" / "telemetry" / capture).glob("*.csv.gz"))
     names = [file.name.removesuffix(".csv.gz") for file in files]
     times = [np.sort(pd.read_csv(file, usecols=["time"])["time"].to_numpy(np.int64)) * SECOND for file in files]
     offsets = np.concatenate([[0], np.cumsum([len(part) for part in times])])
-    log = pd.read_csv(SHARED / "cisco-routers" / f"{capture}.incidents.csv")
+    log = pd.read_csv(DATA / "cisco-routers" / f"{capture}.incidents.csv")
     devices = [names.index(name) for name in log["Node"]]
     incidents = Incidents.of(len(names), devices, log["Start"] * SECOND, log["End"] * SECOND)
     sequences = Sequences(tuple(names), offsets, np.concatenate(times))
@@ -110,7 +109,6 @@ def routers(capture):
     return sequences, labels, incidents, MINUTE
 
 
-@needs_data
 def test_a_time_split_of_the_router_capture_is_refused_and_a_device_split_works():
     facts = routers("bgpclear_second")
     words = (
@@ -123,7 +121,6 @@ def test_a_time_split_of_the_router_capture_is_refused_and_a_device_split_works(
         assert facts[2].observed(facts[0].where(found.rows(part)), MINUTE).sum() >= 2
 
 
-@needs_data
 def test_a_capture_that_no_split_can_serve_names_separate_telemetry():
     facts = routers("portflap_first")
     for kind in ("time", "device"):
@@ -131,11 +128,8 @@ def test_a_capture_that_no_split_can_serve_names_separate_telemetry():
             split(kind, *facts)
 
 
-@needs_data
 def test_a_time_split_of_the_servers_works():
-    table = pd.read_parquet(
-        SHARED / "smd-servers" / "telemetry.parquet", columns=["timestamp", "device", "is_error"]
-    )
+    table = pd.read_parquet(DATA / "smd-servers" / "telemetry.parquet", columns=["timestamp", "device", "is_error"])
     names, counts = np.unique(table["device"], return_counts=True)
     offsets = np.concatenate([[0], np.cumsum(counts)])
     times, failed = table["timestamp"].astype("int64").to_numpy(), table["is_error"].to_numpy()

@@ -15,18 +15,16 @@ from netops.serving.playback import recorded
 from netops.telemetry.dataset import matrix_of, rows_of
 from tests.serving.models import make_model
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 
 @pytest.mark.parametrize("source", ["smd-servers/telemetry.parquet", "cisco-routers/telemetry/bgpclear_second"])
 def test_streaming_equals_the_batch_on_real_telemetry(source, start, tmp_path):
-    if not (SHARED / source).exists():
-        pytest.skip(f"{source} is not beside this repository")
     from netops.progress import silent
     from netops.telemetry.ingest import ingest
     from netops.telemetry.settings import TelemetrySettings
 
-    dataset = ingest([SHARED / source], tmp_path / "data", TelemetrySettings(), None, silent)
+    dataset = ingest([DATA / source], tmp_path / "data", TelemetrySettings(), None, silent)
     spec = FeatureSpec(dataset.meta.metrics, (2 * MINUTE, 30 * MINUTE))
     folder = make_model(tmp_path / "model", "real", spec, trees=50)
     pipeline = start(source=FixedModel("real", folder))

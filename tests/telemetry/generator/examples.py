@@ -12,7 +12,7 @@ from netops.telemetry.generator.generate import generate
 from netops.telemetry.generator.settings import GeneratorSettings
 
 ROOT = Path(__file__).parents[3]
-ORIGINAL = ROOT.parent / "shared" / "seed" / "original_metrics_configuration.yaml"
+ORIGINAL = ROOT / "tests" / "data" / "original_generator.yaml"
 DEFAULT = ROOT / "configurations" / "metrics.yaml"
 START = 1_767_225_600_000_000_000
 

@@ -24,7 +24,6 @@ from netops.telemetry.generator.settings import GeneratorSettings
 from tests.telemetry.generator.examples import ORIGINAL, START
 
 pytest.importorskip("metrics_gen", reason="the original generator is not installed")
-pytestmark = pytest.mark.skipif(not ORIGINAL.is_file(), reason="the original's configuration is not here")
 
 DEVICES, TICKS = 30, 800
 METRICS = ("cpu_utilization", "latency", "packet_loss", "throughput")

@@ -9,7 +9,6 @@ from netops.telemetry.generator.settings import GeneratorSettings
 from tests.telemetry.generator.examples import DEFAULT, ORIGINAL, changed, rich
 
 
-@pytest.mark.skipif(not ORIGINAL.is_file(), reason="the original's configuration is not here")
 def test_original_configuration_is_read_unchanged() -> None:
     settings = GeneratorSettings.from_yaml(ORIGINAL)
     assert settings.columns == ("cpu_utilization", "latency", "packet_loss", "throughput")
