@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from netops.alerting.machine import CLOSED, OPENED, STATE, step
+from netops.alerting.machine import CLOSED, EXPIRED, NOTHING, OPENED, RENEWED, STATE, step
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Flags, Floats, Integers
 
@@ -70,15 +70,15 @@ def open_alerts(
         policy.close_level,
         policy.for_samples,
         policy.cooldown,
+        policy.expires_after,
     )
     times, peak = found
     return Alerts(times[:, 0], times[:, 1], times[:, 2], peak, times[:, 3], still_open)
 
 
 @numba.njit(cache=True, nogil=True)
-def _replay(fresh, offsets, timestamps, risks, failed, threshold, close_level, for_samples, cooldown):  # type: ignore[no-untyped-def]
-    # An opening needs for_samples rows of its own, and a closing one more.
-    most = len(risks) // (for_samples + 1) + len(offsets)
+def _replay(fresh, offsets, timestamps, risks, failed, threshold, close_level, for_samples, cooldown, expire):  # type: ignore[no-untyped-def]
+    most = _most(offsets, timestamps, for_samples, expire)
     times = np.empty((most, 4), dtype=np.int64)
     peaks = np.empty(most)
     still_open = np.zeros(most, dtype=np.bool_)
@@ -87,16 +87,32 @@ def _replay(fresh, offsets, timestamps, risks, failed, threshold, close_level, f
         states = fresh.copy()
         state = states[0]
         for row in range(offsets[device], offsets[device + 1]):
+            time = timestamps[row]
+            peak_at, peak = state.peak_at, state.peak
             happened = step(
-                state, timestamps[row], risks[row], failed[row], threshold, close_level, for_samples, cooldown
+                state, time, risks[row], failed[row], threshold, close_level, for_samples, cooldown, expire
             )
-            if happened == OPENED:
-                times[count, 0], times[count, 1] = device, timestamps[row]
-            elif happened == CLOSED:
-                times[count, 2], times[count, 3], peaks[count] = timestamps[row], state.peak_at, state.peak
+            if happened == NOTHING:
+                continue
+            if happened in (CLOSED, EXPIRED, RENEWED):
+                times[count, 2], times[count, 3], peaks[count] = time, peak_at, peak
                 count += 1
+            if happened in (OPENED, RENEWED):
+                times[count, 0], times[count, 1] = device, time
         if state.is_open == 1:
             times[count, 2], times[count, 3], peaks[count] = state.last, state.peak_at, state.peak
             still_open[count] = True
             count += 1
     return (times[:count].copy(), peaks[:count].copy()), still_open[:count].copy()
+
+
+@numba.njit(cache=True, nogil=True)
+def _most(offsets, timestamps, for_samples, expire):  # type: ignore[no-untyped-def]
+    """Bound the number of alerts: an opening takes rows of its own and one more to close, or the time to expire."""
+    most = len(offsets)
+    for device in range(len(offsets) - 1):
+        first, rows = offsets[device], offsets[device + 1] - offsets[device]
+        if rows > 0:
+            span = timestamps[first + rows - 1] - timestamps[first]
+            most += min(rows, rows // (for_samples + 1) + span // max(expire, 1))
+    return most

@@ -3,7 +3,9 @@
 import numba
 import numpy as np
 
-NOTHING, OPENED, CLOSED = 0, 1, 2
+NOTHING, OPENED, CLOSED, EXPIRED, RENEWED = 0, 1, 2, 3, 4
+#: An ``expire`` that never comes.
+ENDLESS = 2**62
 
 #: What is remembered of a device; all zeros is a device not seen before.
 STATE = np.dtype(
@@ -23,7 +25,7 @@ STATE = np.dtype(
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def step(state, time, risk, failed, threshold, close_level, for_samples, cooldown):  # type: ignore[no-untyped-def]
+def step(state, time, risk, failed, threshold, close_level, for_samples, cooldown, expire):  # type: ignore[no-untyped-def]
     """Take one sample of one device.
 
     Parameters
@@ -37,13 +39,15 @@ def step(state, time, risk, failed, threshold, close_level, for_samples, cooldow
         NaN when the sample was not scored: it neither opens nor closes, and breaks no row of samples.
     failed : bool
         Whether the device is inside an incident: what is open ends, nothing opens.
-    threshold, close_level, for_samples, cooldown
+    threshold, close_level, for_samples, cooldown, expire
         The policy.
 
     Returns
     -------
     int
-        ``NOTHING``, ``OPENED`` or ``CLOSED``.
+        ``NOTHING``; ``OPENED``; ``CLOSED`` (cooled down, or the device failed); ``EXPIRED``; or ``RENEWED``: the
+        alert expired and the next one opened at the same sample. The opening and the peak of an alert that ended
+        are what the state held before the step.
     """
     if state.seen > 0 and time <= state.last:
         return NOTHING
@@ -57,12 +61,11 @@ def step(state, time, risk, failed, threshold, close_level, for_samples, cooldow
         state.streak += 1
     else:
         state.streak = 0
-    starting = state.is_open == 0 and state.streak == 1
-    if starting or ((state.is_open == 1 or state.streak > 0) and risk > state.peak):
+    if state.is_open == 1:
+        return _hold(state, time, risk, close_level, for_samples, cooldown, expire)
+    if state.streak == 1 or (state.streak > 0 and risk > state.peak):
         state.peak, state.peak_at = risk, time
-    if state.is_open == 0:
-        return _open(state, time, for_samples)
-    return _cool(state, time, risk, close_level, cooldown)
+    return _open(state, time, for_samples)
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
@@ -70,6 +73,19 @@ def _fail(state):  # type: ignore[no-untyped-def]
     was_open = state.is_open
     state.streak, state.is_open, state.cooling = 0, 0, 0
     return CLOSED if was_open == 1 else NOTHING
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _hold(state, time, risk, close_level, for_samples, cooldown, expire):  # type: ignore[no-untyped-def]
+    if _cool(state, time, risk, close_level, cooldown) == CLOSED:
+        return CLOSED
+    if time - state.opened >= expire:
+        # What the risk was before belongs to the alert that ended.
+        state.is_open, state.peak, state.peak_at = 0, risk, time
+        return RENEWED if _open(state, time, for_samples) == OPENED else EXPIRED
+    if risk > state.peak:
+        state.peak, state.peak_at = risk, time
+    return NOTHING
 
 
 @numba.njit(cache=True, nogil=True, inline="always")

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from netops.alerting.machine import ENDLESS
 from netops.durations import MINUTE
 from netops.errors import UsageError
 
@@ -12,7 +13,8 @@ class AlertPolicy:
     """The rule that turns risks into alerts.
 
     An alert is opened when the risk is at or above ``threshold`` for ``for_samples`` consecutive samples, and
-    closed when it has stayed below ``close_below * threshold`` for ``cooldown``.
+    closed when it has stayed below ``close_below * threshold`` for ``cooldown``, or ``expire`` after it opened;
+    then the next one may open.
 
     Attributes
     ----------
@@ -25,12 +27,15 @@ class AlertPolicy:
     close_below : float
         Share of the threshold, in (0, 1]; below 1 it gives hysteresis: a risk between the two levels keeps an open
         alert open without opening one.
+    expire : int or None
+        Nanoseconds; None: an alert never expires.
     """
 
     threshold: float
     for_samples: int = 2
     cooldown: int = 10 * MINUTE
     close_below: float = 1.0
+    expire: int | None = None
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.threshold):
@@ -39,6 +44,8 @@ class AlertPolicy:
             raise UsageError(f"alerting: for: {self.for_samples} is below 1")
         if self.cooldown < 0:
             raise UsageError(f"alerting: cooldown: {self.cooldown} is below 0")
+        if self.expire is not None and self.expire <= 0:
+            raise UsageError(f"alerting: expire: {self.expire} is not above 0")
         if not 0 < self.close_below <= 1:
             raise UsageError(f"alerting: close_below: {self.close_below} is not in (0, 1]")
 
@@ -46,3 +53,8 @@ class AlertPolicy:
     def close_level(self) -> float:
         """The risk below which an open alert cools down."""
         return self.threshold * self.close_below
+
+    @property
+    def expires_after(self) -> int:
+        """The age at which an alert expires, as the state machine takes it."""
+        return ENDLESS if self.expire is None else self.expire

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.silences import Silence
 from netops.configuration import Duration, option
-from netops.durations import MINUTE
+from netops.durations import DAY, MINUTE
 
 
 @dataclass(frozen=True)
@@ -25,18 +25,31 @@ class AlertSettings:
     cooldown: Duration | None = option(
         None, help="How long the risk must stay below before an alert closes; the horizon if empty", unit="duration"
     )
+    expire: Duration | None = option(
+        None,
+        help="Age at which an alert expires; the next one may then open; the horizon if empty",
+        unit="duration",
+    )
+    renewals: str = option(
+        "update",
+        help="An alert that opens again when it has expired: update (the same alert goes on) or page (a new alert)",
+        choices=("update", "page"),
+    )
     close_below: float = option(
         1.0, help="Hysteresis: an alert cools down below this share of the threshold", minimum=0.01, maximum=1.0
     )
     false_alarms_per_device_week: float = option(
         1.0, help="Alert budget: the threshold is chosen to keep false alarms at or below this", minimum=0.0
     )
+    retention: Duration = option(
+        90 * DAY, help="How long ended alerts are stored, by the time of the samples", unit="duration"
+    )
     roll_up: RollUpSettings = option(RollUpSettings, help="Many devices of a site: one site alert that names them")
     silences: tuple[Silence, ...] = option((), help="Maintenance windows: alerts in them are told to nobody")
 
     def policy(self, threshold: float, horizon: int) -> AlertPolicy:
         """Make the rule for a model's threshold and horizon (nanoseconds)."""
-        return AlertPolicy(threshold, self.for_, self.cooldown or horizon, self.close_below)
+        return AlertPolicy(threshold, self.for_, self.cooldown or horizon, self.close_below, self.expire or horizon)
 
     @property
     def false_alarms_per_device_day(self) -> float:

@@ -4,20 +4,23 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from netops.alerting.machine import CLOSED, NOTHING, OPENED, STATE, step
+from netops.alerting.machine import CLOSED, EXPIRED, NOTHING, OPENED, RENEWED, STATE, step
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Flags, Floats, Integers
 from netops.errors import NetopsError
 
-__all__ = ["CLOSED", "EVENT", "OPENED", "AlertTracker"]
+__all__ = ["CLOSED", "EVENT", "EXPIRED", "OPENED", "RENEWED", "AlertTracker"]
 
-#: What happened at one sample. ``kind`` is OPENED or CLOSED; ``row`` the place in the batch; ``at`` the event time.
+#: What happened at one sample. ``kind`` is OPENED, CLOSED, EXPIRED or RENEWED; ``row`` the index in the batch;
+#: ``at`` the event time, ``below_since`` since when the risk is below (``at`` where it is not). The rest is of the
+#: alert that opened or, where one ended, of that one.
 EVENT = np.dtype(
     [
         ("row", np.int64),
         ("device", np.int64),
         ("kind", np.int64),
         ("at", np.int64),
+        ("below_since", np.int64),
         ("opened", np.int64),
         ("peak_at", np.int64),
         ("peak", np.float64),
@@ -41,6 +44,7 @@ class AlertTracker:
     def __init__(self, policy: AlertPolicy, devices: int = 0) -> None:
         self.policy = policy
         self._states = np.zeros(devices, dtype=STATE)
+        self._open = 0
 
     def update(
         self, devices: Integers, timestamps: Integers, risks: Floats, failed: Flags | None = None
@@ -69,9 +73,16 @@ class AlertTracker:
         failed = np.zeros(len(devices), dtype=np.bool_) if failed is None else failed
         events = np.zeros(len(devices), dtype=EVENT)
         policy = self.policy
-        rule = (policy.threshold, policy.close_level, policy.for_samples, policy.cooldown)
+        rule = (policy.threshold, policy.close_level, policy.for_samples, policy.cooldown, policy.expires_after)
         count = _update(self._states, events, devices, timestamps, np.asarray(risks, np.float64), failed, *rule)
+        kinds = events["kind"][:count]
+        self._open += int((kinds == OPENED).sum()) - int(((kinds == CLOSED) | (kinds == EXPIRED)).sum())
         return events[:count]
+
+    @property
+    def any_open(self) -> bool:
+        """Whether the alert of any device is open."""
+        return self._open > 0
 
     def open(self) -> Integers:
         """List the devices whose alert is open."""
@@ -90,6 +101,7 @@ class AlertTracker:
     def forget(self, device: int) -> None:
         """Drop what is known of a device; its code may then be given to another."""
         if device < len(self._states):
+            self._open -= int(self._states["is_open"][device])
             self._states[device] = np.zeros((), dtype=STATE)
 
     def save(self) -> bytes:
@@ -107,6 +119,7 @@ class AlertTracker:
         if len(buffer) % STATE.itemsize:
             raise NetopsError(f"alert state of {len(buffer)} bytes is damaged: not a multiple of {STATE.itemsize}")
         self._states = np.frombuffer(buffer, dtype=STATE).copy()
+        self._open = len(self.open())
 
     @property
     def nbytes(self) -> int:
@@ -121,16 +134,22 @@ class AlertTracker:
 
 
 @numba.njit(cache=True, nogil=True)
-def _update(states, events, devices, timestamps, risks, failed, threshold, close_level, for_samples, cooldown):  # type: ignore[no-untyped-def]
+def _update(  # type: ignore[no-untyped-def]
+    states, events, devices, timestamps, risks, failed, threshold, close_level, for_samples, cooldown, expire
+):
     count = 0
     for row in range(len(devices)):
         state = states[devices[row]]
+        opened, peak_at, peak = state.opened, state.peak_at, state.peak
         happened = step(
-            state, timestamps[row], risks[row], failed[row], threshold, close_level, for_samples, cooldown
+            state, timestamps[row], risks[row], failed[row], threshold, close_level, for_samples, cooldown, expire
         )
+        if happened == OPENED:
+            opened, peak_at, peak = state.opened, state.peak_at, state.peak
         if happened != NOTHING:
             event = events[count]
             event.row, event.device, event.kind, event.at = row, devices[row], happened, timestamps[row]
-            event.opened, event.peak_at, event.peak = state.opened, state.peak_at, state.peak
+            event.below_since = state.below_since if state.cooling == 1 else timestamps[row]
+            event.opened, event.peak_at, event.peak = opened, peak_at, peak
             count += 1
     return count

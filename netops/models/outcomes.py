@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from netops.alerting.machine import OPENED, STATE, step
+from netops.alerting.machine import OPENED, RENEWED, STATE, step
 from netops.alerting.matching import FALSE, MISSED, NEITHER, TRUE, classify, healthy_days
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Flags, Floats, Incidents, Integers, Sequences
@@ -125,6 +125,7 @@ def outcomes(part: Part, risks: Floats, policy: AlertPolicy, thresholds: Floats)
         policy.close_below,
         policy.for_samples,
         policy.cooldown,
+        policy.expires_after,
     )
     return Outcomes(thresholds, counts[FALSE], counts[TRUE], counts[NEITHER], lead)
 
@@ -222,6 +223,7 @@ def _sweep(  # type: ignore[no-untyped-def]
     close_below,
     for_samples,
     cooldown,
+    expire,
 ):
     devices = len(offsets) - 1
     counts = np.zeros((3, len(thresholds), len(start) + devices), dtype=np.int64)
@@ -234,8 +236,10 @@ def _sweep(  # type: ignore[no-untyped-def]
             state = states[0]
             for row in range(offsets[device], offsets[device + 1]):
                 time = timestamps[row]
-                happened = step(state, time, risks[row], failed[row], threshold, close_level, for_samples, cooldown)
-                if happened == OPENED:
+                happened = step(
+                    state, time, risks[row], failed[row], threshold, close_level, for_samples, cooldown, expire
+                )
+                if happened in (OPENED, RENEWED):
                     kind, _ = classify(time, start, end, warned_from, first, last, lead[place])
                     counts[kind, place, stretch_at(device, time, incident_offsets, end)] += 1
     return counts, lead

@@ -1,4 +1,4 @@
-"""Alerts on disk, and what of them each receiver still has to be told: one SQLite file a network.
+"""Alerts on disk, and the outbox of what each receiver has yet to be told: one SQLite file a network.
 
 An alert's identity is made of what it is about and when it opened, by event time. So an alert that comes up again
 when samples are sent again after a crash is the same alert, and no receiver is told of it a second time.
@@ -7,29 +7,28 @@ when samples are sent again after a crash is the same alert, and no receiver is 
 import contextlib
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from netops.serving.alert_file import open_file, transaction
+from netops.serving.outbox import DUE, Outbox
 from netops.serving.samples import Reason
+from netops.serving.times import nanoseconds
 
 Kind = Literal["risk", "silent", "site"]
-OPENED, ENDED = "opened", "ended"
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS alerts (
-    id TEXT PRIMARY KEY, about TEXT, opened INTEGER NOT NULL, ended INTEGER, body BLOB NOT NULL, verdict TEXT
-);
-CREATE INDEX IF NOT EXISTS alerts_by_time ON alerts (opened);
-CREATE INDEX IF NOT EXISTS alerts_about ON alerts (about, opened);
-CREATE INDEX IF NOT EXISTS alerts_open ON alerts (ended) WHERE ended IS NULL;
-CREATE TABLE IF NOT EXISTS deliveries (
-    alert TEXT NOT NULL, event TEXT NOT NULL, receiver TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (alert, event, receiver)
-);
-CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (receiver) WHERE done = 0;
+_SAVE = """
+INSERT INTO alerts (id, about, opened, ended, body, lapsed) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET ended = excluded.ended, body = excluded.body, lapsed = excluded.lapsed
+"""
+_UNSETTLED = "(ended IS NULL OR lapsed = 1)"
+# An end is old by the time of the samples; what people said of an alert is kept with it.
+_OLD = """
+SELECT id FROM alerts a WHERE ended < ? AND lapsed = 0 AND verdict IS NULL
+AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.alert = a.id AND o.state = 'due') LIMIT ?
 """
 
 
@@ -39,7 +38,8 @@ class Alert(msgspec.Struct, kw_only=True):
     A silenced alert, and one that is rolled up (named there: the site alert that stands for it), is kept but told
     to no receiver. A site alert names its devices; its ``device`` is null, its ``data_center`` too when it stands
     for a company, and ``site`` is its level, company and name. ``calm_since`` is when the risk had come down for
-    good; the alert ended a cool-down later.
+    good; the alert ended a cool-down later. ``renewed`` are the times at which it expired and opened again, the
+    latest last; ``end_reason`` says why it ended.
     """
 
     id: str
@@ -50,7 +50,9 @@ class Alert(msgspec.Struct, kw_only=True):
     company: str | None = None
     data_center: str | None = None
     opened: str
+    renewed: list[str] = []
     ended: str | None = None
+    end_reason: str | None = None
     calm_since: str | None = None
     peak: float | None = None
     peak_at: str | None = None
@@ -71,54 +73,85 @@ def identity(network: str, kind: Kind, about: str, opened: int) -> str:
 class AlertStore:
     """The alerts of a network, open and ended, and the deliveries that are due.
 
+    The file is opened when it is first used, so that a server starts and answers while it cannot be.
+
     Parameters
     ----------
     path : Path
         The SQLite file; made when missing.
+    timeout : float
+        Seconds to wait for a lock.
     """
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # One connection a thread: a delivery must never wait for a transaction of the server, or the other way.
-        self._connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._connection.executescript(_SCHEMA)
+    def __init__(self, path: Path, timeout: float = 10.0) -> None:
+        self.path, self._timeout = path, timeout
+        self._opened: sqlite3.Connection | None = None
+        self.outbox = Outbox(lambda: self._connection)
 
-    def save(self, alerts: Iterable[Alert], receivers: Iterable[str] = ()) -> None:
-        """Write alerts, new or changed, and note what the receivers have to be told.
+    def save(
+        self, alerts: Iterable[Alert], receivers: Sequence[str] = (), lapsed: Collection[str] = frozenset()
+    ) -> None:
+        """Write alerts, new or changed, and what the receivers have to be told.
+
+        Parameters
+        ----------
+        alerts : iterable of Alert
+        receivers : sequence of str
+            Names of the receivers.
+        lapsed : collection of str
+            Ids of alerts that have ended but may go on: their end is not reported yet.
 
         Raises
         ------
         sqlite3.Error
             If the disk does not take them.
         """
-        names = list(receivers)
         with self._transaction() as connection:
             for alert in alerts:
-                connection.execute(
-                    "INSERT INTO alerts (id, about, opened, ended, body) VALUES (?, ?, ?, ?, ?) "
-                    "ON CONFLICT (id) DO UPDATE SET ended = excluded.ended, body = excluded.body",
-                    (
-                        alert.id,
-                        _about(alert),
-                        _order(alert.opened),
-                        _order(alert.ended),
-                        msgspec.json.encode(alert),
-                    ),
-                )
-                untold = alert.silenced or alert.rolled_up
-                due = [] if untold else [OPENED, ENDED] if alert.ended else [OPENED]
-                connection.executemany(
-                    "INSERT OR IGNORE INTO deliveries (alert, event, receiver) VALUES (?, ?, ?)",
-                    [(alert.id, event, name) for event in due for name in names],
-                )
+                opened, ended, pending = nanoseconds(alert.opened), _order(alert.ended), alert.id in lapsed
+                body = msgspec.json.encode(alert)
+                connection.execute(_SAVE, (alert.id, _about(alert), opened, ended, body, pending))
+                if not (alert.silenced or alert.rolled_up):
+                    self.outbox.opened(alert.id, opened, receivers)
+                if alert.renewed:
+                    self.outbox.renewed(alert.id, nanoseconds(alert.renewed[-1]))
+                if ended is not None and not pending:
+                    self.outbox.ended(alert.id, ended)
 
     def recent(self, open_only: bool = False, limit: int = 1000, since: int = 0) -> list[Alert]:
         """List alerts that opened since a time (ns), the newest first."""
         where = "opened >= ? AND ended IS NULL" if open_only else "opened >= ?"
         rows = self._connection.execute(
             f"SELECT body, verdict FROM alerts WHERE {where} ORDER BY opened DESC, id LIMIT ?", (since, limit)
+        )
+        return [alert_of(*row) for row in rows]
+
+    def unsettled(self, after: str = "", limit: int = -1) -> list[tuple[Alert, bool]]:
+        """List the alerts that are open or have lapsed, by id, from one id on (not included).
+
+        Returns
+        -------
+        list of (Alert, bool)
+            The alert, and whether it has lapsed.
+        """
+        rows = self._connection.execute(
+            f"SELECT body, verdict, lapsed FROM alerts WHERE {_UNSETTLED} AND id > ? ORDER BY id LIMIT ?",
+            (after, limit),
+        )
+        return [(alert_of(body, verdict), bool(lapsed)) for body, verdict, lapsed in rows]
+
+    def to_repeat(self, receiver: str, after: str = "", limit: int = 500) -> list[Alert]:
+        """List the alerts that a receiver is reminded of, by id, from one id on (not included).
+
+        Those that it was told of and not of their end, and open ones of before it was configured; none that is
+        silenced, part of a site's alert, or waits for its own delivery.
+        """
+        rows = self._connection.execute(
+            f"SELECT body, verdict FROM alerts a WHERE {_UNSETTLED} AND id > ? AND NOT EXISTS ("
+            "SELECT 1 FROM outbox o WHERE o.alert = a.id AND o.receiver = ? AND o.event = 'opened' "
+            "AND o.state IN ('due', 'parked')) AND NOT coalesce(json_extract(CAST(body AS TEXT), '$.silenced'), 0) "
+            "AND json_extract(CAST(body AS TEXT), '$.rolled_up') IS NULL ORDER BY id LIMIT ?",
+            (after, receiver, limit),
         )
         return [alert_of(*row) for row in rows]
 
@@ -135,40 +168,44 @@ class AlertStore:
         ).fetchone()
         return alert_of(*row) if row else None
 
-    def due(self, receiver: str, limit: int = 100) -> list[tuple[str, Alert]]:
-        """List what a receiver has to be told, the oldest first: event and alert."""
-        rows = self._connection.execute(
-            "SELECT d.event, a.body, a.verdict FROM deliveries d JOIN alerts a ON a.id = d.alert "
-            "WHERE d.receiver = ? AND d.done = 0 ORDER BY a.opened, a.id, d.event = 'ended' LIMIT ?",
-            (receiver, limit),
-        ).fetchall()
-        return [(event, alert_of(body, verdict)) for event, body, verdict in rows]
-
-    def told(self, receiver: str, told: Iterable[tuple[str, Alert]]) -> None:
-        """Note what a receiver has been told."""
-        with self._transaction() as connection:
-            connection.executemany(
-                "UPDATE deliveries SET done = 1 WHERE receiver = ? AND event = ? AND alert = ?",
-                [(receiver, event, alert.id) for event, alert in told],
-            )
-
     def undelivered(self) -> int:
         """Count the deliveries that are due."""
-        return int(self._connection.execute("SELECT count(*) FROM deliveries WHERE done = 0").fetchone()[0])
+        return self.outbox.count(DUE)
+
+    def prune(self, before: int, limit: int = 500) -> int:
+        """Remove alerts that ended before a time (ns), but for those people said something of; give how many."""
+        old = self._connection.execute(_OLD, (before, limit)).fetchall()
+        if old:
+            with self._transaction() as connection:
+                connection.executemany("DELETE FROM outbox WHERE alert = ?", old)
+                connection.executemany("DELETE FROM alerts WHERE id = ?", old)
+        return len(old)
 
     def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        """Close the file; it is opened again when it is used again."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._opened is None:
+            connection = open_file(self.path, self._timeout)
+            try:
+                self._prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._opened = connection
+        return self._opened
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Add what a kind of store has besides."""
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._connection
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+        with transaction(self._connection) as connection:
+            yield connection
 
 
 def alert_of(body: bytes, verdict: str | None) -> Alert:
@@ -183,6 +220,4 @@ def _about(alert: Alert) -> str:
 
 
 def _order(moment: str | None) -> int | None:
-    from netops.serving.times import nanoseconds
-
     return nanoseconds(moment) if moment else None

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from netops.alerting.machine import STATE
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Incidents
-from netops.alerting.tracker import OPENED, AlertTracker
+from netops.alerting.tracker import OPENED, RENEWED, AlertTracker
 from netops.durations import DAY
 from netops.serving.clock import NEVER
 from netops.serving.devices import DeviceTable
@@ -119,12 +119,13 @@ class Comparison:
         events = []
         for role, (tracker, own) in enumerate(zip(self.trackers, risks, strict=True)):
             found = tracker.update(codes, timestamps, own)
-            events += [(int(e["row"]), role, int(e["device"]), int(e["kind"]), int(e["opened"])) for e in found]
-        for _, role, code, kind, opened in sorted(events):
-            self._open[role, code], self._met[role, code] = kind == OPENED, False
-            if kind == OPENED:
+            events += [(int(e["row"]), role, int(e["device"]), int(e["kind"]), int(e["at"])) for e in found]
+        for _, role, code, kind, at in sorted(events):
+            opened = kind in (OPENED, RENEWED)
+            self._open[role, code], self._met[role, code] = opened, False
+            if opened:
                 self.opened[role] += 1
-                self.alerts[role].append((str(table.names[code]), opened))
+                self.alerts[role].append((str(table.names[code]), at))
                 if self._open[1 - role, code]:
                     self._meet(code)
 

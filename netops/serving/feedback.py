@@ -13,6 +13,7 @@ from netops.serving.alert_store import Alert
 from netops.serving.feedback_store import CHANGED, KNOWN, NEW, UnknownAlertError
 from netops.serving.runtime import Runtime
 from netops.serving.samples import BodyError
+from netops.serving.store_guard import for_a_request
 from netops.serving.times import Stamp, iso, nanoseconds
 from netops.telemetry.feedback import Feedback, Incident, Statement, VerdictName
 
@@ -105,11 +106,12 @@ def say(runtime: Runtime, name: str, body: bytes, now: Callable[[], int] = time.
     asked = _decode(body, VerdictBody)
     repaired = None if asked.repaired_at is None else _moment(asked.repaired_at, "repaired_at")
     said = Statement(verdict=asked.verdict, by=asked.by, note=asked.note, repaired_at=repaired)
-    try:
-        alert, changed = runtime.store.judge(name, said, now())
-    except UsageError as error:
-        raise BodyError(str(error), 404 if isinstance(error, UnknownAlertError) else 400) from None
-    return Said(alert, runtime.store.statements(alert.id), changed)
+    with for_a_request():
+        try:
+            alert, changed = runtime.store.judge(name, said, now())
+        except UsageError as error:
+            raise BodyError(str(error), 404 if isinstance(error, UnknownAlertError) else 400) from None
+        return Said(alert, runtime.store.statements(alert.id), changed)
 
 
 def record(runtime: Runtime, body: bytes, now: Callable[[], int] = time.time_ns) -> Recorded:
@@ -133,7 +135,8 @@ def record(runtime: Runtime, body: bytes, now: Callable[[], int] = time.time_ns)
     if set_aside and not incidents:
         where = f"incident {set_aside[0].index}: " if isinstance(found, list) else ""
         raise BodyError(where + set_aside[0].error, 400)
-    counts = runtime.store.record(incidents, now())
+    with for_a_request():
+        counts = runtime.store.record(incidents, now())
     table = runtime.state.table
     unknown = sorted({i.device for i in incidents if table.code(i.device) is None})
     return Recorded(counts[NEW], counts[CHANGED], counts[KNOWN], set_aside, unknown[:100])
@@ -141,7 +144,8 @@ def record(runtime: Runtime, body: bytes, now: Callable[[], int] = time.time_ns)
 
 def feedback(runtime: Runtime) -> Feedback:
     """Give all that was said, for a training elsewhere."""
-    return runtime.store.feedback(runtime.network)
+    with for_a_request():
+        return runtime.store.feedback(runtime.network)
 
 
 def incident_of(asked: IncidentBody) -> Incident:

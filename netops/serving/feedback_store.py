@@ -7,7 +7,6 @@ import contextlib
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from netops.durations import SECOND
 from netops.errors import UsageError
@@ -49,9 +48,8 @@ class FeedbackStore(AlertStore):
         The SQLite file; made when missing.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._connection.executescript(_SCHEMA)
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.executescript(_SCHEMA)
 
     def find(self, name: str) -> Alert:
         """Find an alert by its id, or a beginning of it that no other has.

@@ -167,7 +167,10 @@ class Dispatch(Step):
             return self._tell(event, path)
         if (question := questions.QUESTIONS.get(path)) is None:
             return self.answer(event, {"error": f"no such path: {path[:100]}"}, status=404)
-        body = question(self.pipeline.runtime)
+        try:
+            body = question(self.pipeline.runtime)
+        except BodyError as error:
+            return self.answer(event, {"error": str(error)}, status=error.status)
         content_type = questions.METRICS_TYPE if isinstance(body, bytes) else JSON
         return self.answer(event, body, content_type=content_type)
 

@@ -7,6 +7,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from netops.serving.outbox import DUE, PARKED
 from netops.serving.samples import STATUSES
 
 _BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
@@ -38,7 +39,12 @@ class ServingMetrics:
         self.snapshot_seconds = self._gauge("netops_snapshot_seconds", "Time the last snapshot took").labels(
             network
         )
-        self.deliveries = self._counter("netops_deliveries", "Alerts sent to receivers", "receiver", "result")
+        self.deliveries = self._counter(
+            "netops_deliveries",
+            "Alert events sent to receivers: told, failed (and tried again) or parked",
+            "receiver",
+            "result",
+        )
 
     def count(self, statuses: Any) -> None:
         """Count samples by their status codes (uint8 array)."""
@@ -106,14 +112,19 @@ class RuntimeCollector:
         """Yield one family after the other."""
         runtime, network = self.runtime, self.runtime.network
         state = runtime.state
+        guard, waiting = runtime.book.guard, runtime.book.guard.waiting()
         plain = {
             "netops_devices": ("Devices known", len(state.table)),
             "netops_devices_silent": ("Devices that are silent", int(state.clock.silent.sum())),
             "netops_devices_on_trial": ("Devices whose clock runs ahead of the network", len(state.trials)),
             "netops_feature_state_bytes": ("Memory of the feature windows", state.engine.nbytes),
-            "netops_deliveries_due": (
-                "Alerts that receivers still have to be told of",
-                runtime.store.undelivered(),
+            "netops_deliveries_due": ("Alert events that receivers still have to be told of", waiting[DUE]),
+            "netops_deliveries_parked": ("Alert events that a receiver refuses", waiting[PARKED]),
+            "netops_alert_store_up": ("1 while the alert store can be used", not guard.trouble),
+            "netops_alerts_unsaved": ("Alerts that the alert store has yet to take", len(runtime.book.unsaved())),
+            "netops_alerts_lost": (
+                "Changes of alerts that were dropped before a store could take them",
+                runtime.book.lost,
             ),
             "netops_dead_letters_lost": ("Dead letters that the disk did not take", runtime.letters.lost),
         }

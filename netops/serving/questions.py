@@ -12,7 +12,9 @@ from netops.serving.alert_store import Alert
 from netops.serving.clock import NEVER
 from netops.serving.fleet_answers import Fleet, History
 from netops.serving.runtime import Runtime
+from netops.serving.store_guard import for_a_request
 from netops.serving.times import iso
+from netops.telemetry.feedback import Feedback
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -21,7 +23,8 @@ class Health(msgspec.Struct):
     """State of the server.
 
     ``replay_point`` is the event time up to which the state is safe on disk: after a crash, samples from then on
-    are to be sent again. Null before the first snapshot: all are.
+    are to be sent again. Null before the first snapshot: all are. ``status`` is ``degraded`` while something does
+    not work, named in ``problems``; samples are answered all the same.
     """
 
     status: str
@@ -31,6 +34,7 @@ class Health(msgspec.Struct):
     event_time: str | None
     devices: int
     alerts: int
+    problems: list[str] = []
 
 
 class DeviceState(msgspec.Struct):
@@ -49,24 +53,39 @@ class DeviceState(msgspec.Struct):
 def health(runtime: Runtime) -> Health:
     """Tell how the server is."""
     point, now = runtime.replay_point, runtime.state.clock.now
+    runtime.book.flush(runtime.state)  # a store that can be used again is found out without samples, too
+    trouble = runtime.book.guard.trouble
     return Health(
-        "ok",
+        "degraded" if trouble else "ok",
         runtime.network,
         runtime.model.version,
         iso(point) if point is not None and point > NEVER else None,
         iso(now) if now > NEVER else None,
         len(runtime.state.table),
         len(runtime.book.open),
+        [trouble] if trouble else [],
     )
 
 
 def alerts(runtime: Runtime, every: bool = False, limit: int = 1000) -> list[Alert]:
-    """List alerts, the newest first: the open ones, or all that are kept."""
+    """List alerts, the newest first: the open ones, or all that are kept.
+
+    Raises
+    ------
+    BodyError
+        If all are asked for and the store cannot be read.
+    """
     if every:
-        return runtime.store.recent(limit=limit)
-    found, verdicts = runtime.book.current()[:limit], runtime.store.verdicts_of_open()
-    for alert in found:
-        alert.verdict = verdicts.get(alert.id)
+        with for_a_request():
+            return runtime.store.recent(limit=limit)
+    found = runtime.book.current()[:limit]
+
+    def add_verdicts() -> None:
+        verdicts = runtime.store.verdicts_of_open()
+        for alert in found:
+            alert.verdict = verdicts.get(alert.id)
+
+    runtime.book.guard.attempt(add_verdicts)
     return found
 
 
@@ -134,11 +153,23 @@ def history(runtime: Runtime, device: str) -> History:
     return History(device, (times // 10**6).tolist(), {name: column.tolist() for name, column in columns})
 
 
+def said(runtime: Runtime) -> Feedback:
+    """Give all that people said of the network.
+
+    Raises
+    ------
+    BodyError
+        If the store cannot be read.
+    """
+    with for_a_request():
+        return runtime.store.feedback(runtime.network)
+
+
 #: Path → what answers it: JSON as plain values, or bytes in Prometheus' text format.
 QUESTIONS: dict[str, Callable[[Runtime], Any]] = {
     "/healthz": lambda runtime: msgspec.to_builtins(health(runtime)),
     "/alerts": lambda runtime: msgspec.to_builtins(alerts(runtime)),
     "/devices": lambda runtime: msgspec.to_builtins(devices(runtime)),
-    "/feedback": lambda runtime: msgspec.to_builtins(runtime.store.feedback(runtime.network)),
+    "/feedback": lambda runtime: msgspec.to_builtins(said(runtime)),
     "/metrics": lambda runtime: runtime.metrics.export(),
 }

@@ -1,36 +1,54 @@
 """Receivers of alerts: a webhook, Alertmanager, or a v3io stream.
 
-What has to be told lies in the alert store until the receiver has taken it; a thread of its own tells it, again
-and again with growing pauses. A receiver that is down, or a server that is killed, loses nothing. A receiver may
-hear of an alert twice when the server dies between telling and noting that it told; its id is the same then.
+What has to be sent waits in the outbox until the receiver has taken it (``deliveries``). A receiver may get an
+event twice when the server dies between sending it and noting so; the alert's id is the same then.
 """
 
-import logging
-import sqlite3
-import threading
-import urllib.error
-import urllib.request
+import email.utils
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from time import monotonic
 from typing import Any, Protocol
 
 import msgspec
 
 from netops.errors import NetopsError
-from netops.serving.alert_store import ENDED, Alert, AlertStore
-from netops.serving.metrics import ServingMetrics
+from netops.http_client import BadAddressError, UnreachableError, client, post
+from netops.serving.alert_store import Alert
+from netops.serving.outbox import ENDED
 from netops.serving.settings import ReceiverSettings
 from netops.telemetry.stream_service import Stream
 
-_LOG = logging.getLogger(__name__)
-
 TIMEOUT = 5.0
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
-#: Alertmanager takes an alert for resolved when it is not told of it again within this time.
+#: Alertmanager takes an alert for resolved when it is not told of it again within five times this.
 REPEAT = 60.0
+#: Longest pause that a receiver may ask for.
+MAX_RETRY_AFTER = 3600.0
 _KEPT_OPEN = timedelta(seconds=5 * REPEAT)
+_TOO_MANY, _UNAVAILABLE = 429, 503
+_RETRIED = (408, _TOO_MANY)
+_EXCERPT = 300
+
+Told = tuple[str, Alert]
+
+
+class RefusedError(NetopsError):
+    """The receiver refuses an event; sending it again would not help."""
+
+
+class FailedError(NetopsError):
+    """The receiver did not take an event; it may take it later.
+
+    Attributes
+    ----------
+    retry_after : float or None
+        Seconds that the receiver asks to wait.
+    down : bool
+        Whether other events would fail as well.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None, down: bool = True) -> None:
+        super().__init__(message)
+        self.retry_after, self.down = retry_after, down
 
 
 class Receiver(Protocol):
@@ -38,55 +56,73 @@ class Receiver(Protocol):
 
     @property
     def repeat(self) -> float | None:
-        """Seconds after which open alerts are told again; None: never."""
+        """Seconds after which open alerts are sent again; None: never."""
 
-    def tell(self, events: Sequence[tuple[str, Alert]]) -> None:
-        """Tell events, the oldest first.
+    @property
+    def batch(self) -> int:
+        """How many events are sent at once: all of them are taken, or none."""
+
+    def send(self, events: Sequence[Told]) -> None:
+        """Send events, the oldest first.
 
         Raises
         ------
-        OSError
+        RefusedError, FailedError
             If the receiver did not take them.
         """
 
+    def close(self) -> None:
+        """Let go of its connections."""
+
 
 class Webhook:
-    """Posts ``{"event": "opened" | "ended", "alert": {…}}``, one alert a request."""
+    """Posts ``{"event": "opened" | "renewed" | "ended", "alert": {…}}``, one alert per request."""
 
     repeat: float | None = None
+    batch = 1
 
     def __init__(self, url: str) -> None:
-        self.url = url
+        self._poster = _Poster(url)
 
-    def tell(self, events: Sequence[tuple[str, Alert]]) -> None:
-        """Post the events one by one."""
+    def send(self, events: Sequence[Told]) -> None:
+        """Post the event."""
         for event, alert in events:
-            _post(self.url, {"event": event, "alert": alert})
+            self._poster.post({"event": event, "alert": alert})
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._poster.close()
 
 
 class Alertmanager:
     """Posts to ``<url>/api/v2/alerts``."""
 
     repeat: float | None = REPEAT
+    batch = 100
 
     def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/") + "/api/v2/alerts"
+        self._poster = _Poster(url.rstrip("/") + "/api/v2/alerts")
 
-    def tell(self, events: Sequence[tuple[str, Alert]]) -> None:
+    def send(self, events: Sequence[Told]) -> None:
         """Post all events at once."""
-        _post(self.url, [_posted(event, alert) for event, alert in events])
+        self._poster.post([_posted(event, alert) for event, alert in events])
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._poster.close()
 
 
 class AlertStream:
-    """Appends ``{"event": "opened" | "ended", "device": …, "alert": {…}}`` to a v3io stream, by device."""
+    """Appends ``{"event": …, "device": …, "alert": {…}}`` to a v3io stream, by device."""
 
     repeat: float | None = None
+    batch = 1
 
     def __init__(self, url: str) -> None:
         self._stream, self._made = Stream.parse(url), False
 
-    def tell(self, events: Sequence[tuple[str, Alert]]) -> None:
-        """Append the events in their order; the stream is made where there is none."""
+    def send(self, events: Sequence[Told]) -> None:
+        """Append the event; the stream is made where there is none."""
         records = [
             {"event": event, "device": alert.device, "alert": msgspec.to_builtins(alert)} for event, alert in events
         ]
@@ -96,8 +132,11 @@ class AlertStream:
                     stream.create()
                 stream.put(records, "device")
         except NetopsError as error:
-            raise OSError(str(error)) from error
+            raise FailedError(str(error)) from error
         self._made = True
+
+    def close(self) -> None:
+        """Nothing is kept open."""
 
 
 _KINDS: dict[str, type[Webhook] | type[Alertmanager] | type[AlertStream]] = {
@@ -108,66 +147,54 @@ _KINDS: dict[str, type[Webhook] | type[Alertmanager] | type[AlertStream]] = {
 _TITLES = {"risk": "DeviceAboutToFail", "silent": "DeviceSilent", "site": "SiteAboutToFail"}
 
 
-class Deliveries:
-    """Tells the receivers what they have to be told, in a thread of its own.
+def make_receiver(settings: ReceiverSettings) -> Receiver:
+    """Make a receiver of its settings."""
+    return _KINDS[settings.kind](settings.url)
 
-    Parameters
-    ----------
-    path : Path
-        The alert store.
-    receivers : sequence of ReceiverSettings
-        Whom to tell.
-    """
 
-    def __init__(self, path: Path, receivers: Sequence[ReceiverSettings], metrics: ServingMetrics) -> None:
-        self._path, self._metrics = path, metrics
-        self._receivers: dict[str, Receiver] = {f"{r.kind} {r.url}": _KINDS[r.kind](r.url) for r in receivers}
-        self._stopped = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._run, args=(name, receiver), daemon=True, name=f"deliveries to {name}")
-            for name, receiver in self._receivers.items()
-        ]
+class _Poster:
+    """Posts JSON to one address; what the answer means is decided here."""
 
-    @property
-    def names(self) -> list[str]:
-        """Names of the receivers, as the store knows them."""
-        return list(self._receivers)
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client = client(TIMEOUT, follow_redirects=False)
 
-    def start(self) -> None:
-        """Begin to tell; one thread a receiver, so that none waits for another."""
-        for thread in self._threads:
-            thread.start()
+    def post(self, value: Any) -> None:
+        try:
+            answer = post(self._client, self._url, msgspec.json.encode(value), TIMEOUT)
+        except BadAddressError as error:
+            raise RefusedError(str(error)) from None
+        except UnreachableError as error:
+            raise FailedError(str(error)) from None
+        if 200 <= answer.status < 300:
+            return
+        status = answer.status
+        told = f"{status} {answer.text[:_EXCERPT]}".strip()
+        if 300 <= status < 400:
+            raise RefusedError(f"{told} (redirect to {answer.headers.get('location', '?')[:200]}, not followed)")
+        if 400 <= status < 500 and status not in _RETRIED:
+            raise RefusedError(told)
+        wait = _retry_after(answer.headers.get("retry-after"))
+        raise FailedError(told, wait, down=wait is not None or status in (_TOO_MANY, _UNAVAILABLE))
 
-    def stop(self) -> None:
-        """End; what is not told yet is told after the next start."""
-        self._stopped.set()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join(TIMEOUT + 1)
+    def close(self) -> None:
+        self._client.close()
 
-    def _run(self, name: str, receiver: Receiver) -> None:
-        store = AlertStore(self._path)
-        pause, repeated = FIRST_PAUSE, monotonic()
-        while not self._stopped.wait(pause):
-            due: list[tuple[str, Alert]] = []
-            try:
-                due = store.due(name)
-                if receiver.repeat and monotonic() - repeated >= receiver.repeat:
-                    repeated = monotonic()
-                    due += [("opened", alert) for alert in store.recent(open_only=True) if not alert.silenced]
-                if due:
-                    receiver.tell(due)
-                    store.told(name, due)
-                    self._count(name, "told", len(due))
-                pause = FIRST_PAUSE
-            except (OSError, sqlite3.Error, ValueError) as error:
-                self._count(name, "failed", len(due))
-                _LOG.warning("%s did not take %d alerts and is told again: %s", name, len(due), error)
-                pause = min(2 * pause, LONGEST_PAUSE)
-        store.close()
 
-    def _count(self, name: str, result: str, number: int) -> None:
-        self._metrics.deliveries.labels(self._metrics.network, name.partition(" ")[0], result).inc(number)
+def _retry_after(value: str | None) -> float | None:
+    """Read ``Retry-After``: seconds, or an HTTP date (RFC 9110, 10.2.3)."""
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            moment = email.utils.parsedate_to_datetime(value)
+        except (ValueError, OverflowError):
+            return None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (moment - datetime.now(UTC)).total_seconds()
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER) if seconds == seconds else None
 
 
 def _posted(event: str, alert: Alert) -> dict[str, Any]:
@@ -189,11 +216,3 @@ def _posted(event: str, alert: Alert) -> dict[str, Any]:
         "startsAt": alert.opened,
         "endsAt": ends,
     }
-
-
-def _post(url: str, value: Any) -> None:
-    request = urllib.request.Request(
-        url, data=msgspec.json.encode(value), headers={"Content-Type": "application/json"}, method="POST"
-    )
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-        answer.read()

@@ -15,16 +15,17 @@ from netops.serving.bodies.json_body import JsonReader
 from netops.serving.bodies.remote_write import Joiner
 from netops.serving.champion import ModelSource, ServedModel, load_model
 from netops.serving.dead_letters import DeadLetters
+from netops.serving.deliveries import Deliveries
 from netops.serving.feedback_store import FeedbackStore
 from netops.serving.fleet_metrics import FleetCollector
 from netops.serving.fleet_state import FleetState
 from netops.serving.folders import ALERTS, state_folder
 from netops.serving.metrics import RuntimeCollector, ServingMetrics
-from netops.serving.receivers import Deliveries
 from netops.serving.settings import ServingSettings
 from netops.serving.shadow import Shadow
 from netops.serving.shadow_metrics import ShadowCollector
 from netops.serving.snapshot import SnapshotWriter, read_snapshot
+from netops.serving.store_guard import LOCK_TIMEOUT
 
 _LOG = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class Runtime:
         self.metrics = ServingMetrics(network)
         limits, kept = self.settings.limits, self.settings.state
         self.letters = DeadLetters(self.folder, kept.dead_letter_bytes, kept.dead_letter_files)
-        self.store = FeedbackStore(self.folder / ALERTS)
+        self.store = FeedbackStore(self.folder / ALERTS, LOCK_TIMEOUT)
         self.deliveries = Deliveries(self.folder / ALERTS, self.settings.receivers, self.metrics)
         self.model = load_model(source.champion())
         self.reader = JsonReader(self.model.spec.metrics, limits.batch, limits.name_length)
@@ -91,6 +92,7 @@ class Runtime:
         self.shadow = Shadow(self)
         self.reset()
         self._restore()
+        self.book.reconcile()
         self._look_at_shadow()
         self.metrics.registry.register(RuntimeCollector(self))
         self.metrics.registry.register(FleetCollector(self))
@@ -149,6 +151,7 @@ class Runtime:
             if len(silent):
                 state.risk[silent] = np.nan
                 self.book.silence(state, silent.tolist())
+            self.book.watch(state.clock.now)
         self.book.flush(state)
 
     def highest_risks(self) -> list[tuple[str, str | None, str | None, float]]:
@@ -185,8 +188,10 @@ class Runtime:
         """Begin with no devices."""
         model = self.model
         policy = self.alerting.policy(model.threshold, model.horizon)
-        self.book = AlertBook(self.network, self.alerting, self.store, self.deliveries.names)
         self.state = FleetState(model.spec, policy, self.settings, model.counters)
+        self.book = AlertBook(
+            self.network, self.alerting, self.store, self.deliveries.names, self.state, self.deliveries.reopen
+        )
         self.joiner = Joiner(model.spec.metrics, self.settings.time.join_wait, self.settings.limits.devices)
         self._watched = self.state.clock.now
 

@@ -1,12 +1,14 @@
 """Alerts of many devices of a site, made one: which site alerts are open, by the open alerts of the devices."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from netops.alerting.rollup import Place, SiteAlert, roll_up
 from netops.alerting.settings import RollUpSettings
-from netops.serving.alert_store import Alert, AlertStore, identity
+from netops.serving.alert_store import Alert, identity
 from netops.serving.devices import DeviceTable
 from netops.serving.times import iso, nanoseconds
+
+FEWER = "fewer of its devices alert"
 
 
 class SiteAlerts:
@@ -18,12 +20,12 @@ class SiteAlerts:
         Its name.
     settings : RollUpSettings
         When the alerts of a site become one.
-    store : AlertStore
-        Where they are kept: a site alert that comes up again after a crash is found there.
+    recall : callable
+        Finds the alert of a site (its key) that opened at about a time (ns): one that comes up again after a crash.
     """
 
-    def __init__(self, network: str, settings: RollUpSettings, store: AlertStore) -> None:
-        self.network, self.settings, self.store = network, settings, store
+    def __init__(self, network: str, settings: RollUpSettings, recall: Callable[[str, int], Alert | None]) -> None:
+        self.network, self.settings, self._recall = network, settings, recall
         self.open: dict[str, Alert] = {}
 
     def follow(self, alerts: Iterable[Alert], table: DeviceTable, now: int, fresh: set[str]) -> list[Alert]:
@@ -43,7 +45,8 @@ class SiteAlerts:
         Returns
         -------
         list of Alert
-            The site alerts that are new or have changed.
+            The site alerts that are new or have changed, and the alerts of devices whose site's alert has ended:
+            they stand for themselves again.
         """
         risks = {str(alert.device): alert for alert in alerts if alert.kind == "risk"}
         before = {key: list(alert.devices) for key, alert in self.open.items()}
@@ -56,20 +59,31 @@ class SiteAlerts:
         changed = [alert for key, alert in kept.items() if before.get(key) != alert.devices]
         for key, alert in self.open.items():
             if key not in kept:
-                alert.ended = iso(max(now, nanoseconds(alert.opened)))
+                alert.ended, alert.end_reason = iso(max(now, nanoseconds(alert.opened))), FEWER
                 changed.append(alert)
+        released = {alert.id for key, alert in self.open.items() if key not in kept}
         self.open = kept
+        changed += self._release(risks, released)
         for site in kept.values():
             for device in site.devices:
                 if device in risks and risks[device].id in fresh and not risks[device].silenced:
                     risks[device].rolled_up = site.id
         return changed
 
+    def _release(self, risks: Mapping[str, Alert], ended: set[str]) -> list[Alert]:
+        """Let the open alerts that ended site alerts stood for go to another site's, or stand for themselves."""
+        released = [alert for alert in risks.values() if alert.rolled_up in ended]
+        standing = {device: site.id for site in self.open.values() for device in site.devices}
+        for alert in released:
+            alert.rolled_up = standing.get(str(alert.device))
+        return released
+
     def _take(self, site: SiteAlert) -> tuple[str, Alert]:
         key = "/".join((site.level, site.company or "", site.site))
-        alert = self.open.get(key) or self.store.like(key, site.opened, self.settings.window)
+        alert = self.open.get(key) or self._recall(key, site.opened)
         if alert is not None:
             alert.devices, alert.ended = sorted({*alert.devices, *site.devices}), None
+            alert.end_reason = None
             return key, alert
         return key, Alert(
             id=identity(self.network, "site", key, site.opened),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from netops.alerting.alerts import open_alerts
 from netops.alerting.policy import AlertPolicy
-from netops.alerting.tracker import CLOSED, OPENED, AlertTracker
+from netops.alerting.tracker import CLOSED, EXPIRED, OPENED, RENEWED, AlertTracker
 from netops.errors import NetopsError, UsageError
 
 NAN = float("nan")
@@ -20,6 +20,7 @@ policies = st.builds(
     for_samples=st.integers(1, 3),
     cooldown=st.integers(0, 6),
     close_below=st.sampled_from([1.0, 0.8]),
+    expire=st.one_of(st.none(), st.integers(1, 12)),
 )
 
 
@@ -43,6 +44,9 @@ def oracle(policy, times, risks, failed):
             if below is not None and time - below >= policy.cooldown:
                 alerts.append((opened, time, False))
                 opened = None
+            elif policy.expire is not None and time - opened >= policy.expire:
+                alerts.append((opened, time, False))
+                opened, below = (time, None) if len(run) >= policy.for_samples else (None, None)
     if opened is not None:
         alerts.append((opened, times[-1], True))
     return alerts
@@ -88,7 +92,9 @@ def test_streaming_agrees_with_batch(devices, gap, failed, policy, batch, restar
             assert event["at"] == times[rows][event["row"]]
             if event["kind"] == OPENED:
                 opened.append((event["device"], event["opened"]))
-            if event["kind"] == CLOSED:
+            if event["kind"] == RENEWED:
+                opened.append((event["device"], event["at"]))
+            if event["kind"] in (CLOSED, EXPIRED, RENEWED):
                 closed.append((event["device"], event["opened"], event["at"], event["peak"], event["peak_at"]))
         if restart:
             saved = tracker.save()
@@ -116,6 +122,40 @@ def test_a_risk_between_the_levels_keeps_an_alert_open():
     risks = [0.9, 0.9, 0.45, 0.45, 0.45, 0.45, 0.2, 0.2]
     assert one(risks, AlertPolicy(0.5, 2, 1)).closed.tolist() == [3]
     assert one(risks, AlertPolicy(0.5, 2, 1, close_below=0.8)).closed.tolist() == [7]
+
+
+def spans(alerts):
+    return list(zip(alerts.opened.tolist(), alerts.closed.tolist(), strict=True))
+
+
+def test_an_alert_expires_and_the_next_one_opens_at_once_while_the_risk_stays_high():
+    alerts = one([0.9] * 8, AlertPolicy(0.5, 2, 99, expire=3))
+    assert spans(alerts) == [(1, 4), (4, 7), (7, 7)]
+    assert alerts.still_open.tolist() == [False, False, True]
+
+
+def test_an_expired_alert_opens_again_only_by_samples_at_the_threshold():
+    risks = [0.9, 0.9, 0.45, 0.45, 0.45, 0.9, 0.6, 0.6]
+    alerts = one(risks, AlertPolicy(0.5, 2, 99, close_below=0.8, expire=3))
+    assert spans(alerts) == [(1, 4), (6, 7)]
+    assert (alerts.peak.tolist(), alerts.peak_at.tolist()) == ([0.9, 0.9], [0, 5])
+
+
+def test_the_risk_before_it_expired_is_not_the_peak_of_the_next_alert():
+    alerts = one([0.9, 0.9, 0.6, 0.7, 0.6, 0.65], AlertPolicy(0.5, 2, 99, expire=2))
+    assert (alerts.opened.tolist(), alerts.peak.tolist()) == ([1, 3, 5], [0.9, 0.7, 0.65])
+
+
+def test_an_alert_that_cooled_down_did_not_expire():
+    tracker = AlertTracker(AlertPolicy(0.5, 1, 2, expire=3))
+    times, risks = np.arange(4), np.array([0.9, 0.1, 0.1, 0.1])
+    kinds = tracker.update(np.zeros(4, dtype=np.int64), times, risks)["kind"].tolist()
+    assert kinds == [OPENED, CLOSED]
+
+
+def test_more_alerts_than_rows_leave_room_for_do_not_overrun():
+    alerts = one([0.9] * 100, AlertPolicy(0.5, 1, 1, expire=1))
+    assert alerts.opened.tolist() == list(range(100))
 
 
 def test_an_alert_ends_where_the_incident_starts():
@@ -157,7 +197,15 @@ def test_a_damaged_state_is_refused():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"threshold": NAN}, {"for_samples": 0}, {"cooldown": -1}, {"close_below": 0.0}, {"close_below": 1.5}]
+    "wrong",
+    [
+        {"threshold": NAN},
+        {"for_samples": 0},
+        {"cooldown": -1},
+        {"expire": 0},
+        {"close_below": 0.0},
+        {"close_below": 1.5},
+    ],
 )
 def test_impossible_policies_are_refused(wrong):
     with pytest.raises(UsageError):

@@ -20,6 +20,8 @@ def test_the_file_says_what_the_code_does():
 def test_the_cooldown_is_the_horizon_unless_it_is_set():
     assert AlertSettings().policy(0.4, 7 * MINUTE).cooldown == 7 * MINUTE
     assert bind(AlertSettings, {"cooldown": "1m", "for": 3}, "x").policy(0.4, 7 * MINUTE).cooldown == MINUTE
+    assert AlertSettings().policy(0.4, 7 * MINUTE).expire == 7 * MINUTE
+    assert bind(AlertSettings, {"expire": "1h"}, "x").policy(0.4, 7 * MINUTE).expire == HOUR
     assert AlertSettings().false_alarms_per_device_day == pytest.approx(1 / 7)
 
 
