@@ -100,10 +100,10 @@ async def closed(
     url: str, path: str, bodies: Callable[[int], Iterator[bytes]], connections: int
 ) -> tuple[int, float]:
     """Send one request after the other on each connection; give their number and the seconds they took."""
-    from netops.serving.client import Connection
+    from benchmarks.sender import Sender
 
     async def lane(number: int) -> int:
-        connection, count = Connection(url), 0
+        connection, count = Sender(url), 0
         for content in bodies(number):
             await connection.request("POST", path, content)
             count += 1
@@ -119,11 +119,11 @@ async def paced(
     url: str, path: str, bodies: list[bytes], rate: float, connections: int = 8
 ) -> np.ndarray[Any, Any]:
     """Send at a fixed rate, whether answers come or not; give milliseconds from when each request was due."""
-    from netops.serving.client import Connection
+    from benchmarks.sender import Sender
 
     free: asyncio.Queue[Any] = asyncio.Queue()
     for _ in range(connections):
-        free.put_nowait(Connection(url))
+        free.put_nowait(Sender(url))
     begun, latencies = time.perf_counter() + 0.1, []
 
     async def one(number: int, content: bytes) -> None:

@@ -102,6 +102,7 @@ class Backtest:
                 "threshold": self.policy.threshold,
                 "for": self.policy.for_samples,
                 "cooldown_seconds": self.policy.cooldown / SECOND,
+                "expire_seconds": self.policy.expires_after / SECOND,
                 "horizon_seconds": self.card.horizon / SECOND,
             },
             "samples_trained_on": int(self.trained.sum()),
@@ -124,7 +125,19 @@ class Backtest:
         return asdict(self.evaluation.figures) | calibration
 
     def _server(self) -> dict[str, Any]:
-        names = ("id", "kind", "device", "site", "opened", "ended", "peak", "peak_at", "silenced", "rolled_up")
+        names = (
+            "id",
+            "kind",
+            "device",
+            "site",
+            "opened",
+            "renewed",
+            "ended",
+            "peak",
+            "peak_at",
+            "silenced",
+            "rolled_up",
+        )
         return {
             "samples": self.replayed.statuses,
             "samples_on_trial": self.replayed.on_trial,

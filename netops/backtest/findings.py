@@ -75,7 +75,9 @@ class ServedAlerts:
         for alert in alerts:
             if alert.kind == "risk" and alert.device is not None:
                 end = nanoseconds(alert.ended) if alert.ended else np.iinfo(np.int64).max
-                self._of.setdefault(places[alert.device], []).append((nanoseconds(alert.opened), int(end), alert))
+                times = [nanoseconds(moment) for moment in (alert.opened, *alert.renewed)]
+                spans = zip(times, [*times[1:], int(end)], strict=True)
+                self._of.setdefault(places[alert.device], []).extend((*span, alert) for span in spans)
 
     def opened_within(self, device: int, low: int, high: int) -> int | None:
         """Give the first opening in low..high, the last not included."""

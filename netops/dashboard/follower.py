@@ -14,6 +14,7 @@ import numpy as np
 
 from netops.dashboard.fleet import FleetModel
 from netops.errors import NetopsError
+from netops.http_client import async_client
 from netops.serving.alert_store import Alert
 from netops.serving.fleet_answers import Fleet, History
 
@@ -54,8 +55,7 @@ class Follower:
 
     def __init__(self, url: str, token: str | None = None, pause: float = PAUSE) -> None:
         self.url, self._pause = url.rstrip("/"), pause
-        headers = {"authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=TIMEOUT, trust_env=False)
+        self._client = async_client(TIMEOUT, token=token, base_url=self.url)
         self.fleet = FleetModel()
         self.alerts: list[Alert] = []
         self.trouble = "not asked yet"

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from netops.errors import NetopsError, UsageError
+from netops.http_client import client
 from netops.tracking.install import names_service
 
 #: A service may be so many minor versions ahead of the client, as MLRun promises.
@@ -66,7 +67,8 @@ def look(address: str) -> Service:
     import httpx
 
     try:
-        answer = httpx.get(f"{address.rstrip('/')}/api/v1/client-spec", timeout=_SECONDS, follow_redirects=True)
+        with client(_SECONDS, follow_redirects=True) as asking:
+            answer = asking.get(f"{address.rstrip('/')}/api/v1/client-spec")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise NetopsError(
             f"MLRun service {address} is not reachable ({error or type(error).__name__}): "

@@ -151,11 +151,11 @@ class AlertBook:
             for alert in self.sites.follow(risks, state.table, state.clock.now, self._fresh):
                 self._unsaved[alert.id] = alert
         if self._unsaved or self.guard.trouble:
-            self.guard.attempt(self._save)
+            self.guard.write(self._save)
             self._limit()
         if monotonic() - self._pruned > _PRUNED_EVERY:
             self._pruned = monotonic()
-            self.guard.attempt(lambda: self._prune(state.clock.now))
+            self.guard.write(lambda: self._prune(state.clock.now))
 
     def reconcile(self) -> None:
         """Compare the store with the state that was restored, once the store can be read.
@@ -163,7 +163,7 @@ class AlertBook:
         What the store holds open and the state does not is in doubt, and ended when nothing opens it again; what
         the state holds and the store has lost is written again.
         """
-        self._reconciled = self.guard.attempt(self._reconcile)
+        self._reconciled = self.guard.write(self._reconcile)
 
     def current(self) -> list[Alert]:
         """List the open alerts, the newest first."""

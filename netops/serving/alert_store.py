@@ -111,10 +111,11 @@ class AlertStore:
                 opened, ended, pending = nanoseconds(alert.opened), _order(alert.ended), alert.id in lapsed
                 body = msgspec.json.encode(alert)
                 connection.execute(_SAVE, (alert.id, _about(alert), opened, ended, body, pending))
+                latest = nanoseconds(alert.renewed[-1]) if alert.renewed else opened
                 if not (alert.silenced or alert.rolled_up):
-                    self.outbox.opened(alert.id, opened, receivers)
+                    self.outbox.opened(alert.id, latest, receivers)
                 if alert.renewed:
-                    self.outbox.renewed(alert.id, nanoseconds(alert.renewed[-1]))
+                    self.outbox.renewed(alert.id, latest)
                 if ended is not None and not pending:
                     self.outbox.ended(alert.id, ended)
 

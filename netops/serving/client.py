@@ -1,13 +1,16 @@
-"""A small, quick HTTP client for one server: kept connections, JSON in and out."""
+"""A client for one server: JSON in and out over kept connections."""
 
 import asyncio
-import ssl
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
 
 from netops.errors import NetopsError, UsageError
+from netops.http_client import async_client
+
+if TYPE_CHECKING:
+    import httpx
 
 #: Time for one answer.
 TIMEOUT = 30.0
@@ -22,7 +25,7 @@ class Refused(NetopsError):
 
 
 class Connection:
-    """One kept connection; it is opened when it is needed.
+    """Connections to one server; they are opened when they are needed, and kept.
 
     Parameters
     ----------
@@ -36,12 +39,8 @@ class Connection:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UsageError(f"'{url}' is no address; write it as http://127.0.0.1:8080")
-        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
-        self._host, self._port = parts.hostname, parts.port or (443 if self._tls else 80)
-        self._prefix = parts.path.rstrip("/")
-        secret = f"Authorization: Bearer {token}\r\n" if token else ""
-        self._head = f"Host: {parts.netloc}\r\nContent-Type: application/json\r\n{secret}"
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._url, self._token, self._host = url.rstrip("/"), token, parts.netloc.rpartition("@")[2]
+        self._client: httpx.AsyncClient | None = None
 
     async def post(self, path: str, value: Any) -> bytes:
         """Post a value as JSON; give the answer's body (see :meth:`request`)."""
@@ -52,10 +51,10 @@ class Connection:
         return msgspec.json.decode(await self.request("GET", path, b""))
 
     async def close(self) -> None:
-        """Close the connection."""
-        if self._streams is not None:
-            self._streams[1].close()
-            self._streams = None
+        """Close the connections."""
+        if self._client is not None:
+            client, self._client = self._client, None
+            await client.aclose()
 
     async def request(self, method: str, path: str, body: bytes) -> bytes:
         """Send one request; give the answer's body.
@@ -67,29 +66,24 @@ class Connection:
         Refused
             If the server refused the request.
         """
+        import httpx
+
         try:
             async with asyncio.timeout(TIMEOUT):
-                status, answer = await self._exchange(method, path, body)
-        except (OSError, asyncio.IncompleteReadError, ValueError, IndexError, TimeoutError) as error:
+                answer = await self._opened().request(method, self._url + path, content=body)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
             await self.close()
-            raise ConnectionError(f"{self._host}:{self._port}: {error or 'no answer'}") from error
+            raise ConnectionError(f"{self._host}: {str(error) or 'no answer'}") from error
+        status = answer.status_code
         if status >= 500:
-            raise ConnectionError(f"{self._host}:{self._port}: status {status}")
-        if status >= 400:
-            told = answer.decode(errors="replace")[:200]
-            raise Refused(f"{self._host}:{self._port} answers {status}: {told}", status, answer)
-        return answer
+            raise ConnectionError(f"{self._host}: status {status}")
+        if status >= 300:
+            excerpt = answer.content.decode(errors="replace")[:200]
+            raise Refused(f"{self._host} answers {status}: {excerpt}", status, answer.content)
+        return answer.content
 
-    async def _exchange(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(self._host, self._port, ssl=self._tls, limit=1 << 20)
-        reader, writer = self._streams
-        head = f"{method} {self._prefix}{path} HTTP/1.1\r\n{self._head}Content-Length: {len(body)}\r\n\r\n"
-        writer.write(head.encode() + body)
-        await writer.drain()
-        lines = (await reader.readuntil(b"\r\n\r\n")).lower()
-        length = int(lines.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0] or 0)
-        answer = await reader.readexactly(length)
-        if b"\r\nconnection: close" in lines:
-            await self.close()
-        return int(lines[9:12]), answer
+    def _opened(self) -> "httpx.AsyncClient":
+        if self._client is None:
+            self._client = async_client(TIMEOUT, token=self._token)
+            self._client.headers["Content-Type"] = "application/json"
+        return self._client

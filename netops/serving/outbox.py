@@ -22,11 +22,17 @@ WHERE o.receiver = ? AND o.state = 'due' AND o.due_at <= ? AND NOT EXISTS (
     WHERE e.alert = o.alert AND e.receiver = o.receiver AND e.state = 'due' AND e.number < o.number
 ) ORDER BY o.number LIMIT ?
 """
+_OPENED = """
+INSERT INTO outbox (alert, event, at, receiver) SELECT ?, 'opened', ?, ?
+WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE alert = ? AND receiver = ? AND event = 'opened')
+"""
 # Only who was sent the opening is sent what follows; an end is sent once, unless a renewal followed it.
 _TO_THOSE = """
 INSERT OR IGNORE INTO outbox (alert, event, at, receiver)
 SELECT o.alert, ?, ?, o.receiver FROM outbox o WHERE o.alert = ? AND o.event = 'opened' AND o.state != 'closed'
 """
+# Who is sent the opening after a renewal knows of it.
+_BEFORE = "AND o.at < ?"
 _NOT_ENDED = """
 AND (SELECT l.event FROM outbox l WHERE l.alert = o.alert AND l.receiver = o.receiver
      ORDER BY l.number DESC LIMIT 1) != 'ended'
@@ -69,14 +75,11 @@ class Outbox:
 
     def opened(self, alert: str, at: int, receivers: Sequence[str]) -> None:
         """Note that receivers are to be sent an opening; part of the caller's transaction, like the next two."""
-        self._connection().executemany(
-            "INSERT OR IGNORE INTO outbox (alert, event, at, receiver) VALUES (?, 'opened', ?, ?)",
-            [(alert, at, receiver) for receiver in receivers],
-        )
+        self._connection().executemany(_OPENED, [(alert, at, receiver, alert, receiver) for receiver in receivers])
 
     def renewed(self, alert: str, at: int) -> None:
         """Note that those who were sent the opening are to be sent a renewal."""
-        self._connection().execute(_TO_THOSE, (RENEWED, at, alert))
+        self._connection().execute(_TO_THOSE + _BEFORE, (RENEWED, at, alert, at))
 
     def ended(self, alert: str, at: int) -> None:
         """Note that those who were sent the opening are to be sent the end."""

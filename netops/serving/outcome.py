@@ -41,7 +41,7 @@ class Outcome:
 def judge(
     alerts: list[dict[str, Any]], incidents: Incidents, devices: Sequence[str], horizon: int, first: int, last: int
 ) -> Outcome:
-    """Match alerts to incidents.
+    """Match alerts to incidents; each renewal counts as an opening, as in every evaluation.
 
     Parameters
     ----------
@@ -53,12 +53,13 @@ def judge(
         The model's horizon, and the time played, in nanoseconds.
     """
     places = {name: place for place, name in enumerate(devices)}
-    rows = sorted(
-        (places[alert["device"]], nanoseconds(alert["opened"]))
+    openings = (
+        (places[alert["device"]], nanoseconds(moment))
         for alert in alerts
-        if alert["kind"] == "risk" and alert["device"] in places and first <= nanoseconds(alert["opened"]) <= last
+        if alert["kind"] == "risk" and alert["device"] in places
+        for moment in (alert["opened"], *alert.get("renewed", ()))
     )
-    return outcome(rows, incidents, horizon)
+    return outcome([(place, at) for place, at in openings if first <= at <= last], incidents, horizon)
 
 
 def outcome(rows: list[tuple[int, int]], incidents: Incidents, horizon: int) -> Outcome:

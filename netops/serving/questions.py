@@ -85,7 +85,7 @@ def alerts(runtime: Runtime, every: bool = False, limit: int = 1000) -> list[Ale
         for alert in found:
             alert.verdict = verdicts.get(alert.id)
 
-    runtime.book.guard.attempt(add_verdicts)
+    runtime.book.guard.read(add_verdicts)
     return found
 
 

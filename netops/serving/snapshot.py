@@ -63,10 +63,12 @@ class Head(msgspec.Struct):
 
 
 class Tail(msgspec.Struct):
-    """The last frame: a snapshot without it is not whole. It holds the comparison with a shadow, if any."""
+    """The last frame: a snapshot without it is not whole. It holds the comparison with a shadow, if any,
+    and the alerts that the alert store could not take."""
 
     devices: int
     shadow: bytes = b""
+    alerts: list[Alert] = []
 
 
 class SnapshotWriter:
@@ -102,7 +104,7 @@ class SnapshotWriter:
         for start in range(0, len(codes), _PART):
             yield self._part(codes[start : start + _PART])
         self._report = runtime.shadow.report()
-        yield _frame(Tail(len(self._written), runtime.shadow.save()))
+        yield _frame(Tail(len(self._written), runtime.shadow.save(), runtime.book.unsaved()))
 
     def write(self, part: bytes) -> None:
         """Write one part; may run in another thread."""
@@ -204,6 +206,7 @@ def _read_records(runtime: "Runtime", frames: Iterator[bytes], head: Head) -> tu
         if isinstance(found, Tail):
             expected = found.devices
             runtime.shadow.restore(found.shadow)
+            runtime.book.put_unsaved(found.alerts)
             break
         for record in found[: runtime.settings.limits.devices - count]:
             _put(runtime, record, trackers)

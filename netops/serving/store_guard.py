@@ -63,8 +63,17 @@ class StoreGuard:
         self._pause, self._next = _FIRST_PAUSE, 0.0
         self._waiting = {DUE: 0, PARKED: 0}
 
-    def attempt(self, work: Callable[[], None]) -> bool:
-        """Do something with the store, if it is time; tell whether it was done."""
+    def write(self, work: Callable[[], None]) -> bool:
+        """Write to the store, if it is time; tell whether it was done, which shows that it can be used."""
+        if not self.read(work):
+            return False
+        if self.trouble:
+            _LOG.warning("%s can be used again", self._store.path)
+        self.trouble, self._pause = "", _FIRST_PAUSE
+        return True
+
+    def read(self, work: Callable[[], None]) -> bool:
+        """Read from the store, if it is time; tell whether it was done. A locked store can be read."""
         if self.trouble and self._clock() < self._next:
             return False
         try:
@@ -72,9 +81,6 @@ class StoreGuard:
         except STORE_ERRORS as error:
             self._fail(error)
             return False
-        if self.trouble:
-            _LOG.warning("%s can be used again", self._store.path)
-        self.trouble, self._pause = "", _FIRST_PAUSE
         return True
 
     def waiting(self) -> dict[str, int]:
@@ -83,7 +89,7 @@ class StoreGuard:
         def count() -> None:
             self._waiting = {state: self._store.outbox.count(state) for state in (DUE, PARKED)}
 
-        self.attempt(count)
+        self.read(count)
         return self._waiting
 
     def _fail(self, error: Exception) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netops.errors import NetopsError
+from netops.http_client import client
 
 #: Environment variable with a bearer token, for a Prometheus that asks for one.
 TOKEN = "NETOPS_PROMETHEUS_TOKEN"
@@ -31,12 +32,7 @@ class QueryApi:
 
         token = os.environ.get(TOKEN)
         self.url = str(httpx.URL(url).copy_with(userinfo=b""))
-        self._client = httpx.Client(
-            base_url=url.rstrip("/") + "/api/v1/",
-            timeout=timeout,
-            headers={"Authorization": f"Bearer {token}"} if token else {},
-            transport=httpx.HTTPTransport(retries=2),
-        )
+        self._client = client(timeout, token=token, retries=2, base_url=url.rstrip("/") + "/api/v1/")
 
     def now(self) -> float:
         """Ask for the server's time, in seconds."""
