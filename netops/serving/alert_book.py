@@ -77,6 +77,7 @@ class AlertBook:
         self._fresh: set[str] = set()
         self._silent: list[tuple[int, str]] = []  # when the alerts of silent devices expire, a heap
         self._moved = self._reconciled = False
+        self._known_until = -1
         self._pruned = monotonic()
 
     def follow(self, state: FleetState, work: Work, live: npt.NDArray[np.bool_]) -> None:
@@ -217,7 +218,17 @@ class AlertBook:
             alert.peak, alert.peak_at = peak[0], iso(peak[1])
         self.open[kind, device] = alert
         self._change(alert)
-        self._fresh.add(alert.id)
+        if (before := self._from_before(alert.id, opened)) is None:
+            self._fresh.add(alert.id)
+        else:
+            alert.rolled_up = before.rolled_up
+
+    def _from_before(self, name: str, opened: int) -> Alert | None:
+        """Find an alert that comes up again when samples are sent again: who was told of it stays as it was."""
+        found: list[Alert | None] = []
+        if opened <= self._known_until:
+            self.guard.read(lambda: found.append(self.store.get(name)))
+        return found[0] if found else None
 
     def _renew(self, key: Key, opened: int, peak: tuple[float, int] | None, quiet: bool) -> bool:
         """Let the alert that lapsed go on, if the one that opens is the same."""
@@ -289,8 +300,7 @@ class AlertBook:
 
     def _time_of(self, key: Key) -> int:
         """Give the time of a device that sends, else the network's."""
-        clock, (kind, about) = self._state.clock, key
-        code = None if kind == "site" else self._state.table.code(about)
+        clock, code = self._state.clock, self._state.table.code(key[1])
         return clock.now if code is None or clock.silent[code] else int(clock.newest[code])
 
     def _change(self, alert: Alert) -> None:
@@ -298,8 +308,6 @@ class AlertBook:
 
     def _recall_site(self, key: str, opened: int) -> Alert | None:
         """Find the alert of a site that comes up again."""
-        if (lapse := self.lapsed.take(("site", key))) is not None:
-            return lapse.alert
         if self.guard.trouble:
             return None
         try:
@@ -317,12 +325,16 @@ class AlertBook:
         found = sorted(self.store.unsettled(), key=lambda one: latest_opening(one[0]))
         held = {alert.id for alert in self.open.values()} | set(self._unsaved)
         for alert, lapsed in found:
-            key = (alert.kind, str(alert.site if alert.kind == "site" else alert.device))
             if alert.id in held:
                 continue
+            if alert.kind == "site":  # it ends when the alerts that it stands for do
+                self.sites.open[str(alert.site)] = alert
+                continue
+            key = (alert.kind, str(alert.device))
             displaced = self.lapsed.expire(key, alert) if lapsed else self.lapsed.doubt(key, alert)
             if displaced is not None:
                 self._settle(displaced)
+        self._moved, self._known_until = True, self.store.latest()
         stored = {alert.id for alert, _ in found}
         for alert in self.open.values():
             if alert.id not in stored and self.store.get(alert.id) is None:

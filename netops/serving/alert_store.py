@@ -161,6 +161,10 @@ class AlertStore:
         row = self._connection.execute("SELECT body, verdict FROM alerts WHERE id = ?", (name,)).fetchone()
         return alert_of(*row) if row else None
 
+    def latest(self) -> int:
+        """Give the time (ns) at which the newest alert opened; -1 where there is none."""
+        return int(self._connection.execute("SELECT coalesce(max(opened), -1) FROM alerts").fetchone()[0])
+
     def like(self, site: str, opened: int, within: int) -> Alert | None:
         """Find the alert of a site that opened at about a time (ns)."""
         row = self._connection.execute(

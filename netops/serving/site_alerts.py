@@ -61,18 +61,18 @@ class SiteAlerts:
             if key not in kept:
                 alert.ended, alert.end_reason = iso(max(now, nanoseconds(alert.opened))), FEWER
                 changed.append(alert)
-        released = {alert.id for key, alert in self.open.items() if key not in kept}
         self.open = kept
-        changed += self._release(risks, released)
+        changed += self._release(risks)
         for site in kept.values():
             for device in site.devices:
                 if device in risks and risks[device].id in fresh and not risks[device].silenced:
                     risks[device].rolled_up = site.id
         return changed
 
-    def _release(self, risks: Mapping[str, Alert], ended: set[str]) -> list[Alert]:
+    def _release(self, risks: Mapping[str, Alert]) -> list[Alert]:
         """Let the open alerts that ended site alerts stood for go to another site's, or stand for themselves."""
-        released = [alert for alert in risks.values() if alert.rolled_up in ended]
+        sites = {site.id for site in self.open.values()}
+        released = [alert for alert in risks.values() if alert.rolled_up and alert.rolled_up not in sites]
         standing = {device: site.id for site in self.open.values() for device in site.devices}
         for alert in released:
             alert.rolled_up = standing.get(str(alert.device))
