@@ -1,8 +1,12 @@
 """Fixtures of all tests."""
 
+import ctypes
 import os
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,3 +25,31 @@ def require_program() -> Callable[..., str]:
         pytest.skip(reason)
 
     return find
+
+
+@pytest.fixture
+def own_folder() -> Iterator[Path]:
+    """A new folder; whatever a test has forbidden in it is allowed again at its end."""
+    folder = Path(tempfile.mkdtemp(prefix="netops-test-"))
+    yield folder
+    for path in (folder, *folder.rglob("*")):
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def without_rights() -> dict[str, Any]:
+    """What makes a subprocess one that cannot write where the permissions say so; for root they say nothing.
+
+    Another user would do as well, but need not be able to reach the interpreter.
+    """
+    if os.geteuid() != 0:
+        return {}
+    system = ctypes.CDLL(None, use_errno=True)
+
+    def drop() -> None:
+        for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+            system.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP: gone with the next exec
+
+    return {"preexec_fn": drop}

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
 from netops.alerting.machine import CLOSED, EXPIRED, NOTHING, OPENED, RENEWED, STATE, step
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Flags, Floats, Integers
+from netops.kernels import kernel
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def open_alerts(
     return Alerts(times[:, 0], times[:, 1], times[:, 2], peak, times[:, 3], still_open)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _replay(fresh, offsets, timestamps, risks, failed, threshold, close_level, for_samples, cooldown, expire):  # type: ignore[no-untyped-def]
     most = _most(offsets, timestamps, for_samples, expire)
     times = np.empty((most, 4), dtype=np.int64)
@@ -106,7 +106,7 @@ def _replay(fresh, offsets, timestamps, risks, failed, threshold, close_level, f
     return (times[:count].copy(), peaks[:count].copy()), still_open[:count].copy()
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _most(offsets, timestamps, for_samples, expire):  # type: ignore[no-untyped-def]
     """Bound the number of alerts: an opening takes rows of its own and one more to close, or the time to expire."""
     most = len(offsets)

@@ -1,7 +1,8 @@
 """The one state machine that opens and closes alerts, compiled; evaluation, backtest and server all run it."""
 
-import numba
 import numpy as np
+
+from netops.kernels import kernel
 
 NOTHING, OPENED, CLOSED, EXPIRED, RENEWED = 0, 1, 2, 3, 4
 #: An ``expire`` that never comes.
@@ -24,7 +25,7 @@ STATE = np.dtype(
 )
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def step(state, time, risk, failed, threshold, close_level, for_samples, cooldown, expire):  # type: ignore[no-untyped-def]
     """Take one sample of one device.
 
@@ -68,14 +69,14 @@ def step(state, time, risk, failed, threshold, close_level, for_samples, cooldow
     return _open(state, time, for_samples)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def _fail(state):  # type: ignore[no-untyped-def]
     was_open = state.is_open
     state.streak, state.is_open, state.cooling = 0, 0, 0
     return CLOSED if was_open == 1 else NOTHING
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def _hold(state, time, risk, close_level, for_samples, cooldown, expire):  # type: ignore[no-untyped-def]
     if _cool(state, time, risk, close_level, cooldown) == CLOSED:
         return CLOSED
@@ -88,7 +89,7 @@ def _hold(state, time, risk, close_level, for_samples, cooldown, expire):  # typ
     return NOTHING
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def _open(state, time, for_samples):  # type: ignore[no-untyped-def]
     if state.streak < for_samples:
         return NOTHING
@@ -96,7 +97,7 @@ def _open(state, time, for_samples):  # type: ignore[no-untyped-def]
     return OPENED
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def _cool(state, time, risk, close_level, cooldown):  # type: ignore[no-untyped-def]
     if risk >= close_level:
         state.cooling = 0

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
 from netops.alerting.alerts import Alerts
 from netops.alerting.sequences import Flags, Incidents, Integers, Sequences
 from netops.durations import DAY
+from netops.kernels import kernel
 
 FALSE, TRUE, NEITHER = 0, 1, 2
 #: The lead time of an incident that nobody was warned of.
@@ -52,7 +52,7 @@ def match(alerts: Alerts, incidents: Incidents, horizon: int) -> Matching:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _match(device, opened, offsets, start, end, warned_from):  # type: ignore[no-untyped-def]
     kind = np.empty(len(opened), dtype=np.int8)
     incident = np.full(len(opened), -1, dtype=np.int64)
@@ -63,7 +63,7 @@ def _match(device, opened, offsets, start, end, warned_from):  # type: ignore[no
     return kind, incident, lead
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def classify(opened, start, end, warned_from, first, last, lead):  # type: ignore[no-untyped-def]
     """Judge one opening against the incidents first:last of its device, and note the lead of those it warned of."""
     coming = first + np.searchsorted(start[first:last], opened, side="right")

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from netops.errors import NetopsError
+from netops.kernels import kernel
 from netops.telemetry.dataset import TIME_TYPE, Rows
 from netops.telemetry.schema import DEVICE, END, START
 
@@ -160,7 +160,7 @@ def _times(table: pa.Table, column: str) -> Integers:
     return table.column(column).cast(TIME_TYPE).cast(pa.int64()).fill_null(UNKNOWN).to_numpy()
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _inside(offsets, timestamps, incident_offsets, start, end):  # type: ignore[no-untyped-def]
     inside = np.zeros(len(timestamps), dtype=np.bool_)
     for device in range(len(offsets) - 1):
@@ -171,7 +171,7 @@ def _inside(offsets, timestamps, incident_offsets, start, end):  # type: ignore[
     return inside
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _observed(offsets, timestamps, healthy, incident_offsets, start, horizon):  # type: ignore[no-untyped-def]
     observed = np.zeros(len(start), dtype=np.bool_)
     for device in range(len(offsets) - 1):

@@ -1,6 +1,5 @@
 """Alerts as the samples come: the one state machine with the state of many devices."""
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -8,6 +7,7 @@ from netops.alerting.machine import CLOSED, EXPIRED, NOTHING, OPENED, RENEWED, S
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Flags, Floats, Integers
 from netops.errors import NetopsError
+from netops.kernels import kernel
 
 __all__ = ["CLOSED", "EVENT", "EXPIRED", "OPENED", "RENEWED", "AlertTracker"]
 
@@ -133,7 +133,7 @@ class AlertTracker:
             self._states = grown
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _update(  # type: ignore[no-untyped-def]
     states, events, devices, timestamps, risks, failed, threshold, close_level, for_samples, cooldown, expire
 ):

@@ -12,18 +12,16 @@ begin a page are kept (``coarse``), and those of the page in which the window be
 
 Aggregates are rows of FIELDS × metrics: count, mean, sum of squared deviations, min, max, and what the spec asks
 for beside them. Mean and deviations follow Welford, merged by Chan, Golub and LeVeque (1983).
-
-All compiled code stays in this one file: the cache of compiled code watches the file of the entry point alone.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from llvmlite.ir import Constant
-from numba import njit
 from numba.extending import intrinsic
+
+from netops.kernels import kernel
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -57,18 +55,16 @@ PAGE, PLACE, BEHIND, AHEAD, END, MARKS = range(6)
 PREFIX, SUFFIX, TOPS = 0, 1, CHUNK + 2
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile an entry point once a machine, or once a process where no folder can hold compiled code."""
-    try:
-        return njit(nogil=True, error_model="numpy", cache=True)(function)
-    except RuntimeError:
-        return njit(nogil=True, error_model="numpy")(function)
-
-
-_INSIDE = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-_inlined = njit(forceinline=True, **_INSIDE)
-_apart = njit(**_INSIDE)
-_woven = njit(inline="always", **_INSIDE)
+_compiled = kernel(error_model="numpy")
+_INSIDE: dict[str, Any] = {
+    "cached": False,
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+_inlined = kernel(forceinline=True, **_INSIDE)
+_apart = kernel(**_INSIDE)
+_woven = kernel(inline="always", **_INSIDE)
 
 
 class Plan(NamedTuple):

@@ -7,11 +7,11 @@ Hinkley 1997, section 3.8).
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from netops.alerting.sequences import Floats, Incidents, Integers, Sequences
+from netops.kernels import kernel
 
 TIMES = 200
 LEVEL = 0.95
@@ -86,14 +86,14 @@ def interval(values: Floats, level: float = LEVEL) -> Interval:
     return Interval(float(low), float(high))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def stretch_at(device, time, incident_offsets, end):  # type: ignore[no-untyped-def]
     """Find the stretch of a device at a time."""
     first = incident_offsets[device]
     return first + device + np.searchsorted(end[first : incident_offsets[device + 1]], time, side="right")
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _stretches(offsets, timestamps, incident_offsets, end):  # type: ignore[no-untyped-def]
     stretch = np.empty(len(timestamps), dtype=np.int64)
     for device in range(len(offsets) - 1):

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from netops.errors import NetopsError
+from netops.kernels import kernel
 from netops.models.card import read_card
 from netops.models.net_contributions import NetContributions
 from netops.models.onnx_file import load_graph
@@ -143,7 +143,7 @@ def highest(contributions: Contributions, top: int) -> tuple[npt.NDArray[np.int6
     return _highest(contributions, top)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _highest(contributions, top):  # type: ignore[no-untyped-def]
     count, width = contributions.shape
     places, values = np.zeros((count, top), np.int64), np.zeros((count, top))

@@ -1,12 +1,12 @@
 """Labels: does an incident of the device start within the horizon?"""
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from netops.alerting.sequences import Flags, Incidents, Integers, Sequences
 from netops.durations import format_duration
 from netops.errors import NetopsError, UsageError
+from netops.kernels import kernel
 
 NO_LABEL = -1
 
@@ -40,7 +40,7 @@ def label_rows(offsets: Integers, timestamps: Integers, is_error: Flags, horizon
     return _label(offsets, timestamps, np.asarray(is_error, dtype=np.bool_), horizon)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _label(offsets, timestamps, is_error, horizon):  # type: ignore[no-untyped-def]
     labels = np.full(len(timestamps), NO_LABEL, dtype=np.int8)
     for device in range(len(offsets) - 1):
@@ -75,7 +75,7 @@ def label_starts(
     return labels
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _label_starts(offsets, timestamps, inside, incident_offsets, start, horizon, labels):  # type: ignore[no-untyped-def]
     for device in range(len(offsets) - 1):
         times = timestamps[offsets[device] : offsets[device + 1]]

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +12,7 @@ from netops.alerting.matching import FALSE, MISSED, NEITHER, TRUE, classify, hea
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Flags, Floats, Incidents, Integers, Sequences
 from netops.durations import SECOND
+from netops.kernels import kernel
 from netops.models.bootstrap import Stretches, stretch_at
 
 
@@ -208,7 +208,7 @@ def _weighted_median(values: Floats, weights: npt.NDArray[np.float64]) -> Floats
     return np.where(reached[:, -1] > 0, median, np.nan)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _sweep(  # type: ignore[no-untyped-def]
     fresh,
     offsets,

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from netops.alerting.sequences import Flags, Floats, Integers
+from netops.kernels import kernel
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Ranking:
         return _resampled(self.positive, self.unit, self.last_of_tie, weights)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _figures(positive, unit, last_of_tie, weights):  # type: ignore[no-untyped-def]
     # Average precision: sum over thresholds of (recall gained) x precision. ROC AUC: share of pairs in right order,
     # ties counting half; the negatives ranked below are those not yet seen.
@@ -79,7 +79,7 @@ def _figures(positive, unit, last_of_tie, weights):  # type: ignore[no-untyped-d
     return area / positives, pairs / (positives * negatives)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _resampled(positive, unit, last_of_tie, weights):  # type: ignore[no-untyped-def]
     figures = np.empty((len(weights), 2))
     for time in range(len(weights)):

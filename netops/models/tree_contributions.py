@@ -10,10 +10,10 @@ ways by their covers (path-dependent TreeSHAP, Lundberg et al. 2020), computed l
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from netops.kernels import kernel
 from netops.models.trees import Trees
 
 Scaled = npt.NDArray[np.float32]
@@ -159,7 +159,7 @@ def _paths(
     return np.array(starts, np.int64), np.array(steps, STEP), np.array(values)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fast(scaled, roots, features, right, threshold, missing_left, change):  # type: ignore[no-untyped-def]
     count = len(scaled)
     contributions = np.zeros(scaled.shape)
@@ -179,7 +179,7 @@ def _fast(scaled, roots, features, right, threshold, missing_left, change):  # t
     return contributions
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _exact(scaled, leaves, steps, values, strict):  # type: ignore[no-untyped-def]
     contributions = np.zeros(scaled.shape)
     longest = 0
@@ -200,7 +200,7 @@ def _exact(scaled, leaves, steps, values, strict):  # type: ignore[no-untyped-de
     return contributions
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def _arrives(value, step, strict):  # type: ignore[no-untyped-def]
     """Whether a value of the feature meets every split of it on the way to the leaf (1.0 or 0.0)."""
     if np.isnan(value):
@@ -210,7 +210,7 @@ def _arrives(value, step, strict):  # type: ignore[no-untyped-def]
     return 1.0 if (above or step.low == -np.inf) and (below or step.high == np.inf) else 0.0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _extend(weights, steps, first, length, known):  # type: ignore[no-untyped-def]
     """Weigh the subsets of the way's features by size, adding one feature after the other."""
     weights[0] = 1.0
@@ -222,7 +222,7 @@ def _extend(weights, steps, first, length, known):  # type: ignore[no-untyped-de
             weights[place] = share * weights[place] * (size - place) / (size + 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _without(weights, length, share, one):  # type: ignore[no-untyped-def]
     """Sum the weights of the subsets as if a feature had not been added."""
     total = 0.0

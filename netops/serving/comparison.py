@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +13,7 @@ from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Incidents
 from netops.alerting.tracker import OPENED, RENEWED, AlertTracker
 from netops.durations import DAY
+from netops.kernels import kernel
 from netops.serving.clock import NEVER
 from netops.serving.devices import DeviceTable
 from netops.serving.outcome import outcome
@@ -293,7 +293,7 @@ def _states(tracker: AlertTracker, codes: Integers) -> npt.NDArray[np.void]:
     return states[codes]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _observe(codes, timestamps, failed, newest, failed_since, longest_gap, ended):  # type: ignore[no-untyped-def]
     """Add up healthy time, and list the incidents that ended; samples out of order are passed over."""
     healthy, count = 0, 0

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from netops.durations import SECOND
+from netops.kernels import kernel
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
@@ -95,7 +95,7 @@ class CounterRates:
             self._counts = np.concatenate([self._counts, np.full((missing, width), np.nan)])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _update(devices, timestamps, values, places, latest, times, counts):  # type: ignore[no-untyped-def]
     for row in range(len(devices)):
         device, now = devices[row], timestamps[row]

@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from netops.kernels import kernel
 from netops.telemetry.generator import randomness
 from netops.telemetry.generator.effects import PINNED, disturb, freezes, lay_out, maintain, swell
-from netops.telemetry.generator.kernels import kernel
 from netops.telemetry.generator.randomness import derive, quantile, uniform
 from netops.telemetry.generator.schedule import KIND, LENGTH, START, events_between
 from netops.telemetry.generator.signals import draw_metric, fill_metric, fill_traffic
@@ -35,7 +35,7 @@ SCENARIO, PRECURSOR, CRITICAL, END, CAUSE = range(5)
 _MAX, _MIN = 101, 102
 
 
-@kernel
+@kernel(error_model="numpy")
 def fill_device(
     key: np.uint64, first: int, phase: float, metrics: Floats, cdf: Floats, scenarios: Floats, order: Ints,
     effects: Floats, vector: Floats, failures: Floats, failing_key: np.uint64, calm: Floats, steps: Floats,
@@ -90,7 +90,7 @@ def fill_device(
     return truths
 
 
-@kernel
+@kernel(error_model="numpy")
 def walk_to(key: np.uint64, origin: int, tick: int, metrics: Floats, cdf: Floats, steps: Floats) -> Floats:
     """Sum the past-based metrics of a device over the ticks origin..tick-1."""
     own, walks, drawn = derive(key, randomness.METRICS), np.zeros(len(metrics)), np.empty(4096)
@@ -106,7 +106,7 @@ def walk_to(key: np.uint64, origin: int, tick: int, metrics: Floats, cdf: Floats
     return walks
 
 
-@kernel
+@kernel(error_model="numpy")
 def _moves(steps: Floats, m: int, count: int) -> Floats:
     moves = np.empty((len(steps), 3))
     for s in range(len(steps)):
@@ -114,7 +114,7 @@ def _moves(steps: Floats, m: int, count: int) -> Floats:
     return moves
 
 
-@kernel
+@kernel(error_model="numpy")
 def _fill_metrics(
     key: np.uint64, first: int, metrics: Floats, cdf: Floats, traffic: Floats, steps: Floats, walks: Floats,
     values: Floats,
@@ -129,7 +129,7 @@ def _fill_metrics(
     return places
 
 
-@kernel
+@kernel(error_model="numpy")
 def _maintain(
     key: np.uint64, event: Floats, scenarios: Floats, order: Ints, effects: Floats, metrics: Floats, places: Ints,
     first: int, values: Floats,
@@ -141,7 +141,7 @@ def _maintain(
             maintain(key, event, scenarios[kind], metrics[m], effects[kind, k], first, values[places[m]])
 
 
-@kernel
+@kernel(error_model="numpy")
 def _fail(
     key: np.uint64, events: Floats, scenarios: Floats, order: Ints, metrics: Floats, places: Ints, first: int,
     traffic: Floats, values: Floats, errors: Bools, critical: Bools,
@@ -161,7 +161,7 @@ def _fail(
     return truths
 
 
-@kernel
+@kernel(error_model="numpy")
 def _finish(key: np.uint64, metric: Floats, first: int, columns: Floats) -> None:
     """Add the columns of extremes, keep the bounds, round."""
     spread = 0.5 * np.sqrt(metric[SIGMA] ** 2 + metric[NOISE] ** 2)
@@ -176,14 +176,14 @@ def _finish(key: np.uint64, metric: Floats, first: int, columns: Floats) -> None
             columns[c, i] = np.rint(value * scale) / scale if scale > 0.0 else value
 
 
-@kernel
+@kernel(error_model="numpy")
 def _extreme(key: np.uint64, first: int, spread: float, values: Floats, out: Floats) -> None:
     # The greatest of ten normal deviations has the distribution function Φ^10.
     for i in range(len(values)):
         out[i] = values[i] + spread * max(0.0, quantile(uniform(key, first + i) ** 0.1))
 
 
-@kernel
+@kernel(error_model="numpy")
 def _stick(
     key: np.uint64, calm_key: np.uint64, event: Floats, scenarios: Floats, order: Ints, metrics: Floats,
     cdf: Floats, vector: Floats, phase: float, steps: Floats, places: Ints, first: int, origin: int, values: Floats,
@@ -206,7 +206,7 @@ def _stick(
             values[c, low:high] = stuck[c, 0]
 
 
-@kernel
+@kernel(error_model="numpy")
 def schedule_device(
     key: np.uint64, site_key: np.uint64, first: int, last: int, phase: float, hop: float, depth: int,
     chances: Floats, own: Ints, own_weights: Floats, harmless: Ints, harmless_weights: Floats, site: Ints,
@@ -233,7 +233,7 @@ def schedule_device(
     return failures, calm
 
 
-@kernel
+@kernel(error_model="numpy")
 def _clear_of(events: Floats, others: Floats) -> Floats:
     keep = np.ones(len(events), np.bool_)
     for e in range(len(events)):

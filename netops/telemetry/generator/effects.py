@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from netops.telemetry.generator.kernels import kernel
+from netops.kernels import kernel
 from netops.telemetry.generator.randomness import derive, normal, uniform
 from netops.telemetry.generator.schedule import LENGTH, PLACE, START
 from netops.telemetry.generator.tables import (
@@ -37,7 +37,7 @@ from netops.telemetry.generator.tables import (
 METRIC, ENTER, PINNED, UNTIL, HOW_FAR, TOWARDS, JUMPS = range(7)
 
 
-@kernel
+@kernel(error_model="numpy")
 def lay_out(key: np.uint64, event: Floats, scenario: Floats, order: Ints, metrics: Floats) -> Floats:
     """Lay out a failure: one row a metric, of METRIC, ENTER, PINNED, UNTIL, HOW_FAR, TOWARDS, JUMPS.
 
@@ -70,7 +70,7 @@ def lay_out(key: np.uint64, event: Floats, scenario: Floats, order: Ints, metric
     return rows
 
 
-@kernel
+@kernel(error_model="numpy")
 def disturb(
     key: np.uint64, row: Floats, scenario: Floats, metric: Floats, first: int, traffic: Floats, values: Floats,
     error: npt.NDArray[np.bool_],
@@ -88,7 +88,7 @@ def disturb(
             values[i] += min(1.0, way) * (limit - values[i])
 
 
-@kernel
+@kernel(error_model="numpy")
 def _way(draws: np.uint64, tick: int, row: Floats, scenario: Floats, traffic: float) -> float:
     """Say how much of the way to its limit a metric goes in the precursor."""
     since = (tick - row[ENTER]) / (row[PINNED] - row[ENTER])
@@ -104,7 +104,7 @@ def _way(draws: np.uint64, tick: int, row: Floats, scenario: Floats, traffic: fl
     return way
 
 
-@kernel
+@kernel(error_model="numpy")
 def maintain(
     key: np.uint64, event: Floats, scenario: Floats, metric: Floats, effect: float, first: int, values: Floats
 ) -> None:
@@ -118,7 +118,7 @@ def maintain(
         values[i] += far * min(1.0, inside / edge) * (limit - values[i])
 
 
-@kernel
+@kernel(error_model="numpy")
 def swell(key: np.uint64, event: Floats, scenario: Floats, first: int, traffic: Floats) -> None:
     """Add a peak to the traffic: up in a fifth of its time, then down slowly."""
     draws = derive(key, int(event[PLACE]))
@@ -128,7 +128,7 @@ def swell(key: np.uint64, event: Floats, scenario: Floats, first: int, traffic: 
         traffic[i] += height * (since / 0.2 if since < 0.2 else 1.0 - (since - 0.2) / 0.8)
 
 
-@kernel
+@kernel(error_model="numpy")
 def freezes(key: np.uint64, event: Floats, scenario: Floats) -> bool:
     """Say whether a sensor fault freezes the values; if not, they are missing."""
     return uniform(derive(key, int(event[PLACE])), 0) < scenario[FROZEN]

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from netops.telemetry.generator.kernels import kernel
+from netops.kernels import kernel
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
@@ -19,7 +19,7 @@ _S12, _S27, _S30, _S31 = np.uint64(12), np.uint64(27), np.uint64(30), np.uint64(
 DEVICE, SITE, TRAFFIC, LEVEL, EVENTS, LOOKALIKES, DRIFT, FAULTS, STATIC, METRICS = range(1, 11)
 
 
-@kernel
+@kernel(error_model="numpy")
 def _mix(z: np.uint64) -> np.uint64:
     """SplitMix64's finaliser (Steele, Lea, Flood 2014)."""
     z = (z ^ (z >> _S30)) * _FIRST
@@ -27,25 +27,25 @@ def _mix(z: np.uint64) -> np.uint64:
     return z ^ (z >> _S31)
 
 
-@kernel
+@kernel(error_model="numpy")
 def derive(key: np.uint64, number: int) -> np.uint64:
     """Make the key of a part (a device, a purpose, a metric) from the key of the whole."""
     return _mix(_mix(key + _GOLDEN) + np.uint64(number) * _FIRST)
 
 
-@kernel
+@kernel(error_model="numpy")
 def uniform(key: np.uint64, place: int) -> float:
     """Draw from (0, 1), both ends excluded."""
     return (float(_mix(key + np.uint64(place) * _GOLDEN) >> _S12) + 0.5) * 2.0**-52
 
 
-@kernel
+@kernel(error_model="numpy")
 def normal(key: np.uint64, place: int) -> float:
     """Draw from the standard normal distribution."""
     return quantile(uniform(key, place))
 
 
-@kernel
+@kernel(error_model="numpy")
 def quantile(p: float) -> float:
     """Standard normal quantile of p in (0, 1): algorithm AS 241 (Wichura 1988), relative error about 1e-16."""
     q = p - 0.5
@@ -56,7 +56,7 @@ def quantile(p: float) -> float:
     return -x if q < 0.0 else x
 
 
-@kernel
+@kernel(error_model="numpy")
 def _centre(r: float) -> float:
     top = 3.3430575583588128105e4 + r * 2.5090809287301226727e3
     top = 1.3731693765509461125e4 + r * (4.5921953931549871457e4 + r * (6.7265770927008700853e4 + r * top))
@@ -67,7 +67,7 @@ def _centre(r: float) -> float:
     return top / low
 
 
-@kernel
+@kernel(error_model="numpy")
 def _shoulder(r: float) -> float:
     top = 2.27238449892691845833e-2 + r * 7.74545014278341407640e-4
     top = 3.64784832476320460504 + r * (1.27045825245236838258 + r * (2.41780725177450611770e-1 + r * top))
@@ -78,7 +78,7 @@ def _shoulder(r: float) -> float:
     return top / low
 
 
-@kernel
+@kernel(error_model="numpy")
 def _tail(r: float) -> float:
     top = 2.71155556874348757815e-5 + r * 2.01033439929228813265e-7
     top = 2.96560571828504891230e-1 + r * (2.65321895265761230930e-2 + r * (1.24266094738807843860e-3 + r * top))

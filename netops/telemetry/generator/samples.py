@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from netops.kernels import kernel
 from netops.telemetry.generator import randomness
-from netops.telemetry.generator.kernels import kernel
 from netops.telemetry.generator.network import Block, Network
 from netops.telemetry.generator.randomness import derive, key_of, uniform
 from netops.telemetry.generator.tables import Floats, Ints
@@ -59,7 +59,7 @@ def _plain(network: Network, block: Block) -> Samples:
     return Samples(np.arange(devices * ticks, dtype=np.int64), stamps, stamps)
 
 
-@kernel
+@kernel(error_model="numpy")
 def _device_samples(
     key: np.uint64, first: int, begin: int, ticks: int, start: int, interval: int, shares: Floats
 ) -> npt.NDArray[np.int64]:

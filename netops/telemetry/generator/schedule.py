@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from netops.telemetry.generator.kernels import kernel
+from netops.kernels import kernel
 from netops.telemetry.generator.randomness import derive, normal, uniform
 from netops.telemetry.generator.tables import RHYTHMIC, SPREAD, T_DAILY, T_DAY, TICKS, Floats, Ints
 
@@ -20,13 +20,13 @@ START, LENGTH, KIND, PLACE = range(4)
 _TAU = 2.0 * math.pi
 
 
-@kernel
+@kernel(error_model="numpy")
 def rhythm(tick: int, traffic: Floats, phase: float) -> float:
     """Height of the daily rhythm at a tick, between -1 and 1."""
     return math.sin(_TAU * (tick / traffic[T_DAY] + phase))
 
 
-@kernel
+@kernel(error_model="numpy")
 def events_between(
     key: np.uint64, first: int, last: int, chance: float, kinds: Ints, weights: Floats, scenarios: Floats,
     traffic: Floats, phase: float,
@@ -67,14 +67,14 @@ def events_between(
     return found[:count]
 
 
-@kernel
+@kernel(error_model="numpy")
 def _healthy_ticks(u: float, chance: float) -> int:
     if chance >= 1.0:
         return 0
     return int(min(math.log(u) / math.log1p(-chance), 4.0 * BLOCK))
 
 
-@kernel
+@kernel(error_model="numpy")
 def _pick(left: float, kinds: Ints, weights: Floats, scenarios: Floats, traffic: Floats, height: float) -> int:
     """Pick a scenario; -1 where nothing starts."""
     for i in range(len(kinds)):
@@ -84,7 +84,7 @@ def _pick(left: float, kinds: Ints, weights: Floats, scenarios: Floats, traffic:
     return -1
 
 
-@kernel
+@kernel(error_model="numpy")
 def _weight(weight: float, scenario: Floats, traffic: Floats, height: float) -> float:
     if scenario[RHYTHMIC] and traffic[T_DAILY] > 0.0:
         # The half wave's mean is 1/π: over a day the scenario keeps its share.
@@ -92,7 +92,7 @@ def _weight(weight: float, scenario: Floats, traffic: Floats, height: float) -> 
     return weight
 
 
-@kernel
+@kernel(error_model="numpy")
 def _length(z: float, scenario: Floats) -> int:
     factor = 1.0 + scenario[SPREAD] * min(3.0, max(-3.0, z))
     return max(1, int(scenario[TICKS] * max(0.1, factor) + 0.5))

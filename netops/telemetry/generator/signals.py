@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from netops.telemetry.generator.kernels import kernel
+from netops.kernels import kernel
 from netops.telemetry.generator.randomness import derive, normal, quantile, uniform
 from netops.telemetry.generator.schedule import rhythm
 from netops.telemetry.generator.tables import (
@@ -38,7 +38,7 @@ _WHITE, _SMOOTH, _NOISE, _LEVEL = 1, 2, 3, 4
 _ROOT_HALF = math.sqrt(0.5)
 
 
-@kernel
+@kernel(error_model="numpy")
 def fill_traffic(key: np.uint64, first: int, vector: Floats, phase: float, out: Floats) -> None:
     """Write the traffic of a device at the ticks from ``first`` on; 1 is usual."""
     level = max(0.1, 1.0 + vector[T_LEVEL] * normal(key, -1))
@@ -57,7 +57,7 @@ def fill_traffic(key: np.uint64, first: int, vector: Floats, phase: float, out: 
         out[i] = max(0.0, level * out[i])
 
 
-@kernel
+@kernel(error_model="numpy")
 def fill_metric(
     key: np.uint64,
     first: int,
@@ -85,7 +85,7 @@ def fill_metric(
             out[i] += steps[s, 1]
 
 
-@kernel
+@kernel(error_model="numpy")
 def draw_metric(key: np.uint64, first: int, metric: Floats, cdf: Floats, steps: Floats, out: Floats) -> None:
     """Draw a metric from its distribution, with its noise, within the bounds of what may be drawn."""
     mu = metric[MU]
@@ -105,12 +105,12 @@ def draw_metric(key: np.uint64, first: int, metric: Floats, cdf: Floats, steps: 
             out[i] = min(metric[DRAW_MAX], max(metric[DRAW_MIN], out[i]))
 
 
-@kernel
+@kernel(error_model="numpy")
 def _from(tick: float, first: int) -> int:
     return max(0, math.ceil(tick) - first)
 
 
-@kernel
+@kernel(error_model="numpy")
 def _fill_deviations(key: np.uint64, first: int, metric: Floats, sigma: float, out: Floats) -> None:
     share = metric[SMOOTHNESS]
     out[:] = 0.0
@@ -120,7 +120,7 @@ def _fill_deviations(key: np.uint64, first: int, metric: Floats, sigma: float, o
         _add_smooth(derive(key, _SMOOTH), first, metric[CORRELATION], sigma * math.sqrt(share), out)
 
 
-@kernel
+@kernel(error_model="numpy")
 def _fill_counts(key: np.uint64, first: int, metric: Floats, cdf: Floats, out: Floats) -> None:
     at, size, lowest = int(metric[CDF_AT]), int(metric[CDF_SIZE]), metric[CDF_FIRST]
     table, white = cdf[at : at + size], derive(key, _WHITE)
@@ -133,14 +133,14 @@ def _fill_counts(key: np.uint64, first: int, metric: Floats, cdf: Floats, out: F
             out[i] = lowest + np.searchsorted(table, uniform(white, first + i))
 
 
-@kernel
+@kernel(error_model="numpy")
 def _add_white(key: np.uint64, first: int, sigma: float, out: Floats) -> None:
     """Add noise that has no memory."""
     for i in range(len(out)):
         out[i] += sigma * quantile(uniform(key, first + i))
 
 
-@kernel
+@kernel(error_model="numpy")
 def _add_smooth(key: np.uint64, first: int, period: float, sigma: float, out: Floats) -> None:
     """Add noise that changes over about ``period`` ticks: interpolated between points, of constant variance."""
     known, left, right = -1, 0.0, 0.0

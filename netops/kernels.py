@@ -1,0 +1,144 @@
+"""How kernels are compiled, and where their machine code is kept.
+
+Numba's own cache looks at the file of a function alone. Kernels call each other across files and take constants
+from others, so that an edit there, or an update, would leave the old code running. Here the folder of the machine
+code is named after the content of every file that has a part in a kernel: any edit gives another folder.
+
+The machine code is read from the first of these folders that has it, and written into the first that can be
+written: ``NUMBA_CACHE_DIR`` where it is set (an image holds its kernels there, read-only), the ``__pycache__`` of
+this package, and the cache folder of the user. Where none can be written, each process compiles for itself.
+"""
+
+import hashlib
+import os
+import pickle
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numba
+import numpy as np
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+
+__all__ = ["folders", "kernel", "sources"]
+
+_PACKAGE = Path(__file__).parent
+_USES = b"netops.kernels"
+_IMPORT = re.compile(rb"^from (netops[\w.]*) import (\([^)]*\)|[^\n]*)", re.M)
+_CONSTANT = re.compile(rb"\b[A-Z][A-Z0-9_]*\b")
+#: Folders of other versions that are kept beside the one in use.
+_KEPT = 4
+
+
+def kernel(function: Callable[..., Any] | None = None, /, *, cached: bool = True, **options: Any) -> Any:
+    """Compile a function with numba, without the interpreter's lock.
+
+    Parameters
+    ----------
+    function : callable, optional
+        Without one, a decorator with these options is given.
+    cached : bool
+        Whether its machine code is kept; that of a function that only kernels call is part of theirs.
+    **options
+        For ``numba.njit``.
+    """
+    if function is None:
+        return partial(kernel, cached=cached, **options)
+    compiled = numba.njit(nogil=True, **options)(function)
+    if cached:
+        compiled._cache = KernelCache(function)
+    return compiled
+
+
+class KernelCache:
+    """The machine code of one kernel, a file a signature: what numba's dispatcher asks of a cache."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._code = function.__code__.co_code
+        self._name = f"{function.__module__}.{function.__qualname__}".replace("<", "").replace(">", "")
+        self.cache_path = str(folders()[0])
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        """Give the compiled code of a signature, or None where no folder has it."""
+        target.refresh()
+        for folder in folders():
+            # A file that is not there, cannot be read or was cut off is compiled anew.
+            with suppress(OSError, EOFError, pickle.UnpicklingError):
+                payload = pickle.loads((folder / self._file(signature, target)).read_bytes())
+                return CompileResult._rebuild(target, *payload)
+        return None
+
+    def save_overload(self, signature: Any, compiled: Any) -> None:
+        """Keep compiled code for later processes, where there is a folder that takes it."""
+        payload = dumps(compiled._reduce())
+        for folder in folders():
+            with suppress(OSError):
+                _write(folder / self._file(signature, compiled.target_context), payload)
+                return
+
+    def flush(self) -> None:
+        """Nothing is kept in memory."""
+
+    def _file(self, signature: Any, target: Any) -> str:
+        # The processor is part of it: code for another one may not run, or not as fast.
+        key = repr((signature, target.codegen().magic_tuple())).encode() + self._code
+        return f"{self._name}-{hashlib.sha256(key).hexdigest()[:24]}.nbc"
+
+
+@cache
+def folders() -> tuple[Path, ...]:
+    """List the folders in which the machine code of this version is looked for; they need not exist."""
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    user = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    parents = [Path(chosen)] if chosen else []
+    parents += [_PACKAGE / "__pycache__", Path(user) / "netops"]
+    return tuple(parent / f"kernels-{fingerprint(_PACKAGE)}" for parent in parents)
+
+
+def fingerprint(package: Path) -> str:
+    """Name a version of the kernels: their sources, and what compiles them."""
+    digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {sys.implementation.cache_tag}".encode())
+    for path in sources(package):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(package)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def sources(package: Path) -> list[Path]:
+    """List the files that have a part in a kernel: those that hold kernels, and those of their constants."""
+    holding = {path: text for path in package.rglob("*.py") if _USES in (text := path.read_bytes())}
+    return sorted({*holding, *(path for text in holding.values() for path in _constants(package, text))})
+
+
+def _constants(package: Path, text: bytes) -> Iterator[Path]:
+    for module, names in _IMPORT.findall(text):
+        if _CONSTANT.search(names):
+            path = package.joinpath(*module.decode().split(".")[1:])
+            yield path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file at once; the first one of a version ends the oldest of the others."""
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _forget_old(path.parent)
+    draft = path.with_name(f".{path.name}.{uuid4().hex[:12]}")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _forget_old(newest: Path) -> None:
+    with suppress(OSError):  # another process may do the same
+        others = [path for path in newest.parent.glob("kernels-*") if path != newest]
+        for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-_KEPT]:
+            shutil.rmtree(path, ignore_errors=True)
