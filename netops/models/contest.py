@@ -1,13 +1,15 @@
-"""Champion against challenger, on the same newest data: the validation part, which both are strangers to judge by.
+"""Champion against challenger, on the newest data that neither was fitted on: the validation split.
 
-The test part stays out of it, so that the figures told of the winner have chosen nothing.
+The test split stays out of it, so that the figures of the winner have chosen nothing.
 """
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from netops.alerting.sequences import Floats
 from netops.alerting.settings import AlertSettings
 from netops.errors import NetopsError
 from netops.models.card import ModelCard, read_card
@@ -15,7 +17,8 @@ from netops.models.evaluation import evaluate
 from netops.models.examples import Examples, feature_names
 from netops.models.onnx_file import Scorer
 from netops.models.promotion import Decision, PromotionSettings, Standing, decide
-from netops.models.selection import Difference, compare
+from netops.models.seen import restricted, unseen_by
+from netops.models.selection import Difference, against_chance, compare
 from netops.models.training import part_risks
 from netops.telemetry.dataset import Dataset
 
@@ -29,6 +32,9 @@ def contest(
     alerting: AlertSettings,
     promotion: PromotionSettings,
     seed: int = 0,
+    *,
+    rivals: Sequence[Path] = (),
+    baseline: Floats | None = None,
 ) -> Decision:
     """Decide whether a newly trained model takes the place of the one in service.
 
@@ -44,23 +50,67 @@ def contest(
         What the challenger may not break.
     seed : int
         Of the bootstrap.
+    rivals : sequence of Path
+        The other models that the challenger was chosen from on the validation split; the comparison is corrected
+        for that choice.
+    baseline : float64 array, rows of the validation split, optional
+        Risks by static thresholds, which the first model of a network has to beat.
     """
     new = _standing(examples, challenger, alerting, seed)
-    if champion is None or isinstance(champion, Standing):
+    if isinstance(champion, Standing):
         return decide(new, champion, None, promotion)
+    if champion is None:
+        useless = () if new.failure else _useless(examples, new, challenger, rivals, baseline, seed)
+        return decide(new, None, None, promotion, useless)
     old = _standing(examples, champion, alerting, seed)
     if old.version == new.version:
         return Decision(False, (f"version {new.version} is in service already",))
-    return decide(new, old, _difference(examples, challenger, champion, new, old, seed), promotion)
-
-
-def _difference(
-    examples: Examples, challenger: Path, champion: Path, new: Standing, old: Standing, seed: int
-) -> Difference | None:
     if any(model.failure or model.missing_features for model in (new, old)):
-        return None
-    risks = (part_risks(examples, folder, "validation") for folder in (challenger, champion))
-    return compare(examples.part("validation"), *risks, seed=seed)
+        return decide(new, old, None, promotion)
+    card = read_card(champion)
+    part = examples.part("validation")
+    unseen = unseen_by(card, part)
+    fresh = restricted(part, unseen)
+    if not (fresh.observed.any() and (fresh.labels == 1).any() and (fresh.labels == 0).any()):
+        return Decision(False, (_nothing_unseen(old.version),))
+    first, second, *others = (
+        part_risks(examples, folder, "validation")[unseen] for folder in (challenger, champion, *rivals)
+    )
+    return decide(new, old, compare(fresh, first, second, rivals=others, seed=seed), promotion)
+
+
+def _nothing_unseen(version: str) -> str:
+    return (
+        f"the champion {version} was trained on every device and time of the validation split that fails: they "
+        "cannot be compared; give newer telemetry, or put the new version in service by hand: netops models promote"
+    )
+
+
+def _useless(
+    examples: Examples, new: Standing, challenger: Path, rivals: Sequence[Path], baseline: Floats | None, seed: int
+) -> tuple[str, ...]:
+    """Say why a first model is of no use: it must beat chance and static thresholds, and warn of something."""
+    part = examples.part("validation")
+    risks, *others = (part_risks(examples, folder, "validation") for folder in (challenger, *rivals))
+    reasons = []
+    chance = against_chance(part, risks, rivals=others, seed=seed)
+    if not chance.better:
+        reasons.append(_no_better("chance", new, chance))
+    if baseline is not None:
+        static = compare(part, risks, baseline, rivals=others, seed=seed)
+        if not static.better:
+            reasons.append(_no_better("static thresholds", new, static))
+    if new.event_recall == 0:
+        reasons.append(f"it warns of none of the {int(part.observed.sum())} incidents of the validation split")
+    return tuple(reasons)
+
+
+def _no_better(than: str, model: Standing, difference: Difference) -> str:
+    low, high, found = difference.interval.low, difference.interval.high, model.average_precision
+    return (
+        f"the model is no better than {than} on validation (average precision {found:.3f} against "
+        f"{found - difference.value:.3f}, 95% interval of the difference {low:+.3f} to {high:+.3f})"
+    )
 
 
 def _standing(examples: Examples, folder: Path, alerting: AlertSettings, seed: int) -> Standing:

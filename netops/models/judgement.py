@@ -123,11 +123,12 @@ def judge_baseline(
     training = np.asarray(examples.array("features"))
     labels = np.asarray(examples.array("labels")).astype(np.int8)
     baseline = fit_baseline(training, labels, examples.array("weights"), examples.names, columns, seed=seed)
-    validation, test = (_baseline_risks(baseline, examples, part) for part in ("validation", "test"))
+    validation, test = (baseline_risks(baseline, examples, part) for part in ("validation", "test"))
     return baseline, judge(examples, validation, test, settings, seed), test
 
 
-def _baseline_risks(baseline: StaticThresholds, examples: Examples, part: str) -> Floats:
+def baseline_risks(baseline: StaticThresholds, examples: Examples, part: str) -> Floats:
+    """Give the risks of the static thresholds over ``validation`` or ``test``, in the order of its rows."""
     rows = np.array(examples.array(part))
     scored = rows >= 0
     risks = np.full(len(rows), np.nan)

@@ -24,6 +24,18 @@ class PromotionSettings:
     )
     latency_ms: float = option(5.0, help="Median time to score one sample that it must keep below", minimum=0)
     missing_features: int = option(0, help="Features it may need that the telemetry no longer has", minimum=0)
+    first: str = option(
+        "useful",
+        help="The first model of a network: useful, better than chance and static thresholds; or any that works",
+        choices=("useful", "any"),
+    )
+
+
+#: What helps where the first model of a network is of no use.
+REMEDIES = (
+    "more incidents or longer telemetry, metrics that change before a failure, or another horizon would help; "
+    "--set promotion.first=any deploys it anyway"
+)
 
 
 @dataclass(frozen=True)
@@ -79,13 +91,18 @@ class Decision:
 
 
 def decide(
-    challenger: Standing, champion: Standing | None, difference: "Difference | None", settings: PromotionSettings
+    challenger: Standing,
+    champion: Standing | None,
+    difference: "Difference | None",
+    settings: PromotionSettings,
+    useless: tuple[str, ...] = (),
 ) -> Decision:
     """Decide whether a challenger takes the champion's place.
 
     A challenger is promoted only when it is better beyond the bootstrap interval and breaks no guard. Guards on
     recall and false alarms never keep a worse champion: they count where the champion does better. The first model
-    of a network, or one whose champion can no longer be judged, has nobody to beat: it only has to work.
+    of a network has to be of use, unless ``first`` is ``any``; where the champion can no longer be judged, a model
+    only has to work.
 
     Parameters
     ----------
@@ -95,11 +112,16 @@ def decide(
     difference : Difference or None
         Challenger minus champion (``compare``); needed where both could be judged.
     settings : PromotionSettings
+    useless : tuple of str
+        Why the challenger, as first model of a network, would be of no use.
     """
     broken = _unfit(challenger, settings)
     if champion is None or champion.failure:
+        if champion is None and settings.first != "any" and useless and not challenger.failure:
+            broken += (*useless, REMEDIES)
         if broken:
-            return Decision(False, broken)
+            first, *others = broken
+            return Decision(False, broken if champion else (f"no champion: {first}", *others))
         return Decision(True, (_alone(challenger, champion),))
     broken += _worse(challenger, champion, settings)
     if difference is None:

@@ -49,6 +49,48 @@ class Ranking:
         """Figures of many resamples: weights of shape (times, units) → (times, 2)."""
         return _resampled(self.positive, self.unit, self.last_of_tie, weights)
 
+    def average_precisions(self, weights: npt.NDArray[np.float64]) -> Floats:
+        """Average precision of many resamples: weights of shape (times, units) → (times,).
+
+        The same as the first column of :meth:`resampled`, some twenty times as fast: samples of one unit between
+        two thresholds at which a positive is found count as one.
+        """
+        units = int(self.unit.max(initial=0)) + 1
+        weights = np.ascontiguousarray(weights[:, :units].T)
+        found = np.bincount(np.cumsum(self.last_of_tie) - self.last_of_tie, weights=self.positive) > 0
+        step: Integers = np.cumsum(found) - found  # of each tie: how many ties with a positive come before it
+        row_step: Integers = step[np.cumsum(self.last_of_tie) - self.last_of_tie]
+        key = (row_step * units + self.unit) * 2 + self.positive
+        keys, counts = np.unique(key[row_step < found.sum()], return_counts=True)
+        step_of, unit_of = np.divmod(keys >> 1, units)
+        total = np.bincount(self.unit[~self.positive], minlength=units).astype(np.float64)
+        negatives = total @ weights
+        area, positives = _areas(step_of, unit_of, (keys & 1).astype(np.bool_), counts.astype(np.float64), weights)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where((positives > 0) & (negatives > 0), area / positives, np.nan)
+
+
+@numba.njit(cache=True, nogil=True)
+def _areas(step, unit, positive, count, weights):  # type: ignore[no-untyped-def]
+    times, entries = weights.shape[1], len(step)
+    area, hits = np.zeros(times), np.zeros(times)
+    misses, tied = np.zeros(times), np.zeros(times)
+    for entry in range(entries):
+        row, times_counted = weights[unit[entry]], count[entry]
+        if positive[entry]:
+            for time in range(times):
+                tied[time] += times_counted * row[time]
+        else:
+            for time in range(times):
+                misses[time] += times_counted * row[time]
+        if entry + 1 == entries or step[entry + 1] != step[entry]:
+            for time in range(times):
+                if tied[time] > 0:
+                    hits[time] += tied[time]
+                    area[time] += tied[time] * hits[time] / (hits[time] + misses[time])
+                    tied[time] = 0.0
+    return area, hits
+
 
 @kernel
 def _figures(positive, unit, last_of_tie, weights):  # type: ignore[no-untyped-def]
