@@ -1,45 +1,123 @@
-"""Stage: put the champion in service, and prove that it answers as it was tested."""
+"""Stage: prove that the chosen model answers as it was tested, then put it in service."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mlrun import DataItem, MLClientCtx
 
+from netops import registry
+from netops.models.card import read_card
 from netops.models.onnx_file import Scorer
+from netops.models.proof import FILE, proof_of, write_excerpts
 from netops.models.rows import gather
-from netops.orchestration import registry
-from netops.orchestration.platform import platform_for, previous_model
-from netops.serving.deployment import roll_out
+from netops.orchestration.platform import nuclio_for
+from netops.serving.deployment import INFER, Platform, roll_out
+from netops.serving.proof import prove
 from netops.telemetry.dataset import Dataset
 from netops.tracking.folders import local_folder, local_model
 
-#: Rows, spread evenly over the telemetry, that are sent.
+#: Feature vectors, spread evenly over the telemetry, that a function on Nuclio is sent.
 ROWS = 256
+#: Value of ``compared_with`` where there was no champion; text, because Kubeflow passes nothing else.
+NOTHING = "none"
 
 
-def deploy(context: MLClientCtx, model: DataItem, features: DataItem, network: str, settings: str = "{}") -> None:
-    """Deploy a model and compare its answers with the offline predictions.
+def deploy(
+    context: MLClientCtx,
+    model: DataItem,
+    features: DataItem,
+    network: str,
+    settings: str = "{}",
+    compared_with: str = "",
+    reason: str = "deployed by hand",
+) -> None:
+    """Prove a model, and let it be the champion only then.
 
-    With Nuclio it becomes the real-time function; elsewhere the graph is proven in this process. A difference
-    fails the run, and puts the champion before it back in service.
+    With Nuclio it becomes the real-time function, which is asked; elsewhere a process of its own serves it for the
+    time of the proof. A model that answers otherwise than it was tested is rejected, and the champion stays. Run
+    again, the stage continues where it was stopped.
 
     Parameters
     ----------
     model : mlrun.DataItem
-        The champion.
+        The model.
     features : mlrun.DataItem
         Feature vectors to send.
     network : str
-        Whose champion it is.
+        Whose model it is.
+    compared_with : str
+        Version of the champion that it was found better than, or ``none``; by default the champion of now.
+    reason : str
+        Why it is to serve.
 
-    Logs how many rows were compared, by how much they differ at most, and the address.
+    Logs how many rows were compared, by how much they differ at most, the address, and who is the champion now.
     """
-    platform, address = platform_for(context, network, model, settings)
+    now = registry.champion(network)
+    folder, nuclio = local_model(model), nuclio_for(network, settings, replaces=now is not None)
+    before = now.version if now else NOTHING
+    if nuclio is None:
+        proof: Callable[[], Any] = lambda: _proven_here(folder, features)  # noqa: E731
+    else:
+        proof = _Nuclio(nuclio, str(model.artifact_url), now.uri if now else None, folder, features)
     try:
-        scorer = Scorer(local_model(model))
+        outcome = registry.put_in_service(
+            network,
+            read_card(folder).version,
+            proof,
+            reason,
+            instead_of=None if (compared_with or before) == NOTHING else compared_with or before,
+            run=(context.labels or {}).get("workflow", ""),
+            again=nuclio is not None,
+        )
+    except Exception:
+        _undo(proof)
+        raise
+    if not outcome.promoted:
+        _undo(proof)
+    rows, difference, endpoint = outcome.proof or (None, None, None)
+    champion = registry.champion(network)
+    context.log_results(
+        {
+            "rows": rows,
+            "difference": difference,
+            "endpoint": endpoint,
+            "promoted": str(outcome.promoted).lower(),
+            "reason": outcome.reason,
+            "champion": {"family": champion.family, "version": champion.version} if champion else None,
+        }
+    )
+
+
+def _proven_here(folder: Path, features: DataItem) -> tuple[int, float, str]:
+    if not (folder / FILE).is_file():  # written by an older version
         dataset = Dataset.open(local_folder(features))
+        write_excerpts(folder, read_card(folder), proof_of(dataset, folder))
+    proof = prove(folder)
+    return proof.rows, proof.difference, INFER
+
+
+class _Nuclio:
+    """Deploys a model as the real-time function and asks it; can be undone until it is the champion."""
+
+    def __init__(
+        self, platform: Platform, address: str, previous: str | None, folder: Path, features: DataItem
+    ) -> None:
+        self.platform, self.address, self.previous = platform, address, previous
+        self.folder, self.features, self.started = folder, features, False
+
+    def __call__(self) -> tuple[int, float, str]:
+        scorer = Scorer(self.folder)
+        dataset = Dataset.open(local_folder(self.features))
         places = np.unique(np.linspace(0, dataset.meta.samples - 1, ROWS).astype(np.int64))
         rows = gather(dataset, scorer.card.features, places)
-        difference, endpoint = roll_out(platform, address, previous_model(network), rows, scorer.score(rows))
-    except Exception:
-        registry.withdraw(network, "it did not answer as it was tested")
-        raise
-    context.log_results({"rows": len(rows), "difference": difference, "endpoint": endpoint})
+        difference, endpoint = roll_out(self.platform, self.address, self.previous, rows, scorer.score(rows))
+        self.started = True
+        return len(rows), difference, endpoint
+
+
+def _undo(proof: Any) -> None:
+    """Give the function back to the champion, where a model was started there that is not promoted."""
+    if isinstance(proof, _Nuclio) and proof.started:
+        proof.platform.take_back(proof.previous)

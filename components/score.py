@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mlrun import DataItem, MLClientCtx
 
-from netops.orchestration import registry
+from netops import registry
 from netops.orchestration.scoring import score as score_telemetry
 from netops.orchestration.sink import send
 from netops.telemetry.settings import RISKS

@@ -1,22 +1,23 @@
-"""Stage: choose the best model, and decide whether it takes the champion's place."""
+"""Stage: choose the best model, and decide whether it is to take the champion's place."""
 
 import json
 from pathlib import Path
 
 from mlrun import DataItem, MLClientCtx
 
-from netops import progress
+from netops import progress, registry
+from netops.alerting.sequences import Floats
 from netops.errors import NetopsError
 from netops.models import plots
-from netops.models.card import read_card
+from netops.models.baseline import StaticThresholds
+from netops.models.card import ModelCard, read_card
 from netops.models.contest import contest
 from netops.models.examples import Examples, prepare_examples
-from netops.models.judgement import judge_baseline, judge_model
+from netops.models.judgement import Judgement, baseline_risks, judge_baseline, judge_model
 from netops.models.promotion import Decision, Standing
 from netops.models.report.write import write_report
 from netops.models.selection import Choice, choose_best
 from netops.models.training import part_risks
-from netops.orchestration import registry
 from netops.orchestration.settings import section
 from netops.telemetry.dataset import Dataset
 from netops.tracking.folders import local_folder, local_model, new_folder, place_of, work_folder
@@ -25,7 +26,7 @@ BASELINE = "static_threshold"
 
 
 def select(context: MLClientCtx, features: DataItem, network: str, settings: str) -> None:
-    """Choose among the trained models by validation average precision, and promote the best if it deserves it.
+    """Choose among the trained models by validation average precision, and decide whether the best is to serve.
 
     Parameters
     ----------
@@ -35,45 +36,54 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
         Whose models they are.
 
     Logs the leaderboard with the baseline, the decision with its reasons, plots, and the ``report`` of the run.
+    What serves stays as it is: the next stage proves the winner first.
     """
     options, alerting = section(settings, "training"), section(settings, "alerting")
     dataset = Dataset.open(local_folder(features))
     examples = prepare_examples(dataset, options, work_folder(context) / "examples", progress.report)
     trained = {name: context.get_input(name) for name in context.inputs if name != "features"}
     models = {family: local_model(model) for family, model in trained.items()}
+    baseline, judged, tested = judge_baseline(examples, alerting, options.seed)
     choice = choose_best(
         examples.part("validation"),
         {name: part_risks(examples, folder, "validation") for name, folder in models.items()},
         seed=options.seed,
     )
     champion = registry.champion(network)
-    decision = contest(
+    decision = _not_rejected(network, read_card(models[choice.best])) or contest(
         examples,
         models[choice.best],
         _files(champion) if champion else None,
         alerting,
         section(settings, "promotion"),
         options.seed,
+        rivals=[folder for name, folder in models.items() if name != choice.best],
+        baseline=baseline_risks(baseline, examples, "validation"),
     )
-    _log(context, network, examples, models, choice, decision, settings)
-    best = read_card(models[choice.best])
-    if decision.promoted:  # last of all: what has failed before it leaves the champion as it was
-        registry.promote(network, best.version, decision.reason)
-    serving = registry.champion(network)
+    _log(context, network, examples, models, choice, decision, settings, (baseline, judged, tested))
     context.log_results(
         {
             "best": choice.best,
             "best_model": trained[choice.best].artifact_url,
             "promoted": str(decision.promoted).lower(),
             "reason": f"{choice.reason}; {decision.reason}",
-            "champion": {"family": serving.family, "version": serving.version} if serving else None,
+            "compared_with": champion.version if champion else "none",
+            "champion": {"family": champion.family, "version": champion.version} if champion else None,
             "rows": len(examples.array("validation")),
         }
     )
 
 
+def _not_rejected(network: str, card: ModelCard) -> Decision | None:
+    """Refuse a version that has been rejected before: trained again, the same model is the same version."""
+    known = next((model for model in registry.versions(network) if model.version == card.version), None)
+    if known is None or known.state != registry.REJECTED:
+        return None
+    return Decision(False, (f"version {card.version} was rejected before: {known.state_reason}",))
+
+
 def _files(champion: registry.Model) -> Path | Standing:
-    """Bring the champion here; where its files are gone, say so: it must not keep others from its place."""
+    """Download the champion; where its files are gone, say so: it must not keep others from its place."""
     try:
         return local_model(champion.uri)
     except NetopsError as error:
@@ -88,11 +98,12 @@ def _log(
     choice: Choice,
     decision: Decision,
     settings: str,
+    static: tuple[StaticThresholds, Judgement, Floats],
 ) -> None:
     """Log the leaderboard with the baseline, how the choice was made, and the report of the run."""
     alerting = section(settings, "alerting")
     seed = section(settings, "training").seed
-    baseline, judged, baseline_risks = judge_baseline(examples, alerting, seed)
+    baseline, judged, baseline_test = static
     judgements = {name: judge_model(examples, folder, alerting, seed) for name, folder in models.items()}
     judgements[BASELINE] = judged
     context.log_results({"baseline": judged.figures()})
@@ -122,7 +133,7 @@ def _log(
         choice=choice,
         decision=decision,
         baseline=baseline,
-        baseline_risks=baseline_risks,
+        baseline_risks=baseline_test,
         run_id=context.labels.get("workflow", ""),
         seed=seed,
     )

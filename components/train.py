@@ -5,14 +5,15 @@ from typing import Any
 
 from mlrun import DataItem, MLClientCtx
 
-from netops import progress
+from netops import progress, registry
 from netops.models import plots
 from netops.models.card import write_card
 from netops.models.examples import prepare_examples
 from netops.models.judgement import Judgement, judge_model
+from netops.models.proof import write_proof
 from netops.models.training import train_family
 from netops.monitoring.reference import reference_of, write_reference
-from netops.orchestration import registry, warm
+from netops.orchestration import warm
 from netops.orchestration.settings import section
 from netops.telemetry.dataset import Dataset
 from netops.tracking.folders import local_folder, work_folder
@@ -47,6 +48,7 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
         evaluation=judged.evaluation.to_dict() | {"validation": vars(judged.choice)},
     )
     write_card(folder, card)
+    write_proof(examples, folder)
     write_reference(folder, reference_of(examples, folder, section(settings, "monitoring")))
     registry.log_model(context, network, folder, card, judged.figures() | judged.interval_ends())
     context.log_results(

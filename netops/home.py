@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+#: Name of the MLRun project.
+PROJECT = "netops"
+
 
 def home() -> Path:
     """Name the folder that holds the run database, the data of runs and the models (made on first use)."""

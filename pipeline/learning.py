@@ -6,7 +6,7 @@ from pipeline.engine import enabled_families, only_if, side_by_side, step
 
 
 def learn(name: str, settings: str, telemetry: Any) -> None:
-    """Build features, train the families side by side, select the best, and deploy it when it is promoted."""
+    """Build features, train the families side by side, select the best, and prove and deploy it when it wins."""
     features = step(
         "features",
         params={"settings": settings, "network": name},
@@ -31,14 +31,19 @@ def learn(name: str, settings: str, telemetry: Any) -> None:
             "features": features.outputs["features"],
             **{family: training.outputs["model"] for family, training in zip(families, trainings, strict=True)},
         },
-        outputs=["promoted", "best_model"],
+        outputs=["promoted", "best_model", "compared_with", "reason"],
     )
     only_if(
         "promoted",
         selection.outputs["promoted"],
         lambda: step(
             "deploy",
-            params={"network": name, "settings": settings},
+            params={
+                "network": name,
+                "settings": settings,
+                "compared_with": selection.outputs["compared_with"],
+                "reason": selection.outputs["reason"],
+            },
             inputs={"model": selection.outputs["best_model"], "features": features.outputs["features"]},
             outputs=["endpoint"],
         ),

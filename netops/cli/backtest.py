@@ -40,7 +40,7 @@ def command(
     from netops.orchestration.project import connect
 
     connect()
-    from netops.orchestration import registry
+    from netops import registry
     from netops.orchestration.backtesting import backtest_model
     from netops.tracking.folders import local_model
 

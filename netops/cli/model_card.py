@@ -16,6 +16,7 @@ LISTED = {
     "version": "version",
     "family": "family",
     "champion": "champion",
+    "state": "state",
     "average_precision": "average precision",
     "event_recall": "event recall",
     "false_alarms_per_device_day": "false alarms a device-day",
@@ -32,6 +33,7 @@ def listed(row: Mapping[str, Any]) -> dict[str, str]:
         "version": row["version"],
         "family": row["family"],
         "champion": "yes" if row["champion"] else "shadow" if row.get("shadow") else "",
+        "state": row.get("state") or "candidate",
         "created": _moment(row["created"]),
     }
     writes = _writes()

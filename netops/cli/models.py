@@ -1,6 +1,5 @@
 """``netops models``: the versions of a network's model."""
 
-from dataclasses import asdict
 from typing import Any
 
 import click
@@ -9,12 +8,12 @@ from netops.cli import model_card, options
 from netops.cli.output import print_json, print_rows
 
 #: What is told of a model beside its figures.
-_KNOWN = ("network", "version", "family", "champion", "shadow", "created")
+_KNOWN = ("network", "version", "family", "state", "state_reason", "champion", "shadow", "created")
 
 
 @click.group("models")
 def command() -> None:
-    """List and show models, put one in service, go back to the one before."""
+    """List and show models, put one in service, reject one, go back to the one before."""
 
 
 @command.command("list")
@@ -49,11 +48,12 @@ def show(version: str | None, name: str | None, as_json: bool) -> None:
         return
     for key in ("network", "version", "family", "champion", "shadow", "created", "path"):
         click.echo(f"{key:10} {getattr(model, key)}")
+    click.echo(f"{'state':10} {model.state}{f': {model.state_reason}' if model.state_reason else ''}")
     for line in model_card.described(card):
         click.echo(line)
     if history:
         click.echo("\nPromotions, the newest first")
-        print_rows(history, ["at", "version", "before"], as_json)
+        print_rows(history, ["at", "version", "before", "reason"], as_json)
     if shadowed:
         _print_shadow(shadowed, model.shadow)
 
@@ -62,14 +62,13 @@ def _registry() -> Any:
     from netops.orchestration.project import load_project
 
     load_project()
-    from netops.orchestration import registry
+    from netops import registry
 
     return registry
 
 
 def _row(model: Any) -> dict[str, Any]:
-    told = {k: v for k, v in asdict(model).items() if k in _KNOWN}
-    return told | model.metrics | {"intervals": model.intervals}
+    return {key: getattr(model, key) for key in _KNOWN} | model.metrics | {"intervals": model.intervals}
 
 
 def _print_shadow(report: dict[str, Any], running: bool) -> None:
@@ -102,12 +101,40 @@ def _print_shadow(report: dict[str, Any], running: bool) -> None:
 @options.name
 @options.common
 def promote(version: str, name: str | None, as_json: bool) -> None:
-    """Put a version in service; a running server takes it over without a gap."""
+    """Put a version in service; a running server switches to it without a gap.
+
+    One that has never been proven, or was rejected, is proven first: it has to answer as it was tested.
+    """
     registry = _registry()
-    network = name or "demo"
+    _tell(registry.promote_by_hand(name or "demo", version, _prove), as_json)
+
+
+def _prove(model: Any) -> Any:
+    from netops.models.proof import FILE
+    from netops.serving.proof import prove
+    from netops.tracking.folders import local_model
+
+    folder = local_model(model.uri)
+    return prove(folder) if (folder / FILE).is_file() else None
+
+
+@command.command("reject")
+@click.argument("version")
+@click.option("--reason", default="rejected by hand", show_default=True, help="Stored with the version.")
+@options.name
+@options.common
+def reject(version: str, reason: str, name: str | None, as_json: bool) -> None:
+    """Let a version never serve; the champion's place is taken by the one before it."""
+    registry, network = _registry(), name or "demo"
     model = registry.find(network, version)
-    registry.check(model)
-    _tell(registry.promote(network, model.version, "promoted by hand"), as_json)
+    registry.reject(network, model.version, reason)
+    champion = registry.champion(network)
+    if as_json:
+        print_json({"network": network, "rejected": model.version, "champion": champion and champion.version})
+        return
+    click.echo(f"{network}: {model.family} {model.version} is rejected")
+    if champion and model.champion:
+        click.echo(f"{network}: {champion.family} {champion.version} is in service")
 
 
 @command.command("shadow")

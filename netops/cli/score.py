@@ -34,7 +34,7 @@ def command(
     from netops.orchestration.project import connect
 
     connect()
-    from netops.orchestration import registry
+    from netops import registry
     from netops.orchestration.scoring import score
     from netops.orchestration.sink import send
     from netops.telemetry.settings import RISKS

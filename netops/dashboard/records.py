@@ -60,7 +60,7 @@ def _connect() -> None:
     from netops.orchestration.project import connect
 
     connect()
-    import netops.orchestration.registry  # noqa: F401 - it brings MLRun
+    import netops.orchestration.workflow  # noqa: F401 - it brings MLRun
 
 
 def runs() -> list[Document]:
@@ -142,7 +142,7 @@ def _report(run_id: str, steps: list[Document]) -> Path | None:
 def models(network: str | None) -> Document:
     """Give the networks that have models, and of one of them: its versions, its champion, and its promotions."""
     _connect()
-    from netops.orchestration import registry
+    from netops import registry
 
     every = registry.versions()
     networks = sorted({model.network for model in every})

@@ -42,16 +42,26 @@ def cancel(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
     if state not in GOING:
         raise UsageError(f"run {uid[:12]} is {state}; only one that is going can be canceled")
     if pipeline := pipeline_of(record):
+        _forbid_promotion(record, pipeline)
         return _on_service("terminate_pipeline", pipeline, f"run {uid} is being canceled")
     process = _process_of(record)
     if process is not None and not process.is_here():
         raise NetopsError(f"run {uid[:12]} belongs to a process of {process.host}; cancel it there")
+    _forbid_promotion(record, uid)
     for going in [*(s for s in steps_of(uid) if s["status"]["state"] in GOING), record]:
         _abort(going["metadata"]["uid"], CANCELED)
     if process is None or process.has_ended() or process.pid == os.getpid():
         return f"run {uid[:12]} is canceled"
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, signal.SIGTERM)  # SIGINT is ignored by what a script has started with &
     return _until_it_ends(uid, process, wait)
+
+
+def _forbid_promotion(record: Document, run: str) -> None:
+    """Make sure that a run puts no model in service any more, however long its process takes to end."""
+    from netops import registry
+
+    if network := (record["spec"].get("parameters") or {}).get("name"):
+        registry.cancel_run(network, run)
 
 
 def _process_of(record: Document) -> Any:
@@ -109,11 +119,14 @@ def retry(run_id: str) -> Document | str:
         If what it made lies on another machine, or it fails again.
     """
     connect()
+    from netops import registry
     from netops.orchestration.kubeflow import find_run, pipeline_of
 
     record = find_run(run_id)
     uid = record["metadata"]["uid"]
     if pipeline := pipeline_of(record):
+        if network := (record["spec"].get("parameters") or {}).get("name"):
+            registry.resume_run(network, pipeline)
         return _on_service("retry_pipeline", pipeline, f"run {uid} is taken up again")
     if names_service():
         _take_over(record)

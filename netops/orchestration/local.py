@@ -1,6 +1,7 @@
 """The whole way on this machine: the project's pipeline by MLRun's local engine."""
 
 import json
+import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from netops.orchestration.logs import kept_in
 from netops.orchestration.memory import PeakMemory
 from netops.orchestration.project import load_project
 from netops.orchestration.settings import section
+from netops.orchestration.signals import terminated_as_stopped
 from netops.tracking.install import names_service
 
 Document = dict[str, Any]
@@ -87,6 +89,11 @@ def resume(run_id: str) -> Document:
         raise UsageError(f"run {run_id} is {state}; only one that failed or was stopped is resumed")
     import mlrun
 
+    from netops import registry
+
+    _require_ended(record, run_id)
+    if network := record["spec"]["parameters"].get("name"):
+        registry.resume_run(network, run_id)
     if not names_service():
         mlrun.get_run_db().release_run(run_id, project.name)
     done = {
@@ -95,6 +102,15 @@ def resume(run_id: str) -> Document:
         if step["status"].get("state") == "completed"
     }
     return _execute(project, record["metadata"]["name"], record["spec"]["parameters"], Workflow(run_id, done))
+
+
+def _require_ended(record: Document, run_id: str) -> None:
+    """Refuse a run whose process is still stopping: both would do the same work."""
+    from netops.tracking.workflows import process_of
+
+    process = process_of(record)
+    if process and process.pid != os.getpid() and process.is_here() and not process.has_ended():
+        raise UsageError(f"run {run_id[:12]} is being stopped by process {process.pid}; wait until it has ended")
 
 
 def run_workflow(workflow: str, arguments: Document, run_id: str) -> Document:
@@ -116,6 +132,7 @@ def _execute(project: Any, workflow_name: str, arguments: Document, workflow: An
     options = section(arguments["settings"], "training")
     families = [] if workflow_name == "score" else options.enabled_families
     with (
+        terminated_as_stopped(),
         PeakMemory() as memory,
         running(workflow),
         kept_in(folder),

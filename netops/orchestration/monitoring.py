@@ -46,7 +46,7 @@ def monitor(network: str, sources: Sequence[str], incidents: Path | None, settin
         If the network has no champion, or its model keeps no reference.
     """
     project = load_project()
-    from netops.orchestration import registry
+    from netops import registry
     from netops.tracking.folders import local_model
 
     model = local_model(registry.the_champion(network).uri)
@@ -101,7 +101,7 @@ def _keep(project: Any, report: Report) -> None:
 
 def export(report: Report, metrics: MonitoringMetrics) -> None:
     """Set all gauges of a network: drift, runs of its pipelines, figures of its champion."""
-    from netops.orchestration import registry
+    from netops import registry
     from netops.orchestration.retraining import network_of
     from netops.orchestration.workflow import workflows
 

@@ -1,51 +1,33 @@
-"""Where the deploy stage puts a model: on Nuclio where the service has it, else a proof in this process."""
+"""Where the deploy stage puts a model: on Nuclio where the service has it."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from netops.orchestration import registry
 from netops.orchestration.cluster import ClusterSettings, from_secret, read_cluster_settings
+from netops.orchestration.project import the_project
 from netops.orchestration.settings import parse
-from netops.serving.deployment import Here, Nuclio, NuclioOptions, Platform
-from netops.tracking.folders import local_model
+from netops.serving.deployment import Nuclio, NuclioOptions
 from netops.tracking.install import names_service
 
 
-def platform_for(context: Any, network: str, model: Any, settings: Mapping[str, Any] | str) -> tuple[Platform, str]:
-    """Choose where a model is started, and how it is named there.
+def nuclio_for(network: str, settings: Mapping[str, Any] | str, *, replaces: bool) -> Nuclio | None:
+    """Give the real-time function of a network; None where the service has no Nuclio.
 
     Parameters
     ----------
-    context : mlrun.MLClientCtx
-        The run that deploys it.
     network : str
-        Whose model it is.
-    model : mlrun.DataItem
-        The model.
+        Whose function it is.
     settings : dict or str
         All sections of the configuration; the function serves, and alerts, by those of the same names.
-
-    Returns
-    -------
-    tuple of Platform and str
-        The platform, and the model's folder or ``store://`` address.
+    replaces : bool
+        Whether the network has a champion, which keeps its traffic beside a canary.
     """
     import mlrun
 
-    if names_service() and mlrun.mlconf.is_nuclio_detected():
-        options = nuclio_options(read_cluster_settings(settings), settings)
-        replaces = previous_model(network) is not None
-        return Nuclio(registry.the_project(), network, options, replaces), str(model.artifact_url)
-    return Here(context.project, network), str(local_model(model))
-
-
-def previous_model(network: str) -> str | None:
-    """Give the address of the model that the champion has replaced, or None."""
-    now = registry.champion(network)
-    for entry in registry.history(network):
-        if now and entry["version"] == now.version and entry["before"]:
-            return registry.find(network, entry["before"]).uri
-    return None
+    if not (names_service() and mlrun.mlconf.is_nuclio_detected()):
+        return None
+    options = nuclio_options(read_cluster_settings(settings), settings)
+    return Nuclio(the_project(), network, options, replaces)
 
 
 def nuclio_options(settings: ClusterSettings, configured: Mapping[str, Any] | str = "{}") -> NuclioOptions:

@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from netops.home import home
+from netops.home import PROJECT, home
 from netops.orchestration.root import project_root
 from netops.tracking.install import install, names_service
 
@@ -38,3 +38,10 @@ def load_project() -> Any:
     if not names_service():
         project.spec.artifact_path = project.spec.artifact_path or str(home() / "artifacts")
     return project
+
+
+def the_project() -> Any:
+    """Give the project: as this process has loaded it, else, as in a stage's own pod, as the database has it."""
+    import mlrun
+
+    return mlrun.get_current_project(silent=True) or mlrun.get_run_db().get_project(PROJECT)

@@ -7,9 +7,9 @@ from typing import Any
 
 import mlrun
 
+from netops import registry
 from netops.durations import SECOND
 from netops.home import home
-from netops.orchestration import registry
 from netops.orchestration.workflow import PROJECT, moment_of, run_folder, steps_of, workflows
 
 Document = dict[str, Any]
@@ -56,17 +56,9 @@ def _is_old(place: int, run: Document, keep: int | None, older_than: int | None)
 
 def _unused_models(old_runs: set[str]) -> list[registry.Model]:
     """List the versions that only these runs made and that have never been in service."""
-    used = {
-        version
-        for network in {model.network for model in registry.versions()}
-        for entry in registry.history(network)
-        for version in (entry["version"], entry["before"])
-    }
-    return [
-        m
-        for m in registry.versions()
-        if m.tree in old_runs and m.version not in used and not (m.champion or m.shadow)
-    ]
+    every = registry.versions()
+    used = {network: registry.in_use(network) for network in {model.network for model in every}}
+    return [m for m in every if m.tree in old_runs and m.version not in used[m.network] and not m.shadow]
 
 
 def _delete_run(run_id: str) -> None:

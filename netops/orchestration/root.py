@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import netops
-
-PROJECT = "netops"
+from netops.home import PROJECT as PROJECT
 
 
 def project_root() -> Path:

@@ -2,5 +2,7 @@
 
 #: States of a run that has not ended.
 GOING = ("running", "pending", "created")
+#: States of a run that somebody has stopped.
+STOPPED = ("aborted", "aborting")
 #: What the record of a run says that was canceled on demand.
 CANCELED = "canceled on demand"

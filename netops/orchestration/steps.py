@@ -9,7 +9,7 @@ _TITLES = {
     "ingest": "Ingest telemetry",
     "features": "Build feature vectors",
     "select": "Select the best model",
-    "deploy": "Deploy the champion",
+    "deploy": "Prove and deploy the model",
     "score": "Score with the champion",
 }
 _CONDITIONS = {"promoted": "Deploy the champion"}

@@ -45,7 +45,7 @@ def summarise(
     record = record or find(run_id)
     steps = {step["metadata"]["name"]: step for step in steps_of(run_id)}
     results = {name: step["status"].get("results") or {} for name, step in steps.items()}
-    selection = results.get("select", {})
+    selection, deployment = results.get("select", {}), results.get("deploy", {})
     return {
         "run_id": run_id,
         "state": record["status"]["state"],
@@ -62,10 +62,25 @@ def summarise(
         },
         "baselines": {"static_threshold": figures_of(selection.get("baseline", {}))},
         "best": selection.get("best"),
-        "champion": selection.get("champion"),
-        "promoted": selection.get("promoted") == "true" if selection else None,
-        "reason": selection.get("reason"),
+        "champion": deployment.get("champion", selection.get("champion")),
+        "promoted": _promoted(selection, deployment),
+        "reason": _reason(selection, deployment),
     }
+
+
+def _promoted(selection: Document, deployment: Document) -> bool | None:
+    """Say whether the run has promoted a model: deployment knows; in records of older versions, selection."""
+    if not selection:
+        return None
+    last = selection if "compared_with" not in selection else deployment
+    return bool(last.get("promoted") == "true")
+
+
+def _reason(selection: Document, deployment: Document) -> str | None:
+    reason: str | None = selection.get("reason")
+    if deployment.get("promoted") == "false":
+        return f"{reason}; not put in service: {deployment.get('reason')}"
+    return reason
 
 
 def figures_of(result: Document) -> Document:

@@ -15,9 +15,10 @@ from uuid import uuid4
 import mlrun
 from mlrun.projects.pipelines import pipeline_context
 
-from netops.errors import UsageError
+from netops.errors import NetopsError, UsageError
 from netops.home import home
 from netops.orchestration.root import PROJECT as PROJECT
+from netops.orchestration.states import STOPPED
 from netops.progress import say
 from netops.tracking.pipelines import RUNNER
 from netops.tracking.workflows import under_id
@@ -47,7 +48,15 @@ class Workflow:
     done: dict[str, Any] = field(default_factory=dict)
 
     def finished(self, step: str, title: str) -> Any:
-        """Give the run of a step that an earlier attempt has finished, or None."""
+        """Give the run of a step that an earlier attempt has finished, or None.
+
+        Raises
+        ------
+        NetopsError
+            If the workflow was canceled meanwhile.
+        """
+        if any(record["status"]["state"] in STOPPED for record in workflows(uid=self.run_id)):
+            raise NetopsError(f"run {self.run_id[:12]} is canceled")
         run = self.done.get(step)
         if run is not None:
             say(f"{title}: done before")

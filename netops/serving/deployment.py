@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from netops.durations import MINUTE, SECOND
 from netops.errors import NetopsError
+from netops.registry import ProofError
 from netops.serving.access import read_token
 from netops.serving.function import MODEL_NAME, make_serving_function
 from netops.serving.triggers import add_http, add_kafka, add_state_volume, add_v3io_stream
@@ -94,15 +95,15 @@ def compare(answers: list[float], risks: Floats) -> float:
 
     Raises
     ------
-    NetopsError
+    ProofError
         If they differ in number, or by more than 1e-6.
     """
     served = np.array(answers, dtype=np.float64)
     if served.shape != risks.shape:
-        raise NetopsError(f"{len(risks)} rows were sent, {served.size} answers came back; it is not deployed")
+        raise ProofError(f"{len(risks)} rows were sent, {served.size} answers came back; it is not deployed")
     difference = float(np.abs(served - risks).max(initial=0.0))
     if not difference <= TOLERANCE:
-        raise NetopsError(f"the served model differs from the tested one by {difference:.3g}; it is not deployed")
+        raise ProofError(f"the served model differs from the tested one by {difference:.3g}; it is not deployed")
     return difference
 
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netops.errors import NetopsError
+from netops.registry import CHAMPION_TAG, SHADOW_TAG
 from netops.serving.champion import Champion
 
-CHAMPION, SHADOW = "champion", "shadow"
+CHAMPION, SHADOW = CHAMPION_TAG, SHADOW_TAG
 
 
 @dataclass

@@ -39,6 +39,7 @@ class Connection:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._write_lock = threading.Lock()  # threads of one process queue up here instead of polling the file
+        self._joined = threading.local()
         self._engine = _make_engine(path)
         with self._explained(), self._engine.connect() as connection:
             migrations.migrate(connection, path)
@@ -46,7 +47,10 @@ class Connection:
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """Open a transaction that only reads."""
+        """Open a transaction that only reads, or join the one of this thread (:meth:`transaction`)."""
+        if (joined := getattr(self._joined, "connection", None)) is not None:
+            yield joined
+            return
         with self._explained(), self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN")
             try:
@@ -57,6 +61,9 @@ class Connection:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """Open a transaction that writes: all of it is kept, or, on an exception, nothing."""
+        if (joined := getattr(self._joined, "connection", None)) is not None:
+            yield joined
+            return
         with self._explained(), self._write_lock, self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:
@@ -65,6 +72,18 @@ class Connection:
             finally:
                 _end(connection, "ROLLBACK")
 
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all that this thread reads and writes in the block one transaction."""
+        with self.write() as connection:
+            outermost = getattr(self._joined, "connection", None) is None
+            self._joined.connection = connection
+            try:
+                yield
+            finally:
+                if outermost:
+                    self._joined.connection = None
+
     def close(self) -> None:
         """Close the file (it opens again with the next transaction)."""
         self._engine.dispose()
@@ -72,6 +91,7 @@ class Connection:
     def _after_fork(self) -> None:
         """Leave the connections to the parent: SQLite's must not cross a fork."""
         self._write_lock = threading.Lock()
+        self._joined = threading.local()
         self._engine.dispose(close=False)
 
     @contextmanager

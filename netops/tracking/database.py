@@ -1,5 +1,6 @@
 """MLRun's run database interface over one SQLite file."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,6 +51,10 @@ class EmbeddedRunDB(Projects, Functions, Runs, Artifacts, Logs, Pipelines, Sched
         self._connection.close()
         self.path, self._connection = path, connection
         self.abort_abandoned_runs()
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Make all that this thread reads and writes in a block one transaction; an exception undoes it."""
+        return self._connection.transaction()
 
     def close(self) -> None:
         """Close the file."""

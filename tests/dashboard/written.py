@@ -81,8 +81,8 @@ def document(name: str, uid: str, labels: dict, params: dict, state: str, start:
 def log_model() -> None:
     import mlrun
 
+    from netops import registry
     from netops.models.card import read_card
-    from netops.orchestration import registry
 
     for number, version in enumerate(("v1", "v2")):
         folder = make_model(Path(home()) / "made" / version, version, seed=number)
@@ -90,6 +90,7 @@ def log_model() -> None:
         figures = {"average_precision": 0.8 + number / 10, "event_recall": 0.75, "median_lead_seconds": 300.0}
         registry.log_model(context, "demo", folder, read_card(folder), figures)
         context.commit(completed=True)
+    registry.prove("demo", "v1")
     registry.promote("demo", "v1", "the first")
     registry.put_in_shadow("demo", "v2")
     compare()

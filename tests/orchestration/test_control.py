@@ -89,7 +89,9 @@ def test_only_a_run_that_is_going_is_canceled(database) -> None:
 def test_a_run_of_another_process_is_canceled_and_taken_up_again(home, database, capsys) -> None:
     options = [part for key in SMALL for part in ("--set", key)]
     command = [sys.executable, "-m", "netops.cli.main", "run", "--name", "edge", *options]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    # As a script starts it with &: SIGINT is ignored.
+    ignored = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **ignored) as process:
         for line in process.stderr:
             if line.startswith("Build feature vectors"):
                 break

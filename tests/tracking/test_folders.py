@@ -72,8 +72,8 @@ def test_a_folder_that_was_not_finished_is_told(platform) -> None:
 
 
 def test_a_model_comes_back_with_all_that_is_kept_beside_it(context, platform, tmp_path) -> None:
+    from netops import registry
     from netops.models.card import read_card
-    from netops.orchestration import registry
     from netops.serving.model_server import local_folder
 
     folder = make_model(tmp_path / "model")
@@ -96,8 +96,8 @@ def test_the_steps_of_a_workflow_share_a_place_and_a_stage_by_itself_has_its_own
 
 
 def test_a_stage_in_its_own_pod_promotes_without_a_project_at_hand(embedded, monkeypatch, tmp_path) -> None:
+    from netops import registry
     from netops.models.card import read_card
-    from netops.orchestration import registry
 
     project = mlrun.get_or_create_project("netops", str(tmp_path / "project"))
     context, folder = context_in(project.name, str(tmp_path / "kept")), make_model(tmp_path / "model")
@@ -105,6 +105,7 @@ def test_a_stage_in_its_own_pod_promotes_without_a_project_at_hand(embedded, mon
     monkeypatch.setattr(mlrun.projects.pipelines._current_pipeline_context(), "project", None)
     monkeypatch.delenv("MLRUN_ACTIVE_PROJECT", raising=False)
     version = registry.versions("pod")[0].version
+    registry.prove("pod", version)
     registry.promote("pod", version, "the first")
     assert registry.the_champion("pod").version == version
     assert [entry["version"] for entry in registry.history("pod")] == [version]

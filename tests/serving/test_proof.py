@@ -1,0 +1,109 @@
+"""The proof that a model serves as it was tested: it passes, and it can fail."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from netops.durations import SECOND
+from netops.errors import NetopsError
+from netops.features.engine import FeatureEngine
+from netops.models.card import read_card, write_card
+from netops.models.onnx_file import Scorer
+from netops.models.platt import Platt
+from netops.models.proof import FILE, Excerpt, read_proof, write_excerpts
+from netops.registry import ProofError
+from netops.serving import proof
+from netops.serving.proof import compare, prove
+from tests.serving.models import SPEC, make_model
+
+CALIBRATION = Platt(1.5, -0.5, 1000, 50)
+START = 1_700_000_000 * SECOND
+
+
+@pytest.fixture(scope="module")
+def tested(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A calibrated model with two excerpts of random telemetry, hot at times, and the risks of the batch."""
+    folder = make_model(tmp_path_factory.mktemp("proof") / "model", calibration=CALIBRATION)
+    card = read_card(folder).updated(calibration=CALIBRATION.to_dict())
+    write_card(folder, card)
+    excerpts = []
+    for seed, device in enumerate(("leaf-1", "leaf-2")):
+        random = np.random.default_rng(seed)
+        times = START + np.arange(900, dtype=np.int64) * 5 * SECOND
+        values = random.normal(size=(900, len(SPEC.metrics)))
+        values[850:, 0] += 4
+        values[random.random(values.shape) < 0.02] = np.nan
+        features, _ = FeatureEngine(SPEC).update(np.zeros(900, np.int64), times, values)
+        risks = Scorer(folder).score(features)
+        risks[:800] = np.nan
+        excerpts.append(Excerpt(device, times, values, risks, CALIBRATION.apply(risks)))
+    write_excerpts(folder, card, excerpts)
+    return folder
+
+
+@pytest.fixture
+def changed(tested: Path, tmp_path: Path) -> Path:
+    """A copy to be damaged."""
+    return Path(shutil.copytree(tested, tmp_path / "changed"))
+
+
+def edit(folder: Path, **changes) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | changes))
+
+
+def test_a_sound_model_is_proven_in_a_process_of_its_own(tested: Path) -> None:
+    found = prove(tested)
+    assert found.rows == 200
+    assert found.difference < 1e-6
+    risks = np.concatenate([excerpt.risks for excerpt in read_proof(tested)])
+    assert np.nanmin(risks) < 0.2 < 0.8 < np.nanmax(risks)
+
+
+def test_a_corrupted_file_is_rejected_by_the_process(changed: Path) -> None:
+    whole = (changed / "model.onnx").read_bytes()
+    (changed / "model.onnx").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ProofError, match="cannot serve"):
+        prove(changed)
+
+
+def test_another_model_file_is_rejected(changed: Path, tmp_path: Path) -> None:
+    other = make_model(tmp_path / "other", seed=1, calibration=CALIBRATION)
+    shutil.copy(other / "model.onnx", changed / "model.onnx")
+    with pytest.raises(ProofError, match="differs from the tested one: risk"):
+        compare(read_proof(changed), changed)
+
+
+def test_a_wrong_order_of_features_is_rejected(changed: Path) -> None:
+    names = list(read_card(changed).features)
+    edit(changed, features=[names[1], names[0], *names[2:]])
+    with pytest.raises(ProofError, match="differs from the tested one: risk"):
+        compare(read_proof(changed), changed)
+
+
+def test_a_wrong_calibration_is_rejected_in_the_file_and_on_the_card(changed: Path, tmp_path: Path) -> None:
+    excerpts = read_proof(changed)
+    edit(changed, calibration=Platt(1.4, -0.5, 1000, 50).to_dict())
+    with pytest.raises(ProofError, match="calibration on the card"):
+        compare(excerpts, changed)
+    edit(changed, calibration=CALIBRATION.to_dict())
+    other = make_model(tmp_path / "other", calibration=Platt(1.4, -0.5, 1000, 50))
+    shutil.copy(other / "model.onnx", changed / "model.onnx")
+    with pytest.raises(ProofError, match="probability"):
+        compare(excerpts, changed)
+
+
+def test_nothing_to_compare_proves_nothing(changed: Path) -> None:
+    (changed / FILE).unlink()
+    with pytest.raises(ProofError, match="no sample could be compared"):
+        compare(read_proof(changed), changed)
+
+
+def test_a_process_that_is_ended_says_nothing_about_the_model(tested: Path, monkeypatch) -> None:
+    monkeypatch.setattr(proof, "TIMEOUT", 0.01)
+    with pytest.raises(NetopsError, match="did not end") as raised:
+        prove(tested)
+    assert not isinstance(raised.value, ProofError)
