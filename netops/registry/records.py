@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from netops.errors import NetopsError
 from netops.home import PROJECT
-from netops.registry.ledger import IMPORT, REJECTED, Ledger, Record
+from netops.registry.ledger import IMPORT, REJECT, REJECTED, Ledger, Record
 from netops.registry.model import CHAMPION_TAG, SHADOW_TAG, database, list_models, named
 
 Document = dict[str, Any]
@@ -48,6 +48,8 @@ def write(network: str, kind: str, version: str = "", **details: Any) -> Ledger:
         ledger = Ledger.of([*stored, *imported])
         record = _record(ledger, kind, version, details)
         _require(ledger.refusal(record), record)
+        if kind == REJECT and version == ledger.champion:
+            _tag(network, str(ledger.earlier()))  # first: no tag may ever lead to a rejected version
         for new in (*imported, record):
             _store(network, new)
         ledger = read(network)  # another writer may have been faster
