@@ -118,6 +118,11 @@ def test_peak_counts_from_the_first_sample_at_the_threshold():
     assert (alerts.opened[0], alerts.closed[0], alerts.peak[0], alerts.peak_at[0]) == (2, 6, 0.9, 1)
 
 
+def test_the_peak_is_where_the_greatest_risk_was_first():
+    alerts = one([0.6, 0.9, 0.9, 0.9, 0.1, 0.1, 0.1], AlertPolicy(0.5, 2, 2))
+    assert (alerts.peak[0], alerts.peak_at[0]) == (0.9, 1)
+
+
 def test_a_risk_between_the_levels_keeps_an_alert_open():
     risks = [0.9, 0.9, 0.45, 0.45, 0.45, 0.45, 0.2, 0.2]
     assert one(risks, AlertPolicy(0.5, 2, 1)).closed.tolist() == [3]

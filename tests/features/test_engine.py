@@ -78,7 +78,7 @@ def test_late_samples_over_many_pages():
     ("lateness", "time", "status"),
     [
         (0, 100, DUPLICATE), (0, 99, LATE), (0, 101, SCORED), (10, 90, DUPLICATE), (10, 89, LATE), (10, 95, SCORED),
-        (10, 91, SCORED), (200, 1, SCORED), (0, 90, DUPLICATE),
+        (10, 91, SCORED), (200, 1, SCORED), (0, 90, DUPLICATE), (5, 95, SCORED), (5, 94, LATE),
         (0, -1, REJECTED), (0, 1 << 33, REJECTED), (0, 1 << 34, REJECTED), (10, -(1 << 33), REJECTED),
     ],
 )  # fmt: skip
