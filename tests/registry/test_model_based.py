@@ -20,6 +20,7 @@ from netops import registry
 from netops.errors import NetopsError
 from netops.orchestration.champion_source import RegisteredChampion
 from netops.registry import ProofError, records, transitions
+from netops.registry.ledger import Ledger
 
 from .conftest import log_version
 
@@ -120,29 +121,28 @@ class Histories(RuleBasedStateMachine):
         self.sound()
         if killed:
             records.synchronize(self.network)  # what the next start does
-        found = [stage for stage in stages if self.agrees(stage)]
-        assert found, (stages, self.found(), error)
-        assert killed or found[-1] == stages[-1], (stages, self.found(), error)
+        ledger = records.read(self.network)
+        found = [stage for stage in stages if self.agree(stage, ledger)]
+        assert found, (stages, ledger, error)
+        assert killed or found[-1] == stages[-1], (stages, ledger, error)
         self.expected = found[-1]
 
-    def found(self) -> tuple[Any, ...]:
-        ledger = records.read(self.network)
-        return ledger.champion, ledger.path, {v: ledger.state(v) for v in sorted(self.trained)}
-
-    def agrees(self, stage: Reference) -> bool:
-        states = {version: stage.state(version) for version in sorted(self.trained)}
-        ledger = records.read(self.network)
-        return self.found() == (stage.champion, list(stage.path), states) and ledger.canceled == stage.canceled
+    def agree(self, stage: Reference, ledger: Ledger) -> bool:
+        there, wanted = ([facts.state(version) for version in self.trained] for facts in (ledger, stage))
+        return (ledger.champion, tuple(ledger.path), ledger.canceled, there) == (
+            stage.champion,
+            stage.path,
+            stage.canceled,
+            wanted,
+        )
 
     def sound(self) -> None:
         """What holds at any moment, also after a crash before the next start."""
-        champion = registry.champion(self.network)
-        assert champion is not None or not self.had_champion
-        self.had_champion = champion is not None
-        for model in registry.versions(self.network):
-            assert model.champion == (champion is not None and model.version == champion.version)
-        for version in self.tagged():
-            assert records.read(self.network).state(version) != "rejected"
+        ledger = records.read(self.network)
+        assert ledger.champion is not None or not self.had_champion
+        self.had_champion = ledger.champion is not None
+        assert [v for v in self.trained if ledger.state(v) == "champion"] == ([ledger.champion] * self.had_champion)
+        assert all(ledger.state(version) != "rejected" for version in self.tagged())
 
     def tagged(self) -> list[str]:
         tagged = self.database.list_artifacts(project="netops", tag="champion", labels=[f"network={self.network}"])
