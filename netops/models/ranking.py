@@ -70,7 +70,7 @@ class Ranking:
             return np.where((positives > 0) & (negatives > 0), area / positives, np.nan)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _areas(step, unit, positive, count, weights):  # type: ignore[no-untyped-def]
     times, entries = weights.shape[1], len(step)
     area, hits = np.zeros(times), np.zeros(times)
