@@ -137,6 +137,18 @@ def must_exist(*sources: str | Path | None) -> None:
             raise UsageError(f"{source}: no such file or folder")
 
 
+def must_be_telemetry(*groups: tuple[str, ...], settings: dict[str, Any]) -> None:
+    """Refuse files whose columns are not those of telemetry, before a run is recorded."""
+    local = [[source for source in group if "://" not in source] for group in groups]
+    if not any(local):
+        return
+    from netops.orchestration.settings import section
+    from netops.telemetry.ingest import refuse_unreadable
+
+    for group in local:
+        refuse_unreadable(paths(tuple(group)), section(settings, "telemetry"))
+
+
 def stem(source: str) -> str:
     """Name a network after the first source of its telemetry."""
     words = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(source).name.split(".")[0]).strip("-_")

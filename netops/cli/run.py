@@ -33,9 +33,8 @@ def command(as_json: bool, resume: str | None, **asked: Any) -> None:
     """
     if resume:
         if given := [key for key, value in asked.items() if value]:
-            raise UsageError(
-                f"--resume goes on with the settings of that run; leave out --{given[0].replace('_', '-')}"
-            )
+            option = {"overrides": "set"}.get(given[0], given[0].replace("_", "-"))
+            raise UsageError(f"--resume continues with the settings of that run; leave out --{option}")
         work = _resumption(resume)
     else:
         work = _beginning(**asked)
@@ -71,6 +70,7 @@ def _beginning(
     more: dict[str, Any] = {"features__workers": workers, "features__scheduler": scheduler}
     document = read_settings(config, [*overrides, *options.as_settings(**settings, **more)])
     options.must_exist(*telemetry, *test, incidents, test_incidents)
+    options.must_be_telemetry(telemetry, test, settings=document)
 
     from netops.orchestration.local import Request, run
 

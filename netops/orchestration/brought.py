@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from netops.errors import NetopsError
-from netops.telemetry.sources.normal import KNOWN
+from netops.telemetry.sources.files import KNOWN, POSSIBLE
 from netops.telemetry.sources.registry import SCHEMES
 from netops.tracking.folders import FILES, local_folder
 
@@ -54,7 +54,7 @@ def bring(address: str, scratch: Path) -> str:
 def _brought(item: Any, folder: Path) -> Path:
     url = str(item.url).rstrip("/")
     name = url.rpartition("/")[2]
-    if name.lower().endswith(KNOWN):
+    if name.lower().endswith(POSSIBLE):
         item.download(str(folder / name))
         return folder / name
     names = [str(found).strip("/") for found in item.listdir()]

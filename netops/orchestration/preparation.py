@@ -14,6 +14,7 @@ from netops.features.spec import FeatureSpec
 from netops.orchestration.dask_function import scheduler_address
 from netops.orchestration.settings import section
 from netops.telemetry.dataset import TEST, Dataset
+from netops.telemetry.drafts import refuse_strangers
 from netops.telemetry.ingest import open_or_ingest
 from netops.telemetry.schema import TIMESTAMP
 
@@ -62,8 +63,9 @@ def ingest_and_build(
     scratch : Path
         Folder for what lies between; the caller removes it.
     out : Path
-        Folder for the feature vectors; must not hold anything.
+        Folder for the feature vectors; what is there must be a dataset, which is replaced.
     """
+    refuse_strangers(out)
     dataset = open_or_ingest(
         sources,
         scratch / "telemetry",

@@ -93,8 +93,15 @@ def _override(document: Document, override: str) -> None:
         place = place.setdefault(part, {})
         if not isinstance(place, dict):
             raise UsageError(f"--set {override}: '{part}' holds a value, not keys")
+    place[last] = _value(override, text)
+
+
+def _value(override: str, text: str) -> Any:
+    """Read a value as YAML; what YAML takes for a comment or a directive (``# host``, ``%d.%m``) is text."""
+    if text.lstrip().startswith(("#", "%", "@", "`")):
+        return text
     try:
-        place[last] = parse_yaml(text)
+        return parse_yaml(text)
     except yaml.YAMLError:
         raise UsageError(f"--set {override}: '{text}' is not YAML") from None
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from netops.telemetry.dataset import DEVICE_TYPE, Rows, rows_of, timestamps_of
+from netops.telemetry.repeats import Repeats, combine
 from netops.telemetry.schema import DEVICE
 
 #: How much of the telemetry is held at a time.
@@ -94,18 +95,20 @@ class Sorted:
     table : pyarrow.Table
     rows : Rows
         Its keys.
-    duplicates, displaced : int
-        Rows set aside because the same device had one at that time already, and rows that were out of order.
+    repeats : Repeats
+        What became of rows whose device had one at that time already.
+    displaced : int
+        Rows that were out of order.
     """
 
     table: pa.Table
     rows: Rows
-    duplicates: int
+    repeats: Repeats
     displaced: int
 
 
 def sort_rows(table: pa.Table) -> Sorted:
-    """Sort rows by device and time; of several rows of one device and time the first is kept."""
+    """Sort rows by device and time; several rows of one device and time become one (see ``repeats``)."""
     devices = table.column(DEVICE).combine_chunks().dictionary_encode()
     names = devices.dictionary.to_pylist()
     order_of_names = sorted(range(len(names)), key=names.__getitem__)
@@ -117,12 +120,16 @@ def sort_rows(table: pa.Table) -> Sorted:
     codes, times = codes[order], times[order]
     first = np.ones(len(order), bool)
     first[1:] = (codes[1:] != codes[:-1]) | (times[1:] != times[:-1])
-    if not (first.all() and (order == np.arange(len(order))).all()):
-        table = table.take(pa.array(order[first]))
-    dictionary = pa.array([names[place] for place in order_of_names])
+    sorted_names = [names[place] for place in order_of_names]
+    repeats = Repeats()
+    if not first.all():
+        table, repeats = combine(table, order, codes, first, sorted_names)
+    elif not (order == np.arange(len(order))).all():
+        table = table.take(pa.array(order))
+    dictionary = pa.array(sorted_names)
     encoded = pa.DictionaryArray.from_arrays(pa.array(codes[first].astype(np.int32)), dictionary)
     table = table.set_column(table.column_names.index(DEVICE), DEVICE, encoded.cast(DEVICE_TYPE))
-    return Sorted(table, rows_of(table), int((~first).sum()), displaced)
+    return Sorted(table, rows_of(table), repeats, displaced)
 
 
 def _displaced(codes: npt.NDArray[np.int64], times: npt.NDArray[np.int64]) -> int:

@@ -1,12 +1,17 @@
 """Folders that appear whole or not at all."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from netops.errors import UsageError
+
+_OWN = re.compile(
+    r"part-\d{5}\.parquet|_(meta\.json|incidents\.parquet|verdicts\.parquet|test)|_dealt-.*|\..*\.tmp"
+)
 
 
 @contextmanager
@@ -20,7 +25,7 @@ def draft_folder(out: Path) -> Iterator[Path]:
     UsageError
         If ``out`` is a file, or a folder that holds something else than a dataset.
     """
-    _refuse_strangers(out)
+    refuse_strangers(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = out.parent / f".{out.name}.{os.getpid()}.tmp"
     shutil.rmtree(draft, ignore_errors=True)
@@ -34,11 +39,22 @@ def draft_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _refuse_strangers(out: Path) -> None:
+def refuse_strangers(out: Path) -> None:
+    """Refuse a folder that holds anything but a dataset of this program.
+
+    Raises
+    ------
+    UsageError
+        If ``out`` is a file, a folder that cannot be, or one that holds something else.
+    """
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: is a file; name a folder")
+    above = next(parent for parent in out.absolute().parents if parent.exists())
+    if not above.is_dir():
+        raise UsageError(f"{out}: {above} is a file, not a folder")
     if not out.is_dir():
         return
-    for entry in out.iterdir():
-        if not (entry.name.startswith("_") or (entry.name.startswith("part-") and entry.suffix == ".parquet")):
+    for entry in sorted(out.iterdir()):
+        # What killed processes left half-written is nobody's.
+        if not _OWN.fullmatch(entry.name):
             raise UsageError(f"{out}: holds something else than a dataset ({entry.name}); name a new folder")

@@ -1,7 +1,7 @@
 """From anybody's telemetry to a dataset: read, sorted, its columns decided on, its incidents found."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from netops.errors import NetopsError
 from netops.progress import Progress, silent
 from netops.telemetry.buckets import Buckets
 from netops.telemetry.check_report import OFF
+from netops.telemetry.columns import brief
 from netops.telemetry.counters import rates
 from netops.telemetry.dataset import (
     DEVICE_TYPE,
@@ -37,8 +38,10 @@ from netops.telemetry.incident_logs.read import read_incidents
 from netops.telemetry.incidents import incidents_of, snap, unseen
 from netops.telemetry.network_schema import NetworkSchema
 from netops.telemetry.profile import Float64
+from netops.telemetry.reading import Dropped, ReadingReport
 from netops.telemetry.schema import DEVICE, IS_ERROR, SOURCE, TIMESTAMP, error_column
 from netops.telemetry.settings import TelemetrySettings
+from netops.telemetry.sources.files import file_sources
 from netops.telemetry.sources.protocol import Source
 from netops.telemetry.sources.registry import open_sources
 from netops.telemetry.survey import Columns, Survey, numbers, survey
@@ -99,12 +102,27 @@ def ingest(
     for path in paths:
         if (Path(path) / "_meta.json").is_file():
             _refuse_features(Dataset.open(Path(path)))
-    sources = open_sources(paths, settings)
+    report = ReadingReport()
+    sources = open_sources(paths, settings, report.passed_over)
     log = read_incidents(incidents, settings) if incidents is not None else None
     where = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
     with draft_folder(out) as draft:
-        _Ingestion(draft, sources, settings, log, progress, where, like).run()
+        _Ingestion(draft, sources, settings, log, progress, where, like, report).run()
     return Dataset.open(out)
+
+
+def refuse_unreadable(paths: Sequence[Path | str], settings: TelemetrySettings) -> None:
+    """Refuse files whose columns are not those of telemetry; only their first rows are read.
+
+    Raises
+    ------
+    NetopsError
+        As :func:`ingest`.
+    """
+    rest = [path for path in paths if not (Path(path) / "_meta.json").is_file()]
+    if rest:
+        for source in file_sources([Path(path) for path in rest], settings, {}):
+            source.look()
 
 
 def _refuse_features(dataset: Dataset) -> None:
@@ -123,17 +141,21 @@ class _Ingestion:
     progress: Progress
     where: str
     like: NetworkSchema | None
+    report: ReadingReport
+    empty: list[str] = field(default_factory=list)
 
     def run(self) -> Dataset:
         buckets = Buckets(self.draft, sum(source.memory for source in self.sources))
         columns = self._deal(buckets)
         found = survey(buckets, columns)
+        self._set_aside(found)
         summary = None
         if self.log is not None:
             self.log, summary = match(self.log, found.spans)
         choice = self._choose(columns, found)
         incidents, disguised = self._write(buckets, columns, found, choice)
         choice = choice.without(disguised, self.where)
+        self._count_empty(found, choice)
         return finish(self.draft, self._meta(found, choice, incidents, summary), incidents)
 
     def _deal(self, buckets: Buckets) -> Columns:
@@ -145,7 +167,33 @@ class _Ingestion:
             before += source.size
             self.progress(before, total, _READING)
             columns.ignored |= source.ignored
+            if (report := getattr(source, "report", None)) is not None:
+                self.report.sources.append(report)
+        if not columns.kinds:
+            raise NetopsError(f"{self.where}: no samples are left in it")
         return columns
+
+    def _set_aside(self, found: Survey) -> None:
+        """Refuse rows that contradict each other, and count those that were set aside or combined."""
+        repeats = found.repeats
+        devices = next((source.device for source in self.report.sources if source.device), None)
+        metric_name = next((source.metric_name for source in self.report.sources if source.metric_name), "")
+        repeats.refuse_conflicts(found.samples, self.settings.max_conflicts, devices, self.where, metric_name)
+        for why, count, example in (
+            ("rows set aside, the same as another one", repeats.same, ""),
+            (
+                "rows combined with another one of their device and time, which knows other metrics",
+                repeats.merged,
+                "",
+            ),
+            (
+                "rows set aside, other values of a device and time that had some",
+                repeats.conflicting,
+                repeats.example,
+            ),
+        ):
+            if count:
+                self.report.dropped[why] = Dropped(count, example)
 
     def _choose(self, columns: Columns, found: Survey) -> Choice:
         ignored = {name: why for name, why in columns.ignored.items() if name not in found.profiles}
@@ -161,6 +209,9 @@ class _Ingestion:
         incidents, number, scan = [], 0, LabelScan(self._doubtful(choice))
         for bucket in range(buckets.count):
             table = buckets.take(bucket)
+            if table is None:
+                continue
+            table = self._with_metrics(table, choice)
             if table is None:
                 continue
             rows = rows_of(table)
@@ -179,6 +230,38 @@ class _Ingestion:
         if self.like is not None or self.settings.checks.leakage == OFF:
             return []
         return [name for name in choice.metrics if name not in self.settings.metrics]
+
+    def _with_metrics(self, table: pa.Table, choice: Choice) -> pa.Table | None:
+        """Drop devices that know none of the metrics; telemetry that is read by a schema keeps them."""
+        if self.like is not None:
+            return table
+        rows = rows_of(table)
+        known = np.zeros(table.num_rows, bool)
+        for name in choice.metrics:
+            if known.all():
+                return table
+            known |= np.isfinite(numbers(table, name))
+        counts = np.add.reduceat(known, rows.offsets[:-1]) if table.num_rows else np.zeros(0)
+        if (counts > 0).all():
+            return table
+        self.empty += [device for device, count in zip(rows.devices, counts, strict=True) if not count]
+        keep = np.repeat(counts > 0, np.diff(rows.offsets))
+        return table.filter(pa.array(keep)) if keep.any() else None
+
+    def _count_empty(self, found: Survey, choice: Choice) -> None:
+        """Take devices without a metric out of the counts, and report them."""
+        if not self.empty:
+            return
+        columns = [name for name, why in choice.left_out.items() if why.endswith("devices only")]
+        rows = sum(found.lengths[device] for device in self.empty)
+        why = (
+            f"devices set aside with their {rows:,} samples, of {len(found.spans):,}, as they have none of the "
+            f"metrics (--set telemetry.min_device_share=0 keeps {brief(columns, 4) or 'metrics of few devices'})"
+        )
+        self.report.dropped[why] = Dropped(len(self.empty), brief(self.empty, 4))
+        for device in self.empty:
+            del found.spans[device]
+            found.samples -= found.lengths[device]
 
     def _is_error(self, table: pa.Table, rows: Rows) -> Any:
         if self.log is None:
@@ -226,14 +309,22 @@ class _Ingestion:
     def _meta(self, found: Survey, choice: Choice, incidents: pa.Table, log: LogSummary | None) -> Meta:
         left_out = dict(choice.left_out)
         first, last = zip(*found.spans.values(), strict=True)
+        report = self.report
+        report.devices, report.samples, report.left_out = len(found.spans), found.samples, left_out
+        report.metrics, report.attributes = list(choice.metrics), list(choice.attributes)
+        report.counters, report.interval_seconds = list(choice.counters), found.interval / SECOND
+        report.first, report.last = _iso(min(first)), _iso(max(last))
         details = {
             "counters": list(choice.counters),
-            "duplicates": found.duplicates,
+            "duplicates": found.repeats.same + found.repeats.conflicting,
+            "merged": found.repeats.merged,
+            "devices_without_metrics": len(self.empty),
             "out_of_order": found.displaced,
             "infinite": {name: seen.infinite for name, seen in found.profiles.items() if seen.infinite},
             "labelled_by": self.log.where if self.log else IS_ERROR,
             "first": _iso(min(first)),
             "last": _iso(max(last)),
+            "reading": report.to_dict(),
         }
         if log is not None:
             details["incident_log"] = log.to_dict()

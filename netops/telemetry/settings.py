@@ -1,5 +1,6 @@
 """The ``telemetry:`` section: which columns are what in telemetry of one's own."""
 
+import codecs
 import re
 from dataclasses import dataclass
 
@@ -7,6 +8,9 @@ from netops.configuration import Duration, option
 from netops.durations import DAY, SECOND
 from netops.errors import UsageError, closest
 from netops.telemetry.incident_logs.settings import IncidentLogSettings
+from netops.telemetry.known_names import DEVICES, TIMES
+from netops.telemetry.time_reader import TimeReader
+from netops.telemetry.time_zone import check_zone
 
 #: In place of globs: find the counters by how they move.
 AUTO = "auto"
@@ -87,11 +91,40 @@ class TelemetrySettings:
     """How files, and other sources, become samples."""
 
     time: tuple[str, ...] = option(
-        ("timestamp", "time", "ts"), help="names of the time column, any case; the first found counts"
+        ("timestamp", "time", "ts"),
+        help="names of the time column, any case; the first found counts, `date+time` is two columns; behind these "
+        "defaults follow the names that monitoring tools use",
     )
+    time_format: str = option(
+        "",
+        help="how times are written: a strptime format, or `s`, `ms`, `us`, `ns`, `excel`; empty: found",
+    )
+    timezone: str = option("", help="zone of times that name none, such as Europe/Berlin; empty is UTC")
     device: tuple[str, ...] = option(
         ("device", "node", "host", "instance"),
-        help="names of the device column, any case; the first found counts, else one file is one device",
+        help="names of the device column, any case; the first found counts, `host+interface` is several columns "
+        "together, else one file is one device; behind these defaults follow the names that monitoring tools use",
+    )
+    metric_name: str = option(
+        "", help="one row a metric: the column that names it, several joined by +; empty: found where it is clear"
+    )
+    value: str = option("", help="one row a metric: the column of its values; empty: found")
+    items: str = option(
+        "", help="file (CSV) that says what the ids of metrics mean: itemid, host, name, as for Zabbix' history"
+    )
+    nulls: tuple[str, ...] = option(
+        (), help="words for values that are not known, beside NA, NaN, null and the like"
+    )
+    decimal: str = option("", help="decimal sign of numbers in text; empty: found", choices=("", ".", ","))
+    encoding: str = option(
+        "", help="encoding of text files, such as cp1252; empty is UTF-8, or UTF-16 where it shows"
+    )
+    subfolders: bool = option(False, help="whether a folder stands for what is in its subfolders, too")
+    max_conflicts: float = option(
+        0.01,
+        help="fraction of the rows that may have device and time of another row but other values; the first counts",
+        minimum=0.0,
+        maximum=1.0,
     )
     label: tuple[str, ...] = option(
         ("is_error", "label"), help="names of the column that is 1 while the device fails; the first found counts"
@@ -119,3 +152,32 @@ class TelemetrySettings:
     prometheus: PrometheusSettings = option(PrometheusSettings, help="what is asked of a Prometheus")
     sink: SinkSettings = option(SinkSettings, help="where telemetry, features and risks go to beside the run")
     checks: CheckSettings = option(CheckSettings, help="what happens to telemetry that looks wrong")
+
+    def __post_init__(self) -> None:
+        try:
+            check_zone(self.timezone)
+        except ValueError as error:
+            raise UsageError(f"telemetry.yaml: timezone: {error}") from None
+        try:
+            TimeReader(self.time_format)
+        except ValueError as error:
+            raise UsageError(f"telemetry.yaml: time_format: '{self.time_format}': {error}") from None
+        try:
+            codecs.lookup(self.encoding or "utf-8")
+        except LookupError:
+            raise UsageError(f"telemetry.yaml: encoding: unknown encoding '{self.encoding}'") from None
+
+    @property
+    def times(self) -> tuple[str, ...]:
+        """Names of the time column: those that are configured, behind the defaults also the usual ones."""
+        return (*self.time, *TIMES) if set(self.time) >= {"timestamp", "time", "ts"} else self.time
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Names of the device column: those that are configured, behind the defaults also the usual ones."""
+        return (*self.device, *DEVICES) if self.has_default_devices else self.device
+
+    @property
+    def has_default_devices(self) -> bool:
+        """Whether nobody named the device column."""
+        return set(self.device) >= {"device", "node", "host", "instance"}

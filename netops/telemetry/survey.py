@@ -11,6 +11,7 @@ from netops.errors import NetopsError
 from netops.telemetry.buckets import Buckets, Sorted, sort_rows
 from netops.telemetry.dataset import Rows
 from netops.telemetry.profile import Profile, profile
+from netops.telemetry.repeats import Repeats
 from netops.telemetry.schema import DEVICE
 
 Float64 = npt.NDArray[np.float64]
@@ -54,22 +55,25 @@ class Survey:
 
     Attributes
     ----------
-    spans : dict
-        Device → its first and last time.
+    spans, lengths : dict
+        Device → its first and last time, and how many samples it has.
     profiles : dict
         Numeric column → how it moves.
     texts : dict
         Text column → whether it stays the same on every device.
-    duplicates, displaced, samples : int
-        Rows set aside as duplicates, rows that were out of order, rows that are left.
+    repeats : Repeats
+        What became of rows whose device had one at that time already.
+    displaced, samples : int
+        Rows that were out of order, rows that are left.
     steps : list of pairs
         Median time between samples of a device, and over how many samples.
     """
 
     spans: dict[str, tuple[int, int]] = field(default_factory=dict)
+    lengths: dict[str, int] = field(default_factory=dict)
     profiles: dict[str, Profile] = field(default_factory=dict)
     texts: dict[str, bool] = field(default_factory=dict)
-    duplicates: int = 0
+    repeats: Repeats = field(default_factory=Repeats)
     displaced: int = 0
     samples: int = 0
     steps: list[tuple[int, int]] = field(default_factory=list)
@@ -100,12 +104,12 @@ def survey(buckets: Buckets, columns: Columns) -> Survey:
 
 def _add(found: Survey, part: Sorted) -> None:
     rows = part.rows
-    found.duplicates += part.duplicates
+    found.repeats += part.repeats
     found.displaced += part.displaced
     found.samples += len(rows.timestamps)
     for place, device in enumerate(rows.devices):
         times = rows.timestamps[rows.offsets[place] : rows.offsets[place + 1]]
-        found.spans[device] = int(times[0]), int(times[-1])
+        found.spans[device], found.lengths[device] = (int(times[0]), int(times[-1])), len(times)
         if len(times) > 1:
             found.steps.append((int(np.median(np.diff(times))), len(times)))
     for name in part.table.column_names:

@@ -1,11 +1,14 @@
-"""Times as people write them: ISO 8601, or a number since the epoch in s, ms, us or ns."""
+"""Times as people write them: text that means one thing only, or a number since the epoch in s, ms, us or ns."""
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netops.telemetry.time_notation import Notation, clear_notation, read_text
+
 Int64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
 
 _NUMBER = r"^\s*[+-]?\d+(\.\d*)?([eE][+-]?\d+)?\s*$"
 _WHOLE = r"^[+-]?\d+$"
@@ -73,9 +76,67 @@ def parse_times(column: pa.Array, unit: int | None = None) -> tuple[Int64, int |
     if pa.types.is_dictionary(kind):
         column = column.dictionary_decode()
     text = pc.utf8_trim_whitespace(column.cast(pa.string()))
-    if len(text) and pc.match_substring_regex(text[0:1], _NUMBER)[0].as_py():
+    if is_number_text(text):
         return _from_number_texts(text, unit)
-    return _from_iso(text), None
+    return from_text(text)[0], None
+
+
+def is_number_text(text: pa.Array) -> bool:
+    """Tell by the first value whether text holds numbers."""
+    return bool(len(text)) and pc.match_substring_regex(text[0:1], _NUMBER)[0].as_py()
+
+
+def numbers_of(text: pa.Array) -> pa.Array:
+    """Turn text into numbers, exactly where they are whole.
+
+    Raises
+    ------
+    UnreadableValueError
+        For the first value that is no number.
+    """
+    _require(text, pc.match_substring_regex(text, _NUMBER), "no number since the epoch, as the first row is")
+    whole = pc.all(pc.match_substring_regex(text, _WHOLE)).as_py()
+    try:
+        return text.cast(pa.int64() if whole else pa.float64())
+    except pa.ArrowInvalid:
+        return text.cast(pa.float64())
+
+
+def from_text(text: pa.Array, notation: Notation | None = None) -> tuple[Int64, Bool]:
+    """Read times written as text.
+
+    Parameters
+    ----------
+    text : pyarrow.Array
+        Trimmed, without nulls.
+    notation : Notation, optional
+        How they are written; without one, ISO 8601 or any of ``time_notation.CLEAR``.
+
+    Returns
+    -------
+    times : int64 array
+        Nanoseconds since the epoch; of the local clock where the text names no zone.
+    zoned : bool array
+        Whether it names one.
+
+    Raises
+    ------
+    UnreadableValueError
+        For the first value that is no time.
+    """
+    if notation is None:
+        zoned = _has_zone(text)
+        try:
+            return _from_iso(text, zoned), zoned
+        except UnreadableValueError:
+            notation = clear_notation(text[0:200].to_pylist())
+            if notation is None:
+                raise
+    times, zoned, good = read_text(text, notation)
+    if not good.all():
+        row = int(np.argmin(good))
+        raise UnreadableValueError(row, text[row].as_py(), f"no time ({notation.name})")
+    return times, zoned
 
 
 def _from_timestamps(column: pa.Array) -> Int64:
@@ -99,25 +160,24 @@ def _from_numbers(column: pa.Array, unit: int | None) -> tuple[Int64, int]:
     if whole:
         return values * unit, unit
     # float64 holds today's seconds to a quarter of a microsecond: finer digits would be noise.
-    return np.round(values * (unit / 1_000)).astype(np.int64) * 1_000 if unit > 1_000 else values.astype(
-        np.int64
-    ), unit
+    if unit >= 1_000:
+        return np.round(values * (unit / 1_000)).astype(np.int64) * 1_000, unit
+    return values.astype(np.int64), unit
 
 
 def _from_number_texts(text: pa.Array, unit: int | None) -> tuple[Int64, int]:
-    _require(text, pc.match_substring_regex(text, _NUMBER), "no number since the epoch, as the first row is")
-    whole = pc.all(pc.match_substring_regex(text, _WHOLE)).as_py()
-    try:
-        return _from_numbers(text.cast(pa.int64() if whole else pa.float64()), unit)
-    except pa.ArrowInvalid:
-        return _from_numbers(text.cast(pa.float64()), unit)
+    return _from_numbers(numbers_of(text), unit)
 
 
-def _from_iso(text: pa.Array) -> Int64:
+def _has_zone(text: pa.Array) -> Bool:
     zoned = pc.and_(pc.match_substring_regex(text, _CLOCK), pc.match_substring_regex(text, _ZONE))
+    return zoned.to_numpy(zero_copy_only=False)
+
+
+def _from_iso(text: pa.Array, zoned: Bool) -> Int64:
     times = np.empty(len(text), np.int64)
     for has_zone, kind in ((True, pa.timestamp("ns", tz="UTC")), (False, pa.timestamp("ns"))):
-        rows = np.flatnonzero(zoned.to_numpy(zero_copy_only=False) == has_zone)
+        rows = np.flatnonzero(zoned == has_zone)
         if len(rows):
             times[rows] = _cast(text if len(rows) == len(text) else text.take(pa.array(rows)), kind, rows)
     return times

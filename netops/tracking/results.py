@@ -7,6 +7,7 @@ from typing import Any
 from netops.telemetry.columns import brief
 from netops.telemetry.dataset import Dataset, Meta
 from netops.telemetry.incident_logs.matching import LogSummary
+from netops.telemetry.reading import ReadingReport
 
 
 def log_telemetry(context: Any, dataset: Dataset) -> None:
@@ -25,7 +26,9 @@ def log_telemetry(context: Any, dataset: Dataset) -> None:
 
 
 def told(meta: Meta) -> Iterator[str]:
-    """Say in a line each what became of the incident log, which columns are no metrics, and which became rates."""
+    """Report what was read and how, what became of the incident log, which columns are no metrics; a line each."""
+    if reading := meta.details.get("reading"):
+        yield from ReadingReport.from_dict(reading).lines()
     if log := meta.details.get("incident_log"):
         yield from LogSummary.from_dict(log).lines()
     columns = defaultdict(list)

@@ -82,7 +82,8 @@ def test_a_source_is_one_file_and_one_line(modules: Any, tmp_path: Path, monkeyp
     modules("first_source", SOURCE)
     scheme, opener = yaml.safe_load("{" + SOURCE_LINE + "}").popitem()
     monkeypatch.setitem(SCHEMES, scheme, opener.replace("netops.telemetry.sources.jsonl", "first_source"))
-    rows = [{"time": 60 * n, "device": f"d{n % 2}", "load": n % 7, "is_error": n > 90} for n in range(100)]
+    start = 1_767_571_200
+    rows = [{"time": start + 60 * n, "device": f"d{n % 2}", "load": n % 7, "is_error": n > 90} for n in range(100)]
     (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     dataset = ingest([f"jsonl://{tmp_path}/x.jsonl"], tmp_path / "out", TelemetrySettings())
     assert (dataset.meta.metrics, dataset.meta.devices, dataset.meta.samples) == (("load",), 2, 100)

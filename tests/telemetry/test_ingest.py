@@ -18,6 +18,7 @@ from netops.telemetry.network_schema import NetworkSchema
 from netops.telemetry.settings import TelemetrySettings
 
 START = pd.Timestamp("2026-01-05T12:00:00Z")
+EPOCH = int(START.timestamp())
 SETTINGS = TelemetrySettings()
 
 
@@ -336,9 +337,9 @@ def test_bad_input_is_refused_in_one_line(tmp_path: Path, broken: str) -> None:
             gzip.compress(b"time,cpu\n" + b"1,2\n" * 99, mtime=0)[:-20],
             "cannot be read|not a readable CSV",
         ),
-        ("utf16.csv", "time,cpu\n1,2\n".encode("utf-16"), "no time column|not a readable CSV"),
+        ("utf16.csv", "time,cpu\n1,2\n".encode("utf-16")[:-1], "not utf-16"),
         ("latin.csv", "time,cpu,site\n1,2,Zürich\n".encode("latin-1"), "UTF-?8"),
-        ("telemetry.txt", b"timestamp,cpu\n1,2\n", "neither CSV nor Parquet"),
+        ("telemetry.docx", b"timestamp,cpu\n1,2\n", "neither CSV nor Parquet"),
     ],
 )
 def test_bad_files_are_refused_in_one_line(tmp_path: Path, name: str, content: bytes | None, problem: str) -> None:
@@ -358,23 +359,24 @@ def test_a_folder_without_files_names_those_below(tmp_path: Path) -> None:
 
 
 def test_bad_parquet_is_refused_with_its_row(tmp_path: Path) -> None:
-    table = pa.table({"time": [1, 2, 3, 4], "cpu": ["1", "2", "x", "4"], "loss": [1, 2, 3, 1]})
+    times = [EPOCH + second for second in range(4)]
+    table = pa.table({"time": times, "cpu": ["1", "2", "x", "4"], "loss": [1, 2, 3, 1]})
     pq.write_table(table, tmp_path / "t.parquet")
     with pytest.raises(NetopsError, match=r"t.parquet: column 'cpu', row 3: 'x' is not a number"):
         ingest([tmp_path / "t.parquet"], tmp_path / "out", SETTINGS)
 
 
 def test_text_far_down_a_long_file_is_found(tmp_path: Path) -> None:
-    rows = [f"{second},{second % 7}" for second in range(900_000)]
-    rows[850_000] = "850000,n.v."
+    rows = [f"{EPOCH + second},{second % 7}" for second in range(900_000)]
+    rows[850_000] = f"{EPOCH + 850_000},n.v."
     (tmp_path / "t.csv").write_text("\n".join(["time,cpu", *rows]))
     with pytest.raises(NetopsError, match=r"column 'cpu', row 850001 \(line 850002\): 'n.v.' is not a number"):
         ingest([tmp_path / "t.csv"], tmp_path / "out", SETTINGS)
 
 
 def test_a_column_that_begins_late_is_typed_by_its_values(tmp_path: Path) -> None:
-    rows = [f"{second},{second % 7},,," for second in range(900_000)]
-    rows[-3:] = ["900001,1,5,north,1", "900002,2,6,north,x", "900003,2,7,north,y"]
+    rows = [f"{EPOCH + second},{second % 7},,," for second in range(900_000)]
+    rows[-3:] = [f"{EPOCH + 900_000 + n},{n},{n + 4},north,{mixed}" for n, mixed in ((1, "1"), (2, "x"), (3, "y"))]
     (tmp_path / "t.csv").write_text("\n".join(["time,cpu,late,site,mixed", *rows]))
     dataset = ingest([tmp_path / "t.csv"], tmp_path / "out", TelemetrySettings(counters=()))
     assert dataset.meta.metrics == ("cpu", "late")

@@ -1,8 +1,9 @@
-"""Telemetry in a CSV file, plain or compressed."""
+"""Delimited text: CSV and its relatives, whatever the delimiter, compression and encoding."""
 
+import csv
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -10,150 +11,286 @@ import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
 from netops.errors import NetopsError
-from netops.telemetry.columns import Layout, layout_of
-from netops.telemetry.settings import TelemetrySettings
-from netops.telemetry.sources.normal import NUMBER, Normaliser, device_named_after, is_number, is_text
+from netops.telemetry.columns import refuse_twins
+from netops.telemetry.quantities import NULLS
+from netops.telemetry.sources.content import GROWTH, Content, not_utf8
+from netops.telemetry.sources.header import Header, header_in
+from netops.telemetry.sources.normal import NUMBER, is_number, is_text, not_a_number
 
 _BLOCK = 8 << 20
-# What a compressed file grows to when it is unpacked: rough, to decide how much is held at a time.
-_GROWTH = 6
 # Beside NUMBER, what pyarrow reads as a float.
 _ODD_NUMBER = r"(?i)^\s*[+-]?(inf|infinity|nan)\s*$"
+_FIRST = 1000
+_MARKS = {",": "','", ";": "';'", "\t": "tabs", "|": "'|'"}
+csv.field_size_limit(1 << 24)
 
 
-class CsvSource:
-    """One CSV file with a header (see ``protocol.Source``)."""
+class CsvTable:
+    """One table of delimited text (see ``raw.RawTable``).
 
-    def __init__(self, path: Path, settings: TelemetrySettings) -> None:
-        self.name, self._path, self._settings = str(path), path, settings
-        self.ignored: dict[str, str] = {}
-        self.done = 0
-        self.size = path.stat().st_size
-        self.memory = 2 * self.size * (1 if path.name.lower().endswith(".csv") else _GROWTH)
+    Parameters
+    ----------
+    content : Content
+        The file.
+    header : Header
+    nulls : sequence of str
+        Words for values that are not known, beside the usual ones.
+    section : tuple of bytes and int, optional
+        Where the table is but one of several in the file: its text, and the line in which that begins.
+    """
 
-    def batches(self) -> Iterator[pa.Table]:
-        """Read it, a block at a time, each column in the type that was found for it first."""
-        head, whole = self._head()
-        layout = layout_of(head.schema.names, self._settings, self.name)
-        normalise = Normaliser(layout, self.name, device_named_after(self._path), header_lines=1)
-        types = _types(head, layout)
-        if not whole:
-            types |= self._types_of_empty(head)
-        wanted = [name for name in head.schema.names if name not in layout.ignored]
+    def __init__(
+        self, content: Content, header: Header, nulls: Sequence[str] = (), section: tuple[bytes, int] | None = None
+    ) -> None:
+        self.where, self._content, self.header = str(content.path), content, header
+        self._section = section
+        self.nulls = (*NULLS, *nulls)
+        refuse_twins(header.names, self.where)
+        self.names = header.names
+        self.size, self.done = content.path.stat().st_size, 0
+        plain = not content.compression
+        self.memory = 2 * self.size * (1 if plain else GROWTH)
+        self.format = ", ".join(
+            [
+                "CSV",
+                f"{_MARKS.get(header.delimiter, repr(header.delimiter))} between values",
+                *([content.compression] if content.compression else []),
+                *([content.encoding.upper()] if content.encoding != "utf-8" else []),
+            ]
+        )
+        self.notes = [f"{self.where}: {header.preamble}"] if header.preamble else []
+        self.remarks = 0
+        self._head: tuple[pa.RecordBatch, bool] | None = None
+
+    def first_rows(self) -> pa.Table:
+        """Give the first rows as text."""
+        if self._section is not None:
+            text = self._section[0].decode()
+        else:
+            text = self._content.head
+            if not self._content.whole and "\n" in text:
+                text = text[: text.rindex("\n") + 1]
+        records = islice(self._records(text.splitlines(keepends=True)), _FIRST)
+        rows = [values for _, values in records if len(values) == len(self.names)]
+        columns = zip(*rows, strict=True) if rows else [[] for _ in self.names]
+        return pa.table([pa.array(list(column), pa.string()) for column in columns], names=list(self.names))
+
+    def scan(self, names: Sequence[str]) -> Iterator[pa.Table]:
+        """Read some columns of all rows as text."""
+        names = list(dict.fromkeys(names))
         try:
-            for batch in self._read(types, include_columns=wanted):
-                yield normalise(batch)
-        except (pa.ArrowInvalid, OSError) as error:
-            self._find_text(types, normalise, error)
+            for batch in self._read(dict.fromkeys(names, pa.string()), names):
+                yield pa.Table.from_batches([batch])
+        except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
             raise self._unreadable(error) from None
-        normalise.finish()
-        self.ignored, self.done = normalise.ignored, self.size
 
-    def _read(self, types: dict[str, pa.DataType], **convert: Any) -> Iterator[pa.RecordBatch]:
-        options = pcsv.ConvertOptions(column_types=types, strings_can_be_null=True, **convert)
-        reading = pcsv.ReadOptions(block_size=_BLOCK)
+    def read(self, names: Sequence[str], text: Sequence[str]) -> Iterator[pa.Table]:
+        """Read it, a block at a time, each column in the type that was found for it first."""
+        types = self.types(names, text)
+        try:
+            for batch in self._read(types, list(names)):
+                yield pa.Table.from_batches([batch])
+        except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
+            self._find_text(types, error)
+            raise self._unreadable(error) from None
+        self.done = self.size
+
+    def types(self, names: Sequence[str], text: Sequence[str]) -> dict[str, pa.DataType]:
+        """Find the type of each column in the first block; of one that is empty there, in all of the file."""
+        head, whole = self._first_block()
+        types = {name: pa.string() if name in text else self._type(head.column(name)) for name in names}
+        if not whole:
+            types |= self._types_of_empty(head, [name for name in names if name not in text])
+        return types
+
+    def place(self, row: int) -> str:
+        """Say where a row is, counted as an editor counts lines."""
+        with self._text() as stream:
+            line = next((line for line, _ in islice(self._records(stream), row, row + 1)), 0)
+        return f"row {row + 1} (line {line})" if line else f"row {row + 1}"
+
+    def _read(self, types: dict[str, pa.DataType], names: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        options = pcsv.ConvertOptions(
+            column_types=types,
+            strings_can_be_null=False,
+            null_values=list(self.nulls),
+            include_columns=names or [],
+        )
+        skipped = self.header.line if self._section is None else 0
+        reading = pcsv.ReadOptions(block_size=_BLOCK, skip_rows=skipped, column_names=list(self.names))
+        parsing = pcsv.ParseOptions(
+            delimiter=self.header.delimiter,
+            newlines_in_values='"' in self._content.head,
+            invalid_row_handler=self._on_invalid_row,
+        )
+        self.remarks = 0
         with self._stream() as stream:
-            yield from pcsv.open_csv(stream, reading, pcsv.ParseOptions(delimiter=self._delimiter()), options)
+            try:
+                yield from pcsv.open_csv(stream, reading, parsing, options)
+            except pa.ArrowInvalid as error:
+                if not any(word in str(error) for word in ("Empty CSV", "cannot infer", "Could not skip initial")):
+                    raise
+
+    def _on_invalid_row(self, row: Any) -> str:
+        if _is_remark(row.text):
+            self.remarks += 1
+            return "skip"
+        return "error"
 
     def _stream(self) -> Any:
-        return pa.input_stream(str(self._path), compression="detect")
+        return self._content.open() if self._section is None else pa.BufferReader(self._section[0])
 
-    def _delimiter(self) -> str:
-        with self._stream() as stream:
-            header = stream.read(1 << 16).split(b"\n", 1)[0]
-        if header.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise NetopsError(f"{self._path}: not a readable CSV file: UTF-16; save it as UTF-8")
-        return max(",", ";", "\t", key=lambda mark: header.count(mark.encode()))
+    def _text(self) -> Any:
+        if self._section is None:
+            return self._content.text()
+        import io
 
-    def _head(self) -> tuple[pa.RecordBatch, bool]:
-        """Read the first block with the types that pyarrow finds, and say whether that is the whole file."""
+        return io.StringIO(self._section[0].decode(), newline="")
+
+    def _records(self, lines: Any) -> Iterator[tuple[int, list[str]]]:
+        """Split lines into rows, each with the line that it begins in, without header and remarks."""
+        first = 0 if self._section is None else self._section[1] - 1
+        skipped = self.header.line if self._section is None else 0
+        reader = csv.reader(lines, delimiter=self.header.delimiter)
+        line = 1
         try:
-            batches = self._read({})
+            for values in reader:
+                begin, line = line, reader.line_num + 1
+                if begin <= skipped or not values or (_is_remark(values[0]) and len(values) != len(self.names)):
+                    continue
+                yield first + begin, values
+        except csv.Error:
+            return
+
+    def _first_block(self) -> tuple[pa.RecordBatch, bool]:
+        """Read the first block with the types that pyarrow finds, and say whether that is the whole file."""
+        if self._head is not None:
+            return self._head
+        batches = self._read({})
+        try:
             head = next(batches, None)
         except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
             raise self._unreadable(error) from None
         if head is None:
-            raise NetopsError(f"{self._path}: no samples in it, only the names of columns")
+            raise NetopsError(f"{self.where}: no samples in it, only the names of columns")
         try:
-            return head, next(batches, None) is None
-        except pa.ArrowInvalid:
-            return head, False
+            self._head = head, next(batches, None) is None
+        except (pa.ArrowInvalid, OSError, UnicodeDecodeError):
+            self._head = head, False
+        return self._head
 
-    def _types_of_empty(self, head: pa.RecordBatch) -> dict[str, pa.DataType]:
+    def _type(self, column: pa.Array) -> pa.DataType:
+        if pa.types.is_boolean(column.type):
+            return pa.bool_()
+        if is_number(column.type):
+            return pa.float64()
+        if is_text(column.type):
+            known = pc.invert(pc.is_in(column, pa.array(self.nulls)))
+            numeric = pc.sum(pc.and_(_numeric(column), known)).as_py() or 0
+            if 2 * numeric > (pc.sum(known).as_py() or 0):
+                return pa.float64()  # text among numbers: reading them as such finds the row
+        return pa.string()
+
+    def _types_of_empty(self, head: pa.RecordBatch, names: Sequence[str]) -> dict[str, pa.DataType]:
         """Look further for the types of the columns that are empty in the first block."""
-        empty = [name for name in head.schema.names if pa.types.is_null(head.schema.field(name).type)]
+        empty = [name for name in names if pa.types.is_null(head.schema.field(name).type)]
         if not empty:
             return {}
         known, numeric = dict.fromkeys(empty, 0), dict.fromkeys(empty, 0)
-        for batch in self._read(dict.fromkeys(empty, pa.string()), include_columns=empty):
+        for batch in self._read(dict.fromkeys(empty, pa.string()), empty):
             for name in empty:
                 column = batch.column(name)
-                known[name] += len(column) - column.null_count
-                numeric[name] += pc.sum(_numeric(column)).as_py() or 0
+                valued = pc.invert(pc.is_in(column, pa.array(self.nulls)))
+                known[name] += pc.sum(valued).as_py() or 0
+                numeric[name] += pc.sum(pc.and_(_numeric(column), valued)).as_py() or 0
         return {name: pa.float64() if 2 * numeric[name] >= known[name] else pa.string() for name in empty}
 
-    def _find_text(self, types: dict[str, pa.DataType], normalise: Normaliser, error: Exception) -> None:
+    def _find_text(self, types: dict[str, pa.DataType], error: Exception) -> None:
         """Name the first value that is not of its column's type; pyarrow does not say in which row it is."""
-        if "conversion error" not in str(error):
+        if "conversion error" not in str(error) or "UTF8" in str(error):
             return
         numbers = [name for name, kind in types.items() if not is_text(kind)]
         row = 0
-        for batch in self._read(dict.fromkeys(numbers, pa.string()), include_columns=numbers):
+        for batch in self._read(dict.fromkeys(numbers, pa.string()), numbers):
             for name in numbers:
-                column, numeric = batch.column(name), _numeric(batch.column(name))
-                if not pc.all(pc.fill_null(numeric, True)).as_py():
-                    place = pc.index(numeric, False).as_py()
-                    raise normalise.not_a_number(name, row + place, column[place].as_py())
+                column = batch.column(name)
+                states = pc.is_in(pc.utf8_lower(column), pa.array(["true", "false", "0", "1"]))
+                good = states if pa.types.is_boolean(types[name]) else _numeric(column)
+                good = pc.or_(good, pc.is_in(column, pa.array(self.nulls)))
+                if not pc.all(good).as_py():
+                    place = pc.index(good, False).as_py()
+                    raise not_a_number(self.where, name, self.place(row + place), column[place].as_py())
             row += batch.num_rows
 
     def _unreadable(self, error: Exception) -> NetopsError:
-        found = re.search(r"Expected (\d+) columns, got (\d+)", str(error))
-        if not found:
-            return NetopsError(f"{self._path}: {_reason(str(error).splitlines()[0])}")
-        row = self._first_ragged_row()
-        return NetopsError(
-            f"{self._path}: row {row} (line {row + 1}): {found[2]} values where the header has {found[1]}"
-        )
+        if "UTF8" in str(error) or isinstance(error, UnicodeDecodeError):
+            return self._find_bytes() or NetopsError(f"{self.where}: not {self._content.encoding} text")
+        if not re.search(r"Expected (\d+) columns, got (\d+)", str(error)):
+            return NetopsError(f"{self.where}: {_reason(str(error).splitlines()[0])}")
+        with self._text() as stream:
+            for row, (line, values) in enumerate(self._records(stream)):
+                if len(values) != len(self.names):
+                    return self._ragged(row, line, len(values))
+        return NetopsError(f"{self.where}: {_reason(str(error).splitlines()[0])}")
 
-    def _first_ragged_row(self) -> int:
-        rows: list[int] = []
+    def _ragged(self, row: int, line: int, count: int) -> NetopsError:
+        first = f"; line {self.header.line} was taken for the header" if row == 0 else ""
+        what = f"{count} values where the header has {len(self.names)}{first}"
+        return NetopsError(f"{self.where}: row {row + 1} (line {line}): {what}")
 
-        def note(row: Any) -> str:
-            rows.append(row.number)
-            return "error"
+    def _find_bytes(self) -> NetopsError | None:
+        """Find the first bytes that are not text."""
+        before = 0
+        with self._content.open() as stream:
+            rest = b""
+            while chunk := stream.read(1 << 20):
+                try:
+                    (rest + chunk).decode()
+                    rest = b""
+                except UnicodeDecodeError as error:
+                    if error.start < len(rest + chunk) - 4:
+                        found = not_utf8(self._content.path, rest + chunk, error.start)
+                        line = (rest + chunk).count(b"\n", 0, error.start) + 1
+                        return NetopsError(str(found).replace(f"line {line}:", f"line {before + line}:", 1))
+                    rest, chunk = (rest + chunk)[error.start :], (rest + chunk)[: error.start]
+                before += chunk.count(b"\n")
+        return None
 
-        parsing = pcsv.ParseOptions(delimiter=self._delimiter(), invalid_row_handler=note)
-        with self._stream() as stream:
-            try:  # row numbers are known to a single thread only
-                for _ in pcsv.open_csv(stream, pcsv.ReadOptions(use_threads=False, block_size=_BLOCK), parsing):
-                    pass
-            except pa.ArrowInvalid:
-                pass
-        return (rows[0] or 2) - 1 if rows else 1
+
+def _is_remark(text: str) -> bool:
+    """Tell whether a line is none of the table: a remark, or a mark of sysstat for a restart."""
+    return text.lstrip().startswith("#") or "LINUX-RESTART" in text
 
 
 def _reason(message: str) -> str:
-    if "block: cannot infer" in message:
-        return "no samples in it, only the names of columns"
     return "the file is empty" if "Empty CSV" in message else f"not a readable CSV file: {message}"
-
-
-def _types(head: pa.RecordBatch, layout: Layout) -> dict[str, pa.DataType]:
-    types = {layout.time: pa.string(), **dict.fromkeys(layout.flags, pa.string())}
-    if layout.device is not None:
-        types[layout.device] = pa.string()
-    return types | {name: _type(head.column(name)) for name in layout.values}
-
-
-def _type(column: pa.Array) -> pa.DataType:
-    if pa.types.is_boolean(column.type):
-        return pa.bool_()
-    if is_number(column.type):
-        return pa.float64()
-    if is_text(column.type) and 2 * (pc.sum(_numeric(column)).as_py() or 0) > len(column) - column.null_count:
-        return pa.float64()  # text among numbers: reading them as such finds the row
-    return pa.string()
 
 
 def _numeric(column: pa.Array) -> pa.Array:
     return pc.or_(pc.match_substring_regex(column, NUMBER), pc.match_substring_regex(column, _ODD_NUMBER))
+
+
+def split_sections(content: Content, header: Header) -> Iterator[tuple[Header, bytes, int]]:
+    """Split text that holds several tables, each with names of its own, as InfluxDB and sysstat write it.
+
+    Yields
+    ------
+    header, text, line
+        The names of each, its rows, and the line in which they begin.
+    """
+    rows: list[str] = []
+    now, begin, fresh = header, 0, header.is_flux
+    with content.text() as stream:
+        for number, line in enumerate(stream, 1):
+            starts = line.startswith("# hostname") or (fresh and line.strip() and not line.startswith("#"))
+            if starts or line.startswith(("#group", "#datatype", "#default")) or not line.strip():
+                if rows:
+                    yield now, "".join(rows).encode(), begin
+                    rows = []
+                fresh = fresh or not starts
+                if starts:
+                    now, begin, fresh = header_in(line, header.delimiter, number), number + 1, False
+                continue
+            rows.append(line)
+    if rows:
+        yield now, "".join(rows).encode(), begin

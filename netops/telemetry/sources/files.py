@@ -1,52 +1,163 @@
-"""CSV and Parquet files, and folders of them."""
+"""Files of any kind that telemetry comes in, and folders of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from netops.errors import NetopsError
+from netops.telemetry.columns import layout_of
 from netops.telemetry.settings import TelemetrySettings
-from netops.telemetry.sources.csv import CsvSource
-from netops.telemetry.sources.normal import CSV, KNOWN
-from netops.telemetry.sources.parquet import ParquetSource
-from netops.telemetry.sources.protocol import Source
+from netops.telemetry.sources.arrow import ParquetTable, open_frame
+from netops.telemetry.sources.content import PARQUET, TEXT, Content, look_at
+from netops.telemetry.sources.csv import CsvTable, split_sections
+from netops.telemetry.sources.header import Header, NoHeaderError, find_header
+from netops.telemetry.sources.items import read_items
+from netops.telemetry.sources.json import open_json
+from netops.telemetry.sources.raw import RawTable, Rows
+from netops.telemetry.sources.tables import TableSource, table_sources
+
+_PACKED = ("", ".gz", ".bz2", ".zst", ".xz", ".lz4", ".zip")
+_TEXT = (".csv", ".tsv", ".jsonl", ".ndjson")
+_MAYBE = (".txt", ".tab", ".dat", ".json", ".zip", ".xlsx", ".xls", ".log")
+_COLUMNS = (".parquet", ".pq", ".feather", ".arrow")
+#: Endings of files that are telemetry without doubt …
+KNOWN = (*(ending + packed for ending in _TEXT for packed in _PACKED), *_COLUMNS)
+#: … and of those that may be: named, they are read; in a folder, where their columns are those of telemetry.
+POSSIBLE = (*KNOWN, *(ending + packed for ending in _MAYBE for packed in _PACKED))
 
 
-def file_sources(paths: Sequence[Path], settings: TelemetrySettings) -> list[Source]:
+def file_sources(
+    paths: Sequence[Path], settings: TelemetrySettings, passed_over: dict[str, str]
+) -> list[TableSource]:
     """Open files and folders of files.
 
     A folder stands for the files in it, in the order of their names, but for names that begin with ``_`` or
-    ``.`` and other kinds of files; its subfolders are not looked into.
+    ``.``, other kinds of files and, unless ``telemetry: subfolders`` says so, its subfolders.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    settings : TelemetrySettings
+    passed_over : dict
+        Takes what is in a folder and is not read → why.
 
     Raises
     ------
     NetopsError
-        If something is missing, or is neither CSV nor Parquet.
+        If something is missing, or its columns are not those of telemetry.
     """
-    return [_open(file, settings) for path in paths for file in files_of(path)]
+    tables: list[RawTable] = []
+    for path in paths:
+        for file, is_sure in files_of(path, settings, passed_over):
+            try:
+                opened = list(open_tables(file, settings))
+                if not is_sure:
+                    layout_of(opened[0].names, settings, str(file), Rows(opened[:1]))
+            except NetopsError as error:
+                if is_sure:
+                    raise
+                passed_over[str(file)] = str(error).removeprefix(f"{file}: ")
+            else:
+                tables.extend(opened)
+    if not tables:
+        raise NetopsError(f"{paths[0]}: no CSV or Parquet file in this folder that holds telemetry")
+    return table_sources(tables, settings, read_items(settings.items))
 
 
-def _open(file: Path, settings: TelemetrySettings) -> Source:
-    return CsvSource(file, settings) if file.name.lower().endswith(CSV) else ParquetSource(file, settings)
+def open_tables(path: Path, settings: TelemetrySettings) -> Iterator[RawTable]:
+    """Open the tables in one file.
+
+    Raises
+    ------
+    NetopsError
+        If it is of no kind that can be read.
+    """
+    if path.name.lower().endswith((".parquet", ".pq")):
+        yield ParquetTable(path, settings.nulls)
+        return
+    content = look_at(path, settings.encoding)
+    if content.kind == PARQUET:
+        yield ParquetTable(path, settings.nulls)
+    elif content.kind != TEXT:
+        yield open_frame(content, settings.nulls)
+    elif _is_json(content):
+        yield open_json(content, settings.nulls)
+    else:
+        yield from _open_text(content, settings)
 
 
-def files_of(path: Path) -> list[Path]:
-    """List the files that a path stands for."""
+def _is_json(content: Content) -> bool:
+    start = content.head.lstrip("\ufeff \t\r\n")[:2]
+    named = any(part in (".json", ".jsonl", ".ndjson") for part in Path(content.path.name.lower()).suffixes)
+    return start[:1] == "{" or (start[:1] == "[" and (named or start[1:2] in '{ \r\n\t"[]'))
+
+
+def _open_text(content: Content, settings: TelemetrySettings) -> Iterator[RawTable]:
+    header = _header(content)
+    if not header.sections:
+        yield CsvTable(content, header, settings.nulls)
+        return
+
+    some = False
+    for found, rows, line in split_sections(content, header):
+        some = True
+        yield CsvTable(content, found, settings.nulls, (rows, line))
+    if not some:
+        raise NetopsError(f"{content.path}: no samples in it, only the names of columns")
+
+
+def _header(content: Content) -> Header:
+    try:
+        return find_header(content.head, content.whole)
+    except NoHeaderError as error:
+        raise NetopsError(f"{content.path}: {error}") from None
+
+
+def files_of(path: Path, settings: TelemetrySettings, passed_over: dict[str, str]) -> list[tuple[Path, bool]]:
+    """List the files that a path stands for, and whether each must be telemetry."""
     if not path.exists():
         raise NetopsError(f"{path}: no such file or folder")
     if path.is_dir():
-        return _files_in(path)
-    if not path.name.lower().endswith(KNOWN):
-        raise NetopsError(f"{path}: neither CSV nor Parquet; its name should end in {' or '.join(KNOWN)}")
+        return _files_in(path, settings, passed_over)
+    if not path.is_file():
+        raise NetopsError(f"{path}: neither a file nor a folder")
+    if not path.name.lower().endswith(POSSIBLE):
+        raise NetopsError(
+            f"{path}: neither CSV nor Parquet, JSON, Arrow or Excel; its name should end in .csv, .tsv, .txt, "
+            ".jsonl, .json, .parquet, .feather or .xlsx, text also in .gz, .bz2, .xz, .zst or .zip"
+        )
     if path.stat().st_size == 0:
         raise NetopsError(f"{path}: the file is empty")
-    return [path]
+    return [(path, True)]
 
 
-def _files_in(folder: Path) -> list[Path]:
-    inside = sorted(entry for entry in folder.iterdir() if not entry.name.startswith(("_", ".")))
-    files = [entry for entry in inside if entry.is_file() and entry.name.lower().endswith(KNOWN)]
-    if not files:
-        below = [entry.name for entry in inside if entry.is_dir()]
+def _files_in(folder: Path, settings: TelemetrySettings, passed_over: dict[str, str]) -> list[tuple[Path, bool]]:
+    found: list[tuple[Path, bool]] = []
+    below: list[str] = []
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith(("_", ".")):
+            continue
+        if entry.is_dir():
+            below.append(entry.name)
+            if settings.subfolders:
+                found.extend(_files_in(entry, settings, passed_over))
+            else:
+                passed_over[f"{entry}/"] = "a folder; --set telemetry.subfolders=true reads it"
+        elif not entry.is_file():
+            passed_over[str(entry)] = "neither a file nor a folder"
+        elif not _is_within(entry, folder):
+            passed_over[str(entry)] = "a link out of the folder"
+        elif entry.name.lower().endswith(KNOWN):
+            found.extend(files_of(entry, settings, passed_over))
+        elif entry.name.lower().endswith(POSSIBLE):
+            found.append((entry, False))
+        else:
+            passed_over[str(entry)] = "not a kind of file that netops reads"
+    if not found:
         hint = f"; give one of its folders: {', '.join(below[:5])}" if below else ""
         raise NetopsError(f"{folder}: no CSV or Parquet file in this folder{hint}")
-    return [entry for file in files for entry in files_of(file)]
+    return found
+
+
+def _is_within(entry: Path, folder: Path) -> bool:
+    """Tell whether a file is in the folder, and no link that leads out of it."""
+    return not entry.is_symlink() or entry.resolve().is_relative_to(folder.resolve())

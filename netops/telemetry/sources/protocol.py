@@ -2,7 +2,7 @@
 
 A batch is a table with the columns ``timestamp`` (nanoseconds, UTC), ``device`` (text), optionally ``is_error``
 and ``<metric>_is_error`` (bool), and values: numbers as float64 (null or NaN where unknown), text as text. Rows
-come in any order.
+come in any order. A source that has a ``report`` (``reading.SourceReport``) fills it while it is read.
 """
 
 from collections.abc import Iterator
@@ -15,13 +15,20 @@ class Source(Protocol):
     """Some telemetry, not read yet."""
 
     name: str
-    #: How much there is to read, in any unit, and how much of it has been read.
-    size: int
-    done: int
-    #: About how many bytes it takes in memory.
-    memory: int
     #: Column → why it is no metric; complete once everything has been read.
     ignored: dict[str, str]
+
+    @property
+    def size(self) -> int:
+        """How much there is to read, in any unit."""
+
+    @property
+    def done(self) -> int:
+        """How much of it has been read."""
+
+    @property
+    def memory(self) -> int:
+        """About how many bytes it takes in memory."""
 
     def batches(self) -> Iterator[pa.Table]:
         """Read it.

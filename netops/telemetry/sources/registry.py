@@ -21,8 +21,17 @@ SCHEMES: dict[str, str] = {
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/{1,2}(.*)", re.DOTALL)
 
 
-def open_sources(paths: Sequence[Path | str], settings: TelemetrySettings) -> list[Source]:
+def open_sources(
+    paths: Sequence[Path | str], settings: TelemetrySettings, passed_over: dict[str, str] | None = None
+) -> list[Source]:
     """Open files, folders and addresses.
+
+    Parameters
+    ----------
+    paths : sequence of Path or str
+    settings : TelemetrySettings
+    passed_over : dict, optional
+        Takes what is in a folder and is not read → why.
 
     Raises
     ------
@@ -34,11 +43,15 @@ def open_sources(paths: Sequence[Path | str], settings: TelemetrySettings) -> li
     if not paths:
         raise UsageError("no telemetry was named")
     sources: list[Source] = []
+    files: list[Path] = []
     for path in paths:
         if match := _ADDRESS.fullmatch(str(path)):
             sources.append(_opener(match[1])(f"{match[1]}://{match[2]}", settings))
         else:
-            sources.extend(file_sources([Path(path)], settings))
+            files.append(Path(path))
+    if files:
+        # Together: which column is the device may show in all of the files only.
+        sources[:0] = file_sources(files, settings, {} if passed_over is None else passed_over)
     return sources
 
 

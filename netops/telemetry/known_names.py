@@ -1,0 +1,92 @@
+"""What monitoring tools call their columns, compared without case, spaces and signs (:func:`key_of`)."""
+
+TIMES = (
+    *(
+        "timestamp",
+        "time",
+        "ts",
+        "datetime",
+        "date_time",
+        "_time",
+        "@timestamp",
+        "clock",
+        "time_utc",
+        "timestamp_utc",
+    ),
+    *(
+        "utc_time",
+        "timegenerated",
+        "timegenerated [utc]",
+        "event_time",
+        "collected_at",
+        "sampled_at",
+        "recorded_at",
+    ),
+    *("measured_at", "sample_time", "time_stamp", "timestamp_ms", "epoch", "unixtime", "unix_time", "date"),
+)
+DEVICES = (
+    *(
+        "device",
+        "node",
+        "host",
+        "hostname",
+        "host_name",
+        "instance",
+        "sysname",
+        "machine",
+        "machine_id",
+        "machine_name",
+    ),
+    *(
+        "server",
+        "server_name",
+        "router",
+        "switch",
+        "computer",
+        "computer_name",
+        "cmdb_id",
+        "agent_host",
+        "device_name",
+    ),
+    *("device_id", "node_name", "host_id", "instance_id", "resource", "resource_id", "ip", "ip_address", "target"),
+    *("source", "*_id"),
+)
+#: Names that are the device only where they vary, and no better one does: they name other things as often.
+WEAK_DEVICES = ("ip", "target", "source", "*_id")
+#: Halves of a time that is written in two columns.
+DATES = ("date", "day", "datum")
+CLOCKS = ("time", "clock", "time_of_day", "hour", "zeit")
+#: Long form: names that say by themselves that there is a row for each metric …
+METRIC_NAMES = (
+    "metric_name",
+    "kpi_name",
+    "_field",
+    "counter_name",
+    "metric",
+    "kpi",
+    "series",
+    "itemid",
+    "item_name",
+)
+#: … and those that say so only where rows share device and time.
+WEAK_METRIC_NAMES = (
+    "name",
+    "counter",
+    "parameter",
+    "indicator",
+    "item",
+    "key_",
+    "key",
+    "sensor",
+    "measurement",
+    "field",
+)
+VALUES = (
+    *("value", "_value", "metric_value", "kpi_value", "counter_value", "val", "average", "avg", "mean"),
+    *("total", "sum", "maximum", "max"),
+)
+
+
+def key_of(name: str) -> str:
+    """Reduce a name to its letters and digits, so that 'Host Name', 'host_name' and '# hostname' are one."""
+    return "".join(char for char in name.casefold() if char.isalnum()) or name.strip().casefold()

@@ -1,0 +1,242 @@
+"""Rows that share device and time: the same row twice, halves of one row, or rows of different things."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from netops.errors import NetopsError
+from netops.telemetry.columns import quoted
+from netops.telemetry.known_names import METRIC_NAMES, WEAK_METRIC_NAMES, key_of
+from netops.telemetry.schema import DEVICE, TIMESTAMP, is_error_column
+
+Int64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+
+#: A device of which more of the rows than this contradict each other is several things, however few rows it has.
+_OF_A_DEVICE = 0.1
+_TELLING = 0.95
+_LOOKED_AT = 200_000
+_HOUR = 3_600_000_000_000
+
+
+@dataclass
+class Repeats:
+    """What rows that share device and time are; two of them add up.
+
+    Attributes
+    ----------
+    same : int
+        Rows with nothing new: set aside.
+    merged : int
+        Rows that know what the others do not: combined with them.
+    conflicting : int
+        Rows with other values: set aside, the first of each device and time counts.
+    worst : tuple of float and str
+        The largest fraction of the rows of one device that conflict, and its name.
+    hours : set of int
+        Hours of the day in which rows conflict, of the first few.
+    example : str
+    groups, tells, values : int, dict and dict
+        Rows in conflict; column → how many of them it tells apart; column → how many values it has.
+    """
+
+    same: int = 0
+    merged: int = 0
+    conflicting: int = 0
+    worst: tuple[float, str] = (0.0, "")
+    hours: set[int] = field(default_factory=set)
+    example: str = ""
+    rows: int = 0
+    tells: dict[str, int] = field(default_factory=dict)
+    values: dict[str, int] = field(default_factory=dict)
+
+    def __iadd__(self, other: "Repeats") -> "Repeats":
+        self.same, self.merged = self.same + other.same, self.merged + other.merged
+        self.conflicting, self.rows = self.conflicting + other.conflicting, self.rows + other.rows
+        self.worst, self.example = max(self.worst, other.worst), self.example or other.example
+        self.hours |= other.hours
+        for name, count in other.tells.items():
+            self.tells[name] = self.tells.get(name, 0) + count
+            self.values[name] = max(self.values.get(name, 0), other.values[name])
+        return self
+
+    def refuse_conflicts(
+        self, samples: int, limit: float, device: str | None, where: str, metric_name: str = ""
+    ) -> None:
+        """Refuse telemetry in which too many rows contradict each other.
+
+        Parameters
+        ----------
+        samples : int
+            Rows that were not set aside.
+        limit : float
+            Fraction of the rows that may.
+        device : str or None
+            The columns that are the device, joined by ``+``; None where a file is one.
+        where : str
+            What was read, for errors.
+        metric_name : str
+            The columns that name the metric, joined by ``+``, where there is one row a metric.
+
+        Raises
+        ------
+        NetopsError
+            Naming the columns that would tell the rows apart, and the option.
+        """
+        total = samples + self.same + self.merged + self.conflicting
+        many = self.conflicting > limit * total or (
+            self.worst[0] > max(limit, _OF_A_DEVICE) and self.conflicting > 1
+        )
+        if not many or limit >= 1:
+            return
+        what = f"{self.conflicting:,} of {total:,} rows have the device and time of another row but other values"
+        what += f" (first: {self.example})" if self.example else ""
+        if device is None:
+            what = "no device column was found, yet " + what
+        telling = sorted(
+            (name for name, count in self.tells.items() if count >= _TELLING * self.rows), key=self._rank
+        )
+        if not telling:
+            zone = (
+                "; if their clock has daylight saving time, name its zone: --set telemetry.timezone=Europe/Berlin"
+            )
+            hint = zone if len(self.hours) == 1 else ""
+            raise NetopsError(
+                f"{where}: {what}; no column tells them apart{hint}; "
+                "--set telemetry.max_conflicts=1 keeps the first of each"
+            )
+        first, others = telling[0], ", ".join(f"'{name}' ({self.values[name]:,})" for name in telling[1:4])
+        more = f"; so do {others}" if others else ""
+        setting = quoted("telemetry.device", f"{device}+{first}" if device else first)
+        if metric_name or _names_metrics(first):
+            setting = quoted("telemetry.metric_name", f"{metric_name}+{first}" if metric_name else first)
+        raise NetopsError(
+            f"{where}: {what}; '{first}' ({self.values[first]:,} values) tells them apart: --set {setting}{more}"
+        )
+
+    def _rank(self, name: str) -> tuple[int, int]:
+        return (0 if _names_metrics(name) else 1), self.values[name]
+
+
+def _names_metrics(name: str) -> bool:
+    return key_of(name) in {key_of(known) for known in (*METRIC_NAMES, *WEAK_METRIC_NAMES)}
+
+
+def combine(
+    table: pa.Table, order: Int64, codes: Int64, first: Bool, names: Sequence[str]
+) -> tuple[pa.Table, Repeats]:
+    """Make one row of those that share device and time.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Rows as they came.
+    order : int64 array, n
+        Sorts them by device and time; rows that share both stay in the order in which they came.
+    codes : int64 array, n
+        The device of each row, in that order.
+    first : bool array, n
+        Whether a row, in that order, is the first of its device and time.
+    names : sequence of str
+        The devices by code.
+
+    Returns
+    -------
+    table, repeats
+        A row for each first one, with what the others know beside it.
+    """
+    group = np.cumsum(first) - 1
+    starts = np.flatnonzero(first)
+    shared = np.flatnonzero(np.bincount(group)[group] > 1)
+    owner = group[shared]
+    conflict, adds = np.zeros(len(shared), bool), np.zeros(len(shared), bool)
+    columns, rows = {}, order[starts]
+    for name in table.column_names:
+        column = table.column(name)
+        take = rows
+        if name not in (DEVICE, TIMESTAMP):
+            codes_of, known = _comparable(column, order[shared])
+            leader = _first_known(owner, known)
+            is_text = pa.types.is_string(column.type)
+            if not is_text:
+                # Texts may differ where each row knows metrics of its own, such as the part that it comes from.
+                conflict |= known & (codes_of != codes_of[leader])
+            late = known & (leader == np.arange(len(shared))) & ~first[shared]
+            adds |= late & (not is_text)
+            if late.any():
+                take = rows.copy()
+                take[owner[late]] = order[shared[late]]
+        columns[name] = column.take(pa.array(take))
+    later = ~first[shared]
+    conflict &= later
+    adds &= later & ~conflict
+    found = Repeats(int((later & ~conflict & ~adds).sum()), int(adds.sum()), int(conflict.sum()))
+    if found.conflicting:
+        _describe(found, table, order, codes, shared, owner, conflict, names)
+    return pa.table(columns), found
+
+
+def _comparable(column: pa.ChunkedArray, rows: Int64) -> tuple[npt.NDArray[np.float64], Bool]:
+    """Give the values of some rows as numbers that are equal where they are, and which are known."""
+    some = column.take(pa.array(rows))
+    if pa.types.is_floating(some.type):
+        values = some.to_numpy()
+        return values, ~np.isnan(values)
+    if pa.types.is_boolean(some.type):
+        known = some.is_valid().to_numpy()
+        return some.fill_null(False).to_numpy().astype(np.float64), known
+    encoded = some.combine_chunks()
+    encoded = encoded if pa.types.is_dictionary(encoded.type) else encoded.dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return codes.astype(np.float64), codes >= 0
+
+
+def _first_known(owner: Int64, known: Bool) -> Int64:
+    """Give for each row the first row of its group that knows the value (itself where none does)."""
+    places = np.arange(len(owner))
+    begins = np.flatnonzero(np.diff(owner, prepend=-1))
+    best = np.minimum.reduceat(np.where(known, places, len(owner)), begins) if len(owner) else places
+    spread = np.repeat(best, np.diff(np.append(begins, len(owner))))
+    return np.where(spread < len(owner), spread, places)
+
+
+def _describe(
+    found: Repeats,
+    table: pa.Table,
+    order: Int64,
+    codes: Int64,
+    shared: Int64,
+    owner: Int64,
+    conflict: Bool,
+    names: Sequence[str],
+) -> None:
+    """Find the device with most conflicts, an example, and the columns that tell the rows apart."""
+    of_device = np.bincount(codes[shared[conflict]], minlength=len(names))
+    part = of_device / np.maximum(1, np.bincount(codes, minlength=len(names)))
+    worst = int(np.argmax(part))
+    found.worst = float(part[worst]), names[worst]
+    place = int(np.flatnonzero(conflict)[0])
+    time = table.column(TIMESTAMP)[int(order[shared[place]])].value
+    when = np.datetime_as_string(np.datetime64(time, "ns"), unit="s")
+    found.example = f"{names[codes[shared[place]]]} at {when}Z"
+    some = order[shared[np.flatnonzero(conflict)[:10_000]]]
+    times = table.column(TIMESTAMP).take(pa.array(some)).cast(pa.int64()).to_numpy()
+    found.hours = set((times // _HOUR % 24).tolist())
+    chosen = np.flatnonzero(np.isin(owner, np.unique(owner[conflict])))[:_LOOKED_AT]
+    groups, rows = owner[chosen], order[shared[chosen]]
+    found.rows = len(rows)
+    for name in table.column_names:
+        kind = table.schema.field(name).type
+        if name in (DEVICE, TIMESTAMP) or is_error_column(name) or pa.types.is_boolean(kind):
+            continue
+        values, known = _comparable(table.column(name), rows)
+        if pa.types.is_floating(kind) and not (values[known] == np.floor(values[known])).all():
+            continue
+        distinct, value = np.unique(values[known], return_inverse=True)
+        found.tells[name] = len(np.unique(groups[known] * (len(distinct) + 1) + value))
+        found.values[name] = len(distinct)
