@@ -19,9 +19,10 @@ from netops.errors import UsageError
 from netops.serving import questions
 from netops.serving.access import carries
 from netops.serving.alert_store import Alert
+from netops.serving.endpoints import JSON
 from netops.serving.feedback_endpoints import feedback_handlers
 from netops.serving.fleet_answers import Fleet, History
-from netops.serving.graph import JSON, MODEL_PATH
+from netops.serving.graph import MODEL_PATH
 from netops.serving.openapi import (
     ERRORS,
     UNKNOWN_DEVICE,

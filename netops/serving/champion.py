@@ -40,6 +40,15 @@ class ModelSource(Protocol):
     def shadow(self) -> Champion | None:
         """Name the challenger that scores in its shadow, if there is one."""
 
+    def find(self, version: str) -> Champion:
+        """Find a version of the network, in service or not, such as one that is to be proven.
+
+        Raises
+        ------
+        NetopsError
+            If there is none.
+        """
+
 
 @dataclass(frozen=True)
 class ChampionFile:
@@ -65,6 +74,10 @@ class ChampionFile:
         raw = read_json(self.file).get("shadow")
         return Champion(str(raw["version"]), self.file.parent / raw["path"]) if raw else None
 
+    def find(self, version: str) -> Champion:
+        """Give the champion or its shadow."""
+        return _named(version, self.champion(), self.shadow())
+
     def promote(self, version: str, path: Path) -> None:
         """Put a model in service, at once; a shadow stays, unless it is the one."""
         before = read_json(self.file).get("shadow") if self.file.is_file() else None
@@ -89,6 +102,17 @@ class FixedModel:
 
     def shadow(self) -> None:
         """It has none."""
+
+    def find(self, version: str) -> Champion:
+        """Give it, if it is the one."""
+        return _named(version, self.champion())
+
+
+def _named(version: str, *known: Champion | None) -> Champion:
+    for champion in known:
+        if champion is not None and champion.version == version:
+            return champion
+    raise NetopsError(f"no version '{version[:40]}' is served here")
 
 
 class Explainer(Protocol):

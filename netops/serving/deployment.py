@@ -1,5 +1,7 @@
 """A model goes into service: started, asked rows whose risks are known, and taken back if it answers otherwise."""
 
+import hashlib
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +13,7 @@ import numpy.typing as npt
 from netops.durations import MINUTE, SECOND
 from netops.errors import NetopsError
 from netops.registry import ProofError
-from netops.serving.access import read_token
+from netops.serving.access import TOKEN, read_token
 from netops.serving.function import MODEL_NAME, make_serving_function
 from netops.serving.triggers import add_http, add_kafka, add_state_volume, add_v3io_stream
 
@@ -22,6 +24,10 @@ Ask = Callable[[list[list[float | None]]], list[float]]
 INFER = f"/v2/models/{MODEL_NAME}/infer"
 #: How far an answer may be from the offline risk.
 TOLERANCE = 1e-6
+#: Label of a function, by which it is seen whether it would be deployed in the same way.
+_FINGERPRINT = "netops/fingerprint"
+#: Of the log of a deployment that fails, so much is in the error.
+_LOG_LINES, _LOG_LENGTH = 8, 1500
 
 
 class Platform(Protocol):
@@ -81,13 +87,43 @@ def roll_out(
         If it does not start, does not answer, or answers otherwise; the previous model is in service again.
     """
     try:
-        answers = _first_answers(platform.start(model), _plain(rows), patience, wait)
-        return compare(answers, risks), platform.settle()
+        return prove(platform.start(model), rows, risks, patience=patience, wait=wait), platform.settle()
     except Exception as error:
         platform.take_back(previous)
         if isinstance(error, NetopsError):
             raise
-        raise NetopsError(f"the model cannot be deployed: {' '.join(str(error).split())[:300]}") from error
+        # Whoever reports it says its causes too, and would say this one twice.
+        raise NetopsError(f"the model cannot be deployed: {_one_line(error)}") from None
+
+
+def prove(
+    ask: Ask,
+    rows: Floats,
+    risks: Floats,
+    *,
+    patience: int = MINUTE,
+    wait: Callable[[float], None] = time.sleep,
+) -> float:
+    """Prove that a model that was started answers as it was tested: once it answers, all rows are asked.
+
+    Parameters
+    ----------
+    ask : callable
+        What ``Platform.start`` gave.
+    rows, risks, patience, wait
+        See :func:`roll_out`.
+
+    Returns
+    -------
+    float
+        The largest difference.
+
+    Raises
+    ------
+    NetopsError
+        If it does not answer in time, or answers otherwise.
+    """
+    return compare(_first_answers(ask, _plain(rows), patience, wait), risks)
 
 
 def compare(answers: list[float], risks: Floats) -> float:
@@ -115,9 +151,13 @@ def _first_answers(ask: Ask, rows: list[list[float | None]], patience: int, wait
             return ask(rows)
         except Exception as error:
             if pauses <= 0:
-                raise NetopsError(f"it does not answer: {' '.join(str(error).split())[:200]}") from error
+                raise NetopsError(f"it does not answer: {_one_line(error)}") from None
             pauses -= 1
             wait(1.0)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def _plain(rows: Floats) -> list[list[float | None]]:
@@ -190,7 +230,12 @@ class NuclioOptions:
 
 @dataclass
 class Nuclio:
-    """The real-time function of a network on Nuclio; a canary is a second function behind one API gateway."""
+    """The real-time function of a network on Nuclio.
+
+    The function follows the network's champion by itself. A version is proven on it by its name, before it becomes
+    the champion; what runs is deployed again only where something else than the model has changed. A canary is a
+    second function, of one model, behind one API gateway.
+    """
 
     project: Any
     network: str
@@ -209,18 +254,21 @@ class Nuclio:
         return f"{self.network}-serving" + ("-canary" if self.is_canary else "")
 
     def start(self, model: str) -> Ask:
-        """Deploy the function and wait until Nuclio says that it is ready."""
-        self._function = self.function(model)
-        self._function.deploy(project=self.project.name, wait=True, timeout=self.options.timeout // SECOND)
+        """Deploy the function, unless it runs as it would be deployed, and wait until Nuclio calls it ready."""
+        made = self.function(model)
+        self._refuse_without_token(made)
+        self._function = self._running(made) or self._deploy(made)
+        path = INFER if self.is_canary else f"/v2/models/{MODEL_NAME}/versions/{_version(model)}/infer"
         return lambda rows: list(
-            self._function.invoke(INFER, body={"inputs": rows}, headers=_authorization())["outputs"]
+            self._function.invoke(path, body={"inputs": rows}, headers=_authorization())["outputs"]
         )
 
     def function(self, model: str) -> Any:
         """Make the function as it is deployed."""
         options = self.options
+        parameters = options.parameters | {"follow": not self.is_canary}
         made: Any = make_serving_function(
-            self.project.name, self.name, model, options.image, self.network, dict(options.parameters)
+            self.project.name, self.name, model, options.image, self.network, parameters
         )
         made.spec.min_replicas, made.spec.max_replicas = options.min_replicas, options.max_replicas
         made.spec.env = [*made.spec.env, *options.environment]
@@ -229,6 +277,7 @@ class Nuclio:
         _add_triggers(made, options)
         if options.state_claim:
             add_state_volume(made, options.state_claim)
+        made.metadata.labels[_FINGERPRINT] = _fingerprint(made)
         return made
 
     def settle(self) -> str:
@@ -238,13 +287,40 @@ class Nuclio:
         return str(self._function.get_url())
 
     def take_back(self, previous: str | None) -> None:
-        """Deploy the previous model in the place that the new one took; a canary has taken none, and is deleted."""
-        if previous is not None and not self.is_canary:
-            self.start(previous)
-            return
+        """Delete what was started for this model alone; a function that follows the champion still serves that."""
+        if previous is None or self.is_canary:
+            import mlrun
+
+            mlrun.get_run_db().delete_function(self.name, self.project.name)
+
+    def _refuse_without_token(self, made: Any) -> None:
+        if TOKEN not in {_name(variable) for variable in made.spec.env}:
+            raise NetopsError(
+                f"cluster.yaml: secrets: the function needs {TOKEN}, without it it is closed over HTTP; "
+                f"add '<secret>:{TOKEN}'"
+            )
+
+    def _running(self, made: Any) -> Any:
+        """Give the function that is deployed, if it is ready and differs in nothing but the model."""
         import mlrun
 
-        mlrun.get_run_db().delete_function(self.name, self.project.name)
+        try:
+            found = mlrun.get_run_db().get_function(self.name, self.project.name)
+            deployed: Any = mlrun.new_function(runtime=found)
+            labels, state = deployed.metadata.labels or {}, deployed.status.state
+        except Exception:
+            return None
+        same = labels.get(_FINGERPRINT) == made.metadata.labels[_FINGERPRINT]
+        return deployed if same and state == "ready" and not self.is_canary else None
+
+    def _deploy(self, made: Any) -> Any:
+        try:
+            made.deploy(project=self.project.name, wait=True, timeout=self.options.timeout // SECOND)
+        except Exception as error:
+            raise NetopsError(
+                f"function {self.name} cannot be deployed: {_one_line(error)}{_log_of(made)}"
+            ) from None
+        return made
 
     def _split(self) -> Any:
         from mlrun.runtimes.nuclio.api_gateway import APIGateway, APIGatewayMetadata, APIGatewaySpec
@@ -254,6 +330,37 @@ class Nuclio:
         spec = APIGatewaySpec(project=self.project.name, functions=functions, canary=[100 - share, share])
         gateway = APIGateway(APIGatewayMetadata(name=f"{self.network}-serving"), spec)
         return self.project.store_api_gateway(gateway).invoke_url
+
+
+def _version(model: str) -> str:
+    import mlrun
+
+    return str(mlrun.datastore.get_store_resource(model).metadata.labels["version"])
+
+
+def _fingerprint(function: Any) -> str:
+    """Tell two functions apart that differ in more than the model they begin with."""
+    spec = function.to_dict()["spec"]
+    parameters = {key: value for key, value in spec["parameters"].items() if key != "model_path"}
+    return hashlib.blake2b(
+        json.dumps(spec | {"parameters": parameters}, sort_keys=True, default=str).encode(), digest_size=8
+    ).hexdigest()
+
+
+def _log_of(function: Any) -> str:
+    """Give the end of what Nuclio logged of a deployment, the function's own log included."""
+    import mlrun
+
+    try:
+        text, _ = mlrun.get_run_db().get_nuclio_deploy_status(function, last_log_timestamp=0, verbose=False)
+    except Exception:
+        return ""
+    lines = [" ".join(line.split()) for line in str(text or "").splitlines() if line.strip()]
+    return f"; its log ends: {' | '.join(lines[-_LOG_LINES:])[-_LOG_LENGTH:]}" if lines else ""
+
+
+def _name(variable: Any) -> str:
+    return str(variable["name"] if isinstance(variable, dict) else variable.name)
 
 
 def _add_triggers(function: Any, options: NuclioOptions) -> None:

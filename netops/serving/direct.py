@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from netops.serving.access import carries
-from netops.serving.graph import JSON, MODEL_PATH
+from netops.serving.endpoints import JSON
+from netops.serving.graph import MODEL_PATH
 from netops.serving.samples import BodyError
 from netops.serving.service import Service
 

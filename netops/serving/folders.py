@@ -1,5 +1,6 @@
 """Where a network's serving state lies; readers of single files share it, so it imports nothing heavy."""
 
+import contextlib
 from pathlib import Path
 
 from netops.home import home
@@ -16,3 +17,18 @@ def state_folder(network: str) -> Path:
 def networks() -> list[str]:
     """List the networks that have alerts, or anything else said of them, on this machine."""
     return sorted(path.parent.name for path in (home() / "serving").glob(f"*/{ALERTS}"))
+
+
+def adopt_replicas(volume: Path, folder: Path, network: str) -> None:
+    """Move the replicas' states that an earlier version kept at the top of a volume into a network's own folder.
+
+    Those of other networks stay for them, and so does what another server holds.
+    """
+    from netops.serving.snapshot import network_of
+
+    for replica in sorted(volume.glob("replica-*")):
+        if network_of(replica) == network:
+            folder.mkdir(parents=True, exist_ok=True)
+            # Two replicas may start at once: one of them finds it gone.
+            with contextlib.suppress(OSError):
+                replica.rename(folder / replica.name)

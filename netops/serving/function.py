@@ -6,6 +6,7 @@ from typing import Any
 import mlrun
 from mlrun.runtimes import ServingRuntime
 from mlrun.serving.server import GraphServer, create_graph_server
+from mlrun.utils.helpers import encode_user_code
 
 from netops.serving.graph import MODEL_NAME, STEPS, given
 from netops.serving.runtime import Runtime
@@ -47,12 +48,14 @@ def make_serving_function(
         does ``.test("/telemetry", body=sample)``.
     """
     function: Any = mlrun.code_to_function(name, project=project, kind="serving", image=image, filename=str(CODE))
+    # MLRun has appended its own init_context and handler, and on Nuclio the last ones of a name count: ours.
+    function.spec.build.functionSourceCode = encode_user_code(CODE.read_text(encoding="utf-8"))
     # From its file MLRun would run it here only where that lies below the working directory; the code is embedded.
     function.spec.build.origin_filename = None
     step = function.set_topology("flow", engine="sync")
     for key, step_class in STEPS.items():
         step = step.to(f"{step_class.__module__}.{step_class.__name__}", name=key)
-    chosen = {"project": project, "network": network, "model_path": str(model_path or "")}
+    chosen = {"project": project, "network": network, "function": name, "model_path": str(model_path or "")}
     function.spec.parameters = chosen | (parameters or {})
     return function
 

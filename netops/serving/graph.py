@@ -5,6 +5,7 @@ state, samples go on through ``validate → features → score → explain → a
 """
 
 import atexit
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,9 +16,9 @@ from typing import Any
 
 import msgspec
 
-from netops.serving import feedback, questions
-from netops.serving.champion import ChampionFile, FixedModel, ModelSource
-from netops.serving.folders import state_folder
+from netops.serving.champion import ChampionFile, FixedModel, ModelSource, ServedModel, load_model
+from netops.serving.endpoints import JSON, ask
+from netops.serving.folders import adopt_replicas, state_folder
 from netops.serving.model_server import OnnxModel
 from netops.serving.pipeline import Pipeline
 from netops.serving.registered import RegisteredChampion
@@ -29,7 +30,7 @@ MODEL_NAME = "netops"
 MODEL_PATH = f"/v2/models/{MODEL_NAME}"
 #: Paths that take samples; a stream's messages have the path "/".
 SAMPLE_PATHS = ("", "/telemetry", "/api/v1/write")
-JSON = "application/json"
+_VERSION = re.compile(r"/versions/([^/]+)")
 #: Replicas that can share a state volume.
 SLOTS = 64
 
@@ -73,7 +74,7 @@ def _runtime(context: Any) -> Runtime:
         _state_path(context, network),
         lambda folder: Runtime(
             network,
-            _source(network, context.get_param("model_path"), context.get_param("project")),
+            _source(network, context),
             bind(ServingSettings, context.get_param("serving"), "serving"),
             bind(AlertSettings, context.get_param("alerting"), "alerting"),
             folder,
@@ -83,7 +84,11 @@ def _runtime(context: Any) -> Runtime:
 
 def _state_path(context: Any, network: str) -> Path:
     if path := context.get_param("state_path"):
-        return Path(path)
+        # A volume may be that of several networks, and of a function and its canary.
+        folder = Path(path) / network / (context.get_param("function") or "serving")
+        if not folder.exists():
+            adopt_replicas(Path(path), folder, network)
+        return folder
     # A mock server is a trial: it must not touch the state of a server that is running.
     return _trial_folder() if context.is_mock else state_folder(network)
 
@@ -104,9 +109,10 @@ def _take_slot(path: Path, start: Callable[[Path], Runtime]) -> Runtime:
     return start(path / f"replica-{SLOTS - 1}")
 
 
-def _source(network: str, model_path: str | None, project: str | None) -> ModelSource:
-    if not model_path:
-        return RegisteredChampion(network, project or "netops")
+def _source(network: str, context: Any) -> ModelSource:
+    model_path = context.get_param("model_path")
+    if not model_path or context.get_param("follow"):
+        return RegisteredChampion(network, context.get_param("project") or "netops", fallback=model_path or "")
     if model_path.endswith(".json"):
         return ChampionFile(Path(model_path))
     from netops.models.card import read_card
@@ -138,6 +144,7 @@ class Dispatch(Step):
     def __init__(self, context: Any = None, name: str | None = None) -> None:
         super().__init__(context, name)
         self.model = OnnxModel(context=context, name=MODEL_NAME, scorer=self.pipeline.runtime.model.scorer)
+        self._candidate: ServedModel | None = None
 
     def do_event(self, event: Any) -> Any:
         """Pass samples on, answer everything else."""
@@ -149,10 +156,8 @@ class Dispatch(Step):
         return self._ask(event, path)
 
     def _infer(self, event: Any, operation: str) -> Any:
-        champion = self.pipeline.runtime.model
-        self.model.scorer, self.model.version = champion.scorer, champion.version
-        event.path = operation
         try:
+            event.path = self._choose(operation)
             if isinstance(event.body, (bytes, str)):
                 event.body = msgspec.json.decode(event.body)
             event = self.model.do_event(event)
@@ -162,24 +167,22 @@ class Dispatch(Step):
         event.terminated = True
         return event
 
-    def _ask(self, event: Any, path: str) -> Any:
-        if event.method == "POST" and feedback.takes(path):
-            return self._tell(event, path)
-        if (question := questions.QUESTIONS.get(path)) is None:
-            return self.answer(event, {"error": f"no such path: {path[:100]}"}, status=404)
-        try:
-            body = question(self.pipeline.runtime)
-        except BodyError as error:
-            return self.answer(event, {"error": str(error)}, status=error.status)
-        content_type = questions.METRICS_TYPE if isinstance(body, bytes) else JSON
-        return self.answer(event, body, content_type=content_type)
+    def _choose(self, operation: str) -> str:
+        """Have the champion answer, or the version that the path names, and give the path without it."""
+        if (named := _VERSION.match(operation)) is None:
+            champion = self.pipeline.runtime.model
+            self.model.scorer, self.model.version = champion.scorer, champion.version
+            return operation
+        version = named[1]
+        if self._candidate is None or self._candidate.version != version:
+            self._candidate = load_model(self.pipeline.runtime.source.find(version))
+        self.model.scorer, self.model.version = self._candidate.scorer, version
+        return operation[named.end() :]
 
-    def _tell(self, event: Any, path: str) -> Any:
-        body = event.body if isinstance(event.body, (bytes, str)) else msgspec.json.encode(event.body)
-        try:
-            return self.answer(event, msgspec.to_builtins(feedback.take(self.pipeline.runtime, path, body)))
-        except BodyError as error:
-            return self.answer(event, {"error": str(error)}, status=error.status)
+    def _ask(self, event: Any, path: str) -> Any:
+        reply = ask(self.pipeline.runtime, event.method or "GET", path, getattr(event, "fields", {}), event.body)
+        body = reply.body if isinstance(reply.body, bytes) else msgspec.to_builtins(reply.body)
+        return self.answer(event, body, reply.status, reply.content_type)
 
 
 class Validate(Step):

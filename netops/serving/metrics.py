@@ -34,6 +34,9 @@ class ServingMetrics:
             "netops_request_seconds", "Time from request to answer", "endpoint", "code"
         )
         self.evicted = self._counter("netops_devices_evicted", "Devices dropped to make room").labels(network)
+        self.moved = self._counter(
+            "netops_devices_moved", "Devices forgotten because another replica reads their shard"
+        ).labels(network)
         self.swaps = self._counter("netops_model_swaps", "Champions put in service while running").labels(network)
         self.snapshots = self._counter("netops_snapshots", "Snapshots of the state", "result")
         self.snapshot_seconds = self._gauge("netops_snapshot_seconds", "Time the last snapshot took").labels(

@@ -76,11 +76,11 @@ class Pipeline:
         kind = content_type.partition(";")[0].strip().lower()
         metrics = runtime.model.spec.metrics
         if kind in ARROW_TYPES:
-            return read_arrow(bytes(body), metrics, limits.batch, limits.name_length)
+            return read_arrow(_bytes(body), metrics, limits.batch, limits.name_length)
         if kind in NDJSON_TYPES:
-            return runtime.reader.read_lines(bytes(body))
+            return runtime.reader.read_lines(_bytes(body))
         if kind == REMOTE_WRITE_TYPE:
-            points = read_remote_write(bytes(body), limits.body_bytes, limits.batch, limits.name_length)
+            points = read_remote_write(_bytes(body), limits.body_bytes, limits.batch, limits.name_length)
             return runtime.joiner.add(points)
         return runtime.reader.read(body)
 
@@ -148,6 +148,15 @@ class Pipeline:
         values = dict(zip(work.model.spec.metrics, _known(samples.values[row]), strict=True))
         sent = {"timestamp": samples.stamps[row], "device": samples.devices[row], **values}
         return letter("late", None, sent)
+
+
+def _bytes(body: Any) -> bytes:
+    """Give a body as it came; a number, of which Python would make that many zero bytes, is none."""
+    if isinstance(body, str):
+        return body.encode("utf-8", "replace")
+    if body is None or isinstance(body, (bytes, bytearray, memoryview)):
+        return bytes(body or b"")
+    raise BodyError(f"expected bytes, found {type(body).__name__}", 400)
 
 
 def _known(values: Any) -> list[float | None]:

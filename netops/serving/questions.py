@@ -1,8 +1,5 @@
 """What can be asked of a running server, beside sending samples."""
 
-from collections.abc import Callable
-from typing import Any
-
 import msgspec
 import numpy as np
 
@@ -163,13 +160,3 @@ def said(runtime: Runtime) -> Feedback:
     """
     with for_a_request():
         return runtime.store.feedback(runtime.network)
-
-
-#: Path → what answers it: JSON as plain values, or bytes in Prometheus' text format.
-QUESTIONS: dict[str, Callable[[Runtime], Any]] = {
-    "/healthz": lambda runtime: msgspec.to_builtins(health(runtime)),
-    "/alerts": lambda runtime: msgspec.to_builtins(alerts(runtime)),
-    "/devices": lambda runtime: msgspec.to_builtins(devices(runtime)),
-    "/feedback": lambda runtime: msgspec.to_builtins(said(runtime)),
-    "/metrics": lambda runtime: runtime.metrics.export(),
-}

@@ -12,10 +12,19 @@ CHAMPION, SHADOW = CHAMPION_TAG, SHADOW_TAG
 
 @dataclass
 class RegisteredChampion:
-    """The champion of a network in a project; each look reads one tag."""
+    """The champion of a network in a project; each look reads one tag.
+
+    Attributes
+    ----------
+    network, project : str
+        Whose champion, and in which project.
+    fallback : str
+        Address of the model that is served until the network has a champion: one that is to be proven first.
+    """
 
     network: str
     project: str = "netops"
+    fallback: str = ""
     _folders: dict[str, Path] = field(default_factory=dict)
 
     def champion(self) -> Champion:
@@ -24,14 +33,28 @@ class RegisteredChampion:
         Raises
         ------
         NetopsError
-            If there is none.
+            If there is none, and no fallback.
         """
+        if self.fallback and self._tagged(CHAMPION) is None:
+            return self._read(self.fallback)
         return self._here(*self.look())
 
     def shadow(self) -> Champion | None:
         """Name the version that scores in its shadow; its files are brought here once."""
         found = self._tagged(SHADOW)
         return self._here(*found) if found else None
+
+    def find(self, version: str) -> Champion:
+        """Name any version of the network, such as one that is to be proven; its files are brought here once.
+
+        Raises
+        ------
+        NetopsError
+            If there is none.
+        """
+        if (found := self._labelled(f"version={version}")) is None:
+            raise NetopsError(f"network '{self.network}' has no version '{version[:40]}'")
+        return self._here(*found)
 
     def look(self) -> tuple[str, str]:
         """Give the version and the ``store://`` address of the champion."""
@@ -46,7 +69,18 @@ class RegisteredChampion:
             self._folders[version] = local_folder(address)
         return Champion(version, self._folders[version])
 
+    def _read(self, address: str) -> Champion:
+        from netops.models.card import read_card
+        from netops.serving.model_server import local_folder
+
+        if address not in self._folders:
+            self._folders[address] = local_folder(address)
+        return Champion(read_card(self._folders[address]).version, self._folders[address])
+
     def _tagged(self, tag: str) -> tuple[str, str] | None:
+        return self._labelled(tag=tag)
+
+    def _labelled(self, *labels: str, tag: str | None = None) -> tuple[str, str] | None:
         import mlrun
 
         from netops.tracking.install import install, names_service
@@ -54,7 +88,7 @@ class RegisteredChampion:
         if not names_service():
             install()
         tagged = mlrun.get_run_db().list_artifacts(
-            project=self.project, kind="model", tag=tag, labels=[f"network={self.network}"]
+            project=self.project, kind="model", tag=tag, labels=[f"network={self.network}", *labels]
         )
         if not tagged:
             return None

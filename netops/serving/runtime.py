@@ -7,10 +7,12 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+import numpy.typing as npt
 
 from netops.alerting.settings import AlertSettings
 from netops.errors import NetopsError
 from netops.serving.alert_book import AlertBook
+from netops.serving.assignment import Assignment
 from netops.serving.bodies.json_body import JsonReader
 from netops.serving.bodies.remote_write import Joiner
 from netops.serving.champion import ModelSource, ServedModel, load_model
@@ -80,6 +82,8 @@ class Runtime:
         self.settings, self.alerting = settings or ServingSettings(), alerting or AlertSettings()
         self.folder = folder or state_folder(network)
         self.replay_point: int | None = None
+        #: Which shards of a stream this replica reads; None where samples come over HTTP alone.
+        self.assignment: Assignment | None = None
         self._lock = _lock(self.folder)
         self.metrics = ServingMetrics(network)
         limits, kept = self.settings.limits, self.settings.state
@@ -143,16 +147,35 @@ class Runtime:
         state = self.state
         if state.dropped:
             self.metrics.evicted.inc(len(state.dropped))
-            self.book.drop((name for _, name in state.dropped), state.clock.now)
-            state.dropped.clear()
+            self._end_alerts_of_dropped()
         if state.clock.now != self._watched:
             self._watched = state.clock.now
-            silent = state.clock.fall_silent()
+            silent = self._without_moved(state.clock.fall_silent())
             if len(silent):
                 state.risk[silent] = np.nan
                 self.book.silence(state, silent.tolist())
             self.book.watch(state.clock.now)
         self.book.flush(state)
+
+    def _without_moved(self, silent: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Forget the devices, of those that would be silent, that another replica serves by now."""
+        if self.assignment is None or len(silent) == 0:
+            return silent
+        names = self.state.table.names
+        elsewhere = np.array([self.assignment.is_elsewhere(str(names[code])) for code in silent.tolist()])
+        if elsewhere.any():
+            self.state.drop(silent[elsewhere].tolist())
+            self.metrics.moved.inc(int(elsewhere.sum()))
+            self._end_alerts_of_dropped()
+        return silent[~elsewhere]
+
+    def _end_alerts_of_dropped(self) -> None:
+        state = self.state
+        names = [name for _, name in state.dropped]
+        self.book.drop(names, state.clock.now)
+        if self.assignment is not None:
+            self.assignment.forget(names)
+        state.dropped.clear()
 
     def highest_risks(self) -> list[tuple[str, str | None, str | None, float]]:
         """List the devices with the highest risks, up to a limit: device, company, data center, risk."""

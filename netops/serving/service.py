@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from mlrun.serving.server import GraphServer
 
-from netops.serving.graph import JSON
+from netops.serving.endpoints import JSON
 from netops.serving.pipeline import Pipeline
 from netops.serving.samples import Answer, BodyError, Samples
 from netops.serving.work import SLICE
@@ -44,22 +44,26 @@ class Service:
     def __init__(self, server: GraphServer, pipeline: Pipeline) -> None:
         self.server, self.pipeline, self.runtime = server, pipeline, pipeline.runtime
 
-    async def take(self, body: bytes, content_type: str) -> bytes:
+    async def take(self, body: Any, content_type: str) -> bytes:
         """Take the samples of a body; give the answers as JSON.
 
         A large body goes through the graph slice by slice, and other requests get their turn in between.
         """
         samples = self.pipeline.read(body, content_type)
-        if len(samples) <= SLICE:
-            answers = self._run(samples)
-        else:
-            answers = []
-            for part in samples.slices(SLICE):
-                answers += self._run(part)
-                await asyncio.sleep(0)
+        answers = await self.run(samples)
         return _ENCODER.encode(answers[0] if samples.single else answers)
 
-    def infer(self, body: bytes, path: str, method: str) -> tuple[int, Any]:
+    async def run(self, samples: Samples) -> list[Answer]:
+        """Take samples that have been read; give their answers."""
+        if len(samples) <= SLICE:
+            return self._run(samples)
+        answers: list[Answer] = []
+        for part in samples.slices(SLICE):
+            answers += self._run(part)
+            await asyncio.sleep(0)
+        return answers
+
+    def infer(self, body: Any, path: str, method: str) -> tuple[int, Any]:
         """Ask the model: status and answer."""
         answer = self.server.run(Event(body or None, path, method), get_body=True)
         if hasattr(answer, "status_code"):

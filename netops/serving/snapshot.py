@@ -192,6 +192,14 @@ def read_snapshot(runtime: "Runtime") -> bool:
     return True
 
 
+def network_of(folder: Path) -> str | None:
+    """Read which network the state in a folder is of; None where there is none that can be read."""
+    try:
+        return msgspec.msgpack.decode(next(_frames(folder / FILE)), type=Head).network
+    except (OSError, ValueError, StopIteration, msgspec.DecodeError):
+        return None
+
+
 def _check(runtime: "Runtime", head: Head, path: Path) -> None:
     if head.network != runtime.network or head.metrics != list(runtime.model.spec.metrics):
         raise NetopsError(f"it is of network {head.network} with the metrics {', '.join(head.metrics)}")

@@ -58,7 +58,7 @@ class JsonReader:
 
         Parameters
         ----------
-        body : bytes, str, dict or list
+        body : bytes, str or plain values
             As it came, or parsed already (MLRun parses JSON before the graph sees it).
 
         Raises
@@ -66,7 +66,7 @@ class JsonReader:
         BodyError
             For a list that is too long.
         """
-        if isinstance(body, (dict, list)):
+        if not (body is None or isinstance(body, (bytes, bytearray, memoryview, str))):
             return self._read_parsed(body)
         body = body.encode("utf-8", "replace") if isinstance(body, str) else bytes(body or b"")
         if body.lstrip(_SPACES)[:1] != b"[":
@@ -86,7 +86,7 @@ class JsonReader:
 
     def _read_parsed(self, body: Any) -> Samples:
         items = self._bounded(body) if isinstance(body, list) else [body]
-        return self._collect(items, self._convert, single=isinstance(body, dict))
+        return self._collect(items, self._convert, single=not isinstance(body, list))
 
     def _read_apart(self, body: bytes) -> Samples:
         try:
