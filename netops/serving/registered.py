@@ -52,7 +52,7 @@ class RegisteredChampion:
         NetopsError
             If there is none.
         """
-        if (found := self._labelled(f"version={version}")) is None:
+        if (found := self._labelled(f"version={version}", tag="*")) is None:
             raise NetopsError(f"network '{self.network}' has no version '{version[:40]}'")
         return self._here(*found)
 
@@ -80,7 +80,7 @@ class RegisteredChampion:
     def _tagged(self, tag: str) -> tuple[str, str] | None:
         return self._labelled(tag=tag)
 
-    def _labelled(self, *labels: str, tag: str | None = None) -> tuple[str, str] | None:
+    def _labelled(self, *labels: str, tag: str) -> tuple[str, str] | None:
         import mlrun
 
         from netops.tracking.install import install, names_service
