@@ -13,6 +13,7 @@ from netops.models.onnx_file import Scorer
 from netops.models.proof import FILE, proof_of, write_excerpts
 from netops.models.rows import gather
 from netops.orchestration.platform import nuclio_for
+from netops.orchestration.stage import stage
 from netops.serving.deployment import INFER, Platform, roll_out
 from netops.serving.proof import prove
 from netops.telemetry.dataset import Dataset
@@ -24,6 +25,7 @@ ROWS = 256
 NOTHING = "none"
 
 
+@stage
 def deploy(
     context: MLClientCtx,
     model: DataItem,

@@ -7,12 +7,14 @@ from netops.models.labelled import label
 from netops.orchestration.preparation import build, spec_for
 from netops.orchestration.settings import section
 from netops.orchestration.sink import send
+from netops.orchestration.stage import stage
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.settings import FEATURES
 from netops.telemetry.sinks.rows import Rows
 from netops.tracking.folders import local_folder, log_dataset, new_folder
 
 
+@stage
 def features(context: MLClientCtx, telemetry: DataItem, settings: str, network: str = "demo") -> None:
     """Build feature vectors over the configured windows.
 

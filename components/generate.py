@@ -7,6 +7,7 @@ from netops.orchestration.continuation import describe, stretch_of
 from netops.orchestration.feedback import with_feedback
 from netops.orchestration.settings import generator_settings, section
 from netops.orchestration.sink import send
+from netops.orchestration.stage import stage
 from netops.telemetry.generator.generate import generate as generate_telemetry
 from netops.telemetry.settings import TELEMETRY
 from netops.telemetry.sinks.rows import Rows
@@ -14,6 +15,7 @@ from netops.tracking.folders import log_dataset, new_folder
 from netops.tracking.results import log_telemetry
 
 
+@stage
 def generate(context: MLClientCtx, settings: str, network: str = "demo", goes_on: str = "false") -> None:
     """Generate telemetry with its incidents, and merge in what people said of the network's.
 

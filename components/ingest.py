@@ -11,6 +11,7 @@ from netops.orchestration.brought import bring
 from netops.orchestration.feedback import with_feedback
 from netops.orchestration.settings import section
 from netops.orchestration.sink import send
+from netops.orchestration.stage import stage
 from netops.telemetry.checks import check_telemetry
 from netops.telemetry.dataset import TEST, Dataset
 from netops.telemetry.ingest import ingest as ingest_telemetry
@@ -21,6 +22,7 @@ from netops.tracking.folders import log_dataset, new_folder
 from netops.tracking.results import log_telemetry, told
 
 
+@stage
 def ingest(
     context: MLClientCtx,
     settings: str,

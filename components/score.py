@@ -8,11 +8,13 @@ from mlrun import DataItem, MLClientCtx
 from netops import registry
 from netops.orchestration.scoring import score as score_telemetry
 from netops.orchestration.sink import send
+from netops.orchestration.stage import stage
 from netops.telemetry.settings import RISKS
 from netops.telemetry.sinks.rows import Rows
 from netops.tracking.folders import local_folder, local_model
 
 
+@stage
 def score(context: MLClientCtx, telemetry: DataItem, network: str, settings: str) -> None:
     """Score telemetry with the champion of its network.
 

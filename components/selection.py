@@ -19,12 +19,14 @@ from netops.models.report.write import write_report
 from netops.models.selection import Choice, choose_best
 from netops.models.training import part_risks
 from netops.orchestration.settings import section
+from netops.orchestration.stage import stage
 from netops.telemetry.dataset import Dataset
 from netops.tracking.folders import local_folder, local_model, new_folder, place_of, work_folder
 
 BASELINE = "static_threshold"
 
 
+@stage
 def select(context: MLClientCtx, features: DataItem, network: str, settings: str) -> None:
     """Choose among the trained models by validation average precision, and decide whether the best is to serve.
 

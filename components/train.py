@@ -15,11 +15,14 @@ from netops.models.training import train_family
 from netops.monitoring.reference import reference_of, write_reference
 from netops.orchestration import warm
 from netops.orchestration.settings import section
+from netops.orchestration.stage import stage
 from netops.telemetry.dataset import Dataset
 from netops.tracking.folders import local_folder, work_folder
 from netops.tracking.iterations import Iterations
+from netops.tracking.results import log_figures
 
 
+@stage
 def train(context: MLClientCtx, features: DataItem, network: str, family: str, settings: str) -> None:
     """Train one family on a features dataset.
 
@@ -51,15 +54,14 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
     write_proof(examples, folder)
     write_reference(folder, reference_of(examples, folder, section(settings, "monitoring")))
     registry.log_model(context, network, folder, card, judged.figures() | judged.interval_ends())
-    context.log_results(
-        {
-            "version": card.version,
-            **judged.figures(),
-            "fit_seconds": card.fit_seconds,
-            "rows": len(examples.array("labels")),
-            "note": judged.choice.note,
-        }
-    )
+    figures = {
+        "version": card.version,
+        **judged.figures(),
+        "fit_seconds": card.fit_seconds,
+        "rows": len(examples.array("labels")),
+        "note": judged.choice.note,
+    }
+    log_figures(context, figures, families=len(options.enabled_families))
     _log_plots(context, family, judged, examples.horizon)
 
 

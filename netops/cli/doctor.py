@@ -9,13 +9,14 @@ from netops.cli.output import print_json
 
 
 @click.command("doctor")
+@click.option("--deep", is_flag=True, help="Run a pod on the cluster, too: image, library, artifact path.")
 @options.common
-def command(as_json: bool) -> int:
+def command(deep: bool, as_json: bool) -> int:
     """Check Python, packages, disk, configuration and tracking; exit code 1 if anything is wrong."""
     from netops.orchestration.doctor import examine
 
     well = True
-    for finding in examine():
+    for finding in examine(deep):
         well &= finding.ok
         if as_json:
             print_json(asdict(finding))

@@ -21,10 +21,10 @@ def list_(limit: int, as_json: bool) -> None:
     from netops.orchestration.project import connect
 
     connect()
-    from netops.orchestration.kubeflow import all_runs
+    from netops.orchestration.kubeflow import all_runs, described
     from netops.orchestration.workflow import describe
 
-    rows = [describe(run) for run in all_runs()[:limit]]
+    rows = [describe(run) for run in described(all_runs()[:limit])]
     print_rows(rows, ["run_id", "name", "workflow", "state", "started", "seconds"], as_json)
 
 
@@ -36,18 +36,20 @@ def show(run: str, as_json: bool) -> None:
     from netops.orchestration.project import connect
 
     connect()
-    from netops.orchestration.kubeflow import find_run
+    from netops.orchestration.failures import shown
+    from netops.orchestration.kubeflow import find_run, pipeline_of
     from netops.orchestration.summary import summarise
     from netops.orchestration.workflow import describe, steps_of
 
     record = find_run(run)
+    uid = record["metadata"]["uid"]
     from netops.tracking.iterations import read_iterations
 
-    steps = [describe(step) | {"iterations": read_iterations(step)} for step in steps_of(record["metadata"]["uid"])]
+    steps = [shown(step) | {"iterations": read_iterations(step)} for step in steps_of(pipeline_of(record) or uid)]
     if as_json:
         print_json(
             {
-                **summarise(record["metadata"]["uid"], record=record),
+                **summarise(uid, record=record),
                 "steps": steps,
                 "error": describe(record)["error"],
             }
@@ -65,7 +67,7 @@ def cancel(run: str, as_json: bool) -> None:
 
     done = cancel_run(run)
     if as_json:
-        print_json({"run_id": run, "state": "aborted"})
+        print_json({"run_id": run, "state": "canceled"})
     else:
         click.echo(done)
 

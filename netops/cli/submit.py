@@ -38,12 +38,13 @@ def command(
     arguments = workflow_arguments(workflow, name, read_settings(config, overrides, cluster=True), telemetry)
 
     from netops.orchestration import submit
+    from netops.orchestration import watch as following
 
     with progress_bars():
         run_id, page = submit.submit(workflow, arguments, engine)
         if not as_json:
             click.echo(run_id)
             note(page or "the service names no page for it; see: netops runs list")
-        state = submit.watch(run_id) if watch else "submitted"
+        state = following.watch(run_id) if watch else "submitted"
     if as_json:
         print_json({"run_id": run_id, "url": page or None, "workflow": workflow, "state": state})

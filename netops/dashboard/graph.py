@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from netops.tracking.results import results_of
+
 Document = dict[str, Any]
 
 #: Sizes of a drawn step and of the space between, in pixels.
@@ -109,7 +111,7 @@ def _step(record: Document, describe: Callable[[Document], Document]) -> Step:
         seconds=told["seconds"],
         params={key: _readable(value) for key, value in (spec.get("parameters") or {}).items()},
         inputs=dict(spec.get("inputs") or {}),
-        results={key: _readable(value) for key, value in (status.get("results") or {}).items()},
+        results={key: _readable(value) for key, value in results_of(record).items()},
         outputs=dict(status.get("artifact_uris") or {}),
     )
 

@@ -16,10 +16,12 @@ Document = dict[str, Any]
 
 #: Seconds that a process gets to end its run.
 GRACE = 20.0
+#: Seconds that Kubeflow and the stages of a run on the cluster get to end.
+CLUSTER_GRACE = 90.0
 
 
 def cancel(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
-    """Stop a run: by Kubeflow where it runs there, else by the process on this machine that runs it.
+    """Stop a run: by Kubeflow and MLRun where it runs there, else by the process on this machine that runs it.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def cancel(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
         raise UsageError(f"run {uid[:12]} is {state}; only one that is going can be canceled")
     if pipeline := pipeline_of(record):
         _forbid_promotion(record, pipeline)
-        return _on_service("terminate_pipeline", pipeline, f"run {uid} is being canceled")
+        return _cancel_on_cluster(pipeline, wait)
     process = _process_of(record)
     if process is not None and not process.is_here():
         raise NetopsError(f"run {uid[:12]} belongs to a process of {process.host}; cancel it there")
@@ -125,9 +127,10 @@ def retry(run_id: str) -> Document | str:
     record = find_run(run_id)
     uid = record["metadata"]["uid"]
     if pipeline := pipeline_of(record):
+        _refuse_to_retry(record)
         if network := (record["spec"].get("parameters") or {}).get("name"):
             registry.resume_run(network, pipeline)
-        return _on_service("retry_pipeline", pipeline, f"run {uid} is taken up again")
+        return _retry_on_cluster(pipeline)
     if names_service():
         _take_over(record)
     from netops.orchestration.local import resume
@@ -148,7 +151,79 @@ def _take_over(record: Document) -> None:
         _abort(uid, f"its process ({process.pid}) ended before the run did")
 
 
-def _on_service(method: str, run_id: str, done: str) -> str:
+def _cancel_on_cluster(pipeline: str, wait: Callable[[float], None]) -> str:
+    """Stop a run of the cluster: first Kubeflow, so that it starts no more stages, then the stages themselves.
+
+    Kubeflow ends only its own pods, which start the stages and wait for them.
+    """
+    from netops.orchestration.watch import ENDED, look, status_of
+
+    if status_of(look(pipeline)) not in ENDED:
+        _on_service("terminate_pipeline", pipeline)
+    waited = 0.0
+    while True:
+        going = _end_stages(pipeline, CANCELED)
+        ended = status_of(look(pipeline)) in ENDED
+        if ended and not going:
+            break
+        if waited >= CLUSTER_GRACE:
+            return f"run {pipeline} is being canceled; {going} of its stages have not ended yet"
+        wait(2.0)
+        waited += 2.0
+    _mark_canceled(pipeline)
+    return f"run {pipeline} is canceled, its pods have ended"
+
+
+def _end_stages(pipeline: str, reason: str) -> int:
+    """Abort the stages of a run that are going; MLRun removes their pods. Gives how many there were."""
+    import mlrun
+    import mlrun.errors
+
+    from netops.orchestration.workflow import PROJECT, steps_of
+
+    going = [step for step in steps_of(pipeline) if step["status"]["state"] in (*GOING, "aborting")]
+    for step in going:
+        if step["status"]["state"] == "aborting":
+            continue
+        try:
+            mlrun.get_run_db().abort_run(step["metadata"]["uid"], PROJECT, status_text=reason)
+        except mlrun.errors.MLRunConflictError:
+            continue  # it has ended in between
+        except (mlrun.errors.MLRunBaseError, OSError) as error:
+            raise service.explain(error) from error
+    return len(going)
+
+
+def _mark_canceled(pipeline: str) -> None:
+    """Leave a note with the last step where no stage was going: Kubeflow itself says only "failed"."""
+    import mlrun
+
+    from netops.orchestration.failures import was_canceled
+    from netops.orchestration.workflow import PROJECT, steps_of
+
+    steps = steps_of(pipeline)
+    if steps and not was_canceled(steps):
+        uid = steps[-1]["metadata"]["uid"]
+        mlrun.get_run_db().update_run({"status.status_text": CANCELED}, uid, PROJECT)
+
+
+def _refuse_to_retry(record: Document) -> None:
+    state = record["status"]["state"]
+    if state not in ("error", "aborted"):
+        raise UsageError(
+            f"run {record['metadata']['uid']} is {state}; only one that failed or was canceled is retried"
+        )
+
+
+def _retry_on_cluster(pipeline: str) -> str:
+    """Let Kubeflow go on with a run, once no stage of it is left that would run beside its next attempt."""
+    if _end_stages(pipeline, "ended before the run is retried") and _end_stages(pipeline, ""):
+        raise NetopsError(f"run {pipeline}: stages of it are still ending; try again in a minute")
+    _on_service("retry_pipeline", pipeline)
+    return f"run {pipeline} is retried from the steps that it had not finished"
+
+
+def _on_service(method: str, run_id: str) -> None:
     service.require("a run of the cluster")
     import mlrun
 
@@ -158,4 +233,3 @@ def _on_service(method: str, run_id: str, done: str) -> str:
         getattr(mlrun.get_run_db(), method)(run_id, PROJECT)
     except (mlrun.errors.MLRunBaseError, OSError, ValueError, RuntimeError) as error:
         raise service.explain(error) from error
-    return done

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from netops.errors import NetopsError
 from netops.home import home
-from netops.orchestration.cluster import read_cluster_settings
 
 if TYPE_CHECKING:
     from netops.orchestration.service import Service
@@ -31,16 +30,22 @@ class Finding:
     detail: str
 
 
-def examine() -> Iterator[Finding]:
-    """Make every check; none of them changes anything."""
-    for check, look in _checks():
+def examine(deep: bool = False) -> Iterator[Finding]:
+    """Make every check; none of them leaves anything behind.
+
+    Parameters
+    ----------
+    deep : bool
+        Whether to run a pod on the cluster, too.
+    """
+    for check, look in _checks(deep):
         try:
             yield Finding(check, True, look())
         except NetopsError as error:
             yield Finding(check, False, str(error))
 
 
-def _checks() -> Iterator[tuple[str, Callable[[], str]]]:
+def _checks(deep: bool) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "python", _python
     for package in PACKAGES:
         yield package, lambda package=package: _package(package)  # type: ignore[misc]
@@ -50,12 +55,15 @@ def _checks() -> Iterator[tuple[str, Callable[[], str]]]:
     yield "project", _project
     if not _names_service():
         yield "tracking", _database
+        if deep:
+            yield "test pod", _no_cluster
         return
     answered: list[Service] = []
     yield "tracking", lambda: _versions(answered)
     for service in answered:
-        for check, look in SERVICE_CHECKS.items():
-            yield check, partial(look, service)
+        yield from ((check, partial(look, service)) for check, look in _service_checks().items())
+        if deep:
+            yield "test pod", _test_pod
 
 
 def _python() -> str:
@@ -127,50 +135,19 @@ def _versions(answered: "list[Service]") -> str:
     return f"{service.address} answers: {check_versions(service)}"
 
 
-def _namespace(service: "Service") -> str:
-    asked, told = read_cluster_settings().namespace, service.told.get("namespace")
-    if told and told != asked:
-        raise NetopsError(f"the service runs in namespace '{told}', cluster.yaml says '{asked}'; change it there")
-    return asked
+def _service_checks() -> "dict[str, Callable[[Service], str]]":
+    from netops.orchestration.cluster_checks import SERVICE_CHECKS
+    from netops.orchestration.project import connect
+
+    connect()
+    return SERVICE_CHECKS
 
 
-def _kubeflow(service: "Service") -> str:
-    if not service.told.get("kfp_url"):
-        raise NetopsError("the service names no Kubeflow Pipelines: netops submit needs it (kfp_url of MLRun)")
-    return str(service.told["kfp_url"])
+def _test_pod() -> str:
+    from netops.orchestration.trial_pod import run_test_pod
+
+    return run_test_pod()
 
 
-def _image(service: "Service") -> str:
-    image = read_cluster_settings().image
-    if not image:
-        raise NetopsError("cluster.yaml names no image; make one with: make image")
-    if "/" not in image:
-        raise NetopsError(
-            f"image '{image}' names no registry: a cluster finds it only if its nodes have it already"
-        )
-    return f"{image} (only the cluster itself can tell whether it gets it)"
-
-
-def _artifacts(service: "Service") -> str:
-    path = read_cluster_settings().artifact_path or service.told.get("artifact_path")
-    if not path:
-        raise NetopsError("neither cluster.yaml nor the service names an artifact path; set artifact_path")
-    if "://" not in path:
-        return f"{path}: a folder; right only where every pod, and every machine that runs stages, mounts it"
-    return str(path)
-
-
-def _nuclio(service: "Service") -> str:
-    if not service.told.get("nuclio_version"):
-        raise NetopsError("the service does not reach a Nuclio dashboard: the deploy stage needs one")
-    return f"Nuclio {service.told['nuclio_version']}"
-
-
-#: What is looked at where a service answers.
-SERVICE_CHECKS: dict[str, Callable[["Service"], str]] = {
-    "namespace": _namespace,
-    "kubeflow": _kubeflow,
-    "image": _image,
-    "artifact path": _artifacts,
-    "nuclio": _nuclio,
-}
+def _no_cluster() -> str:
+    raise NetopsError("--deep runs a pod on the cluster: set MLRUN_DBPATH to the address of its MLRun service")

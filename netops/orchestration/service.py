@@ -107,7 +107,10 @@ def check_versions(service: Service) -> str:
             f"MLRun client {client} and service {service.version} do not work together: "
             f"run NetOps with the client of {theirs[0]}.{theirs[1]}, or bring the service to {ours[0]}.{ours[1]}"
         )
-    return f"service {service.version or 'of unknown version'}, client {client}"
+    words = f"service {service.version or 'of unknown version'}, client {client}"
+    if theirs and theirs != (0, 0) and theirs[1] < ours[1]:
+        words += f" (MLRun supports no client that is newer: bring the service to {ours[0]}.{ours[1]} when you can)"
+    return words
 
 
 def kubeflow_of(service: Service) -> str:

@@ -1,8 +1,7 @@
-"""Workflows on the cluster: handing them over, and following them."""
+"""Workflows handed over to the cluster."""
 
 import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,6 @@ from netops.progress import say
 
 Document = dict[str, Any]
 ENGINES = ("kfp", "remote")
-
-#: Seconds between two looks at a run, and how many looks in a row may fail.
-PERIOD, PATIENCE = 3.0, 10
-_GOOD = ("succeeded", "skipped")
-_ENDED = (*_GOOD, "failed", "error", "canceled")
 
 
 def submit(workflow: str, arguments: Mapping[str, str], engine: str = "kfp") -> tuple[str, str]:
@@ -129,7 +123,7 @@ def _by_kubeflow(project: Any, workflow: str, arguments: Mapping[str, str]) -> s
         path = Path(scratch) / f"{workflow}.yaml"
         path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
         run_id: str = mlrun.get_run_db().submit_pipeline(
-            project.name, str(path), run=f"{project.name}-{workflow}", namespace=namespace
+            project.name, str(path), run=f"{project.name}-{workflow}-{arguments['name']}", namespace=namespace
         )
     return run_id
 
@@ -155,80 +149,3 @@ def _by_service(project: Any, workflow: str, arguments: Mapping[str, str]) -> st
     if status is None or status.exc is not None or not status.run_id:
         raise NetopsError(f"the service has not started workflow {workflow}: {getattr(status, 'exc', 'no answer')}")
     return str(status.run_id)
-
-
-def watch(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
-    """Follow a run to its end and say what becomes of its steps.
-
-    Parameters
-    ----------
-    run_id : str
-        A run of a workflow, on the cluster or here.
-    wait : callable
-        Waits for so many seconds.
-
-    Returns
-    -------
-    str
-        ``succeeded``.
-
-    Raises
-    ------
-    NetopsError
-        If the run ends in any other way; it names the steps that failed, and why.
-    """
-    phases: dict[str, str] = {}
-    while True:
-        pipeline = _look(run_id, wait)
-        _tell(pipeline.get("graph") or {}, phases)
-        status = str(pipeline["run"].get("status") or "").lower()
-        if status in _ENDED:
-            break
-        wait(PERIOD)
-    if status not in _GOOD:
-        raise NetopsError(f"run {run_id} {status}: {_reason(run_id, pipeline)}")
-    return status
-
-
-def _look(run_id: str, wait: Callable[[float], None]) -> Document:
-    """Look at a run; a service that is away for a moment is asked again."""
-    import mlrun
-
-    from netops.orchestration.workflow import PROJECT
-
-    for failures in range(PATIENCE):
-        try:
-            pipeline: Document = mlrun.get_run_db().get_pipeline(run_id, project=PROJECT)
-            return pipeline
-        except mlrun.errors.MLRunNotFoundError as error:
-            raise service.explain(error) from error
-        except (mlrun.errors.MLRunBaseError, OSError) as error:
-            if failures == PATIENCE - 1:
-                raise service.explain(error) from error
-            wait(PERIOD)
-    raise AssertionError("unreachable")
-
-
-def _tell(graph: Document, phases: dict[str, str]) -> None:
-    """Say which steps have a new phase; the nodes that only hold others are left out."""
-    for node in graph.values():
-        name, phase = str(node.get("name", "")), str(node.get("phase") or "")
-        if node.get("type", "Pod") in ("Pod", "Skipped") and phase and phases.get(name) != phase:
-            phases[name] = phase
-            say(f"{name}: {phase.lower()}")
-
-
-def _reason(run_id: str, pipeline: Document) -> str:
-    """Say which steps failed and why, as the records of their runs have it."""
-    from netops.orchestration.workflow import steps_of
-
-    told = []
-    for step in steps_of(run_id):
-        status = step["status"]
-        if status.get("state") in ("error", "aborted"):
-            text = " ".join(str(status.get("error") or status.get("status_text") or status["state"]).split())
-            image = (step["spec"].get("image") or "") or read_cluster_settings().image
-            told.append(f"{step['metadata']['name']}: {service.image_missing(text, image) or text[:200]}")
-    return "; ".join(told) or str(
-        pipeline["run"].get("error") or pipeline["run"].get("message") or "no step says why"
-    )

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from netops.orchestration.states import state_of_run
 from netops.orchestration.workflow import find, run_folder, seconds_of, steps_of
+from netops.tracking.results import results_of
 
 Document = dict[str, Any]
 
@@ -44,11 +46,11 @@ def summarise(
     """
     record = record or find(run_id)
     steps = {step["metadata"]["name"]: step for step in steps_of(run_id)}
-    results = {name: step["status"].get("results") or {} for name, step in steps.items()}
+    results = {name: results_of(step) for name, step in steps.items()}
     selection, deployment = results.get("select", {}), results.get("deploy", {})
     return {
         "run_id": run_id,
-        "state": record["status"]["state"],
+        "state": state_of_run(record),
         "name": record["spec"]["parameters"].get("name"),
         "report": selection.get("report") or str(run_folder(run_id) / "report.html"),
         "seconds": seconds,
@@ -103,7 +105,7 @@ def _stages(steps: dict[str, Document]) -> Document:
 
 def _stage(runs: list[Document]) -> Document:
     """Sum up the runs of one stage: trainings lie beside each other, so the stage lasts as long as the longest."""
-    rows = [run["status"].get("results", {}).get("rows") for run in runs]
+    rows = [results_of(run).get("rows") for run in runs]
     return {
         "seconds": round(max(seconds_of(run) for run in runs), 3),
         "rows": max((r for r in rows if r is not None), default=None),

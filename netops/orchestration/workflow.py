@@ -18,7 +18,7 @@ from mlrun.projects.pipelines import pipeline_context
 from netops.errors import NetopsError, UsageError
 from netops.home import home
 from netops.orchestration.root import PROJECT as PROJECT
-from netops.orchestration.states import STOPPED
+from netops.orchestration.states import STOPPED, state_of_run
 from netops.progress import say
 from netops.tracking.pipelines import RUNNER
 from netops.tracking.workflows import under_id
@@ -107,7 +107,7 @@ def steps_of(run_id: str, name: str | None = None) -> list[dict[str, Any]]:
 def seconds_of(run: dict[str, Any]) -> float:
     """Tell how long a run took."""
     status = run["status"]
-    end = status.get("end_time") or status["last_update"]
+    end = status.get("end_time") or status.get("last_update") or status["start_time"]
     return (moment_of(end) - moment_of(status["start_time"])).total_seconds()
 
 
@@ -140,7 +140,7 @@ def describe(run: dict[str, Any]) -> dict[str, Any]:
         "run_id": run["metadata"]["uid"],
         "name": (run["spec"].get("parameters") or {}).get("name", ""),
         "workflow": run["metadata"]["name"],
-        "state": status["state"],
+        "state": state_of_run(run),
         "started": f"{moment_of(status['start_time']):%Y-%m-%d %H:%M:%S}",
         "seconds": seconds_of(run),
         "error": status.get("error") or "",

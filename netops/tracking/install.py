@@ -10,6 +10,7 @@ from pathlib import Path
 
 from netops.home import home
 
+LOG_LEVEL = "MLRUN_LOG_LEVEL"
 NO_SERVICE = "./"  # what MLRun itself takes for "no address given"; child processes inherit it
 
 _lock = threading.Lock()
@@ -93,14 +94,34 @@ def _set_up_mlrun(artifacts: Path) -> None:
 
 
 def _set_up_client() -> None:
-    """Let MLRun talk to its service, and say on stderr what it thinks of it."""
-    with contextlib.redirect_stdout(sys.stderr):  # at import MLRun connects, and warns
+    """Let MLRun talk to its service, and say on stderr what it thinks of it.
+
+    Its warning about versions is left out, which would stand above whatever is asked: ``netops doctor`` has it.
+    """
+    with contextlib.redirect_stdout(sys.stderr), _without_version_warning():  # at import MLRun connects
         import mlrun  # noqa: F401
 
         from netops.tracking import output
 
     _record_workflows()
     output.separate_runs()
+
+
+@contextlib.contextmanager
+def _without_version_warning() -> Iterator[None]:
+    """Let MLRun's log begin at errors while it is imported for the first time."""
+    if "mlrun" in sys.modules or LOG_LEVEL in os.environ:
+        yield
+        return
+    os.environ[LOG_LEVEL] = "ERROR"
+    try:
+        yield
+    finally:
+        del os.environ[LOG_LEVEL]
+        import mlrun
+
+        mlrun.mlconf.log_level = "INFO"
+        mlrun.utils.logger.set_logger_level("INFO")
 
 
 def _record_workflows() -> None:

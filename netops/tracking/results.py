@@ -1,7 +1,12 @@
-"""What a stage tells of its work as MLRun results, under the names that the summary of a run reads."""
+"""What a stage logs of its work as MLRun results, under the names that the summary of a run reads.
+
+Kubeflow takes each number among the results of a run for a metric, that of a step with retries twice (Argo has a
+node for the step and one for the attempt), and keeps 50 of a pipeline. Numbers that few people look at are logged
+together, under one key.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from netops.telemetry.columns import brief
@@ -9,19 +14,55 @@ from netops.telemetry.dataset import Dataset, Meta
 from netops.telemetry.incident_logs.matching import LogSummary
 from netops.telemetry.reading import ReadingReport
 
+#: The result that holds the others, by name.
+FURTHER = "further"
+#: Numbers that a training may log apart from these: with three families, all stages stay below 50 metrics.
+SHOWN = ("average_precision", "event_recall", "false_alarms_per_device_day", "median_lead_seconds", "fit_seconds")
+_BUDGET = 17
+
+
+def log_results(context: Any, shown: Mapping[str, Any], further: Mapping[str, Any]) -> None:
+    """Log results, and others that Kubeflow is not to take for metrics."""
+    context.log_results({**shown, FURTHER: dict(further)})
+
+
+def log_figures(context: Any, figures: Mapping[str, Any], families: int) -> None:
+    """Log the figures of a model, with those in view that people look at.
+
+    Parameters
+    ----------
+    figures : mapping
+        Name → number or text.
+    families : int
+        How many trainings the pipeline has.
+    """
+    names = SHOWN[: max(_BUDGET // max(families, 1), 1)]
+    hidden = {key for key, value in figures.items() if isinstance(value, (int, float)) and key not in names}
+    log_results(
+        context,
+        {key: value for key, value in figures.items() if key not in hidden},
+        {key: value for key, value in figures.items() if key in hidden},
+    )
+
+
+def results_of(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Give all results of a run by name, those that are logged together among the others."""
+    results = run["status"].get("results") or {}
+    return {**(results.get(FURTHER) or {}), **{key: value for key, value in results.items() if key != FURTHER}}
+
 
 def log_telemetry(context: Any, dataset: Dataset) -> None:
     """Log what a telemetry dataset holds."""
     meta = dataset.meta
-    context.log_results(
+    log_results(
+        context,
         {
             "rows": meta.samples,
             "devices": meta.devices,
             "metrics": list(meta.metrics),
             "incidents": meta.incidents,
-            "interval_seconds": meta.interval_seconds,
-            "left_out": len(meta.left_out),
-        }
+        },
+        {"interval_seconds": meta.interval_seconds, "left_out": len(meta.left_out)},
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from netops.cli.main import run
 from netops.errors import NetopsError, UsageError
-from netops.orchestration import control, submit
+from netops.orchestration import control, watch
 from netops.progress import shown_by, silent
 from netops.tracking.pipelines import RUNNER
 
@@ -39,7 +39,7 @@ def watched(run_id, wait=lambda _: None):
     lines = []
     with shown_by(silent, lines.append):
         try:
-            return submit.watch(run_id, wait), lines
+            return watch.watch(run_id, wait), lines
         except NetopsError as error:
             return str(error), lines
 
@@ -57,7 +57,10 @@ def test_a_run_is_followed_to_its_end(database) -> None:
         waits.append(1)
 
     waits = []
-    assert watched("w1", wait) == ("succeeded", ["features: running", "features: succeeded"])
+    assert watched("w1", wait) == (
+        "succeeded",
+        ["Build feature vectors: running", "Build feature vectors: done in 0 s"],
+    )
 
 
 def test_a_run_that_fails_says_which_step_and_why(database) -> None:
@@ -146,7 +149,7 @@ def test_a_local_run_that_a_service_has_on_record(home, monkeypatch, capsys) -> 
         process.wait(60)
     assert process.returncode == 130
     [stopped] = [row for row in told("runs", "list") if row["run_id"] == going["run_id"]]
-    assert stopped["state"] == "aborted"
+    assert stopped["state"] == "canceled"
     again = netops("runs", "retry", going["run_id"][:10], "--json")
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["state"] == "completed"

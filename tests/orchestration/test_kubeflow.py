@@ -73,3 +73,89 @@ def test_what_runs_a_run_is_told_by_its_record(service) -> None:
 def test_a_run_of_another_machine_is_left_to_that_one(service, home, act, told) -> None:
     with pytest.raises(NetopsError, match=f"run cc3 .* build-7.*{told}"):
         act("cc3")
+
+
+RUNNER = {"job-type": "workflow-runner", "kind": "job", "workflow": "workflow-runner-core-retrain"}
+STARTED = {
+    "metadata": {"uid": "dd4", "name": "workflow-runner-core-retrain", "labels": RUNNER | {"workflow-id": "bb2"}},
+    "spec": {
+        "parameters": {
+            "workflow_path": "./pipeline/retrain.py",
+            "workflow_arguments": {"name": "core", "settings": "{}"},
+        }
+    },
+    "status": {"state": "running", "start_time": "2025-03-02 09:59:00+00:00"},
+}
+LOST = STARTED | {"metadata": STARTED["metadata"] | {"uid": "ee5", "labels": RUNNER}}
+
+
+class Service:
+    """What a service holds: jobs that start workflows, Kubeflow's runs, and their steps."""
+
+    def __init__(self, runners, steps=(), status="Failed"):
+        self.runners, self.steps, self.status = list(runners), list(steps), status
+
+    def list_runs(self, project, labels, **_filters):
+        return self.runners if labels != ["workflow"] else self.steps
+
+    def list_pipelines(self, project, format_):
+        from types import SimpleNamespace
+
+        return SimpleNamespace(runs=[PIPELINE | {"name": "netops-core-retrain", "status": self.status}])
+
+    def list_runtime_resources(self, project, kind, object_id):
+        return []
+
+
+@pytest.fixture
+def holding(monkeypatch):
+    def use(*runners, **more):
+        monkeypatch.setenv("MLRUN_DBPATH", "http://service")
+        monkeypatch.setattr(kubeflow.mlrun, "get_run_db", lambda: Service(runners, **more))
+        return [describe(run) for run in kubeflow.described(kubeflow.all_runs())]
+
+    from netops.orchestration.workflow import describe
+
+    return use
+
+
+def step_of(network, **status):
+    return {
+        "metadata": {"uid": "s", "name": "ingest", "labels": {"workflow": "bb2", "netops-workflow": "retrain"}},
+        "spec": {"parameters": {"network": network}},
+        "status": {"state": "error", "start_time": "2025-03-02 10:01:00+00:00", **status},
+    }
+
+
+def test_a_run_that_a_schedule_started_is_one_run_with_its_workflow_and_network(holding) -> None:
+    [row] = holding(STARTED)
+    assert (row["run_id"], row["workflow"], row["name"], row["state"]) == ("bb2", "retrain", "core", "error")
+
+
+def test_the_steps_of_an_uploaded_run_tell_its_workflow_and_network(holding) -> None:
+    [row] = holding(steps=[step_of("edge")])
+    assert (row["workflow"], row["name"]) == ("retrain", "edge")
+
+
+def test_a_canceled_run_is_not_shown_as_an_error(holding) -> None:
+    from netops.orchestration.states import CANCELED
+
+    [row] = holding(steps=[step_of("edge", state="aborted", status_text=CANCELED)])
+    assert (row["state"], row["error"]) == ("canceled", "")
+    [row] = holding(steps=[step_of("edge", state="aborted", status_text=CANCELED)], status="Succeeded")
+    assert row["state"] == "completed"
+
+
+def test_a_job_that_never_started_its_workflow_does_not_run_for_ever(holding) -> None:
+    row = holding(LOST)[-1]
+    assert (row["run_id"], row["workflow"], row["name"], row["state"]) == ("ee5", "retrain", "core", "error")
+    assert "job that was to start the workflow is gone" in row["error"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("main-edge-2", ("main", "edge-2")), ("retrain-core", ("retrain", "core")), ("nightly", ("nightly", ""))],
+)
+def test_the_name_that_submit_gives_a_run_tells_workflow_and_network(name, told) -> None:
+    run = kubeflow.run_of(PIPELINE | {"name": f"netops-{name}"})
+    assert (run["metadata"]["name"], run["spec"]["parameters"].get("name", "")) == told

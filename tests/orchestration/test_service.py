@@ -82,17 +82,53 @@ def test_an_image_that_the_cluster_does_not_get(text) -> None:
 
 def test_the_doctor_looks_at_the_whole_service(stand_in) -> None:
     told = MODERN | {"namespace": "other", "kfp_url": "http://kfp", "nuclio_version": "", "artifact_path": "s3://b"}
-    stand_in({"client-spec": (200, told)})
+    stand_in({"client-spec": (200, told), "projects/*/pipelines": (200, {"runs": []})})
     found = {finding.check: finding for finding in examine()}
     assert {check: finding.ok for check, finding in found.items() if check in ("tracking", *service_checks())} == {
         "tracking": True,
         "namespace": False,
+        "address inside": True,
         "kubeflow": True,
         "image": False,
         "artifact path": True,
-        "nuclio": False,
+        "nuclio": True,
     }
     assert "'other'" in found["namespace"].detail
+    assert "proves the model in its own pod" in found["nuclio"].detail  # as docs/cluster.md has it
+    assert "not reachable from here" in found["artifact path"].detail
+
+
+def test_the_doctor_asks_what_stands_behind_the_service(stand_in) -> None:
+    told = MODERN | {"kfp_url": "http://kfp", "nuclio_version": "1.15.0"}
+    down = (400, {"detail": "connection refused"})
+    stand_in({"client-spec": (200, told), "projects/*/pipelines": down, "projects/netops/api-gateways": down})
+    found = {finding.check: finding for finding in examine()}
+    for check in ("kubeflow", "nuclio"):
+        assert not found[check].ok
+        assert "does not answer" in found[check].detail
+
+
+def test_without_kubeflow_submit_and_doctor_say_the_same(capsys, stand_in) -> None:
+    stand_in({"client-spec": (200, MODERN)})
+    line = submitted(capsys)
+    [found] = [finding for finding in examine() if finding.check == "kubeflow"]
+    assert line == f"netops: {found.detail}"
+    assert "set kfp_url" in line
+
+
+def test_an_artifact_path_is_written_to_and_read(stand_in, tmp_path) -> None:
+    path = f"file://{tmp_path}/{{{{project}}}}/{{{{run.uid}}}}"
+    stand_in({"client-spec": (200, MODERN | {"artifact_path": path})})
+    [found] = [finding for finding in examine() if finding.check == "artifact path"]
+    assert found.ok
+    assert "written to, and read" in found.detail
+    assert list(tmp_path.rglob("_doctor*")) == []
+
+
+def test_a_client_that_is_newer_than_the_service_is_told_by_the_doctor() -> None:
+    told = service.check_versions(service.Service("http://x", {"version": "1.8.0"}))
+    assert "MLRun supports no client that is newer" in told
+    assert "newer" not in service.check_versions(service.Service("http://x", {"version": "1.13.0"}))
 
 
 def test_the_doctor_warns_of_artifacts_in_a_folder(stand_in) -> None:
@@ -102,6 +138,6 @@ def test_the_doctor_warns_of_artifacts_in_a_folder(stand_in) -> None:
 
 
 def service_checks():
-    from netops.orchestration.doctor import SERVICE_CHECKS
+    from netops.orchestration.cluster_checks import SERVICE_CHECKS
 
     return SERVICE_CHECKS

@@ -1,0 +1,134 @@
+"""How the steps of a run on the cluster are reported: titles, states, attempts, and why one failed."""
+
+import pytest
+from mlrun.common.schemas import KindRuntimeResources
+
+from netops.orchestration import failures
+from netops.orchestration.states import CANCELED
+from netops.orchestration.steps import state_of, title_of
+from netops.orchestration.watch import steps_in
+
+
+def node(name, phase, kind="Pod", **times):
+    return {"name": name, "type": kind, "phase": phase, **times}
+
+
+def graph(*nodes):
+    return {f"n{place}": node for place, node in enumerate(nodes)}
+
+
+def test_the_attempts_of_a_step_are_one_line() -> None:
+    head = node("netops-main-x", "Running", "DAG")
+    times = {"startedAt": "2026-11-27T10:00:00Z", "finishedAt": "2026-11-27T10:00:12Z"}
+    assert steps_in(
+        graph(
+            head,
+            node("generate", "Succeeded", "Retry", **times),
+            node("generate(0)", "Succeeded"),
+            node("features", "Succeeded", "Retry", **times),
+            node("features(0)", "Error"),
+            node("features(1)", "Succeeded"),
+            node("train-xgboost", "Running", "Retry"),
+            node("train-xgboost(0)", "Failed"),
+            node("train-sklearn", "Running", "Retry"),
+            node("train-sklearn(0)", "Pending"),
+            node("train-tensorflow", "Failed", "Retry"),
+            node("train-tensorflow(0)", "Failed"),
+            node("train-tensorflow(1)", "Failed"),
+            node("condition-promoted-1", "Skipped", "Skipped"),
+        )
+    ) == {
+        "generate": "done in 12 s",
+        "features": "done in 12 s (attempt 2)",
+        "train-xgboost": "attempt 1 failed, another follows",
+        "train-sklearn": "waiting",
+        "train-tensorflow": "failed (attempt 2)",
+        "condition-promoted-1": "not needed",
+    }
+
+
+@pytest.mark.parametrize("workflow", ["main", "retrain", "score"])
+def test_every_step_of_every_workflow_has_a_title(workflow) -> None:
+    import re
+
+    from netops.orchestration.root import project_root
+
+    sources = [project_root() / "pipeline" / f"{name}.py" for name in (workflow, "learning")]
+    names = re.findall(r'step\(\s*"(\w+)"', "".join(path.read_text() for path in sources))
+    assert len(names) > 2
+    for name in set(names) - {"train"}:
+        assert title_of(name) != name
+    assert title_of("train-xgboost") == "Train xgboost"
+    assert title_of("condition-promoted-1") == "Deploy the champion"
+    assert state_of("Omitted") == "not reached"
+
+
+def step(uid="u1", name="generate", state="error", **status):
+    return {
+        "metadata": {"uid": uid, "name": name},
+        "spec": {"image": "r/netops:1"},
+        "status": {"state": state, **status},
+    }
+
+
+class Database:
+    """What is asked of a service about a stage: its pods and its log."""
+
+    def __init__(self, status, log=b""):
+        self.status, self.log = status, log
+
+    def list_runtime_resources(self, project, kind, object_id):
+        pod = {"name": f"pod-{object_id}", "labels": {}, "status": self.status}
+        return [KindRuntimeResources(kind=kind, resources={"pod_resources": [pod]})]
+
+    def get_log(self, uid, project):
+        return "error", self.log
+
+
+SNAKE = {"container_statuses": [{"state": {"terminated": {"reason": "OOMKilled", "exit_code": 137}}}]}
+CAMEL = {"containerStatuses": [{"state": {"terminated": {"reason": "OOMKilled", "exitCode": 137}}}]}
+PULL = {"containerStatuses": [{"state": {"waiting": {"reason": "ImagePullBackOff", "message": "back-off"}}}]}
+
+
+@pytest.fixture
+def service(monkeypatch):
+    import mlrun
+
+    def use(status, log=b""):
+        monkeypatch.setenv("MLRUN_DBPATH", "http://service")
+        monkeypatch.setattr(mlrun, "get_run_db", lambda: Database(status, log))
+
+    return use
+
+
+@pytest.mark.parametrize("status", [SNAKE, CAMEL])
+def test_a_stage_whose_pod_dies_early_is_told_by_pod_reason_and_log(service, status) -> None:
+    service(status, b"loading\n\nModuleNotFoundError: No module named 'git'\n")
+    told = failures.cause_of(step())
+    assert told == (
+        "pod pod-u1: OOMKilled, exit code 137; its log ends: loading | ModuleNotFoundError: No module named 'git'"
+    )
+
+
+def test_a_stage_whose_image_cannot_be_had_says_what_to_do(service) -> None:
+    service(PULL)
+    assert failures.is_without_image(step(state="pending"))
+    ended = step(state="aborted", error="Run aborted due to exceeded state threshold: image_pull_backoff")
+    assert "the cluster cannot get image r/netops:1: push it" in failures.cause_of(ended)
+
+
+def test_an_error_of_the_stage_itself_is_enough(service) -> None:
+    service(SNAKE)
+    assert failures.cause_of(step(error="no space left\non device")) == "no space left on device"
+
+
+def test_each_step_is_told_once_with_its_attempts(service) -> None:
+    service({}, b"")
+    steps = [step("a", error="x"), step("b", error="y"), step("c", "features", "completed")]
+    assert failures.causes_of(steps) == ["generate: y (2 attempts)"]
+
+
+def test_a_run_that_was_canceled_and_retried_is_not_canceled() -> None:
+    stopped = step("a", state="aborted", status_text=CANCELED)
+    assert failures.was_canceled([stopped])
+    assert not failures.was_canceled([stopped, step("b", state="error")])
