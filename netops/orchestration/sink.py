@@ -35,5 +35,11 @@ def send(settings: Any, network: str, kind: str, rows: Rows) -> str | None:
     place = place_for(section(settings, "telemetry").sink, network, kind)
     if place is not None:
         count = write(rows, place, progress.report)
-        progress.say(f"{count:,} rows of {kind} sent to {place}")
+        said = f"{count:,} rows of {kind} sent to {place}"
+        if count < rows.count:
+            said = (
+                f"{count:,} of {rows.count:,} rows of {kind} are in {place}; it takes no row that is "
+                "older than the newest of its device"
+            )
+        progress.say(said)
     return place

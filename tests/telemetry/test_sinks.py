@@ -81,6 +81,38 @@ def test_other_devices_and_other_times_lie_beside_what_is_there(dataset, tmp_pat
     assert len(rows_of(place, tmp_path / "again")) == 120 + 60 + 120
 
 
+def test_a_device_with_a_slash_is_one_item_of_a_key_value_table_and_not_a_folder(tmp_path) -> None:
+    names = ["edge/eth0", "edge%2Feth0", "../../other", "plain name"]
+    dataset = telemetry(tmp_path / "made", "slashes", names)
+    tables = Tables()
+    with http_service(tables) as frames:
+        address = f"v3io://{frames}/projects/netops/core/telemetry?protocol=http&backend=kv"
+        assert write(Rows.of(dataset), address) == 240
+        assert set(rows_of(address, tmp_path / "again")["device"]) == set(names)
+    keys = [
+        key
+        for frame in tables.frames["kv", "projects", "netops/core/telemetry"]
+        for key in frame.indices[0].strings
+    ]
+    assert len(set(keys)) == 240
+    assert not any("/" in key for key in keys)
+    assert sum(key.startswith("plain name_") for key in keys) == 60  # as ever
+
+
+def test_rows_that_a_time_series_does_not_take_are_not_counted_as_written(tmp_path) -> None:
+    made = tmp_path / "made"
+    later, earlier = (
+        telemetry(made, "later", ["d0", "d1"], "2026-01-05T12:02:30Z"),
+        telemetry(made, "earlier", ["d0", "d2"]),
+    )
+    with http_service(Tables()) as frames:
+        address = f"v3io://{frames}/projects/netops/core/telemetry?protocol=http"
+        assert write(Rows.of(later), address) == 120
+        assert write(Rows.of(later), address) == 120  # they are there
+        # The first half of d0's lies before the newest of d0, and none of it is there; d2 is new.
+        assert write(Rows.of(earlier), address) == 60 + 30
+
+
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
 def test_risks_are_sent_from_the_file_they_were_written_to(tmp_path, suffix) -> None:
     from netops.orchestration.scoring import _write

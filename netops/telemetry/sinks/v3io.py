@@ -10,6 +10,7 @@ from netops.telemetry.dataset import Dataset
 from netops.telemetry.frames_service import FramesTable
 from netops.telemetry.schema import DEVICE, TIMESTAMP, is_error_column
 from netops.telemetry.sinks.rows import Rows
+from netops.telemetry.sinks.series import SeriesInTable
 
 _ROWS_A_FRAME = 50_000
 #: What the tables call the time of a sample, and the key of one.
@@ -25,8 +26,9 @@ def write_table(rows: Rows, address: str, progress: Progress = silent) -> int:
     """Write rows into a table.
 
     A time-series table takes what is measured as columns, device and attributes as labels; the ground truth, which
-    such a table cannot hold as bool, is 0 or 1. A key/value table takes all columns under the key
-    ``<device>_<nanoseconds>``. Rows that are there are written again, so that a second call changes nothing.
+    such a table cannot hold as bool, is 0 or 1. Of each series it takes only what is newer than all that it has;
+    the service drops the rest silently, so that is counted here. A key/value table takes all columns under the
+    key ``<device>_<nanoseconds>``. A second call with the same rows changes nothing.
 
     Parameters
     ----------
@@ -38,24 +40,29 @@ def write_table(rows: Rows, address: str, progress: Progress = silent) -> int:
     Returns
     -------
     int
-        Rows written.
+        Rows that are in the table by now: those written, less those that it does not take.
 
     Raises
     ------
     NetopsError
         If the service cannot be reached or refuses.
     """
-    target, done = FramesTable.parse(address), 0
+    target, done, taken = FramesTable.parse(address), 0, 0
     with target.client() as client:
+        series = None
         if target.backend == "tsdb":
             _create(client, target, rows.interval_seconds)
+            series = SeriesInTable.read(client, target.table, [DEVICE, *rows.labels], rows)
         for table in rows.tables():
             for start in range(0, table.num_rows, _ROWS_A_FRAME):
-                some = table.slice(start, _ROWS_A_FRAME)
-                _write(client, target, _frame(some, target.backend), rows.labels)
-                done += some.num_rows
-                progress(done, rows.count, "rows written")
-    return done
+                frame = _frame(table.slice(start, _ROWS_A_FRAME), target.backend)
+                if series is not None:
+                    frame = frame.sort_values([DEVICE, *rows.labels, TIME], kind="stable")
+                _write(client, target, frame, rows.labels)
+                done += len(frame)
+                taken += len(frame) if series is None else series.take(frame)
+                progress(done, rows.count, "rows sent")
+    return taken
 
 
 def _create(client: Any, table: FramesTable, interval_seconds: float) -> None:
@@ -82,4 +89,9 @@ def _frame(rows: pa.Table, backend: str) -> pd.DataFrame:
     if backend == "tsdb":
         return frame.rename(columns={TIMESTAMP: TIME})
     nanoseconds = frame[TIMESTAMP].astype("int64").astype(str)
-    return frame.assign(**{KEY: frame[DEVICE].astype(str) + "_" + nanoseconds})
+    return frame.assign(**{KEY: frame[DEVICE].astype(str).map(_key) + "_" + nanoseconds})
+
+
+def _key(device: str) -> str:
+    """Make a name part of a key: the key is the path of an item, in which a slash would begin a folder."""
+    return device.replace("%", "%25").replace("/", "%2F")

@@ -84,7 +84,7 @@ def test_the_span_of_time_and_the_key_go_with_the_request(
     address, tables = service
     write_v3io(dataset, address)
     ingest([f"{address}&start=now-7d&end=now"], tmp_path / "out", SETTINGS)
-    assert (tables.reads[0]["start"], tables.reads[0]["end"]) == ("now-7d", "now")
+    assert (tables.reads[-1]["start"], tables.reads[-1]["end"]) == ("now-7d", "now")
     assert tables.reads[0]["session"]["token"] == "open sesame"
 
 

@@ -1,0 +1,75 @@
+"""What a time-series table has of the rows that are written to it, and which of them it does not take."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow.compute as pc
+
+from netops.telemetry.schema import TIMESTAMP
+from netops.telemetry.sinks.rows import Rows
+
+_TIME, _MILLISECOND = "time", 1_000_000
+_ROWS_A_FRAME = 100_000
+_NONE = np.zeros(0, dtype=np.int64)
+
+
+@dataclass
+class SeriesInTable:
+    """The newest time of each series, and all times from the first one written on, in milliseconds.
+
+    Attributes
+    ----------
+    keys : tuple of str
+        Columns that tell the series apart.
+    newest : dict
+        Series → its newest time.
+    known : dict
+        Series → times that the table had before.
+    """
+
+    keys: tuple[str, ...]
+    newest: dict[tuple[str, ...], int] = field(default_factory=dict)
+    known: dict[tuple[str, ...], npt.NDArray[np.int64]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, client: Any, table: str, keys: Sequence[str], rows: Rows) -> "SeriesInTable":
+        """Ask a table what it has from the first row on that is to be written; a table may have nothing."""
+        made = cls(tuple(keys))
+        if (start := _first(rows)) is None:
+            return made
+        span = {"start": start.isoformat(), "end": "now+365d"}
+        for frame in client.read("tsdb", table, iterator=True, max_rows_in_msg=_ROWS_A_FRAME, **span):
+            made._learn(frame.reset_index())
+        return made
+
+    def take(self, frame: pd.DataFrame) -> int:
+        """Count the rows of a frame that are in the table once it is written: newer than all before, or known."""
+        taken = 0
+        for series, times in self._by_series(frame):
+            newest = np.maximum.accumulate(np.concatenate([[self.newest.get(series, -1)], times]))
+            fresh = times > newest[:-1]
+            taken += int((fresh | np.isin(times, self.known.get(series, _NONE))).sum())
+            self.newest[series] = int(newest[-1])
+        return taken
+
+    def _learn(self, frame: pd.DataFrame) -> None:
+        if not {_TIME, *self.keys} <= set(frame.columns):
+            return
+        for series, times in self._by_series(frame):
+            self.known[series] = np.union1d(self.known.get(series, _NONE), times)
+            self.newest[series] = int(self.known[series][-1])
+
+    def _by_series(self, frame: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], npt.NDArray[np.int64]]]:
+        times = pd.to_datetime(frame[_TIME], utc=True).astype("int64").to_numpy() // _MILLISECOND
+        groups = frame.groupby([frame[key].astype(str) for key in self.keys], sort=False).indices
+        for series, places in groups.items():
+            yield (series if isinstance(series, tuple) else (series,)), times[places]
+
+
+def _first(rows: Rows) -> Any:
+    firsts = [pc.min(table.column(TIMESTAMP)).as_py() for table in rows.tables() if table.num_rows]
+    return min(firsts, default=None)
