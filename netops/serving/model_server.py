@@ -1,7 +1,6 @@
 """The champion behind MLRun's V2 model protocol: ``/v2/models/<name>/infer`` over ready-made feature vectors."""
 
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from mlrun.errors import MLRunInvalidArgumentError
 from mlrun.serving import V2ModelServer
 
 from netops.durations import SECOND
+from netops.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from netops.models.onnx_file import Scorer
@@ -123,7 +123,7 @@ def _gather(model_file: Path, extra: dict[str, Any]) -> Path:
     """Bring a model file and all that is kept beside it in the artifact store into one local folder."""
     if CARD_FILE not in extra:
         raise MLRunInvalidArgumentError(f"{model_file}: no {CARD_FILE} beside the model; log the whole folder")
-    folder = Path(tempfile.mkdtemp(prefix="netops-model-"))
+    folder = scratch_folder()
     shutil.copy(model_file, folder / MODEL_FILE)
     for name, content in extra.items():
         content.download(str(folder / name))

@@ -5,9 +5,12 @@ from pathlib import Path
 
 from netops.errors import NetopsError
 from netops.registry import CHAMPION_TAG, SHADOW_TAG
+from netops.scratch import discard
 from netops.serving.champion import Champion
 
 CHAMPION, SHADOW = CHAMPION_TAG, SHADOW_TAG
+#: Versions whose downloaded files are kept: champion, shadow, and those that they follow.
+_KEPT = 4
 
 
 @dataclass
@@ -65,9 +68,11 @@ class RegisteredChampion:
     def _here(self, version: str, address: str) -> Champion:
         from netops.serving.model_server import local_folder
 
-        if version not in self._folders:
-            self._folders[version] = local_folder(address)
-        return Champion(version, self._folders[version])
+        folder = self._folders.pop(version, None) or local_folder(address)
+        self._folders[version] = folder
+        while len(self._folders) > _KEPT:
+            discard(self._folders.pop(next(iter(self._folders))))
+        return Champion(version, folder)
 
     def _read(self, address: str) -> Champion:
         from netops.models.card import read_card

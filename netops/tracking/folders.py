@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import mlrun
 from mlrun.artifacts import DatasetArtifact
 
 from netops.errors import NetopsError
+from netops.scratch import scratch_folder
 from netops.telemetry.dataset import Dataset
 
 _PREVIEW_ROWS = 20
@@ -35,7 +35,7 @@ def new_folder(context: Any, key: str) -> Path:
     On this machine it is the artifact's final place, so that nothing is copied; elsewhere a temporary one.
     """
     target = place_of(context)
-    return Path(tempfile.mkdtemp(prefix="netops-")) / key if "://" in target else Path(target) / key
+    return scratch_folder() / key if "://" in target else Path(target) / key
 
 
 def log_dataset(context: Any, key: str, dataset: Dataset) -> None:
@@ -72,7 +72,7 @@ def local_folder(item: Any) -> Path:
     """Bring the folder behind an input onto this machine; one that is here already is used as it is."""
     if item.kind == "file":
         return Path(item.local())
-    folder = Path(tempfile.mkdtemp(prefix="netops-"))
+    folder = scratch_folder()
     for name in _files_of(item):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         mlrun.get_dataitem(f"{item.url.rstrip('/')}/{name}").download(str(folder / name))
@@ -113,7 +113,7 @@ def _model_folder(address: str) -> Path:
     folder = Path(file).parent
     if Path(file).name == _MODEL_FILE and all((folder / name).is_file() for name in others):
         return folder
-    folder = Path(tempfile.mkdtemp(prefix="netops-"))
+    folder = scratch_folder()
     shutil.copy(file, folder / _MODEL_FILE)
     for name, content in others.items():
         content.download(str(folder / name))
@@ -123,4 +123,4 @@ def _model_folder(address: str) -> Path:
 def work_folder(context: Any) -> Path:
     """Name the folder for what a stage keeps between its steps, and other stages here may use again."""
     target = place_of(context)
-    return Path(tempfile.mkdtemp(prefix="netops-")) if "://" in target else Path(target) / "work"
+    return scratch_folder() if "://" in target else Path(target) / "work"

@@ -26,14 +26,14 @@ def project(tmp_path, monkeypatch):
     os.chdir(before)
 
 
-def log(project, version: str, folder: Path, **given: str) -> None:
+def log(project, version: str, folder: Path, store: str = "", **given: str) -> None:
     """Log a version of the network's model, as the stages do."""
     files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "model.onnx"}
     project.log_model(
         "core-model",
         model_dir=str(folder),
         model_file="model.onnx",
-        artifact_path=str(folder.parent / f"kept-{version}"),
+        artifact_path=store or str(folder.parent / f"kept-{version}"),
         labels={"network": "core", "version": version},
         extra_data=files,
         **given,
@@ -63,3 +63,12 @@ def test_a_new_champion_is_seen(project, tmp_path) -> None:
 def test_a_network_without_one_is_said(project) -> None:
     with pytest.raises(NetopsError, match="network 'edge' has no champion; train one: netops run"):
         RegisteredChampion("edge", "served").champion()
+
+
+def test_the_downloads_of_versions_long_gone_are_removed(project, tmp_path) -> None:
+    source, folders = RegisteredChampion("core", "served"), []
+    for number in range(6):
+        log(project, f"v{number}", make_model(tmp_path / f"v{number}", f"v{number}"), f"memory://v{number}", tag="champion")
+        folders.append(source.champion().path)
+    assert all(folder.name.startswith("netops-") for folder in folders)
+    assert [folder.exists() for folder in folders] == [False, False, True, True, True, True]
