@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.silences import Silence
 from netops.configuration import Duration, option
-from netops.durations import DAY, MINUTE
+from netops.durations import DAY, MINUTE, format_duration
+
+_WEEK = 7 * DAY
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,17 @@ class AlertSettings:
     def policy(self, threshold: float, horizon: int) -> AlertPolicy:
         """Make the rule for a model's threshold and horizon (nanoseconds)."""
         return AlertPolicy(threshold, self.for_, self.cooldown or horizon, self.close_below, self.expire or horizon)
+
+    def budget_caution(self, horizon: int) -> str:
+        """Say that a budget excludes nothing, where it allows a false alarm in every horizon (ns); else ""."""
+        budget = self.false_alarms_per_device_week
+        if budget * horizon < _WEEK:
+            return ""
+        return (
+            f"The alert budget excludes nothing: {budget:g} false alarms per device and week are one in every "
+            f"horizon ({format_duration(horizon)}), and no model raises more. Set "
+            f"alerting.false_alarms_per_device_week well below {_WEEK / horizon:.3g}."
+        )
 
     @property
     def false_alarms_per_device_day(self) -> float:

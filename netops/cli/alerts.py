@@ -117,6 +117,27 @@ def export(out: Path, name: str | None, url: str | None, as_json: bool) -> None:
         click.echo(f"{out}: verdicts {told['verdicts']}, incidents {told['incidents']}")
 
 
+@command.command("deliveries")
+@click.option("--all", "every", is_flag=True, help="Those that are still due, too.")
+@click.option("--retry", is_flag=True, help="Send those that receivers refuse once more.")
+@options.name
+@options.common
+def deliveries(every: bool, retry: bool, name: str | None, as_json: bool) -> None:
+    """List what receivers refuse (parked), with their answers; --retry sends it again."""
+    import msgspec
+
+    found = desk(name, None)
+    if retry:
+        count = found.retry()
+        if as_json:
+            print_json({"retried": count})
+        else:
+            click.echo(f"{count} parked deliveries are due again")
+        return
+    rows = [msgspec.to_builtins(entry) for entry in found.deliveries(every)]
+    print_rows(rows, ["number", "state", "receiver", "event", "alert", "tries", "answer"], as_json)
+
+
 def _say(
     alert: str,
     verdict: Any,

@@ -1,6 +1,6 @@
 """A model judged: its threshold chosen on validation, its figures taken on the test part."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,8 @@ def judge(
     part = examples.part("validation")
     budget = settings.false_alarms_per_device_day
     choice = choose_threshold(part, validation, settings.policy(_ANY, examples.horizon), budget)
+    caution = " ".join(filter(None, (settings.budget_caution(examples.horizon), choice.note)))
+    choice = replace(choice, note=caution)
     policy = settings.policy(choice.threshold, examples.horizon)
     probabilities = calibration.apply(test) if calibration else None
     found = evaluate(examples.part("test"), test, policy, probabilities=probabilities, seed=seed)

@@ -1,6 +1,7 @@
 """Where people say what an alert was, and which incidents there were: on this machine, or at a server elsewhere."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from netops.serving.alert_store import Alert
 from netops.serving.client import Connection, Refused
 from netops.serving.feedback_store import FeedbackStore
 from netops.serving.folders import ALERTS, networks, state_folder
+from netops.serving.outbox import DUE, PARKED, Entry
 from netops.serving.times import nanoseconds
 from netops.telemetry.feedback import Feedback, Incident, Statement
 
@@ -84,6 +86,14 @@ class LocalDesk:
         """Give all that was said."""
         return self._store().feedback(self.network) if self.path.is_file() else Feedback(network=self.network)
 
+    def deliveries(self, every: bool = False) -> list[Entry]:
+        """List deliveries that receivers refuse; those that are due, too, where all are asked for."""
+        return self._known().outbox.entries([PARKED, DUE] if every else [PARKED])
+
+    def retry(self) -> int:
+        """Send what receivers refuse once more; give how many deliveries that are."""
+        return self._known().outbox.retry()
+
     def _known(self) -> FeedbackStore:
         """Open the file that is there; to ask for an alert must not make one."""
         if not self.path.is_file():
@@ -93,7 +103,12 @@ class LocalDesk:
         return self._store()
 
     def _store(self) -> FeedbackStore:
-        return FeedbackStore(self.path)
+        store = FeedbackStore(self.path)
+        try:
+            store.latest()
+        except sqlite3.Error as error:
+            raise NetopsError(f"{self.path}: cannot be read: {error}; a server sets a damaged file aside") from None
+        return store
 
 
 class RemoteDesk:

@@ -1,9 +1,11 @@
 """Configuration of the server: ``configurations/serving.yaml``."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from netops.configuration import Duration, option
 from netops.durations import MINUTE, SECOND
+from netops.errors import UsageError
 
 MEBIBYTE = 1 << 20
 
@@ -84,6 +86,13 @@ class ReceiverSettings:
         choices=("webhook", "alertmanager", "stream"),
     )
     url: str = option(help="address of the receiver")
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if self.kind != "stream" and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise UsageError(
+                f"receivers: {self.kind}: '{self.url}' is no address; write it as http://host:port/path"
+            )
 
 
 @dataclass(frozen=True)

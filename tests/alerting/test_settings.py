@@ -25,6 +25,14 @@ def test_the_cooldown_is_the_horizon_unless_it_is_set():
     assert AlertSettings().false_alarms_per_device_day == pytest.approx(1 / 7)
 
 
+@pytest.mark.parametrize(
+    ("budget", "horizon", "empty"), [(1.0, 10 * MINUTE, False), (1.0, 7 * DAY, True), (0.9, 7 * DAY, False)]
+)
+def test_a_budget_of_an_alarm_every_horizon_is_said_to_exclude_nothing(budget, horizon, empty):
+    caution = AlertSettings(false_alarms_per_device_week=budget).budget_caution(horizon)
+    assert ("excludes nothing" in caution, "7d" in caution) == (empty, empty)
+
+
 def silences(**keys):
     window = {"from": "1970-01-02T00:00", "until": "1970-01-02T02:00"}
     return bind(AlertSettings, {"silences": [window | keys]}, "x").silences

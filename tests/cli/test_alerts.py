@@ -158,3 +158,30 @@ def test_everything_said_is_exported(netops: Call, tmp_path: Path) -> None:
     assert netops("alerts", "export", "--out", out, "--name", NETWORK, "--json").json["verdicts"] == 1
     (verdict,) = json.loads(out.read_text())["verdicts"]
     assert (verdict["alert"], verdict["device"], verdict["verdict"]) == (ALERTS_THERE[1].id, "r2", "dismissed")
+
+
+def test_what_receivers_refuse_is_listed_and_sent_again(netops: Call) -> None:
+    store = FeedbackStore(state_folder(NETWORK) / ALERTS)
+    store.save([alert("r1", 1), alert("r2", 2)], ["webhook http://x"])
+    first, _ = store.outbox.due("webhook http://x", 1e12)
+    store.outbox.park(first, "400 unknown device")
+    (row,) = netops("alerts", "deliveries", "--name", NETWORK, "--json").rows
+    assert (row["alert"], row["event"], row["answer"]) == (alert("r1", 1).id, "opened", "400 unknown device")
+    assert [row["state"] for row in netops("alerts", "deliveries", "--name", NETWORK, "--all", "--json").rows] == [
+        "parked",
+        "due",
+    ]
+    assert netops("alerts", "deliveries", "--name", NETWORK, "--retry").out == "1 parked deliveries are due again\n"
+    assert netops("alerts", "deliveries", "--name", NETWORK, "--json").rows == []
+    store.close()
+
+
+def test_a_file_that_is_no_database_is_one_line(netops: Call) -> None:
+    path = state_folder(NETWORK) / ALERTS
+    for file in path.parent.iterdir():
+        file.unlink()
+    path.write_bytes(b"nonsense" * 1000)
+    found = netops("alerts", "list", "--name", NETWORK)
+    assert found.code == 1
+    assert found.err.count("\n") == 1
+    assert "cannot be read" in found.err

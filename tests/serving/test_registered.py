@@ -68,7 +68,13 @@ def test_a_network_without_one_is_said(project) -> None:
 def test_the_downloads_of_versions_long_gone_are_removed(project, tmp_path) -> None:
     source, folders = RegisteredChampion("core", "served"), []
     for number in range(6):
-        log(project, f"v{number}", make_model(tmp_path / f"v{number}", f"v{number}"), f"memory://v{number}", tag="champion")
+        log(
+            project,
+            f"v{number}",
+            make_model(tmp_path / f"v{number}", f"v{number}"),
+            f"memory://v{number}",
+            tag="champion",
+        )
         folders.append(source.champion().path)
     assert all(folder.name.startswith("netops-") for folder in folders)
     assert [folder.exists() for folder in folders] == [False, False, True, True, True, True]
