@@ -137,7 +137,7 @@ def test_a_log_of_incidents_is_added_once_however_often_it_is_read(netops: Call,
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("r1,soon,", "line 2: 'soon' is"),
+        ("r1,soon,", "line 2: column 'start': 'soon' is"),
         ("r1,2026-01-05T02:00:00Z,2026-01-05T02:00:00Z", "line 2: the incident does not end after its start"),
         (",2026-01-05T02:00:00Z,", "line 2"),
         ("r1,1500-01-01T00:00:00Z,", "line 2"),
