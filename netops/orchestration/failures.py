@@ -80,7 +80,8 @@ def is_without_image(step: Document) -> bool:
 
 
 def _image(text: str, step: Document) -> str:
-    image = (step["spec"].get("image") or "") or read_cluster_settings().image
+    given = (step["spec"].get("parameters") or {}).get("settings") or "{}"
+    image = step["spec"].get("image") or read_cluster_settings(given).image
     return service.image_missing(text, image)
 
 

@@ -117,6 +117,13 @@ def test_a_stage_whose_image_cannot_be_had_says_what_to_do(service) -> None:
     assert "the cluster cannot get image r/netops:1: push it" in failures.cause_of(ended)
 
 
+def test_the_image_is_the_one_that_the_run_was_submitted_with(service) -> None:
+    service(PULL)
+    waiting = step(state="aborted")
+    waiting["spec"] = {"parameters": {"settings": '{"cluster": {"image": "r/netops:7"}}'}}
+    assert "cannot get image r/netops:7" in failures.cause_of(waiting)
+
+
 def test_an_error_of_the_stage_itself_is_enough(service) -> None:
     service(SNAKE)
     assert failures.cause_of(step(error="no space left\non device")) == "no space left on device"
