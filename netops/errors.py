@@ -12,6 +12,10 @@ class UsageError(NetopsError):
     """What was asked for cannot be done as asked: an option, a key or a value (exit code 2)."""
 
 
+class NoChampionError(NetopsError):
+    """A network has no champion: none was trained yet, or none is in service any more."""
+
+
 def closest(name: str, known: Iterable[str]) -> str:
     """Say which known name comes closest to a wrong one.
 

@@ -14,6 +14,7 @@ from netops.cli.output import note, print_json
 @click.option("--host", help="Address to bind; any but 127.0.0.1 needs NETOPS_TOKEN.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
 @click.option("--state", type=options.PATH, help="Folder of devices' state and alerts, in place of the network's.")
+@click.option("--wait", is_flag=True, help="Wait for a champion, in place of ending where there is none yet.")
 @options.config
 @options.overrides
 @options.common
@@ -22,6 +23,7 @@ def command(
     host: str | None,
     port: int | None,
     state: Path | None,
+    wait: bool,
     config: Path | None,
     overrides: tuple[str, ...],
     as_json: bool,
@@ -51,4 +53,9 @@ def command(
         else:
             note(f"network {network}: {address} answers (Ctrl-C ends it)")
 
-    serve(network, settings, section(document, "alerting"), RegisteredChampion(network), state, ready)
+    def waiting(address: str) -> None:
+        if not as_json:  # the one object of --json says that it serves
+            note(f"network {network} has no champion yet: {address} refuses all but /healthz until it has")
+
+    source = RegisteredChampion(network)
+    serve(network, settings, section(document, "alerting"), source, state, ready, waiting if wait else None)

@@ -1,9 +1,12 @@
 """Where ``netops serve`` looks up which model it should serve: the registry, which knows what else there is."""
 
+import os
 from dataclasses import dataclass
 
 from netops import registry
+from netops.orchestration import service
 from netops.serving import registered
+from netops.tracking.install import names_service
 
 
 @dataclass
@@ -12,10 +15,24 @@ class RegisteredChampion(registered.RegisteredChampion):
 
     _seen: tuple[str, str] | None = None
     _champion: tuple[str, str] | None = None
+    _answers: bool = False
 
     def look(self) -> tuple[str, str]:
-        """Give the version and the ``store://`` address; where there is none, say what to do."""
+        """Give the version and the ``store://`` address; where there is none, say what to do.
+
+        Raises
+        ------
+        NoChampionError
+            If there is none.
+        NetopsError
+            If the service does not answer.
+        """
+        # MLRun's client tries for most of a minute: at first, and after a failure, one request is enough.
+        if names_service() and not self._answers:
+            service.look(os.environ["MLRUN_DBPATH"])
+        self._answers = False
         tagged = self._tagged(registered.CHAMPION)
+        self._answers = True
         if self._champion is None or tagged != self._seen:
             model = registry.the_champion(self.network)
             self._seen, self._champion = tagged, (model.version, model.uri)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from netops.errors import NetopsError, UsageError, closest
+from netops.errors import NoChampionError, UsageError, closest
 from netops.registry import records
 from netops.registry.ledger import Ledger
 from netops.registry.model import CHAMPION_TAG, SHADOW_TAG, Model, list_models, named, newest
@@ -38,12 +38,12 @@ def the_champion(network: str) -> Model:
 
     Raises
     ------
-    NetopsError
+    NoChampionError
         If the network has none.
     """
     model = champion(network)
     if model is None:
-        raise NetopsError(f"network '{network}' has no champion{_instead(network)}")
+        raise NoChampionError(f"network '{network}' has no champion{_instead(network)}")
     return model
 
 

@@ -49,7 +49,7 @@ def make_app(service: Service, token: str | None, lifespan: Sequence[Any] = ()) 
     service : Service
         What answers.
     token : str or None
-        The bearer token that every request but ``/healthz`` must carry; None: no token is asked for.
+        The bearer token that all requests but ``/healthz`` and ``/readyz`` must carry; None: none is asked for.
     lifespan : sequence of async context managers
         What runs beside the requests.
     """
@@ -106,6 +106,11 @@ def _handlers(service: Service) -> list[Any]:
         """Tell how the server is, and from which event time on samples are to be sent again after a crash."""
         return questions.health(runtime)
 
+    @get("/readyz", tags=["state"], opt={"open": True})
+    async def readyz() -> questions.Health:
+        """Answer as ``/healthz`` does; refused with 503 while the network has no champion yet."""
+        return questions.health(runtime)
+
     @get("/alerts", tags=["state"], responses=ERRORS)
     async def alerts(every: Every = False, limit: Limit = 1000) -> list[Alert]:
         """List alerts, the newest first."""
@@ -135,7 +140,7 @@ def _handlers(service: Service) -> list[Any]:
         # Litestar adds the charset to every type of text: given in the media type, it would be there twice.
         return Response(metrics.export(), media_type=questions.METRICS_TYPE.rpartition(";")[0])
 
-    state = [healthz, alerts, devices, fleet, history, exported]
+    state = [healthz, readyz, alerts, devices, fleet, history, exported]
     return [telemetry, remote_write, infer, model, *state, *feedback_handlers(runtime)]
 
 

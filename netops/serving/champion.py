@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from netops.errors import NetopsError
+from netops.errors import NetopsError, NoChampionError
 from netops.features.spec import FeatureSpec
 from netops.files import read_json, write_json
 from netops.serving.samples import Reason
@@ -65,7 +65,7 @@ class ChampionFile:
             raw = read_json(self.file)
             return Champion(str(raw["version"]), self.file.parent / raw["path"])
         except FileNotFoundError:
-            raise NetopsError(f"{self.file}: no champion yet; train one with 'netops run'") from None
+            raise NoChampionError(f"{self.file}: no champion yet; train one with 'netops run'") from None
         except (ValueError, KeyError, TypeError, OSError) as error:
             raise NetopsError(f"{self.file}: names no champion: {error!r}") from None
 
@@ -87,6 +87,12 @@ class ChampionFile:
     def put_in_shadow(self, version: str, path: Path) -> None:
         """Let a model score in the shadow of the champion, at once."""
         write_json(self.file, read_json(self.file) | {"shadow": {"version": version, "path": str(path)}})
+
+    def end_shadow(self) -> None:
+        """Let no model score in the shadow of the champion any more."""
+        named = read_json(self.file) if self.file.is_file() else {}
+        if named.pop("shadow", None):
+            write_json(self.file, named)
 
 
 @dataclass(frozen=True)

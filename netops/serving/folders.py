@@ -7,6 +7,8 @@ from netops.home import home
 
 #: The file of the alerts, and of what is said of them, in a folder of state.
 ALERTS = "alerts.sqlite"
+#: The folder of copies of what was in service last, in a folder of state.
+CHAMPION = "champion"
 
 
 def state_folder(network: str) -> Path:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from netops.errors import NetopsError
+from netops.errors import NetopsError, NoChampionError
 from netops.registry import CHAMPION_TAG, SHADOW_TAG
 from netops.scratch import discard
 from netops.serving.champion import Champion
@@ -35,7 +35,7 @@ class RegisteredChampion:
 
         Raises
         ------
-        NetopsError
+        NoChampionError
             If there is none, and no fallback.
         """
         if self.fallback and self._tagged(CHAMPION) is None:
@@ -62,7 +62,7 @@ class RegisteredChampion:
     def look(self) -> tuple[str, str]:
         """Give the version and the ``store://`` address of the champion."""
         if (found := self._tagged(CHAMPION)) is None:
-            raise NetopsError(f"network '{self.network}' has no champion; train one: netops run")
+            raise NoChampionError(f"network '{self.network}' has no champion; train one: netops run")
         return found
 
     def _here(self, version: str, address: str) -> Champion:

@@ -21,7 +21,8 @@ from netops.serving.deliveries import Deliveries
 from netops.serving.feedback_store import FeedbackStore
 from netops.serving.fleet_metrics import FleetCollector
 from netops.serving.fleet_state import FleetState
-from netops.serving.folders import ALERTS, state_folder
+from netops.serving.folders import ALERTS, CHAMPION, state_folder
+from netops.serving.last_champion import LastChampion
 from netops.serving.metrics import RuntimeCollector, ServingMetrics
 from netops.serving.settings import ServingSettings
 from netops.serving.shadow import Shadow
@@ -66,8 +67,10 @@ class Runtime:
 
     Raises
     ------
-    NetopsError
+    NoChampionError
         If there is no champion.
+    NetopsError
+        If it cannot be looked up, and no copy of an earlier one is in the state folder.
     """
 
     def __init__(
@@ -78,19 +81,24 @@ class Runtime:
         alerting: AlertSettings | None = None,
         folder: Path | None = None,
     ) -> None:
-        self.network, self.source = network, source
+        self.network = network
         self.settings, self.alerting = settings or ServingSettings(), alerting or AlertSettings()
         self.folder = folder or state_folder(network)
         self.replay_point: int | None = None
         #: Which shards of a stream this replica reads; None where samples come over HTTP alone.
         self.assignment: Assignment | None = None
         self._lock = _lock(self.folder)
+        self.source: ModelSource = LastChampion(source, self.folder / CHAMPION)
+        try:
+            self.model = load_model(self.source.champion())
+        except BaseException:
+            os.close(self._lock)  # whoever waits for a champion tries again
+            raise
         self.metrics = ServingMetrics(network)
         limits, kept = self.settings.limits, self.settings.state
         self.letters = DeadLetters(self.folder, kept.dead_letter_bytes, kept.dead_letter_files)
         self.store = FeedbackStore(self.folder / ALERTS, LOCK_TIMEOUT)
         self.deliveries = Deliveries(self.folder / ALERTS, self.settings.receivers, self.metrics)
-        self.model = load_model(source.champion())
         self.reader = JsonReader(self.model.spec.metrics, limits.batch, limits.name_length)
         self._watched = -1
         self.shadow = Shadow(self)

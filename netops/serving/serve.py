@@ -6,19 +6,22 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from netops.alerting.settings import AlertSettings
 from netops.durations import SECOND
+from netops.errors import NetopsError
 from netops.serving.access import LOCAL, bind, token_for
 from netops.serving.champion import ModelSource, load_model
 from netops.serving.fleet_state import compile_kernels
 from netops.serving.guard import Guard
 from netops.serving.registered import RegisteredChampion
-from netops.serving.runtime import Runtime
+from netops.serving.runtime import Runtime, StateInUse
 from netops.serving.settings import ServingSettings
+from netops.serving.waiting import wait_for_champion
 
 _LOG = logging.getLogger(__name__)
 
@@ -30,6 +33,7 @@ def serve(
     source: ModelSource | None = None,
     state: Path | None = None,
     ready: Callable[[str], None] | None = None,
+    waiting: Callable[[str], None] | None = None,
 ) -> None:
     """Serve a network over HTTP until the process is told to end (SIGTERM, SIGINT).
 
@@ -45,22 +49,48 @@ def serve(
         Folder of the state; by default below ``NETOPS_HOME``.
     ready : callable, optional
         Told the address once requests are answered.
+    waiting : callable, optional
+        With it, a network without a champion is waited for: it is told the address, where ``/healthz`` answers,
+        ``/readyz`` and all else are refused. Without it, such a network is an error.
 
     Raises
     ------
     UsageError
         If the address is not local and no token is set, or cannot be bound.
     NetopsError
-        If there is no champion.
+        If there is no champion, and none is waited for.
     """
     settings = settings or ServingSettings()
     token = token_for(settings.host)
     listener = bind(settings.host, settings.port)
     try:
-        runtime = Runtime(network, source or RegisteredChampion(network), settings, alerting, state)
+        found = source or RegisteredChampion(network)
+        make = partial(Runtime, network, found, settings, alerting, state)
+        tell = waiting and partial(waiting, _address(listener))
+        while (runtime := _started(make, tell is not None)) is None:
+            if not wait_for_champion(network, lambda: load_model(found.champion()), listener, settings, tell):
+                return
         _run(runtime, listener, token, ready)
     finally:
         listener.close()
+
+
+def _started(make: Callable[[], Runtime], patient: bool) -> Runtime | None:
+    """Start what serves; None where it has to wait for a champion."""
+    try:
+        return make()
+    except StateInUse:
+        raise
+    except NetopsError as error:
+        if not patient:
+            raise
+        _LOG.warning("%s", error)
+        return None
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{host}:{port}"
 
 
 def _run(runtime: Runtime, listener: socket.socket, token: str | None, ready: Callable[[str], None] | None) -> None:
@@ -72,8 +102,7 @@ def _run(runtime: Runtime, listener: socket.socket, token: str | None, ready: Ca
     compile_kernels(runtime.model.spec, runtime.state.tracker.policy)
     graph = start_graph(make_serving_function(network=runtime.network), runtime)
     service = Service(graph, pipeline_of(graph.context))
-    host, port = listener.getsockname()[:2]
-    address = f"http://{host}:{port}"
+    address = _address(listener)
     config = configured(service, token, [lambda _app: _beside(runtime, address, ready)])
     guarded_server(config).run(sockets=[listener])
 

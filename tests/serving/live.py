@@ -33,7 +33,7 @@ class LiveServer:
             command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=os.environ | {"MLRUN_DBPATH": ""}
         )
         for line in self.process.stdout:
-            if line.startswith("READY "):
+            if line.startswith(("READY ", "WAITING ")):
                 self.seconds = time.perf_counter() - since
                 self.url, self.tensorflow = line.split()[1], line.split()[2] == "True"
                 self.port = int(self.url.rsplit(":", 1)[1])
@@ -58,10 +58,10 @@ class LiveServer:
 
 
 def main() -> None:
-    """Serve a model folder: model, state, port, settings of the section ``state`` or ``limits``."""
+    """Serve a model folder or champion file: model, state, port, settings of section ``state`` or ``limits``."""
     from netops.configuration import bind
     from netops.models.card import read_card
-    from netops.serving.champion import FixedModel
+    from netops.serving.champion import ChampionFile, FixedModel
     from netops.serving.serve import serve
     from netops.serving.settings import ServingSettings
 
@@ -71,11 +71,14 @@ def main() -> None:
         key, value = pair.split("=")
         section, _, name = key.partition("__")
         values.setdefault(section, {})[name] = int(value) if value.isdigit() else value
+    path = Path(model)
+    source = ChampionFile(path) if path.suffix == ".json" else FixedModel(read_card(path).version, path)
     serve(
         "demo",
         bind(ServingSettings, values, "serving"),
-        source=FixedModel(read_card(Path(model)).version, Path(model)),
+        source=source,
         state=Path(state),
+        waiting=lambda url: print("WAITING", url, False, flush=True),
         ready=lambda url: print("READY", url, "tensorflow" in sys.modules, flush=True),
     )
 
