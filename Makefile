@@ -40,8 +40,11 @@ soak: setup
 	@$(BIN)/pytest -m soak -o addopts=""
 
 IMAGE ?= netops:0.1.0
+SERVE_IMAGE ?= $(IMAGE)-serve
+BUILD = docker build --build-arg EXTRAS='$(EXTRAS)' --build-arg EXTRA='$(EXTRA)' --build-arg GPU='$(GPU)'
 image:
-	@docker build --build-arg EXTRA='$(EXTRA)' --tag $(IMAGE) .
+	@$(BUILD) --target stages --tag $(IMAGE) .
+	@$(BUILD) --target serve --tag $(SERVE_IMAGE) .
 
 constraints.txt:
 	@$(BIN)/uv pip compile -q --no-emit-index-url --no-header --no-annotate --python-version 3.11 --all-extras pyproject.toml -o $@

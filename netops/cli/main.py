@@ -102,6 +102,11 @@ def _run(arguments: list[str]) -> int:
         return 0
     except NetopsError as error:
         return _fail(str(error), 2 if isinstance(error, UsageError) else 1)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in ("", "netops", "components", "pipeline"):
+            return _fail(f"unexpected {type(error).__name__}: {error} (--verbose shows where)", 1)
+        return _fail(f"{missing} is not installed here: run this where the stages run, or: make setup", 1)
     except Exception as error:
         return _fail(f"unexpected {type(error).__name__}: {error} (--verbose shows where)", 1)
 

@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from netops.orchestration.service import Service
 
 #: What a run imports; a missing one is found here rather than in the middle of a run.
-PACKAGES = ("mlrun", "kfp", "numpy", "pandas", "pyarrow", "numba", "scikit-learn", "xgboost", "onnx", "onnxruntime")
-_TENSORFLOW = ("tensorflow-cpu", "tensorflow")
+PACKAGES = ("mlrun", "kfp", "numpy", "pandas", "pyarrow", "numba", "onnx", "onnxruntime")
+#: What training imports beside it, each under the names that it comes under. A server goes without all of them.
+TRAINING = {
+    "scikit-learn": ("scikit-learn",),
+    "xgboost": ("xgboost-cpu", "xgboost"),
+    "tensorflow": ("tensorflow-cpu", "tensorflow"),
+}
 _ENOUGH_BYTES = 5 * 2**30
 
 
@@ -49,7 +54,11 @@ def _checks(deep: bool) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "python", _python
     for package in PACKAGES:
         yield package, lambda package=package: _package(package)  # type: ignore[misc]
-    yield "tensorflow", _tensorflow
+    if any(_installed(*names) for names in TRAINING.values()):
+        for family, names in TRAINING.items():
+            yield family, partial(_training, family, names)
+    else:
+        yield "training", lambda: "not installed: this installation serves and schedules, and does not train"
     yield "home", _home
     yield "disk", _disk
     yield "project", _project
@@ -73,19 +82,27 @@ def _python() -> str:
 
 
 def _package(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        raise NetopsError(f"{name} is not installed; make setup") from None
+    found = _installed(name)
+    if found is None:
+        raise NetopsError(f"{name} is not installed; make setup")
+    return found
 
 
-def _tensorflow() -> str:
-    for name in _TENSORFLOW:
+def _training(family: str, names: tuple[str, ...]) -> str:
+    found = _installed(*names)
+    if found is None:
+        raise NetopsError(f"{family} is not installed; make setup, or switch its family off in training.yaml")
+    return found
+
+
+def _installed(*names: str) -> str | None:
+    """Give the version of the first of these distributions that is there."""
+    for name in names:
         try:
             return version(name)
         except PackageNotFoundError:
             continue
-    raise NetopsError("tensorflow is not installed; make setup, or switch its family off in training.yaml")
+    return None
 
 
 def _home() -> str:

@@ -110,6 +110,7 @@ def _flag(query: Mapping[str, Any], name: str) -> bool:
 #: Path → what answers it.
 _QUESTIONS: dict[str, Callable[[Runtime, Mapping[str, Any]], Any]] = {
     "/healthz": lambda runtime, _: questions.health(runtime),
+    "/readyz": lambda runtime, _: questions.health(runtime),
     "/alerts": _alerts,
     "/devices": _devices,
     "/fleet": lambda runtime, query: questions.fleet(runtime, _number(query, "since", 0, 0, 2**62)),

@@ -65,6 +65,10 @@ class LastChampion:
         self._file.end_shadow()
         return None
 
+    def find(self, version: str) -> Champion:
+        """Name any version of the network; no copy is kept of it."""
+        return self._source.find(version)
+
     def _kept(self, error: Exception) -> Champion:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         try:

@@ -1,5 +1,6 @@
 """The manifests against Kubernetes' own schemas, and what they promise."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -59,10 +60,44 @@ def test_it_keeps_its_state_and_is_probed(pod) -> None:
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     home = {variable["name"]: variable.get("value") for variable in container["env"]}["NETOPS_HOME"]
     assert {mounts[claim] for claim in claims} == {home}
-    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        assert container[probe]["httpGet"]["path"] == "/healthz"
+    probes = {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}
+    for probe, path in probes.items():
+        assert container[probe]["httpGet"]["path"] == path
     assert container["resources"]["requests"]
     assert container["resources"]["limits"]["memory"]
+
+
+def test_without_a_champion_it_waits_in_place_of_a_crash_loop(pod) -> None:
+    assert "--wait" in pod["containers"][0]["args"]
+
+
+def test_all_that_is_written_is_mounted_for_the_root_is_read_only(pod) -> None:
+    dockerfile = (FOLDER.parents[1] / "Dockerfile").read_text()
+    mounts = {mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+    [home] = re.findall(r"^WORKDIR (/home/.+)$", dockerfile, re.M)
+    assert mounts == {"/tmp", "/state", home}
+    assert re.findall(r"^VOLUME (.+)$", dockerfile, re.M) == ["/state"]
+
+
+def test_it_reaches_the_store_of_the_models(pod) -> None:
+    assert {"secretRef": {"name": "netops-store", "optional": True}} in pod["containers"][0]["envFrom"]
+    rules = read("network-policy.yaml")["spec"]["egress"]
+    ports = {
+        tuple(rule["to"][0]["namespaceSelector"].get("matchLabels", {}).items()): {
+            port["port"] for port in rule["ports"]
+        }
+        for rule in rules
+    }
+    assert {8080, 9000} <= ports[(("kubernetes.io/metadata.name", "mlrun"),)]
+    assert ports[(("netops/store", "true"),)] == {9000, 443}
+
+
+def test_its_image_is_the_one_without_training() -> None:
+    [image] = read("kustomization.yaml")["images"]
+    makefile = (FOLDER.parents[1] / "Makefile").read_text()
+    assert "--target serve --tag $(SERVE_IMAGE)" in makefile
+    assert re.search(r"^SERVE_IMAGE \?= \$\(IMAGE\)-serve$", makefile, re.M)
+    assert f"{image['name']}:{image['newTag']}".removesuffix("-serve") in makefile
 
 
 def test_the_token_is_a_secret(pod) -> None:
