@@ -224,12 +224,18 @@ def _retry_on_cluster(pipeline: str) -> str:
 
 
 def _on_service(method: str, run_id: str) -> None:
-    service.require("a run of the cluster")
+    found = service.require("a run of the cluster")
     import mlrun
+    import mlrun.errors
 
     from netops.orchestration.workflow import PROJECT
 
     try:
         getattr(mlrun.get_run_db(), method)(run_id, PROJECT)
+    except mlrun.errors.MLRunNotFoundError:
+        what = method.removesuffix("_pipeline")
+        raise NetopsError(
+            f"MLRun service {found.version} cannot {what} runs of Kubeflow: that takes a later MLRun"
+        ) from None
     except (mlrun.errors.MLRunBaseError, OSError, ValueError, RuntimeError) as error:
         raise service.explain(error) from error

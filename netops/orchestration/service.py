@@ -1,6 +1,7 @@
 """The MLRun service that ``MLRUN_DBPATH`` names: whether it answers, fits the client, and what its errors mean."""
 
 import os
+import re
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -12,6 +13,8 @@ from netops.tracking.install import names_service
 #: A service may be so many minor versions ahead of the client, as MLRun promises.
 _AHEAD = 2
 _SECONDS = 10.0
+#: What Python's HTTP client says of a server that it cannot reach.
+_UNREACHABLE = re.compile(r"HTTPS?ConnectionPool\(host='([^']+)', port=(\d+)\)")
 #: What Kubernetes says when it cannot get an image.
 _NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "image_pull_backoff")
 
@@ -166,11 +169,23 @@ def explain(error: Exception, image: str = "") -> NetopsError:
     if isinstance(error, NetopsError):
         return error
     text = " ".join(str(error).split())
+    if found := _UNREACHABLE.search(text):
+        return NetopsError(_unreachable(*found.groups()))
     if image and (line := image_missing(text, image)):
         return NetopsError(line)
     code = getattr(getattr(error, "response", None), "status_code", None)
     status = f" ({code})" if code else ""
     return NetopsError(f"the MLRun service refuses{status}: {text[:300] or type(error).__name__}")
+
+
+def _unreachable(host: str, port: str) -> str:
+    """Say who cannot reach whom: this machine the service, or the service something behind it."""
+    address = os.environ.get("MLRUN_DBPATH", "")
+    if host in address:
+        return (
+            f"MLRun service {address} is not reachable: check MLRUN_DBPATH, and the port-forward or ingress to it"
+        )
+    return f"the MLRun service cannot reach {host}:{port}: is Kubeflow Pipelines up? see: netops doctor"
 
 
 def image_missing(text: str, image: str) -> str:

@@ -80,6 +80,17 @@ def test_an_image_that_the_cluster_does_not_get(text) -> None:
     assert "cannot get image r/netops:1: push it" in str(service.explain(RuntimeError(text), "r/netops:1"))
 
 
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [("ml-pipeline.mlrun.svc", "the MLRun service cannot reach ml-pipeline.mlrun.svc:8888"),
+     ("mlrun.example", "MLRun service http://mlrun.example:8080 is not reachable")],
+)  # fmt: skip
+def test_who_cannot_reach_whom_is_said_in_a_line(monkeypatch, host, told) -> None:
+    monkeypatch.setenv("MLRUN_DBPATH", "http://mlrun.example:8080")
+    error = f"HTTPConnectionPool(host='{host}', port=8888): Max retries exceeded with url: /x (Caused by …"
+    assert str(service.explain(RuntimeError(error))).startswith(told)
+
+
 def test_the_doctor_looks_at_the_whole_service(stand_in) -> None:
     told = MODERN | {"namespace": "other", "kfp_url": "http://kfp", "nuclio_version": "", "artifact_path": "s3://b"}
     stand_in({"client-spec": (200, told), "projects/*/pipelines": (200, {"runs": []})})
