@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import httpx
@@ -94,7 +95,7 @@ def test_a_run_of_another_process_is_canceled_and_taken_up_again(home, database,
     command = [sys.executable, "-m", "netops.cli.main", "run", "--name", "edge", *options]
     # As a script starts it with &: SIGINT is ignored.
     ignored = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **ignored) as process:
+    with started(command, stderr=subprocess.PIPE, **ignored) as process:
         for line in process.stderr:
             if line.startswith("Build feature vectors"):
                 break
@@ -123,7 +124,7 @@ def test_what_kubeflow_tells_of_a_run_reads_like_any_other(database, state, erro
     assert there == here | {"name": "", "workflow": "retrain", "seconds": there["seconds"]}
 
 
-@pytest.mark.timeout(250)
+@pytest.mark.timeout(900)
 def test_a_local_run_that_a_service_has_on_record(home, monkeypatch, capsys) -> None:
     """Canceled while another process runs it, and taken up again from the stage that was going."""
     address = os.environ.get(SERVICE)
@@ -133,14 +134,14 @@ def test_a_local_run_that_a_service_has_on_record(home, monkeypatch, capsys) -> 
     network = f"edge-{os.getpid()}"
     options = [part for key in SMALL for part in ("--set", key)]
     command = [sys.executable, "-m", "netops.cli.main", "run", "--name", network, *options]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with started(command, stderr=subprocess.PIPE) as process:
         for line in process.stderr:
             if line.startswith("Build feature vectors"):
                 break
         os.kill(process.pid, signal.SIGSTOP)  # it must not end before the commands below have started
         [going] = [row for row in told("runs", "list") if (row["name"], row["state"]) == (network, "running")]
         cancel = [sys.executable, "-m", "netops.cli.main", "runs", "cancel", going["run_id"][:10]]
-        with subprocess.Popen(cancel, stdout=subprocess.PIPE, text=True) as canceling:
+        with started(cancel, stdout=subprocess.PIPE) as canceling:
             record = f"{address}/api/v1/run/netops/{going['run_id']}"
             while canceling.poll() is None and httpx.get(record).json()["data"]["status"]["state"] != "aborted":
                 time.sleep(0.2)
@@ -156,9 +157,20 @@ def test_a_local_run_that_a_service_has_on_record(home, monkeypatch, capsys) -> 
     assert "Build feature vectors: done before" in again.stderr
 
 
+@contextmanager
+def started(command, **more):
+    """Start a process that does not outlive a test that fails."""
+    with subprocess.Popen(command, text=True, **more) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
 def netops(*arguments):
     command = [sys.executable, "-m", "netops.cli.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=200)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
 
 def told_text(*verb):

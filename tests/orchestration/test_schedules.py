@@ -145,7 +145,7 @@ def test_times_are_kept_to_the_nanosecond(moment) -> None:
     assert continuation.parse(continuation.write(moment)) == moment
 
 
-@pytest.mark.timeout(250)
+@pytest.mark.timeout(900)
 def test_a_service_keeps_it(monkeypatch) -> None:
     address = os.environ.get("NETOPS_TEST_MLRUN_API")
     if not address:
@@ -155,7 +155,7 @@ def test_a_service_keeps_it(monkeypatch) -> None:
 
     def netops(*arguments: str) -> list[dict]:
         command = [sys.executable, "-m", "netops.cli.main", "schedule", *arguments, "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -225,7 +225,7 @@ def test_mlruns_own_command_runs_it(checkout) -> None:
     assert [(part["type"], "Run Report" in part["source"]) for part in page] == [("markdown", True)]
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(900)
 def test_the_whole_way_with_a_service(checkout, tmp_path) -> None:
     address = os.environ.get(SERVICE)
     if not address:
