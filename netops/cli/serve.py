@@ -41,7 +41,7 @@ def command(
 
     from netops.orchestration.project import connect
 
-    connect()
+    connect(patient=True)  # the last champion is served while the service is away
     from netops.orchestration.champion_source import RegisteredChampion
     from netops.serving.serve import serve
 

@@ -3,6 +3,8 @@
 import os
 from dataclasses import dataclass
 
+import mlrun
+
 from netops import registry
 from netops.orchestration import service
 from netops.serving import registered
@@ -30,6 +32,7 @@ class RegisteredChampion(registered.RegisteredChampion):
         # MLRun's client tries for most of a minute: at first, and after a failure, one request is enough.
         if names_service() and not self._answers:
             service.look(os.environ["MLRUN_DBPATH"])
+            mlrun.get_run_db(force_reconnect=True)  # its settings come with the connection
         self._answers = False
         tagged = self._tagged(registered.CHAMPION)
         self._answers = True

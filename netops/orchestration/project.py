@@ -1,22 +1,50 @@
 """The MLRun project: loaded from project.yaml by its path, as any MLRun client does."""
 
+import os
 import sys
 from typing import Any
 
+from netops.errors import NetopsError
 from netops.home import PROJECT, home
 from netops.orchestration.root import project_root
+from netops.orchestration.service import look
 from netops.tracking.install import install, names_service
 
 
-def connect() -> None:
+def connect(patient: bool = False) -> None:
     """Get ready to look things up: the MLRun service that ``MLRUN_DBPATH`` names, else the embedded database.
 
     Runs whose process has died are marked so.
+
+    Parameters
+    ----------
+    patient : bool
+        Whether a service that does not answer may do so later.
+
+    Raises
+    ------
+    NetopsError
+        If the service does not answer.
     """
-    if install():
+    if not _answers(patient):
+        install(reach=False)
+    elif install():
         import mlrun
 
         mlrun.get_run_db().abort_abandoned_runs()
+
+
+def _answers(patient: bool) -> bool:
+    """Ask the service once; MLRun's client tries for most of a minute, and then fails while it is imported."""
+    if not names_service() or "mlrun" in sys.modules:
+        return True
+    try:
+        look(os.environ["MLRUN_DBPATH"])
+    except NetopsError:
+        if not patient:
+            raise
+        return False
+    return True
 
 
 def load_project() -> Any:

@@ -22,10 +22,15 @@ def names_service() -> bool:
     return "://" in os.environ.get("MLRUN_DBPATH", "")
 
 
-def install() -> bool:
+def install(reach: bool = True) -> bool:
     """Make MLRun keep runs, functions, artifacts and logs in ``netops.db`` under the home folder.
 
     Imports MLRun (seconds). Can be called again, from any thread; a changed home folder takes effect then.
+
+    Parameters
+    ----------
+    reach : bool
+        Whether the service must answer; if not, it is first asked when something is looked up.
 
     Returns
     -------
@@ -40,7 +45,7 @@ def install() -> bool:
     global _installed
     if names_service():
         with _quick_imports():
-            _set_up_client()
+            _set_up_client(reach)
         return False
     path = home() / "netops.db"
     with _lock:
@@ -93,16 +98,23 @@ def _set_up_mlrun(artifacts: Path) -> None:
     output.separate_runs()
 
 
-def _set_up_client() -> None:
+def _set_up_client(reach: bool) -> None:
     """Let MLRun talk to its service, and say on stderr what it thinks of it.
 
     Its warning about versions is left out, which would stand above whatever is asked: ``netops doctor`` has it.
     """
-    with contextlib.redirect_stdout(sys.stderr), _without_version_warning():  # at import MLRun connects
-        import mlrun  # noqa: F401
+    address = os.environ["MLRUN_DBPATH"]
+    if not reach:
+        del os.environ["MLRUN_DBPATH"]  # at import MLRun connects
+    try:
+        with contextlib.redirect_stdout(sys.stderr), _without_version_warning():
+            import mlrun
 
-        from netops.tracking import output
-
+            from netops.tracking import output
+    finally:
+        os.environ["MLRUN_DBPATH"] = address
+    if not reach:
+        mlrun.mlconf.dbpath = address
     _record_workflows()
     output.separate_runs()
 
@@ -118,10 +130,10 @@ def _without_version_warning() -> Iterator[None]:
         yield
     finally:
         del os.environ[LOG_LEVEL]
-        import mlrun
+    import mlrun
 
-        mlrun.mlconf.log_level = "INFO"
-        mlrun.utils.logger.set_logger_level("INFO")
+    mlrun.mlconf.log_level = "INFO"
+    mlrun.utils.logger.set_logger_level("INFO")
 
 
 def _record_workflows() -> None:

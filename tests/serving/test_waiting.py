@@ -1,12 +1,18 @@
 """A server of a network that has no champion yet, and of one whose registry is away."""
 
+import json
+import os
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
 import httpx
 import pytest
 
-from netops.serving.champion import ChampionFile
+from netops.serving.champion import ChampionFile, FixedModel
+from netops.serving.last_champion import LastChampion
 from netops.serving.waiting import STATUS
 from tests.serving.live import LiveServer
 from tests.serving.samples import sample
@@ -54,3 +60,25 @@ def test_waiting_ends_when_it_is_told_to(tmp_path) -> None:
     with LiveServer(tmp_path / "champion.json", tmp_path / "state") as server:
         assert status(server.url + "/healthz") == 200
         assert server.stop() == 0
+
+
+@pytest.mark.slow
+def test_while_mlrun_is_away_the_command_serves_the_last_champion(model, tmp_path) -> None:
+    state = tmp_path / "state"
+    LastChampion(FixedModel("v1", model), state / "champion").champion()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    environment = os.environ | {"MLRUN_DBPATH": nobody, "NETOPS_HOME": str(tmp_path / "home")}
+    command = [sys.executable, "-m", "netops.cli.main", "serve", "--port", "0", "--json", "--state", str(state)]
+    server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        url = json.loads(server.stdout.readline())["url"]
+        assert httpx.get(url + "/readyz").json()["model"] == "v1"
+        assert httpx.post(url + "/telemetry", json=sample("router-1", 0)).json()["status"] == "scored"
+        server.terminate()
+        _, said = server.communicate(timeout=60)
+        assert server.returncode == 0
+        assert said.count("v1 stays in service") == 1
+    finally:
+        server.kill()
+        server.communicate()
