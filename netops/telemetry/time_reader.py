@@ -189,8 +189,7 @@ class TimeReader:
         self.zone = "UTC"
         if self._format == EXCEL:
             self.notation, self.zone = "days as Excel counts", self._clock.zone or "UTC"
-            days = np.round((values.astype(np.float64) + _EXCEL_EPOCH) * 86_400_000) * 1_000_000
-            return self._checked(self._clock(days.astype(np.int64)), column)
+            return self._checked(self._clock(_from_days(values.astype(np.float64))), column)
         if self._format in EPOCHS:
             self.notation = f"epoch, {self._format}"
             return Times(parse_times(column, self._unit)[0], np.zeros(len(values), bool))
@@ -268,6 +267,14 @@ def _clear_but_not_iso(text: pa.Array) -> Notation | None:
             continue
         return None
     return clear_notation(text.slice(0, 200).to_pylist())
+
+
+def _from_days(days: npt.NDArray[np.float64]) -> Int64:
+    """Read Excel's days; fractions that are cut off are whole seconds where all of them nearly are."""
+    seconds = (days + _EXCEL_EPOCH) * 86_400
+    if (np.abs(seconds - np.round(seconds)) < 0.1).all():
+        seconds = np.round(seconds)
+    return np.round(seconds * 1_000).astype(np.int64) * 1_000_000
 
 
 def _plausible(values: Any, unit: int) -> Bool:

@@ -4,8 +4,10 @@ The common case, every sample well formed, is one pass of the decoder. Only when
 and each sample read for itself, so that a malformed one costs no other its answer.
 """
 
+import contextlib
 import json
 import math
+import re
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Annotated, Any
@@ -20,6 +22,7 @@ from netops.telemetry.schema import IS_ERROR
 
 _KEYS = ("timestamp", "device", "company", "data_center")
 _SPACES = b" \t\r\n"
+_ODD = re.compile(r'["\\\x00-\x1f]')
 #: What says that a device has failed; anything else does not.
 _FAILED = (True, "true", "True", "1")
 #: What reading JSON may raise; nesting too deep is a RecursionError.
@@ -46,7 +49,9 @@ class JsonReader:
 
     def __init__(self, metrics: Sequence[str], batch: int, name_length: int) -> None:
         self.metrics, self.batch, self.truth = tuple(metrics), batch, False
-        self._type = _sample_type(self.metrics, name_length)
+        # The decoder takes no key with a quote, a backslash or a control character: those are renamed first.
+        self._renamed = {name: f"metric:{row}" for row, name in enumerate(self.metrics) if _ODD.search(name)}
+        self._type = _sample_type([self._renamed.get(name, name) for name in self.metrics], name_length)
         self._one = msgspec.json.Decoder(self._type)
         self._many = msgspec.json.Decoder(list[self._type])  # type: ignore[name-defined]
         self._raw = msgspec.json.Decoder(list[msgspec.Raw])
@@ -71,6 +76,8 @@ class JsonReader:
         body = body.encode("utf-8", "replace") if isinstance(body, str) else bytes(body or b"")
         if body.lstrip(_SPACES)[:1] != b"[":
             return self._collect([body], self._decode, single=True)
+        if self._renamed:
+            return self._read_apart(body)
         try:
             return self._columns(self._bounded(self._many.decode(body)), single=False)
         except _BROKEN:
@@ -78,11 +85,11 @@ class JsonReader:
 
     def read_lines(self, body: bytes) -> Samples:
         """Read an NDJSON body: one sample a line; empty lines are skipped."""
-        try:
-            return self._columns(self._bounded(self._one.decode_lines(body)), single=False)
-        except _BROKEN:
-            lines = [line for line in body.split(b"\n") if line.strip(_SPACES)]
-            return self._collect(self._bounded(lines), self._decode, single=False)
+        if not self._renamed:
+            with contextlib.suppress(*_BROKEN):
+                return self._columns(self._bounded(self._one.decode_lines(body)), single=False)
+        lines = [line for line in body.split(b"\n") if line.strip(_SPACES)]
+        return self._collect(self._bounded(lines), self._decode, single=False)
 
     def _read_parsed(self, body: Any) -> Samples:
         items = self._bounded(body) if isinstance(body, list) else [body]
@@ -104,7 +111,7 @@ class JsonReader:
 
     def _decode(self, item: Any) -> Any:
         try:
-            return self._one.decode(item)
+            return self._convert(msgspec.json.decode(item)) if self._renamed else self._one.decode(item)
         except _BROKEN:
             parsed = _lenient(bytes(item))
             if parsed is None:
@@ -112,6 +119,8 @@ class JsonReader:
             return self._convert(parsed)
 
     def _convert(self, item: Any) -> Any:
+        if self._renamed and isinstance(item, dict):
+            item = {self._renamed.get(key, key): value for key, value in item.items()}
         return msgspec.convert(item, self._type)
 
     def _collect(self, items: Sequence[Any], read: Callable[[Any], Any], single: bool) -> Samples:
@@ -171,7 +180,7 @@ class JsonReader:
 _ABSENT = float("nan")
 
 
-def _sample_type(metrics: tuple[str, ...], name_length: int) -> Any:
+def _sample_type(metrics: Sequence[str], name_length: int) -> Any:
     name = Annotated[str, msgspec.Meta(max_length=name_length)]
     fields: list[Any] = [
         ("timestamp", Stamp),

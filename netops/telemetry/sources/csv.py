@@ -291,6 +291,7 @@ def split_sections(content: Content, header: Header) -> Iterator[tuple[Header, b
                 if starts:
                     now, begin, fresh = header_in(line, header.delimiter, number), number + 1, False
                 continue
-            rows.append(line)
+            if "LINUX-RESTART" not in line:
+                rows.append(line)
     if rows:
         yield now, "".join(rows).encode(), begin

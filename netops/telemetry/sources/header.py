@@ -117,8 +117,10 @@ def _candidate(text: str, mark: str) -> tuple[tuple[float, int], Header] | None:
     fit = sum(len(record.values) == len(header.values) for record in bodies[place:]) / len(bodies)
     before = [record for record in records if record.line < header.line]
     flux = any(record.values[0] in ANNOTATIONS for record in before)
-    again = flux or any(
-        record.raw == header.raw or record.raw.startswith("# hostname") for record in bodies[place + 1 :]
+    again = (
+        flux
+        or header.raw.startswith("# hostname")
+        or any(record.raw == header.raw or record.raw.startswith("# hostname") for record in bodies[place + 1 :])
     )
     found = Header(_named(header.values), mark, header.line, _preamble(before), flux, again)
     return (fit, len(header.values)), found

@@ -105,3 +105,21 @@ def test_metrics_may_have_any_name():
     reader = JsonReader(("if/In Octets.1", "class", "m0"), 10, 10)
     samples = reader.read({"timestamp": 1, "device": "a", "if/In Octets.1": 1, "class": 2, "m0": 3})
     assert samples.values.tolist() == [[1.0, 2.0, 3.0]]
+
+
+ODD = ['cpu{instance="r1"}', "\\\\HOST\\Processor(_Total)\\% Time", "tab\there", "plain"]
+
+
+@pytest.mark.parametrize("form", ["one", "list", "lines", "parsed"])
+def test_quotes_and_backslashes_in_names_reach_the_model(form):
+    reader = JsonReader(ODD, batch=10, name_length=16)
+    found = {"timestamp": "2026-01-05T00:00:00Z", "device": "a", **dict(zip(ODD, range(4), strict=True))}
+    text = json.dumps(found).encode()
+    samples = {
+        "one": lambda: reader.read(text),
+        "list": lambda: reader.read(b"[" + text + b"]"),
+        "lines": lambda: reader.read_lines(text + b"\n"),
+        "parsed": lambda: reader.read([found]),
+    }[form]()
+    np.testing.assert_array_equal(samples.values, [[0, 1, 2, 3]])
+    assert not samples.errors
