@@ -1,6 +1,7 @@
 """``netops doctor``: is everything there that a run needs?"""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -10,13 +11,15 @@ from netops.cli.output import print_json
 
 @click.command("doctor")
 @click.option("--deep", is_flag=True, help="Run a pod on the cluster, too: image, library, artifact path.")
+@options.config
+@options.overrides
 @options.common
-def command(deep: bool, as_json: bool) -> int:
+def command(deep: bool, config: Path | None, overrides: tuple[str, ...], as_json: bool) -> int:
     """Check Python, packages, disk, configuration and tracking; exit code 1 if anything is wrong."""
     from netops.orchestration.doctor import examine
 
     well = True
-    for finding in examine(deep):
+    for finding in examine(deep, config, overrides):
         well &= finding.ok
         if as_json:
             print_json(asdict(finding))

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from netops.errors import NetopsError
-from netops.orchestration.cluster import ClusterSettings, read_cluster_settings
+from netops.orchestration.cluster import ClusterSettings
 from netops.orchestration.root import PROJECT
 from netops.orchestration.service import Service, kubeflow_of
 
@@ -14,29 +14,29 @@ _SECONDS = 10
 _PLACEHOLDERS = ("{{run.uid}}", "{{workflow.uid}}")
 
 
-def _namespace(service: Service) -> str:
-    asked, told = read_cluster_settings().namespace, service.told.get("namespace")
+def _namespace(service: Service, settings: ClusterSettings) -> str:
+    asked, told = settings.namespace, service.told.get("namespace")
     if told and told != asked:
         raise NetopsError(f"the service runs in namespace '{told}', cluster.yaml says '{asked}'; change it there")
     return asked
 
 
-def _inside(service: Service) -> str:
+def _inside(service: Service, settings: ClusterSettings) -> str:
     """Compare the address that pods get in a compiled workflow with the one that the service gives them."""
-    settings, told = read_cluster_settings(), str(service.told.get("api_url") or "")
+    told = str(service.told.get("api_url") or "")
     if settings.service and told and settings.service.rstrip("/") != told.rstrip("/"):
         raise NetopsError(f"cluster.yaml: service: pods get {settings.service}, the service itself says {told}")
     return settings.service or told or "the default of MLRun's chart"
 
 
-def _kubeflow(service: Service) -> str:
+def _kubeflow(service: Service, settings: ClusterSettings) -> str:
     address = kubeflow_of(service)
     _ask(service, "projects/*/pipelines", "Kubeflow Pipelines", page_size=1)
     return f"{address} answers"
 
 
-def _image(service: Service) -> str:
-    image = read_cluster_settings().image
+def _image(service: Service, settings: ClusterSettings) -> str:
+    image = settings.image
     if not image:
         raise NetopsError("cluster.yaml names no image; make one with: make image")
     if "/" not in image:
@@ -46,8 +46,8 @@ def _image(service: Service) -> str:
     return f"{image} (whether the cluster gets it, only a pod can tell: netops doctor --deep)"
 
 
-def _artifacts(service: Service) -> str:
-    path = artifact_root(read_cluster_settings(), service)
+def _artifacts(service: Service, settings: ClusterSettings) -> str:
+    path = artifact_root(settings, service)
     if not path:
         raise NetopsError("neither cluster.yaml nor the service names an artifact path; set artifact_path")
     if "://" not in path:
@@ -82,7 +82,7 @@ def _write_and_read(path: str) -> None:
         item.delete()
 
 
-def _nuclio(service: Service) -> str:
+def _nuclio(service: Service, settings: ClusterSettings) -> str:
     version = service.told.get("nuclio_version")
     if not version:
         return "none: the deploy stage proves the model in its own pod; serve it with deploy/kubernetes"
@@ -105,7 +105,7 @@ def _ask(service: Service, path: str, what: str, **parameters: Any) -> None:
 
 
 #: What is looked at where a service answers.
-SERVICE_CHECKS: dict[str, Callable[[Service], str]] = {
+SERVICE_CHECKS: dict[str, Callable[[Service, ClusterSettings], str]] = {
     "namespace": _namespace,
     "address inside": _inside,
     "kubeflow": _kubeflow,

@@ -3,16 +3,18 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netops.errors import NetopsError
 from netops.home import home
 
 if TYPE_CHECKING:
+    from netops.orchestration.cluster import ClusterSettings
     from netops.orchestration.service import Service
 
 #: What a run imports; a missing one is found here rather than in the middle of a run.
@@ -35,22 +37,24 @@ class Finding:
     detail: str
 
 
-def examine(deep: bool = False) -> Iterator[Finding]:
+def examine(deep: bool = False, config: Path | None = None, overrides: Iterable[str] = ()) -> Iterator[Finding]:
     """Make every check; none of them leaves anything behind.
 
     Parameters
     ----------
     deep : bool
         Whether to run a pod on the cluster, too.
+    config, overrides : optional
+        The configuration that is checked, as ``read_settings`` takes it.
     """
-    for check, look in _checks(deep):
+    for check, look in _checks(deep, config, tuple(overrides)):
         try:
             yield Finding(check, True, look())
         except NetopsError as error:
             yield Finding(check, False, str(error))
 
 
-def _checks(deep: bool) -> Iterator[tuple[str, Callable[[], str]]]:
+def _checks(deep: bool, config: Path | None, overrides: tuple[str, ...]) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "python", _python
     for package in PACKAGES:
         yield package, lambda package=package: _package(package)  # type: ignore[misc]
@@ -61,7 +65,7 @@ def _checks(deep: bool) -> Iterator[tuple[str, Callable[[], str]]]:
         yield "training", lambda: "not installed: this installation serves and schedules, and does not train"
     yield "home", _home
     yield "disk", _disk
-    yield "project", _project
+    yield "project", partial(_project, config, overrides)
     if not _names_service():
         yield "tracking", _database
         if deep:
@@ -70,9 +74,10 @@ def _checks(deep: bool) -> Iterator[tuple[str, Callable[[], str]]]:
     answered: list[Service] = []
     yield "tracking", lambda: _versions(answered)
     for service in answered:
-        yield from ((check, partial(look, service)) for check, look in _service_checks().items())
+        settings = _cluster(config, overrides)
+        yield from ((check, partial(look, service, settings)) for check, look in _service_checks().items())
         if deep:
-            yield "test pod", _test_pod
+            yield "test pod", partial(_test_pod, settings)
 
 
 def _python() -> str:
@@ -122,11 +127,11 @@ def _disk() -> str:
     return f"{free / 2**30:,.0f} GB free"
 
 
-def _project() -> str:
+def _project(config: Path | None, overrides: tuple[str, ...]) -> str:
     from netops.orchestration.root import project_root
     from netops.orchestration.settings import read_settings
 
-    read_settings()
+    read_settings(config, overrides, cluster=True)
     return str(project_root())
 
 
@@ -152,7 +157,14 @@ def _versions(answered: "list[Service]") -> str:
     return f"{service.address} answers: {check_versions(service)}"
 
 
-def _service_checks() -> "dict[str, Callable[[Service], str]]":
+def _cluster(config: Path | None, overrides: tuple[str, ...]) -> "ClusterSettings":
+    from netops.orchestration.cluster import read_cluster_settings
+    from netops.orchestration.settings import read_settings
+
+    return read_cluster_settings(read_settings(config, overrides, cluster=True))
+
+
+def _service_checks() -> "dict[str, Callable[[Service, ClusterSettings], str]]":
     from netops.orchestration.cluster_checks import SERVICE_CHECKS
     from netops.orchestration.project import connect
 
@@ -160,10 +172,10 @@ def _service_checks() -> "dict[str, Callable[[Service], str]]":
     return SERVICE_CHECKS
 
 
-def _test_pod() -> str:
+def _test_pod(settings: "ClusterSettings") -> str:
     from netops.orchestration.trial_pod import run_test_pod
 
-    return run_test_pod()
+    return run_test_pod(settings)
 
 
 def _no_cluster() -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from netops.errors import NetopsError
-from netops.orchestration.cluster import read_cluster_settings
+from netops.orchestration.cluster import ClusterSettings
 from netops.orchestration.root import PROJECT
 from netops.orchestration.states import GOING
 
@@ -17,8 +17,15 @@ NAME = "doctor"
 PATIENCE, PERIOD = 600.0, 3.0
 
 
-def run_test_pod(wait: Callable[[float], None] = time.sleep) -> str:
+def run_test_pod(settings: ClusterSettings, wait: Callable[[float], None] = time.sleep) -> str:
     """Run a pod as the stages run, wait for its end and remove it.
+
+    Parameters
+    ----------
+    settings : ClusterSettings
+        Its image, resources, secrets and artifact path.
+    wait : callable
+        Waits for so many seconds.
 
     Returns
     -------
@@ -37,7 +44,7 @@ def run_test_pod(wait: Callable[[float], None] = time.sleep) -> str:
 
     project = load_project()
     database = mlrun.get_run_db()
-    uid = _start(project)
+    uid = _start(project, settings)
     try:
         step = _until_it_ends(uid, wait)
         if step["status"]["state"] != "completed":
@@ -47,16 +54,15 @@ def run_test_pod(wait: Callable[[float], None] = time.sleep) -> str:
             database.abort_run(uid, PROJECT)
         database.del_run(uid, PROJECT)
     version = (step["status"].get("results") or {}).get("version")
-    return f"{read_cluster_settings().image} runs as a pod: netops {version}, artifacts written"
+    return f"{settings.image} runs as a pod: netops {version}, artifacts written"
 
 
-def _start(project: Any) -> str:
+def _start(project: Any, settings: ClusterSettings) -> str:
     import mlrun
 
     from netops.orchestration.compile import artifact_path
     from netops.orchestration.equipment import equip_function
 
-    settings = read_cluster_settings()
     code = Path(__file__).with_name("probe.py")
     with redirect_stdout(sys.stderr):
         function = mlrun.code_to_function(
