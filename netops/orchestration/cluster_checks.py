@@ -53,7 +53,7 @@ def _artifacts(service: Service, settings: ClusterSettings) -> str:
     if "://" not in path:
         return f"{path}: a folder; right only where every pod, and every machine that runs stages, mounts it"
     try:
-        _write_and_read(path)
+        write_and_read(path)
     except Exception as error:  # each store has errors of its own
         text = " ".join(str(error).split())[:160] or type(error).__name__
         return f"{path}: not reachable from here ({text}); whether stages reach it: netops doctor --deep"
@@ -70,7 +70,8 @@ def artifact_root(settings: ClusterSettings, service: Service) -> str:
     return path.rstrip("/")
 
 
-def _write_and_read(path: str) -> None:
+def write_and_read(path: str) -> None:
+    """Try an artifact path: write a file there, read it, and delete it."""
     import mlrun
 
     item = mlrun.get_dataitem(f"{path}/_doctor-{uuid4().hex}")

@@ -75,7 +75,10 @@ def _checks(deep: bool, config: Path | None, overrides: tuple[str, ...]) -> Iter
     yield "tracking", lambda: _versions(answered)
     for service in answered:
         settings = _cluster(config, overrides)
-        yield from ((check, partial(look, service, settings)) for check, look in _service_checks().items())
+        checks = _service_checks()
+        if deep:
+            del checks["image"]  # the pod shows what its name can only suggest
+        yield from ((check, partial(look, service, settings)) for check, look in checks.items())
         if deep:
             yield "test pod", partial(_test_pod, settings)
 
@@ -169,7 +172,7 @@ def _service_checks() -> "dict[str, Callable[[Service, ClusterSettings], str]]":
     from netops.orchestration.project import connect
 
     connect()
-    return SERVICE_CHECKS
+    return dict(SERVICE_CHECKS)
 
 
 def _test_pod(settings: "ClusterSettings") -> str:

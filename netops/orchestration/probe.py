@@ -4,11 +4,12 @@ from mlrun import MLClientCtx
 
 
 def probe(context: MLClientCtx) -> None:
-    """Import the library, and write a file to the artifact path.
+    """Import the library, and write a file to the artifact path, which is read and deleted again.
 
     Logs the version of the library.
     """
     import netops
+    from netops.orchestration.cluster_checks import write_and_read
 
-    context.log_artifact("doctor", body=netops.__version__, local_path="doctor.txt")
+    write_and_read(context.artifact_path)
     context.log_result("version", netops.__version__)

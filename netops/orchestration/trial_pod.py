@@ -54,7 +54,7 @@ def run_test_pod(settings: ClusterSettings, wait: Callable[[float], None] = time
             database.abort_run(uid, PROJECT)
         database.del_run(uid, PROJECT)
     version = (step["status"].get("results") or {}).get("version")
-    return f"{settings.image} runs as a pod: netops {version}, artifacts written"
+    return f"{settings.image} runs as a pod: netops {version}, artifact path written to, and read"
 
 
 def _start(project: Any, settings: ClusterSettings) -> str:
