@@ -12,7 +12,7 @@ from netops.durations import SECOND
 from netops.errors import UsageError
 from netops.serving.alert_store import Alert, AlertStore, alert_of
 from netops.serving.times import iso, nanoseconds
-from netops.telemetry.feedback import REPAIRED, Feedback, Incident, Statement, Verdict
+from netops.telemetry.feedback import DISMISSED, REPAIRED, Feedback, Incident, Statement, Verdict
 
 NEW, CHANGED, KNOWN = "recorded", "changed", "known"
 
@@ -239,11 +239,20 @@ def _incident(
     )
 
 
+def _opening(alert: Alert, said: Statement) -> str:
+    """Give the opening that was right: of an alert that was renewed the last before the failure, or the repair."""
+    if said.verdict == DISMISSED:
+        return alert.opened
+    repaired = _time(said.repaired_at)
+    before = [one for one in alert.renewed if repaired is None or nanoseconds(one) < repaired]
+    return before[-1] if before else alert.opened
+
+
 def _verdict(alert: Alert, said: Statement) -> Verdict:
     return Verdict(
         alert=alert.id,
         device=str(alert.device),
-        opened=alert.opened,
+        opened=_opening(alert, said),
         calm_since=alert.calm_since,
         ended=alert.ended,
         verdict=said.verdict,

@@ -1,5 +1,6 @@
 """A server in a process of its own, to be measured and killed."""
 
+import json
 import os
 import signal
 import subprocess
@@ -58,9 +59,15 @@ class LiveServer:
 
 
 def main() -> None:
-    """Serve a model folder or champion file: model, state, port, settings of section ``state`` or ``limits``."""
+    """Serve a model folder, or what a champion file names: model, state, port and settings.
+
+    Settings are those of ``serving`` as ``section__key=value`` (``receivers`` as JSON), those of ``alerting`` as
+    ``alerting__key=value``, and ``pauses``: the longest pause between two tries of a delivery, in seconds.
+    """
+    from netops.alerting.settings import AlertSettings
     from netops.configuration import bind
     from netops.models.card import read_card
+    from netops.serving import deliveries
     from netops.serving.champion import ChampionFile, FixedModel
     from netops.serving.serve import serve
     from netops.serving.settings import ServingSettings
@@ -68,14 +75,23 @@ def main() -> None:
     model, state, port, *pairs = sys.argv[1:]
     values: dict = {"port": int(port)}
     for pair in pairs:
-        key, value = pair.split("=")
+        key, value = pair.split("=", 1)
         section, _, name = key.partition("__")
-        values.setdefault(section, {})[name] = int(value) if value.isdigit() else value
+        if not name:
+            values[section] = json.loads(value)
+            continue
+        values.setdefault(section, {})[name] = (
+            json.loads(value) if value[0] in "{[1234567890" and value[-1] in "}]0123456789" else value
+        )
+    if pauses := values.pop("pauses", None):
+        deliveries.FIRST_PAUSE, deliveries.LONGEST_PAUSE = pauses / 5, pauses
+    alerting = bind(AlertSettings, values.pop("alerting", {}), "alerting")
     path = Path(model)
     source = ChampionFile(path) if path.suffix == ".json" else FixedModel(read_card(path).version, path)
     serve(
         "demo",
         bind(ServingSettings, values, "serving"),
+        alerting,
         source=source,
         state=Path(state),
         waiting=lambda url: print("WAITING", url, False, flush=True),

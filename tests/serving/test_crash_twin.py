@@ -1,17 +1,25 @@
 """Kills under load, and the twin that was never killed."""
 
+import json
 import random
+import threading
 from pathlib import Path
 
+import httpx
+import msgspec
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from netops.alerting.settings import AlertSettings
 from netops.configuration import bind
 from netops.serving import deliveries
+from netops.serving.alert_store import AlertStore
 from netops.serving.champion import ChampionFile
+from netops.serving.samples import Answer as SampleAnswer
 from netops.serving.settings import ServingSettings
 from tests.serving.crash_twin import ALERTING, Answers, Outcome, Ward, outcome, promote, requests, ward
 from tests.serving.hooks import until
+from tests.serving.live import LiveServer
 from tests.serving.models import make_model
 from tests.serving.samples import body
 
@@ -120,3 +128,89 @@ def test_ten_kills_change_nothing(start, model, challenger, tmp_path, quick, see
     assert {model for _, _, model in never.answers.values()} == {"v1", "v2"}
     assert set(never.parked) == {"refuses", "redirects", "alertmanager"}
     assert all(never.took.values())
+
+
+class LiveRun:
+    """The scenario against a server in a process of its own, which is killed while requests are under way."""
+
+    #: Requests between two looks at how many snapshots there are.
+    LOOK = 10
+
+    def __init__(self, folder: Path, receivers: Ward, models: dict[str, Path]) -> None:
+        self._models, self._file = models, folder / "champion.json"
+        promote(self._file, "v1", models["v1"])
+        listed = [{"kind": one.kind, "url": one.url} for one in receivers.settings]
+        rules = {f"alerting__{key}": json.dumps(value).strip('"') for key, value in ALERTING.items()}
+        settings = {"receivers": json.dumps(listed), "pauses": 0.25, **rules}
+        times = {"state__snapshot_interval": "500ms", "state__champion_interval": "200ms"}
+        self.server = LiveServer(self._file, folder / "state", **settings, **times)
+        self.answers, self.kills = Answers(), 0
+        self._snapshots, self._safe, self._seen = 0, 0, 0
+
+    def play(self, sent: list[list[dict]], promotions: dict[int, str], kills: list[int], seed: int) -> None:
+        choose, position, kills = random.Random(seed), 0, sorted(kills)
+        while position < len(sent):
+            if position in promotions and self._safe != position:
+                self._promote(promotions[position], position)
+            if kills and position >= kills[0]:
+                kills.pop(0)
+                self.kills += 1
+                threading.Timer(choose.uniform(0, 0.05), self.server.process.kill).start()
+            try:
+                if position % self.LOOK == 0:
+                    self._look(position)
+                answer = self._ask("POST", "/telemetry", body(*sent[position]))
+                self.answers.add(msgspec.json.decode(answer, type=list[SampleAnswer]))
+                position += 1
+            except httpx.HTTPError:
+                self.server.process.wait()
+                self.server.start()
+                self._snapshots, position = 0, self._safe
+        until(lambda: self._metric("netops_deliveries_due") == 0, 120)
+        assert self._metric("netops_alerts_unsaved") == 0
+        assert self.server.stop() == 0
+
+    def _ask(self, method: str, path: str, content: bytes = b"") -> bytes:
+        return httpx.request(method, self.server.url + path, content=content, timeout=30).raise_for_status().content
+
+    def _metric(self, name: str, **labels: str) -> float:
+        for family in text_string_to_metric_families(self._ask("GET", "/metrics").decode()):
+            for one in family.samples:
+                if one.name == name and labels.items() <= one.labels.items():
+                    return one.value
+        return 0.0
+
+    def _look(self, position: int) -> None:
+        """A snapshot holds what was answered before the one before it was seen to be finished."""
+        count = self._metric("netops_snapshots_total", result="written")
+        if count > self._snapshots:
+            self._snapshots, self._safe, self._seen = count, max(self._safe, self._seen - self.LOOK), position
+
+    def _promote(self, version: str, position: int) -> None:
+        promote(self._file, version, self._models[version])
+        until(lambda: msgspec.json.decode(self._ask("GET", "/healthz"))["model"] == version, 60)
+        count = self._metric("netops_snapshots_total", result="written")
+        until(lambda: self._metric("netops_snapshots_total", result="written") >= count + 2, 60)
+        self._safe = self._seen = position
+        self._snapshots = count + 2
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("seed", [2, 3])
+def test_ten_kills_of_a_server_under_load_change_nothing(start, model, challenger, tmp_path, quick, seed):
+    sent, models = requests(900, seed), {"v1": model, "v2": challenger}
+    promotions = {300: "v2", 600: "v1"}
+    kills = random.Random(seed).sample([at for at in range(20, 880) if at % 300 > 10], 10)
+    for name in ("never", "killed"):
+        (tmp_path / name).mkdir()
+    with ward() as receivers:
+        expected = Run(start, tmp_path / "never", receivers, models).play(sent, promotions, set(), set())
+    with ward() as receivers:
+        run = LiveRun(tmp_path / "killed", receivers, models)
+        with run.server:
+            run.play(sent, promotions, kills, seed)
+        assert run.kills == 10
+        found = outcome(AlertStore(tmp_path / "killed" / "state" / "alerts.sqlite"), receivers, run.answers)
+        print(f"{len(found.alerts)} alerts, {receivers.twice()} events taken twice over {run.kills} kills")
+    compare(found, expected)

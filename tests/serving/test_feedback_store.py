@@ -184,3 +184,24 @@ def test_the_alerts_of_an_earlier_version_are_taken_up(tmp_path):
     store = FeedbackStore(path)
     assert store.judge(alert().id, said(), NOW)[1]
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "repaired_at", "opened"),
+    [
+        ("dismissed", None, "2026-01-05T00:00:00Z"),
+        ("confirmed", None, "2026-01-05T02:00:00Z"),
+        ("repaired", "2026-01-05T01:30:00Z", "2026-01-05T01:00:00Z"),
+        ("repaired", "2026-01-05T00:30:00Z", "2026-01-05T00:00:00Z"),
+    ],
+)
+def test_of_an_alert_that_was_renewed_the_opening_that_was_right_is_learned_from(
+    tmp_path, verdict, repaired_at, opened
+):
+    store = FeedbackStore(tmp_path / "alerts.sqlite")
+    renewed = ["2026-01-05T01:00:00Z", "2026-01-05T02:00:00Z"]
+    alert = Alert(id="x", kind="risk", network="demo", device="a", opened="2026-01-05T00:00:00Z", renewed=renewed)
+    store.save([alert])
+    store.judge("x", Statement(verdict=verdict, repaired_at=repaired_at, given=renewed[1]), 10**18)
+    (found,) = store.feedback("demo").verdicts
+    assert found.opened == opened

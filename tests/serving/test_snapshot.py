@@ -153,3 +153,13 @@ def test_a_state_is_taken_up_by_a_model_with_other_windows(start, tmp_path, wind
     whole = start(source=source, folder=tmp_path / "whole")
     (expected,) = play(whole, [*samples, sample("d0", 60)])[-1:]
     assert answer.risk == pytest.approx(expected.risk, abs=1e-9)
+
+
+def test_a_snapshot_of_before_alerts_could_be_unsaved_is_read():
+    import msgspec
+
+    from netops.serving.snapshot import DeviceRecord, Tail
+
+    old = msgspec.msgpack.encode({"type": "x", "devices": 3, "shadow": b"y"})
+    decoder = msgspec.msgpack.Decoder(Tail | list[DeviceRecord])
+    assert decoder.decode(old) == Tail(3, b"y", [])
