@@ -1,5 +1,7 @@
 """Train, validation and test: split by time or by device, so that each can show something."""
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -207,29 +209,41 @@ def _by_device(facts: _Facts, shares: tuple[float, ...], seed: int) -> Split:
     failing = facts.failing()
     if len(failing) < len(shares):
         raise NetopsError(_why_not_by_device(facts, len(shares), len(failing)))
+    names = np.asarray(facts.sequences.devices, dtype=object)
     present = np.flatnonzero(np.diff(facts.sequences.offsets))
-    others = np.setdiff1d(present, failing)
-    generator = np.random.default_rng(seed)
-    of_device = np.full(len(facts.sequences.devices), NONE, dtype=np.int8)
-    for group, at_least in ((failing, 1), (others, 0)):
-        of_device[generator.permutation(group)] = _deal(len(group), shares, at_least)
+    of_device = np.full(len(names), NONE, dtype=np.int8)
+    edges = np.cumsum(shares)[:-1] / sum(shares)
+    of_device[present] = np.searchsorted(edges, [_hash(seed, names[device]) for device in present], side="right")
+    incidents = np.bincount(facts.incidents.device[facts.useful()], minlength=len(names))
+    for enough in (1, MINIMUM_INCIDENTS):
+        _fill(of_device, incidents, enough, len(shares), lambda part, device: _hash(seed, names[device], part))
     part = of_device[facts.sequences.device_of_row]
     part[dropped(facts.labels, facts.incidents.inside(facts.sequences))] = NONE
-    names = np.asarray(facts.sequences.devices, dtype=object)
     return Split(part, "device", devices=tuple(tuple(names[of_device == p]) for p in range(len(shares))))
 
 
-def _deal(count: int, shares: tuple[float, ...], at_least: int) -> npt.NDArray[np.int8]:
-    """Deal devices to parts by their shares, the same for every seed: some to each, two where there are enough."""
-    lowest = 2 * at_least if count >= 2 * len(shares) else at_least
-    wanted = np.asarray(shares) / sum(shares) * count
-    sizes = np.maximum(np.round(wanted).astype(np.int64), lowest)
-    sizes[0] = 0
-    sizes[0] = count - sizes.sum()
-    while sizes[0] < lowest and sizes.max() > lowest:
-        sizes[1 + int(sizes[1:].argmax())] -= 1
-        sizes[0] += 1
-    return np.repeat(np.arange(len(shares)), sizes).astype(np.int8)
+def _hash(*what: object) -> float:
+    """Hash values into [0, 1). A device keeps its place when others come and go, which a draw would not give it."""
+    digest = hashlib.blake2b("\x1f".join(map(str, what)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def _fill(
+    of_device: npt.NDArray[np.int8],
+    incidents: Integers,
+    enough: int,
+    parts: int,
+    rank: Callable[[int, int], float],
+) -> None:
+    """Move failing devices to parts that hold fewer incidents than enough, where others can spare them."""
+    for part in (*range(1, parts), TRAIN):
+        while incidents[of_device == part].sum() < enough:
+            held = np.array([incidents[of_device == other].sum() for other in range(parts)])
+            spare = (incidents > 0) & (of_device != part) & (of_device != NONE)
+            spare &= held[of_device] - incidents >= enough
+            if not spare.any():
+                return
+            of_device[min(np.flatnonzero(spare), key=lambda device: rank(part, int(device)))] = part
 
 
 def _why_not_by_device(facts: _Facts, parts: int, failing: int) -> str:

@@ -141,3 +141,18 @@ def test_a_time_split_of_the_servers_works():
     labels = label_rows(offsets, times, failed, HORIZON)
     found = split("time", sequences, labels, incidents, HORIZON)
     assert min(observed((sequences, labels, incidents), found, part) for part in range(3)) >= 10
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_more_device_does_not_move_the_others(seed):
+    found = {n: split("device", *world(devices=n), HORIZON, seed=seed) for n in range(24, 30)}
+    for n in range(24, 29):
+        for before, after in zip(found[n].devices, found[n + 1].devices, strict=True):
+            assert set(before) == set(after) - {f"d{n}"}
+
+
+def test_the_order_of_devices_does_not_matter():
+    sequences, labels, incidents = world(devices=24)
+    renamed = Sequences(tuple(reversed(sequences.devices)), sequences.offsets, sequences.timestamps)
+    first, second = (split("device", facts, labels, incidents, HORIZON) for facts in (sequences, renamed))
+    assert [set(part) for part in first.devices] == [set(part) for part in second.devices]
