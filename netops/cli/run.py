@@ -105,6 +105,9 @@ def _print(summary: dict[str, Any]) -> None:
     rows = [{"model": name, **figures} for name, figures in (summary["models"] | summary["baselines"]).items()]
     columns = ["model", "average_precision", "base_rate", "roc_auc", "event_recall"]
     print_rows(rows, [*columns, "false_alarms_per_device_day", "median_lead_seconds", "fit_seconds"], as_json=False)
-    click.echo(f"best: {summary['best']}; {summary['reason']}")
+    chosen, mark, why = summary["reason"].partition("no champion: ")
+    click.echo(f"best: {summary['best']}; {chosen.rstrip('; ')}")
+    if mark:
+        click.echo(mark + why)
     note(f"{summary['seconds']:.1f} s, peak memory {summary['peak_rss_mb']:,.0f} MB, run {summary['run_id']}")
     click.echo(summary["report"])

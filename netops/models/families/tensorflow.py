@@ -55,16 +55,18 @@ class TensorFlow:
         epoch, loss = self._steps(model, data)
         rng = np.random.default_rng(seed)
         rows = len(data.part(early=False)[1])
-        best, kept, weights = np.inf, self.epochs, model.get_weights()
+        best, kept, weights = np.inf, self.epochs, None
         for number in range(self.epochs):
             epoch(rng.permutation(rows).astype(np.int32))
             if not data.stops_early:
+                continue
+            if number + 1 < self.patience:  # so soon the loss on a handful of incidents says nothing
                 continue
             if (now := float(loss())) < best:
                 best, kept, weights = now, number + 1, model.get_weights()
             elif number + 1 - kept >= self.patience:
                 break
-        if data.stops_early:
+        if weights is not None:
             model.set_weights(weights)
         return FittedTensorFlow(model, kept)
 

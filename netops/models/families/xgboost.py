@@ -59,7 +59,9 @@ class XGBoost:
             early_stopping_rounds=self.patience if data.stops_early else None,
             verbose_eval=False,
         )
-        kept = booster.best_iteration + 1 if data.stops_early else self.trees
+        kept = self.trees
+        if data.stops_early:  # a handful of incidents set aside may be best ranked by the first trees, by luck
+            kept = max(booster.best_iteration + 1, min(self.patience, booster.num_boosted_rounds()))
         return FittedXGBoost(booster[:kept], threads)
 
     def _parameters(self, seed: int, threads: int) -> dict[str, Any]:
