@@ -177,6 +177,16 @@ def test_early_stopping_ends_a_fit_that_gains_nothing(family: Family) -> None:
     assert 1 <= short <= long < 150
 
 
+def test_early_stopping_keeps_as_many_steps_as_its_patience(family: Family) -> None:
+    """What is set aside is a handful of incidents: the first trees or epochs may rank it best by luck."""
+    features, labels = telemetry(rows=1_000)
+    _, data = data_of(family, features, labels)
+    # Upside down, what is set aside is ranked worse with each step.
+    opposite = np.where(data.early, 1 - data.labels, data.labels)
+    upside_down = FitData(data.features, opposite, data.weights, data.early)
+    assert family.fit(upside_down, 0, 1).iterations >= family.patience
+
+
 def test_one_class_is_refused_in_one_line(family: Family) -> None:
     features, labels = telemetry(rows=100)
     with pytest.raises(NetopsError, match="one class only") as error:
