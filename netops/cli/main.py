@@ -17,6 +17,7 @@ VERBOSE = "NETOPS_VERBOSE"
 
 # Verb → what `netops --help` says of it. The module of the same name in netops.cli holds the command.
 VERBS = {
+    "inspect": "Report what telemetry holds and which run would work, before any run.",
     "run": "The whole way on this machine: telemetry, features, training, selection, deployment.",
     "generate": "Generate the telemetry of a network, with its failures.",
     "features": "Turn telemetry into feature vectors.",

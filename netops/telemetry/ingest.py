@@ -56,6 +56,7 @@ def open_or_ingest(
     incidents: Path | None = None,
     progress: Progress = silent,
     like: NetworkSchema | None = None,
+    max_metrics: int | None = None,
 ) -> Dataset:
     """Open what is a dataset already, in the form that is wanted; ingest anything else (see :func:`ingest`)."""
     if len(paths) == 1 and incidents is None and (Path(paths[0]) / "_meta.json").is_file():
@@ -63,7 +64,7 @@ def open_or_ingest(
         _refuse_features(dataset)
         if like is None or like.fits(dataset.meta):
             return dataset
-    return ingest(paths, out, settings, incidents, progress, like)
+    return ingest(paths, out, settings, incidents, progress, like, max_metrics)
 
 
 def ingest(
@@ -73,6 +74,7 @@ def ingest(
     incidents: Path | None = None,
     progress: Progress = silent,
     like: NetworkSchema | None = None,
+    max_metrics: int | None = None,
 ) -> Dataset:
     """Turn telemetry in long form into a dataset.
 
@@ -89,6 +91,8 @@ def ingest(
     progress : Progress
     like : NetworkSchema, optional
         What earlier telemetry of the same network was read by: taken as it is, nothing is decided anew.
+    max_metrics : int, optional
+        Of a file with more columns than these read only so many, for a quick look.
 
     Returns
     -------
@@ -104,6 +108,9 @@ def ingest(
             _refuse_features(Dataset.open(Path(path)))
     report = ReadingReport()
     sources = open_sources(paths, settings, report.passed_over)
+    for source in sources:
+        if max_metrics is not None and hasattr(source, "limit"):
+            source.limit(max_metrics)
     log = read_incidents(incidents, settings) if incidents is not None else None
     where = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
     with draft_folder(out) as draft:

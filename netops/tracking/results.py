@@ -5,14 +5,11 @@ node for the step and one for the attempt), and keeps 50 of a pipeline. Numbers 
 together, under one key.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from netops.telemetry.columns import brief
 from netops.telemetry.dataset import Dataset, Meta
-from netops.telemetry.incident_logs.matching import LogSummary
-from netops.telemetry.reading import ReadingReport
+from netops.telemetry.description import decision_lines, reading_lines
 
 #: The result that holds the others, by name.
 FURTHER = "further"
@@ -68,14 +65,5 @@ def log_telemetry(context: Any, dataset: Dataset) -> None:
 
 def told(meta: Meta) -> Iterator[str]:
     """Report what was read and how, what became of the incident log, which columns are no metrics; a line each."""
-    if reading := meta.details.get("reading"):
-        yield from ReadingReport.from_dict(reading).lines()
-    if log := meta.details.get("incident_log"):
-        yield from LogSummary.from_dict(log).lines()
-    columns = defaultdict(list)
-    for column, why in meta.left_out.items():
-        columns[why].append(column)
-    for why, names in columns.items():
-        yield f"left out, {why}: {brief(names)}"
-    if counters := meta.details.get("counters"):
-        yield f"counters, turned into rates per second: {brief(counters)}"
+    yield from reading_lines(meta)
+    yield from decision_lines(meta)

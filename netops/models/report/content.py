@@ -37,6 +37,7 @@ from netops.models.report.words import counted, lasting, percent, significant, s
 from netops.models.selection import Choice
 from netops.models.training import part_risks
 from netops.telemetry.dataset import Dataset
+from netops.telemetry.description import reading_lines
 
 #: Metrics drawn of an episode, where the telemetry has more.
 _MOST_METRICS = 4
@@ -162,6 +163,7 @@ class Content:
         span = (min(int(some.min()) for some in times), max(int(some.max()) for some in times))
         timeline = Timeline(logs, warned, span, main.split.boundaries if main.split.kind == "time" else ())
         return {
+            "reading": list(reading_lines(main.dataset.meta)),
             "facts": telemetry_facts(self.examples),
             "parts": parts_of(self.examples, self.validation, self.test),
             "scenarios": scenarios_of(logs, self._warned_by_scenario(warned), self.best.evaluation),

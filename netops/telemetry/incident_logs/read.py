@@ -14,9 +14,9 @@ from netops.telemetry.columns import brief
 from netops.telemetry.incident_logs import names
 from netops.telemetry.incident_logs.log import OPEN, IncidentLog
 from netops.telemetry.incident_logs.records import Records, read_records
-from netops.telemetry.incident_logs.settings import IncidentLogSettings
 from netops.telemetry.settings import TelemetrySettings
-from netops.telemetry.times import UnreadableValueError, parse_times
+from netops.telemetry.time_reader import TimeReader
+from netops.telemetry.times import UnreadableValueError
 
 Int64 = npt.NDArray[np.int64]
 
@@ -49,10 +49,23 @@ class _Reading:
     def __init__(self, records: Records, settings: TelemetrySettings) -> None:
         self.records, self.options = records, settings.incidents
         self.names = list(records.columns)
-        self.device = names.find(self.names, self.options.device or (*settings.device, *names.DEVICE))
+        self.device = self._device_column(self.options.device or (*settings.device, *names.DEVICE))
+        self.zone = self.options.timezone or settings.timezone
         self.notes: list[str] = []
         if self.options.device and self.device is None:
             raise self._missing("device", self.options.device)
+
+    def _device_column(self, wanted: Sequence[str]) -> str | None:
+        """Find the column of the device; of several that are the device together, make one, as telemetry does."""
+        for name in wanted:
+            parts = [names.find(self.names, [part]) for part in name.split("+")]
+            if len(parts) > 1 and all(parts):
+                columns = [self.records.columns[part] for part in parts if part]
+                self.records.columns[name] = ["/".join(values) for values in zip(*columns, strict=True)]
+                return name
+            if len(parts) == 1 and parts[0]:
+                return parts[0]
+        return None
 
     def log(self) -> IncidentLog:
         """Read all of it."""
@@ -133,7 +146,7 @@ class _Reading:
             values = self.records.columns[name]
             rows = [row for row, value in enumerate(values) if not _is_open(value)]
             try:
-                later = times_of([values[row] for row in rows], self.options) > starts[rows]
+                later = self._read([values[row] for row in rows], [self._owner(row) for row in rows]) > starts[rows]
             except UnreadableValueError:
                 continue
             if len(rows) and later.all():
@@ -159,24 +172,29 @@ class _Reading:
     def _times(self, column: str, rows: list[int]) -> Int64:
         values = self.records.columns[column]
         try:
-            return times_of([values[row] for row in rows], self.options)
+            return self._read([values[row] for row in rows], [self._owner(row) for row in rows])
         except UnreadableValueError as error:
+            problem = error.problem.replace("telemetry.time_format", "telemetry.incidents.time_format")
+            hint = "" if "--set" in problem else "; name its format with --set telemetry.incidents.time_format=…"
             raise NetopsError(
-                f"{self.records.at(rows[error.row])}: column '{column}': {error.value!r} is {error.problem}; "
-                "name its format with --set telemetry.incidents.time_format=…"
+                f"{self.records.at(rows[error.row])}: column '{column}': {error.value!r} is {problem}{hint}"
             ) from None
+
+    def _owner(self, row: int) -> str:
+        return self.records.columns[self.device][row] if self.device else ""
+
+    def _read(self, values: list[str], owners: list[str]) -> Int64:
+        """Read times in the notation and zone that the settings name; each column may have its own notation."""
+        if not values:
+            return np.array([], np.int64)
+        times: Int64 = TimeReader(self.options.time_format, self.zone)(
+            pa.array(values, pa.string()), owners
+        ).nanoseconds
+        return times
 
 
 def _is_open(value: str) -> bool:
     return value.lower() in names.NULLS or value.startswith(_NEVER)
-
-
-def times_of(values: list[str], options: IncidentLogSettings) -> Int64:
-    """Read times in the notation that the settings name."""
-    if not values:
-        return np.array([], np.int64)
-    times, _ = parse_times(pa.array(values, pa.string()))
-    return times
 
 
 def duration_of(text: str, unit: float = 1.0) -> int:

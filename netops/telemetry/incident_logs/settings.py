@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from netops.configuration import Duration, option
 from netops.durations import HOUR
+from netops.errors import UsageError
+from netops.telemetry.time_reader import TimeReader
+from netops.telemetry.time_zone import check_zone
 
 
 @dataclass(frozen=True)
@@ -20,5 +23,19 @@ class IncidentLogSettings:
     length: Duration = option(
         HOUR, help="how long an incident lasts whose log has neither ends nor durations", unit="duration"
     )
-    time_format: str = option("", help="format of the times (strptime), where they are neither ISO 8601 nor epoch")
-    timezone: str = option("", help="zone of times that name none, such as Europe/Vienna; without one, UTC")
+    time_format: str = option(
+        "", help="how the times are written: a strptime format, or `s`, `ms`, `us`, `ns`, `excel`; empty: found"
+    )
+    timezone: str = option(
+        "", help="zone of times that name none, such as Europe/Vienna; without one, that of the telemetry"
+    )
+
+    def __post_init__(self) -> None:
+        try:
+            check_zone(self.timezone)
+        except ValueError as error:
+            raise UsageError(f"telemetry.yaml: incidents: timezone: {error}") from None
+        try:
+            TimeReader(self.time_format)
+        except ValueError as error:
+            raise UsageError(f"telemetry.yaml: incidents: time_format: '{self.time_format}': {error}") from None

@@ -1,0 +1,63 @@
+"""``netops inspect``: what telemetry holds, before any run."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from netops.cli import options
+from netops.cli.output import note, print_json, progress_bars
+
+
+@click.command("inspect")
+@click.argument("telemetry", nargs=-1, required=True, metavar="PATH…")
+@options.incidents
+@options.horizon
+@click.option("--html", type=options.PATH, help="Write it as one HTML page, too.")
+@options.config
+@options.overrides
+@options.common
+def command(
+    telemetry: tuple[str, ...],
+    incidents: Path | None,
+    horizon: int | None,
+    html: Path | None,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Report what would be read from telemetry and how, what is in it, and which run would work.
+
+    PATH is a file, a folder or an address, as for netops run --telemetry.
+    """
+    from netops.durations import format_duration
+    from netops.orchestration.settings import read_settings, section
+
+    asked = [f"training.horizon={format_duration(horizon)}"] if horizon else []
+    settings = read_settings(config, [*overrides, *asked])
+    options.must_exist(*telemetry, incidents)
+
+    from netops import progress
+    from netops.inspection.content import inspect_telemetry
+
+    more = [word for value in overrides for word in ("--set", value)]
+    more += ["--config", str(config)] if config else []
+    with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
+        with progress_bars():
+            found = inspect_telemetry(
+                options.paths(telemetry),
+                Path(scratch),
+                section(settings, "telemetry"),
+                section(settings, "training"),
+                incidents and incidents.resolve(),
+                more,
+                progress.report,
+            )
+        if html is not None:
+            from netops.inspection.page import write_page
+
+            note(f"written: {write_page(html, found)}")
+        if as_json:
+            print_json(found.to_dict())
+        else:
+            click.echo("\n".join(found.lines()))

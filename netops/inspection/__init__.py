@@ -1,0 +1,1 @@
+"""What telemetry holds and what can be learned from it, before any run."""

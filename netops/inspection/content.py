@@ -1,0 +1,149 @@
+"""All that can be said of telemetry before a run: what is read, what is in it, what can be learned from it."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from netops.durations import format_duration
+from netops.inspection.metrics import MetricFacts, metric_facts
+from netops.inspection.plans import Plan, plans
+from netops.models.settings import TrainingSettings
+from netops.progress import Progress, silent
+from netops.telemetry.check_report import CheckReport
+from netops.telemetry.checks import check_telemetry
+from netops.telemetry.dataset import Dataset, Meta
+from netops.telemetry.description import decision_lines, left_out_by_reason, reading_lines
+from netops.telemetry.ingest import open_or_ingest
+from netops.telemetry.settings import TelemetrySettings
+
+#: Metrics that are looked at, of telemetry that has more: their values are not read at all.
+MAX_METRICS = 200
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What is in telemetry.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        The telemetry, read.
+    metrics : list of MetricFacts
+    checks : CheckReport
+    plans : list of Plan
+        Splits and horizons, those that work first; empty where there are no incidents.
+    command : str
+        What to run next.
+    """
+
+    dataset: Dataset
+    metrics: list[MetricFacts]
+    checks: CheckReport
+    plans: list[Plan]
+    command: str
+
+    @property
+    def meta(self) -> Meta:
+        """The description of the dataset."""
+        return self.dataset.meta
+
+    def reading(self) -> list[str]:
+        """Report what was read and how, a line each."""
+        return list(reading_lines(self.meta))
+
+    def lines(self) -> list[str]:
+        """Write everything as text."""
+        lines = [*self.reading(), "", f"metrics ({len(self.meta.metrics)}): minimum, median, maximum"]
+        lines += [f"  {_metric(metric)}" for metric in self.metrics[:_SHOWN]]
+        if len(self.metrics) > _SHOWN:
+            lines.append(f"  … and {len(self.metrics) - _SHOWN} more (--json or --html has all)")
+        lines += decision_lines(self.meta)
+        lines += ["", f"incidents: {self.meta.incidents}"]
+        lines += [plan.line() for plan in self.plans]
+        lines += ["", *(self.checks.lines() or ["checks: nothing found"]), "", "next:", f"  {self.command}"]
+        return lines
+
+    def left_out(self) -> dict[str, list[str]]:
+        """Give the columns that are no metrics, by the reason."""
+        return left_out_by_reason(self.meta)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write everything as JSON takes it."""
+        meta = self.meta
+        return {
+            "source": meta.source,
+            "samples": meta.samples,
+            "devices": meta.devices,
+            "interval_seconds": meta.interval_seconds,
+            "first": meta.details.get("first"),
+            "last": meta.details.get("last"),
+            "reading": meta.details.get("reading"),
+            "metrics": [metric.to_dict() for metric in self.metrics],
+            "left_out": meta.left_out,
+            "incidents": meta.incidents,
+            "incident_log": meta.details.get("incident_log"),
+            "plans": [plan.to_dict() for plan in self.plans],
+            "checks": self.checks.to_dict(),
+            "command": self.command,
+        }
+
+
+def inspect_telemetry(
+    paths: Sequence[str],
+    scratch: Path,
+    telemetry: TelemetrySettings,
+    training: TrainingSettings,
+    incidents: Path | None = None,
+    options: Sequence[str] = (),
+    progress: Progress = silent,
+) -> Inspection:
+    """Look at telemetry as a run would read it.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Files, folders or addresses of telemetry.
+    scratch : Path
+        Folder for what lies between; the caller removes it, after the inspection has been written.
+    telemetry, training : TelemetrySettings, TrainingSettings
+    incidents : Path, optional
+        A log of incidents.
+    options : sequence of str
+        Further options that the command to run next needs, such as ``--set``.
+
+    Raises
+    ------
+    NetopsError
+        If the telemetry, or the log, cannot be read.
+    """
+    dataset = open_or_ingest(paths, scratch / "telemetry", telemetry, incidents, progress, max_metrics=MAX_METRICS)
+    horizon = training.horizon_for(dataset.meta.interval_seconds)
+    checks = check_telemetry(dataset, telemetry.checks, horizon, progress=progress)
+    tried = plans(dataset, horizon, training.seed) if dataset.meta.incidents else []
+    command = _command(paths, incidents, tried, horizon, options)
+    return Inspection(dataset, metric_facts(dataset), checks, tried, command)
+
+
+def _command(
+    paths: Sequence[str], incidents: Path | None, tried: Sequence[Plan], horizon: int, options: Sequence[str]
+) -> str:
+    words = ["netops", "run", *(word for path in paths for word in ("--telemetry", path))]
+    if incidents is not None:
+        words += ["--incidents", str(incidents)]
+    best = next((plan for plan in tried if plan.works), None)
+    if best is not None:
+        words += ["--horizon", format_duration(best.horizon)]
+        words += ["--split", best.split] if best.split != "time" else []
+        return shlex.join([*words, *options])
+    if not tried:
+        return f"{shlex.join([*words, '--incidents', 'LOG.csv', *options])}  # no incident is known: add their log"
+    return f"{shlex.join([*words, '--test', 'MORE.csv', *options])}  # too few incidents: test on other telemetry"
+
+
+def _metric(metric: MetricFacts) -> str:
+    known = f", known for {metric.known:.0%}" if metric.known < 0.995 else ""
+    kind = ", counter" if metric.counter else ""
+    return f"{metric.name}: {metric.minimum:.4g}, {metric.median:.4g}, {metric.maximum:.4g}{kind}{known}"

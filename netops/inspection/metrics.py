@@ -1,0 +1,63 @@
+"""The metrics of a dataset, in figures."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from netops.telemetry.dataset import Dataset
+
+# Values of a part that the median is taken from.
+_SAMPLE = 5_000
+
+
+@dataclass(frozen=True)
+class MetricFacts:
+    """One metric.
+
+    Attributes
+    ----------
+    name : str
+    known : float
+        Fraction of the samples in which it has a value.
+    minimum, median, maximum : float
+    counter : bool
+        Whether it arrives as a counter and is turned into a rate per second.
+    """
+
+    name: str
+    known: float
+    minimum: float
+    median: float
+    maximum: float
+    counter: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write it as JSON takes it."""
+        return asdict(self)
+
+
+def metric_facts(dataset: Dataset) -> list[MetricFacts]:
+    """Describe every metric of a dataset; the median is of evenly spaced samples."""
+    names, counters = list(dataset.meta.metrics), set(dataset.meta.details.get("counters", ()))
+    known, low, high = np.zeros(len(names)), np.full(len(names), np.inf), np.full(len(names), -np.inf)
+    some: list[list[np.ndarray[Any, Any]]] = [[] for _ in names]
+    for table in dataset.tables(names):
+        for index, name in enumerate(names):
+            values = table.column(name).to_numpy()
+            values = values[np.isfinite(values)]
+            if len(values):
+                known[index] += len(values)
+                low[index], high[index] = min(low[index], values.min()), max(high[index], values.max())
+                some[index].append(values[:: max(1, len(values) // _SAMPLE)])
+    return [
+        MetricFacts(
+            name,
+            float(known[index]) / max(1, dataset.meta.samples),
+            float(low[index]),
+            float(np.median(np.concatenate(some[index]))) if some[index] else float("nan"),
+            float(high[index]),
+            name in counters,
+        )
+        for index, name in enumerate(names)
+    ]

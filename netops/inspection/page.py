@@ -1,0 +1,47 @@
+"""An inspection as one HTML file."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from netops.files import write_text
+from netops.inspection.content import Inspection
+from netops.models.report.facts import Log
+from netops.models.report.timeline import Timeline
+from netops.models.report.words import counted, lasting
+from netops.models.report.write import render
+from netops.models.splits import NONE
+from netops.telemetry.times import parse_times
+
+TEMPLATE = "inspection.html.j2"
+
+
+def write_page(path: Path, found: Inspection) -> Path:
+    """Write an inspection as one HTML file that needs nothing else; it appears whole or not at all."""
+    content = {
+        "found": found,
+        "meta": found.meta,
+        "timeline": _timeline(found),
+        "counted": counted,
+        "lasting": lasting,
+    }
+    write_text(path, render(content, TEMPLATE, Path(__file__).parent))
+    return path
+
+
+def _timeline(found: Inspection) -> str:
+    """Draw the incidents over time, by their split where one works."""
+    log = next((plan.log for plan in found.plans if plan.log is not None), None) or _unsplit(found)
+    if not len(log.start):
+        return ""
+    times = [found.meta.details[edge] for edge in ("first", "last")]
+    first, last = parse_times(pa.array(times))[0].tolist()
+    return Timeline([log], np.zeros(len(log.start), bool), (first, last)).draw()
+
+
+def _unsplit(found: Inspection) -> Log:
+    table = found.dataset.incidents()
+    starts = table.column("start").cast("int64").to_numpy()
+    kinds = table.column("scenario").to_pylist() if "scenario" in table.column_names else [""] * len(starts)
+    return Log(starts, tuple(kinds), np.full(len(starts), NONE), np.zeros(len(starts), bool))

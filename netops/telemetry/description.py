@@ -1,0 +1,33 @@
+"""What became of telemetry when it was read, from the description of its dataset, as lines for people."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from netops.telemetry.columns import brief
+from netops.telemetry.dataset import Meta
+from netops.telemetry.incident_logs.matching import LogSummary
+from netops.telemetry.reading import ReadingReport
+
+
+def reading_lines(meta: Meta) -> Iterator[str]:
+    """Report what was read and how, what became of the incident log, and what was set aside; a line each."""
+    if reading := meta.details.get("reading"):
+        yield from ReadingReport.from_dict(reading).lines()
+    if log := meta.details.get("incident_log"):
+        yield from LogSummary.from_dict(log).lines()
+
+
+def decision_lines(meta: Meta) -> Iterator[str]:
+    """Report which columns are no metrics and why, and which became rates; a line for each reason."""
+    for why, names in left_out_by_reason(meta).items():
+        yield f"left out, {why}: {brief(names)}"
+    if counters := meta.details.get("counters"):
+        yield f"counters, turned into rates per second: {brief(counters)}"
+
+
+def left_out_by_reason(meta: Meta) -> dict[str, list[str]]:
+    """Give the columns that are no metrics, by the reason."""
+    columns = defaultdict(list)
+    for column, why in meta.left_out.items():
+        columns[why].append(column)
+    return dict(columns)
