@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS alerts (
 CREATE INDEX IF NOT EXISTS alerts_by_time ON alerts (opened);
 CREATE INDEX IF NOT EXISTS alerts_about ON alerts (about, opened);
 CREATE INDEX IF NOT EXISTS alerts_open ON alerts (ended) WHERE ended IS NULL;
+CREATE INDEX IF NOT EXISTS alerts_ended ON alerts (ended) WHERE ended IS NOT NULL;
 CREATE TABLE IF NOT EXISTS outbox (
     number INTEGER PRIMARY KEY, alert TEXT NOT NULL, event TEXT NOT NULL, at INTEGER NOT NULL,
     receiver TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'due', tries INTEGER NOT NULL DEFAULT 0,

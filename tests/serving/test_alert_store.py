@@ -113,6 +113,14 @@ def test_ended_alerts_are_removed_after_their_time_but_not_what_people_said(tmp_
     assert store.outbox.entries(["done"]) == []
 
 
+def test_old_alerts_are_found_without_reading_all_others(store):
+    from netops.serving.alert_store import _OLD
+
+    plan = store._connection.execute(f"EXPLAIN QUERY PLAN {_OLD}", (1, 1)).fetchall()
+    assert any("alerts_ended" in row[-1] for row in plan)
+    assert not any(row[-1].startswith("SCAN") for row in plan)
+
+
 OLD_TABLES = """
 CREATE TABLE alerts (
     id TEXT PRIMARY KEY, about TEXT, opened INTEGER NOT NULL, ended INTEGER, body BLOB NOT NULL, verdict TEXT
