@@ -68,7 +68,9 @@ def cause_of(step: Document) -> str:
     if names_service():
         pods = list(_pods(step["metadata"]["uid"]))
         parts = [*(_of_pod(pod) for pod in pods), *parts]
-    text = "; ".join(dict.fromkeys(part for part in parts if part))
+    text = ""
+    for part in parts:
+        text += ("; " if text else "") + part if part and part not in text else ""
     words = _last_words(step["metadata"]["uid"])
     text = _image(text, step) or text[:_LENGTH] or str(status.get("state"))
     return f"{text}; its log ends: {words}" if words else text

@@ -12,7 +12,7 @@ _TITLES = {
     "deploy": "Prove and deploy the model",
     "score": "Score with the champion",
 }
-_CONDITIONS = {"promoted": "Deploy the champion"}
+_CONDITIONS = {"promoted": _TITLES["deploy"]}
 _TRAIN = "train-"
 
 #: State of a step, in MLRun's, Kubeflow's or Argo's word → the word for people.

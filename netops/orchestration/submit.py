@@ -1,5 +1,8 @@
 """Workflows handed over to the cluster."""
 
+import io
+import os
+import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import redirect_stdout
@@ -97,8 +100,6 @@ def prepare(project: Any, arguments: Mapping[str, str]) -> dict[str, str]:
 
 def _built_image(project: Any, settings: ClusterSettings) -> str:
     """Let MLRun build one image for all stages, where the section asks for packages that ours lacks."""
-    import sys
-
     from netops.orchestration.equipment import equip_function
 
     say(f"the service builds an image with {', '.join(settings.requirements)}")
@@ -129,13 +130,12 @@ def _by_kubeflow(project: Any, workflow: str, arguments: Mapping[str, str]) -> s
 
 
 def _by_service(project: Any, workflow: str, arguments: Mapping[str, str]) -> str:
-    import sys
-
     from netops.orchestration.compile import artifact_path
 
     settings = read_cluster_settings(arguments["settings"])
     project.spec._workflows[workflow].image = settings.image
-    with redirect_stdout(sys.stderr):
+    log = sys.stderr if os.environ.get("NETOPS_VERBOSE") else io.StringIO()
+    with redirect_stdout(log):  # MLRun logs a failure with its whole stack, which the line below tells
         status = project.run(
             workflow,
             arguments=dict(arguments),
@@ -147,5 +147,7 @@ def _by_service(project: Any, workflow: str, arguments: Mapping[str, str]) -> st
             cleanup_ttl=settings.ttl // SECOND,
         )
     if status is None or status.exc is not None or not status.run_id:
-        raise NetopsError(f"the service has not started workflow {workflow}: {getattr(status, 'exc', 'no answer')}")
+        told = " ".join(str(getattr(status, "exc", "no answer")).split())
+        cause = told.rpartition("state_text: ")[2].partition('"), caused by')[0].rstrip(')"')
+        raise NetopsError(f"the service has not started workflow {workflow}: {cause[:300]}")
     return str(status.run_id)

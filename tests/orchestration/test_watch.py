@@ -59,7 +59,7 @@ def test_every_step_of_every_workflow_has_a_title(workflow) -> None:
     for name in set(names) - {"train"}:
         assert title_of(name) != name
     assert title_of("train-xgboost") == "Train xgboost"
-    assert title_of("condition-promoted-1") == "Deploy the champion"
+    assert title_of("condition-promoted-1") == title_of("deploy") != "deploy"
     assert state_of("Omitted") == "not reached"
 
 
@@ -104,7 +104,7 @@ def service(monkeypatch):
 @pytest.mark.parametrize("status", [SNAKE, CAMEL])
 def test_a_stage_whose_pod_dies_early_is_told_by_pod_reason_and_log(service, status) -> None:
     service(status, b"loading\n\nModuleNotFoundError: No module named 'git'\n")
-    told = failures.cause_of(step())
+    told = failures.cause_of(step(reason="OOMKilled"))
     assert told == (
         "pod pod-u1: OOMKilled, exit code 137; its log ends: loading | ModuleNotFoundError: No module named 'git'"
     )
