@@ -1,0 +1,99 @@
+"""The function on a real Nuclio processor, without a cluster around it.
+
+=============================  ===========================================================================
+NETOPS_TEST_NUCLIO_PROCESSOR   the processor's program (Nuclio's cmd/processor)
+NETOPS_TEST_NUCLIO_WRAPPER     Nuclio's Python wrapper, _nuclio_wrapper.py
+NETOPS_TEST_KAFKA              a broker whose topics need not be made first; without it no stream is tried
+=============================  ===========================================================================
+"""
+
+import json
+import os
+from uuid import uuid4
+
+import pytest
+
+from tests.cluster.processor import Processor
+from tests.serving.models import make_model
+from tests.serving.samples import body, sample
+
+PROGRAM, WRAPPER = "NETOPS_TEST_NUCLIO_PROCESSOR", "NETOPS_TEST_NUCLIO_WRAPPER"
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def begin(tmp_path_factory):
+    if not (os.environ.get(PROGRAM) and os.environ.get(WRAPPER)):
+        pytest.skip(f"{PROGRAM} and {WRAPPER} name no processor")
+    model, started = str(make_model(tmp_path_factory.mktemp("models") / "v1")), []
+
+    def start(**options):
+        folder = tmp_path_factory.mktemp("processor")
+        started.append(Processor(folder, os.environ[PROGRAM], os.environ[WRAPPER], model, **options))
+        return started[-1]
+
+    yield start
+    for processor in started:
+        processor.kill()
+
+
+@pytest.fixture(scope="module")
+def processor(begin):
+    return begin()
+
+
+def test_it_is_closed_without_the_token(processor) -> None:
+    for given in ("", "Bearer other"):
+        assert processor.client.get("/alerts", headers={"Authorization": given}).status_code == 401
+    assert processor.client.get("/healthz", headers={"Authorization": ""}).status_code == 200
+
+
+def test_empty_lists_do_not_cost_it_its_worker(processor) -> None:
+    for _ in range(3):
+        assert processor.get("/alerts") == []
+        answer = processor.client.post("/telemetry", json=[])
+        assert (answer.status_code, answer.json()) == (200, [])
+
+
+@pytest.mark.parametrize("content", [b"999999999999", b"{", b"null"])
+def test_what_is_no_sample_is_rejected(processor, content) -> None:
+    answer = processor.client.post("/telemetry", content=content, headers={"Content-Type": "application/json"})
+    assert answer.json()["status"] == "rejected"
+
+
+def test_bodies_and_methods_are_those_of_the_server(processor) -> None:
+    assert processor.client.post("/telemetry", content=b" " * (9 << 20)).status_code == 413
+    assert processor.client.put("/telemetry", json={}).status_code == 405
+    exported = processor.client.get("/metrics")
+    assert exported.headers["content-type"].count("charset") == 1
+    assert "netops_snapshots_total" in exported.text
+
+
+def test_it_stops_at_once_and_finds_its_state_again(begin) -> None:
+    processor = begin()
+    hot = [sample("a", tick, hot=True) for tick in range(3)]
+    assert processor.client.post("/telemetry", json=hot).json()[-1]["alert"]
+    (alert,) = processor.get("/alerts")
+    assert processor.stop() < 15  # 5 of which are Nuclio's own; its limit for the worker is 20
+    processor.start()
+    assert [found["id"] for found in processor.get("/alerts")] == [alert["id"]]
+    assert processor.client.post("/telemetry", json=hot[-1]).json()["status"] == "duplicate"
+
+
+def test_a_stream_and_http_share_one_state(begin) -> None:
+    if not (broker := os.environ.get("NETOPS_TEST_KAFKA")):
+        pytest.skip("NETOPS_TEST_KAFKA names no broker")
+    kafka = pytest.importorskip("kafka")
+    topic = f"telemetry-{uuid4().hex[:8]}"
+    producer = kafka.KafkaProducer(bootstrap_servers=broker)
+    producer.send(topic, b"[]", key=b"a").get(60)
+    processor = begin(stream=f"kafka://{broker}/{topic}")
+    for tick in range(20):
+        producer.send(topic, json.dumps(sample("a", tick, hot=tick > 15)).encode(), key=b"a")
+        assert processor.client.post("/telemetry", content=body(sample("b", tick))).status_code == 200
+    producer.flush()
+    for _ in range(600):
+        if [alert["device"] for alert in processor.get("/alerts")] == ["a"]:
+            break
+    assert {found["device"] for found in processor.get("/devices")} == {"a", "b"}
+    assert [alert["device"] for alert in processor.get("/alerts")] == ["a"]
