@@ -12,13 +12,15 @@ RUN pip install --no-cache-dir "uv==${UV}"
 WORKDIR /build
 COPY pyproject.toml constraints.txt ./
 COPY deploy/image/install.sh ./
-ARG EXTRAS=
-ARG EXTRA=
 
 FROM packages AS serve-packages
+ARG EXTRAS=
+ARG EXTRA=
 RUN sh install.sh serve
 
 FROM packages AS stages-packages
+ARG EXTRAS=
+ARG EXTRA=
 ARG GPU=
 RUN sh install.sh stages
 
@@ -40,7 +42,9 @@ RUN /opt/venv/bin/python -m netops.orchestration.compiled
 FROM ${BASE} AS runtime
 # GitPython, which MLRun imports, needs git; the distribution's newest.
 # hadolint ignore=DL3008
-RUN apt-get update && apt-get install -y --no-install-recommends git && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin
+RUN printf 'path-exclude=/usr/share/%s/*\n' doc locale man > /etc/dpkg/dpkg.cfg.d/without-documents \
+    && apt-get update && apt-get install -y --no-install-recommends git \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/opt/netops \
     PYTHONUNBUFFERED=1 \

@@ -35,7 +35,8 @@ if [ "$image" = stages ] && [ -n "${GPU:-}" ]; then
     uv pip install "xgboost==$version" -c constraints.txt
 fi
 
-# Headers for building TensorFlow operators, and the packages' own tests: 0.4 GB.
+# Headers, Arrow's RPC, and the packages' own tests: 0.4 GB.
 packages="$(echo "$VIRTUAL_ENV"/lib/python3.*/site-packages)"
-rm -rf "$packages/tensorflow/include" "$packages/onnx/backend/test"
+rm -rf "$packages/tensorflow/include" "$packages/onnx/backend/test" "$packages/pyarrow/include" \
+    "$packages"/pyarrow/*flight*
 find "$packages" -type d -name tests -prune -exec rm -rf {} +

@@ -110,7 +110,7 @@ def test_the_constraints_are_those_of_all_extras_at_once() -> None:
 
 def test_no_library_of_nvidia_comes_unasked() -> None:
     assert "nvidia" not in (ROOT / "constraints.txt").read_text()
-    assert re.search(r"^ARG GPU=$", DOCKERFILE, re.M)
+    assert re.search(r"^ARG GPU=$", stage("stages-packages"), re.M)
 
 
 def test_what_an_image_goes_without_is_something_that_it_would_have() -> None:
@@ -126,6 +126,8 @@ def test_extras_and_packages_of_the_cluster_are_built_in_where_they_are_asked_fo
     for argument in ("EXTRAS='s3,azure'", "EXTRA='boltons'", "GPU='1'"):
         assert done.stdout.count(f"--build-arg {argument}") == 2
     assert {"s3", "azure", "gcs", "redis", "v3io"} <= EXTRAS
+    for packages in ("serve-packages", "stages-packages"):  # an argument holds for the stage that names it
+        assert {"ARG EXTRAS=", "ARG EXTRA="} <= set(stage(packages).splitlines())
 
 
 @pytest.mark.slow
