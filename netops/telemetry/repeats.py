@@ -103,7 +103,7 @@ class Repeats:
             zone = (
                 "; if their clock has daylight saving time, name its zone: --set telemetry.timezone=Europe/Berlin"
             )
-            hint = zone if len(self.hours) == 1 else ""
+            hint = zone if len(self.hours) == 1 and self.conflicting < total // 5 else ""
             raise NetopsError(
                 f"{where}: {what}; no column tells them apart{hint}; "
                 "--set telemetry.max_conflicts=1 keeps the first of each"
