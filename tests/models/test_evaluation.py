@@ -31,16 +31,17 @@ def test_average_precision_and_roc_auc_are_those_of_scikit_learn(ties):
     assert Ranking.of(risks, labels, unit).figures(weights) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("expire", [None, HORIZON // 4])
 @pytest.mark.parametrize("close_below", [1.0, 0.7])
-def test_the_sweep_counts_what_the_alerts_are(close_below):
+def test_the_sweep_counts_what_the_alerts_are(close_below, expire):
     judged = part()
     risks = risks_of(judged.labels)
-    policy = AlertPolicy(0.5, 2, HORIZON, close_below)
+    policy = AlertPolicy(0.5, 2, HORIZON, close_below, expire)
     thresholds = candidates(judged, risks, 20)
     found = outcomes(judged, risks, policy, thresholds)
     for place, threshold in enumerate(thresholds):
         alerts = open_alerts(
-            AlertPolicy(threshold, 2, HORIZON, close_below),
+            AlertPolicy(threshold, 2, HORIZON, close_below, expire),
             judged.sequences.offsets,
             judged.sequences.timestamps,
             risks,
