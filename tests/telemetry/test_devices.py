@@ -96,12 +96,12 @@ def test_without_a_device_the_column_is_named(tmp_path: Path) -> None:
 
 def test_one_device_that_is_several_is_refused_in_a_large_network(tmp_path: Path) -> None:
     names = [{"host": f"h{n:03}", "part": "x"} for n in range(150)] + [{"host": "h000", "part": "y"}]
-    with pytest.raises(NetopsError, match="'part' .* tells them apart: --set telemetry.device=host[+]part"):
+    with pytest.raises(NetopsError, match=r"'part' .* tells them apart: --set telemetry.device=host[+]part"):
         ingested(table(*names), tmp_path)
 
 
 def test_nothing_tells_them_apart(tmp_path: Path) -> None:
-    with pytest.raises(NetopsError, match="no column tells them apart; --set telemetry.max_conflicts=1 keeps"):
+    with pytest.raises(NetopsError, match=r"no column tells them apart; --set telemetry.max_conflicts=1 keeps"):
         ingested(table({"host": "a"}, {"host": "a"}), tmp_path)
 
 
