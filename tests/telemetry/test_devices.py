@@ -44,8 +44,12 @@ def ingested(frame: pd.DataFrame, folder: Path, **values: Any) -> Dataset:
         "ip",
         "cmdb_id",
         "agent_host",
-    ]
-    + ["instance", "target", "source", "deviceId", "Computer"],
+        "instance",
+        "target",
+        "source",
+        "deviceId",
+        "Computer",
+    ],
 )
 def test_the_names_of_the_field_are_known(tmp_path: Path, name: str) -> None:
     dataset = ingested(table({name: "a"}, {name: "b"}), tmp_path)
