@@ -258,16 +258,20 @@ def test_an_outage_of_a_device_that_was_silent_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "header", "problem"),
     [
-        (["d1,1,2"], "node,start,end", "no incident falls into the telemetry"),
-        (["d1,5,2"], "node,start,end", "line 2: the incident does not end after its start"),
-        (["d1,soon,2"], "node,start,end", "line 2: column 'start': 'soon' is no time"),
+        (["d1,1600000001,1600000002"], "node,start,end", "no incident falls into the telemetry"),
+        (["d1,1600000005,1600000002"], "node,start,end", "line 2: the incident does not end after its start"),
+        (["d1,soon,1600000002"], "node,start,end", "line 2: column 'start': 'soon' is no time"),
         (
-            ["d8,1,2", "d9,1,2"],
+            ["d8,1600000001,1600000002", "d9,1600000001,1600000002"],
             "node,start,end",
             r"2 of 2 incidents .* without telemetry: d8, d9 \(first: line 2\)",
         ),
-        (["d1,1,2"], "node,start,fin", "column 'fin' holds times after the starts: is it the end"),
-        (["d1,1,2"], "who,start,end", "no column of the device"),
+        (
+            ["d1,1600000001,1600000002"],
+            "node,start,fin",
+            "column 'fin' holds times after the starts: is it the end",
+        ),
+        (["d1,1600000001,1600000002"], "who,start,end", "no column of the device"),
     ],
 )
 def test_a_bad_log_is_refused(tmp_path: Path, lines: list[str], header: str, problem: str) -> None:
