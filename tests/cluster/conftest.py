@@ -6,7 +6,7 @@ NETOPS_TEST_MLRUN              MLRun's address from here, such as http://localho
 NETOPS_TEST_MLRUN_INSIDE       … and from a pod; http://mlrun-api.<namespace>.svc.cluster.local:8080
 NETOPS_TEST_NAMESPACE          MLRun's namespace; mlrun
 NETOPS_TEST_IMAGE              image of the stages, as the nodes know it; netops:0.1.0
-NETOPS_TEST_SERVE_IMAGE        image of the server; netops-serve:0.1.0
+NETOPS_TEST_SERVE_IMAGE        image of the server; netops:0.1.0-serve
 NETOPS_TEST_ARTIFACTS          where artifacts go; s3://mlrun/netops
 NETOPS_TEST_S3                 endpoint of the object store from here, and below from a pod; its keys are
 NETOPS_TEST_S3_INSIDE          AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
@@ -50,7 +50,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         context=context,
         namespace=namespace,
         image=image,
-        serve_image=os.environ.get("NETOPS_TEST_SERVE_IMAGE", "netops-serve:0.1.0"),
+        serve_image=os.environ.get("NETOPS_TEST_SERVE_IMAGE", "netops:0.1.0-serve"),
         service=os.environ.get("NETOPS_TEST_MLRUN", "http://localhost:8080").rstrip("/"),
         service_inside=os.environ.get("NETOPS_TEST_MLRUN_INSIDE", inside),
         artifacts=artifacts,
