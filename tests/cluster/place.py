@@ -26,6 +26,7 @@ SMALL = (
     "fleet.duration=10h",
     "metrics.errors.every=4h",
     "training.families.tensorflow.enabled=false",
+    "promotion.first=any",
 )
 #: What a stage of the tests asks for: three fit on two cores.
 STAGE = {"cpu": "200m", "memory": "1536Mi", "timeout": "20m", "retries": 1}
