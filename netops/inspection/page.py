@@ -37,7 +37,7 @@ def _timeline(found: Inspection) -> str:
         return ""
     times = [found.meta.details[edge] for edge in ("first", "last")]
     first, last = parse_times(pa.array(times))[0].tolist()
-    return Timeline([log], np.zeros(len(log.start), bool), (first, last)).draw()
+    return Timeline([log], None, (first, last)).draw()
 
 
 def _unsplit(found: Inspection) -> Log:

@@ -32,8 +32,8 @@ class Timeline:
     ----------
     logs : list of Log
         The main one and, where test telemetry is apart, that one.
-    warned : bool array
-        Of the incidents of the last log: which the best model warned of.
+    warned : bool array or None
+        Of the incidents of the last log: which the best model warned of; None where there is no model.
     span : (int, int)
         First and last time of the telemetry, nanoseconds since the epoch.
     boundaries : tuple of int
@@ -41,7 +41,7 @@ class Timeline:
     """
 
     logs: list[Log]
-    warned: Flags
+    warned: Flags | None
     span: tuple[int, int]
     boundaries: tuple[int, ...] = ()
     _seen: set[tuple[int, int, str]] = field(default_factory=set)
@@ -79,7 +79,8 @@ class Timeline:
         for number, log in enumerate(self.logs):
             for place in np.flatnonzero([scenario == lane for scenario in log.scenario]):
                 time, part = int(log.start[place]), int(log.part[place])
-                warned = bool(self.warned[place]) if number == len(self.logs) - 1 and part == TEST else None
+                judged = self.warned is not None and number == len(self.logs) - 1 and part == TEST
+                warned = bool(self.warned[place]) if judged and self.warned is not None else None
                 style = _style(part, bool(log.counted[place]), warned)
                 # Marks that would lie on one another are drawn once: long logs stay small.
                 if (key := (round(x(time)), round(y), style)) not in self._seen:
