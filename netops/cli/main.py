@@ -6,6 +6,7 @@ Nothing heavy is imported here: ``netops --help`` must answer at once, and a ver
 import os
 import sys
 import traceback
+from errno import EACCES, EDQUOT, EEXIST, EFBIG, EISDIR, ENAMETOOLONG, ENOSPC, ENOTDIR, EPERM, EROFS
 from importlib import import_module
 
 import click
@@ -38,6 +39,10 @@ VERBS = {
     "prune": "Delete old runs and what they left on disk.",
     "doctor": "Check this installation and, where one is named, the MLRun service.",
 }
+
+
+# What a machine may be like without anything being wrong with the program.
+_STATES = (EACCES, EDQUOT, EEXIST, EFBIG, EISDIR, ENAMETOOLONG, ENOSPC, ENOTDIR, EPERM, EROFS)
 
 
 class Verbs(click.Group):
@@ -108,8 +113,21 @@ def _run(arguments: list[str]) -> int:
         if missing in ("", "netops", "components", "pipeline"):
             return _fail(f"unexpected {type(error).__name__}: {error} (--verbose shows where)", 1)
         return _fail(f"{missing} is not installed here: run this where the stages run, or: make setup", 1)
+    except OSError as error:
+        return _fail(_of_machine(error), 1)
     except Exception as error:
         return _fail(f"unexpected {type(error).__name__}: {error} (--verbose shows where)", 1)
+
+
+def _of_machine(error: OSError) -> str:
+    """Word an ordinary state of the machine: a full disk, missing rights, a file where a folder should be."""
+    if error.errno not in _STATES or not error.strerror:
+        return f"unexpected {type(error).__name__}: {error} (--verbose shows where)"
+    where = error.filename if isinstance(error.filename, str) else "the work folder"
+    return (
+        f"{where}: {error.strerror.lower()}; check the path, its rights and the free space "
+        "(NETOPS_HOME holds the state, TMPDIR what is needed meanwhile)"
+    )
 
 
 def _fail(message: str, code: int) -> int:
