@@ -135,12 +135,20 @@ class FeatureEngine:
         if self.knows(device):
             kernel.release(self._state, device)
 
-    def save(self, device: int) -> bytes:
-        """Write the state of a device as plain bytes: a header and the raw samples of its windows."""
+    def save(self, device: int, since: int | None = None) -> bytes:
+        """Write the state of a device as plain bytes: a header and the raw samples of its windows.
+
+        Parameters
+        ----------
+        device : int
+        since : int, optional
+            Only the samples after this time (ns): what is to be added to a state that was written before.
+        """
         newest = self.newest(device)
         times = np.empty(0, np.int64)
         if newest is not None:
-            times = np.empty(kernel.count(self._state, device, newest - self.history), np.int64)
+            first = newest - self.history if since is None else max(since, newest - self.history)
+            times = np.empty(kernel.count(self._state, device, first), np.int64)
         values = np.empty((len(times), self._metrics))
         if len(times):
             kernel.copy_out(self._state, device, times, values)

@@ -99,11 +99,11 @@ class NetworkClock:
         """Take back what a device claimed its time to be."""
         self.newest[code] = newest
 
-    def recall(self, code: int, newest: int, arrival: int, silent: bool) -> None:
+    def recall(self, code: int, newest: int, arrival: int, silent: bool, heard: int = KNOWN) -> None:
         """Take a device up again from a snapshot."""
         self._used = max(self._used, code + 1)
         self.newest[code], self.arrival[code], self.silent[code] = newest, arrival, silent
-        self.heard[code] = KNOWN
+        self.heard[code] = heard
 
     def forget(self, codes: Integers) -> None:
         """Drop devices; their codes may be given to others."""

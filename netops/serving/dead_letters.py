@@ -1,6 +1,7 @@
 """Samples that were not taken, kept for a human or a later repair: JSON lines, rotated and bounded."""
 
 import base64
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ class DeadLetters:
 
     def write(self, letters: Iterable[dict[str, Any]]) -> None:
         """Append letters; on a full disk they are counted in ``lost`` instead, and service goes on."""
-        lines = b"".join(msgspec.json.encode(letter, enc_hook=_text) + b"\n" for letter in letters)
+        lines = b"".join(_line(letter) for letter in letters)
         if not lines:
             return
         try:
@@ -83,5 +84,8 @@ def _clip(raw: Any) -> Any:
     return raw if len(repr(raw)) <= LONGEST else repr(raw)[:LONGEST]
 
 
-def _text(value: Any) -> str:
-    return str(value)
+def _line(letter: dict[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(letter, enc_hook=str) + b"\n"
+    except UnicodeEncodeError:  # a lone surrogate somewhere in what was sent
+        return json.dumps(letter, default=str).encode() + b"\n"

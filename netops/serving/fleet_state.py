@@ -1,6 +1,7 @@
 """Everything that is known of the devices: their windows, alerts, clocks and places."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -8,10 +9,10 @@ import numpy.typing as npt
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.tracker import AlertTracker
 from netops.errors import NetopsError
-from netops.features.engine import LATE, SCORED, FeatureEngine
+from netops.features.engine import LATE, REJECTED, SCORED, FeatureEngine
 from netops.features.saved import unpack
 from netops.features.spec import FeatureSpec
-from netops.serving.clock import NEVER, NetworkClock
+from netops.serving.clock import KNOWN, NEVER, NetworkClock
 from netops.serving.devices import DeviceTable
 from netops.serving.settings import ServingSettings
 from netops.serving.work import Work
@@ -19,6 +20,18 @@ from netops.telemetry.counter_stream import CounterRates
 
 #: Without a setting, a device is silent after this many of the shortest windows.
 SILENT_WINDOWS = 5
+#: With up to this many devices a network's time may be that of one wrong clock.
+FEW = 3
+#: In place of an event time: nothing has changed.
+UNCHANGED = np.iinfo(np.int64).max
+
+
+class Jump(NamedTuple):
+    """A device's windows and newest time before its time jumped forward, and how many samples it had sent."""
+
+    state: bytes
+    newest: int
+    heard: int
 
 
 def compile_kernels(spec: FeatureSpec, policy: AlertPolicy) -> None:
@@ -79,6 +92,16 @@ class FleetState:
         self.risk = np.full(capacity, np.nan)
         self.values = np.full((capacity, len(spec.metrics)), np.nan)
         self.dropped: list[tuple[int, str]] = []
+        self.restarted: list[str] = []
+        #: For the snapshots: after which event time a device's windows have changed since the last one, the number
+        #: of the last one that has them whole, and the devices dropped since.
+        self.changed = np.full(capacity, NEVER, dtype=np.int64)
+        self.whole_in = np.full(capacity, NEVER, dtype=np.int64)
+        self.gone: list[str] = []
+        #: Beyond this a device's windows are empty after a jump forward: nothing in them speaks for the new time.
+        self._far = max(settings.time.future_limit, self.engine.history)
+        self.jumps: dict[int, Jump] = {}
+        self._behind: dict[int, tuple[int, int]] = {}
 
     def update(self, work: Work) -> npt.NDArray[np.int64]:
         """Take the samples of a request in: codes, statuses and feature vectors of ``work`` are set.
@@ -92,7 +115,7 @@ class FleetState:
         if len(rows) == 0:
             work.features = np.empty((0, len(self.engine.spec.names)))
             return rows
-        codes = self._codes(work, rows)
+        rows, codes = self._codes(work, rows)
         work.codes[rows] = codes
         timestamps, values = work.samples.timestamps[rows], work.samples.values[rows]
         odd = self._is_odd(codes, timestamps)
@@ -102,18 +125,24 @@ class FleetState:
             features, status = self._update_one_by_one(codes, timestamps, values)
         else:
             features, status = self.engine.update(codes, timestamps, values)
+        healed = self._heal(codes, timestamps, work.samples.values[rows], features, status)
         work.status[rows] = status
         kept = status == SCORED
         work.scored, work.features = rows[kept], features if kept.all() else features[kept]
         back = self.clock.hear(codes[kept], timestamps[kept])
+        np.minimum.at(self.changed, codes[kept], timestamps[kept] - 1)
+        if healed:
+            self.clock.look()
         self._end_trials()
         work.on_trial = self.on_trial[codes[kept]]
         return back
 
     def keep_risks(self, work: Work) -> None:
-        """Note the risks and the values of the newest samples."""
-        self.risk[work.codes[work.scored]] = work.risks
-        self.values[work.codes[work.scored]] = work.samples.values[work.scored]
+        """Note the risks and the values of each device's newest sample; one that came late changes neither."""
+        codes, rows = work.codes[work.scored], work.scored
+        newest = work.samples.timestamps[rows] >= self.clock.newest[codes]
+        self.risk[codes[newest]] = work.risks[newest]
+        self.values[codes[newest]] = work.samples.values[rows[newest]]
 
     def with_spec(self, spec: FeatureSpec) -> None:
         """Go over to other windows or statistics of the same metrics, taking the raw samples along."""
@@ -131,15 +160,22 @@ class FleetState:
             if self.counters is not None:
                 self.counters.forget(code)
             self._end_trial(code)
+            self.jumps.pop(code, None)
+            self._behind.pop(code, None)
+        self.gone += [name for _, name in self.dropped[-len(codes) :]] if codes else []
+        self.changed[codes] = self.whole_in[codes] = NEVER
         self.table.drop(codes)
         self.table.evicted += len(codes)
         self.clock.forget(np.array(codes, dtype=np.int64))
         self.risk[codes] = self.values[codes] = np.nan
 
-    def _codes(self, work: Work, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def _codes(
+        self, work: Work, rows: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         samples = work.samples
         names = [str(samples.devices[row]) for row in rows.tolist()]
         if len(self.table) + len(names) > self.table.capacity:
+            rows, names = self._within_capacity(work, rows, names)
             wanted = self.table.missing(names)
             self.drop(self.table.oldest(self.clock.arrival, wanted, names) if wanted else [])
         codes = self.table.take(names)
@@ -148,14 +184,33 @@ class FleetState:
             centers = samples.data_centers or [None] * len(samples)
             for row, code in zip(rows.tolist(), codes.tolist(), strict=True):
                 self.table.move(code, companies[row], centers[row])
-        return codes
+        return rows, codes
+
+    def _within_capacity(
+        self, work: Work, rows: npt.NDArray[np.int64], names: list[str]
+    ) -> tuple[npt.NDArray[np.int64], list[str]]:
+        """Reject the samples of devices for which there is no room even when all others are dropped."""
+        capacity = self.table.capacity
+        admitted = dict.fromkeys(names)
+        if len(admitted) <= capacity:
+            return rows, names
+        admitted = dict.fromkeys(list(admitted)[:capacity])
+        for row, name in zip(rows.tolist(), names, strict=True):
+            if name not in admitted:
+                work.status[row] = REJECTED
+                work.samples.errors[row] = f"more than {capacity} devices in one request (limits.devices)"
+                work.samples.raw[row] = {"device": name, "timestamp": work.samples.stamps[row]}
+        kept = [place for place, name in enumerate(names) if name in admitted]
+        return rows[kept], [names[place] for place in kept]
 
     def _is_odd(self, codes: npt.NDArray[np.int64], timestamps: npt.NDArray[np.int64]) -> bool:
-        """Tell whether a clock runs ahead, by these samples or by earlier ones of the same devices."""
+        """Tell whether a clock runs ahead, or has jumped, by these samples or by earlier ones of the devices."""
         if self.clock.now == NEVER:
             return False
+        newest = self.clock.newest[codes]
         limit = self.clock.now + self.settings.time.future_limit
-        return bool((timestamps > limit).any() or (self.clock.newest[codes] > limit).any())
+        ahead = bool((timestamps > limit).any() or (newest > limit).any())
+        return ahead or bool(((timestamps > newest + self._far) & (newest != NEVER)).any())
 
     def _update_one_by_one(
         self, codes: npt.NDArray[np.int64], timestamps: npt.NDArray[np.int64], values: npt.NDArray[np.float64]
@@ -166,6 +221,7 @@ class FleetState:
         for row, (code, timestamp) in enumerate(zip(codes.tolist(), timestamps.tolist(), strict=True)):
             if timestamp > limit and code not in self.trials:
                 self.begin_trial(code, self.engine.save(code), int(self.clock.newest[code]))
+            self._note_jump(code, timestamp)
             features[row], status[row] = self._update_one(code, timestamp, values[row])
             if status[row] == LATE and self._was_ahead(code, limit):
                 self._set_back(code)
@@ -183,9 +239,63 @@ class FleetState:
         newest = self.engine.newest(code)
         return newest is not None and newest > limit
 
+    def _note_jump(self, code: int, timestamp: int) -> None:
+        """Note that a device's time has jumped forward; where few others tell the time, with what it had before."""
+        newest = self.engine.newest(code)
+        if newest is None or timestamp <= newest + self._far:
+            return
+        before = self.jumps.get(code)
+        if before is None or self.clock.heard[code] - before.heard > FEW:
+            state = self.engine.save(code) if len(self.table) <= FEW else b""
+            self.jumps[code] = Jump(state, newest if state else NEVER, int(self.clock.heard[code]))
+
+    def _heal(
+        self,
+        codes: npt.NDArray[np.int64],
+        timestamps: npt.NDArray[np.int64],
+        values: npt.NDArray[np.float64],
+        features: npt.NDArray[np.float64],
+        status: npt.NDArray[np.uint8],
+    ) -> bool:
+        """Believe a device whose samples are late again and again: then its newest time was wrong, not these.
+
+        Its samples since it last jumped forward are outvoted when more have come, one after the other and none of
+        them taken, from more than ``future_limit`` before.
+        """
+        late = status == LATE
+        if self._behind:
+            for code in set(codes[~late].tolist()) & self._behind.keys():
+                del self._behind[code]
+        healed = set()
+        for row in np.flatnonzero(late).tolist() if late.any() else ():
+            code, timestamp = int(codes[row]), int(timestamps[row])
+            if code not in healed:
+                if not self._is_outvoted(code, timestamp):
+                    continue
+                self._set_back(code)
+                healed.add(code)
+            features[row], status[row] = self._update_one(code, timestamp, values[row])
+        return bool(healed)
+
+    def _is_outvoted(self, code: int, timestamp: int) -> bool:
+        count, last = self._behind.get(code, (0, NEVER))
+        newest = self.engine.newest(code)
+        if newest is None or timestamp <= last or timestamp > newest - self.settings.time.future_limit:
+            return False
+        self._behind[code] = count + 1, timestamp
+        jump = self.jumps.get(code)
+        since = int(self.clock.heard[code]) - (jump.heard if jump else 0)
+        return count + 1 > max(since, KNOWN - 1)
+
     def _set_back(self, code: int) -> None:
         """A clock that ran ahead has been set right: the device goes on from where it was before."""
-        state, newest = self._end_trial(code) or (b"", NEVER)
+        jump, trial = self.jumps.pop(code, None), self._end_trial(code)
+        state, newest = trial or ((jump.state, jump.newest) if jump else (b"", NEVER))
+        self._behind.pop(code, None)
+        self.changed[code] = NEVER
+        if trial is None:  # what was ahead has moved its alert too
+            self.tracker.forget(code)
+            self.restarted.append(str(self.table.names[code]))
         if self.counters is not None:
             self.counters.forget(code)
         if state and newest != NEVER:
@@ -205,6 +315,11 @@ class FleetState:
     def begin_trial(self, code: int, state: bytes, newest: int) -> None:
         """Keep what a device whose clock runs ahead goes back to when it is set right."""
         self.trials[code], self.on_trial[code] = (state, newest), True
+
+    def forget_trials(self, code: int) -> None:
+        """Forget that a device's clock ran ahead or jumped."""
+        self._end_trial(code)
+        self.jumps.pop(code, None)
 
     def _end_trial(self, code: int) -> tuple[bytes, int] | None:
         self.on_trial[code] = False

@@ -26,7 +26,7 @@ def adopt_replicas(volume: Path, folder: Path, network: str) -> None:
 
     Those of other networks stay for them, and so does what another server holds.
     """
-    from netops.serving.snapshot import network_of
+    from netops.serving.restore import network_of
 
     for replica in sorted(volume.glob("replica-*")):
         if network_of(replica) == network:

@@ -5,22 +5,29 @@ server, MLRun's mock server and a Nuclio function run the very same code.
 """
 
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from netops.features.engine import LATE
 from netops.serving.bodies.arrow_body import read_arrow
-from netops.serving.bodies.remote_write import read_remote_write
+from netops.serving.bodies.remote_write import Point, read_remote_write
 from netops.serving.dead_letters import letter
 from netops.serving.runtime import Runtime
-from netops.serving.samples import REJECTED, Answer, BodyError, Samples
+from netops.serving.samples import REJECTED, Answer, BodyError, Samples, refuse_broken_text
 from netops.serving.work import Work
 
 ARROW_TYPES = ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file")
 NDJSON_TYPES = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines")
 REMOTE_WRITE_TYPE = "application/x-protobuf"
+
+
+class Unreadable(NamedTuple):
+    """A body that cannot be read at all."""
+
+    body: Any
+    error: BodyError
 
 
 class Pipeline:
@@ -64,14 +71,38 @@ class Pipeline:
         BodyError
             If nothing of the body can be answered sample by sample.
         """
-        try:
-            return self._read(body, content_type)
-        except BodyError as error:
-            self.runtime.letters.write([letter("rejected", str(error), body)])
-            self.runtime.metrics.count(np.full(1, REJECTED))
-            raise
+        return self.admit(self.parse(body, content_type))
 
-    def _read(self, body: Any, content_type: str) -> Samples:
+    def parse(self, body: Any, content_type: str = "") -> "Samples | list[Point] | Unreadable":
+        """Take a body apart; touches no state, so that it may run in another thread."""
+        try:
+            found = self._parse(body, content_type)
+        except BodyError as error:
+            return Unreadable(body, error)
+        if isinstance(found, Samples):
+            refuse_broken_text(found)
+        return found
+
+    def admit(self, parsed: "Samples | list[Point] | Unreadable") -> Samples:
+        """Turn what was parsed into samples: values of remote write are joined, an unreadable body is kept.
+
+        Raises
+        ------
+        BodyError
+            If nothing of the body can be answered sample by sample.
+        """
+        runtime = self.runtime
+        if isinstance(parsed, Unreadable):
+            runtime.letters.write([letter("rejected", str(parsed.error), parsed.body)])
+            runtime.metrics.count(np.full(1, REJECTED))
+            raise parsed.error
+        if isinstance(parsed, Samples):
+            return parsed
+        if parsed:
+            runtime.replay.take(min(point.timestamp for point in parsed))
+        return runtime.joiner.add(parsed, runtime.state.clock.now)
+
+    def _parse(self, body: Any, content_type: str) -> "Samples | list[Point]":
         runtime, limits = self.runtime, self.runtime.settings.limits
         kind = content_type.partition(";")[0].strip().lower()
         metrics = runtime.model.spec.metrics
@@ -80,14 +111,15 @@ class Pipeline:
         if kind in NDJSON_TYPES:
             return runtime.reader.read_lines(_bytes(body))
         if kind == REMOTE_WRITE_TYPE:
-            points = read_remote_write(_bytes(body), limits.body_bytes, limits.batch, limits.name_length)
-            return runtime.joiner.add(points)
+            return read_remote_write(_bytes(body), limits.body_bytes, limits.batch, limits.name_length)
         return runtime.reader.read(body)
 
     def features(self, work: Work) -> Work:
         """Update the windows of the devices and take the feature vectors out of them."""
         since = perf_counter()
         back = self.runtime.state.update(work)
+        if len(work.scored):
+            self.runtime.replay.take(int(work.samples.timestamps[work.scored].min()))
         if len(back):
             self.runtime.book.speak(self.runtime.state, back.tolist())
         self.runtime.metrics.step("features", since)
@@ -127,7 +159,10 @@ class Pipeline:
     def run(self, body: Any, content_type: str = "") -> list[Answer]:
         """Take one body through all steps."""
         work = self.validate(body, content_type)
-        return self.alert(self.explain(self.score(self.features(work)))).answers()
+        answers = self.alert(self.explain(self.score(self.features(work)))).answers()
+        if self.runtime.replay.due:
+            self.runtime.replay.write()
+        return answers
 
     def _worth_exactness(self, work: Work) -> npt.NDArray[np.int64]:
         """Choose the alerting samples whose reasons are to be exact: first those that may open an alert."""

@@ -24,11 +24,14 @@ from netops.serving.fleet_state import FleetState
 from netops.serving.folders import ALERTS, CHAMPION, state_folder
 from netops.serving.last_champion import LastChampion
 from netops.serving.metrics import RuntimeCollector, ServingMetrics
+from netops.serving.replay_point import ReplayPoint
+from netops.serving.restore import read_snapshot
 from netops.serving.settings import ServingSettings
 from netops.serving.shadow import Shadow
 from netops.serving.shadow_metrics import ShadowCollector
-from netops.serving.snapshot import SnapshotWriter, read_snapshot
+from netops.serving.snapshot import Snapshots, SnapshotWriter
 from netops.serving.store_guard import LOCK_TIMEOUT
+from netops.serving.times import iso
 
 _LOG = logging.getLogger(__name__)
 
@@ -84,7 +87,6 @@ class Runtime:
         self.network = network
         self.settings, self.alerting = settings or ServingSettings(), alerting or AlertSettings()
         self.folder = folder or state_folder(network)
-        self.replay_point: int | None = None
         #: Which shards of a stream this replica reads; None where samples come over HTTP alone.
         self.assignment: Assignment | None = None
         self._lock = _lock(self.folder)
@@ -94,6 +96,7 @@ class Runtime:
         except BaseException:
             os.close(self._lock)  # whoever waits for a champion tries again
             raise
+        self.snapshots, self.replay = Snapshots(self.folder), ReplayPoint(self.folder)
         self.metrics = ServingMetrics(network)
         limits, kept = self.settings.limits, self.settings.state
         self.letters = DeadLetters(self.folder, kept.dead_letter_bytes, kept.dead_letter_files)
@@ -156,11 +159,15 @@ class Runtime:
         if state.dropped:
             self.metrics.evicted.inc(len(state.dropped))
             self._end_alerts_of_dropped()
+        if state.restarted:
+            self.book.drop(state.restarted, state.clock.now)
+            state.restarted.clear()
         if state.clock.now != self._watched:
             self._watched = state.clock.now
             silent = self._without_moved(state.clock.fall_silent())
             if len(silent):
                 state.risk[silent] = np.nan
+                state.changed[silent] = np.minimum(state.changed[silent], state.clock.newest[silent])
                 self.book.silence(state, silent.tolist())
             self.book.watch(state.clock.now)
         self.book.flush(state)
@@ -194,6 +201,11 @@ class Runtime:
             (str(state.table.names[code]), *state.table.places[code], float(state.risk[code])) for code in chosen
         ]
 
+    @property
+    def replay_point(self) -> int | None:
+        """Samples with a later event time (ns) are to be sent again after a crash; None: all are."""
+        return self.replay.point
+
     def snapshot(self) -> SnapshotWriter:
         """Begin a snapshot; its ``steps`` write it part by part."""
         return SnapshotWriter(self)
@@ -208,12 +220,25 @@ class Runtime:
         self.metrics.snapshot_seconds.set(perf_counter() - since)
 
     def close(self) -> None:
-        """Save the state and let go of all files."""
-        self.save()
-        self.deliveries.stop()
-        self.store.close()
-        self.letters.close()
-        os.close(self._lock)
+        """Save the state and let go of all files.
+
+        Raises
+        ------
+        NetopsError
+            If the state cannot be saved.
+        """
+        try:
+            self.save()
+        except Exception as error:
+            since = "all samples" if self.replay_point is None else f"the samples after {iso(self.replay_point)}"
+            raise NetopsError(
+                f"{self.folder}: the state could not be saved: {error}; send {since} again after the next start"
+            ) from error
+        finally:
+            self.deliveries.stop()
+            self.store.close()
+            self.letters.close()
+            os.close(self._lock)
 
     def reset(self) -> None:
         """Begin with no devices."""
@@ -223,7 +248,8 @@ class Runtime:
         self.book = AlertBook(
             self.network, self.alerting, self.store, self.deliveries.names, self.state, self.deliveries.reopen
         )
-        self.joiner = Joiner(model.spec.metrics, self.settings.time.join_wait, self.settings.limits.devices)
+        time, limits = self.settings.time, self.settings.limits
+        self.joiner = Joiner(model.spec.metrics, time.join_wait, limits.devices, time.future_limit)
         self._watched = self.state.clock.now
 
     def _restore(self) -> None:

@@ -93,6 +93,31 @@ class Samples:
             )
 
 
+def refuse_broken_text(samples: Samples) -> None:
+    """Reject samples with names that are no text: a lone surrogate can be written to no file and no answer."""
+    columns = [samples.devices, samples.companies, samples.data_centers]
+    if all("".join(filter(None, column)).isascii() for column in columns if column):
+        return
+    for column in columns:
+        for row, name in enumerate(column):
+            if name is not None and not _is_text(name):
+                samples.errors[row] = "device, company, data center: not valid text (a lone surrogate)"
+                samples.raw.setdefault(row, {"device": name, "timestamp": samples.stamps[row]})
+                column[row] = _readable(name)
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _readable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
 class BodyError(Exception):
     """A body that cannot be read at all; ``status`` is the HTTP status to answer with."""
 

@@ -5,7 +5,7 @@ import gc
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -103,8 +103,11 @@ def _run(runtime: Runtime, listener: socket.socket, token: str | None, ready: Ca
     graph = start_graph(make_serving_function(network=runtime.network), runtime)
     service = Service(graph, pipeline_of(graph.context))
     address = _address(listener)
-    config = configured(service, token, [lambda _app: _beside(runtime, address, ready)])
+    failures: list[NetopsError] = []
+    config = configured(service, token, [lambda _app: _beside(runtime, address, ready, failures)])
     guarded_server(config).run(sockets=[listener])
+    for failure in failures:  # the process ends as one whose work failed
+        raise failure
 
 
 def configured(service: Any, token: str | None, lifespan: Sequence[Any] = ()) -> Any:
@@ -133,14 +136,15 @@ def configured(service: Any, token: str | None, lifespan: Sequence[Any] = ()) ->
 
 
 @asynccontextmanager
-async def _beside(runtime: Runtime, address: str, ready: Callable[[str], None] | None) -> AsyncIterator[None]:
+async def _beside(
+    runtime: Runtime, address: str, ready: Callable[[str], None] | None, failures: list[NetopsError]
+) -> AsyncIterator[None]:
     """What runs beside the requests: snapshots, champion, deliveries; at the end the state is saved."""
     settings = runtime.settings.state
     runtime.deliveries.start()
-    tasks = [
-        asyncio.create_task(_again(settings.snapshot_interval, lambda: save(runtime))),
-        asyncio.create_task(_again(settings.champion_interval, lambda: refresh(runtime))),
-    ]
+    ending = asyncio.Event()
+    saving = asyncio.create_task(_again(settings.snapshot_interval, lambda: save(runtime), ending))
+    looking = asyncio.create_task(_again(settings.champion_interval, lambda: refresh(runtime), ending))
     # What is loaded by now stays: the collector need not look at it again and again, nor at every request's rows.
     gc.collect()
     gc.freeze()
@@ -150,15 +154,21 @@ async def _beside(runtime: Runtime, address: str, ready: Callable[[str], None] |
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        runtime.close()
+        ending.set()
+        looking.cancel()
+        # A snapshot under way is not cut off: its thread would go on writing beside the last one.
+        await asyncio.gather(saving, looking, return_exceptions=True)
+        try:
+            runtime.close()
+        except NetopsError as error:
+            failures.append(error)
 
 
-async def _again(interval: int, work: Callable[[], Any]) -> None:
-    while True:
-        await asyncio.sleep(interval / SECOND)
+async def _again(interval: int, work: Callable[[], Any], ending: asyncio.Event) -> None:
+    while not ending.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ending.wait(), interval / SECOND)
+            return
         try:
             await work()
         except Exception as error:
@@ -174,7 +184,7 @@ async def save(runtime: Runtime) -> None:
             for part in writer.parts():
                 await asyncio.to_thread(writer.write, part)
             await asyncio.to_thread(writer.finish)
-    except OSError:
+    except Exception:
         runtime.metrics.snapshots.labels(runtime.network, "failed").inc()
         raise
     runtime.metrics.snapshots.labels(runtime.network, "written").inc()

@@ -55,12 +55,15 @@ class Service:
 
     async def run(self, samples: Samples) -> list[Answer]:
         """Take samples that have been read; give their answers."""
-        if len(samples) <= SLICE:
-            return self._run(samples)
         answers: list[Answer] = []
-        for part in samples.slices(SLICE):
-            answers += self._run(part)
-            await asyncio.sleep(0)
+        if len(samples) <= SLICE:
+            answers = self._run(samples)
+        else:
+            for part in samples.slices(SLICE):
+                answers += self._run(part)
+                await asyncio.sleep(0)
+        if self.runtime.replay.due:  # before the samples are answered
+            await asyncio.to_thread(self.runtime.replay.write)
         return answers
 
     def infer(self, body: Any, path: str, method: str) -> tuple[int, Any]:

@@ -1,8 +1,12 @@
-"""The state of all devices on disk, written part by part and put in place at once.
+"""The state of all devices on disk: snapshots that hold what has changed, put in place at once.
 
 A snapshot need not show all devices at the same instant: each device is whole in itself, and samples sent again
 from the replay point on are duplicates to the devices that hold them already. So requests are served between two
 parts, and no request waits longer than one part takes.
+
+The windows of many devices are much to write, and little of them is new. So a snapshot holds of most devices the
+samples since the one before, and of some the whole windows, in turn; earlier ones are kept as long as the whole
+windows of a device are in one of them. With few devices each snapshot is whole.
 
 The file: a magic line, then frames of length, CRC-32 and a MessagePack map; the last one says that it is the last.
 """
@@ -12,30 +16,34 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import msgspec
+import numpy as np
 
 from netops.alerting.machine import STATE
-from netops.errors import NetopsError
 from netops.serving.alert_store import Alert
 from netops.serving.bodies.remote_write import Waiting
-from netops.serving.clock import NEVER
-from netops.serving.fleet_state import take_up
+from netops.serving.clock import KNOWN, NEVER
+from netops.serving.fleet_state import UNCHANGED, Jump
 
 if TYPE_CHECKING:
     from netops.serving.runtime import Runtime
 
 FILE = "state.bin"
-_MAGIC = b"netops state 1\n"
-_FRAME = struct.Struct("<II")
-#: Devices in a part: about 5 ms of work with an hour of each.
-_PART = 50
+MAGIC = b"netops state 2\n"
+FRAME = struct.Struct("<II")
+#: Time (s) that making a part may take, and most devices in it.
+_PART_SECONDS, _PART = 0.004, 200
+#: Devices whose whole windows are in each snapshot: this many, or more where there are many devices.
+_WHOLE, _TURNS = 256, 16
 
 
 class DeviceRecord(msgspec.Struct):
-    """One device in a snapshot."""
+    """One device in a snapshot; ``windows`` holds its samples after ``since``, all of them where that is None."""
 
     name: str
     company: str | None
@@ -49,10 +57,13 @@ class DeviceRecord(msgspec.Struct):
     risk: float
     trial: tuple[bytes, int] | None
     alerts: list[Alert]
+    since: int | None = None
+    heard: int = KNOWN
+    jump: Jump | None = None
 
 
 class Head(msgspec.Struct):
-    """What a snapshot is of."""
+    """What a snapshot is of; ``gone`` names the devices dropped since the one before."""
 
     network: str
     metrics: list[str]
@@ -60,51 +71,115 @@ class Head(msgspec.Struct):
     arrivals: int
     replay_point: int
     pending: list[Waiting]
+    sequence: int = 0
+    gone: list[str] = []
 
 
 class Tail(msgspec.Struct):
     """The last frame: a snapshot without it is not whole. It holds the comparison with a shadow, if any,
-    and the alerts that the alert store could not take."""
+    the alerts that the alert store could not take, the first snapshot that is needed beside it, and the devices
+    dropped while it was written."""
 
     devices: int
     shadow: bytes = b""
     alerts: list[Alert] = []
+    needs: int = -1
+    gone: list[str] = []
+
+
+class Snapshots:
+    """The snapshots in a state folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Drafts that a killed server has left in it are removed: whoever makes this holds the folder's lock.
+
+    Attributes
+    ----------
+    sequence : int
+        Of the newest; -1 where there is none.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.sequence = folder, -1
+        for draft in folder.glob(f".{FILE}.*.tmp"):
+            draft.unlink(missing_ok=True)
+
+    def path(self, sequence: int | None = None) -> Path:
+        """Name the file of the newest snapshot, or of an earlier one."""
+        return self.folder / (FILE if sequence is None else f"state.{sequence}.bin")
+
+    def earlier(self) -> dict[int, Path]:
+        """Find the earlier snapshots, by their sequence."""
+        found = {path.suffixes[0][1:]: path for path in self.folder.glob("state.*.bin")}
+        return {int(number): path for number, path in sorted(found.items()) if number.isdigit()}
+
+    def put(self, draft: Path, sequence: int, needs: int) -> None:
+        """Put a finished draft in place; keep the earlier ones that it needs."""
+        if needs <= self.sequence and self.path().exists():
+            os.replace(self.path(), self.path(self.sequence))
+        os.replace(draft, self.path())
+        _sync(self.folder)
+        self.sequence = sequence
+        for number, path in self.earlier().items():
+            if number < needs or number >= sequence:
+                path.unlink(missing_ok=True)
+
+    def set_aside(self) -> None:
+        """Rename all of them: they cannot be read."""
+        for path in (self.path(), *self.earlier().values()):
+            if path.exists():
+                path.replace(path.with_suffix(".damaged"))
 
 
 class SnapshotWriter:
-    """Writes one snapshot; finished, it takes the place of the last one; if it is not, nothing is left of it."""
+    """Writes one snapshot; if it is not finished, nothing is left of it, and the next one has what changed."""
 
     def __init__(self, runtime: "Runtime") -> None:
-        self._runtime = runtime
-        self._path = runtime.folder / FILE
-        self._draft = self._path.with_name(f".{FILE}.{os.getpid()}.tmp")
-        self._point = replay_point(runtime)
-        self._written: set[str] = set()
+        self._runtime, self._snapshots = runtime, runtime.snapshots
+        self._draft = self._snapshots.folder / f".{FILE}.{os.getpid()}-{uuid4().hex[:8]}.tmp"
+        self._sequence = self._snapshots.sequence + 1
+        self._point = NEVER
+        self._gone: list[str] = []
+        self._taken: dict[int, tuple[str, int, int]] = {}
+        self._needs = self._sequence
         self._report: dict[str, Any] | None = None
+        self._is_finished = False
 
     def __enter__(self) -> "SnapshotWriter":
         self._file = self._draft.open("wb")
-        self._file.write(_MAGIC)
+        self._file.write(MAGIC)
+        runtime = self._runtime
+        runtime.replay.begin()
+        self._point = replay_point(runtime)
+        self._gone, runtime.state.gone = runtime.state.gone, []
         return self
 
     def parts(self) -> Iterator[bytes]:
         """Give the parts one after the other; the state may change in between."""
         runtime = self._runtime
+        state = runtime.state
         yield _frame(
             Head(
                 runtime.network,
                 list(runtime.model.spec.metrics),
-                runtime.state.clock.now,
-                runtime.state.clock.arrivals,
+                state.clock.now,
+                state.clock.arrivals,
                 self._point,
                 runtime.joiner.save(),
+                self._sequence,
+                self._gone,
             )
         )
-        codes = runtime.state.table.codes()
-        for start in range(0, len(codes), _PART):
-            yield self._part(codes[start : start + _PART])
+        yield from self._devices()
         self._report = runtime.shadow.report()
-        yield _frame(Tail(len(self._written), runtime.shadow.save(), runtime.book.unsaved()))
+        codes = np.array(state.table.codes(), dtype=np.int64)
+        held = state.whole_in[codes]
+        # A device that has come since is in none yet: the next snapshot has it, and replay brings it until then.
+        self._needs = int(held[held >= 0].min(initial=self._sequence))
+        shadow, unsaved = runtime.shadow.save(), runtime.book.unsaved()
+        yield _frame(Tail(len(self._taken), shadow, unsaved, self._needs, state.gone))
 
     def write(self, part: bytes) -> None:
         """Write one part; may run in another thread."""
@@ -112,42 +187,82 @@ class SnapshotWriter:
 
     def finish(self) -> None:
         """Put the snapshot in place; may run in another thread, for the disk may take its time."""
+        runtime = self._runtime
         self._file.flush()
         os.fsync(self._file.fileno())
-        os.replace(self._draft, self._path)
-        self._runtime.replay_point = self._point
-        self._runtime.shadow.write(self._report)
+        runtime.replay.finishing(self._point)
+        self._snapshots.put(self._draft, self._sequence, self._needs)
+        self._is_finished = True
+        runtime.replay.finished(self._point)
+        runtime.shadow.write(self._report)
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         self._file.close()
         self._draft.unlink(missing_ok=True)
+        if not self._is_finished:
+            self._give_back()
 
-    def _part(self, codes: list[int]) -> bytes:
-        state, book = self._runtime.state, self._runtime.book
-        trackers = state.tracker.save()
-        records = []
+    def _give_back(self) -> None:
+        state = self._runtime.state
+        state.gone = self._gone + state.gone
+        for code, (name, changed, whole_in) in self._taken.items():
+            if state.table.code(name) == code:
+                state.changed[code] = min(state.changed[code], changed)
+                state.whole_in[code] = whole_in
+
+    def _devices(self) -> Iterator[bytes]:
+        state = self._runtime.state
+        codes = state.table.codes()
+        whole = self._chosen(codes)
+        records: list[DeviceRecord] = []
+        trackers, since = state.tracker.save(), perf_counter()
         for code in codes:
             name = state.table.names[code]
-            if name is None or name in self._written:
-                continue
-            self._written.add(name)
-            opened = [book.open[kind, name] for kind in ("risk", "silent") if (kind, name) in book.open]
-            records.append(
-                DeviceRecord(
-                    name,
-                    *state.table.places[code],
-                    state.engine.save(code),
-                    state.counters.save(code) if state.counters is not None else b"",
-                    trackers[code * STATE.itemsize : (code + 1) * STATE.itemsize],
-                    int(state.clock.newest[code]),
-                    int(state.clock.arrival[code]),
-                    bool(state.clock.silent[code]),
-                    float(state.risk[code]),
-                    state.trials.get(code),
-                    opened,
-                )
-            )
-        return _frame(records)
+            if name is not None and code not in self._taken and self._is_due(code, name, code in whole):
+                records.append(self._record(code, name, code in whole, trackers))
+            if len(records) == _PART or perf_counter() - since > _PART_SECONDS:
+                yield _frame(records)
+                records, trackers, since = [], state.tracker.save(), perf_counter()
+        yield _frame(records)
+
+    def _chosen(self, codes: list[int]) -> set[int]:
+        """Choose the devices whose windows are written whole: those whose last whole ones are the oldest."""
+        wanted = max(_WHOLE, -(-len(codes) // _TURNS))
+        if len(codes) <= wanted:
+            return set(codes)
+        known = np.array(codes, dtype=np.int64)
+        return set(known[np.argsort(self._runtime.state.whole_in[known], kind="stable")[:wanted]].tolist())
+
+    def _is_due(self, code: int, name: str, whole: bool) -> bool:
+        """Tell whether a device has changed; what is open of it may have changed without a sample."""
+        book = self._runtime.book
+        changed = self._runtime.state.changed[code] != UNCHANGED
+        return whole or bool(changed) or ("risk", name) in book.open or ("silent", name) in book.open
+
+    def _record(self, code: int, name: str, whole: bool, trackers: bytes) -> DeviceRecord:
+        state, book = self._runtime.state, self._runtime.book
+        changed, whole_in = int(state.changed[code]), int(state.whole_in[code])
+        self._taken[code] = name, changed, whole_in
+        whole = whole or changed == NEVER or whole_in < 0
+        state.changed[code] = UNCHANGED
+        if whole:
+            state.whole_in[code] = self._sequence
+        return DeviceRecord(
+            name,
+            *state.table.places[code],
+            state.engine.save(code, None if whole else changed),
+            state.counters.save(code) if state.counters is not None else b"",
+            trackers[code * STATE.itemsize : (code + 1) * STATE.itemsize],
+            int(state.clock.newest[code]),
+            int(state.clock.arrival[code]),
+            bool(state.clock.silent[code]),
+            float(state.risk[code]),
+            state.trials.get(code),
+            [book.open[kind, name] for kind in ("risk", "silent") if (kind, name) in book.open],
+            None if whole else changed,
+            int(state.clock.heard[code]),
+            state.jumps.get(code),
+        )
 
 
 def replay_point(runtime: "Runtime") -> int:
@@ -166,94 +281,14 @@ def replay_point(runtime: "Runtime") -> int:
     return max(point - runtime.settings.time.allowed_lateness, NEVER)
 
 
-def read_snapshot(runtime: "Runtime") -> bool:
-    """Take up the state that was saved; False where none was.
-
-    Raises
-    ------
-    NetopsError
-        If the file is damaged or of another network; it is renamed, and the state stays empty.
-    """
-    path = runtime.folder / FILE
-    if not path.exists():
-        return False
-    try:
-        frames = _frames(path)
-        head = msgspec.msgpack.decode(next(frames), type=Head)
-        _check(runtime, head, path)
-        records, devices = _read_records(runtime, frames, head)
-        if records != devices:
-            raise ValueError(f"{records} devices instead of {devices}")
-    except (ValueError, StopIteration, struct.error, msgspec.DecodeError, NetopsError) as error:
-        path.replace(path.with_suffix(".damaged"))
-        runtime.reset()
-        raise NetopsError(f"{path}: cannot be read: {error}") from error
-    runtime.replay_point = head.replay_point
-    return True
-
-
-def network_of(folder: Path) -> str | None:
-    """Read which network the state in a folder is of; None where there is none that can be read."""
-    try:
-        return msgspec.msgpack.decode(next(_frames(folder / FILE)), type=Head).network
-    except (OSError, ValueError, StopIteration, msgspec.DecodeError):
-        return None
-
-
-def _check(runtime: "Runtime", head: Head, path: Path) -> None:
-    if head.network != runtime.network or head.metrics != list(runtime.model.spec.metrics):
-        raise NetopsError(f"it is of network {head.network} with the metrics {', '.join(head.metrics)}")
-
-
-def _read_records(runtime: "Runtime", frames: Iterator[bytes], head: Head) -> tuple[int, int]:
-    trackers = bytearray()
-    decoder = msgspec.msgpack.Decoder(Tail | list[DeviceRecord])
-    count, expected = 0, -1
-    for frame in frames:
-        found = decoder.decode(frame)
-        if isinstance(found, Tail):
-            expected = found.devices
-            runtime.shadow.restore(found.shadow)
-            runtime.book.put_unsaved(found.alerts)
-            break
-        for record in found[: runtime.settings.limits.devices - count]:
-            _put(runtime, record, trackers)
-        count += len(found)
-    state = runtime.state
-    state.tracker.restore(bytes(trackers))
-    state.clock.now, state.clock.arrivals = head.now, head.arrivals
-    runtime.joiner.restore(head.pending)
-    return count, expected
-
-
-def _put(runtime: "Runtime", record: DeviceRecord, trackers: bytearray) -> None:
-    state = runtime.state
-    code = int(state.table.take([record.name])[0])
-    state.table.move(code, record.company, record.data_center)
-    take_up(state.engine, code, record.windows)
-    if state.counters is not None:
-        state.counters.restore(code, record.counters)
-    trackers.extend(record.tracker.ljust(STATE.itemsize, b"\0"))
-    state.clock.recall(code, record.newest, record.arrival, record.silent)
-    state.risk[code] = record.risk
-    if record.trial is not None:
-        state.begin_trial(code, *record.trial)
-    for alert in record.alerts:
-        runtime.book.put(alert)
-
-
 def _frame(value: Any) -> bytes:
     body = msgspec.msgpack.encode(value)
-    return _FRAME.pack(len(body), zlib.crc32(body)) + body
+    return FRAME.pack(len(body), zlib.crc32(body)) + body
 
 
-def _frames(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            raise ValueError("not a state file")
-        while head := file.read(_FRAME.size):
-            size, check = _FRAME.unpack(head)
-            body = file.read(size)
-            if len(body) != size or zlib.crc32(body) != check:
-                raise ValueError("a part is damaged")
-            yield body
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -142,6 +142,15 @@ def test_it_starts_in_the_time_of_mlruns_serving_package_and_without_tensorflow(
     assert spent.user + spent.system <= 1.5 * imported
 
 
+@pytest.mark.slow
+def test_a_state_that_cannot_be_saved_at_the_end_is_a_failure(model, tmp_path):
+    """S5: the server ended with 0."""
+    with LiveServer(model, tmp_path) as server:
+        httpx.post(server.url + "/telemetry", json=sample("a", 0))
+        (tmp_path / "state.bin" / "in the way").mkdir(parents=True)
+        assert server.stop() != 0
+
+
 def _cpu_seconds(command):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True)

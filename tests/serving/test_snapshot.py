@@ -9,7 +9,7 @@ from netops.durations import HOUR, MINUTE, SECOND
 from netops.serving.champion import FixedModel
 from netops.serving.snapshot import FILE
 from netops.serving.times import iso
-from tests.serving.samples import body, fleet, sample
+from tests.serving.samples import START, body, fleet, sample
 
 
 def play(pipeline, samples, size=37):
@@ -163,3 +163,185 @@ def test_a_snapshot_of_before_alerts_could_be_unsaved_is_read():
     old = msgspec.msgpack.encode({"type": "x", "devices": 3, "shadow": b"y"})
     decoder = msgspec.msgpack.Decoder(Tail | list[DeviceRecord])
     assert decoder.decode(old) == Tail(3, b"y", [])
+
+
+def crash(start, pipeline, samples):
+    """Start again as after a kill, and send again what the replay point asks for."""
+    second = start(folder=pipeline.runtime.folder)
+    point = second.runtime.replay_point
+    answers = play(second, [row for row in samples if row["timestamp"] * SECOND > point])
+    return second, answers
+
+
+@pytest.mark.parametrize("while_writing", [False, True])
+@pytest.mark.parametrize("order", ["forward", "backward"])
+def test_a_backlog_sent_after_a_snapshot_survives_a_crash(start, order, while_writing):
+    """S2: replay from the snapshot's point lost 74 of 80 samples."""
+    connected, cut_off = fleet(4, 200), [sample("away", tick, hot=tick > 170) for tick in range(200)]
+    sent = [*connected, *cut_off[:100]]
+    backlog = cut_off[100:180] if order == "forward" else [*cut_off[100:180][::-1][:6], *cut_off[100:180]]
+    whole = start()
+    play(whole, [*sent, *backlog])
+    expected = known(whole)
+    first = start(folder=whole.runtime.folder.parent / "other")
+    play(first, sent)
+    if while_writing:
+        with first.runtime.snapshot() as writer:
+            for part in writer.parts():
+                writer.write(part)
+            play(first, backlog, 10)
+            writer.finish()
+    else:
+        first.runtime.save()
+        play(first, backlog, 10)
+    assert first.runtime.replay_point < 180 * 5 * SECOND + cut_off[0]["timestamp"] * SECOND
+    second, _ = crash(start, first, [*sent, *backlog])
+    assert known(second) == expected
+    # The next snapshot holds the backlog, and the point moves forward again.
+    second.runtime.save()
+    third = start(folder=second.runtime.folder)
+    assert third.runtime.replay_point == second.runtime.replay_point
+    assert known(third) == expected
+
+
+def test_the_replay_point_is_on_disk_before_a_sample_of_a_backlog_is_answered(start):
+    pipeline = start()
+    play(pipeline, [*fleet(3, 100), sample("away", 0)])
+    play(pipeline, fleet(3, 100, first=100))
+    pipeline.runtime.save()
+    before = pipeline.runtime.replay_point
+    play(pipeline, [sample("away", 2)])
+    assert start(folder=pipeline.runtime.folder).runtime.replay_point == (START + 10) * SECOND - 1 < before
+
+
+@pytest.fixture
+def few_whole(monkeypatch):
+    """Have snapshots of few devices hold what has changed, as those of many do."""
+    from netops.serving import snapshot
+
+    monkeypatch.setattr(snapshot, "_WHOLE", 1)
+    monkeypatch.setattr(snapshot, "_TURNS", 6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_snapshots_of_what_has_changed_hold_everything(start, few_whole, seed):
+    choose = random.Random(seed)
+    samples = fleet(18, 90, company="c", data_center="x")
+    for row in choose.sample(range(0, len(samples) - 108, 108), 8):
+        samples[row], samples[row + 54] = samples[row + 54], samples[row]
+    whole = start()
+    play(whole, samples)
+    expected = known(whole)
+    first = start(folder=whole.runtime.folder.parent / "other")
+    at = 0
+    for _ in range(12):
+        step = choose.randrange(20, 160)
+        play(first, samples[at : at + step])
+        at += step
+        first.runtime.save()
+        if choose.random() < 0.2:  # a restart from whatever is there
+            first = start(folder=first.runtime.folder)
+    play(first, samples[at : at + 30])
+    second, answers = crash(start, first, samples)
+    assert {answer.status for answer in answers} <= {"scored", "duplicate", "late"}
+    assert known(second) == expected
+
+
+def test_snapshots_of_what_has_changed_are_small_and_do_not_pile_up(start, few_whole):
+    pipeline = start()
+    samples = fleet(40, 120)
+    play(pipeline, samples[: 40 * 108], 1000)
+    pipeline.runtime.save()
+    folder = pipeline.runtime.folder
+    first = (folder / FILE).stat().st_size
+    for tick in range(108, 120):
+        play(pipeline, samples[40 * tick : 40 * (tick + 1)])
+        pipeline.runtime.save()
+        assert (folder / FILE).stat().st_size < first / 3
+    assert len(list(folder.glob("state*.bin"))) <= 8
+    again = start(folder=folder)
+    assert len(again.runtime.state.table) == 40
+
+
+def test_dropped_devices_do_not_come_back(start, few_whole):
+    from netops.serving.settings import LimitSettings, ServingSettings
+
+    settings = ServingSettings(limits=LimitSettings(devices=10))
+    pipeline = start(settings)
+    for tick in range(6):
+        play(pipeline, [sample(f"d{number}", tick) for number in range(3 * tick, 3 * tick + 8)])
+        pipeline.runtime.save()
+        expected = sorted(pipeline.runtime.state.table._codes)
+        pipeline = start(settings, folder=pipeline.runtime.folder)
+        assert sorted(pipeline.runtime.state.table._codes) == expected
+
+
+def test_a_snapshot_that_fails_leaves_all_that_changed_to_the_next(start, few_whole):
+    pipeline = start()
+    samples = fleet(10, 60)
+    play(pipeline, samples[:400])
+    pipeline.runtime.save()
+    play(pipeline, samples[400:500])
+    with pytest.raises(OSError, match="full"), pipeline.runtime.snapshot() as writer:
+        for part in writer.parts():
+            writer.write(part)
+        raise OSError("full")
+    play(pipeline, samples[500:])
+    pipeline.runtime.save()
+    expected = known(pipeline)
+    assert known(start(folder=pipeline.runtime.folder)) == expected
+
+
+def test_a_missing_earlier_snapshot_is_noticed(start, few_whole):
+    pipeline = start()
+    for tick in range(4):
+        play(pipeline, fleet(10, 1, first=tick))
+        pipeline.runtime.save()
+    folder = pipeline.runtime.folder
+    next(folder.glob("state.*.bin")).unlink()
+    assert len(start(folder=folder).runtime.state.table) == 0
+    assert (folder / "state.damaged").exists()
+
+
+def test_a_kill_between_two_renames_leaves_the_snapshot_before(start, few_whole):
+    pipeline = start()
+    for tick in range(3):
+        play(pipeline, fleet(10, 1, first=tick))
+        pipeline.runtime.save()
+    expected, folder = known(pipeline), pipeline.runtime.folder
+    (folder / FILE).rename(folder / "state.2.bin")
+    again = start(folder=folder)
+    assert known(again) == expected
+    again.runtime.save()
+    assert (folder / FILE).exists()
+
+
+def test_drafts_of_killed_servers_are_removed(start):
+    """S5: they stayed."""
+    pipeline = start()
+    draft = pipeline.runtime.folder / f".{FILE}.4711.tmp"
+    draft.write_bytes(b"x")
+    start(folder=pipeline.runtime.folder)
+    assert not draft.exists()
+
+
+def test_two_snapshots_at_once_do_not_write_to_one_draft(start):
+    """S5: the last one raced with the one under way."""
+    pipeline = start()
+    play(pipeline, fleet(3, 20))
+    with pipeline.runtime.snapshot() as under_way:
+        under_way.write(next(under_way.parts()))
+        pipeline.runtime.save()
+    assert len(start(folder=pipeline.runtime.folder).runtime.state.table) == 3
+
+
+def test_a_state_of_the_version_before_is_read(start):
+    from netops.serving import snapshot
+
+    pipeline = start()
+    play(pipeline, fleet(3, 20))
+    pipeline.runtime.save()
+    expected = known(pipeline)
+    path = pipeline.runtime.folder / FILE
+    path.write_bytes(path.read_bytes().replace(snapshot.MAGIC, b"netops state 1\n"))
+    assert known(start(folder=pipeline.runtime.folder)) == expected

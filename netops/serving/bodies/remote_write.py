@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netops.durations import MINUTE
 from netops.serving.bodies.protobuf import fields, signed, varint
+from netops.serving.clock import NEVER
 from netops.serving.samples import BodyError, Samples
 from netops.serving.times import LATEST
 
@@ -19,6 +21,8 @@ from netops.serving.times import LATEST
 DEVICE_LABELS = ("device", "node", "host", "instance")
 #: Prometheus' own marker for "this series has ended": a NaN with this payload.
 _STALE = 0x7FF0000000000002
+#: Most instants of one device that wait to be joined.
+_ROWS = 1000
 
 
 class Point(NamedTuple):
@@ -130,15 +134,25 @@ class Joiner:
         How far in event time (ns) a device moves on before an incomplete row is passed on as it is.
     devices : int
         Most devices waited for; beyond it the one waiting longest is passed on first.
+    ahead : int
+        How far (ns) a time may be ahead of the network's for the device to have moved on to it. What is further
+        ahead is joined too, but makes nothing else incomplete.
     """
 
-    def __init__(self, metrics: tuple[str, ...], wait: int, devices: int) -> None:
-        self.metrics, self.wait, self.devices = metrics, wait, devices
+    def __init__(self, metrics: tuple[str, ...], wait: int, devices: int, ahead: int = 10 * MINUTE) -> None:
+        self.metrics, self.wait, self.devices, self.ahead = metrics, wait, devices, ahead
         self._places = {name: place for place, name in enumerate(metrics)}
         self._open: dict[str, dict[int, _Row]] = {}
 
-    def add(self, points: Iterable[Point]) -> Samples:
-        """Take values in and give the rows that are done."""
+    def add(self, points: Iterable[Point], now: int = NEVER) -> Samples:
+        """Take values in and give the rows that are done.
+
+        Parameters
+        ----------
+        points : iterable of Point
+        now : int
+            The network's time (ns); ``NEVER`` where it is not known: then the earliest that waits counts.
+        """
         touched: dict[str, None] = {}
         for point in points:
             if (place := self._places.get(point.metric)) is not None:
@@ -146,7 +160,8 @@ class Joiner:
                 row.values[place] = point.value
                 row.named.add(place)
                 touched[point.device] = None
-        done = [row for device in touched for row in self._finished(device)]
+        now = now if now != NEVER else self.pending() or 0
+        done = [row for device in touched for row in self._finished(device, now)]
         while len(self._open) > self.devices:
             done += self._pop(next(iter(self._open)), lambda _stamp, _row: True)
         return self._samples(done)
@@ -180,11 +195,21 @@ class Joiner:
         row.place = (point.company, point.data_center)
         return row
 
-    def _finished(self, device: str) -> list[tuple[str, int, _Row]]:
+    def _finished(self, device: str, now: int) -> list[tuple[str, int, _Row]]:
+        limit = now + self.ahead
+        known = max((stamp for stamp in self._open[device] if stamp <= limit), default=NEVER)
         newest = max(self._open[device])
-        return self._pop(
-            device, lambda stamp, row: len(row.named) == len(self.metrics) or stamp <= newest - self.wait
-        )
+
+        def is_done(stamp: int, row: _Row) -> bool:
+            moved_on = known if stamp <= limit else newest
+            return len(row.named) == len(self.metrics) or stamp <= moved_on - self.wait
+
+        done = self._pop(device, is_done)
+        waiting = self._open.get(device, ())
+        if len(waiting) > _ROWS:
+            last = sorted(waiting)[len(waiting) - _ROWS]
+            done += self._pop(device, lambda stamp, _row: stamp < last)
+        return done
 
     def _pop(self, device: str, is_done: "Callable[[int, _Row], bool]") -> list[tuple[str, int, _Row]]:
         rows = self._open[device]
