@@ -7,7 +7,7 @@ import click
 
 from netops.cli import options
 from netops.cli.output import note as tell
-from netops.cli.output import print_json, print_rows
+from netops.cli.output import print_json, print_rows, say
 from netops.errors import UsageError
 
 _COLUMNS = ["id", "kind", "device", "opened", "ended", "peak", "verdict"]
@@ -91,9 +91,9 @@ def show(alert: str, name: str | None, as_json: bool) -> None:
         return
     for key, value in msgspec.to_builtins(found).items():
         if key != "reasons" and value not in (None, []):
-            click.echo(f"{key.replace('_', ' '):12} {value}")
+            say(f"{key.replace('_', ' '):12} {value}")
     for reason in found.reasons:
-        click.echo(f"{'reason':12} {reason.feature} {reason.contribution:+.2f}")
+        say(f"{'reason':12} {reason.feature} {reason.contribution:+.2f}")
     print_rows(statements, ["given", "verdict", "by", "repaired_at", "note"], as_json=False)
 
 
@@ -159,7 +159,7 @@ def _say(
         told = {"alert": found.id, "device": found.device, "verdict": found.verdict, "changed": changed}
         print_json(told | {"statements": [msgspec.to_builtins(statement) for statement in statements]})
         return
-    click.echo(f"{found.id}: {_about(found)}, {found.verdict}")
+    say(f"{found.id}: {_about(found)}, {found.verdict}")
     if not changed:
         tell("it was said before")
 

@@ -12,6 +12,7 @@ from importlib import import_module
 import click
 
 from netops import __version__
+from netops.cli.output import note
 from netops.errors import NetopsError, UsageError, closest
 
 VERBOSE = "NETOPS_VERBOSE"
@@ -133,7 +134,7 @@ def _of_machine(error: OSError) -> str:
 def _fail(message: str, code: int) -> int:
     if os.environ.get(VERBOSE) and sys.exc_info()[0] is not None:
         traceback.print_exc()
-    click.echo(f"netops: {' '.join(message.split())}", err=True)
+    note(f"netops: {' '.join(message.split())}")
     return code
 
 

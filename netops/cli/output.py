@@ -57,12 +57,29 @@ def _cell(value: Any) -> str:
     value = plain(value)
     if value is None:
         return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else visible(str(value))
+
+
+def visible(text: str) -> str:
+    """Write as escapes what a terminal would act on or hide: control characters, changes of direction, line ends.
+
+    Names of devices and errors of servers come from outside.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
+def say(text: str) -> None:
+    """Print lines of text that may hold names from outside."""
+    click.echo("\n".join(map(visible, text.split("\n"))))
 
 
 def note(text: str) -> None:
     """Say something to the person, not to the next program."""
-    click.echo(text, err=True)
+    click.echo("\n".join(map(visible, text.split("\n"))), err=True)
 
 
 @contextmanager
@@ -73,7 +90,7 @@ def progress_bars() -> Iterator[None]:
     """
     stream = sys.stderr
     if not stream.isatty():
-        with shown_by(silent, lambda line: click.echo(line, file=stream)):
+        with shown_by(silent, lambda line: click.echo(visible(line), file=stream)):
             yield
         return
     from rich.console import Console
@@ -88,7 +105,7 @@ def progress_bars() -> Iterator[None]:
         with lock:
             if work not in tasks:
                 tasks[work] = bars.add_task(work)
-        bars.update(tasks[work], completed=done, total=total, description=what)
+        bars.update(tasks[work], completed=done, total=total, description=visible(what))
 
-    with bars, shown_by(draw, lambda line: console.print(line, markup=False, highlight=False)):
+    with bars, shown_by(draw, lambda line: console.print(visible(line), markup=False, highlight=False)):
         yield

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from netops.cli import options
-from netops.cli.output import print_json, print_rows, progress_bars
+from netops.cli.output import print_json, print_rows, progress_bars, say
 
 
 @click.group("runs")
@@ -90,7 +90,7 @@ def retry(run: str, as_json: bool) -> None:
 def _print(run: dict[str, Any], steps: list[dict[str, Any]]) -> None:
     click.echo(f"{run['run_id']}  network {run['name']}  {run['workflow']}  {run['state']}")
     if run["error"]:
-        click.echo(run["error"])
+        say(run["error"])
     print_rows(steps, ["workflow", "state", "started", "seconds", "error"], as_json=False)
     for step in steps:
         if trials := step["iterations"]:

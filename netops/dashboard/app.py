@@ -1,5 +1,6 @@
 """The dashboard's pages and what their scripts ask for, as a Litestar application."""
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Sequence
@@ -48,6 +49,8 @@ REPORT_POLICY = "; ".join(
     ]
 )
 FOUND = 12
+#: Most metrics of a device that are drawn at once, and the longest name of one.
+PLOTS, NAME = 32, 256
 #: Largest body of a request (bytes): a form, or one verdict.
 BODY = 65_536
 _SENT = tuple((name.encode(), value.encode()) for name, value in HEADERS.items())
@@ -178,6 +181,7 @@ def _data(follower: Follower) -> list[Any]:
 
 def _plots(follower: Follower, store: Records) -> list[Any]:
     fleet_map = FleetMap(follower.fleet)
+    drawing = asyncio.Lock()
 
     @get("/plots/fleet")
     async def fleet(theme: str = "light", at: str = "[]", narrow: bool = False) -> Response[bytes]:
@@ -192,7 +196,14 @@ def _plots(follower: Follower, store: Records) -> list[Any]:
         from netops.dashboard.plots import device_plot
 
         facts = follower.fleet.facts
-        return _json(device_plot(_names(metrics, "metrics"), facts.threshold if facts else 1.0, _theme(theme)))
+        names = list(dict.fromkeys(_names(metrics, "metrics")))
+        if len(names) > PLOTS or any(len(name) > NAME for name in names):
+            raise HTTPException(status_code=400, detail=f"metrics: at most {PLOTS}, of {NAME} characters each")
+        threshold = facts.threshold if facts else 1.0
+        # Beside the event loop, one at a time: drawing takes up to a second.
+        async with drawing:
+            item = await asyncio.to_thread(device_plot, names, threshold, _theme(theme))
+        return _json(item)
 
     @get("/plots/models")
     async def models(network: str = "", theme: str = "light") -> Response[bytes]:
@@ -200,7 +211,9 @@ def _plots(follower: Follower, store: Records) -> list[Any]:
         from netops.dashboard.plots import models_plot
 
         known = await store.ask(records.models, network or None)
-        return _json(models_plot(known["versions"], _theme(theme)))
+        async with drawing:
+            item = await asyncio.to_thread(models_plot, known["versions"], _theme(theme))
+        return _json(item)
 
     return [fleet, device, models]
 

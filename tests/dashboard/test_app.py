@@ -76,6 +76,25 @@ def test_plots_are_json_without_anything_that_is_no_number(client_of, theme):
     assert client.get("/plots/device?metrics=no").status_code == 400
 
 
+def test_no_more_is_drawn_at_once_than_a_page_shows(client_of):
+    """L4: 3,000 names took over ten minutes, on the event loop, and any web page could ask for them."""
+    client = client_of()
+    for names in ([f"m{number}" for number in range(3000)], ["m" * 10_000]):
+        assert client.get("/plots/device", params={"metrics": json.dumps(names)}).status_code == 400
+    embedded = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}
+    assert client.get("/plots/device?metrics=[]", headers=embedded).status_code == 403
+
+
+def test_the_form_is_sent_with_all_headers_and_takes_no_long_body(client_of):
+    """L4: /login had no security headers."""
+    client = client_of("secret")
+    long = client.post("/login", data={"token": "x" * 70_000})
+    assert long.status_code == 413
+    for found in (client.get("/login"), client.get("/healthz"), long):
+        assert found.headers["x-content-type-options"] == "nosniff"
+        assert "frame-ancestors 'none'" in found.headers["content-security-policy"]
+
+
 def test_a_map_is_of_a_place(client_of):
     client = client_of()
     whole, part = (client.get("/plots/fleet", params={"at": at}).json() for at in ("[]", '["c", "other"]'))

@@ -136,7 +136,9 @@ def _files_in(folder: Path, settings: TelemetrySettings, passed_over: dict[str, 
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith(("_", ".")):
             continue
-        if entry.is_dir():
+        if entry.is_dir() and entry.is_symlink():
+            passed_over[f"{entry}/"] = "a link to a folder; name that folder itself"
+        elif entry.is_dir():
             below.append(entry.name)
             if settings.subfolders:
                 found.extend(_files_in(entry, settings, passed_over))
