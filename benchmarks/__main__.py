@@ -19,6 +19,7 @@ NAMES = (
     "serving_infer",
     "serving_start",
     "serving_memory",
+    "serving_stalls",
     "quality",
     "quality_real",
 )

@@ -130,6 +130,10 @@ class FeatureEngine:
         """Give the time of the newest sample of a device, None where it has none."""
         return int(self._state.marks[device, kernel.NEWEST]) if self.knows(device) else None
 
+    def samples(self, device: int) -> int:
+        """Count the samples that are kept of a device."""
+        return int(kernel.count(self._state, device, -1)) if self.knows(device) else 0
+
     def forget(self, device: int) -> None:
         """Drop all that is known of a device; its memory is used again."""
         if self.knows(device):

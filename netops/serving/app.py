@@ -93,7 +93,7 @@ def _handlers(service: Service) -> list[Any]:
         """Score ready-made feature vectors (MLRun's V2 protocol)."""
         body = await request.body()
         with metrics.timed("infer") as timed:
-            timed.code, answer = service.infer(body, MODEL_PATH + "/infer", "POST")
+            timed.code, answer = await service.score(body, MODEL_PATH + "/infer")
         return Response(msgspec.json.encode(answer), status_code=timed.code, media_type=JSON)
 
     @get(MODEL_PATH, tags=["model"])

@@ -62,7 +62,7 @@ class Direct:
             with timed:
                 if path == TELEMETRY:
                     return 200, await self._service.take(body, content_type.decode("latin-1"))
-                timed.code, answer = self._service.infer(body, INFER, "POST")
+                timed.code, answer = await self._service.score(body, INFER)
                 return timed.code, msgspec.json.encode(answer)
         except BodyError as error:
             return error.status, msgspec.json.encode({"error": str(error)})

@@ -148,7 +148,7 @@ class Worker:
             return Reply(204, b"")
         if (method, path) == ("GET", MODEL_PATH) or (method == "POST" and path.startswith(MODEL_PATH + "/")):
             with metrics.timed("infer") as timed:
-                timed.code, answer = self.service.infer(event.body, path, method)
+                timed.code, answer = await self.service.score(event.body, path, method)
             return Reply(timed.code, answer)
         if path in ("/telemetry", _REMOTE_WRITE, MODEL_PATH, MODEL_PATH + "/infer"):
             return refusal(405, f"Method Not Allowed: {method[:20]}")

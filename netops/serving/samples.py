@@ -1,7 +1,8 @@
 """Samples of one request as columns, and the answers to them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -78,8 +79,12 @@ class Samples:
 
     def slices(self, size: int) -> Iterator["Samples"]:
         """Cut into parts of ``size`` rows."""
-        for start in range(0, len(self), size):
-            rows = slice(start, start + size)
+        return self.cut([*range(0, len(self), size), len(self)])
+
+    def cut(self, bounds: Sequence[int]) -> Iterator["Samples"]:
+        """Cut into parts at these rows, the first and the last included."""
+        for start, stop in pairwise(bounds):
+            rows = slice(start, stop)
             yield Samples(
                 self.devices[rows],
                 self.stamps[rows],
@@ -87,8 +92,8 @@ class Samples:
                 self.values[rows],
                 self.companies[rows],
                 self.data_centers[rows],
-                {row - start: error for row, error in self.errors.items() if start <= row < start + size},
-                {row - start: raw for row, raw in self.raw.items() if start <= row < start + size},
+                {row - start: error for row, error in self.errors.items() if start <= row < stop},
+                {row - start: raw for row, raw in self.raw.items() if start <= row < stop},
                 is_error=None if self.is_error is None else self.is_error[rows],
             )
 

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -145,6 +146,8 @@ async def _beside(
     ending = asyncio.Event()
     saving = asyncio.create_task(_again(settings.snapshot_interval, lambda: save(runtime), ending))
     looking = asyncio.create_task(_again(settings.champion_interval, lambda: refresh(runtime), ending))
+    # A long body is read in a thread: the event loop must get its turn from it soon.
+    sys.setswitchinterval(0.001)
     # What is loaded by now stays: the collector need not look at it again and again, nor at every request's rows.
     gc.collect()
     gc.freeze()

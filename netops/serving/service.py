@@ -1,17 +1,28 @@
 """Requests through the serving graph: what the HTTP server and a worker of the Nuclio function have in common."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
 from mlrun.serving.server import GraphServer
 
 from netops.serving.endpoints import JSON
-from netops.serving.pipeline import Pipeline
+from netops.serving.pipeline import REMOTE_WRITE_TYPE, Pipeline
 from netops.serving.samples import Answer, BodyError, Samples
 from netops.serving.work import SLICE
 
 _ENCODER = msgspec.json.Encoder()
+#: Bytes of a body that are read on the event loop; longer ones are read by one thread beside it.
+INLINE = 4096
+_READER = ThreadPoolExecutor(1, "read")
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        return None
 
 
 class Event:
@@ -49,22 +60,58 @@ class Service:
 
         A large body goes through the graph slice by slice, and other requests get their turn in between.
         """
-        samples = self.pipeline.read(body, content_type)
+        samples = await self._read(body, content_type)
         answers = await self.run(samples)
         return _ENCODER.encode(answers[0] if samples.single else answers)
 
     async def run(self, samples: Samples) -> list[Answer]:
         """Take samples that have been read; give their answers."""
         answers: list[Answer] = []
-        if len(samples) <= SLICE:
+        if len(samples) == 1:
             answers = self._run(samples)
         else:
-            for part in samples.slices(SLICE):
+            for part in samples.cut(self.runtime.state.slices(samples, SLICE)):
+                if answers:
+                    await asyncio.sleep(0)
                 answers += self._run(part)
-                await asyncio.sleep(0)
         if self.runtime.replay.due:  # before the samples are answered
             await asyncio.to_thread(self.runtime.replay.write)
         return answers
+
+    async def _read(self, body: Any, content_type: str) -> Samples:
+        if not isinstance(body, bytes) or (len(body) <= INLINE and content_type != REMOTE_WRITE_TYPE):
+            return self.pipeline.read(body, content_type)
+        loop = asyncio.get_running_loop()
+        return self.pipeline.admit(await loop.run_in_executor(_READER, self.pipeline.parse, body, content_type))
+
+    async def score(self, body: Any, path: str, method: str = "POST") -> tuple[int, Any]:
+        """Score feature vectors, many of them slice by slice: status and answer."""
+        if method != "POST" or not isinstance(body, bytes) or len(body) <= INLINE:
+            return self.infer(body, path, method)
+        request = await asyncio.get_running_loop().run_in_executor(_READER, _decoded, body)
+        rows = request.get("inputs") if isinstance(request, dict) else None
+        limit = self.runtime.settings.limits.batch
+        if not isinstance(rows, list) or len(rows) <= SLICE:
+            return self.infer(body if rows is None else request, path, method)
+        if len(rows) > limit:
+            raise BodyError(f"{len(rows)} rows in one request; the limit is {limit}", 413)
+        return await self._score_slices(request, rows, path)
+
+    async def _score_slices(self, request: dict[str, Any], rows: list[Any], path: str) -> tuple[int, Any]:
+        """Have all rows scored by one version: a champion promoted meanwhile scores them anew."""
+        while True:
+            outputs: list[Any] = []
+            versions = set()
+            for start in range(0, len(rows), SLICE):
+                part = request | {"inputs": rows[start : start + SLICE]}
+                status, answer = self.infer(part, path, "POST")
+                if status != 200:
+                    return status, answer
+                outputs += answer["outputs"]
+                versions.add(answer.get("model_version"))
+                await asyncio.sleep(0)
+            if len(versions) == 1:
+                return 200, answer | {"outputs": outputs}
 
     def infer(self, body: Any, path: str, method: str) -> tuple[int, Any]:
         """Ask the model: status and answer."""

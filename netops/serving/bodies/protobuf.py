@@ -5,16 +5,46 @@ from collections.abc import Iterator
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
-def fields(buffer: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+class TooManyFieldsError(ValueError):
+    """A message has more fields than it may have."""
+
+
+class Budget:
+    """How many more fields may be read of a message and of all that is in it.
+
+    Parameters
+    ----------
+    fields : int
+    """
+
+    __slots__ = ("left",)
+
+    def __init__(self, fields: int) -> None:
+        self.left = fields
+
+
+def fields(buffer: memoryview, budget: Budget) -> Iterator[tuple[int, int | memoryview]]:
     """Walk over the fields of a message: their number, and a varint, or the bytes of anything else.
+
+    Parameters
+    ----------
+    buffer : memoryview
+        The message.
+    budget : Budget
+        Each field takes one from it.
 
     Raises
     ------
+    TooManyFieldsError
+        If the budget is used up.
     ValueError
         If the message breaks off or holds a wire type that is not defined.
     """
     place, end = 0, len(buffer)
     while place < end:
+        budget.left -= 1
+        if budget.left < 0:
+            raise TooManyFieldsError("too many fields")
         key, place = varint(buffer, place)
         number, kind = key >> 3, key & 7
         if kind == VARINT:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netops.durations import MINUTE
-from netops.serving.bodies.protobuf import fields, signed, varint
+from netops.serving.bodies.protobuf import Budget, TooManyFieldsError, fields, signed, varint
 from netops.serving.clock import NEVER
 from netops.serving.samples import BodyError, Samples
 from netops.serving.times import LATEST
@@ -23,6 +23,8 @@ DEVICE_LABELS = ("device", "node", "host", "instance")
 _STALE = 0x7FF0000000000002
 #: Most instants of one device that wait to be joined.
 _ROWS = 1000
+#: Most fields of a request for each value it may hold: a series with one value and twenty labels has 64.
+_FIELDS = 64
 
 
 class Point(NamedTuple):
@@ -55,14 +57,15 @@ def read_remote_write(body: bytes, limit: int, batch: int, name_length: int) -> 
     BodyError
         If it is no such request, or larger than a limit.
     """
+    budget = Budget(_FIELDS * batch)
     try:
         points: list[Point] = []
-        for number, series in fields(memoryview(_unfold(body, limit))):
+        for number, series in fields(memoryview(_unfold(body, limit)), budget):
             if number == 1 and isinstance(series, memoryview):
-                points += _series(series, name_length)
-            if len(points) > batch:
-                raise BodyError(f"more than {batch} values in one request", 413)
+                points += _series(series, name_length, batch - len(points), budget)
         return points
+    except TooManyFieldsError:
+        raise BodyError(f"more than {_FIELDS * batch} fields in one request", 413) from None
     except (ValueError, struct.error, UnicodeDecodeError) as error:
         raise BodyError(f"not a remote-write request: {error}") from None
 
@@ -79,15 +82,17 @@ def _unfold(body: bytes, limit: int) -> bytes:
         raise ValueError(f"not snappy: {error}") from None
 
 
-def _series(series: memoryview, name_length: int) -> Iterable[Point]:
+def _series(series: memoryview, name_length: int, room: int, budget: Budget) -> Iterable[Point]:
     labels: dict[str, str] = {}
     values: list[tuple[int, float]] = []
-    for number, part in fields(series):
+    for number, part in fields(series, budget):
         if number == 1 and isinstance(part, memoryview):
-            name, value = _label(part)
+            name, value = _label(part, budget)
             labels[name] = value
         elif number == 2 and isinstance(part, memoryview):
-            values.append(_value(part))
+            if len(values) >= room:
+                raise BodyError("more values in one request than limits.batch allows", 413)
+            values.append(_value(part, budget))
     device = next((labels[name] for name in DEVICE_LABELS if labels.get(name)), None)
     metric = labels.get("__name__")
     if device is None or metric is None or len(device) > name_length:
@@ -96,14 +101,14 @@ def _series(series: memoryview, name_length: int) -> Iterable[Point]:
     return [Point(device, stamp, metric, value, *place) for stamp, value in values if 0 <= stamp <= LATEST]
 
 
-def _label(part: memoryview) -> tuple[str, str]:
-    texts = {number: bytes(text).decode() for number, text in fields(part) if isinstance(text, memoryview)}
+def _label(part: memoryview, budget: Budget) -> tuple[str, str]:
+    texts = {number: bytes(text).decode() for number, text in fields(part, budget) if isinstance(text, memoryview)}
     return texts.get(1, ""), texts.get(2, "")
 
 
-def _value(part: memoryview) -> tuple[int, float]:
+def _value(part: memoryview, budget: Budget) -> tuple[int, float]:
     stamp, value = 0, 0.0
-    for number, found in fields(part):
+    for number, found in fields(part, budget):
         if number == 1 and isinstance(found, memoryview):
             stale = struct.unpack("<Q", found)[0] == _STALE
             value = float("nan") if stale else struct.unpack("<d", found)[0]

@@ -1,0 +1,114 @@
+"""How long one request keeps the event loop; benchmarks/serving_stalls.py measures each attack in full."""
+
+import asyncio
+import json
+from itertools import pairwise
+from time import perf_counter
+
+import pytest
+
+from netops.serving.samples import BodyError
+from netops.serving.work import SLICE
+from tests.serving.models import SPEC
+from tests.serving.samples import body, fleet, sample
+
+pytest.importorskip("mlrun")
+
+
+@pytest.fixture
+def service(start):
+    from netops.serving.function import make_serving_function, start_graph
+    from netops.serving.service import Service
+
+    pipeline = start()
+    return Service(start_graph(make_serving_function(), pipeline.runtime), pipeline)
+
+
+def turns(work):
+    """Run work beside a task that counts how often it gets its turn."""
+
+    async def run():
+        counted = 0
+
+        async def count():
+            nonlocal counted
+            while True:
+                counted += 1
+                await asyncio.sleep(0)
+
+        counting = asyncio.create_task(count())
+        try:
+            return await work(), counted
+        finally:
+            counting.cancel()
+
+    return asyncio.run(run())
+
+
+def test_a_remote_write_of_empty_fields_is_refused(service):
+    """L3: 385 kB of empty fields blocked for 12 to 41 s."""
+    import cramjam
+
+    flood = bytes(cramjam.snappy.compress_raw(b"\x0a\x00" * 3_000_000))
+    since = perf_counter()
+    with pytest.raises(BodyError, match="more than 640000 fields"):
+        turns(lambda: service.take(flood, "application/x-protobuf"))
+    assert perf_counter() - since < 30
+
+
+def test_many_values_in_one_series_are_refused_while_they_are_read(service):
+    import cramjam
+
+    series = b"\x12\x00" * 20_000
+    flood = b"\x0a" + bytes([0x80 | len(series) & 0x7F, 0x80 | len(series) >> 7 & 0x7F, len(series) >> 14]) + series
+    with pytest.raises(BodyError, match=r"limits\.batch"):
+        turns(lambda: service.take(bytes(cramjam.snappy.compress_raw(flood)), "application/x-protobuf"))
+
+
+def test_a_long_body_is_read_beside_the_event_loop(service):
+    malformed = b"[" + b"1," * 9_999 + b"1]"
+    answers, counted = turns(lambda: service.take(malformed, ""))
+    assert json.loads(answers)[0]["status"] == "rejected"
+    assert counted > 10_000 / SLICE
+
+
+def test_samples_that_come_late_are_taken_in_small_parts(service):
+    """L3: 10,000 late samples of one device took 18 s in one go."""
+    state = service.runtime.state
+    asyncio.run(service.run(service.pipeline.read(body(*fleet(1, 2000)))))
+    late = [
+        sample("d0", 1994 + tick % 5) | {"timestamp": sample("d0", 1995)["timestamp"] + tick / 1e3}
+        for tick in range(400)
+    ]
+    samples = service.pipeline.read(body(*late[::-1]))
+    bounds = state.slices(samples, SLICE)
+    assert bounds[0] == 0
+    assert bounds[-1] == len(late)
+    walked = state.engine.samples(0) * len(SPEC.metrics) * 50e-9
+    assert max(stop - start for start, stop in pairwise(bounds)) * walked < 0.02
+    answers, counted = turns(lambda: service.run(samples))
+    assert {answer.status for answer in answers} == {"scored"}
+    assert counted >= len(bounds) - 2
+
+
+def test_samples_in_order_are_cut_as_before(service):
+    state = service.runtime.state
+    samples = service.pipeline.read(body(*fleet(30, 40)))
+    assert state.slices(samples, SLICE) == [*range(0, 1200, SLICE), 1200]
+    asyncio.run(service.run(samples))
+    again = service.pipeline.read(body(*fleet(30, 40, first=40)))
+    assert state.slices(again, SLICE) == [*range(0, 1200, SLICE), 1200]
+
+
+def test_vectors_are_scored_in_parts_and_no_more_than_a_batch(service):
+    """L3: 2.7 million empty rows took 8 s."""
+    rows = [[0.1 * (row % 7)] * len(SPEC.names) for row in range(3 * SLICE)]
+    request = json.dumps({"inputs": rows}).encode()
+    (status, answer), counted = turns(lambda: service.score(request, "/v2/models/netops/infer"))
+    whole = service.infer(request, "/v2/models/netops/infer", "POST")[1]
+    assert (status, answer["outputs"]) == (200, whole["outputs"])
+    assert counted >= 3
+    with pytest.raises(BodyError, match="the limit is 10000"):
+        asyncio.run(service.score(b'{"inputs": [' + b"[]," * 20_000 + b"[]]}", "/v2/models/netops/infer"))
+    broken = b'{"inputs": [' + b"1," * 5_000
+    assert asyncio.run(service.score(broken, "/v2/models/netops/infer"))[0] == 400
