@@ -77,7 +77,8 @@ class Guard:
         return found
 
     def _refusal(self, scope: Any) -> tuple[int, str] | None:
-        host = origin = site = mode = b""
+        host: bytes | None = None  # old probes send none; browsers always do
+        origin = site = mode = b""
         for name, value in scope["headers"]:
             if name == b"host":
                 host = value
@@ -87,12 +88,12 @@ class Guard:
                 site = value
             elif name == b"sec-fetch-mode":
                 mode = value
-        if self._hosts is not None and not self._is_own(host):
+        if self._hosts is not None and host is not None and not self._is_own(host):
             return (
                 400,
                 "the Host header names another machine; open it as http://127.0.0.1, or list the name in hosts",
             )
-        if origin and _netloc(origin) != host.lower():
+        if origin and _netloc(origin) != (host or b"").lower():
             return 403, "a web page from elsewhere may not send this"
         if site in (b"cross-site", b"same-site") and not (mode == b"navigate" and scope["method"] in _READING):
             return 403, "a web page from elsewhere may not ask for this"

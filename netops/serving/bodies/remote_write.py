@@ -62,7 +62,7 @@ def read_remote_write(body: bytes, limit: int, batch: int, name_length: int) -> 
         points: list[Point] = []
         for number, series in fields(memoryview(_unfold(body, limit)), budget):
             if number == 1 and isinstance(series, memoryview):
-                points += _series(series, name_length, batch - len(points), budget)
+                points += _series(series, name_length, len(points), batch, budget)
         return points
     except TooManyFieldsError:
         raise BodyError(f"more than {_FIELDS * batch} fields in one request", 413) from None
@@ -82,7 +82,9 @@ def _unfold(body: bytes, limit: int) -> bytes:
         raise ValueError(f"not snappy: {error}") from None
 
 
-def _series(series: memoryview, name_length: int, room: int, budget: Budget) -> Iterable[Point]:
+def _series(
+    series: memoryview, name_length: int, before: int, batch: int, budget: Budget
+) -> Iterable[Point]:
     labels: dict[str, str] = {}
     values: list[tuple[int, float]] = []
     for number, part in fields(series, budget):
@@ -90,8 +92,8 @@ def _series(series: memoryview, name_length: int, room: int, budget: Budget) -> 
             name, value = _label(part, budget)
             labels[name] = value
         elif number == 2 and isinstance(part, memoryview):
-            if len(values) >= room:
-                raise BodyError("more values in one request than limits.batch allows", 413)
+            if before + len(values) >= batch:
+                raise BodyError(f"more than {batch} values in one request", 413)
             values.append(_value(part, budget))
     device = next((labels[name] for name in DEVICE_LABELS if labels.get(name)), None)
     metric = labels.get("__name__")
