@@ -82,9 +82,7 @@ def _unfold(body: bytes, limit: int) -> bytes:
         raise ValueError(f"not snappy: {error}") from None
 
 
-def _series(
-    series: memoryview, name_length: int, before: int, batch: int, budget: Budget
-) -> Iterable[Point]:
+def _series(series: memoryview, name_length: int, before: int, batch: int, budget: Budget) -> Iterable[Point]:
     labels: dict[str, str] = {}
     values: list[tuple[int, float]] = []
     for number, part in fields(series, budget):
