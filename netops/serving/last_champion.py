@@ -54,12 +54,9 @@ class LastChampion:
 
     def shadow(self) -> Champion | None:
         """Name the challenger that scores in the champion's shadow, if there is one."""
-        try:
-            found = self._source.shadow()
-        except Exception:
-            if not self._away:
-                raise
+        if self._away:  # the champion was asked for first: no need to wait for a second failure
             return self._file.shadow()
+        found = self._source.shadow()
         if found is not None:
             return self._keep(found, self._file.put_in_shadow)
         self._file.end_shadow()

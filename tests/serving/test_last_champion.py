@@ -90,6 +90,17 @@ def test_the_shadow_is_kept_beside_it(tmp_path, registry) -> None:
     assert [version_of(again.champion()), again.shadow()] == ["a", None]
 
 
+def test_while_the_registry_is_away_it_is_asked_once_a_round(tmp_path, registry, monkeypatch) -> None:
+    registry.promote("a", trained(tmp_path, "a"))
+    source = LastChampion(registry, tmp_path / "champion")
+    source.champion()
+    ended(registry)
+    asked = []
+    monkeypatch.setattr(ChampionFile, "shadow", lambda file: asked.append(file.file))
+    assert [source.champion().version, source.shadow()] == ["a", None]
+    assert registry.file not in asked
+
+
 def test_killed_while_it_copies_the_earlier_one_is_whole(tmp_path, registry, monkeypatch) -> None:
     kept = tmp_path / "champion"
     registry.promote("a", trained(tmp_path, "a"))
