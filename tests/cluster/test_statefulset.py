@@ -16,7 +16,9 @@ from tests.cluster.reach import reached, sample, version_of
 
 pytestmark = [pytest.mark.timeout(5400), pytest.mark.slow]
 
-NETWORK, NAMESPACE, POD = "cluster-served", "netops-test", "netops-0"
+#: A name that no earlier run has left a champion of.
+NETWORK = f"cluster-served-{int(time.time()) % 100_000}"
+NAMESPACE, POD = "netops-test", "netops-0"
 TOKEN = "t" * 40
 
 
