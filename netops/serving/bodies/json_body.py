@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from netops.serving.bodies.usual_names import as_in_files
 from netops.serving.samples import BodyError, Samples, rejected
 from netops.serving.times import Stamp, all_nanoseconds, nanoseconds
 from netops.telemetry.schema import IS_ERROR
@@ -114,14 +115,18 @@ class JsonReader:
             return self._convert(msgspec.json.decode(item)) if self._renamed else self._one.decode(item)
         except _BROKEN:
             parsed = _lenient(bytes(item))
-            if parsed is None:
-                raise
-            return self._convert(parsed)
+            return self._convert(msgspec.json.decode(item) if parsed is None else parsed)
 
     def _convert(self, item: Any) -> Any:
         if self._renamed and isinstance(item, dict):
             item = {self._renamed.get(key, key): value for key, value in item.items()}
-        return msgspec.convert(item, self._type)
+        try:
+            return msgspec.convert(item, self._type)
+        except msgspec.ValidationError:
+            usual = as_in_files(item, self.metrics)
+            if usual is None:
+                raise
+            return msgspec.convert(usual, self._type)
 
     def _collect(self, items: Sequence[Any], read: Callable[[Any], Any], single: bool) -> Samples:
         """Read item by item; whoever fails is rejected alone."""

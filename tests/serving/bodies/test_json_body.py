@@ -28,6 +28,35 @@ def test_reads_parsed_bodies_and_lines_alike():
         np.testing.assert_array_equal(text.timestamps, other.timestamps)
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"time": "2026-02-01T00:00:00Z", "host": "1", "latency": 1},
+        {"ts": 1769904000, "node": 1, "latency": 1},
+        {"@timestamp": "2026-02-01T00:00:00Z", "hostname": 1, "latency": 1},
+        {"timestamp": "2026-02-01T00:00:00Z", "device": 1, "latency": 1},
+        {"timestamp": "2026-02-01T00:00:00Z", "device": "1", "host": "other", "ts": 5, "latency": 1},
+    ],
+)
+def test_a_sample_may_say_what_a_file_may_say(item):
+    text = json.dumps(item).encode()
+    for found in (
+        READER.read(text),
+        READER.read(b"[" + text + b"]"),
+        READER.read(item),
+        READER.read_lines(text),
+    ):
+        assert not found.errors
+        assert found.devices == ["1"]
+        assert found.timestamps.tolist() == [1769904000 * 10**9]
+
+
+def test_names_that_mean_other_things_too_name_no_device():
+    for name in ("ip", "source", "target", "customer_id"):
+        assert READER.read({"timestamp": 1769904000, name: "a", "latency": 1}).errors
+    assert READER.read({"timestamp": 1769904000, "device": True, "latency": 1}).errors
+
+
 def test_a_malformed_sample_costs_no_other_its_answer():
     bad = [
         {"device": 5},
