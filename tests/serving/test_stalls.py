@@ -77,7 +77,7 @@ def test_samples_that_come_late_are_taken_in_small_parts(service):
     state = service.runtime.state
     asyncio.run(service.run(service.pipeline.read(body(*fleet(1, 2000)))))
     late = [
-        sample("d0", 1994 + tick % 5) | {"timestamp": sample("d0", 1995)["timestamp"] + tick / 1e3}
+        sample("d0", 1994 + tick % 5) | {"timestamp": sample("d0", 1995)["timestamp"] + (tick + 1) / 1e3}
         for tick in range(400)
     ]
     samples = service.pipeline.read(body(*late[::-1]))
