@@ -7,41 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netops.durations import SECOND
 from netops.errors import NetopsError
-from netops.features.engine import FeatureEngine
-from netops.models.card import read_card, write_card
-from netops.models.onnx_file import Scorer
+from netops.models.card import read_card
 from netops.models.platt import Platt
-from netops.models.proof import FILE, Excerpt, read_proof, write_excerpts
+from netops.models.proof import FILE, read_proof
 from netops.registry import ProofError
 from netops.serving import proof
 from netops.serving.proof import compare, prove
-from tests.serving.models import SPEC, make_model
-
-CALIBRATION = Platt(1.5, -0.5, 1000, 50)
-START = 1_700_000_000 * SECOND
+from tests.serving.models import make_model
+from tests.serving.proven import CALIBRATION, proven_model
 
 
 @pytest.fixture(scope="module")
 def tested(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A calibrated model with two excerpts of random telemetry, hot at times, and the risks of the batch."""
-    folder = make_model(tmp_path_factory.mktemp("proof") / "model", calibration=CALIBRATION)
-    card = read_card(folder).updated(calibration=CALIBRATION.to_dict())
-    write_card(folder, card)
-    excerpts = []
-    for seed, device in enumerate(("leaf-1", "leaf-2")):
-        random = np.random.default_rng(seed)
-        times = START + np.arange(900, dtype=np.int64) * 5 * SECOND
-        values = random.normal(size=(900, len(SPEC.metrics)))
-        values[850:, 0] += 4
-        values[random.random(values.shape) < 0.02] = np.nan
-        features, _ = FeatureEngine(SPEC).update(np.zeros(900, np.int64), times, values)
-        risks = Scorer(folder).score(features)
-        risks[:800] = np.nan
-        excerpts.append(Excerpt(device, times, values, risks, CALIBRATION.apply(risks)))
-    write_excerpts(folder, card, excerpts)
-    return folder
+    """A model as training leaves it."""
+    return proven_model(tmp_path_factory.mktemp("proof") / "model")
 
 
 @pytest.fixture
