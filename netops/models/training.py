@@ -3,6 +3,7 @@
 A thread that calls :meth:`Workers.train` waits for its process; several threads may call it at once.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -204,7 +205,9 @@ class _Worker:
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout, self._errors):
             if pipe is not None:
-                pipe.close()
+                # What a process that has ended did not read is still to be flushed.
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
 
 
 class _Shown:
