@@ -24,12 +24,15 @@ from tests.serving.models import METRICS, make_model
 
 START = 1_790_000_000 * SECOND
 TICK = 5 * SECOND
+# Event time runs so fast that an alert would expire before it has been scraped.
 _SERVE = """
+from netops.alerting.settings import AlertSettings
+from netops.durations import HOUR
 from netops.serving.serve import serve
 from netops.serving.settings import ServingSettings
 from pathlib import Path
 from netops.serving.champion import ChampionFile
-serve("demo", ServingSettings(port={port}), source=ChampionFile(Path("champion.json")))
+serve("demo", ServingSettings(port={port}), AlertSettings(expire=HOUR), source=ChampionFile(Path("champion.json")))
 """
 
 
