@@ -1,7 +1,7 @@
 """Random histories of a network's models, with a crash before any write, against a reference of a few lines.
 
 The embedded database has transactions; a service has none. Its counterpart is the same database with its
-transactions hidden: each write stands by itself, as over HTTP. NETOPS_TEST_MLRUN_API adds a real one. How many
+transactions hidden: each write stands by itself, as over HTTP. How many
 histories are tried says NETOPS_REGISTRY_HISTORIES (2,000 take some minutes).
 """
 
