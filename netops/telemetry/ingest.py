@@ -45,6 +45,7 @@ from netops.telemetry.sources.files import file_sources
 from netops.telemetry.sources.protocol import Source
 from netops.telemetry.sources.registry import open_sources
 from netops.telemetry.survey import Columns, Survey, numbers, survey
+from netops.telemetry.times import iso
 
 _READING, _WRITING = "telemetry read", "telemetry written"
 
@@ -320,7 +321,7 @@ class _Ingestion:
         report.devices, report.samples, report.left_out = len(found.spans), found.samples, left_out
         report.metrics, report.attributes = list(choice.metrics), list(choice.attributes)
         report.counters, report.interval_seconds = list(choice.counters), found.interval / SECOND
-        report.first, report.last = _iso(min(first)), _iso(max(last))
+        report.first, report.last = iso(min(first)), iso(max(last))
         details = {
             "counters": list(choice.counters),
             "duplicates": found.repeats.same + found.repeats.conflicting,
@@ -329,8 +330,8 @@ class _Ingestion:
             "out_of_order": found.displaced,
             "infinite": {name: seen.infinite for name, seen in found.profiles.items() if seen.infinite},
             "labelled_by": self.log.where if self.log else IS_ERROR,
-            "first": _iso(min(first)),
-            "last": _iso(max(last)),
+            "first": iso(min(first)),
+            "last": iso(max(last)),
             "reading": report.to_dict(),
         }
         if log is not None:
@@ -384,7 +385,3 @@ def _before(times: Any, start: int) -> int:
     """Give the time of the sample before an incident: what the log holds since then is part of it."""
     place = int(np.searchsorted(times, start))
     return int(times[place - 1]) if place else start
-
-
-def _iso(nanoseconds: int) -> str:
-    return str(np.datetime_as_string(np.datetime64(nanoseconds, "ns"), unit="s")) + "Z"

@@ -203,3 +203,8 @@ def _require(text: pa.Array, good: pa.Array, problem: str) -> None:
     if not pc.all(good).as_py():
         row = int(pc.index(good, False).as_py())
         raise UnreadableValueError(row, text[row].as_py(), problem)
+
+
+def iso(nanoseconds: int) -> str:
+    """Write a time since the epoch to the second: ``2026-01-05T00:00:00Z``."""
+    return str(np.datetime_as_string(np.datetime64(nanoseconds, "ns"), unit="s")) + "Z"

@@ -11,6 +11,7 @@ import numpy as np
 from netops.errors import NetopsError
 from netops.telemetry.columns import brief
 from netops.telemetry.incident_logs.log import OPEN, IncidentLog
+from netops.telemetry.times import iso
 
 Spans = Mapping[str, tuple[int, int]]
 
@@ -208,12 +209,8 @@ def _mostly_others(log: IncidentLog, others: Sequence[int], spans: Spans) -> Net
 def _all_outside(log: IncidentLog, spans: Spans) -> NetopsError:
     first, last = zip(*spans.values(), strict=True)
     known = log.ends[log.ends != OPEN]
-    until = _iso(int(known.max())) if len(known) else "now"
+    until = iso(int(known.max())) if len(known) else "now"
     return NetopsError(
-        f"{log.where}: no incident falls into the telemetry: they last from {_iso(int(log.starts.min()))} to "
-        f"{until}, the telemetry from {_iso(min(first))} to {_iso(max(last))} (UTC)"
+        f"{log.where}: no incident falls into the telemetry: they last from {iso(int(log.starts.min()))} to "
+        f"{until}, the telemetry from {iso(min(first))} to {iso(max(last))} (UTC)"
     )
-
-
-def _iso(nanoseconds: int) -> str:
-    return str(np.datetime_as_string(np.datetime64(nanoseconds, "ns"), unit="s")) + "Z"
