@@ -6,6 +6,7 @@ image="$1"
 export VIRTUAL_ENV=/opt/venv UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1
 UV_DEFAULT_INDEX="${PIP_INDEX_URL:-$(pip config get global.index-url 2>/dev/null || true)}"
 export UV_DEFAULT_INDEX
+export UV_SYSTEM_CERTS=1  # a base image may trust a company's own index or proxy
 
 python - "$image" > /tmp/without.txt <<'P'
 import sys
