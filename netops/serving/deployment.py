@@ -164,32 +164,6 @@ def _plain(rows: Floats) -> list[list[float | None]]:
     return [[None if value != value else value for value in row] for row in rows.tolist()]
 
 
-@dataclass
-class Here:
-    """A server inside this process, for the time of the proof: `netops serve` looks the champion up by itself."""
-
-    project: str
-    network: str
-    _server: Any = None
-
-    def start(self, model: str) -> Ask:
-        """Start MLRun's mock server."""
-        self.take_back(None)
-        self._server = make_serving_function(self.project, f"{self.network}-serving", model).to_mock_server()
-        return lambda rows: list(self._server.test(INFER, body={"inputs": rows})["outputs"])
-
-    def settle(self) -> str:
-        """End it; the champion is served by whoever serves the network."""
-        self.take_back(None)
-        return INFER
-
-    def take_back(self, previous: str | None) -> None:
-        """End it."""
-        if self._server is not None:
-            self._server.wait_for_completion()
-            self._server = None
-
-
 @dataclass(frozen=True)
 class NuclioOptions:
     """How the function runs on Nuclio.

@@ -141,10 +141,18 @@ class FleetState:
         work.on_trial = self.on_trial[codes[kept]]
         return back
 
-    def slices(self, samples: Samples, size: int) -> list[int]:
+    def slices(self, samples: Samples, late: npt.NDArray[np.bool_], size: int) -> list[int]:
         """Choose where to cut the samples of a request, so that no part takes long.
 
-        A sample older than the newest of its device costs a walk over the device's windows.
+        A late sample costs a walk over the device's windows.
+
+        Parameters
+        ----------
+        samples : Samples
+        late : bool array
+            See :meth:`late`.
+        size : int
+            Max rows of a part.
 
         Returns
         -------
@@ -152,7 +160,7 @@ class FleetState:
             The first row of each part, and the number of rows.
         """
         count = len(samples)
-        rows = np.flatnonzero(self._is_backward(samples))
+        rows = np.flatnonzero(late)
         if len(rows) == 0:
             return [*range(0, count, size), count]
         cost = np.full(count, 1.0 / size)
@@ -168,22 +176,22 @@ class FleetState:
             total += one
         return [*bounds, count]
 
-    def _is_backward(self, samples: Samples) -> npt.NDArray[np.bool_]:
+    def late(self, samples: Samples) -> npt.NDArray[np.bool_]:
         """Mark the samples that are older than the newest of their device, those of the same request included."""
         times, get = samples.timestamps, self.table.code
         if (np.diff(times) >= 0).all() and (len(times) == 0 or times[0] >= self.clock.newest.max(initial=NEVER)):
             return np.zeros(len(times), dtype=np.bool_)
         newest: dict[str, int] = {}
-        backward = np.zeros(len(times), dtype=np.bool_)
+        late = np.zeros(len(times), dtype=np.bool_)
         for row, (name, time) in enumerate(zip(samples.devices, times.tolist(), strict=True)):
             key = str(name)
             last = newest.get(key)
             if last is None:
                 code = get(key)
                 last = NEVER if code is None else int(self.clock.newest[code])
-            backward[row] = time < last
+            late[row] = time < last
             newest[key] = max(last, time)
-        return backward
+        return late
 
     def keep_risks(self, work: Work) -> None:
         """Note the risks and the values of each device's newest sample; one that came late changes neither."""

@@ -4,6 +4,7 @@ Plain Python, without MLRun: the steps of the serving graph are thin classes ove
 server, MLRun's mock server and a Nuclio function run the very same code.
 """
 
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -114,6 +115,14 @@ class Pipeline:
             return read_remote_write(_bytes(body), limits.body_bytes, limits.batch, limits.name_length)
         return runtime.reader.read(body)
 
+    def refuse_late(self, samples: Samples, rows: Sequence[int]) -> None:
+        """Reject late samples of a request that holds too many of them; they are kept as dead letters."""
+        limit = self.runtime.settings.limits.late
+        for row in rows:
+            if row not in samples.errors:
+                samples.errors[row] = f"more than {limit} late samples in one request (limits.late)"
+                samples.raw[row] = self._sent(samples, row)
+
     def features(self, work: Work) -> Work:
         """Update the windows of the devices and take the feature vectors out of them."""
         since = perf_counter()
@@ -180,9 +189,11 @@ class Pipeline:
         samples = work.samples
         if work.status[row] == REJECTED:
             return letter("rejected", samples.errors.get(row), samples.raw.get(row))
-        values = dict(zip(work.model.spec.metrics, _known(samples.values[row]), strict=True))
-        sent = {"timestamp": samples.stamps[row], "device": samples.devices[row], **values}
-        return letter("late", None, sent)
+        return letter("late", None, self._sent(samples, row))
+
+    def _sent(self, samples: Samples, row: int) -> dict[str, Any]:
+        values = dict(zip(self.runtime.model.spec.metrics, _known(samples.values[row]), strict=True))
+        return {"timestamp": samples.stamps[row], "device": samples.devices[row], **values}
 
 
 def _bytes(body: Any) -> bytes:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
+import numpy as np
 from mlrun.serving.server import GraphServer
 
 from netops.serving.endpoints import JSON
@@ -66,16 +67,26 @@ class Service:
 
     async def run(self, samples: Samples) -> list[Answer]:
         """Take samples that have been read; give their answers."""
-        answers: list[Answer] = []
-        if len(samples) == 1:
-            answers = self._run(samples)
-        else:
-            for part in samples.cut(self.runtime.state.slices(samples, SLICE)):
-                if answers:
-                    await asyncio.sleep(0)
-                answers += self._run(part)
+        answers = self._run(samples) if len(samples) == 1 else await self._run_parts(samples)
         if self.runtime.replay.due:  # before the samples are answered
             await asyncio.to_thread(self.runtime.replay.write)
+        return answers
+
+    async def _run_parts(self, samples: Samples) -> list[Answer]:
+        """Run a request part by part; once as many late samples are scored as it may hold, the rest is rejected."""
+        state, room = self.runtime.state, self.runtime.settings.limits.late
+        late = state.late(samples)
+        bounds = state.slices(samples, late, SLICE)
+        answers: list[Answer] = []
+        for start, part in zip(bounds, samples.cut(bounds), strict=False):
+            if start:
+                await asyncio.sleep(0)
+            rows = np.flatnonzero(late[start : start + len(part)]).tolist()
+            self.pipeline.refuse_late(part, rows[room:])
+            found = self._run(part)
+            # One that was sent again costs little: the replay after a crash may hold any number.
+            room -= sum(found[row].status == "scored" for row in rows[:room])
+            answers += found
         return answers
 
     async def _read(self, body: Any, content_type: str) -> Samples:

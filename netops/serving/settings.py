@@ -38,6 +38,11 @@ class LimitSettings:
 
     body_bytes: int = option(8 * MEBIBYTE, help="largest request body", unit="bytes", minimum=1024)
     batch: int = option(10_000, help="most samples in a request", minimum=1)
+    late: int = option(
+        2000,
+        help="max samples of a request that are older than the newest of their device; the rest is rejected",
+        minimum=500,  # a part (work.SLICE) whose samples were all sent before is never rejected
+    )
     devices: int = option(20_000, help="devices kept; the least recently seen go first", minimum=1)
     name_length: int = option(128, help="longest device, company or data center name", minimum=8)
     receive_seconds: float = option(10.0, help="time a client has to send a request body", unit="s", minimum=0.1)

@@ -8,7 +8,8 @@ import pytest
 from netops.durations import SECOND
 from netops.errors import NetopsError
 from netops.models.onnx_file import Scorer
-from netops.serving.deployment import INFER, Here, Nuclio, NuclioOptions, compare, roll_out
+from netops.serving.deployment import INFER, Nuclio, NuclioOptions, compare, roll_out
+from netops.serving.function import make_serving_function
 
 
 @pytest.fixture
@@ -18,29 +19,35 @@ def rows(model):
     return values
 
 
-class Recorded(Here):
-    """The platform of this process, with a note of what was asked of it; it can be slow, or lie."""
+class Recorded:
+    """A platform inside this process, with a note of what was asked of it; it can be slow, or answer wrongly."""
 
     def __init__(self, silent: int = 0, off: float = 0.0) -> None:
-        super().__init__("", "core")
-        self.calls, self.silent, self.off = [], silent, off
+        self.calls, self.silent, self.off, self._server = [], silent, off, None
 
     def start(self, model):
         self.calls.append(("start", model))
-        ask = super().start(model)
+        self._server = make_serving_function("", "core-serving", model).to_mock_server()
 
         def answer(rows):
             if self.silent:
                 self.silent -= 1
                 raise ConnectionError("connection refused")
-            return [risk + self.off for risk in ask(rows)]
+            return [risk + self.off for risk in self._server.test(INFER, body={"inputs": rows})["outputs"]]
 
         return answer
+
+    def settle(self):
+        self._end()
+        return INFER
 
     def take_back(self, previous):
         if previous:
             self.calls.append(("take back", previous))
-        super().take_back(previous)
+        self._end()
+
+    def _end(self):
+        self._server.wait_for_completion()
 
 
 def test_a_model_that_answers_as_tested_goes_into_service(model, rows) -> None:

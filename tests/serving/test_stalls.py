@@ -8,6 +8,7 @@ from time import perf_counter
 import pytest
 
 from netops.serving.samples import BodyError
+from netops.serving.settings import LimitSettings, ServingSettings
 from netops.serving.work import SLICE
 from tests.serving.models import SPEC
 from tests.serving.samples import body, fleet, sample
@@ -16,12 +17,20 @@ pytest.importorskip("mlrun")
 
 
 @pytest.fixture
-def service(start):
+def service_of(start):
     from netops.serving.function import make_serving_function, start_graph
     from netops.serving.service import Service
 
-    pipeline = start()
-    return Service(start_graph(make_serving_function(), pipeline.runtime), pipeline)
+    def serve(settings=None):
+        pipeline = start(settings)
+        return Service(start_graph(make_serving_function(), pipeline.runtime), pipeline)
+
+    return serve
+
+
+@pytest.fixture
+def service(service_of):
+    return service_of()
 
 
 def turns(work):
@@ -81,7 +90,7 @@ def test_samples_that_come_late_are_taken_in_small_parts(service):
         for tick in range(400)
     ]
     samples = service.pipeline.read(body(*late[::-1]))
-    bounds = state.slices(samples, SLICE)
+    bounds = state.slices(samples, state.late(samples), SLICE)
     assert bounds[0] == 0
     assert bounds[-1] == len(late)
     walked = state.engine.samples(0) * len(SPEC.metrics) * 50e-9
@@ -91,13 +100,34 @@ def test_samples_that_come_late_are_taken_in_small_parts(service):
     assert counted >= len(bounds) - 2
 
 
+def test_late_samples_of_a_request_are_limited(service_of):
+    service = service_of(ServingSettings(limits=LimitSettings(late=600)))
+    late = [sample("d0", 50) | {"timestamp": sample("d0", 50)["timestamp"] - (row + 1) / 1e3} for row in range(800)]
+    asyncio.run(service.take(body(sample("d0", 50)), ""))
+    answers = json.loads(asyncio.run(service.take(body(*late), "")))
+    assert [answer["status"] for answer in answers] == ["scored"] * 600 + ["rejected"] * 200
+    assert answers[600]["error"] == "more than 600 late samples in one request (limits.late)"
+    letters = service.runtime.letters.path().read_text().splitlines()
+    assert [json.loads(line)["sent"] for line in letters] == late[600:]
+    rest = json.loads(asyncio.run(service.take(body(*late[600:]), "")))
+    assert {answer["status"] for answer in rest} == {"scored"}, "the limit is that of one request"
+
+
+def test_samples_sent_again_do_not_count_as_late(service_of):
+    service = service_of(ServingSettings(limits=LimitSettings(late=500)))
+    sent = body(*fleet(1, 1200))
+    asyncio.run(service.take(sent, ""))
+    again = json.loads(asyncio.run(service.take(sent, "")))
+    assert {answer["status"] for answer in again} == {"duplicate", "late"}, "late: older than the windows"
+
+
 def test_samples_in_order_are_cut_as_before(service):
     state = service.runtime.state
     samples = service.pipeline.read(body(*fleet(30, 40)))
-    assert state.slices(samples, SLICE) == [*range(0, 1200, SLICE), 1200]
+    assert state.slices(samples, state.late(samples), SLICE) == [*range(0, 1200, SLICE), 1200]
     asyncio.run(service.run(samples))
     again = service.pipeline.read(body(*fleet(30, 40, first=40)))
-    assert state.slices(again, SLICE) == [*range(0, 1200, SLICE), 1200]
+    assert state.slices(again, state.late(again), SLICE) == [*range(0, 1200, SLICE), 1200]
 
 
 def test_vectors_are_scored_in_parts_and_no_more_than_a_batch(service):
