@@ -55,5 +55,5 @@ def _inside(page: Dashboard) -> Dashboard:
     page.with_panel(lines("State", [q.STATE_BYTES], "Memory of the feature windows.", unit="bytes"))
     times = [q.SNAPSHOT_SECONDS, q.SCRAPE_SECONDS]
     page.with_panel(lines("Housekeeping", times, "Time a snapshot and a scrape take.", unit="s"))
-    late = [q.DELIVERIES_DUE, q.LETTERS_LOST]
+    late = [q.DELIVERIES_DUE, q.DELIVERIES_PARKED, q.LETTERS_LOST]
     return page.with_panel(lines("Left undone", late, "Alerts not delivered, dead letters that the disk refused."))

@@ -10,7 +10,7 @@ from netops.cli.output import note as tell
 from netops.cli.output import print_json, print_rows, say
 from netops.errors import UsageError
 
-_COLUMNS = ["id", "kind", "device", "opened", "ended", "peak", "verdict"]
+_COLUMNS = ["id", "kind", "device", "opened", "renewed", "ended", "peak", "verdict"]
 to = click.option("--to", "url", metavar="URL", help="A server elsewhere, in place of this machine's alerts.")
 _by = click.option("--by", help="Who says it; default your user name.")
 _note = click.option("--note", help="Why, in a sentence.")
@@ -178,7 +178,7 @@ def desk(name: str | None, url: str | None) -> Any:
 
 def _row(alert: dict[str, Any]) -> dict[str, Any]:
     who = alert["device"] or f"{alert['data_center'] or alert['company']} ({len(alert['devices'])} devices)"
-    return {**alert, "device": who}
+    return {**alert, "device": who, "renewed": alert["renewed"][-1] if alert["renewed"] else None}
 
 
 def _about(alert: Any) -> str:

@@ -219,6 +219,7 @@ def _listed(alert: Alert) -> dict[str, Any]:
         "company": alert.company or "",
         "data_center": alert.data_center or "",
         "opened": alert.opened,
+        "renewed": alert.renewed[-1] if alert.renewed else None,
         "peak": alert.peak,
         "devices": len(alert.devices),
         "rolled_up": bool(alert.rolled_up),

@@ -57,6 +57,19 @@ def test_alerts_are_listed_the_newest_first(netops: Call) -> None:
     assert len(table.out.splitlines()) == 4
 
 
+def test_the_list_names_the_last_renewal(netops: Call) -> None:
+    renewed = alert("r2", 2)
+    renewed.renewed = ["2026-01-05T00:12:00Z", "2026-01-05T00:22:00Z"]
+    store = FeedbackStore(state_folder(NETWORK) / ALERTS)
+    store.save([renewed])
+    store.close()
+    lines = netops("alerts", "list", "--name", NETWORK).out.splitlines()
+    shown = {line.split()[2]: "00:22:00" in line for line in lines[1:]}
+    assert shown == {"r3": False, "r2": True, "r1": False}
+    (entry,) = [row for row in netops("alerts", "list", "--name", NETWORK, "--json").rows if row["device"] == "r2"]
+    assert entry["renewed"] == renewed.renewed
+
+
 @pytest.mark.parametrize(
     ("verb", "verdict"), [("confirm", "confirmed"), ("dismiss", "dismissed"), ("repaired",) * 2]
 )

@@ -8,9 +8,10 @@ from litestar.testing import TestClient
 
 from netops.dashboard.app import make_app
 from netops.dashboard.demo import played
-from netops.dashboard.follower import Follower
+from netops.dashboard.follower import Follower, news
 from netops.dashboard.records import Records
 from netops.errors import NetopsError
+from netops.serving.alert_store import Alert
 from tests.dashboard.test_fleet import answer
 
 #: Nobody listens there.
@@ -49,6 +50,17 @@ def test_pages_answer_and_name_their_scripts(client_of):
     assert client.get("/static/nothing.js").status_code == 404
     assert client.get("/static/..%2fapp.py").status_code == 404
     assert client.get("/nowhere", headers=PAGE).status_code == 404
+
+
+def test_the_list_of_open_alerts_names_the_last_renewal():
+    opened, renewed = "2026-01-05T00:02:00Z", ["2026-01-05T00:12:00Z", "2026-01-05T00:22:00Z"]
+    follower = Follower(NOWHERE)
+    follower.alerts = [
+        Alert(id=device, kind="risk", network="n", device=device, opened=opened, renewed=times)
+        for device, times in (("a", renewed), ("b", []))
+    ]
+    shown = {alert["device"]: alert["renewed"] for alert in news(follower, whole=True)["open"]}
+    assert shown == {"a": renewed[-1], "b": None}
 
 
 def test_while_mlrun_is_loaded_its_pages_say_so_and_come_again(client_of):

@@ -155,6 +155,16 @@ def _cpu_seconds(command):
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def test_a_last_save_that_fails_is_an_exit_code(model, tmp_path, capfd):
+    with LiveServer(model, tmp_path / "state") as server:
+        assert httpx.post(server.url + "/telemetry", json=[sample("a", tick) for tick in range(4)]).is_success
+        (tmp_path / "state").rename(tmp_path / "elsewhere")
+        assert server.stop() == 1
+    last = capfd.readouterr().err.splitlines()[-1]
+    assert f"{tmp_path / 'state'}: the state could not be saved: " in last
+    assert last.endswith("; send all samples again after the next start")
+
+
 def test_a_second_server_on_the_same_state_is_refused(start, model):
     pipeline = start()
     with pytest.raises(NetopsError, match="in use by another server"):

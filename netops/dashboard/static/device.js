@@ -99,7 +99,8 @@ addEventListener("DOMContentLoaded", () => {
   function line(alert) {
     const words = { risk: "▲ alert", silent: "✕ silent", site: "◆ data center" };
     const end = alert.ended ? `to ${alert.ended.slice(11, 19)}` : "still open";
-    const facts = [alert.peak === null ? null : `highest risk ${NetOps.risk(alert.peak)}`,
+    const renewed = (alert.renewed ?? []).at(-1);
+    const facts = [renewed === undefined ? null : `renewed ${renewed.slice(11, 19)}`, alert.peak === null ? null : `highest risk ${NetOps.risk(alert.peak)}`,
       alert.silenced ? "in maintenance" : null, alert.rolled_up ? "part of a data center's alert" : null].filter(Boolean).join(" · ");
     return NetOps.element("li", { class: alert.ended ? "ended" : "" }, NetOps.element("div", { class: "line" },
       NetOps.element("span", {}, NetOps.element("b", {}, words[alert.kind]), ` ${alert.opened.slice(0, 19).replace("T", " ")} ${end}`,

@@ -58,6 +58,7 @@ const NetOps = {
       const facts = [
         alert.kind === "site" ? `${alert.devices} devices fail or are silent` : null,
         alert.kind === "silent" ? "sends nothing" : null,
+        alert.renewed === null ? null : `renewed ${alert.renewed.slice(11, 19)}`,
         alert.peak === null ? null : `peak ${this.risk(alert.peak)}`,
         alert.reason === null ? null : this.feature(alert.reason),
         alert.silenced ? "maintenance" : null,
