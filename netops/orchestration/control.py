@@ -207,6 +207,18 @@ def _mark_canceled(pipeline: str) -> None:
         mlrun.get_run_db().update_run({"status.status_text": CANCELED}, uid, PROJECT)
 
 
+def _unmark_canceled(pipeline: str) -> None:
+    """Take back the note: what becomes of the run from now on says whether it was canceled."""
+    import mlrun
+
+    from netops.orchestration.workflow import PROJECT, steps_of
+
+    for step in steps_of(pipeline):
+        if step["status"].get("status_text") == CANCELED:
+            changes = {"status.status_text": f"{CANCELED}, then retried"}
+            mlrun.get_run_db().update_run(changes, step["metadata"]["uid"], PROJECT)
+
+
 def _refuse_to_retry(record: Document) -> None:
     state = record["status"]["state"]
     if state not in ("error", "aborted"):
@@ -220,6 +232,7 @@ def _retry_on_cluster(pipeline: str) -> str:
     if _end_stages(pipeline, "ended before the run is retried") and _end_stages(pipeline, ""):
         raise NetopsError(f"run {pipeline}: stages of it are still ending; try again in a minute")
     _on_service("retry_pipeline", pipeline)
+    _unmark_canceled(pipeline)
     return f"run {pipeline} is retried from the steps that it had not finished"
 
 

@@ -16,6 +16,18 @@ FAILED = ("error", "aborted")
 _LENGTH, _LINES = 300, 3
 #: An error of MLRun that tells less than the pod does.
 _THRESHOLD = "exceeded state threshold"
+#: States of a step whose pod has not started.
+_WAITING = ("pending", "created")
+#: Why a container does not start where waiting does not help: an image, a secret or a config map is missing.
+_STUCK = (
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+)
+_NO_NODE = "no node accepts it"
 
 
 def latest(steps: list[Document]) -> list[Document]:
@@ -51,11 +63,11 @@ def shown(step: Document) -> Document:
 
     told = describe(step)
     state = step["status"].get("state")
-    if not names_service() or state not in ("error", "pending"):
+    if not names_service():
         return told
-    if state == "pending" and not is_without_image(step):
-        return told
-    return told | {"error": cause_of(step)}
+    if state in _WAITING:
+        return told | {"error": why_waiting(step)}
+    return told | {"error": cause_of(step)} if state == "error" else told
 
 
 def cause_of(step: Document) -> str:
@@ -76,9 +88,34 @@ def cause_of(step: Document) -> str:
     return f"{text}; its log ends: {words}" if words else text
 
 
-def is_without_image(step: Document) -> bool:
-    """Tell whether a step waits for an image that its node cannot get."""
-    return any(service.image_missing(_of_pod(pod), "?") for pod in _pods(step["metadata"]["uid"]))
+def why_waiting(step: Document) -> str:
+    """Say why the pod of a step does not start; empty while it may just be starting."""
+    for pod in _pods(step["metadata"]["uid"]):
+        text = _of_pod(pod)
+        if any(reason in text for reason in (*_STUCK, _NO_NODE)):
+            return _image(text, step) or text[:_LENGTH]
+    return ""
+
+
+def is_stuck(step: Document) -> bool:
+    """Tell whether the pod of a step does not start unless somebody changes something."""
+    return any(reason in _of_pod(pod) for pod in _pods(step["metadata"]["uid"]) for reason in _STUCK)
+
+
+def waiting_steps(run_id: str) -> dict[str, str]:
+    """Say of the steps of a run whose pods do not start why, by the names of the steps."""
+    import mlrun.errors
+
+    from netops.orchestration.workflow import steps_of
+
+    if not names_service():
+        return {}
+    try:
+        steps = latest(steps_of(run_id))
+    except (mlrun.errors.MLRunBaseError, OSError):
+        return {}  # a service that is away for a moment is asked again
+    waiting = {step["metadata"]["name"]: step for step in steps if step["status"].get("state") in _WAITING}
+    return {name: f"waiting: {why}" for name, step in waiting.items() if (why := why_waiting(step))}
 
 
 def _image(text: str, step: Document) -> str:
@@ -118,7 +155,7 @@ def _found_in(status: Mapping[str, Any]) -> Iterator[str]:
     yield from (str(status[key]) for key in ("reason", "message") if status.get(key))
     for condition in status.get("conditions") or []:
         if _get(condition, "reason") == "Unschedulable":
-            yield f"no node takes it: {_get(condition, 'message')}"
+            yield f"{_NO_NODE}: {_get(condition, 'message')}"
 
 
 def _get(mapping: Mapping[str, Any], key: str) -> Any:

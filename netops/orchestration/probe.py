@@ -6,10 +6,13 @@ from mlrun import MLClientCtx
 def probe(context: MLClientCtx) -> None:
     """Import the library, and write a file to the artifact path, which is read and deleted again.
 
-    Logs the version of the library.
+    Logs the versions of the library and of MLRun.
     """
+    from importlib.metadata import version
+
     import netops
     from netops.orchestration.cluster_checks import write_and_read
 
     write_and_read(context.artifact_path)
     context.log_result("version", netops.__version__)
+    context.log_result("mlrun", version("mlrun"))

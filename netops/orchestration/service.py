@@ -116,6 +116,22 @@ def check_versions(service: Service) -> str:
     return words
 
 
+def check_image(image: str, theirs: str) -> None:
+    """Refuse an image whose MLRun reads and writes other records than the client here.
+
+    Raises
+    ------
+    NetopsError
+        If the minor versions differ.
+    """
+    ours = version("mlrun")
+    if _numbers(theirs) != _numbers(ours):
+        raise NetopsError(
+            f"image {image} has MLRun {theirs or 'of unknown version'}, the client here is {ours}: "
+            "build the image from this project"
+        )
+
+
 def kubeflow_of(service: Service) -> str:
     """Give the address of Kubeflow Pipelines as the service has it.
 

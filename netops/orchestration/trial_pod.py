@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from netops.errors import NetopsError
+from netops.orchestration import service
 from netops.orchestration.cluster import ClusterSettings
 from netops.orchestration.root import PROJECT
 from netops.orchestration.states import GOING
@@ -35,7 +36,7 @@ def run_test_pod(settings: ClusterSettings, wait: Callable[[float], None] = time
     Raises
     ------
     NetopsError
-        If it does not start, fails, or takes longer than ten minutes.
+        If it does not start, fails, takes longer than ten minutes, or has another MLRun.
     """
     import mlrun
 
@@ -53,8 +54,12 @@ def run_test_pod(settings: ClusterSettings, wait: Callable[[float], None] = time
         if database.read_run(uid, PROJECT)["status"]["state"] in GOING:
             database.abort_run(uid, PROJECT)
         database.del_run(uid, PROJECT)
-    version = (step["status"].get("results") or {}).get("version")
-    return f"{settings.image} runs as a pod: netops {version}, artifact path written to, and read"
+    results = step["status"].get("results") or {}
+    service.check_image(settings.image, str(results.get("mlrun") or ""))
+    return (
+        f"{settings.image} runs as a pod: netops {results.get('version')}, MLRun {results.get('mlrun')}, "
+        "artifact path written to, and read"
+    )
 
 
 def _start(project: Any, settings: ClusterSettings) -> str:
@@ -78,14 +83,14 @@ def _until_it_ends(uid: str, wait: Callable[[float], None]) -> dict[str, Any]:
     """Look at the pod until it has ended, or until it is known that it never starts."""
     import mlrun
 
-    from netops.orchestration.failures import cause_of, is_without_image
+    from netops.orchestration.failures import cause_of, is_stuck
 
     waited = 0.0
     while True:
         step: dict[str, Any] = mlrun.get_run_db().read_run(uid, PROJECT)
         if step["status"]["state"] not in GOING:
             return step
-        if is_without_image(step) or waited >= PATIENCE:
+        if is_stuck(step) or waited >= PATIENCE:
             raise NetopsError(f"the test pod does not start: {cause_of(step)}")
         wait(PERIOD)
         waited += PERIOD

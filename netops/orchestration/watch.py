@@ -5,10 +5,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from netops.errors import NetopsError
 from netops.orchestration import service
+from netops.orchestration.failures import causes_of, waiting_steps, was_canceled
 from netops.orchestration.steps import state_of, title_of
 from netops.progress import say
 
@@ -16,6 +18,8 @@ Document = dict[str, Any]
 
 #: Seconds between two looks at a run, and how many looks in a row may fail.
 PERIOD, PATIENCE = 3.0, 10
+#: At every so many looks the pods of the steps that have not started are looked at, too.
+_POD_LOOKS = 5
 _GOOD = ("succeeded", "skipped")
 ENDED = (*_GOOD, "failed", "error", "canceled")
 #: Kinds of Argo's nodes that stand for a step; the others only hold nodes.
@@ -44,9 +48,12 @@ def watch(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
         If the run ends in any other way; it names the steps that failed, and why.
     """
     said: dict[str, str] = {}
-    while True:
+    waiting: dict[str, str] = {}
+    for looks in count(1):
         pipeline = look(run_id, wait)
-        for step, text in steps_in(pipeline.get("graph") or {}).items():
+        if looks % _POD_LOOKS == 0:
+            waiting = waiting_steps(run_id)
+        for step, text in (steps_in(pipeline.get("graph") or {}) | waiting).items():
             if said.get(step) != text:
                 said[step] = text
                 say(f"{title_of(step)}: {text}")
@@ -129,7 +136,6 @@ def _took(node: Document, phase: str) -> str:
 
 def _ended(run_id: str, status: str, pipeline: Document) -> str:
     """Say in a line how a run has ended that has not succeeded."""
-    from netops.orchestration.failures import causes_of, was_canceled
     from netops.orchestration.workflow import steps_of
 
     steps = steps_of(run_id)

@@ -139,7 +139,10 @@ def log_model(
 
 
 def models_path(context: Any) -> str:
-    """Name the folder of the models: not with the run, which is pruned, but beside it."""
+    """Name the folder of the models.
+
+    In an object store it is in the run's own folder; on this machine, where runs are pruned, it is not.
+    """
     target = str(context.artifact_path)
     return f"{target.rstrip('/')}/models" if "://" in target else str(home() / "models")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from netops.durations import SECOND
+from netops.errors import NoChampionError
 from netops.serving.access import LOCAL
 from netops.serving.guard import Guard
 from netops.serving.settings import ServingSettings
@@ -47,7 +48,7 @@ def wait_for_champion(
 class _Waiting:
     def __init__(self, network: str, look: Callable[[], Any], settings: ServingSettings) -> None:
         self._network, self._look, self._settings = network, look, settings
-        self._reason = f"network '{network}' has no champion yet"
+        self._reason = self._none = f"network '{network}' has no champion yet"
 
     async def run(self, listener: socket.socket, ready: Callable[[], None] | None) -> bool:
         server = self._server()
@@ -67,7 +68,10 @@ class _Waiting:
     async def _found(self) -> bool:
         try:
             await asyncio.to_thread(self._look)
-        except Exception as error:  # none yet, or a registry that does not answer yet
+        except NoChampionError:  # what else the registry holds is no business of whoever asks here
+            self._reason = self._none
+            return False
+        except Exception as error:  # a registry that does not answer yet
             self._reason = " ".join(str(error).split())[:300] or type(error).__name__
             return False
         return True

@@ -96,7 +96,11 @@ class Service:
         self.runners, self.steps, self.status = list(runners), list(steps), status
 
     def list_runs(self, project, labels, **_filters):
-        return self.runners if labels != ["workflow"] else self.steps
+        return self.steps if labels[0].startswith("workflow") else self.runners
+
+    def update_run(self, changes, uid, project):
+        [step] = self.steps
+        step["status"] |= {key.removeprefix("status."): value for key, value in changes.items()}
 
     def list_pipelines(self, project, format_):
         from types import SimpleNamespace
@@ -159,3 +163,20 @@ def test_a_job_that_never_started_its_workflow_does_not_run_for_ever(holding) ->
 def test_the_name_that_submit_gives_a_run_tells_workflow_and_network(name, told) -> None:
     run = kubeflow.run_of(PIPELINE | {"name": f"netops-{name}"})
     assert (run["metadata"]["name"], run["spec"]["parameters"].get("name", "")) == told
+
+
+def test_a_canceled_run_that_is_retried_and_then_fails_is_an_error(holding, monkeypatch) -> None:
+    from netops import registry
+    from netops.orchestration.states import CANCELED
+
+    step = step_of("edge", state="completed", status_text=CANCELED)  # no stage was running when it was canceled
+    monkeypatch.setattr(control, "connect", lambda: None)
+    monkeypatch.setattr(registry, "resume_run", lambda network, run: None)
+    asked = []
+    monkeypatch.setattr(control, "_on_service", lambda method, run: asked.append((method, run)))
+    [row] = holding(steps=[step])
+    assert row["state"] == "canceled"
+    control.retry("bb2")
+    assert asked == [("retry_pipeline", "bb2")]
+    [row] = holding(steps=[step])
+    assert (row["state"], row["error"]) == ("error", "out of memory")

@@ -1,5 +1,7 @@
 """The pod of ``netops doctor --deep``: what it shows, and that it is removed however it ends."""
 
+from importlib.metadata import version
+
 import pytest
 from mlrun.common.schemas import KindRuntimeResources
 
@@ -8,6 +10,8 @@ from netops.errors import NetopsError
 from netops.orchestration import trial_pod
 from netops.orchestration.cluster import ClusterSettings
 
+OURS = version("mlrun")
+SECRET = {"containerStatuses": [{"state": {"waiting": {"reason": "CreateContainerConfigError", "message": "no"}}}]}
 PULL = {"containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull"}}}]}
 GONE = {"containerStatuses": [{"state": {"terminated": {"reason": "OOMKilled", "exitCode": 137}}}]}
 
@@ -15,15 +19,16 @@ GONE = {"containerStatuses": [{"state": {"terminated": {"reason": "OOMKilled", "
 class Service:
     """A service that tells of the pod one state after the other."""
 
-    def __init__(self, *states, pod=None):
+    def __init__(self, *states, pod=None, mlrun=OURS):
         self.states, self.pod, self.calls = list(states), pod or {}, []
+        self.mlrun = mlrun
 
     def read_run(self, uid, project):
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         return {
             "metadata": {"uid": uid, "name": "doctor"},
             "spec": {"image": "r/netops:9"},
-            "status": {"state": state, "results": {"version": "9.9"}},
+            "status": {"state": state, "results": {"version": "9.9", "mlrun": self.mlrun}},
         }
 
     def list_runtime_resources(self, project, kind, object_id):
@@ -67,6 +72,9 @@ def test_it_tells_what_runs_in_the_pod(tried) -> None:
         (Service("pending", pod=PULL), "cannot get image r/netops:9: push it", ["abort", "delete"]),
         (Service("running", "error", pod=GONE), "pod doctor-x: OOMKilled, exit code 137", ["delete"]),
         (Service("pending"), "does not start", ["abort", "delete"]),
+        (Service("pending", pod=SECRET), "pod doctor-x: CreateContainerConfigError", ["abort", "delete"]),
+        (Service("completed", mlrun="1.9.2"), r"r/netops:9 has MLRun 1\.9\.2, the client here is", ["delete"]),
+        (Service("completed", mlrun=""), "has MLRun of unknown version", ["delete"]),
     ],
 )
 def test_a_pod_that_does_not_run_is_explained_and_removed(tried, service, told, calls) -> None:

@@ -87,6 +87,13 @@ class Database:
 
 SNAKE = {"container_statuses": [{"state": {"terminated": {"reason": "OOMKilled", "exit_code": 137}}}]}
 CAMEL = {"containerStatuses": [{"state": {"terminated": {"reason": "OOMKilled", "exitCode": 137}}}]}
+SECRET = {
+    "containerStatuses": [
+        {"state": {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "store" not found'}}}
+    ]
+}
+NO_NODE = {"conditions": [{"reason": "Unschedulable", "message": "0/1 nodes are available: 1 Insufficient cpu."}]}
+STARTING = {"containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]}
 PULL = {"containerStatuses": [{"state": {"waiting": {"reason": "ImagePullBackOff", "message": "back-off"}}}]}
 
 
@@ -112,9 +119,56 @@ def test_a_stage_whose_pod_dies_early_is_told_by_pod_reason_and_log(service, sta
 
 def test_a_stage_whose_image_cannot_be_had_says_what_to_do(service) -> None:
     service(PULL)
-    assert failures.is_without_image(step(state="pending"))
+    assert failures.is_stuck(step(state="pending"))
+    assert "the cluster cannot get image r/netops:1" in failures.why_waiting(step(state="pending"))
     ended = step(state="aborted", error="Run aborted due to exceeded state threshold: image_pull_backoff")
     assert "the cluster cannot get image r/netops:1: push it" in failures.cause_of(ended)
+
+
+@pytest.mark.parametrize(
+    ("status", "why", "stuck"),
+    [
+        (SECRET, 'pod pod-u1: CreateContainerConfigError, secret "store" not found', True),
+        (NO_NODE, "pod pod-u1: no node accepts it: 0/1 nodes are available: 1 Insufficient cpu.", False),
+        (STARTING, "", False),
+        ({}, "", False),
+    ],
+)
+def test_a_pod_that_does_not_start_is_reported_while_it_waits(service, status, why, stuck) -> None:
+    service(status)
+    waiting = step(state="pending")
+    assert failures.why_waiting(waiting) == why
+    assert failures.is_stuck(waiting) == stuck
+
+
+def test_a_watched_run_reports_a_pod_that_does_not_start_once(service, monkeypatch) -> None:
+    import mlrun
+
+    from netops.orchestration import watch
+    from netops.progress import shown_by, silent
+
+    class Service(Database):
+        looks = 0
+
+        def list_runs(self, **filters):
+            state = "pending" if self.looks < 12 else "running"
+            return [step(state=state, start_time="2026-11-27T10:00:00Z")]
+
+        def get_pipeline(self, run_id, project):
+            self.looks += 1
+            ended = self.looks == 20
+            phase = "Succeeded" if ended else "Running"
+            graph = {"n": {"name": "generate", "type": "Pod", "phase": phase}}
+            return {"run": {"status": phase}, "graph": graph}
+
+    service(SECRET)
+    asked = Service(SECRET)
+    monkeypatch.setattr(mlrun, "get_run_db", lambda: asked)
+    lines = []
+    with shown_by(silent, lines.append):
+        assert watch.watch("w", lambda _: None) == "succeeded"
+    stuck = 'waiting: pod pod-u1: CreateContainerConfigError, secret "store" not found'
+    assert lines == [f"Generate telemetry: {text}" for text in ("running", stuck, "running", "done")]
 
 
 def test_the_image_is_the_one_that_the_run_was_submitted_with(service) -> None:

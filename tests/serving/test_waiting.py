@@ -38,7 +38,7 @@ def test_a_server_waits_for_a_champion_and_outlives_its_registry(model, tmp_path
     with LiveServer(registry.file, tmp_path / "state") as server:
         health = httpx.get(server.url + "/healthz")
         assert (health.status_code, health.json()["status"]) == (200, STATUS)
-        assert "no champion yet" in health.json()["error"]
+        assert health.json()["error"] == "network 'demo' has no champion yet"
         refused = httpx.post(server.url + "/telemetry", json=sample("router-1", 0))
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
         assert [status(server.url + path) for path in ("/readyz", "/metrics", "/alerts")] == [503] * 3
