@@ -6,7 +6,6 @@ stream come without a path and without a token, and nobody reads their answers.
 
 import asyncio
 import contextlib
-import gc
 import logging
 import signal
 from typing import Any
@@ -20,7 +19,7 @@ from netops.serving.endpoints import Reply, ask, refusal
 from netops.serving.fleet_state import compile_kernels
 from netops.serving.graph import MODEL_PATH, pipeline_of
 from netops.serving.samples import BodyError
-from netops.serving.serve import refresh, save
+from netops.serving.serve import collect_seldom, refresh, save
 from netops.serving.service import Service
 from netops.serving.triggers import STREAMS, TERMINATION
 
@@ -84,8 +83,7 @@ class Worker:
         # Nuclio's wrapper sets its handlers when this has returned, and throws away what comes in after a drain:
         # a request that waits then is never answered, and its worker never free again. Nothing here needs that.
         loop.call_soon(loop.add_signal_handler, signal.SIGUSR2, self.reassign)
-        gc.collect()
-        gc.freeze()
+        collect_seldom()
 
     async def stop(self) -> None:
         """Save the state and end the process, for which Nuclio waits (called by Nuclio when it ends).

@@ -140,6 +140,13 @@ def configured(service: Any, token: str | None, lifespan: Sequence[Any] = ()) ->
     return guarded(Guard(app, settings.host in LOCAL, settings.hosts), settings.limits, timeout_graceful_shutdown=5)
 
 
+def collect_seldom() -> None:
+    """Keep the garbage collector from what is loaded by now, which stays, and from every request's rows."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 @asynccontextmanager
 async def _beside(
     runtime: Runtime, address: str, ready: Callable[[str], None] | None, failures: list[NetopsError]
@@ -152,10 +159,7 @@ async def _beside(
     looking = asyncio.create_task(_again(settings.champion_interval, lambda: refresh(runtime), ending))
     # A long body is read in a thread: the event loop must get its turn from it soon.
     sys.setswitchinterval(0.001)
-    # What is loaded by now stays: the collector need not look at it again and again, nor at every request's rows.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    collect_seldom()
     if ready is not None:
         ready(address)
     try:

@@ -22,9 +22,16 @@ class Processor:
     """Writes processor.yaml from the function's source, triggers and parameters, and starts it."""
 
     def __init__(
-        self, folder: Path, binary: str, wrapper: str, model: str, stream: str = "", **parameters: Any
+        self,
+        folder: Path,
+        binary: str,
+        wrapper: str,
+        model: str,
+        stream: str = "",
+        token: str = TOKEN,
+        **parameters: Any,
     ) -> None:
-        self.folder, self.binary, self.wrapper = folder, binary, wrapper
+        self.folder, self.binary, self.wrapper, self.token = folder, binary, wrapper, token
         self.function = _function(model, stream, {"state_path": str(folder / "state")} | parameters)
         self.start()
 
@@ -42,7 +49,7 @@ class Processor:
             "NUCLIO_PYTHON_PATH": str(source),
             "NUCLIO_PYTHON_EXE_PATH": sys.executable,
             "SERVING_SPEC_ENV": self.function._get_serving_spec(),
-            "NETOPS_TOKEN": TOKEN,
+            "NETOPS_TOKEN": self.token,
             "MLRUN_DBPATH": "",
         }
         options = ["-config", str(self.folder / "processor.yaml")]

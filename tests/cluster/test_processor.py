@@ -13,7 +13,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.cluster.processor import Processor
+from netops.serving.champion import ChampionFile
+from tests.cluster.processor import TOKEN, Processor
+from tests.serving.hooks import Hook, until
 from tests.serving.models import make_model
 from tests.serving.samples import body, sample
 
@@ -25,11 +27,11 @@ pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
 def begin(tmp_path_factory):
     if not (os.environ.get(PROGRAM) and os.environ.get(WRAPPER)):
         pytest.skip(f"{PROGRAM} and {WRAPPER} name no processor")
-    model, started = str(make_model(tmp_path_factory.mktemp("models") / "v1")), []
+    first, started = str(make_model(tmp_path_factory.mktemp("models") / "v1")), []
 
-    def start(**options):
+    def start(model=first, **options):
         folder = tmp_path_factory.mktemp("processor")
-        started.append(Processor(folder, os.environ[PROGRAM], os.environ[WRAPPER], model, **options))
+        started.append(Processor(folder, os.environ[PROGRAM], os.environ[WRAPPER], str(model), **options))
         return started[-1]
 
     yield start
@@ -46,6 +48,14 @@ def test_it_is_closed_without_the_token(processor) -> None:
     for given in ("", "Bearer other"):
         assert processor.client.get("/alerts", headers={"Authorization": given}).status_code == 401
     assert processor.client.get("/healthz", headers={"Authorization": ""}).status_code == 200
+
+
+def test_it_is_closed_over_http_where_it_was_given_no_token(begin) -> None:
+    processor = begin(token="")
+    for given in ("", "Bearer ", f"Bearer {TOKEN}"):
+        refused = processor.client.post("/telemetry", json=[], headers={"Authorization": given})
+        assert (refused.status_code, "NETOPS_TOKEN" in refused.text) == (401, True)
+    assert processor.client.get("/healthz").status_code == 200
 
 
 def test_empty_lists_do_not_cost_it_its_worker(processor) -> None:
@@ -78,6 +88,37 @@ def test_it_stops_at_once_and_finds_its_state_again(begin) -> None:
     processor.start()
     assert [found["id"] for found in processor.get("/alerts")] == [alert["id"]]
     assert processor.client.post("/telemetry", json=hot[-1]).json()["status"] == "duplicate"
+
+
+def test_receivers_are_sent_the_alerts(begin) -> None:
+    with Hook() as hook:
+        processor = begin(serving={"receivers": [{"kind": "webhook", "url": hook.url}]})
+        hot = [sample("a", tick, hot=True) for tick in range(3)]
+        assert processor.client.post("/telemetry", json=hot).json()[-1]["alert"]
+        until(lambda: hook.taken, 60)  # no message comes meanwhile: the sender works beside them
+        (alert,) = processor.get("/alerts")
+    assert hook.ids() == [("opened", alert["id"])]
+    assert hook.taken[0]["alert"]["device"] == "a"
+
+
+def test_a_new_champion_answers_without_a_restart(begin, tmp_path) -> None:
+    champion = ChampionFile(tmp_path / "champion.json")
+    champion.promote("v1", make_model(tmp_path / "v1", "v1"))
+    processor = begin(model=champion.file)
+    assert processor.get("/healthz")["model"] == "v1"
+    champion.promote("v2", make_model(tmp_path / "v2", "v2", seed=1))
+    until(lambda: processor.get("/healthz")["model"] == "v2", 60)
+    (answer,) = processor.client.post("/telemetry", json=[sample("a", 0)]).json()
+    assert answer["model"] == "v2"
+
+
+def test_snapshots_are_written_while_it_runs(begin) -> None:
+    processor = begin(serving={"state": {"snapshot_interval": "1s"}})
+    assert processor.client.post("/telemetry", json=[sample("a", 0)]).status_code == 200
+    until(lambda: processor.get("/healthz")["replay_point"], 60)
+    processor.kill()  # no time to save anything
+    processor.start()
+    assert [found["device"] for found in processor.get("/devices")] == ["a"]
 
 
 def test_a_stream_and_http_share_one_state(begin) -> None:

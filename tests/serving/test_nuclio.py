@@ -1,5 +1,6 @@
 """The function as it is deployed on Nuclio: its source is decoded, run and sent the messages that Nuclio sends."""
 
+import gc
 import json
 import signal
 import sys
@@ -53,6 +54,16 @@ def test_the_hooks_that_are_deployed_are_ours(function):
     assert module.handler is nuclio_worker.handler
     assert module.init_context is nuclio_worker.init_context
     assert sys.modules[module.handler.__module__].init_context is nuclio_worker.init_context
+
+
+def test_the_collector_runs_as_seldom_as_in_the_server(worker):
+    before = gc.get_threshold()
+    try:
+        gc.set_threshold(700, 10, 10)
+        worker()
+        assert gc.get_threshold()[0] >= 50_000
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_http_messages_are_answered_as_by_the_server(worker):
