@@ -15,6 +15,7 @@ from netops.models.contest import contest
 from netops.models.examples import Examples, prepare_examples
 from netops.models.judgement import Judgement, baseline_risks, judge_baseline, judge_model
 from netops.models.promotion import Decision, Standing
+from netops.models.report.cautions import near_perfect
 from netops.models.report.write import write_report
 from netops.models.selection import Choice, choose_best
 from netops.models.training import part_risks
@@ -62,13 +63,15 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
         rivals=[folder for name, folder in models.items() if name != choice.best],
         baseline=baseline_risks(baseline, examples, "validation"),
     )
-    _log(context, network, examples, models, choice, decision, settings, (baseline, judged, tested))
+    judgements = _log(context, network, examples, models, choice, decision, settings, (baseline, judged, tested))
+    doubt = near_perfect(judgements[choice.best].evaluation.figures, dataset.meta.source)
     context.log_results(
         {
             "best": choice.best,
             "best_model": trained[choice.best].artifact_url,
             "promoted": str(decision.promoted).lower(),
             "reason": f"{choice.reason}; {decision.reason}",
+            "warnings": [doubt] if doubt else [],
             "compared_with": champion.version if champion else "none",
             "champion": {"family": champion.family, "version": champion.version} if champion else None,
             "rows": len(examples.array("validation")),
@@ -101,8 +104,14 @@ def _log(
     decision: Decision,
     settings: str,
     static: tuple[StaticThresholds, Judgement, Floats],
-) -> None:
-    """Log the leaderboard with the baseline, how the choice was made, and the report of the run."""
+) -> dict[str, Judgement]:
+    """Log the leaderboard with the baseline, how the choice was made, and the report of the run.
+
+    Returns
+    -------
+    dict
+        Family → what it is worth; the static thresholds are among them.
+    """
     alerting = section(settings, "alerting")
     seed = section(settings, "training").seed
     baseline, judged, baseline_test = static
@@ -140,6 +149,7 @@ def _log(
         seed=seed,
     )
     _log_report(context, report)
+    return judgements
 
 
 def _log_report(context: MLClientCtx, report: Path) -> None:

@@ -5,8 +5,6 @@ import numpy as np
 from netops.kernels import kernel
 
 NOTHING, OPENED, CLOSED, EXPIRED, RENEWED = 0, 1, 2, 3, 4
-#: An ``expire`` that never comes.
-ENDLESS = 2**62
 
 #: What is remembered of a device; all zeros is a device not seen before.
 STATE = np.dtype(

@@ -3,9 +3,11 @@
 import math
 from dataclasses import dataclass
 
-from netops.alerting.machine import ENDLESS
 from netops.durations import MINUTE
 from netops.errors import UsageError
+
+#: An ``expire`` that never comes.
+ENDLESS = 2**62
 
 
 @dataclass(frozen=True)

@@ -109,5 +109,7 @@ def _print(summary: dict[str, Any]) -> None:
     click.echo(f"best: {summary['best']}; {chosen.rstrip('; ')}")
     if mark:
         click.echo(mark + why)
+    for warning in summary["warnings"]:
+        note(f"warn: {warning}")
     note(f"{summary['seconds']:.1f} s, peak memory {summary['peak_rss_mb']:,.0f} MB, run {summary['run_id']}")
     click.echo(summary["report"])

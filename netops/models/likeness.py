@@ -1,7 +1,8 @@
 """Whether telemetry is like what a model was trained on: its metrics, their scale, and how often it is sampled."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,9 @@ from netops.models.background import QUANTILES
 from netops.models.card import ModelCard
 from netops.telemetry.clock import roughly
 from netops.telemetry.columns import brief
-from netops.telemetry.dataset import Dataset
+
+if TYPE_CHECKING:
+    from netops.telemetry.dataset import Dataset
 
 Float64 = npt.NDArray[np.float64]
 
@@ -56,7 +59,7 @@ class Likeness:
             yield f"warn: a sample every {here}, in training every {usual}: features and risks differ with it"
 
 
-def likeness(telemetry: Dataset, card: ModelCard) -> Likeness:
+def likeness(telemetry: "Dataset", card: ModelCard) -> Likeness:
     """Compare telemetry with what a model was trained on.
 
     Parameters
@@ -80,12 +83,26 @@ def likeness(telemetry: Dataset, card: ModelCard) -> Likeness:
     missing = tuple(name for name, known in values.items() if not len(known))
     if len(missing) == len(values):
         raise NetopsError(f"{telemetry.meta.source}: no metric of the model has a value: {brief(missing)}")
+    return differences(values, telemetry.meta.interval_seconds, card)
+
+
+def differences(values: Mapping[str, Float64], interval: float, card: ModelCard) -> Likeness:
+    """Compare some values of each metric with those that a model was trained on.
+
+    Parameters
+    ----------
+    values : mapping
+        Metric → known values.
+    interval : float
+        Seconds between two samples of a device; 0 where that is not known.
+    card : ModelCard
+    """
     quantiles = card.background.get("quantiles", {})
     factors = {name: _factor(known, quantiles.get(name)) for name, known in values.items() if len(known)}
     return Likeness(
-        missing,
+        tuple(name for name, known in values.items() if not len(known)),
         {name: factor for name, factor in factors.items() if factor is not None},
-        telemetry.meta.interval_seconds,
+        interval,
         card.interval_seconds,
     )
 

@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 
 from netops import progress
 from netops.durations import SECOND
-from netops.features.build import build_features
 from netops.features.spec import FeatureSpec
 from netops.orchestration.dask_function import scheduler_address
 from netops.orchestration.settings import section
@@ -35,6 +34,8 @@ def history_of(dataset: Dataset) -> int:
 
 def build(dataset: Dataset, out: Path, spec: FeatureSpec, settings: Any) -> Dataset:
     """Build the feature vectors of a dataset and of what is kept for testing in it; all of it appears, or none."""
+    from netops.features.build import build_features  # its kernels would make every refusal wait
+
     options = section(settings, "features")
     try:
         with scheduler_address(options.scheduler) as scheduler:

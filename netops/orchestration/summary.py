@@ -67,6 +67,7 @@ def summarise(
         "champion": deployment.get("champion", selection.get("champion")),
         "promoted": _promoted(selection, deployment),
         "reason": _reason(selection, deployment),
+        "warnings": selection.get("warnings") or [],
     }
 
 

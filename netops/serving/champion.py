@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,9 @@ from netops.errors import NetopsError, NoChampionError
 from netops.features.spec import FeatureSpec
 from netops.files import read_json, write_json
 from netops.serving.samples import Reason
+
+if TYPE_CHECKING:
+    from netops.models.card import ModelCard
 
 #: Reasons given for a sample.
 REASONS = 3
@@ -148,6 +151,8 @@ class ServedModel:
         From the card: the risk that alerts, and the horizon in nanoseconds.
     counters : tuple of str
         Metrics that are sent as counters, and were turned into rates for training.
+    card : ModelCard, optional
+        What is known of its training.
     """
 
     def __init__(
@@ -160,8 +165,9 @@ class ServedModel:
         threshold: float,
         horizon: int,
         counters: tuple[str, ...] = (),
+        card: "ModelCard | None" = None,
     ) -> None:
-        self.counters = counters
+        self.counters, self.card = counters, card
         self.version, self.spec, self.scorer, self.explainer = version, spec, scorer, explainer
         self.columns, self.threshold, self.horizon = columns, threshold, horizon
         names = spec.names
@@ -223,7 +229,7 @@ def load_model(champion: Champion) -> ServedModel:
     threshold = UNREACHABLE if card.threshold is None else float(card.threshold)
     counters = tuple(card.data.get("counters") or ())
     explainer = RowExplainer(champion.path)
-    model = ServedModel(champion.version, spec, scorer, explainer, columns, threshold, card.horizon, counters)
+    model = ServedModel(champion.version, spec, scorer, explainer, columns, threshold, card.horizon, counters, card)
     # The first call is the slow one: buffers are made, kernels loaded. No request should pay for it.
     blank = np.zeros((2, len(card.features)))
     model.both(blank)

@@ -14,6 +14,7 @@ from netops.features.saved import unpack
 from netops.features.spec import FeatureSpec
 from netops.serving.clock import KNOWN, NEVER, NetworkClock
 from netops.serving.devices import DeviceTable
+from netops.serving.recent import RecentSamples
 from netops.serving.samples import Samples
 from netops.serving.settings import ServingSettings
 from netops.serving.work import Work
@@ -78,6 +79,8 @@ class FleetState:
         The risk of each device's newest sample, NaN where it has none.
     values : float64 array, by code × metrics
         The newest sample of each device.
+    recent : RecentSamples
+        What was sent lately, to be compared with what the champion was trained on.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class FleetState:
         self.on_trial = np.zeros(capacity, dtype=np.bool_)
         self.risk = np.full(capacity, np.nan)
         self.values = np.full((capacity, len(spec.metrics)), np.nan)
+        self.recent = RecentSamples(spec.metrics)
         self.dropped: list[tuple[int, str]] = []
         self.restarted: list[str] = []
         #: For the snapshots: after which event time a device's windows have changed since the last one, the number
@@ -129,6 +133,8 @@ class FleetState:
             features, status = self._update_one_by_one(codes, timestamps, values)
         else:
             features, status = self.engine.update(codes, timestamps, values)
+        if self.counters is None or not odd:
+            self.recent.take(codes, timestamps, values, self.clock.newest)
         healed = self._heal(codes, timestamps, work.samples.values[rows], features, status)
         work.status[rows] = status
         kept = status == SCORED

@@ -21,7 +21,8 @@ class Health(msgspec.Struct):
 
     ``replay_point`` is the event time up to which the state is safe on disk: after a crash, samples from then on
     are to be sent again. Null before the first snapshot: all are. ``status`` is ``degraded`` while something does
-    not work, named in ``problems``; samples are answered all the same.
+    not work, named in ``problems``; samples are answered all the same. ``warnings`` says how the samples that are
+    sent differ from those that the champion was trained on.
     """
 
     status: str
@@ -32,6 +33,7 @@ class Health(msgspec.Struct):
     devices: int
     alerts: int
     problems: list[str] = []
+    warnings: list[str] = []
 
 
 class DeviceState(msgspec.Struct):
@@ -61,6 +63,7 @@ def health(runtime: Runtime) -> Health:
         len(runtime.state.table),
         len(runtime.book.open),
         [trouble] if trouble else [],
+        list(runtime.state.recent.found),
     )
 
 

@@ -151,6 +151,7 @@ class Runtime:
         if model.spec != self.model.spec:
             self.state.with_spec(model.spec)
         self.model = model
+        self.state.recent.begin_anew()
         self.state.tracker.policy = self.alerting.policy(model.threshold, model.horizon)
 
     def watch(self) -> None:
@@ -170,6 +171,9 @@ class Runtime:
                 state.changed[silent] = np.minimum(state.changed[silent], state.clock.newest[silent])
                 self.book.silence(state, silent.tolist())
             self.book.watch(state.clock.now)
+        if state.recent.due and self.model.card is not None:
+            for line in state.recent.compare(self.model.card):
+                _LOG.warning("telemetry that is sent: %s", line)
         self.book.flush(state)
 
     def _without_moved(self, silent: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

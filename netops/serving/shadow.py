@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from netops.alerting.policy import ENDLESS
 from netops.errors import NetopsError
 from netops.files import read_json, write_json
 from netops.serving.champion import Champion, ServedModel, load_model
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from netops.serving.runtime import Runtime
 
 _LOG = logging.getLogger(__name__)
-_ENDLESS = 2**62
 
 
 def report_path(folder: Path, version: str) -> Path:
@@ -244,4 +244,4 @@ def _recorded(runtime: "Runtime") -> list[tuple[str, int, int]]:
     except sqlite3.Error as error:
         _LOG.warning("recorded incidents cannot be read: %s", error)
         return []
-    return [(one.device, nanoseconds(one.start), nanoseconds(one.end) if one.end else _ENDLESS) for one in found]
+    return [(one.device, nanoseconds(one.start), nanoseconds(one.end) if one.end else ENDLESS) for one in found]

@@ -42,6 +42,8 @@ VERDICTS_SCHEMA = pa.schema(
 
 _META, _INCIDENTS, _VERDICTS = "_meta.json", "_incidents.parquet", "_verdicts.parquet"
 TEST = "_test"
+#: The source of telemetry that was generated.
+GENERATED = "generated"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from netops.models.other_thresholds import other_thresholds
 from netops.models.platt import Platt, Uncalibrated
 from netops.models.promotion import Decision
 from netops.models.report.calibration import calibration_words
-from netops.models.report.cautions import cautions
+from netops.models.report.cautions import cautions, near_perfect
 from netops.models.report.episodes import FALSE_ALARM, MISS, WARNED, choose_episodes, extremes, with_metrics
 from netops.models.report.facts import lead_steps
 from netops.models.report.groups import Ranges
@@ -35,6 +35,7 @@ from netops.models.report.write import write_report
 from netops.models.selection import choose_best
 from netops.models.settings import TrainingSettings
 from netops.models.training import part_risks
+from netops.telemetry.dataset import GENERATED
 from tests.models.synthetic import METRICS, make_dataset
 
 HORIZON = 5 * MINUTE
@@ -489,3 +490,18 @@ def test_small_numbers_keep_their_digits(value: float | None, written: str) -> N
 )
 def test_thresholds_near_one_are_told_apart(value: float | None, written: str) -> None:
     assert closely(value) == written
+
+
+@pytest.mark.parametrize(
+    ("average_precision", "source", "doubted"),
+    [(0.99, "t.csv", True), (0.9, "t.csv", False), (float("nan"), "t.csv", False), (0.99, GENERATED, False)],
+)
+def test_figures_that_are_too_good_are_doubted(
+    run: Run, average_precision: float, source: str, doubted: bool
+) -> None:
+    judgement = run.judgements[run.choice.best]
+    figures = replace(judgement.evaluation.figures, average_precision=average_precision)
+    assert bool(near_perfect(figures, source)) is doubted
+    shown = replace(judgement, evaluation=replace(judgement.evaluation, figures=figures))
+    listed = cautions(run.judgements | {run.choice.best: shown}, run.choice, source)
+    assert (near_perfect(figures, source) in listed) is doubted

@@ -1,6 +1,7 @@
 """Model folders for the tests of the server: random trees over the features of a spec, nothing is fitted."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,8 +67,9 @@ def make_model(
     depth: int = 4,
     threshold: float = 0.5,
     calibration: Platt | None = None,
+    **about: Any,
 ) -> Path:
-    """Write a model folder: normal values lie around 0 ± 1, a first metric above 2 alerts."""
+    """Write a model folder: normal values lie around 0 ± 1, a first metric above 2 alerts; more of its card."""
     count = len(spec.names)
     scaling = Scaling(np.zeros(count), np.ones(count), 1e6, False)
     card = ModelCard(
@@ -79,6 +81,7 @@ def make_model(
         metrics=spec.metrics,
         horizon=10 * MINUTE,
         threshold=threshold,
+        **about,
     )
     model = build_model(scaling, _Fitted(random_trees(count, trees, depth, seed)))
     save_model(folder, calibrated(model, calibration) if calibration else model, card)

@@ -9,10 +9,13 @@ from netops.models.report.leaderboard import recall_range
 from netops.models.report.words import counted, known, listed, number, titled
 from netops.models.selection import Choice
 from netops.models.threshold import poisson_upper_bound
+from netops.telemetry.dataset import GENERATED
 
 #: With fewer incidents, a single one moves the event recall by more than three points.
 _FEW = 30
 _TOO_SURE = 0.05
+# What models reach on real telemetry lies far below, unless a column holds what is to be predicted.
+_NEAR_PERFECT = 0.98
 
 
 def verdict_of(best: Judgement, name: str, baseline: Judgement | None) -> str:
@@ -31,8 +34,28 @@ def _warned(found: Figures) -> str:
     return f"{found.incidents_warned or 'none'} of {counted(found.incidents, 'incident')}"
 
 
-def cautions(judgements: Mapping[str, Judgement], choice: Choice) -> list[str]:
-    """List what limits the figures of the best model; empty where nothing does."""
+def near_perfect(found: Figures, source: str) -> str:
+    """Doubt an average precision near 1 on telemetry that was not generated; empty where there is no reason."""
+    if source == GENERATED or not found.average_precision >= _NEAR_PERFECT:
+        return ""
+    return (
+        f"An average precision of {number(found.average_precision)} on the test part is rare on real telemetry: "
+        "does a column know the incidents beforehand? See the most important metrics in the report; "
+        "--set 'telemetry.exclude=[NAME]' leaves one out."
+    )
+
+
+def cautions(judgements: Mapping[str, Judgement], choice: Choice, source: str = "") -> list[str]:
+    """List what limits the figures of the best model; empty where nothing does.
+
+    Parameters
+    ----------
+    judgements : mapping
+        Family → what it is worth; the static thresholds as ``static_threshold``.
+    choice : Choice
+    source : str
+        Where the telemetry is from (``Meta.source``).
+    """
     best = judgements[choice.best]
     found = best.evaluation.figures
     told = [
@@ -41,6 +64,7 @@ def cautions(judgements: Mapping[str, Judgement], choice: Choice) -> list[str]:
         best.choice.note,
         _not_alone(choice),
         _guess(best.evaluation),
+        near_perfect(found, source),
         _baseline(judgements, choice.best),
         _blind(best.evaluation),
         _calibration(best.evaluation),

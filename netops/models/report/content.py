@@ -92,7 +92,7 @@ class Content:
             "significant": significant,
             "lasting": lasting,
             "counted": counted,
-            "cautions": cautions(self.judgements, self.choice),
+            "cautions": cautions(self.judgements, self.choice, self.examples.labelled[0].dataset.meta.source),
             "decision": self.decision,
             "choice": self.choice,
             "series": self.series,

@@ -17,7 +17,7 @@ from netops.durations import SECOND
 from netops.errors import NetopsError, UsageError
 from netops.files import read_json, write_json
 from netops.progress import Progress, silent
-from netops.telemetry.dataset import Dataset, Meta, finish, part_path
+from netops.telemetry.dataset import GENERATED, Dataset, Meta, finish, part_path
 from netops.telemetry.generator.network import Network, Walks, make_network, produce
 from netops.telemetry.generator.samples import samples_of
 from netops.telemetry.generator.settings import GeneratorSettings
@@ -153,7 +153,7 @@ def _finish(network: Network, out: Path, shards: list[Shard], details: dict[str,
         devices=network.devices,
         incidents=incidents.num_rows,
         interval_seconds=network.interval / SECOND,
-        source="generated",
+        source=GENERATED,
         details={"generator": details},
     )
     dataset = finish(out, meta, incidents)

@@ -30,7 +30,7 @@ def read_incidents(path: Path, settings: TelemetrySettings) -> IncidentLog:
     Parameters
     ----------
     path : Path
-        CSV, JSON, JSON lines, or JSON windows by device; gzip or not.
+        Any kind of file that telemetry may come in, or JSON windows by device.
     settings : TelemetrySettings
         Names of columns (``incidents``; for the device, ``device`` counts as well).
 
@@ -39,7 +39,7 @@ def read_incidents(path: Path, settings: TelemetrySettings) -> IncidentLog:
     NetopsError
         If it cannot be read, lacks a column, or holds a value that is no time; it names the column and the line.
     """
-    records = read_records(path)
+    records = read_records(path, settings.incidents.encoding)
     return _Reading(records, settings).log()
 
 

@@ -1,22 +1,23 @@
-"""The records of an incident log as text, whatever file they are in: CSV, JSON, JSON lines, windows by device."""
+"""The records of an incident log as text, whatever file they are in."""
 
-import csv
-import gzip
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from netops.errors import NetopsError
 from netops.telemetry.columns import brief, refuse_twins
-from netops.telemetry.incident_logs.names import plain
+from netops.telemetry.sources.arrow import ParquetTable, open_frame
+from netops.telemetry.sources.content import PARQUET, TEXT, Content, look_at
+from netops.telemetry.sources.csv import CsvTable, header_of
+from netops.telemetry.sources.json import is_json
+from netops.telemetry.sources.raw import RawTable
 
-# A log is read at once: what is larger than this is no list of incidents.
+# A log is held in memory: what is larger than this is no list of incidents.
 _MAX_BYTES = 256 << 20
-_SEPARATORS = (",", ";", "\t", "|")
-_BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
 @dataclass
@@ -30,9 +31,9 @@ class Records:
     columns : dict
         Column → a value for each record; an empty text is no value.
     lines : list of int
-        Where each record begins in the file, counted as an editor does; for JSON, its number.
+        Where each record begins in the file, counted as an editor does; where rows are not lines, its number.
     unit : str
-        What ``lines`` counts: ``line`` or ``entry``.
+        What ``lines`` counts: ``line``, ``row`` or ``entry``.
     """
 
     where: str
@@ -45,8 +46,14 @@ class Records:
         return f"{self.where}: {self.unit} {self.lines[row]}"
 
 
-def read_records(path: Path) -> Records:
+def read_records(path: Path, encoding: str = "") -> Records:
     """Read a log of incidents as text.
+
+    Parameters
+    ----------
+    path : Path
+    encoding : str
+        Of text, where it is known.
 
     Raises
     ------
@@ -55,73 +62,61 @@ def read_records(path: Path) -> Records:
     """
     if not path.is_file():
         raise NetopsError(f"{path}: no such file")
-    text = _text(path)
-    if text.lstrip()[:1] in ("[", "{"):
-        return _from_json(text, str(path))
-    return _from_csv(text, str(path))
+    content = look_at(path, encoding, "telemetry.incidents.encoding")
+    if content.kind == PARQUET:
+        return _from_columns(ParquetTable(path))
+    if content.kind != TEXT:
+        return _from_columns(open_frame(content, ()))
+    if is_json(content):
+        return _from_json(_text(content), str(path))
+    return _from_lines(CsvTable(content, header_of(content)))
 
 
-def _text(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(2)
-    with gzip.open(path) if head == b"\x1f\x8b" else path.open("rb") as stream:
-        try:
-            raw = stream.read(_MAX_BYTES + 1)
-        except (OSError, EOFError) as error:
-            raise NetopsError(f"{path}: cannot be read: {error}") from None
-    if len(raw) > _MAX_BYTES:
-        raise NetopsError(f"{path}: more than {_MAX_BYTES >> 20} MB: too large for a log of incidents")
-    encoding = next((name for mark, name in _BOMS if raw.startswith(mark)), "utf-8")
+def _too_large(where: Path | str) -> NetopsError:
+    return NetopsError(f"{where}: more than {_MAX_BYTES >> 20} MB: too large for a log of incidents")
+
+
+def _text(content: Content) -> str:
     try:
-        return raw.decode(encoding)
+        with content.text() as stream:
+            text = stream.read(_MAX_BYTES + 1)
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise NetopsError(
-            f"{path}: line {line}: not {encoding.upper()} text; save it as UTF-8 (iconv -f cp1252 -t utf-8)"
-        ) from None
+        raise NetopsError(f"{content.path}: not {content.encoding.upper()} text: {error.reason}") from None
+    except (OSError, EOFError, pa.ArrowInvalid) as error:
+        raise NetopsError(f"{content.path}: cannot be read: {error}") from None
+    if len(text) > _MAX_BYTES:
+        raise _too_large(content.path)
+    return text
 
 
-def _from_csv(text: str, where: str) -> Records:
-    lines = text.split("\n")
-    skipped = 0
-    separator = None
-    while skipped < len(lines) and (not lines[skipped].strip() or _is_preamble(lines[skipped])):
-        separator = _declared(lines[skipped]) or separator
-        skipped += 1
-    if skipped == len(lines):
-        raise NetopsError(f"{where}: the file is empty")
-    separator = separator or max(_SEPARATORS, key=lines[skipped].count)
-    reader = csv.reader(io.StringIO("\n".join(lines[skipped:]), newline=""), delimiter=separator)
-    try:
-        header = [name.strip() for name in next(reader)]
-        rows, numbers = _rows(reader, len(header), skipped, where)
-    except csv.Error as error:
-        raise NetopsError(f"{where}: line {skipped + reader.line_num}: {error}") from None
-    refuse_twins([name for name in header if name], where)
-    columns = {name: [row[i].strip() for row in rows] for i, name in enumerate(header) if name}
-    return Records(where, columns, numbers)
+def _from_columns(table: RawTable) -> Records:
+    if table.memory > 8 * _MAX_BYTES:
+        raise _too_large(table.where)
+    columns: dict[str, list[str]] = {name: [] for name in table.names}
+    for batch in table.scan(table.names):
+        for name, values in columns.items():
+            texts = batch.column(name).cast(pa.string()).to_pylist()
+            values.extend((text or "").strip() for text in texts)
+    count = len(next(iter(columns.values()), []))
+    return Records(table.where, columns, list(range(1, count + 1)), "row")
 
 
-def _is_preamble(line: str) -> bool:
-    return (line.lstrip("\ufeff").startswith("#") and plain(line) == "") or _declared(line) is not None
-
-
-def _declared(line: str) -> str | None:
-    """Give the separator that a first line such as ``sep=;`` names, as spreadsheets write it."""
-    line = line.strip().strip('"')
-    return line[4:5] if line.lower().startswith("sep=") and len(line) == 5 else None
-
-
-def _rows(reader: Any, width: int, skipped: int, where: str) -> tuple[list[list[str]], list[int]]:
-    rows, numbers, line = [], [], skipped + reader.line_num + 1
-    for row in reader:
-        if any(value.strip() for value in row):
-            if len(row) != width:
-                raise NetopsError(f"{where}: line {line}: {len(row)} values where the header has {width}")
-            rows.append(row)
-            numbers.append(line)
-        line = skipped + reader.line_num + 1
-    return rows, numbers
+def _from_lines(table: CsvTable) -> Records:
+    names = [name.strip() for name in table.names]
+    refuse_twins([name for name in names if name], table.where)
+    rows, lines, size = [], [], 0
+    for line, values in table.rows():
+        if not any(value.strip() for value in values):
+            continue
+        if len(values) != len(names):
+            raise NetopsError(f"{table.where}: line {line}: {len(values)} values where the header has {len(names)}")
+        size += sum(map(len, values))
+        if size > _MAX_BYTES:
+            raise _too_large(table.where)
+        rows.append(values)
+        lines.append(line)
+    columns = {name: [row[place].strip() for row in rows] for place, name in enumerate(names) if name}
+    return Records(table.where, columns, lines)
 
 
 def _from_json(text: str, where: str) -> Records:

@@ -26,6 +26,7 @@ class IncidentLogSettings:
     time_format: str = option(
         "", help="how the times are written: a strptime format, or `s`, `ms`, `us`, `ns`, `excel`; empty: found"
     )
+    encoding: str = option("", help="of its text, such as cp1252; empty: UTF-8, or UTF-16 where it is that")
     timezone: str = option(
         "", help="zone of times that name none, such as Europe/Vienna; without one, that of the telemetry"
     )

@@ -63,7 +63,7 @@ class Content:
         return io.TextIOWrapper(io.BufferedReader(_Readable(self.open())), encoding="utf-8-sig", newline="")
 
 
-def look_at(path: Path, encoding: str = "") -> Content:
+def look_at(path: Path, encoding: str = "", option: str = "telemetry.encoding") -> Content:
     """Find out what a file is.
 
     Parameters
@@ -71,6 +71,8 @@ def look_at(path: Path, encoding: str = "") -> Content:
     path : Path
     encoding : str
         Of text, where it is known.
+    option : str
+        The setting that says so, for errors.
 
     Raises
     ------
@@ -97,7 +99,7 @@ def look_at(path: Path, encoding: str = "") -> Content:
         if raw.startswith(magic):
             raise NetopsError(f"{path}: a {kind} file packed with {compression}; unpack it first")
     found = encoding or _encoding_of(raw)
-    return Content(path, TEXT, compression, found, _decoded(path, raw, found, whole), whole)
+    return Content(path, TEXT, compression, found, _decoded(path, raw, found, whole, option), whole)
 
 
 def _is_excel(path: Path) -> bool:
@@ -181,17 +183,17 @@ def _encoding_of(raw: bytes) -> str:
     return "utf-8"
 
 
-def _decoded(path: Path, raw: bytes, encoding: str, whole: bool) -> str:
+def _decoded(path: Path, raw: bytes, encoding: str, whole: bool, option: str) -> str:
     try:
         decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
     except LookupError:
-        raise NetopsError(f"{path}: unknown encoding '{encoding}' (telemetry: encoding)") from None
+        raise NetopsError(f"{path}: unknown encoding '{encoding}' ({option})") from None
     try:
         text = decoder.decode(raw, final=whole)
     except UnicodeDecodeError as error:
         if encoding == "utf-8":
-            raise not_utf8(path, raw, error.start, whole) from None
-        raise NetopsError(f"{path}: not {encoding}: {error.reason} (telemetry: encoding)") from None
+            raise not_utf8(path, raw, error.start, option) from None
+        raise NetopsError(f"{path}: not {encoding}: {error.reason} ({option})") from None
     if "\x00" in text[:4096] or _is_binary(text):
         raise NetopsError(
             f"{path}: neither text nor a Parquet, Arrow or Excel file; netops reads CSV, JSON and those"
@@ -204,7 +206,7 @@ def _is_binary(text: str) -> bool:
     return sum(char < " " and char not in "\t\r\n\f" for char in start) > 0.05 * len(start)
 
 
-def not_utf8(path: Path, raw: bytes, place: int, whole: bool = False) -> NetopsError:
+def not_utf8(path: Path, raw: bytes, place: int, option: str = "telemetry.encoding") -> NetopsError:
     """Make the error for text that is not UTF-8: it names the line, and the likely encoding."""
     line = raw.count(b"\n", 0, place) + 1
     sign = raw[place : place + 1]
@@ -216,7 +218,7 @@ def not_utf8(path: Path, raw: bytes, place: int, whole: bool = False) -> NetopsE
         )
     return NetopsError(
         f"{path}: line {line}: not UTF-8 (byte 0x{sign.hex()}, '{shown}' in {likely}); "
-        f"if it is Latin-1 or {likely}, use --set telemetry.encoding={likely}"
+        f"if it is Latin-1 or {likely}, use --set {option}={likely}"
     )
 
 

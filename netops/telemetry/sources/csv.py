@@ -14,7 +14,7 @@ from netops.errors import NetopsError
 from netops.telemetry.columns import refuse_twins
 from netops.telemetry.quantities import NULLS
 from netops.telemetry.sources.content import GROWTH, Content, not_utf8
-from netops.telemetry.sources.header import Header, header_in
+from netops.telemetry.sources.header import Header, NoHeaderError, find_header, header_in
 from netops.telemetry.sources.normal import NUMBER, is_number, is_text, not_a_number
 
 _BLOCK = 8 << 20
@@ -103,6 +103,14 @@ class CsvTable:
             types |= self._types_of_empty(head, [name for name in names if name not in text])
         return types
 
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Give each row as text, with the line that it begins in, however many values it has."""
+        try:
+            with self._text() as stream:
+                yield from self._records(stream)
+        except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
+            raise self._unreadable(error) from None
+
     def place(self, row: int) -> str:
         """Say where a row is, counted as an editor counts lines."""
         with self._text() as stream:
@@ -159,8 +167,8 @@ class CsvTable:
                 if begin <= skipped or not values or (_is_remark(values[0]) and len(values) != len(self.names)):
                     continue
                 yield first + begin, values
-        except csv.Error:
-            return
+        except csv.Error as error:
+            raise NetopsError(f"{self.where}: line {first + line}: {error}") from None
 
     def _first_block(self) -> tuple[pa.RecordBatch, bool]:
         """Read the first block with the types that pyarrow finds, and say whether that is the whole file."""
@@ -255,6 +263,20 @@ class CsvTable:
                     rest, chunk = (rest + chunk)[error.start :], (rest + chunk)[: error.start]
                 before += chunk.count(b"\n")
         return None
+
+
+def header_of(content: Content) -> Header:
+    """Find the names of the columns in delimited text.
+
+    Raises
+    ------
+    NetopsError
+        If there are none.
+    """
+    try:
+        return find_header(content.head, content.whole)
+    except NoHeaderError as error:
+        raise NetopsError(f"{content.path}: {error}") from None
 
 
 def _is_remark(text: str) -> bool:

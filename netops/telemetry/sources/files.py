@@ -8,10 +8,9 @@ from netops.telemetry.columns import layout_of
 from netops.telemetry.settings import TelemetrySettings
 from netops.telemetry.sources.arrow import ParquetTable, open_frame
 from netops.telemetry.sources.content import PARQUET, TEXT, Content, look_at
-from netops.telemetry.sources.csv import CsvTable, split_sections
-from netops.telemetry.sources.header import Header, NoHeaderError, find_header
+from netops.telemetry.sources.csv import CsvTable, header_of, split_sections
 from netops.telemetry.sources.items import read_items
-from netops.telemetry.sources.json import open_json
+from netops.telemetry.sources.json import is_json, open_json
 from netops.telemetry.sources.raw import RawTable, Rows
 from netops.telemetry.sources.tables import TableSource, table_sources
 
@@ -79,20 +78,14 @@ def open_tables(path: Path, settings: TelemetrySettings) -> Iterator[RawTable]:
         yield ParquetTable(path, settings.nulls)
     elif content.kind != TEXT:
         yield open_frame(content, settings.nulls)
-    elif _is_json(content):
+    elif is_json(content):
         yield open_json(content, settings.nulls)
     else:
         yield from _open_text(content, settings)
 
 
-def _is_json(content: Content) -> bool:
-    start = content.head.lstrip("\ufeff \t\r\n")[:2]
-    named = any(part in (".json", ".jsonl", ".ndjson") for part in Path(content.path.name.lower()).suffixes)
-    return start[:1] == "{" or (start[:1] == "[" and (named or start[1:2] in '{ \r\n\t"[]'))
-
-
 def _open_text(content: Content, settings: TelemetrySettings) -> Iterator[RawTable]:
-    header = _header(content)
+    header = header_of(content)
     if not header.sections:
         yield CsvTable(content, header, settings.nulls)
         return
@@ -103,13 +96,6 @@ def _open_text(content: Content, settings: TelemetrySettings) -> Iterator[RawTab
         yield CsvTable(content, found, settings.nulls, (rows, line))
     if not some:
         raise NetopsError(f"{content.path}: no samples in it, only the names of columns")
-
-
-def _header(content: Content) -> Header:
-    try:
-        return find_header(content.head, content.whole)
-    except NoHeaderError as error:
-        raise NetopsError(f"{content.path}: {error}") from None
 
 
 def files_of(path: Path, settings: TelemetrySettings, passed_over: dict[str, str]) -> list[tuple[Path, bool]]:

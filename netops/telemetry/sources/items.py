@@ -6,9 +6,8 @@ from pathlib import Path
 from netops.errors import NetopsError
 from netops.telemetry.columns import brief, first_of
 from netops.telemetry.sources.content import look_at
-from netops.telemetry.sources.csv import CsvTable
-from netops.telemetry.sources.header import NoHeaderError, find_header
-from netops.telemetry.sources.json import open_json
+from netops.telemetry.sources.csv import CsvTable, header_of
+from netops.telemetry.sources.json import is_json, open_json
 
 _IDS, _NAMES = ("itemid", "item_id", "id"), ("key_", "key", "name", "item_name", "metric", "metric_name")
 _HOSTS = ("host", "hostname", "host_name", "device", "node", "hosts.host", "hosts.name")
@@ -36,13 +35,10 @@ def read_items(path: str) -> dict[str, Item]:
     if not where.is_file():
         raise NetopsError(f"{path}: no such file (telemetry: items)")
     content = look_at(where)
-    if content.head.lstrip()[:1] in ("[", "{"):
+    if is_json(content):
         table = open_json(content, ()).first_rows()
     else:
-        try:
-            csv = CsvTable(content, find_header(content.head, content.whole))
-        except NoHeaderError as error:
-            raise NetopsError(f"{path}: {error}") from None
+        csv = CsvTable(content, header_of(content))
         table = next(csv.scan(csv.names), csv.first_rows())
     names = table.column_names
     ids, metrics, hosts = (first_of(names, wanted) for wanted in (_IDS, _NAMES, _HOSTS))

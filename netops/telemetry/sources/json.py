@@ -1,6 +1,7 @@
 """Telemetry in JSON: lines, arrays, and the answers of monitoring tools."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -41,6 +42,13 @@ def open_json(content: Content, nulls: Sequence[str]) -> ArrowTable:
     if not found or not found[0]:
         raise NetopsError(f"{path}: no samples in it: expected a list of objects, or an object a line")
     return ArrowTable(str(path), found[1] + packed, table_of(found[0]), nulls)
+
+
+def is_json(content: Content) -> bool:
+    """Tell whether text is JSON, by its name and its first characters."""
+    start = content.head.lstrip("\ufeff \t\r\n")[:2]
+    named = any(part in (".json", ".jsonl", ".ndjson") for part in Path(content.path.name.lower()).suffixes)
+    return start[:1] == "{" or (start[:1] == "[" and (named or start[1:2] in '{[ \r\n\t"]'))
 
 
 def _is_lines(raw: bytes) -> bool:

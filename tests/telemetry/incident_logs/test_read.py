@@ -126,7 +126,7 @@ def test_columns_are_named_by_settings(tmp_path: Path) -> None:
         (f"device,start,duration\nr01,{START},long\n", "inc: line 2: column 'duration': invalid duration 'long'"),
         (f"device,start,end\n,{START},{END}\n", "inc: line 2: column 'device' names no device"),
         (f"device,start,start,end\nr01,{START},{START},{END}\n", "inc: two columns are named 'start'"),
-        (b"device,start,end\nr\xe9seau,1,2\n", "inc: line 2: not UTF-8 text; save it as UTF-8"),
+        (b"device,start,end\nr\xe9seau,1,2\n", "inc: line 2: not UTF-8 (byte 0xe9, 'é' in cp1252); if "),
         ("", "inc: the file is empty"),
         ("3\n", "inc: no column of the start"),
         ('{"r01": 3}', "inc: "),
@@ -179,3 +179,37 @@ def test_the_kind_is_that_of_the_first_incident_that_overlaps() -> None:
         (60, 90): "",
         (90, 101): "last",
     }
+
+
+def test_a_log_may_be_in_another_encoding(tmp_path: Path) -> None:
+    path = write(tmp_path / "inc.csv", f"device,start,end,text\nr01,{START},{END},Störung\n".encode("cp1252"))
+    with pytest.raises(NetopsError, match=r"--set telemetry\.incidents\.encoding=cp1252"):
+        read_incidents(path, SETTINGS)
+    log = read_incidents(path, TelemetrySettings(incidents=IncidentLogSettings(encoding="cp1252")))
+    assert log.devices == ["r01"]
+
+
+@pytest.mark.parametrize("ending", [".xlsx", ".parquet", ".feather"])
+@pytest.mark.parametrize("typed", [True, False])
+def test_a_log_may_be_a_table(tmp_path: Path, ending: str, typed: bool) -> None:
+    written = {
+        "Configuration item": ["r01", "2"],
+        "Opened": [START, "2026-01-06 10:00:00"],
+        "Resolved": [END, None],
+        "Priority": [1, 2],
+    }
+    frame = pd.DataFrame(written)
+    if typed:
+        frame = frame.assign(Opened=pd.to_datetime(frame.Opened), Resolved=pd.to_datetime(frame.Resolved))
+    path = tmp_path / f"inc{ending}"
+    if ending == ".xlsx":
+        frame.to_excel(path, index=False)
+    elif ending == ".parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_feather(path)
+    log = read_incidents(path, SETTINGS)
+    assert log.devices == ["r01", "2"]
+    assert log.starts[0] == pd.Timestamp(START).value
+    assert log.closed_ends() == [pd.Timestamp(END).value, None]
+    assert log.at == [f"{path}: row 1", f"{path}: row 2"]
