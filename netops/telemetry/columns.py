@@ -1,5 +1,6 @@
 """Which column is what: time, device, ground truth, index, or something to be measured."""
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -123,6 +124,11 @@ def quoted(key: str, value: str) -> str:
     """Write a setting as a shell takes it behind ``--set``."""
     plain = re.fullmatch(r"[\w.+@/:-]+", value) is not None
     return f"{key}={value}" if plain else "'" + f"{key}={value}".replace("'", "'\\''") + "'"
+
+
+def listed(key: str, value: str) -> str:
+    """Write a setting that is a list of one text as a shell takes it behind ``--set``."""
+    return quoted(key, json.dumps([value], ensure_ascii=False))
 
 
 def _flags(names: list[str], settings: TelemetrySettings, ignored: dict[str, str]) -> dict[str, str]:

@@ -77,12 +77,15 @@ WEAK_METRIC_NAMES = (
     "item",
     "key_",
     "key",
+    "parameter_name",
+    "param",
     "sensor",
+    "sensor_name",
     "measurement",
     "field",
 )
 VALUES = (
-    *("value", "_value", "metric_value", "kpi_value", "counter_value", "val", "average", "avg", "mean"),
+    *("value", "_value", "metric_value", "kpi_value", "counter_value", "val", "reading", "average", "avg", "mean"),
     *("total", "sum", "maximum", "max"),
 )
 

@@ -111,7 +111,7 @@ class Repeats:
         first, others = telling[0], ", ".join(f"'{name}' ({self.values[name]:,})" for name in telling[1:4])
         more = f"; so do {others}" if others else ""
         setting = quoted("telemetry.device", f"{device}+{first}" if device else first)
-        if metric_name or _names_metrics(first):
+        if metric_name or (device and _names_metrics(first)):
             setting = quoted("telemetry.metric_name", f"{metric_name}+{first}" if metric_name else first)
         raise NetopsError(
             f"{where}: {what}; '{first}' ({self.values[first]:,} values) tells them apart: --set {setting}{more}"

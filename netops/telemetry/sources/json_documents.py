@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 Record = dict[str, Any]
 Records = list[Record]
 
@@ -57,6 +59,8 @@ def flat(record: Mapping[str, Any]) -> Record:
     for key, value in record.items():
         if isinstance(value, dict):
             found |= {f"{key}.{inner}": item for inner, item in flat(value).items()}
+        elif isinstance(value, list):
+            found[key] = msgspec.json.encode(value).decode()
         else:
             found[key] = value
     return found
@@ -163,10 +167,40 @@ def _xport(document: Record) -> Iterator[Record]:
         yield {"timestamp": int(start) + place * int(step), **dict(zip(legend, values, strict=False))}
 
 
+def _is_search(document: Record) -> bool:
+    hits = document.get("hits")
+    return isinstance(hits, dict) and _are_objects(hits.get("hits")) and "_source" in hits["hits"][0]
+
+
+def _is_split(document: Record) -> bool:
+    return {"columns", "data"} <= set(document) <= {"columns", "data", "index"} and isinstance(document["data"], list)
+
+
+def _split(document: Record) -> Iterator[Record]:
+    for values in document["data"]:
+        yield dict(zip(document["columns"], values, strict=True))
+
+
+def _is_columns(document: Record) -> bool:
+    """Tell whether it holds a table by column, as pandas writes it: ``{"cpu": {"0": 41.5, "1": 40.2}, …}``."""
+    columns = list(document.values())
+    if len(columns) < 2 or not all(isinstance(column, dict) for column in columns):
+        return False
+    return all(key.isdigit() for key in columns[0]) and all(column.keys() == columns[0].keys() for column in columns)
+
+
+def _columns(document: Record) -> Iterator[Record]:
+    for row in next(iter(document.values())):
+        yield {name: column[row] for name, column in document.items()}
+
+
 _SHAPES: tuple[tuple[str, Callable[[Record], bool], Callable[[Record], Iterator[Record]]], ...] = (
     ("JSON of Prometheus", _is_prometheus, _prometheus),
     ("JSON of CloudWatch", lambda d: _are_objects(d.get("MetricDataResults")), _cloudwatch_data),
     ("JSON of CloudWatch", lambda d: "Label" in d and _are_objects(d.get("Datapoints")), _cloudwatch_statistics),
     ("JSON of Azure Monitor", _is_azure, _azure),
     ("JSON of rrdtool xport", _is_xport, _xport),
+    ("JSON of Elasticsearch", _is_search, lambda d: (flat(hit["_source"]) for hit in d["hits"]["hits"])),
+    ("JSON", _is_split, _split),
+    ("JSON", _is_columns, _columns),
 )

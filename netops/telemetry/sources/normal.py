@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netops.errors import NetopsError
-from netops.telemetry.columns import Layout
+from netops.telemetry.columns import Layout, listed
 from netops.telemetry.dataset import TIME_TYPE
 from netops.telemetry.quantities import NULLS, Notation, nulls_as_none, read_numbers
 from netops.telemetry.reading import SourceReport
@@ -67,7 +67,8 @@ def not_a_number(where: str, name: str, place: str, value: object) -> NetopsErro
     """Make the error for text among numbers."""
     return NetopsError(
         f"{where}: column '{name}', {place}: {value!r} is not a number; fix it, name it as a word for unknown "
-        "values in the configuration under telemetry: nulls, or leave the column out under telemetry: exclude"
+        f"values: --set {listed('telemetry.nulls', str(value))}, or leave the column out: "
+        f"--set {listed('telemetry.exclude', name)}"
     )
 
 
@@ -122,6 +123,7 @@ class Normaliser:
         self._layout, self._where, self._device = layout, where, device
         settings = settings or TelemetrySettings()
         perfmon = PERFMON.match(layout.time)
+        self._has_format = bool(settings.time_format)
         self._bias = int(perfmon["bias"]) * 60 * 10**9 if perfmon and not settings.timezone else 0
         self._read_times = TimeReader(
             settings.time_format, settings.timezone, month_first=MONTH_FIRST.match(layout.time) is not None
@@ -188,7 +190,9 @@ class Normaliser:
             times = self._read_times(column, owners)
         except UnreadableValueError as error:
             value = "an empty value" if error.value in (None, "") else repr(error.value)
-            raise self._wrong(name, error.row, f"{value} is {error.problem}") from None
+            known = error.value in (None, "") or self._has_format or "--set" in error.problem
+            hint = "" if known else "; name its format with --set telemetry.time_format=…"
+            raise self._wrong(name, error.row, f"{value} is {error.problem}{hint}") from None
         return Times(times.nanoseconds + self._bias, times.unset) if self._bias else times
 
     def _devices(self, table: pa.Table) -> pa.Array:

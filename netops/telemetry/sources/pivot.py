@@ -189,8 +189,11 @@ class Pivot:
         what += "of another row, but another value"
         if not tells:
             raise NetopsError(f"{what}; no column tells them apart")
-        together = "+".join([*self._metric_names, tells[0]])
+        if self._has_device:
+            setting = quoted("telemetry.metric_name", "+".join([*self._metric_names, tells[0]]))
+        else:
+            setting = quoted("telemetry.device", tells[0])
         raise NetopsError(
             f"{what}; '{tells[0]}' ({len(set(others[tells[0]][0]))} values) tells them apart: --set "
-            f"{quoted('telemetry.metric_name', together)}"
+            f"{setting}"
         )
