@@ -173,7 +173,7 @@ def _is_search(document: Record) -> bool:
 
 
 def _is_split(document: Record) -> bool:
-    return {"columns", "data"} <= set(document) <= {"columns", "data", "index"} and isinstance(document["data"], list)
+    return {"columns", "data"} <= set(document) <= {"columns", "data", "index"}
 
 
 def _split(document: Record) -> Iterator[Record]:
@@ -186,7 +186,8 @@ def _is_columns(document: Record) -> bool:
     columns = list(document.values())
     if len(columns) < 2 or not all(isinstance(column, dict) for column in columns):
         return False
-    return all(key.isdigit() for key in columns[0]) and all(column.keys() == columns[0].keys() for column in columns)
+    rows = columns[0].keys()
+    return all(row.isdigit() for row in rows) and all(column.keys() == rows for column in columns)
 
 
 def _columns(document: Record) -> Iterator[Record]:
