@@ -194,6 +194,5 @@ class Pivot:
         else:
             setting = quoted("telemetry.device", tells[0])
         raise NetopsError(
-            f"{what}; '{tells[0]}' ({len(set(others[tells[0]][0]))} values) tells them apart: --set "
-            f"{setting}"
+            f"{what}; '{tells[0]}' ({len(set(others[tells[0]][0]))} values) tells them apart: --set {setting}"
         )
