@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 from litestar import Litestar, Request, Response, get, post
 from litestar.exceptions import HTTPException
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Redirect, ServerSentEvent
 
 from netops.dashboard import records
@@ -106,14 +107,16 @@ def _pages(follower: Follower, store: Records) -> list[Any]:
         return _page(request, "fleet.html", view="fleet", title="Fleet", devices=len(follower.fleet))
 
     @get("/device")
-    async def device(request: Request[Any, Any, Any], device: str = "", metrics: str = "") -> Response[str]:
+    async def device(
+        request: Request[Any, Any, Any], device: FromQuery[str] = "", metrics: FromQuery[str] = ""
+    ) -> Response[str]:
         """Show one device."""
         return _page(
             request, "device.html", view="device", title=device or "Device", device=device, metrics=metrics
         )
 
     @get("/models")
-    async def models(request: Request[Any, Any, Any], network: str = "") -> Response[str]:
+    async def models(request: Request[Any, Any, Any], network: FromQuery[str] = "") -> Response[str]:
         """Show the versions of a network's model."""
         if not store.ready:
             return _page(request, "waiting.html", view="models", title="Models")
@@ -125,7 +128,9 @@ def _pages(follower: Follower, store: Records) -> list[Any]:
         )
 
     @get("/runs")
-    async def runs(request: Request[Any, Any, Any], run: str = "", step: str = "") -> Response[str]:
+    async def runs(
+        request: Request[Any, Any, Any], run: FromQuery[str] = "", step: FromQuery[str] = ""
+    ) -> Response[str]:
         """Show runs of the pipeline, and one of them in full."""
         if not store.ready:
             return _page(request, "waiting.html", view="runs", title="Runs")
@@ -143,7 +148,7 @@ def _pages(follower: Follower, store: Records) -> list[Any]:
 
 def _data(follower: Follower) -> list[Any]:
     @get("/events", media_type="text/event-stream")
-    async def events(whole: bool = False) -> ServerSentEvent:
+    async def events(whole: FromQuery[bool] = False) -> ServerSentEvent:
         """Tell what is new whenever something is."""
 
         async def told() -> AsyncIterator[str]:
@@ -153,12 +158,12 @@ def _data(follower: Follower) -> list[Any]:
         return ServerSentEvent(told())
 
     @get("/data/device")
-    async def device(device: str) -> Response[bytes]:
+    async def device(device: FromQuery[str]) -> Response[bytes]:
         """Tell of one device: state, samples, risks seen, alerts."""
         return _json(await device_state(follower, device))
 
     @get("/data/find")
-    async def find(text: str = "") -> Response[bytes]:
+    async def find(text: FromQuery[str] = "") -> Response[bytes]:
         """Find devices whose name, company or data center has a text in it."""
         fleet, wanted = follower.fleet, text.lower()
         found = []
@@ -171,7 +176,7 @@ def _data(follower: Follower) -> list[Any]:
         return _json(found)
 
     @post("/data/verdict", status_code=200)
-    async def verdict(data: Verdict) -> Response[bytes]:
+    async def verdict(data: JSONBody[Verdict]) -> Response[bytes]:
         """Pass on what somebody says an alert was."""
         await follower.judge(data.alert, data.verdict)
         return _json(msgspec.to_builtins(data))
@@ -184,14 +189,16 @@ def _plots(follower: Follower, store: Records) -> list[Any]:
     drawing = asyncio.Lock()
 
     @get("/plots/fleet")
-    async def fleet(theme: str = "light", at: str = "[]", narrow: bool = False) -> Response[bytes]:
+    async def fleet(
+        theme: FromQuery[str] = "light", at: FromQuery[str] = "[]", narrow: FromQuery[bool] = False
+    ) -> Response[bytes]:
         """Give the heat map of a place: a JSON list of company and data center, or less."""
         view = View(tuple(_names(at, "at")), _theme(theme), narrow)
         headers = HEADERS | {"content-encoding": "gzip"}
         return Response(await fleet_map.packed(view), media_type=JSON, headers=headers)
 
     @get("/plots/device")
-    async def device(metrics: str, theme: str = "light") -> Response[bytes]:
+    async def device(metrics: FromQuery[str], theme: FromQuery[str] = "light") -> Response[bytes]:
         """Give the plots of one device, for the metrics in a JSON list."""
         from netops.dashboard.plots import device_plot
 
@@ -206,7 +213,7 @@ def _plots(follower: Follower, store: Records) -> list[Any]:
         return _json(item)
 
     @get("/plots/models")
-    async def models(network: str = "", theme: str = "light") -> Response[bytes]:
+    async def models(network: FromQuery[str] = "", theme: FromQuery[str] = "light") -> Response[bytes]:
         """Give the plot of a network's models."""
         from netops.dashboard.plots import models_plot
 
@@ -220,7 +227,7 @@ def _plots(follower: Follower, store: Records) -> list[Any]:
 
 def _files(store: Records) -> list[Any]:
     @get("/static/{name:str}", opt={"open": True})
-    async def static(name: str) -> Response[bytes]:
+    async def static(name: FromPath[str]) -> Response[bytes]:
         """Give a file that pages load."""
         asset = assets().get(name)
         if asset is None:
@@ -229,7 +236,7 @@ def _files(store: Records) -> list[Any]:
         return Response(asset.packed, media_type=asset.kind, headers=HEADERS | kept)
 
     @get("/picture")
-    async def picture(step: str, key: str) -> Response[bytes]:
+    async def picture(step: FromQuery[str], key: FromQuery[str]) -> Response[bytes]:
         """Give a picture that a step has logged."""
         found = await store.ask(records.picture, step, key)
         if found is None:
@@ -237,7 +244,7 @@ def _files(store: Records) -> list[Any]:
         return Response(found, media_type=PNG, headers=HEADERS)
 
     @get("/report")
-    async def report(run: str) -> Response[bytes]:
+    async def report(run: FromQuery[str]) -> Response[bytes]:
         """Give the report of a run."""
         found = await store.ask(records.report, run)
         if found is None:

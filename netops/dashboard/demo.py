@@ -38,6 +38,8 @@ def played() -> Iterator[str]:
                 process.terminate()
             for process in processes:
                 process.wait(20)
+                if process.stdout is not None:
+                    process.stdout.close()
 
 
 def _serve(scratch: Path, processes: list[subprocess.Popen[str]]) -> str:

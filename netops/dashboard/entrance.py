@@ -1,18 +1,16 @@
 """The form that asks for the token, where one is needed."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.datastructures import Cookie
-from litestar.enums import RequestEncodingType
-from litestar.params import Body
+from litestar.params import URLEncodedBody
 from litestar.response import Redirect
 
 from netops.dashboard.access import COOKIE, key_of, may_enter
 from netops.dashboard.pages import page
 
 HTML = "text/html; charset=utf-8"
-Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 
 
 def entrance(token: str | None) -> list[Any]:
@@ -24,7 +22,7 @@ def entrance(token: str | None) -> list[Any]:
         return Response(page("login.html", wrong=False), media_type=HTML)
 
     @post("/login", opt={"open": True}, status_code=303)
-    async def enter(request: Request[Any, Any, Any], data: Form) -> Response[Any]:
+    async def enter(request: Request[Any, Any, Any], data: URLEncodedBody[dict[str, str]]) -> Response[Any]:
         """Let in who knows it."""
         if token and not may_enter(token, data.get("token", "").strip()):
             return Response(page("login.html", wrong=True), media_type=HTML, status_code=401)

@@ -167,7 +167,7 @@ def _read(graph: Any, width: int, where: str) -> tuple[Scaling, _Model]:
         if constants["centre"].shape != (width,) or constants["spread"].shape != (width,):
             raise NetopsError(f"{where}: the model does not take the {width} features of its card")
         fill = not np.isnan(constants["filling"])
-        scaling = Scaling(constants["centre"], constants["spread"], float(constants["high"]), bool(fill))
+        scaling = Scaling(constants["centre"], constants["spread"], constants["high"].item(), bool(fill))
         for node in graph.node:
             if node.op_type == OPERATOR:
                 return scaling, TreeContributions.of(Trees.parse(node, width))

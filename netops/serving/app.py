@@ -12,7 +12,7 @@ from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.params import Parameter
+from litestar.params import FromQuery, QueryParameter
 
 from netops import __version__
 from netops.errors import UsageError
@@ -35,10 +35,10 @@ from netops.serving.openapi import (
 from netops.serving.samples import BodyError
 from netops.serving.service import Service
 
-Limit = Annotated[int, Parameter(ge=1, le=100_000, description="most entries of the answer")]
-Offset = Annotated[int, Parameter(ge=0, le=10_000_000, description="entries left out at the beginning")]
-Cursor = Annotated[int, Parameter(ge=0, le=2**62, description="cursor of an earlier answer")]
-Every = Annotated[bool, Parameter(query="all", description="ended ones too")]
+Limit = Annotated[int, QueryParameter(ge=1, le=100_000, description="most entries of the answer")]
+Offset = Annotated[int, QueryParameter(ge=0, le=10_000_000, description="entries left out at the beginning")]
+Cursor = Annotated[int, QueryParameter(ge=0, le=2**62, description="cursor of an earlier answer")]
+Every = Annotated[bool, QueryParameter(name="all", description="ended ones too")]
 
 
 def make_app(service: Service, token: str | None, lifespan: Sequence[Any] = ()) -> Litestar:
@@ -127,7 +127,7 @@ def _handlers(service: Service) -> list[Any]:
         return questions.fleet(runtime, since)
 
     @get("/history", tags=["state"], responses=UNKNOWN_DEVICE)
-    async def history(device: str) -> History:
+    async def history(device: FromQuery[str]) -> History:
         """Give the samples of a device that its windows still hold."""
         try:
             return questions.history(runtime, device)

@@ -7,6 +7,7 @@ from litestar import Request, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
+from litestar.params import FromPath
 
 from netops.serving import feedback
 from netops.serving.openapi import ERRORS, Error, stamp_schema
@@ -79,7 +80,7 @@ def feedback_handlers(runtime: Runtime) -> list[Any]:
         responses=unknown,
         tags=["feedback"],
     )
-    async def say(name: str, request: Request[Any, Any, Any]) -> feedback.Said:
+    async def say(name: FromPath[str], request: Request[Any, Any, Any]) -> feedback.Said:
         """Say what an alert was: confirmed, dismissed, or repaired before the failure."""
         return feedback.say(runtime, name, await request.body())
 
