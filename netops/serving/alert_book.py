@@ -15,7 +15,7 @@ from netops.serving.fleet_state import FleetState
 from netops.serving.lapsed import EXPIRED, Key, Lapse, Lapsed, latest_opening, settled
 from netops.serving.site_alerts import SiteAlerts
 from netops.serving.store_guard import STORE_ERRORS, StoreGuard
-from netops.serving.times import iso
+from netops.serving.times import iso, nanoseconds
 from netops.serving.work import Work
 from netops.telemetry.schema import COMPANY, DATA_CENTER, DEVICE
 
@@ -288,6 +288,8 @@ class AlertBook:
     ) -> None:
         if (alert := self.open.pop((kind, device), None)) is not None:
             _raise_peak(alert, peak)
+            # A silence began by the time of the others; what the device sends then may be a backlog from before it.
+            at = max(at, nanoseconds(alert.opened))
             alert.ended, alert.end_reason, alert.calm_since = iso(at), reason, calm_since
             self._change(alert)
 

@@ -178,7 +178,7 @@ def crash(start, pipeline, samples):
 def test_a_backlog_sent_after_a_snapshot_survives_a_crash(start, order, while_writing):
     """S2: replay from the snapshot's point lost 74 of 80 samples."""
     connected, cut_off = fleet(4, 200), [sample("away", tick, hot=tick > 170) for tick in range(200)]
-    sent = [*connected, *cut_off[:100]]
+    sent = sorted([*connected, *cut_off[:100]], key=lambda row: row["timestamp"])
     backlog = cut_off[100:180] if order == "forward" else [*cut_off[100:180][::-1][:6], *cut_off[100:180]]
     whole = start()
     play(whole, [*sent, *backlog])
