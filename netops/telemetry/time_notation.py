@@ -101,6 +101,10 @@ CLEAR = (
         rf"(?:[T :,]+{_CLOCK})?{_ZONE}$",
     ),
     Notation(
+        "day, name of the month, year of two digits",
+        rf"^(?P<d>\d{{1,2}})[-/. ]{_NAMED_MONTH}[-/. ](?P<y>\d\d)(?:[T :,]+{_CLOCK})?{_ZONE}$",
+    ),
+    Notation(
         "name of the month, day, year",
         rf"^{_NAMED_MONTH}\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<Y>\d{{4}})(?:[T ,@]+{_CLOCK})?{_ZONE}$",
     ),

@@ -79,7 +79,9 @@ class LogSummary:
                 f"{brief(self.other_devices)} (first: {self.first_other})"
             )
         if self.renamed:
-            lines.append(f"incidents: devices matched without case, domain and spaces: {_pairs(self.renamed)}")
+            lines.append(
+                f"incidents: devices matched without case, spaces, domain and port: {_pairs(self.renamed)}"
+            )
         if self.open:
             lines.append(f"warn: incidents: {self.open} never closed: each lasts to the end of the telemetry")
         if self.long:
@@ -162,7 +164,7 @@ class Names:
                 known[form(device)].add(device)
 
     def find(self, name: str) -> str | None:
-        """Find a device by its name, then without case and spaces, then without domain; never by a guess."""
+        """Find a device by its name, then without case and spaces, domain and port; never by a guess."""
         if name in self._exact:
             return name
         for form, known in zip(_FORMS, self._by_form, strict=True):
@@ -186,7 +188,12 @@ def _without_domain(name: str) -> str:
     return short if re.fullmatch(r"[\d.]+|[\da-f:]*:[\da-f:.]*", short) else short.split(".", 1)[0]
 
 
-_FORMS = (_folded, _without_path, _without_domain)
+def _without_port(name: str) -> str:
+    """Drop the port of an exporter, then the domain: ``r01.corp.example:9100`` is ``r01``."""
+    return _without_domain(re.sub(r"^([^:]+):\d{1,5}$", r"\1", _folded(name)))
+
+
+_FORMS = (_folded, _without_path, _without_domain, _without_port)
 
 
 def _place(at: str) -> str:

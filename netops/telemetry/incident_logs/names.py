@@ -16,6 +16,7 @@ DEVICE = (
         "configuration item",
         "cmdb ci",
     ),
+    *("ci name", "node name", "machine name", "device id", "monitored object", "equipment", "network element"),
     *("affected ci", "ci", "cmdb id", "machine", "machine id", "sysname", "system name", "agent host", "server"),
     *("affected host", "affected device", "affected system", "ip", "ip address", "target", "object", "asset"),
     *("service name", "service", "component", "components", "component/s", "source", "labels.instance"),
@@ -69,9 +70,22 @@ def plain(name: str) -> str:
 def find(names: Sequence[str], wanted: Iterable[str]) -> str | None:
     """Find the first wanted name among the columns of a log, in any notation."""
     known: dict[str, str] = {}
-    for name in names:
-        known.setdefault(plain(name), name)
+    for form in (plain, _inner):
+        for name in names:
+            known.setdefault(form(name), name)
     return next((known[plain(name)] for name in wanted if plain(name) in known), None)
+
+
+# What REST interfaces wrap a value in: {"cmdb_ci": {"display_value": "r01", "link": …}}.
+_WRAPPERS = ("display_value", "value", "name", "summary")
+
+
+def _inner(name: str) -> str:
+    """Write the name of a value inside of others without what is around it: ``fields.created`` is ``created``."""
+    parts = name.split(".")
+    if len(parts) > 1 and parts[-1] in _WRAPPERS:
+        del parts[-1]
+    return plain(parts[-1])
 
 
 def seconds_of(column: str) -> float:

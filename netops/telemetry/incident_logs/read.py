@@ -14,6 +14,7 @@ from netops.telemetry.columns import brief
 from netops.telemetry.incident_logs import names
 from netops.telemetry.incident_logs.log import OPEN, IncidentLog
 from netops.telemetry.incident_logs.records import Records, read_records
+from netops.telemetry.incident_logs.transitions import pair, state_column
 from netops.telemetry.settings import TelemetrySettings
 from netops.telemetry.time_reader import TimeReader
 from netops.telemetry.times import UnreadableValueError
@@ -72,6 +73,8 @@ class _Reading:
         records, count = self.records, len(self.records.lines)
         start = self._column("start", self.options.start, names.START)
         starts = self._starts(start)
+        if (changes := self._changes(start, starts)) is not None:
+            return changes
         ends = self._ends(start, starts)
         for row in np.flatnonzero(ends <= starts)[:1]:
             raise NetopsError(f"{records.at(row)}: the incident does not end after its start")
@@ -88,6 +91,31 @@ class _Reading:
             [value or None for value in records.columns[name]] if name else [],
             [records.at(row) for row in range(count)],
             tuple(self.notes),
+        )
+
+    def _changes(self, start: str, starts: Int64) -> IncidentLog | None:
+        """Read a log that has a row when a device goes down, and one when it is up again."""
+        known = (self.options.end or names.END) + (self.options.duration or names.DURATION)
+        if self.device is None or names.find(self._others(start), known):
+            return None
+        records = self.records
+        column = state_column(records.columns, self._others(start))
+        devices = records.columns[self.device]
+        found = pair(devices, starts, records.columns[column], OPEN) if column else None
+        if column is None or found is None:
+            return None
+        self._refuse_nameless(devices)
+        rows, ends = found
+        note = f"'{column}' says down and up: {len(rows)} incidents of {len(starts)} rows"
+        return IncidentLog(
+            records.where,
+            [devices[row] for row in rows],
+            [""] * len(rows),
+            starts[rows],
+            ends,
+            [],
+            [records.at(row) for row in rows],
+            (note,),
         )
 
     def _refuse_nameless(self, devices: Sequence[str]) -> None:

@@ -25,6 +25,9 @@ def log(*incidents: tuple[str, int, int]) -> IncidentLog:
         ("r01.corp.example", "r01"),
         ("folder/r01.csv", "r01"),
         ("sw2", "SW2.site.example"),
+        ("sw2.other:9100", "SW2.site.example"),
+        ("10.0.0.1:161", "10.0.0.1"),
+        ("10.0.0.2:161", None),
         ("10.0.0.1", "10.0.0.1"),
         ("10.0.0.2", None),
         ("10", None),
@@ -49,7 +52,7 @@ def test_incidents_are_counted() -> None:
         "incidents: inc.csv: 3 of 5 used",
         "warn: incidents: 1 of 5 are outside of the telemetry of their device (first: line 3)",
         "warn: incidents: 1 of 5 is of devices without telemetry: printer-3 (first: line 4)",
-        "incidents: devices matched without case, domain and spaces: R01 → r01",
+        "incidents: devices matched without case, spaces, domain and port: R01 → r01",
         "warn: incidents: 1 never closed: each lasts to the end of the telemetry",
         "warn: incidents: 1 longer than a fifth of the telemetry of their device",
     ]

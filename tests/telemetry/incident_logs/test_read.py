@@ -17,6 +17,17 @@ from netops.telemetry.settings import TelemetrySettings
 SETTINGS = TelemetrySettings()
 START, END = "2026-01-05 02:16:00", "2026-01-05 02:24:00"
 SERVICENOW = f"Number,Opened,Resolved,Configuration item,Short description\nINC1,{START},{END},r01,down\n"
+JIRA_DATES = "Issue key;Created;Resolved;Component/s\nNET-1;05/Jan/26 2:16 AM;05/Jan/26 2:24 AM;r01\n"
+JIRA_API = json.dumps(
+    {
+        "issues": [
+            {"key": "NET-1", "fields": {"created": f"{START}.000+0000", "resolved": END, "host": {"value": "r01"}}},
+        ]
+    }
+)
+SERVICENOW_API = json.dumps(
+    {"result": [{"opened_at": START, "resolved_at": END, "cmdb_ci": {"display_value": "r01", "link": "x"}}]}
+)
 JIRA = f"Issue key;Summary;Created;Resolved;Affected host\nNET-1;r01 down;{START};{END};r01\n"
 PAGERDUTY = f"id,incident_number,created_on,resolved_on,service_name\nP1,1,{START}Z,{END}Z,r01\n"
 AZURE = "datetime,machineID,failure\n2026-01-05 02:16:00,r01,comp1\n"
@@ -46,7 +57,22 @@ def write(path: Path, content: str | bytes) -> Path:
 
 @pytest.mark.parametrize(
     "content",
-    [SERVICENOW, JIRA, PAGERDUTY, DURATIONS, MINUTES, ALERTMANAGER, API, LINES, WINDOWS, UTF16, SEPARATED],
+    [
+        SERVICENOW,
+        SERVICENOW_API,
+        JIRA,
+        JIRA_DATES,
+        JIRA_API,
+        PAGERDUTY,
+        DURATIONS,
+        MINUTES,
+        ALERTMANAGER,
+        API,
+        LINES,
+        WINDOWS,
+        UTF16,
+        SEPARATED,
+    ],
 )
 def test_an_export_is_read_as_it_is(tmp_path: Path, content: str | bytes) -> None:
     log = read_incidents(write(tmp_path / "inc", content), SETTINGS)
