@@ -8,25 +8,12 @@ import numpy.typing as npt
 Int64 = npt.NDArray[np.int64]
 
 _DOWN = frozenset(
-    [
-        "down",
-        "problem",
-        "fail",
-        "failed",
-        "failure",
-        "critical",
-        "alarm",
-        "firing",
-        "open",
-        "opened",
-        "raise",
-        "raised",
-    ]
-    + ["set", "start", "started", "begin", "triggered", "outage", "unreachable", "offline", "error", "fault"]
+    "down problem fail failed failure critical alarm firing open opened raise raised set start started begin "
+    "triggered outage unreachable offline error fault".split()
 )
 _UP = frozenset(
-    ["up", "ok", "resolved", "recovery", "recovered", "clear", "cleared", "close", "closed", "end", "ended", "stop"]
-    + ["stopped", "restored", "online", "reachable", "normal"]
+    "up ok resolved recovery recovered clear cleared close closed end ended stop stopped restored online reachable "
+    "normal".split()
 )
 # Tickets, too, have a state, but a row each: a change to up follows one to down.
 _PAIRED = 0.8
