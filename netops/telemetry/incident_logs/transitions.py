@@ -8,12 +8,51 @@ import numpy.typing as npt
 Int64 = npt.NDArray[np.int64]
 
 _DOWN = frozenset(
-    "down problem fail failed failure critical alarm firing open opened raise raised set start started begin "
-    "triggered outage unreachable offline error fault".split()
+    [
+        "down",
+        "problem",
+        "fail",
+        "failed",
+        "failure",
+        "critical",
+        "alarm",
+        "firing",
+        "open",
+        "opened",
+        "raise",
+        "raised",
+        "set",
+        "start",
+        "started",
+        "begin",
+        "triggered",
+        "outage",
+        "unreachable",
+        "offline",
+        "error",
+        "fault",
+    ]
 )
 _UP = frozenset(
-    "up ok resolved recovery recovered clear cleared close closed end ended stop stopped restored online reachable "
-    "normal".split()
+    [
+        "up",
+        "ok",
+        "resolved",
+        "recovery",
+        "recovered",
+        "clear",
+        "cleared",
+        "close",
+        "closed",
+        "end",
+        "ended",
+        "stop",
+        "stopped",
+        "restored",
+        "online",
+        "reachable",
+        "normal",
+    ]
 )
 # Tickets, too, have a state, but a row each: a change to up follows one to down.
 _PAIRED = 0.8
