@@ -6,7 +6,7 @@ Nothing heavy is imported here: ``netops --help`` must answer at once, and a ver
 import os
 import sys
 import traceback
-from errno import EACCES, EDQUOT, EEXIST, EFBIG, EISDIR, ENAMETOOLONG, ENOSPC, ENOTDIR, EPERM, EROFS
+from errno import EACCES, EDQUOT, EEXIST, EFBIG, EISDIR, ENAMETOOLONG, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS
 from importlib import import_module
 
 import click
@@ -43,7 +43,7 @@ VERBS = {
 
 
 # What a machine may be like without anything being wrong with the program.
-_STATES = (EACCES, EDQUOT, EEXIST, EFBIG, EISDIR, ENAMETOOLONG, ENOSPC, ENOTDIR, EPERM, EROFS)
+_STATES = (EACCES, EDQUOT, EEXIST, EFBIG, EISDIR, ENAMETOOLONG, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS)
 
 
 class Verbs(click.Group):
