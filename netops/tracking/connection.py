@@ -141,7 +141,8 @@ def _explain(error: sa.exc.DatabaseError, path: Path) -> str:
         sqlite3.SQLITE_IOERR: f"the run database {path} cannot be read or written ({cause}): is the disk full?",
         sqlite3.SQLITE_NOTADB: f"{path} is no run database: move it away, then run again",
         sqlite3.SQLITE_CORRUPT: f"the run database {path} is damaged ({cause}): restore it, or move it away",
-        sqlite3.SQLITE_CANTOPEN: f"the run database {path} cannot be opened: check the folder and its rights, or set NETOPS_HOME",
+        sqlite3.SQLITE_CANTOPEN: f"the run database {path} cannot be opened: check the folder and its rights, "
+        "or set NETOPS_HOME",
         sqlite3.SQLITE_READONLY: f"the run database {path} cannot be written: check its rights and its folder's",
         sqlite3.SQLITE_BUSY: f"the run database {path} stayed locked for {BUSY_SECONDS} s by another process",
     }
