@@ -22,10 +22,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.place import Place, copy_project
+from tests.cluster.place import Place, copy_project, ours
 
 CLUSTER = "NETOPS_TEST_CLUSTER"
-STORE = "netops-test-store"
+STORE = ours("netops-test-store")
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 #: What clients of the function send; it is one of the secrets of the stages, and so of the function.
 TOKEN = "t" * 40

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import httpx
 import yaml
 
 Document = dict[str, Any]
+#: Part of the name of whatever these tests make: another session may use the same cluster.
+SESSION = secrets.token_hex(3)
 T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
@@ -156,6 +159,11 @@ class Place:
             if name := uids.get(pod["metadata"]["labels"].get("mlrun/uid", "")):
                 found.setdefault(name, []).append(pod)
         return found
+
+
+def ours(name: str) -> str:
+    """Give something of this session a name that no other one has."""
+    return f"{name}-{SESSION}"
 
 
 def small(*more: str) -> list[str]:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.conftest import TOKEN
-from tests.cluster.place import Place, until
+from tests.cluster.place import Place, ours, until
 from tests.cluster.reach import reached, sample, version_of
 
 pytestmark = [pytest.mark.timeout(5400), pytest.mark.slow]
 
-NETWORK, CLAIM, RECEIVER = "cluster-function", "netops-test-state", "netops-test-receiver"
+NETWORK, CLAIM, RECEIVER = map(ours, ("cluster-function", "netops-test-state", "netops-test-receiver"))
 SERVICE = f"service/nuclio-netops-{NETWORK}-serving"
 PODS = f"nuclio.io/function-name=netops-{NETWORK}-serving"
 
@@ -42,7 +42,9 @@ def function(place: Place) -> Iterator[Place]:
         assert place.ended(run) == "completed"
         yield place
     finally:
-        place.kubectl("delete", f"pod/{RECEIVER}", f"service/{RECEIVER}", "--ignore-not-found", "--wait=false")
+        place.kubectl(
+            "delete", f"pod/{RECEIVER}", f"service/{RECEIVER}", f"pvc/{CLAIM}", "--ignore-not-found", "--wait=false"
+        )
 
 
 def _claim() -> dict:

@@ -2,10 +2,11 @@
 
 import pytest
 
-from tests.cluster.place import STAGE, Place, until
+from tests.cluster.place import STAGE, Place, ours, until
 
 pytestmark = [pytest.mark.timeout(5400), pytest.mark.slow]
 
+FIRST, SECOND = ours("cluster-a"), ours("cluster-b")
 STEPS = {"generate", "features", "train-sklearn", "train-xgboost", "select", "deploy"}
 CANCELED = ("aborted", "canceled")
 
@@ -13,7 +14,7 @@ CANCELED = ("aborted", "canceled")
 @pytest.fixture(scope="module")
 def two(place: Place) -> tuple[str, str]:
     """Submit two networks at once and wait for both."""
-    runs = place.submit("cluster-a"), place.submit("cluster-b", "--set", "fleet.devices=20")
+    runs = place.submit(FIRST), place.submit(SECOND, "--set", "fleet.devices=20")
     for run in runs:
         assert place.ended(run) == "completed"
     return runs
@@ -25,7 +26,7 @@ def test_every_step_succeeds_and_leaves_a_champion(place, two) -> None:
         assert set(steps) == STEPS
         assert {record["status"]["state"] for record in steps.values()} == {"completed"}
     networks = {row["network"] for row in place.rows("models", "list") if row.get("champion")}
-    assert {"cluster-a", "cluster-b"} <= networks
+    assert {FIRST, SECOND} <= networks
 
 
 def test_the_pods_of_the_stages_have_their_resources(place, two) -> None:
@@ -61,7 +62,7 @@ def test_two_runs_at_once_keep_their_artifacts_apart(place, two) -> None:
 
 
 def test_a_run_that_is_canceled_stops_and_goes_on_when_it_is_taken_up_again(place) -> None:
-    run = place.submit("cluster-stopped")
+    run = place.submit(ours("cluster-stopped"))
     until(lambda: _running(place, run, "features"), 900, "no pod of the features is running")
     assert "cancel" in place.netops("runs", "cancel", run)
     until(lambda: not _running(place, run), 120, "pods of the stages go on")
@@ -80,7 +81,7 @@ def test_a_run_that_is_canceled_stops_and_goes_on_when_it_is_taken_up_again(plac
 
 def test_a_run_that_fails_says_which_pod_and_why(place) -> None:
     process = place.start(
-        "submit", "--watch", "--workflow", "retrain", "--name", "cluster-broken", "--telemetry",
+        "submit", "--watch", "--workflow", "retrain", "--name", ours("cluster-broken"), "--telemetry",
         f"{place.artifacts}/nothing/here.parquet",
     )  # fmt: skip
     out, err = process.communicate(timeout=1500)

@@ -11,14 +11,13 @@ import pytest
 import yaml
 
 from tests.cluster.conftest import make_secret
-from tests.cluster.place import ROOT, Place, until
+from tests.cluster.place import ROOT, Place, ours, until
 from tests.cluster.reach import reached, sample, version_of
 
 pytestmark = [pytest.mark.timeout(5400), pytest.mark.slow]
 
-#: A name that no earlier run has left a champion of.
-NETWORK = f"cluster-served-{int(time.time()) % 100_000}"
-NAMESPACE, POD = "netops-test", "netops-0"
+#: No earlier session has left a champion of this network.
+NETWORK, NAMESPACE, POD = ours("cluster-served"), ours("netops-test"), "netops-0"
 TOKEN = "t" * 40
 
 

@@ -7,51 +7,52 @@ import httpx
 import pytest
 import yaml
 
-from tests.cluster.place import Place, small, until
+from tests.cluster.place import Place, ours, small, until
 
 pytestmark = [pytest.mark.timeout(5400), pytest.mark.slow]
+
+SOURCE, NIGHTLY = ours("cluster-source"), ours("cluster-nightly")
 
 
 @pytest.fixture(scope="module")
 def telemetry(place: Place) -> str:
     """Let a run leave telemetry in the store and give its address."""
-    run = place.submit("cluster-source")
+    run = place.submit(SOURCE)
     assert place.ended(run) == "completed"
     return place.artifacts_of(run)["generate", "telemetry"]
 
 
 def test_it_learns_from_telemetry_in_the_store(place, telemetry) -> None:
     assert "://" in telemetry
-    run = place.submit("cluster-brought", "--telemetry", telemetry, workflow="retrain")
+    run = place.submit(ours("cluster-brought"), "--telemetry", telemetry, workflow="retrain")
     assert place.ended(run) == "completed"
     assert "ingest" in place.steps(run)
 
 
 def test_the_champion_scores_telemetry_in_the_store(place, telemetry) -> None:
-    run = place.submit("cluster-source", "--telemetry", telemetry, workflow="score")
+    run = place.submit(SOURCE, "--telemetry", telemetry, workflow="score")
     assert place.ended(run) == "completed"
     assert any(key == "risks" for _, key in place.artifacts_of(run))
 
 
 def test_a_schedule_fires(place) -> None:
     due = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=2)
-    known = {row["run_id"] for row in place.rows("runs", "list", "--limit", "200")}
-    place.netops("schedule", "add", "--cron", f"{due.minute} * * * *", "--name", "cluster-nightly",
-                 "--as", "cluster-nightly", *small())  # fmt: skip
+    place.netops("schedule", "add", "--cron", f"{due.minute} * * * *", "--name", NIGHTLY,
+                 "--as", NIGHTLY, *small())  # fmt: skip
     try:
-        [schedule] = [row for row in place.rows("schedule", "list") if row["name"] == "cluster-nightly"]
-        assert schedule["network"] == "cluster-nightly"
-        run = until(lambda: _new_run(place, known), 900, "no run has begun", 10)
+        [schedule] = [row for row in place.rows("schedule", "list") if row["name"] == NIGHTLY]
+        assert schedule["network"] == NIGHTLY
+        run = until(lambda: _new_run(place, NIGHTLY), 900, "no run has begun", 10)
         assert place.ended(run) == "completed"
         assert {"generate", "select"} <= set(place.steps(run))
         assert place.pods(run)["generate"][0]["spec"]["containers"][0]["resources"]["requests"]["cpu"] == "200m"
     finally:
-        place.netops("schedule", "remove", "cluster-nightly")
+        place.netops("schedule", "remove", NIGHTLY)
 
 
-def _new_run(place: Place, known: set[str]) -> str | None:
-    """Find a workflow that has begun since, of whose steps the first is on record."""
-    rows = [row for row in place.rows("runs", "list", "--limit", "200") if row["run_id"] not in known]
+def _new_run(place: Place, network: str) -> str | None:
+    """Find a workflow of a network, of whose steps the first is on record."""
+    rows = [row for row in place.rows("runs", "list", "--limit", "200") if row["name"] == network]
     return next((row["run_id"] for row in rows if place.steps(row["run_id"])), None)
 
 
@@ -64,7 +65,7 @@ def test_a_file_that_was_compiled_without_the_cluster_runs(place, tmp_path) -> N
     written = cluster.read_text()
     try:  # where no service is asked, the file has to say itself where the pods find it
         cluster.write_text(yaml.safe_dump({**yaml.safe_load(written), "service": place.service_inside}))
-        process = place.start("compile", "--out", str(file), "--name", "cluster-file", *small(), service="")
+        process = place.start("compile", "--out", str(file), "--name", ours("cluster-file"), *small(), service="")
         out, err = process.communicate(timeout=600)
         assert process.returncode == 0, (out, err)
     finally:

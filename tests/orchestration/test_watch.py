@@ -1,5 +1,8 @@
 """How the steps of a run on the cluster are reported: titles, states, attempts, and why one failed."""
 
+import subprocess
+import sys
+
 import pytest
 from mlrun.common.schemas import KindRuntimeResources
 
@@ -61,6 +64,13 @@ def test_every_step_of_every_workflow_has_a_title(workflow) -> None:
     assert title_of("train-xgboost") == "Train xgboost"
     assert title_of("condition-promoted-1") == title_of("deploy") != "deploy"
     assert state_of("Omitted") == "not reached"
+
+
+def test_what_a_verb_imports_before_it_connects_leaves_mlrun_alone() -> None:
+    modules = ("watch", "submit", "failures", "service", "cluster", "settings", "arguments")
+    code = "import sys; from netops.orchestration import " + ", ".join(modules)
+    code += "; sys.exit('mlrun' in sys.modules)"  # its import connects, and prints what it thinks of the service
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def step(uid="u1", name="generate", state="error", **status):
