@@ -200,6 +200,9 @@ class AlertBook:
         company, center = self._state.table.places[code]
         attributes = {DEVICE: device, COMPANY: company, DATA_CENTER: center}
         quiet = silenced(self.settings.silences, attributes, opened) is not None
+        if (before := self._renewed_before((kind, device), opened)) is not None:
+            self._renewed((kind, device), before, peak, quiet)
+            return
         if self._renew((kind, device), opened, peak, quiet):
             return
         alert = Alert(
@@ -243,9 +246,34 @@ class AlertBook:
             return False
         alert = self._go_on(key)
         alert.renewed.append(iso(opened))
+        self._renewed(key, alert, peak, quiet)
+        return True
+
+    def _renewed_before(self, key: Key, opened: int) -> Alert | None:
+        """Find the alert that was renewed at this very time before a restart, when samples are sent again.
+
+        Its later renewals come up again too.
+        """
+        if opened > self._known_until:
+            return None
+        found: list[Alert | None] = []
+        lapse = self.lapsed.get(key)
+        if lapse is not None and iso(opened) in lapse.alert.renewed:
+            found.append(lapse.alert)
+            self.lapsed.take(key)
+        else:
+            self.guard.read(lambda: found.append(self.store.renewed_at(*key, opened)))
+        alert = found[0] if found else None
+        if alert is not None:
+            alert.renewed = alert.renewed[: alert.renewed.index(iso(opened)) + 1]
+            alert.ended = alert.end_reason = alert.calm_since = None
+        return alert
+
+    def _renewed(self, key: Key, alert: Alert, peak: tuple[float, int] | None, quiet: bool) -> None:
         alert.silenced = alert.silenced and quiet
         _raise_peak(alert, peak)
-        return True
+        self.open[key] = alert
+        self._change(alert)
 
     def _go_on(self, key: Key) -> Alert:
         lapse = self.lapsed.take(key)
@@ -336,7 +364,8 @@ class AlertBook:
             displaced = self.lapsed.expire(key, alert) if lapsed else self.lapsed.doubt(key, alert)
             if displaced is not None:
                 self._settle(displaced)
-        self._moved, self._known_until = True, self.store.latest()
+        self._moved = True
+        self._known_until = max([self.store.latest(), *(latest_opening(alert) for alert, _ in found)])
         stored = {alert.id for alert, _ in found}
         for alert in self.open.values():
             if alert.id not in stored and self.store.get(alert.id) is None:

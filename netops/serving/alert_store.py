@@ -16,7 +16,7 @@ import msgspec
 from netops.serving.alert_file import open_file, transaction
 from netops.serving.outbox import DUE, Outbox
 from netops.serving.samples import Reason
-from netops.serving.times import nanoseconds
+from netops.serving.times import iso, nanoseconds
 
 Kind = Literal["risk", "silent", "site"]
 
@@ -161,9 +161,23 @@ class AlertStore:
         row = self._connection.execute("SELECT body, verdict FROM alerts WHERE id = ?", (name,)).fetchone()
         return alert_of(*row) if row else None
 
+    def renewed_at(self, kind: Kind, device: str, moment: int) -> Alert | None:
+        """Find the alert of a device that was renewed at a time (ns)."""
+        rows = self._connection.execute(
+            "SELECT body, verdict FROM alerts WHERE about = ? AND opened < ? AND (ended IS NULL OR ended >= ?) "
+            "ORDER BY opened DESC",
+            (f"device {device}", moment, moment),
+        )
+        renewed = iso(moment)
+        found = (alert_of(*row) for row in rows)
+        return next((alert for alert in found if alert.kind == kind and renewed in alert.renewed), None)
+
     def latest(self) -> int:
-        """Give the time (ns) at which the newest alert opened; -1 where there is none."""
-        return int(self._connection.execute("SELECT coalesce(max(opened), -1) FROM alerts").fetchone()[0])
+        """Give the newest time (ns) at which an alert opened or ended; -1 where there is none."""
+        row = self._connection.execute(
+            "SELECT max(coalesce(max(opened), -1), coalesce(max(ended), -1)) FROM alerts"
+        )
+        return int(row.fetchone()[0])
 
     def like(self, site: str, opened: int, within: int) -> Alert | None:
         """Find the alert of a site that opened at about a time (ns)."""

@@ -65,6 +65,13 @@ def test_devices_do_not_see_each_other():
     assert label_rows(np.array([0, 3, 6]), times, failed, 1).tolist() == [0, 0, -1, -1, 0, -1]
 
 
+def test_a_hidden_incident_is_one_of_its_own_device():
+    sequences = Sequences(("a", "b", "c"), np.array([0, 3, 7, 9]), np.array([0, 1, 2, 0, 1, 2, 3, 0, 1]))
+    plain = label_rows(sequences.offsets, sequences.timestamps, np.zeros(9, dtype=bool), 1)
+    hidden = Incidents.of(3, np.array([1, 2]), np.array([3, 1]), np.array([4, 2]))
+    assert label_starts(sequences, plain, hidden, 1).tolist() == [0, 0, -1, 0, 0, 1, -1, 1, -1]
+
+
 def test_the_label_is_named_after_the_horizon():
     assert label_name(10 * MINUTE) == "fails_within_10m"
 
@@ -82,3 +89,19 @@ def test_data_that_teach_nothing_are_refused(failed, horizon, error, words):
     labels = label_rows(sequences.offsets, sequences.timestamps, np.array(failed, dtype=bool), horizon)
     with pytest.raises(error, match=words):
         require_labels(sequences, labels, horizon)
+
+
+@pytest.mark.parametrize(
+    ("offsets", "seconds", "words"),
+    [
+        ([0, 0], [], "holds no samples"),
+        ([0, 1], [1_000_000], "longer than the history: the longest of a device is 1s"),
+        ([0, 0, 3, 3, 5], [1_000_000, 1_000_010, 1_000_020, 5, 10], "longer than the history.* a device is 20s"),
+    ],
+)
+def test_the_longest_history_of_a_device_counts(offsets, seconds, words):
+    names = tuple("abcd"[: len(offsets) - 1])
+    sequences = Sequences(names, np.array(offsets), np.array(seconds, dtype=np.int64) * SECOND)
+    labels = np.zeros(len(seconds), dtype=np.int8)
+    with pytest.raises((NetopsError, UsageError), match=words):
+        require_labels(sequences, labels, 30 * SECOND)

@@ -158,6 +158,26 @@ def test_after_a_crash_and_a_replay_every_alert_is_the_same_and_nothing_is_told_
     assert [alert.id for alert in current(pipeline)] == list(before)
 
 
+@pytest.mark.parametrize("killed_at", [170, 300, 900])
+def test_a_renewal_that_comes_up_again_after_a_crash_is_of_the_same_alert(start, killed_at):
+    """The snapshot is of a time at which the alert had expired; at the kill it was renewed, or had ended."""
+
+    def play(ticks):
+        for tick in ticks:
+            run(pipeline, [tick], hot="a" if tick < 100 or 160 <= tick < 420 else "")
+
+    pipeline = start(RECEIVER)
+    play(range(140))
+    assert current(pipeline) == []
+    pipeline.runtime.save()
+    play(range(140, killed_at))
+    before, told = stored(pipeline), events(pipeline)
+    assert [len(alert.renewed) for alert in before.values()] == [{170: 1, 300: 2, 900: 3}[killed_at]]
+    pipeline = start(RECEIVER)
+    play(range(140, killed_at))
+    assert (stored(pipeline), events(pipeline)) == (before, told)
+
+
 def test_what_no_replay_opens_again_is_ended_with_a_reason(start):
     pipeline = start(RECEIVER)
     run(pipeline, range(20))
