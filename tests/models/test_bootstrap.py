@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netops.models.bootstrap import Stretches, interval
+from netops.models.bootstrap import Stretches, interval, stretch_at
 from tests.models.worlds import part, world
 
 
@@ -41,3 +41,34 @@ def test_an_interval_of_nothing_is_unknown():
     assert np.isnan(interval(np.array([np.nan, np.nan])).low)
     found = interval(np.append(np.arange(101.0), np.nan))
     assert (found.low, found.high) == pytest.approx((2.5, 97.5))
+    assert np.isnan(interval(np.array([3.0, np.nan])).high)
+    assert interval(np.array([3.0, 4.0]), level=0.5).low == pytest.approx(3.25)
+
+
+def test_each_stretch_of_a_device_is_drawn_as_often_as_the_others():
+    sequences, _, incidents = world(devices=4)
+    stretches = Stretches.of(sequences, incidents)
+    weights = stretches.weights(seed=7, times=2000)[:, stretches.present]
+    assert weights.mean(axis=0) == pytest.approx(1.0, abs=0.2)
+    one = slice(0, stretches.first[1])
+    assert one.stop > 1
+    assert (weights[:, one].min(axis=1) != weights[:, one].max(axis=1)).mean() > 0.3  # not all of them every time
+    assert len(stretches.weights(seed=7)) == 200
+
+
+def test_a_first_device_without_samples_is_never_drawn():
+    sequences, _, incidents = world(devices=3)
+    stretches = Stretches.of(sequences.where(sequences.device_of_row != 0), incidents)
+    weights = stretches.weights(seed=5, times=50)
+    assert weights[:, : stretches.first[1]].sum() == 0
+    by_device = np.add.reduceat(weights, stretches.first[:-1], axis=1) / np.diff(stretches.first)
+    assert set(by_device[:, 1]) == {0.0, 1.0, 2.0}
+
+
+def test_the_stretch_at_a_time_is_that_of_a_sample_of_then():
+    judged = part(devices=3)
+    sequences, incidents = judged.sequences, judged.incidents
+    for row in range(0, len(sequences), 37):
+        device = sequences.device_of_row[row]
+        found = stretch_at(device, sequences.timestamps[row], incidents.offsets, incidents.end)
+        assert found == judged.stretches.of_row[row]

@@ -7,7 +7,7 @@ import pytest
 from netops.configuration import bind, read_yaml
 from netops.errors import NetopsError
 from netops.models.bootstrap import Interval
-from netops.models.promotion import PromotionSettings, Standing, decide
+from netops.models.promotion import REMEDIES, PromotionSettings, Standing, decide
 from netops.models.selection import Difference, choose_best, compare
 from tests.models.worlds import part, risks_of
 
@@ -78,3 +78,41 @@ def test_guards_do_not_keep_a_worse_champion():
 def test_nobody_to_beat(champion):
     assert decide(Standing("2", 0.1, 0.1, 0.9), champion, None, GUARDS).promoted
     assert not decide(Standing("2", 0.1, 0.1, 0.9, missing_features=("a",)), champion, None, GUARDS).promoted
+
+
+def test_at_its_limits_a_challenger_breaks_no_guard():
+    at_all = Standing("2", 0.7, 0.5, 0.3, latency_ms=5.0)
+    assert decide(at_all, CHAMPION, BETTER, GUARDS).promoted
+    assert decide(at_all, Standing("1", 0.6, NAN, NAN), BETTER, GUARDS).promoted
+    lacking = Standing("2", 0.7, 0.9, 0.1, missing_features=("a",))
+    assert decide(lacking, CHAMPION, BETTER, PromotionSettings(missing_features=1)).promoted
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [("abc", "lacks 3 of its features: a, b, c"), ("abcd", "lacks 4 of its features: a, b, c, …")],
+)
+def test_up_to_three_missing_features_are_named(missing, words):
+    decision = decide(Standing("2", 0.7, 0.9, 0.1, missing_features=tuple(missing)), CHAMPION, BETTER, GUARDS)
+    assert decision.reasons[0] == f"the telemetry {words}"
+
+
+def test_a_first_model_has_to_be_of_use():
+    model, useless = Standing("1", 0.1, 0.1, 0.9), ("no better than chance", "no better than thresholds")
+    refused = decide(model, None, None, GUARDS, useless)
+    assert refused.reasons == ("no champion: no better than chance", "no better than thresholds", REMEDIES)
+    assert not refused.promoted
+    assert decide(model, None, None, PromotionSettings(first="any"), useless).promoted
+    damaged = Standing("0", NAN, NAN, NAN, failure="file is damaged")
+    assert decide(model, damaged, None, GUARDS, useless).reason == (
+        "the champion 0 can no longer be judged: file is damaged"
+    )
+
+
+def test_a_model_that_cannot_be_judged_is_not_called_useless_besides():
+    failed = Standing.failed("1", "no file")
+    assert decide(failed, None, None, GUARDS, ("no better than chance",)).reasons == (
+        "no champion: the challenger could not be judged: no file",
+    )
+    damaged = Standing.failed("0", "file is damaged")
+    assert decide(failed, damaged, None, GUARDS).reasons == ("the challenger could not be judged: no file",)

@@ -1,5 +1,6 @@
 """Splits: what each part holds, what is purged, and what is refused with which reason."""
 
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 
 from netops.alerting.sequences import Incidents, Sequences
-from netops.durations import MINUTE, SECOND
+from netops.durations import DAY, HOUR, MINUTE, SECOND
 from netops.errors import NetopsError
 from netops.models.labels import label_rows
 from netops.models.splits import NONE, TEST, TRAIN, VALIDATION, separate_incidents, split, whole_test
@@ -156,3 +157,167 @@ def test_the_order_of_devices_does_not_matter():
     renamed = Sequences(tuple(reversed(sequences.devices)), sequences.offsets, sequences.timestamps)
     first, second = (split("device", facts, labels, incidents, HORIZON) for facts in (sequences, renamed))
     assert [set(part) for part in first.devices] == [set(part) for part in second.devices]
+
+
+def telemetry(devices, samples, step, incidents):
+    """Telemetry with incidents as (device, start, end) in nanoseconds."""
+    offsets = np.arange(devices + 1) * samples
+    sequences = Sequences(
+        tuple(f"d{n}" for n in range(devices)), offsets, np.tile(np.arange(samples, dtype=np.int64) * step, devices)
+    )
+    device, start, end = (np.array(column, dtype=np.int64) for column in zip(*incidents, strict=True))
+    known = Incidents.of(devices, device, start, end)
+    return sequences, label_rows(offsets, sequences.timestamps, known.inside(sequences), HORIZON), known
+
+
+def best_cost(sequences, incidents, shares, places):
+    """Try every choice of boundaries: the smallest distance to the shares, of samples and incidents."""
+    useful = incidents.observed(sequences, HORIZON)
+    times, start, end = sequences.timestamps, incidents.start[useful], incidents.end[useful]
+
+    def apart(first, last):
+        inside = (start - HORIZON >= first) & (end <= last)
+        few = Incidents.of(1, np.zeros(inside.sum()), start[inside], end[inside])
+        return separate_incidents(few, np.ones(inside.sum(), dtype=bool), HORIZON)
+
+    def cost(edges):
+        spans = list(pairwise(edges))
+        if min(apart(*span) for span in spans) < 2:
+            return np.inf
+        return sum(
+            abs(np.mean((of >= first) & (of < last)) - share)
+            for (first, last), share in zip(spans, shares, strict=True)
+            for of in (times, start)
+        )
+
+    ends = times.min(), times.max() + 1
+    return {inner: cost((ends[0], *inner, ends[1])) for inner in combinations(places, len(shares) - 1)}
+
+
+@pytest.mark.parametrize("shares", [(0.6, 0.2, 0.2), (0.75, 0.25), (0.3, 0.3, 0.4)])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_boundaries_are_the_best_there_are(seed, shares):
+    random = np.random.default_rng(seed)
+    starts = [(int(random.integers(2)), int(at) * MINUTE) for at in random.choice(np.arange(9, 230, 3), 12, False)]
+    sequences, labels, incidents = telemetry(
+        2, 60, 4 * MINUTE, [(device, start, start + MINUTE) for device, start in starts]
+    )
+    costs = best_cost(sequences, incidents, shares, np.unique(sequences.timestamps)[1:].tolist())
+    found = split("time", sequences, labels, incidents, HORIZON, shares=shares)
+    assert np.isfinite(costs[found.boundaries])
+    assert costs[found.boundaries] == pytest.approx(min(costs.values()))
+
+
+def some(count, device=0, first=HOUR):
+    return [(device, first + n * HOUR, first + n * HOUR + MINUTE) for n in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "shares", "devices", "incidents", "words"),
+    [
+        (
+            "time",
+            (0.6, 0.2, 0.2),
+            1,
+            some(2),
+            "no split by time: each of train, validation and test needs at least 2 incidents further apart than "
+            "the horizon, 10m (6 in all), and 14 hours of history hold 2 incidents; give longer telemetry, or test "
+            "telemetry of its own by --test",
+        ),
+        (
+            "time",
+            (0.75, 0.25),
+            1,
+            some(3),
+            "no split by time: each of train and validation needs at least 2 incidents further apart than the "
+            "horizon, 10m (4 in all), and 14 hours of history hold 3 incidents; give longer telemetry with more "
+            "incidents",
+        ),
+        (
+            "time",
+            (0.6, 0.2, 0.2),
+            3,
+            [*some(1), *some(1, 1), *some(1, 2)],
+            "no split by time: each of train, validation and test needs at least 2 incidents further apart than "
+            "the horizon, 10m (6 in all), and 14 hours of history hold 3 incidents, of which only 1 are apart in "
+            "time; --split device works (3 devices have incidents)",
+        ),
+        (
+            "device",
+            (0.6, 0.2, 0.2),
+            2,
+            [(0, 0, MINUTE)],
+            "no split by device: each of train, validation and test needs a device with an incident, and no device "
+            "has one that can be warned of; give longer telemetry, or test telemetry of its own by --test",
+        ),
+        (
+            "device",
+            (0.6, 0.2, 0.2),
+            4,
+            some(2),
+            "no split by device: each of train, validation and test needs a device with an incident, and only 1 "
+            "device has one that can be warned of; give longer telemetry, or test telemetry of its own by --test",
+        ),
+        (
+            "device",
+            (0.6, 0.2, 0.2),
+            4,
+            [*some(7), *some(2, 1, 2 * HOUR)],
+            "no split by device: each of train, validation and test needs a device with an incident, and only 2 "
+            "devices have one that can be warned of; --split time works",
+        ),
+        (
+            "device",
+            (0.75, 0.25),
+            4,
+            some(3),
+            "no split by device: each of train and validation needs a device with an incident, and only 1 device "
+            "has one that can be warned of; give longer telemetry with more incidents",
+        ),
+    ],
+)
+def test_a_refusal_says_what_is_missing_and_what_would_work(kind, shares, devices, incidents, words):
+    facts = telemetry(devices, 14 * 60 + 1, MINUTE, incidents)
+    with pytest.raises(NetopsError) as refused:
+        split(kind, *facts, HORIZON, shares=shares)
+    assert str(refused.value) == words
+
+
+def test_incidents_with_no_sample_between_them_are_too_close_together():
+    # Of six, the second and third, and the fourth and fifth, leave no sample between end and horizon.
+    starts = [60 * MINUTE, 100 * MINUTE, 0, 200 * MINUTE, 0, 300 * MINUTE]
+    for place in (2, 4):
+        starts[place] = starts[place - 1] + MINUTE + 2 * SECOND + HORIZON
+    incidents = [(0, start + SECOND, start + SECOND + MINUTE) for start in starts]
+    with pytest.raises(NetopsError, match="hold 6 incidents, too close together; give longer"):
+        split("time", *telemetry(1, 400, MINUTE, incidents), HORIZON)
+
+
+def test_three_failing_devices_are_enough_for_three_parts():
+    found = split("device", *telemetry(6, 841, MINUTE, [*some(1), *some(1, 2), *some(1, 4)]), HORIZON)
+    assert [len({"d0", "d2", "d4"} & set(part)) for part in found.devices] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        (2 * DAY, "2 days"),
+        (2 * DAY - SECOND, "48 hours"),
+        (2 * HOUR, "2 hours"),
+        (2 * HOUR - SECOND, "120 minutes"),
+        (2 * MINUTE, "2 minutes"),
+        (2 * MINUTE - SECOND, "119 seconds"),
+    ],
+)
+def test_the_length_of_a_history_is_said_in_whole_units(length, words):
+    sequences = Sequences(("a",), np.array([0, 2]), np.array([0, length]))
+    none = Incidents.of(1, [], [], [])
+    with pytest.raises(NetopsError, match=f"and {words} of history hold 0 incidents;"):
+        split("time", sequences, np.zeros(2, dtype=np.int8), none, HORIZON)
+
+
+def test_separate_telemetry_needs_an_incident_and_a_sample_before_it():
+    sequences, labels, incidents = world(devices=3)
+    for facts in ((sequences, np.zeros_like(labels), incidents), (sequences, labels, Incidents.of(3, [], [], []))):
+        with pytest.raises(NetopsError, match="no incident in the test part"):
+            whole_test(*facts, HORIZON)
