@@ -155,7 +155,8 @@ def _found_in(status: Mapping[str, Any]) -> Iterator[str]:
     yield from (str(status[key]) for key in ("reason", "message") if status.get(key))
     for condition in status.get("conditions") or []:
         if _get(condition, "reason") == "Unschedulable":
-            yield f"{_NO_NODE}: {_get(condition, 'message')}"
+            why, _, _ = str(_get(condition, "message")).partition(" preemption:")  # which says it once more
+            yield f"{_NO_NODE}: {why}"
 
 
 def _get(mapping: Mapping[str, Any], key: str) -> Any:

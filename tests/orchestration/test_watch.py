@@ -102,7 +102,8 @@ SECRET = {
         {"state": {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "store" not found'}}}
     ]
 }
-NO_NODE = {"conditions": [{"reason": "Unschedulable", "message": "0/1 nodes are available: 1 Insufficient cpu."}]}
+UNSCHEDULABLE = "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No victims."
+NO_NODE = {"conditions": [{"reason": "Unschedulable", "message": UNSCHEDULABLE}]}
 STARTING = {"containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]}
 PULL = {"containerStatuses": [{"state": {"waiting": {"reason": "ImagePullBackOff", "message": "back-off"}}}]}
 
