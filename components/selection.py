@@ -11,11 +11,12 @@ from netops.errors import NetopsError
 from netops.models import plots
 from netops.models.baseline import StaticThresholds
 from netops.models.card import ModelCard, read_card
+from netops.models.clock_incidents import WithoutClock, without_clock
 from netops.models.contest import contest
 from netops.models.examples import Examples, prepare_examples
-from netops.models.judgement import Judgement, baseline_risks, judge_baseline, judge_model
+from netops.models.judgement import Judgement, baseline_risks, judge_baseline, judge_clock, judge_model
 from netops.models.promotion import Decision, Standing
-from netops.models.report.cautions import near_perfect
+from netops.models.report.cautions import clock_incidents, near_perfect, no_better_than_clock
 from netops.models.report.write import write_report
 from netops.models.selection import Choice, choose_best
 from netops.models.training import part_risks
@@ -24,7 +25,7 @@ from netops.orchestration.stage import stage
 from netops.telemetry.dataset import Dataset
 from netops.tracking.folders import local_folder, local_model, new_folder, place_of, work_folder
 
-BASELINE = "static_threshold"
+BASELINE, CLOCK = "static_threshold", "clock_only"
 
 
 @stage
@@ -63,15 +64,19 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
         rivals=[folder for name, folder in models.items() if name != choice.best],
         baseline=baseline_risks(baseline, examples, "validation"),
     )
-    judgements = _log(context, network, examples, models, choice, decision, settings, (baseline, judged, tested))
-    doubt = near_perfect(judgements[choice.best].evaluation.figures, dataset.meta.source)
+    judgements, rest = _log(
+        context, network, examples, models, choice, decision, settings, (baseline, judged, tested)
+    )
+    found = judgements[choice.best].evaluation.figures
+    doubts = [near_perfect(found, dataset.meta.source), no_better_than_clock(judgements, choice.best)]
+    doubts.append(clock_incidents(rest, choice.best, found))
     context.log_results(
         {
             "best": choice.best,
             "best_model": trained[choice.best].artifact_url,
             "promoted": str(decision.promoted).lower(),
             "reason": f"{choice.reason}; {decision.reason}",
-            "warnings": [doubt] if doubt else [],
+            "warnings": [doubt for doubt in doubts if doubt],
             "compared_with": champion.version if champion else "none",
             "champion": {"family": champion.family, "version": champion.version} if champion else None,
             "rows": len(examples.array("validation")),
@@ -104,20 +109,30 @@ def _log(
     decision: Decision,
     settings: str,
     static: tuple[StaticThresholds, Judgement, Floats],
-) -> dict[str, Judgement]:
+) -> tuple[dict[str, Judgement], WithoutClock | None]:
     """Log the leaderboard with the baseline, how the choice was made, and the report of the run.
 
     Returns
     -------
-    dict
-        Family → what it is worth; the static thresholds are among them.
+    judgements, without_clock
+        Family → what it is worth, the baselines among them; and without the incidents that follow the clock, where
+        there are some.
     """
     alerting = section(settings, "alerting")
     seed = section(settings, "training").seed
     baseline, judged, baseline_test = static
     judgements = {name: judge_model(examples, folder, alerting, seed) for name, folder in models.items()}
     judgements[BASELINE] = judged
-    context.log_results({"baseline": judged.figures()})
+    judgements[CLOCK], clock_test = judge_clock(examples, alerting, seed)
+    risks = {name: part_risks(examples, folder, "test") for name, folder in models.items()}
+    rest = without_clock(
+        examples.part("test"),
+        risks | {BASELINE: baseline_test, CLOCK: clock_test},
+        {name: judgement.policy for name, judgement in judgements.items()},
+        examples.labelled[-1].dataset.meta.interval_seconds,
+        seed,
+    )
+    context.log_results({"baseline": judged.figures(), "clock": judgements[CLOCK].figures()})
     leaderboard = {name: judgement.evaluation.to_dict() for name, judgement in judgements.items()}
     context.log_artifact("leaderboard", body=json.dumps(leaderboard), format="json", local_path="leaderboard.json")
     told = {
@@ -145,11 +160,12 @@ def _log(
         decision=decision,
         baseline=baseline,
         baseline_risks=baseline_test,
+        without=rest,
         run_id=context.labels.get("workflow", ""),
         seed=seed,
     )
     _log_report(context, report)
-    return judgements
+    return judgements, rest
 
 
 def _log_report(context: MLClientCtx, report: Path) -> None:

@@ -146,6 +146,18 @@ class Incidents:
         """Say from when on an alert counts as a warning: the precursor or start − horizon, whichever is earlier."""
         return np.minimum(self.start - horizon, self.precursor_start)
 
+    def where(self, keep: Flags) -> "Incidents":
+        """Take some of them."""
+        rows = np.flatnonzero(keep)
+        names = [self.scenario[row] for row in rows.tolist()]
+        columns = (self.device[rows], self.start[rows], self.end[rows], self.precursor_start[rows])
+        return Incidents.of(len(self.offsets) - 1, *columns, names)
+
+    def around(self, sequences: Sequences, horizon: int) -> Flags:
+        """Mark the samples inside an incident, and those where an alert would have been a warning of it."""
+        first = self.warned_from(horizon)
+        return _inside(sequences.offsets, sequences.timestamps, self.offsets, first, self.end)
+
     def inside(self, sequences: Sequences) -> Flags:
         """Mark the samples inside an incident: start ≤ t < end."""
         return _inside(sequences.offsets, sequences.timestamps, self.offsets, self.start, self.end)

@@ -12,6 +12,7 @@ from netops.alerting.settings import AlertSettings
 from netops.features.spec import FeatureSpec
 from netops.models.baseline import StaticThresholds, baseline_columns, fit_baseline
 from netops.models.card import read_card
+from netops.models.clock_baseline import clock_risks
 from netops.models.evaluation import Evaluation, evaluate
 from netops.models.examples import Examples
 from netops.models.platt import Platt
@@ -127,6 +128,18 @@ def judge_baseline(
     baseline = fit_baseline(training, labels, examples.array("weights"), examples.names, columns, seed=seed)
     validation, test = (baseline_risks(baseline, examples, part) for part in ("validation", "test"))
     return baseline, judge(examples, validation, test, settings, seed), test
+
+
+def judge_clock(examples: Examples, settings: AlertSettings, seed: int = 0) -> tuple[Judgement, Floats]:
+    """Fit a model that sees the clock alone, and judge it as any other: what it predicts is no skill.
+
+    Returns
+    -------
+    tuple
+        Its judgement, and its risks over the test part.
+    """
+    risks = clock_risks(examples, seed)
+    return judge(examples, risks["validation"], risks["test"], settings, seed), risks["test"]
 
 
 def baseline_risks(baseline: StaticThresholds, examples: Examples, part: str) -> Floats:

@@ -60,6 +60,19 @@ class Part:
         without = None if left_out is None else left_out[keep]
         return cls(sequences.where(keep), labels[keep], incidents, horizon, attributes or {}, without)
 
+    def without(self, chosen: Flags) -> "Part":
+        """Take some incidents out, with their samples and those that could warn of them.
+
+        Parameters
+        ----------
+        chosen : bool array, incidents
+        """
+        own, others = self.incidents.where(chosen), self.incidents.where(~chosen)
+        around = own.around(self.sequences, self.horizon)
+        left_out = around if self.left_out is None else around | self.left_out
+        labels = np.where(around, np.int8(-1), self.labels)
+        return Part(self.sequences, labels, others, self.horizon, self.attributes, left_out)
+
     @cached_property
     def inside(self) -> Flags:
         """The rows inside an incident, or left out."""

@@ -62,7 +62,10 @@ def summarise(
             for name, result in results.items()
             if name.startswith("train-")
         },
-        "baselines": {"static_threshold": figures_of(selection.get("baseline", {}))},
+        "baselines": {
+            "static_threshold": figures_of(selection.get("baseline", {})),
+            "clock_only": figures_of(selection.get("clock", {})),
+        },
         "best": selection.get("best"),
         "champion": deployment.get("champion", selection.get("champion")),
         "promoted": _promoted(selection, deployment),

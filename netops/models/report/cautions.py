@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
+from netops.models.clock_incidents import WithoutClock
 from netops.models.evaluation import Evaluation, Figures
 from netops.models.judgement import Judgement
-from netops.models.report.figures import BASELINE
+from netops.models.report.figures import BASELINE, CLOCK
 from netops.models.report.leaderboard import recall_range
 from netops.models.report.words import counted, known, listed, number, titled
 from netops.models.selection import Choice
@@ -45,7 +46,9 @@ def near_perfect(found: Figures, source: str) -> str:
     )
 
 
-def cautions(judgements: Mapping[str, Judgement], choice: Choice, source: str = "") -> list[str]:
+def cautions(
+    judgements: Mapping[str, Judgement], choice: Choice, source: str = "", rest: WithoutClock | None = None
+) -> list[str]:
     """List what limits the figures of the best model; empty where nothing does.
 
     Parameters
@@ -55,6 +58,8 @@ def cautions(judgements: Mapping[str, Judgement], choice: Choice, source: str = 
     choice : Choice
     source : str
         Where the telemetry is from (``Meta.source``).
+    rest : WithoutClock, optional
+        Figures without the incidents that follow the clock, where there are some.
     """
     best = judgements[choice.best]
     found = best.evaluation.figures
@@ -66,6 +71,8 @@ def cautions(judgements: Mapping[str, Judgement], choice: Choice, source: str = 
         _guess(best.evaluation),
         near_perfect(found, source),
         _baseline(judgements, choice.best),
+        no_better_than_clock(judgements, choice.best),
+        clock_incidents(rest, choice.best, found),
         _blind(best.evaluation),
         _calibration(best.evaluation),
     ]
@@ -123,6 +130,28 @@ def _baseline(judgements: Mapping[str, Judgement], best: str) -> str:
     if known(other.average_precision) and mine.average_precision <= other.average_precision:
         return "By average precision on the test part the best model is no better than static thresholds."
     return ""
+
+
+def no_better_than_clock(judgements: Mapping[str, Judgement], best: str) -> str:
+    """Say so where a model that sees the time alone ranks as well as the best one; empty where it does not."""
+    if CLOCK not in judgements:
+        return ""
+    mine, clock = (judgements[name].evaluation.figures.average_precision for name in (best, CLOCK))
+    if not (known(mine) and known(clock)) or mine > clock:
+        return ""
+    return (
+        f"The clock alone (time of day, day of the week, age of the telemetry) predicts as well: average precision "
+        f"{number(clock)} on the test part, the best model {number(mine)}."
+    )
+
+
+def clock_incidents(rest: WithoutClock | None, best: str, found: Figures) -> str:
+    """Say what is left of the average precision without the incidents that follow the clock; empty without any."""
+    if rest is None:
+        return ""
+    without = rest.figures[best].average_precision
+    left = f"average precision {number(without)}" if known(without) else "nothing to judge by"
+    return f"{rest.sentence()}: without them {left} ({number(found.average_precision)} with them)."
 
 
 def _blind(evaluation: Evaluation) -> str:

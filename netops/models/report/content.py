@@ -13,6 +13,7 @@ from netops.alerting.sequences import Flags, Floats
 from netops.durations import SECOND
 from netops.models.baseline import StaticThresholds
 from netops.models.card import ModelCard, read_card
+from netops.models.clock_incidents import WithoutClock
 from netops.models.evaluation import Evaluation
 from netops.models.examples import Examples, feature_names
 from netops.models.judgement import Judgement
@@ -68,6 +69,7 @@ class Content:
     decision: Decision
     baseline: StaticThresholds | None
     baseline_risks: Floats | None
+    without: WithoutClock | None
     seed: int
 
     def everything(self) -> dict[str, Any]:
@@ -92,7 +94,8 @@ class Content:
             "significant": significant,
             "lasting": lasting,
             "counted": counted,
-            "cautions": cautions(self.judgements, self.choice, self.examples.labelled[0].dataset.meta.source),
+            "cautions": cautions(self.judgements, self.choice, self._source, self.without),
+            "without": self.without,
             "decision": self.decision,
             "choice": self.choice,
             "series": self.series,
@@ -105,6 +108,10 @@ class Content:
             **self._importance(),
             "episodes": self._episodes(),
         }
+
+    @property
+    def _source(self) -> str:
+        return str(self.examples.labelled[0].dataset.meta.source)
 
     @property
     def best(self) -> Judgement:
@@ -124,7 +131,8 @@ class Content:
     @property
     def series(self) -> list[figures.Series]:
         """How each model is drawn; the same family looks the same in every run."""
-        return figures.series_of(sorted(self.judgements, key=lambda name: (name == figures.BASELINE, name)))
+        last = (figures.BASELINE, figures.CLOCK)
+        return figures.series_of(sorted(self.judgements, key=lambda name: (name in last, name)))
 
     @cached_property
     def validation(self) -> Part:

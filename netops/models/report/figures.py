@@ -11,7 +11,7 @@ from netops.models.report.facts import lead_steps
 from netops.models.report.svg import SERIES, Drawing, Scale, axes
 from netops.models.report.words import known, number, percent, shortened, significant, titled
 
-BASELINE = "static_threshold"
+BASELINE, CLOCK = "static_threshold", "clock_only"
 WIDTH, HEIGHT = 560.0, 340.0
 #: Bars at most, the loss that is worth one, and the letters of a name that there is room for.
 MOST_FEATURES, LEAST_LOSS, _LONGEST = 12, 0.005, 48
@@ -31,9 +31,9 @@ class Series:
 
 
 def series_of(names: list[str]) -> list[Series]:
-    """Give each model its colour and dash; the static thresholds have their own."""
-    models = [name for name in names if name != BASELINE]
-    styles = {name: f"s{number % SERIES}" for number, name in enumerate(models)} | {BASELINE: "sb"}
+    """Give each model its colour and dash; the baselines have their own."""
+    models = [name for name in names if name not in (BASELINE, CLOCK)]
+    styles = {name: f"s{number % SERIES}" for number, name in enumerate(models)} | {BASELINE: "sb", CLOCK: "sc"}
     return [Series(name, styles[name]) for name in names]
 
 

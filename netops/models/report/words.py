@@ -109,6 +109,9 @@ def listed(words: list[str] | tuple[str, ...]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
 
 
+_BASELINES = {"static_threshold": "static thresholds", "clock_only": "clock only"}
+
+
 def titled(name: str) -> str:
     """Write the name of a family, metric or scenario for people: ``static thresholds``, ``packet loss``."""
-    return "static thresholds" if name == "static_threshold" else name.replace("_", " ")
+    return _BASELINES.get(name, name.replace("_", " "))

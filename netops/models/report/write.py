@@ -7,6 +7,7 @@ from typing import Any
 from netops.alerting.sequences import Floats
 from netops.files import write_text
 from netops.models.baseline import StaticThresholds
+from netops.models.clock_incidents import WithoutClock
 from netops.models.examples import Examples
 from netops.models.judgement import Judgement
 from netops.models.promotion import Decision
@@ -28,6 +29,7 @@ def write_report(
     decision: Decision,
     baseline: StaticThresholds | None = None,
     baseline_risks: Floats | None = None,
+    without: WithoutClock | None = None,
     run_id: str = "",
     seed: int = 0,
 ) -> Path:
@@ -52,6 +54,8 @@ def write_report(
         The static thresholds, to be named.
     baseline_risks : float64 array, rows of the test part, optional
         Theirs, to draw their alerts beside those of the best model.
+    without : WithoutClock, optional
+        Figures without the incidents that follow the clock, where there are some.
     run_id : str
         Of the run, where there is one.
     seed : int
@@ -62,7 +66,9 @@ def write_report(
     Path
         ``path``.
     """
-    content = Content(network, examples, models, judgements, choice, decision, baseline, baseline_risks, seed)
+    content = Content(
+        network, examples, models, judgements, choice, decision, baseline, baseline_risks, without, seed
+    )
     write_text(path, render(content.everything() | {"run_id": run_id}))
     return path
 
