@@ -21,7 +21,7 @@ from netops.alerting.matching import MISSED
 from netops.alerting.policy import AlertPolicy
 from netops.durations import SECOND
 from netops.models.bootstrap import interval
-from netops.models.judgement import Judgement, judge_baseline, judge_model
+from netops.models.judgement import Judgement, judge_baseline, judge_clock, judge_model
 from netops.models.outcomes import Part, outcomes
 from netops.models.training import part_risks
 from netops.orchestration.settings import generator_settings, read_settings, section, start_of
@@ -35,7 +35,7 @@ SEEDS = (1, 2, 3, 4, 5)
 #: An outage of a whole site is rare: networks where it is not show how it is foretold.
 OUTAGES = ("metrics.scenarios.site_outage.weight=30",)
 TIMES = 1_000
-CHAMPION, STATIC = "champion", "static_threshold"
+CHAMPION, STATIC, CLOCK = "champion", "static_threshold", "clock_only"
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def network_of(seed: int, settings: Any, folder: Path) -> Dataset:
 
 
 def measure(seed: int, overrides: Sequence[str] = ()) -> dict[str, Counted]:
-    """Judge the families, the champion among them and the static thresholds on the network of a seed."""
+    """Judge the families, the champion among them, and the baselines on the network of a seed."""
     settings = read_settings(overrides=list(overrides))
     alerting = section(settings, "alerting")
     with TemporaryDirectory() as folder:
@@ -100,8 +100,13 @@ def measure(seed: int, overrides: Sequence[str] = ()) -> dict[str, Counted]:
             say(seed, name, judged)
         _, judged, static = judge_baseline(examples, alerting)
         say(seed, STATIC, judged)
-        champion = found[best_of(examples, models)]
-        return found | {CHAMPION: champion, STATIC: count(test, static, judged.policy, seed)}
+        by_clock, clock = judge_clock(examples, alerting)
+        say(seed, CLOCK, by_clock)
+        baselines = {
+            STATIC: count(test, static, judged.policy, seed),
+            CLOCK: count(test, clock, by_clock.policy, seed),
+        }
+        return found | {CHAMPION: found[best_of(examples, models)]} | baselines
 
 
 def say(seed: int, name: str, judged: Judgement) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from netops.errors import NetopsError
+from netops.models.clock_incidents import following_clock
 from netops.models.evaluation import Figures, evaluate
-from netops.models.judgement import judge_baseline, judge_model
+from netops.models.judgement import judge_baseline, judge_clock, judge_model
 from netops.models.training import part_risks
 from netops.orchestration.settings import read_settings, section
 from netops.telemetry.dataset import TEST, Dataset
@@ -25,7 +26,7 @@ from netops.telemetry.network_schema import NetworkSchema
 from .learning import Floats, best_of, learn
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
-STATIC = "static_threshold"
+STATIC, CLOCK = "static_threshold", "clock_only"
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def path(name: str | None) -> Path | None:
 
 
 def lines(source: Source, split: str) -> Iterator[dict[str, Any]]:
-    """Judge the families and the static thresholds: one line each, and one for each device of the test part."""
+    """Judge the families and the baselines: a line each, one without clock incidents, and one for each device."""
     horizon = [f"training.horizon={source.horizon}"] if source.horizon else []
     settings = read_settings(overrides=[f"training.split={split}", *horizon])
     alerting = section(settings, "alerting")
@@ -88,11 +89,16 @@ def lines(source: Source, split: str) -> Iterator[dict[str, Any]]:
         _, judged[STATIC], static = judge_baseline(examples, alerting)
         tested: dict[str, Floats] = {name: part_risks(examples, model, "test") for name, model in models.items()}
         tested[STATIC] = static
+        judged[CLOCK], tested[CLOCK] = judge_clock(examples, alerting)
+        chosen = following_clock(part, examples.labelled[-1].dataset.meta.interval_seconds)
         for name, judgement in judged.items():
             found = evaluate(part, tested[name], judgement.policy)
             low, high = found.intervals["average_precision"].low, found.intervals["average_precision"].high
             interval = {"average_precision_interval": [number(low), number(high)]}
             yield {"model": name, "best": name == best, "device": None} | told(found.figures) | interval
+            if (chosen & part.observed).any():
+                rest = evaluate(part.without(chosen), tested[name], judgement.policy).figures
+                yield {"model": name, "best": name == best, "device": None, "without": "clock"} | told(rest)
             for device, figures in found.groups.get("device", {}).items():
                 if name in (best, STATIC) and figures.samples:
                     yield {"model": name, "best": name == best, "device": device} | told(figures)
