@@ -119,17 +119,18 @@ class AlertBook:
         for code in codes:
             device = str(state.table.names[code])
             self._end("silent", device, int(state.clock.newest[code]), HEARD)
-            lapse = self.lapsed.get(("risk", device))
-            if lapse is not None and not lapse.in_doubt and state.tracker.is_open(np.array([code]))[0]:
-                # It expired by the network's time, and the device has not come that far.
-                self._go_on(("risk", device))
+            for lapse in self.lapsed.of(("risk", device)):
+                if not lapse.in_doubt and state.tracker.is_open(np.array([code]))[0]:
+                    # It expired by the network's time, and the device has not come that far.
+                    self._go_on(lapse)
 
     def drop(self, devices: Iterable[str], now: int) -> None:
         """End the alerts of devices that are no longer kept."""
         for device in devices:
             self._end("risk", device, now, DROPPED)
             self._end("silent", device, now, DROPPED)
-            if (lapse := self.lapsed.take(("risk", device))) is not None:
+            for lapse in self.lapsed.of(("risk", device)):
+                self.lapsed.remove(lapse)
                 self._settle(lapse)
 
     def watch(self, now: int) -> None:
@@ -148,9 +149,13 @@ class AlertBook:
             self.reconcile()
         if self._moved:
             self._moved = False
-            risks = [*self.open.values(), *self.lapsed]
-            for alert in self.sites.follow(risks, state.table, state.clock.now, self._fresh):
+            # What is in doubt belongs to samples that have not been sent again yet.
+            risks, doubted = [*self.open.values(), *self.lapsed.expired()], self.lapsed.doubted("site")
+            for alert in self.sites.follow(risks, state.table, state.clock.now, self._fresh, doubted):
                 self._unsaved[alert.id] = alert
+            for site in self.sites.open:
+                for lapse in self.lapsed.of(("site", site)):
+                    self.lapsed.remove(lapse)
         if self._unsaved or self.guard.trouble:
             self.guard.write(self._save)
             self._limit()
@@ -176,16 +181,26 @@ class AlertBook:
         self.open[alert.kind, str(alert.device)] = alert
 
     def unsaved(self) -> list[Alert]:
-        """List the alerts that the store does not hold as they are, for a snapshot."""
+        """List the alerts that the store does not hold as they are."""
         return list(self._unsaved.values())
 
-    def put_unsaved(self, alerts: Iterable[Alert]) -> None:
-        """Take back from a snapshot what the store did not hold."""
+    def to_restore(self) -> list[Alert]:
+        """List the alerts that a snapshot has to hold besides the open ones of devices."""
+        others = [*self.lapsed.expired(), *self.sites.open.values()]
+        return [*self.unsaved(), *(alert for alert in others if alert.id not in self._unsaved)]
+
+    def restore(self, alerts: Iterable[Alert]) -> None:
+        """Take back from a snapshot what :meth:`to_restore` gave, after the open alerts of the devices."""
         for alert in alerts:
             held = self.open.get((alert.kind, str(alert.device)))
-            self._change(held if held is not None and held.id == alert.id else alert)
+            if held is not None and held.id == alert.id:  # it has changed since its device was written
+                self._change(held)
+                continue
+            self._change(alert)
             if alert.kind == "risk" and alert.end_reason == EXPIRED:
                 self.lapsed.expire(("risk", str(alert.device)), alert)
+            elif alert.kind == "site" and alert.ended is None:
+                self.sites.open[str(alert.site)] = alert
 
     def _begin(
         self,
@@ -200,10 +215,10 @@ class AlertBook:
         company, center = self._state.table.places[code]
         attributes = {DEVICE: device, COMPANY: company, DATA_CENTER: center}
         quiet = silenced(self.settings.silences, attributes, opened) is not None
+        if self._renew((kind, device), opened, peak, quiet):
+            return
         if (before := self._renewed_before((kind, device), opened)) is not None:
             self._renewed((kind, device), before, peak, quiet)
-            return
-        if self._renew((kind, device), opened, peak, quiet):
             return
         alert = Alert(
             id=identity(self.network, kind, device, opened),
@@ -221,9 +236,10 @@ class AlertBook:
             alert.peak, alert.peak_at = peak[0], iso(peak[1])
         self.open[kind, device] = alert
         self._change(alert)
-        if (before := self._from_before(alert.id, opened)) is None:
+        before = self._from_before(alert.id, opened)
+        if before is None or before.rolled_up:
             self._fresh.add(alert.id)
-        else:
+        if before is not None:
             alert.rolled_up = before.rolled_up
 
     def _from_before(self, name: str, opened: int) -> Alert | None:
@@ -234,20 +250,27 @@ class AlertBook:
         return found[0] if found else None
 
     def _renew(self, key: Key, opened: int, peak: tuple[float, int] | None, quiet: bool) -> bool:
-        """Let the alert that lapsed go on, if the one that opens is the same."""
-        lapse = self.lapsed.get(key)
-        if lapse is None or lapse.alert.id == identity(self.network, key[0], key[1], opened):
-            self.lapsed.take(key)
-            return False
-        if not lapse.goes_on(opened) or not (lapse.in_doubt or self.settings.renewals == "update"):
-            if opened > latest_opening(lapse.alert):
-                self.lapsed.take(key)
+        """Let an alert that lapsed go on, if the one that opens is the same."""
+        for lapse in self.lapsed.of(key):
+            if lapse.alert.id == identity(self.network, key[0], key[1], opened):
+                self.lapsed.remove(lapse)
+            elif lapse.goes_on(opened) and (lapse.in_doubt or self.settings.renewals == "update"):
+                alert = self._go_on(lapse)
+                alert.renewed.append(iso(opened))
+                self._renewed(key, alert, peak, quiet)
+                return True
+            elif opened > latest_opening(lapse.alert):
+                self.lapsed.remove(lapse)
                 self._settle(lapse)
-            return False
-        alert = self._go_on(key)
-        alert.renewed.append(iso(opened))
-        self._renewed(key, alert, peak, quiet)
-        return True
+        return False
+
+    def _go_on(self, lapse: Lapse) -> Alert:
+        self.lapsed.remove(lapse)
+        alert = lapse.alert
+        alert.ended = alert.end_reason = alert.calm_since = None
+        self.open[lapse.key] = alert
+        self._change(alert)
+        return alert
 
     def _renewed_before(self, key: Key, opened: int) -> Alert | None:
         """Find the alert that was renewed at this very time before a restart, when samples are sent again.
@@ -256,33 +279,23 @@ class AlertBook:
         """
         if opened > self._known_until:
             return None
-        found: list[Alert | None] = []
-        lapse = self.lapsed.get(key)
-        if lapse is not None and iso(opened) in lapse.alert.renewed:
-            found.append(lapse.alert)
-            self.lapsed.take(key)
-        else:
-            self.guard.read(lambda: found.append(self.store.renewed_at(*key, opened)))
-        alert = found[0] if found else None
-        if alert is not None:
+        found = [lapse.alert for lapse in self.lapsed.of(key) if iso(opened) in lapse.alert.renewed]
+        if not found:
+            self.guard.read(lambda: found.extend(self.store.renewed_at(*key, opened)))
+        for alert in found:
+            for lapse in self.lapsed.of(key):
+                if lapse.alert.id == alert.id:
+                    self.lapsed.remove(lapse)
             alert.renewed = alert.renewed[: alert.renewed.index(iso(opened)) + 1]
             alert.ended = alert.end_reason = alert.calm_since = None
-        return alert
+            return alert
+        return None
 
     def _renewed(self, key: Key, alert: Alert, peak: tuple[float, int] | None, quiet: bool) -> None:
         alert.silenced = alert.silenced and quiet
         _raise_peak(alert, peak)
         self.open[key] = alert
         self._change(alert)
-
-    def _go_on(self, key: Key) -> Alert:
-        lapse = self.lapsed.take(key)
-        assert lapse is not None
-        alert = lapse.alert
-        alert.ended = alert.end_reason = alert.calm_since = None
-        self.open[key] = alert
-        self._change(alert)
-        return alert
 
     def _expire(
         self, device: str, at: int, peak: tuple[float, int] | None = None, below_since: int | None = None
@@ -346,7 +359,8 @@ class AlertBook:
             return None
 
     def _save(self) -> None:
-        self.store.save(self._unsaved.values(), self.receivers, self.lapsed.announced())
+        lapsed = {alert.id for alert in self.lapsed.expired()}
+        self.store.save(self._unsaved.values(), self.receivers, lapsed)
         self._fresh.clear()
         self._unsaved.clear()
 
@@ -357,10 +371,7 @@ class AlertBook:
         for alert, lapsed in found:
             if alert.id in held:
                 continue
-            if alert.kind == "site":  # it ends when the alerts that it stands for do
-                self.sites.open[str(alert.site)] = alert
-                continue
-            key = (alert.kind, str(alert.device))
+            key = (alert.kind, str(alert.device or alert.site))
             displaced = self.lapsed.expire(key, alert) if lapsed else self.lapsed.doubt(key, alert)
             if displaced is not None:
                 self._settle(displaced)

@@ -161,8 +161,8 @@ class AlertStore:
         row = self._connection.execute("SELECT body, verdict FROM alerts WHERE id = ?", (name,)).fetchone()
         return alert_of(*row) if row else None
 
-    def renewed_at(self, kind: Kind, device: str, moment: int) -> Alert | None:
-        """Find the alert of a device that was renewed at a time (ns)."""
+    def renewed_at(self, kind: Kind, device: str, moment: int) -> list[Alert]:
+        """Find the alert of a device that was renewed at a time (ns), if there is one."""
         rows = self._connection.execute(
             "SELECT body, verdict FROM alerts WHERE about = ? AND opened < ? AND (ended IS NULL OR ended >= ?) "
             "ORDER BY opened DESC",
@@ -170,7 +170,7 @@ class AlertStore:
         )
         renewed = iso(moment)
         found = (alert_of(*row) for row in rows)
-        return next((alert for alert in found if alert.kind == kind and renewed in alert.renewed), None)
+        return [alert for alert in found if alert.kind == kind and renewed in alert.renewed][:1]
 
     def latest(self) -> int:
         """Give the newest time (ns) at which an alert opened or ended; -1 where there is none."""

@@ -28,6 +28,8 @@ class Lapse:
 
     Attributes
     ----------
+    key : tuple of kind and str
+        What the alert is about.
     alert : Alert
     until : int or None
         Event time (ns) after which it is settled; None in doubt, until the device has come past its opening.
@@ -35,6 +37,7 @@ class Lapse:
         Whether it was open when the server ended.
     """
 
+    key: Key
     alert: Alert
     until: int | None
     in_doubt: bool
@@ -57,12 +60,9 @@ class Lapsed:
 
     def __init__(self, wait: Callable[[], int]) -> None:
         self._wait = wait
-        self._all: dict[Key, Lapse] = {}
+        # One of each sort: what is in doubt may have opened after what has expired.
+        self._all: dict[tuple[Key, bool], Lapse] = {}
         self._next: int | None = None
-
-    def __len__(self) -> int:
-        """Count them."""
-        return len(self._all)
 
     def __iter__(self) -> Iterator[Alert]:
         """Yield the alerts."""
@@ -71,23 +71,27 @@ class Lapsed:
     def expire(self, key: Key, alert: Alert) -> Lapse | None:
         """Add an alert that expired; give one that it displaces."""
         calm_since = nanoseconds(str(alert.calm_since or alert.ended))
-        return self._add(key, Lapse(alert, calm_since + self._wait(), False))
+        return self._add(Lapse(key, alert, calm_since + self._wait(), False))
 
     def doubt(self, key: Key, alert: Alert) -> Lapse | None:
         """Add an alert that the restored state does not hold; give one that it displaces."""
-        return self._add(key, Lapse(alert, None, True))
+        return self._add(Lapse(key, alert, None, True))
 
-    def take(self, key: Key) -> Lapse | None:
-        """Remove the alert about something, to go on or to be settled."""
-        return self._all.pop(key, None)
+    def of(self, key: Key) -> list[Lapse]:
+        """List what has lapsed about something: the expired alert, then the one in doubt."""
+        return [self._all[key, in_doubt] for in_doubt in (False, True) if (key, in_doubt) in self._all]
 
-    def get(self, key: Key) -> Lapse | None:
-        """Look at the alert about something."""
-        return self._all.get(key)
+    def remove(self, lapse: Lapse) -> None:
+        """Remove an alert, to go on or to be settled."""
+        self._all.pop((lapse.key, lapse.in_doubt), None)
 
-    def announced(self) -> set[str]:
-        """Name the alerts whose end is known, but not reported yet."""
-        return {lapse.alert.id for lapse in self._all.values() if not lapse.in_doubt}
+    def expired(self) -> list[Alert]:
+        """List the alerts whose end is known, but not reported yet."""
+        return [lapse.alert for lapse in self._all.values() if not lapse.in_doubt]
+
+    def doubted(self, kind: Kind) -> list[Alert]:
+        """List the alerts of a kind that the restored state does not hold."""
+        return [one.alert for one in self._all.values() if one.key[0] == kind and one.in_doubt]
 
     def due(self, now: int, time_of: Callable[[Key], int]) -> list[Lapse]:
         """Remove and give those that are settled.
@@ -102,18 +106,19 @@ class Lapsed:
         if not self._all or (self._next is not None and now < self._next):
             return []
         found = []
-        for key, lapse in list(self._all.items()):
-            time = time_of(key)
+        for lapse in list(self._all.values()):
+            time = time_of(lapse.key)
             if lapse.until is None and time > latest_opening(lapse.alert):
                 lapse.until = time + self._wait()
             elif lapse.until is not None and time > lapse.until:
-                found.append(self._all.pop(key))
+                self.remove(lapse)
+                found.append(lapse)
         self._plan(now)
         return found
 
-    def _add(self, key: Key, lapse: Lapse) -> Lapse | None:
-        displaced = self._all.pop(key, None)
-        self._all[key], self._next = lapse, None
+    def _add(self, lapse: Lapse) -> Lapse | None:
+        displaced = self._all.pop((lapse.key, lapse.in_doubt), None)
+        self._all[lapse.key, lapse.in_doubt], self._next = lapse, None
         return displaced
 
     def _plan(self, now: int) -> None:

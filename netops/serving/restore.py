@@ -151,7 +151,7 @@ def _finish(runtime: "Runtime", head: Head, tail: Tail, records: int, is_last: b
         runtime.state.clock.now, runtime.state.clock.arrivals = head.now, head.arrivals
         runtime.joiner.restore(head.pending)
         runtime.shadow.restore(tail.shadow)
-        runtime.book.put_unsaved(tail.alerts)
+        runtime.book.restore(tail.alerts)
 
 
 def _put(runtime: "Runtime", record: DeviceRecord, sequence: int, trackers: dict[int, bytes]) -> None:

@@ -28,7 +28,9 @@ class SiteAlerts:
         self.network, self.settings, self._recall = network, settings, recall
         self.open: dict[str, Alert] = {}
 
-    def follow(self, alerts: Iterable[Alert], table: DeviceTable, now: int, fresh: set[str]) -> list[Alert]:
+    def follow(
+        self, alerts: Iterable[Alert], table: DeviceTable, now: int, fresh: set[str], doubted: Iterable[Alert] = ()
+    ) -> list[Alert]:
         """Look at the open alerts of the devices again.
 
         Parameters
@@ -41,6 +43,8 @@ class SiteAlerts:
             The network's event time: when a site alert that is no more has ended.
         fresh : set of str
             Ids of alerts nobody has been told of yet: those a site alert stands for are not told one by one.
+        doubted : iterable of Alert
+            Site alerts of before a restart that may come up again: what they stood for waits for them.
 
         Returns
         -------
@@ -62,16 +66,16 @@ class SiteAlerts:
                 alert.ended, alert.end_reason = iso(max(now, nanoseconds(alert.opened))), FEWER
                 changed.append(alert)
         self.open = kept
-        changed += self._release(risks)
+        changed += self._release(risks, {alert.id for alert in doubted})
         for site in kept.values():
             for device in site.devices:
                 if device in risks and risks[device].id in fresh and not risks[device].silenced:
                     risks[device].rolled_up = site.id
         return changed
 
-    def _release(self, risks: Mapping[str, Alert]) -> list[Alert]:
+    def _release(self, risks: Mapping[str, Alert], doubted: set[str]) -> list[Alert]:
         """Let the open alerts that ended site alerts stood for go to another site's, or stand for themselves."""
-        sites = {site.id for site in self.open.values()}
+        sites = {site.id for site in self.open.values()} | doubted
         released = [alert for alert in risks.values() if alert.rolled_up and alert.rolled_up not in sites]
         standing = {device: site.id for site in self.open.values() for device in site.devices}
         for alert in released:

@@ -77,7 +77,7 @@ class Head(msgspec.Struct):
 
 class Tail(msgspec.Struct):
     """The last frame: a snapshot without it is not whole. It holds the comparison with a shadow, if any,
-    the alerts that the alert store could not take, the first snapshot that is needed beside it, and the devices
+    the alerts that the alert store could not take or that have expired, the first snapshot that is needed beside it, and the devices
     dropped while it was written."""
 
     devices: int
@@ -178,7 +178,7 @@ class SnapshotWriter:
         held = state.whole_in[codes]
         # A device that has come since is in none yet: the next snapshot has it, and replay brings it until then.
         self._needs = int(held[held >= 0].min(initial=self._sequence))
-        shadow, unsaved = runtime.shadow.save(), runtime.book.unsaved()
+        shadow, unsaved = runtime.shadow.save(), runtime.book.to_restore()
         yield _frame(Tail(len(self._taken), shadow, unsaved, self._needs, state.gone))
 
     def write(self, part: bytes) -> None:

@@ -118,20 +118,20 @@ def test_a_training_that_was_just_begun_is_remembered(home: Path) -> None:
 
 def test_metrics_are_exported(home: Path) -> None:
     command = [*MODULE, "monitor", *options(SMALL), "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        line = next(text for text in process.stderr if "metrics on port" in text)
-        port = int(line.split("port ")[1].split(";")[0])
-        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
-        for name in ("netops_drift_score", "netops_missing_share", "netops_run_failed", "netops_model_figure"):
-            assert f"{name}{{" in text
-        assert 'netops_run_stage_seconds{network="demo",stage="train",workflow="main"}' in text
-    finally:
-        process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + 20
-        while process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.1)
-        process.kill()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            line = next(text for text in process.stderr if "metrics on port" in text)
+            port = int(line.split("port ")[1].split(";")[0])
+            text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+            for name in ("netops_drift_score", "netops_missing_share", "netops_run_failed", "netops_model_figure"):
+                assert f"{name}{{" in text
+            assert 'netops_run_stage_seconds{network="demo",stage="train",workflow="main"}' in text
+        finally:
+            process.send_signal(signal.SIGTERM)
+            deadline = time.monotonic() + 20
+            while process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.1)
+            process.kill()
     assert process.returncode in (0, 130)
 
 

@@ -162,7 +162,8 @@ class Answers:
         for one in answers:
             if one.status == "scored":
                 told = (one.risk, one.alert, one.model)
-                assert self.known.setdefault((one.device, str(one.timestamp)), told) == told
+                before = self.known.setdefault((one.device, str(one.timestamp)), told)
+                assert before == told, f"{one.device} {one.timestamp}: {before}, then {told}"
 
 
 def outcome(store: AlertStore, receivers: Ward, answers: Answers) -> Outcome:

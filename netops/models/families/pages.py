@@ -3,11 +3,12 @@
 Pages (XGBoost's external memory) are made from two readings of the features and take a byte or two a value.
 """
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize
 
 from netops.models.families.protocol import FitData
 from netops.models.matrix import ScaledMatrix
@@ -34,10 +35,11 @@ class _Matrices:
             self.matrices = [_in_memory(data, early, threads) for early in parts]
             return
         # Beside the features: the system's folder for temporary files may lie in memory.
-        self._folder = tempfile.TemporaryDirectory(prefix=".pages-", dir=data.features.path.parent)
+        folder = tempfile.mkdtemp(prefix=".pages-", dir=data.features.path.parent)
+        finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.matrices = []
         for early in parts:
-            prefix = Path(self._folder.name) / ("early" if early else "fit")
+            prefix = Path(folder) / ("early" if early else "fit")
             self.matrices.append(_on_disk(data, early, prefix, self.matrices[0] if early else None, threads))
 
 
