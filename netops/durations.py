@@ -37,7 +37,7 @@ def parse_duration(text: str | int | float) -> int:
     try:
         duration = round(float(number) * _UNITS[unit])
     except (ValueError, OverflowError):
-        raise UsageError(f"'{text}' is no duration; write it as 90s, 10m, 1h or 2d") from None
+        raise UsageError(f"'{text}' is not a valid duration; write it as 90s, 10m, 1h or 2d") from None
     if duration <= 0:
         raise UsageError(f"duration '{text}' must be more than zero")
     return duration

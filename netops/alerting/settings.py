@@ -47,7 +47,7 @@ class AlertSettings:
         90 * DAY, help="How long ended alerts are stored, by the time of the samples", unit="duration"
     )
     roll_up: RollUpSettings = option(RollUpSettings, help="Many devices of a site: one site alert that names them")
-    silences: tuple[Silence, ...] = option((), help="Maintenance windows: alerts in them are told to nobody")
+    silences: tuple[Silence, ...] = option((), help="Maintenance windows: alerts in them are not sent")
 
     def policy(self, threshold: float, horizon: int) -> AlertPolicy:
         """Make the rule for a model's threshold and horizon (nanoseconds)."""
@@ -66,5 +66,5 @@ class AlertSettings:
 
     @property
     def false_alarms_per_device_day(self) -> float:
-        """The alert budget a device-day."""
+        """The alert budget per device-day."""
         return self.false_alarms_per_device_week / 7

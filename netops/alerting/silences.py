@@ -1,4 +1,4 @@
-"""Maintenance windows and silences: alerts that are kept, but told to nobody."""
+"""Maintenance windows and silences: alerts that are kept, but not sent."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from netops.telemetry.schema import COMPANY, DATA_CENTER, DEVICE
 
 @dataclass(frozen=True)
 class Silence:
-    """A time in which the alerts of some devices are told to nobody; no pattern at all means every device."""
+    """A time in which the alerts of some devices are not sent; no pattern at all means every device."""
 
     from_: Any = option(help="When it begins: ISO 8601, UTC unless it says otherwise")
     until: Any = option(help="When it ends, itself not included")
@@ -65,7 +65,9 @@ def _time(value: Any, key: str) -> int:
             value = dt.datetime(value.year, value.month, value.day)
         moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(value)
     except (TypeError, ValueError):
-        raise UsageError(f"alerting: silences: {key}: '{value}' is no time; write it as 2026-01-31T22:00") from None
+        raise UsageError(
+            f"alerting: silences: {key}: '{value}' is not a valid time; write it as 2026-01-31T22:00"
+        ) from None
     zoned = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     since = zoned - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000

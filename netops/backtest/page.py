@@ -33,7 +33,7 @@ def write_page(path: Path, done: Backtest, budget: float) -> Path:
         The file; it appears whole or not at all.
     done : Backtest
     budget : float
-        False alarms a device-day that are bearable.
+        False alarms per device-day that are bearable.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""``netops incidents``: what happened, as somebody's log or ticket system has it."""
+"""``netops incidents``: incidents recorded for a network."""
 
 from pathlib import Path
 

@@ -25,7 +25,7 @@ VERBS = {
     "features": "Turn telemetry into feature vectors.",
     "train": "Train model families on feature vectors.",
     "score": "Risk of every sample of a batch, by the champion.",
-    "backtest": "What the champion would have warned of in past telemetry, and what it would not.",
+    "backtest": "Replay past telemetry and report which incidents would have been predicted.",
     "serve": "The champion over HTTP: telemetry in, risks, reasons and alerts out.",
     "simulate": "Play telemetry to a server, and see what it warns of.",
     "dashboard": "The fleet live in a browser: devices, alerts, models and runs.",
@@ -33,7 +33,7 @@ VERBS = {
     "runs": "Runs of the pipeline: list, show, cancel, retry.",
     "models": "Models of a network: list, show, promote, roll back.",
     "alerts": "Alerts of a network: list, confirm, dismiss, repaired.",
-    "incidents": "Incidents of a network, as somebody's log has them: add, list, remove.",
+    "incidents": "Manage recorded incidents: add, list, remove.",
     "compile": "Write a workflow as Kubeflow takes it; needs no cluster.",
     "submit": "Run a workflow on the cluster.",
     "schedule": "Run workflows again and again: add, list, remove, start.",
@@ -46,7 +46,7 @@ VERBS = {
 _STATES = (EACCES, EDQUOT, EEXIST, EFBIG, EISDIR, ENAMETOOLONG, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS)
 
 
-class Verbs(click.Group):
+class Commands(click.Group):
     """A group that imports a verb when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -56,18 +56,18 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Import the module of one verb."""
         if name not in VERBS:
-            raise click.UsageError(f"no verb '{name}'{closest(name, VERBS)}", ctx)
+            raise click.UsageError(f"no such command '{name}'{closest(name, VERBS)}", ctx)
         module = import_module(f"netops.cli.{name}")
         command: click.Command = module.command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the verbs without importing them."""
-        with formatter.section("Verbs"):
+        with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="netops")
 def cli() -> None:
     """Predict which network devices are about to fail, from their telemetry.
@@ -100,7 +100,7 @@ def _run(arguments: list[str]) -> int:
         return stop.exit_code
     except click.ClickException as error:
         verb = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "netops"
-        return _fail(f"{error.format_message()} ({verb} --help says what it takes)", 2)
+        return _fail(f"{error.format_message()} (see '{verb} --help')", 2)
     except (click.Abort, KeyboardInterrupt):
         return _fail("stopped", 130)
     except BrokenPipeError:

@@ -19,7 +19,7 @@ LISTED = {
     "state": "state",
     "average_precision": "average precision",
     "event_recall": "event recall",
-    "false_alarms_per_device_day": "false alarms a device-day",
+    "false_alarms_per_device_day": "false alarms per device-day",
     "median_lead_seconds": "median lead",
     "expected_calibration_error": "calibration error",
     "created": "created",
@@ -103,7 +103,7 @@ def _figures(evaluation: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 _TITLES = {
-    "false_alarms_per_device_day": "false alarms a device-day",
+    "false_alarms_per_device_day": "false alarms per device-day",
     "precision": "precision of alerts",
     "median_lead_seconds": "median lead time",
     "roc_auc": "ROC AUC",
@@ -146,7 +146,7 @@ def _group(members: Mapping[str, Any], intervals: Mapping[str, Any]) -> list[dic
         }
         if found["device_days"]:
             between = _range("false_alarms_per_device_day", found, ranges)
-            row["false alarms a device-day"] = _with(number(found["false_alarms_per_device_day"]), between)
+            row["false alarms per device-day"] = _with(number(found["false_alarms_per_device_day"]), between)
             row["precision"] = _with(percent(found["precision"]), _range("precision", found, ranges))
             row["average precision"] = number(found["average_precision"])
         rows.append(row)
@@ -165,7 +165,7 @@ def _thresholds(evaluation: Mapping[str, Any]) -> list[dict[str, str]]:
             {
                 "threshold": closely(found["threshold"]) + (" *" if found["in_service"] else ""),
                 "event recall": percent(found["event_recall"]),
-                "false alarms a device-day": number(found["false_alarms_per_device_day"]),
+                "false alarms per device-day": number(found["false_alarms_per_device_day"]),
                 "precision": percent(found["precision"]),
                 "median lead": lasting(found["median_lead_seconds"]),
                 "lead of the middle 80%": between,

@@ -48,7 +48,7 @@ class TimeType(click.ParamType[int]):
             try:
                 parsed = datetime.fromisoformat(value)
             except ValueError:
-                self.fail(f"'{value}' is no time; write it as 2026-01-31T12:00:00Z", param, ctx)
+                self.fail(f"'{value}' is not a valid time; write it as 2026-01-31T12:00:00Z", param, ctx)
             aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
             moment = aware.timestamp()
         return round(moment * 1_000_000) * 1_000

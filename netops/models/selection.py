@@ -180,7 +180,7 @@ def _difference(
 def _reason(best: str, value: float, spread: Interval, ahead: Mapping[str, Difference]) -> str:
     text = f"{best} has the highest average precision on validation: {value:.3f} ({_spread(spread)})"
     parts = [
-        f"{'ahead of' if difference.better else 'not told apart from'} {name} "
+        f"{'ahead of' if difference.better else 'not significantly different from'} {name} "
         f"({difference.value:+.3f}, {_spread(difference.interval)})"
         for name, difference in ahead.items()
     ]

@@ -131,4 +131,4 @@ class Scheduler:
 
     def _give_up(self, schedule: Any, reason: str) -> None:
         self.database.settle_schedule(self.project, schedule, "error")
-        say(f"{schedule.name}: run {schedule.run[:12]} failed for good: {reason}")
+        say(f"{schedule.name}: run {schedule.run[:12]} failed permanently: {reason}")

@@ -149,7 +149,7 @@ def start_of(fleet: Any) -> int:
     try:
         moment = datetime.fromisoformat(fleet.start)
     except ValueError:
-        raise UsageError(f"fleet.yaml: start: '{fleet.start}' is no ISO 8601 time") from None
+        raise UsageError(f"fleet.yaml: start: '{fleet.start}' is not an ISO 8601 time") from None
     if moment.tzinfo is None:
         raise UsageError(f"fleet.yaml: start: '{fleet.start}' names no time zone; add Z for UTC")
     return round(moment.timestamp()) * 1_000_000_000

@@ -59,7 +59,7 @@ class Workflow:
             raise NetopsError(f"run {self.run_id[:12]} is canceled")
         run = self.done.get(step)
         if run is not None:
-            say(f"{title}: done before")
+            say(f"{title}: skipped (already completed)")
         return run
 
     def ends(self, title: str, run: Any) -> None:

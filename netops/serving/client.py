@@ -38,7 +38,7 @@ class Connection:
     def __init__(self, url: str, token: str | None = None) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(f"'{url}' is no address; write it as http://127.0.0.1:8080")
+            raise UsageError(f"'{url}' is not an address; write it as http://127.0.0.1:8080")
         self._url, self._token, self._host = url.rstrip("/"), token, parts.netloc.rpartition("@")[2]
         self._client: httpx.AsyncClient | None = None
 

@@ -96,7 +96,7 @@ class ReceiverSettings:
         parts = urlsplit(self.url)
         if self.kind != "stream" and (parts.scheme not in ("http", "https") or not parts.hostname):
             raise UsageError(
-                f"receivers: {self.kind}: '{self.url}' is no address; write it as http://host:port/path"
+                f"receivers: {self.kind}: '{self.url}' is not an address; write it as http://host:port/path"
             )
 
 

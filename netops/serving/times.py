@@ -67,7 +67,7 @@ def _from_text(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"timestamp: {text[:40]!r} is no ISO 8601 time") from None
+        raise ValueError(f"timestamp: {text[:40]!r} is not an ISO 8601 time") from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (moment - _EPOCH) // _MICROSECOND * 1000 + rest
 

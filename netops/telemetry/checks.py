@@ -236,7 +236,7 @@ def _leakage(dataset: Dataset, seen: _Seen, settings: CheckSettings) -> Found:
     for place, name in enumerate(dataset.meta.metrics):
         area = too_good(values[:, place], positive)
         if area >= settings.too_good:
-            yield name, f"alone it tells the incidents ahead with a ROC AUC of {area:.3f}; does it know the future?"
+            yield name, f"alone it predicts the incidents with a ROC AUC of {area:.3f}; does it know the future?"
 
 
 def _date(nanoseconds: int) -> str:

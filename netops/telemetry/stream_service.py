@@ -207,7 +207,7 @@ def _moment(text: str, clock: Callable[[], int]) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"'{text}' is no time of a stream: write now-7d, or 2026-01-05T12:00:00Z") from None
+        raise UsageError(f"'{text}' is no valid time of a stream: write now-7d, or 2026-01-05T12:00:00Z") from None
     return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * SECOND)
 
 

@@ -107,7 +107,7 @@ class TimeReader:
             For the first row that holds no time, or one that cannot be meant.
         """
         if column.null_count:
-            raise UnreadableValueError(int(pc.index(pc.is_null(column), True).as_py()), None, "no time")
+            raise UnreadableValueError(int(pc.index(pc.is_null(column), True).as_py()), None, "not a valid time")
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
@@ -185,7 +185,7 @@ class TimeReader:
         values = column.cast(pa.int64() if whole else pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         if not np.isfinite(values).all():
             row = int(np.argmin(np.isfinite(values)))
-            raise UnreadableValueError(row, values[row], "no time")
+            raise UnreadableValueError(row, values[row], "not a valid time")
         self.zone = "UTC"
         if self._format == EXCEL:
             self.notation, self.zone = "days as Excel counts", self._clock.zone or "UTC"
@@ -214,7 +214,7 @@ class TimeReader:
         median = float(np.median(values))
         if 20_000 <= median < 80_000:
             raise UnreadableValueError(
-                row, value, f"no time since 1970; if Excel wrote these days, use --set {_SET}{EXCEL}"
+                row, value, f"not a time since 1970; if Excel wrote these days, use --set {_SET}{EXCEL}"
             )
         raise UnreadableValueError(
             row,
@@ -232,7 +232,9 @@ class TimeReader:
                 self._refuse_mixture(row, _shown(column[row].as_py()), unit, other)
             if values[row] < 0 or float(values[row]) * unit >= _Y2100:
                 raise UnreadableValueError(
-                    row, _shown(column[row].as_py()), f"no time in the unit of the column ({_UNIT_NAMES[unit]})"
+                    row,
+                    _shown(column[row].as_py()),
+                    f"not a time in the unit of the column ({_UNIT_NAMES[unit]})",
                 )
         return Times(parse_times(column, unit)[0], ~good)
 
@@ -249,7 +251,7 @@ class TimeReader:
         if not good.all():
             row = int(np.argmin(good))
             raise UnreadableValueError(
-                row, _shown(column[row].as_py()), "no time (YYYYMMDDhhmmss), as other rows are"
+                row, _shown(column[row].as_py()), "not a valid time (YYYYMMDDhhmmss), as other rows are"
             )
         self.notation = _COMPACT_NOTATION.name
         return self._checked(self._in_utc(times, np.zeros(len(times), bool), None), column)

@@ -93,7 +93,7 @@ class LocalClock:
             raise UnreadableValueError(
                 row,
                 str(naive[row]),
-                f"no time in {self.zone}: the clock skips it for daylight saving time; check telemetry.timezone",
+                f"not a time in {self.zone}: the clock skips it for daylight saving time; check telemetry.timezone",
             )
         twice = np.flatnonzero(first != second)
         self.repeated += len(twice)

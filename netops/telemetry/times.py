@@ -67,7 +67,7 @@ def parse_times(column: pa.Array, unit: int | None = None) -> tuple[Int64, int |
         For the first row that is empty or no time.
     """
     if column.null_count:
-        raise UnreadableValueError(int(pc.index(pc.is_null(column), True).as_py()), None, "no time")
+        raise UnreadableValueError(int(pc.index(pc.is_null(column), True).as_py()), None, "not a valid time")
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return _from_timestamps(column), None
@@ -135,7 +135,7 @@ def from_text(text: pa.Array, notation: Notation | None = None) -> tuple[Int64, 
     times, zoned, good = read_text(text, notation)
     if not good.all():
         row = int(np.argmin(good))
-        raise UnreadableValueError(row, text[row].as_py(), f"no time ({notation.name})")
+        raise UnreadableValueError(row, text[row].as_py(), f"not a valid time ({notation.name})")
     return times, zoned
 
 
@@ -151,12 +151,12 @@ def _from_numbers(column: pa.Array, unit: int | None) -> tuple[Int64, int]:
     values = column.cast(pa.int64() if whole else pa.float64()).to_numpy(zero_copy_only=False)
     if not np.isfinite(values).all():
         row = int(np.argmin(np.isfinite(values)))
-        raise UnreadableValueError(row, values[row], "no time")
+        raise UnreadableValueError(row, values[row], "not a valid time")
     unit = unit or (epoch_unit(values) if len(values) else 1_000_000_000)
     too_large = np.abs(values.astype(np.float64)) * unit > 9.2e18
     if too_large.any():
         row = int(np.argmax(too_large))
-        raise UnreadableValueError(row, column[row].as_py(), "no time in the unit of the column")
+        raise UnreadableValueError(row, column[row].as_py(), "not a valid time in the unit of the column")
     if whole:
         return values * unit, unit
     # float64 holds today's seconds to a quarter of a microsecond: finer digits would be noise.
@@ -188,7 +188,9 @@ def _cast(text: pa.Array, kind: pa.DataType, rows: Int64) -> Int64:
         return text.cast(kind).cast(pa.int64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:
         place = next(place for place in range(len(text)) if not _castable(text[place], kind))
-        raise UnreadableValueError(int(rows[place]), text[place].as_py(), "no time (ISO 8601 or epoch)") from None
+        raise UnreadableValueError(
+            int(rows[place]), text[place].as_py(), "not a valid time (ISO 8601 or epoch)"
+        ) from None
 
 
 def _castable(value: pa.Scalar, kind: pa.DataType) -> bool:

@@ -58,7 +58,7 @@ class Address:
         if not path:
             raise UsageError(f"{address}: write it as v3io://<service>/<container>/<path>")
         if not (given.get("shards", "1").isdigit() and int(given.get("shards", "1"))):
-            raise UsageError(f"{address}: shards '{given['shards']}' is no number above 0")
+            raise UsageError(f"{address}: shards '{given['shards']}' is not a number above 0")
         return cls(parts.netloc, container, path, _DEFAULTS | given)
 
     @property

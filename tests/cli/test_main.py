@@ -42,14 +42,14 @@ def test_every_verb_explains_itself(netops: Call, verb: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["rnu"], "no verb 'rnu'; did you mean 'run'?"),
+        (["rnu"], "no such command 'rnu'; did you mean 'run'?"),
         (["run", "--horizno", "10m"], "No such option"),
-        (["run", "--horizon", "soon"], "'soon' is no duration"),
+        (["run", "--horizon", "soon"], "'soon' is not a valid duration"),
         (["run", "--set", "trainig.horizon=5m"], "no section 'trainig'; did you mean 'training'?"),
         (["run", "--set", "training.horzon=5m"], "unknown key 'horzon'; did you mean 'horizon'?"),
         (["run", "--set", "training.horizon"], "write it as section.key=value"),
         (["run", "--set", "fleet.devices=0"], "0 is below 1"),
-        (["run", "--set", "fleet.start=yesterday"], "is no ISO 8601 time"),
+        (["run", "--set", "fleet.start=yesterday"], "is not an ISO 8601 time"),
         (["run", "--set", "metrics.errors.evry=1h"], "evry"),
         (["run", "--config", "/nowhere"], "no such folder"),
         (["run", "--incidents", "x.csv"], "--incidents goes with --telemetry"),
@@ -61,11 +61,11 @@ def test_every_verb_explains_itself(netops: Call, verb: str) -> None:
         (["run", "--trials", "2", "--budget", "60s"], "--trials and --budget exclude each other"),
         (["train", "--features", "/nowhere", "--trials", "2", "--budget", "60s"], "exclude each other"),
         (["run", "--budget", "0"], "duration '0' must be more than zero"),
-        (["run", "--budget=-60s"], "'-60s' is no duration"),
+        (["run", "--budget=-60s"], "'-60s' is not a valid duration"),
         (["run", "--trials", "0"], "0 is not in the range"),
         (["prune"], "give one of --keep and --older-than"),
         (["generate", "--out", "x", "--devices", "0"], "--devices"),
-        (["generate", "--out", "x", "--start", "soon"], "is no time"),
+        (["generate", "--out", "x", "--start", "soon"], "is not a valid time"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(netops: Call, arguments: list[str], says: str) -> None:

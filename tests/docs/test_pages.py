@@ -45,7 +45,7 @@ def test_the_command_is_one(command: str, whole: bool) -> None:
     while isinstance(found, click.Group) and words and not words[0].startswith("-"):
         verb = words.pop(0)
         following = found.get_command(context, verb)
-        assert following is not None, f"no verb '{verb}'"
+        assert following is not None, f"no such command '{verb}'"
         found = following
     known = {option for parameter in found.params for option in (*parameter.opts, *parameter.secondary_opts)}
     unknown = [word for word in words if word.startswith("--") and word.partition("=")[0] not in known | {"--help"}]

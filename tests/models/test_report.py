@@ -181,7 +181,7 @@ def test_figures_stand_beside_what_they_rest_on(run: Run, html: str) -> None:
     assert "static thresholds" in words
     assert "first model of the network" in words
     assert "abc123" in words
-    assert "What befell the devices is not known" in words
+    assert "The kind of these incidents is not known" in words
     for caution in cautions(run.judgements, run.choice):
         assert " ".join(caution.split()) in words
 

@@ -32,7 +32,7 @@ def test_the_best_average_precision_is_chosen_and_the_doubt_is_told():
     assert "ahead of weak" in choice.reason
     other = "twin" if choice.best == "strong" else "strong"
     assert not choice.ahead[other].better
-    assert f"not told apart from {other}" in choice.reason
+    assert f"not significantly different from {other}" in choice.reason
 
 
 def test_a_comparison_is_the_same_from_both_sides():

@@ -109,7 +109,7 @@ def test_a_run_of_another_process_is_canceled_and_taken_up_again(home, database,
     assert run(["runs", "retry", run_id, "--json"]) == 0
     shown = capsys.readouterr()
     assert json.loads(shown.out)["state"] == "completed"
-    assert "Build feature vectors: done before" in shown.err
+    assert "Build feature vectors: skipped (already completed)" in shown.err
     assert database.read_run(run_id, "netops")["status"]["state"] == "completed"
 
 
@@ -154,7 +154,7 @@ def test_a_local_run_that_a_service_has_on_record(home, monkeypatch, capsys) -> 
     again = netops("runs", "retry", going["run_id"][:10], "--json")
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["state"] == "completed"
-    assert "Build feature vectors: done before" in again.stderr
+    assert "Build feature vectors: skipped (already completed)" in again.stderr
 
 
 @contextmanager

@@ -235,7 +235,7 @@ def test_a_real_scheduler_killed_and_started_again(tmp_path, monkeypatch) -> Non
         os.kill(scheduler.pid, signal.SIGKILL)
     again = netops("schedule", "start", "--once")
     assert again.returncode == 0, again.stderr
-    assert "Build feature vectors: done before" in again.stderr
+    assert "Build feature vectors: skipped (already completed)" in again.stderr
     assert netops("schedule", "start", "--once").returncode == 0
     runs = [json.loads(line) for line in netops("runs", "list", "--json").stdout.splitlines()]
     assert [run["state"] for run in runs] == ["completed"]

@@ -49,7 +49,7 @@ def test_an_operator_says_what_an_alert_was(server, alert):
         (b'{"verdict": "maybe"}', "Invalid enum value 'maybe'"),
         (b'{"by": "ada"}', "missing required field `verdict`"),
         (b'{"verdict": "confirmed", "why": 1}', "unknown field `why`"),
-        (b'{"verdict": "repaired", "repaired_at": "soon"}', "repaired_at: 'soon' is no ISO 8601 time"),
+        (b'{"verdict": "repaired", "repaired_at": "soon"}', "repaired_at: 'soon' is not an ISO 8601 time"),
         (b'{"verdict": "repaired", "repaired_at": 1600000000}', "must have come later"),
         (b'{"verdict": "dismissed", "repaired_at": 1900000000}', "goes with the verdict 'repaired'"),
         (b'{"verdict": "confirmed", "note": "%s"}' % (b"x" * 3000), "length <= 2000"),

@@ -260,7 +260,7 @@ def test_an_outage_of_a_device_that_was_silent_is_kept(tmp_path: Path) -> None:
     [
         (["d1,1600000001,1600000002"], "node,start,end", "no incident falls into the telemetry"),
         (["d1,1600000005,1600000002"], "node,start,end", "line 2: the incident does not end after its start"),
-        (["d1,soon,1600000002"], "node,start,end", "line 2: column 'start': 'soon' is no time"),
+        (["d1,soon,1600000002"], "node,start,end", "line 2: column 'start': 'soon' is not a valid time"),
         (
             ["d8,1600000001,1600000002", "d9,1600000001,1600000002"],
             "node,start,end",
@@ -288,7 +288,7 @@ BROKEN: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "nothing that changes": (lambda f: f[["timestamp", "device"]].assign(a=1), r"left to learn from \(a: constant"),
     "a time that is none": (
         lambda f: f.astype({"timestamp": str}).replace({"timestamp": {str(f.timestamp[10]): "noon"}}),
-        r"column 'timestamp', row 11 \(line 12\): 'noon' is no time",
+        r"column 'timestamp', row 11 \(line 12\): 'noon' is not a valid time",
     ),
     "a missing time": (
         lambda f: f.astype({"timestamp": str}).assign(timestamp=lambda x: x.timestamp.where(x.index != 7)),

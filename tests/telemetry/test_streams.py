@@ -120,7 +120,7 @@ def test_the_span_of_time_is_when_records_arrived(address: str, platform: Platfo
     assert days("start=now-2d") == [1, 2, 3]
     assert days("start=2026-01-06T12:00:00Z&end=now-25h") == [1]
     assert days("end=2026-01-05T13:00:00Z") == [0]
-    with pytest.raises(UsageError, match="'yesterday' is no time of a stream"):
+    with pytest.raises(UsageError, match="'yesterday' is no valid time of a stream"):
         days("start=yesterday")
 
 

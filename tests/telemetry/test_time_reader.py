@@ -83,7 +83,7 @@ def test_what_means_two_things_is_refused_with_formats_that_work(value: str, for
         ((0, 1, 2), "1970-01-01T00:00:00 as epoch s.*--set telemetry.time_format=s"),
         ((EPOCH, EPOCH * 1000, EPOCH), "in epoch ms, other rows are in s"),
         ((EPOCH * 1000, EPOCH * 1000, EPOCH), "in epoch s, other rows are in ms"),
-        ((EPOCH, 9e9, EPOCH), "no time in the unit of the column"),
+        ((EPOCH, 9e9, EPOCH), "not a time in the unit of the column"),
         (("1900-01-01", MIDNIGHT), "before 1970"),
         (("2200-01-01", MIDNIGHT), "after 2115"),
         ((20260105, 20261305), "no time|before 2000"),

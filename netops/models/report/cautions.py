@@ -108,7 +108,7 @@ def _not_alone(choice: Choice) -> str:
     equal = [titled(name) for name, difference in choice.ahead.items() if not difference.better]
     if not equal:
         return ""
-    return f"Validation cannot tell {titled(choice.best)} from {listed(equal)}: the difference may be chance."
+    return f"On validation, {titled(choice.best)} is not significantly better than {listed(equal)}."
 
 
 def _guess(evaluation: Evaluation) -> str:

@@ -60,7 +60,7 @@ def test_unknown_keys_are_refused(section: str) -> None:
         ("deployment", {}, "deployment: at least one"),
         ("errors.rate_in_ticks", 0, "below 1"),
         ("errors.every", "1h", "say the same thing"),
-        ("timestamps.interval", "soon", "no duration"),
+        ("timestamps.interval", "soon", "not a valid duration"),
         ("scenarios.cascade.metrics", ["lod"], "unknown metric 'lod'; did you mean 'load'"),
         ("scenarios.maintenance.effects", {"load": 3}, "above 1"),
         ("scenarios.cascade.kind", "cascad", "did you mean 'cascade'"),

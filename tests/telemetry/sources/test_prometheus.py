@@ -184,7 +184,7 @@ def test_a_page_that_is_too_much_is_halved(server: str, tmp_path: Path, monkeypa
         ({"metrics": {"x": '{__name__=~"cpu|down"}'}}, "", "several series of device 'a:9100'"),
         ({}, "&from=3", "unknown parameter 'from'"),
         ({}, "&step=0s", "must be more than zero"),
-        ({}, "&end=never", "'never' is no time"),
+        ({}, "&end=never", "'never' is not a valid time"),
         ({}, "&step=9d", "shorter than one step"),
         ({"metrics": {"x": "nothing"}}, "", "no query has a value from 2026-01-05T12:00:00 to 2026-01-05T13:39:45"),
     ],
