@@ -120,5 +120,5 @@ def test_a_play_keeps_to_its_speed(server):
 def test_a_server_that_is_not_there_is_said():
     with pytest.raises(NetopsError, match="does not answer"):
         simulate("http://127.0.0.1:9", short(), patience=0.5)
-    with pytest.raises(UsageError, match="is no address"):
+    with pytest.raises(UsageError, match="is not an address"):
         simulate("127.0.0.1:8080", short())
