@@ -130,3 +130,27 @@ def test_a_folder_lists_what_it_passes_over(tmp_path: Path) -> None:
     assert dataset.meta.devices == 3
     over = dataset.meta.details["reading"]["passed_over"]
     assert {Path(name).name for name in over} == {"README.txt", "report.pdf", "sub"}
+
+
+def test_lines_are_counted_as_an_editor_does(tmp_path: Path) -> None:
+    rows = [f'2026-01-05T00:{minute:02d}:00Z,r1,"two\nlines",{minute % 7}' for minute in range(30)]
+    text = "\n".join(["timestamp,device,note,cpu", *rows, '2026-01-05T00:30:00Z,r1,"one",bad'])
+    (tmp_path / "t.csv").write_text(text)
+    assert text.splitlines().index('2026-01-05T00:30:00Z,r1,"one",bad') == 61
+    with pytest.raises(NetopsError, match=r"column 'cpu', row 31 \(line 62\): 'bad' is not a number"):
+        ingest([tmp_path / "t.csv"], tmp_path / "out", TelemetrySettings())
+
+
+def test_a_folder_gives_nothing_from_outside_of_it(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "telemetry", tmp_path / "outside"
+    shutil.copytree(CASES / "folder-partial", folder)
+    shutil.copytree(CASES / "folder-partial", outside)
+    (folder / "out.csv").symlink_to(outside / "a.csv")
+    (folder / "days").symlink_to(outside)
+    (folder / "again.csv").symlink_to(folder / "a.csv")
+    dataset = ingest([folder], tmp_path / "out", TelemetrySettings(subfolders=True))
+    over = dataset.meta.details["reading"]["passed_over"]
+    assert {Path(name).name: why for name, why in over.items() if "link" in why} == {
+        "out.csv": "a link out of the folder",
+        "days": "a link to a folder; name that folder itself",
+    }
