@@ -15,7 +15,7 @@ class MonitoringSettings:
 
     statistic: str = option("psi", help="how far two distributions are apart", choices=tuple(MINIMA))
     minimum: float | None = option(
-        None, help="a move below this is not worth telling, however sure; empty: by the statistic", minimum=0
+        None, help="a move below this is not worth reporting, however sure; empty: by the statistic", minimum=0
     )
     minimum_share: float = option(
         0.02, help="the same for shares: of missing values, of samples at or above the threshold", minimum=0

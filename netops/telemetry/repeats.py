@@ -105,7 +105,7 @@ class Repeats:
             )
             hint = zone if len(self.hours) == 1 and self.conflicting < total // 5 else ""
             raise NetopsError(
-                f"{where}: {what}; no column tells them apart{hint}; "
+                f"{where}: {what}; no column distinguishes them{hint}; "
                 "--set telemetry.max_conflicts=1 keeps the first of each"
             )
         first, others = telling[0], ", ".join(f"'{name}' ({self.values[name]:,})" for name in telling[1:4])
@@ -114,7 +114,7 @@ class Repeats:
         if metric_name or (device and _names_metrics(first)):
             setting = quoted("telemetry.metric_name", f"{metric_name}+{first}" if metric_name else first)
         raise NetopsError(
-            f"{where}: {what}; '{first}' ({self.values[first]:,} values) tells them apart: --set {setting}{more}"
+            f"{where}: {what}; '{first}' ({self.values[first]:,} values) distinguishes them: --set {setting}{more}"
         )
 
     def _rank(self, name: str) -> tuple[int, int]:

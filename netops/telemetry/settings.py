@@ -27,7 +27,7 @@ class PrometheusSettings:
 
     metrics: dict[str, str] = option(dict, help="metric → PromQL that gives one series a device")
     device: str = option("instance", help="label that names the device")
-    label: str = option("", help="PromQL that is above 0 while a device fails; without it the incidents tell")
+    label: str = option("", help="PromQL that is above 0 while a device fails; without it, the incidents say when")
     step: Duration = option(15 * SECOND, help="time between two samples", unit="duration")
     history: Duration = option(DAY, help="how far back, where the address names no start", unit="duration")
     staleness: Duration | None = option(

@@ -74,7 +74,9 @@ PORTS = [{"host": host, "interface": port} for host in ("r1", "r2") for port in 
 
 
 def test_rows_that_contradict_each_other_are_refused_with_an_option_that_works(tmp_path: Path) -> None:
-    with pytest.raises(NetopsError, match=r"80 of 160 rows .* 'interface' \(2 values\) tells them apart") as caught:
+    with pytest.raises(
+        NetopsError, match=r"80 of 160 rows .* 'interface' \(2 values\) distinguishes them"
+    ) as caught:
         ingested(table(*PORTS), tmp_path)
     option = str(caught.value).split("--set telemetry.device=")[1]
     dataset = ingested(table(*PORTS), tmp_path, device=option)
@@ -100,12 +102,12 @@ def test_without_a_device_the_column_is_named(tmp_path: Path) -> None:
 
 def test_one_device_that_is_several_is_refused_in_a_large_network(tmp_path: Path) -> None:
     names = [{"host": f"h{n:03}", "part": "x"} for n in range(150)] + [{"host": "h000", "part": "y"}]
-    with pytest.raises(NetopsError, match=r"'part' .* tells them apart: --set telemetry.device=host[+]part"):
+    with pytest.raises(NetopsError, match=r"'part' .* distinguishes them: --set telemetry.device=host[+]part"):
         ingested(table(*names), tmp_path)
 
 
 def test_nothing_tells_them_apart(tmp_path: Path) -> None:
-    with pytest.raises(NetopsError, match=r"no column tells them apart; --set telemetry.max_conflicts=1 keeps"):
+    with pytest.raises(NetopsError, match=r"no column distinguishes them; --set telemetry.max_conflicts=1 keeps"):
         ingested(table({"host": "a"}, {"host": "a"}), tmp_path)
 
 

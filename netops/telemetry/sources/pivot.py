@@ -188,11 +188,11 @@ class Pivot:
         )
         what += "of another row, but another value"
         if not tells:
-            raise NetopsError(f"{what}; no column tells them apart")
+            raise NetopsError(f"{what}; no column distinguishes them")
         if self._has_device:
             setting = quoted("telemetry.metric_name", "+".join([*self._metric_names, tells[0]]))
         else:
             setting = quoted("telemetry.device", tells[0])
         raise NetopsError(
-            f"{what}; '{tells[0]}' ({len(set(others[tells[0]][0]))} values) tells them apart: --set {setting}"
+            f"{what}; '{tells[0]}' ({len(set(others[tells[0]][0]))} values) distinguishes them: --set {setting}"
         )
