@@ -5,6 +5,7 @@ server, MLRun's mock server and a Nuclio function run the very same code.
 """
 
 from collections.abc import Sequence
+from math import ceil
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -179,7 +180,8 @@ class Pipeline:
         if len(alerting) == 0:
             return alerting
         is_open = self.runtime.state.tracker.is_open(work.codes[work.scored[alerting]])
-        return alerting[np.argsort(is_open, kind="stable")][: self.runtime.settings.exact_reasons]
+        most = ceil(self.runtime.settings.exact_reasons * work.samples.share)
+        return alerting[np.argsort(is_open, kind="stable")][:most]
 
     def _keep_letters(self, work: Work) -> None:
         if work.status.any() and (bad := np.flatnonzero(work.status >= LATE).tolist()):

@@ -61,6 +61,8 @@ class Samples:
         One sample was sent as such, not a list of one.
     is_error : bool array or None
         Whether the device has failed, where that is sent and asked for.
+    share : float
+        How much of its request this is: 1 unless it was cut.
     """
 
     devices: list[str | None]
@@ -73,6 +75,7 @@ class Samples:
     raw: dict[int, Any] = field(default_factory=dict)
     single: bool = False
     is_error: npt.NDArray[np.bool_] | None = None
+    share: float = 1.0
 
     def __len__(self) -> int:
         return len(self.devices)
@@ -95,6 +98,7 @@ class Samples:
                 {row - start: error for row, error in self.errors.items() if start <= row < stop},
                 {row - start: raw for row, raw in self.raw.items() if start <= row < stop},
                 is_error=None if self.is_error is None else self.is_error[rows],
+                share=(stop - start) / len(self),
             )
 
 

@@ -41,7 +41,7 @@ class LimitSettings:
     late: int = option(
         2000,
         help="max samples of a request that are older than the newest of their device; the rest is rejected",
-        minimum=500,  # a part (work.SLICE) whose samples were all sent before is never rejected
+        minimum=250,  # a part (work.SLICE) whose samples were all sent before is never rejected
     )
     devices: int = option(20_000, help="devices kept; the least recently seen go first", minimum=1)
     name_length: int = option(128, help="longest device, company or data center name", minimum=8)

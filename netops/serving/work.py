@@ -9,7 +9,7 @@ from netops.serving.champion import ServedModel
 from netops.serving.samples import REJECTED, STATUSES, Answer, Reason, Samples
 
 #: Rows scored at once: enough to be quick, few enough that no other request waits long.
-SLICE = 500
+SLICE = 250
 
 
 @dataclass(slots=True)

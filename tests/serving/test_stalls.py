@@ -121,6 +121,22 @@ def test_samples_sent_again_do_not_count_as_late(service_of):
     assert {answer["status"] for answer in again} == {"duplicate", "late"}, "late: older than the windows"
 
 
+def test_exact_reasons_are_shared_among_the_parts_of_a_request(service_of, monkeypatch):
+    service = service_of(ServingSettings(exact_reasons=12))
+    asked, reasons = [], type(service.runtime.model).reasons
+
+    def counted(model, features, exact):
+        asked.append(len(exact))
+        return reasons(model, features, exact)
+
+    monkeypatch.setattr(type(service.runtime.model), "reasons", counted)
+    samples = service.pipeline.read(body(*[sample(f"d{n}", 0, hot=True) for n in range(3 * SLICE)]))
+    asyncio.run(service.run(samples))
+    assert asked == [4, 4, 4]
+    asyncio.run(service.run(service.pipeline.read(body(*[sample(f"d{n}", 1, hot=True) for n in range(20)]))))
+    assert asked[-1] == 12
+
+
 def test_samples_in_order_are_cut_as_before(service):
     state = service.runtime.state
     samples = service.pipeline.read(body(*fleet(30, 40)))
