@@ -70,7 +70,7 @@ def step(state, time, risk, failed, threshold, close_level, for_samples, cooldow
 @kernel(inline="always")
 def _fail(state):  # type: ignore[no-untyped-def]
     was_open = state.is_open
-    state.streak, state.is_open, state.cooling = 0, 0, 0
+    state.streak, state.is_open = 0, 0
     return CLOSED if was_open == 1 else NOTHING
 
 
@@ -104,5 +104,5 @@ def _cool(state, time, risk, close_level, cooldown):  # type: ignore[no-untyped-
         state.cooling, state.below_since = 1, time
     if time - state.below_since < cooldown:
         return NOTHING
-    state.is_open, state.cooling = 0, 0
+    state.is_open = 0
     return CLOSED

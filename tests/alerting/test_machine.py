@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netops.alerting import machine
 from netops.alerting.alerts import open_alerts
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.tracker import CLOSED, EXPIRED, OPENED, RENEWED, AlertTracker
@@ -215,3 +216,9 @@ def test_a_damaged_state_is_refused():
 def test_impossible_policies_are_refused(wrong):
     with pytest.raises(UsageError):
         AlertPolicy(**{"threshold": 0.5} | wrong)
+
+
+def test_what_happens_has_a_code_of_its_own():
+    codes = (machine.NOTHING, OPENED, CLOSED, EXPIRED, RENEWED)
+    assert machine.NOTHING == 0
+    assert len(set(codes)) == len(codes)
