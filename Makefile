@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run demo test lint bench soak image clean
+.PHONY: setup run demo test lint bench soak mutation image clean
 .DEFAULT_GOAL := run
 
 $(STAMP): pyproject.toml constraints.txt
@@ -38,6 +38,10 @@ bench: setup
 
 soak: setup
 	@$(BIN)/pytest -m soak -o addopts=""
+
+mutation: setup
+	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev,mutation]'
+	@$(BIN)/python -m tests.mutation
 
 IMAGE ?= netops:0.1.0
 SERVE_IMAGE ?= $(IMAGE)-serve

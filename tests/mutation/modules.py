@@ -1,0 +1,42 @@
+"""The modules whose mutants are tried, and the tests that have to notice them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module and the tests near it.
+
+    Attributes
+    ----------
+    path : str
+        From the root of the repository.
+    tests : tuple of str
+        What pytest runs: fast, and in the process itself.
+    interpreted : bool
+        Kernels run as Python: to compile each mutant would take most of the time.
+    """
+
+    path: str
+    tests: tuple[str, ...]
+    interpreted: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its name in an import."""
+        return self.path.removesuffix(".py").replace("/", ".")
+
+
+MODULES = (
+    Module("netops/features/kernel.py", ("tests/features/test_engine.py",), interpreted=True),
+    Module("netops/alerting/machine.py", ("tests/alerting/test_machine.py",)),
+    Module("netops/models/labels.py", ("tests/models/test_labels.py",), interpreted=True),
+    Module("netops/models/splits.py", ("tests/models/test_splits.py",)),
+    Module("netops/models/bootstrap.py", ("tests/models/test_bootstrap.py",), interpreted=True),
+    Module("netops/models/promotion.py", ("tests/models/test_selection.py", "tests/docs/test_configuration.py")),
+    Module("netops/serving/snapshot.py", ("tests/serving/test_snapshot.py",)),
+    Module("netops/tracking/runs.py", ("tests/tracking/test_runs.py", "tests/tracking/test_conformance.py")),
+)
