@@ -1,5 +1,6 @@
 """Exports as people have them, each with what it should become (``cases/``)."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -148,9 +149,12 @@ def test_a_folder_gives_nothing_from_outside_of_it(tmp_path: Path) -> None:
     (folder / "out.csv").symlink_to(outside / "a.csv")
     (folder / "days").symlink_to(outside)
     (folder / "again.csv").symlink_to(folder / "a.csv")
+    (folder / "zero.csv").symlink_to("/dev/zero")
+    os.mkfifo(folder / "pipe.csv")
     dataset = ingest([folder], tmp_path / "out", TelemetrySettings(subfolders=True))
     over = dataset.meta.details["reading"]["passed_over"]
     assert {Path(name).name: why for name, why in over.items() if "link" in why} == {
         "out.csv": "a link out of the folder",
         "days": "a link to a folder; name that folder itself",
     }
+    assert {over[str(folder / name)] for name in ("zero.csv", "pipe.csv")} == {"neither a file nor a folder"}
