@@ -15,7 +15,7 @@ class FeatureSettings:
         None, help="lengths of the sliding windows, for example [1m, 1h]; null: 12 and 720 sampling intervals"
     )
     statistics: tuple[str, ...] = option(
-        lambda: DEFAULT_STATISTICS,
+        lambda: (*DEFAULT_STATISTICS, "slope"),
         help="what is computed over each window: mean, min, max, std, sum, count, range, slope, last_change, "
         "above_<threshold>_share",
     )
