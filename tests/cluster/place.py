@@ -123,8 +123,13 @@ class Place:
         return str(told["run_id"])
 
     def state(self, run: str) -> str:
-        """Say how a run stands, as `netops runs list` has it."""
-        return next(row["state"] for row in self.rows("runs", "list", "--limit", "200") if row["run_id"] == run)
+        """Say how a run stands, as `netops runs list` has it; empty while the service does not answer."""
+        process = self.start("runs", "list", "--limit", "200", "--json")
+        out, err = process.communicate(timeout=PATIENCE)
+        if process.returncode and "is not reachable" in err:
+            return ""
+        assert process.returncode == 0, err
+        return next(row["state"] for row in map(json.loads, out.splitlines()) if row["run_id"] == run)
 
     def ended(self, run: str) -> str:
         """Wait for a run to end and give its state."""
