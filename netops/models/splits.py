@@ -287,8 +287,7 @@ def _instead(facts: _Facts, parts: int, refused: str) -> str:
     """Name what would work."""
     if refused == "time" and len(facts.failing()) >= parts:
         return f"--split device works ({len(facts.failing())} devices have incidents)"
-    shares = SHARES if parts == len(SHARES) else (0.75, 0.25)
-    if refused == "device" and _boundaries(facts, shares, MINIMUM_INCIDENTS) is not None:
+    if refused == "device" and _boundaries(facts, SHARES[:parts], MINIMUM_INCIDENTS) is not None:
         return "--split time works"
     if parts == len(PARTS):
         return "give longer telemetry, or test telemetry of its own by --test"

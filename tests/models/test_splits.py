@@ -59,12 +59,14 @@ def test_samples_without_a_label_are_dropped_unless_they_are_inside_an_incident(
         kept = split(kind, sequences, labels, incidents, HORIZON).part != NONE
         assert (incidents.inside(sequences) | (labels >= 0))[kept].all()
         assert (incidents.inside(sequences) & kept).any()
+    assert kept[labels >= 0].all(), "a device split needs no gap"
 
 
 def test_a_device_is_in_one_part_only_and_the_seed_decides():
     facts = world()
     first, again, other = (split("device", *facts, HORIZON, seed=seed) for seed in (1, 1, 2))
     assert first.devices == again.devices != other.devices
+    assert split("device", *facts, HORIZON).devices == split("device", *facts, HORIZON, seed=0).devices
     assert sorted(name for part in first.devices for name in part) == sorted(facts[0].devices)
     for row_part, device in zip(first.part, facts[0].device_of_row, strict=True):
         assert row_part == NONE or facts[0].devices[device] in first.devices[row_part]
@@ -94,6 +96,7 @@ def test_incidents_that_overlap_within_the_horizon_are_one_event():
     incidents = Incidents.of(3, [0, 1, 2], [100, 105, 140], [110, 120, 150])
     assert separate_incidents(incidents, np.ones(3, dtype=bool), 10) == 2
     assert separate_incidents(incidents, np.ones(3, dtype=bool), 31) == 1
+    assert separate_incidents(incidents, np.ones(3, dtype=bool), 30) == 2
 
 
 def routers(capture):
@@ -194,7 +197,7 @@ def best_cost(sequences, incidents, shares, places):
     return {inner: cost((ends[0], *inner, ends[1])) for inner in combinations(places, len(shares) - 1)}
 
 
-@pytest.mark.parametrize("shares", [(0.6, 0.2, 0.2), (0.75, 0.25), (0.3, 0.3, 0.4)])
+@pytest.mark.parametrize("shares", [(0.6, 0.2, 0.2), (0.75, 0.25), (0.3, 0.3, 0.4), (0.2, 0.3)])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_boundaries_are_the_best_there_are(seed, shares):
     random = np.random.default_rng(seed)

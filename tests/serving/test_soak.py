@@ -94,14 +94,16 @@ def soak(model, state, seconds: float) -> None:
         senders = [threading.Thread(target=hostile, args=(server.port, stop, seed, failed)) for seed in range(2)]
         for sender in senders:
             sender.start()
-        # The devices' windows fill in the first part; from then on memory must stay where it is.
-        _, tick = asyncio.run(normal(server.url, seconds / 2, tick))
-        settled = process.memory_info().rss
-        during, tick = asyncio.run(normal(server.url, seconds / 2, tick))
-        grown = process.memory_info().rss - settled
-        stop.set()
-        for sender in senders:
-            sender.join()
+        try:
+            # The devices' windows fill in the first part; from then on memory must stay where it is.
+            _, tick = asyncio.run(normal(server.url, seconds / 2, tick))
+            settled = process.memory_info().rss
+            during, tick = asyncio.run(normal(server.url, seconds / 2, tick))
+            grown = process.memory_info().rss - settled
+        finally:
+            stop.set()
+            for sender in senders:
+                sender.join()
         assert server.process.poll() is None
         assert failed == []
         assert server.stop() == 0
