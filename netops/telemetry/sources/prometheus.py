@@ -4,6 +4,7 @@ An address is ``prometheus+http://host:9090``, optionally with ``?start=…&end=
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -66,9 +67,12 @@ class PrometheusSource:
             raise UsageError(f"{address}: no PromQL is configured under telemetry: prometheus: metrics")
         self._settings, self._api = settings, QueryApi(url, settings.timeout / SECOND)
         self.name = self._api.url
-        self._span = _span(parameters, settings, self._api, self.name)
-        last = self._span.end / SECOND
-        series = max(self._api.count(query, last) for query in settings.metrics.values())
+        with ExitStack() as unless_refused:
+            unless_refused.callback(self._api.close)
+            self._span = _span(parameters, settings, self._api, self.name)
+            last = self._span.end / SECOND
+            series = max(self._api.count(query, last) for query in settings.metrics.values())
+            unless_refused.pop_all()
         self.ignored: dict[str, str] = {}
         self.size, self.done = self._span.points, 0
         self.memory = 8 * self._span.points * max(1, series) * len(settings.metrics)
@@ -77,12 +81,12 @@ class PrometheusSource:
     def batches(self) -> Iterator[pa.Table]:
         """Read it, a page of time at a time."""
         some = False
-        for page in self._span.pages(self._page):
-            for table in self._read(page):
-                some = True
-                yield table
-            self.done += page.points
-        self._api.close()
+        with closing(self._api):
+            for page in self._span.pages(self._page):
+                for table in self._read(page):
+                    some = True
+                    yield table
+                self.done += page.points
         if not some:
             first, last = (
                 np.datetime64(t, "ns").astype("datetime64[s]") for t in (self._span.start, self._span.end)
