@@ -29,17 +29,34 @@ def reached(place: Place, target: str, token: str, namespace: str | None = None)
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = ["kubectl", "--context", place.context, "--namespace", namespace or place.namespace]
-    forward = subprocess.Popen(
-        [*command, "port-forward", target, f"{port}:8080"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    forward = _Forward([*command, "port-forward", target, f"{port}:8080"])
     try:
         headers = {"Authorization": f"Bearer {token}"}
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
-            until(lambda: _answers(client), 90, f"{target} cannot be reached")
+            until(lambda: forward.runs() and _answers(client), 90, f"{target} cannot be reached")
             yield client
     finally:
-        forward.terminate()
-        forward.wait()
+        forward.end()
+
+
+class _Forward:
+    """A port-forward, started again where it has ended: it does while the pod does not listen yet."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._command = command
+        self._start()
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def runs(self) -> bool:
+        if self._process.poll() is not None:
+            self._start()
+        return True
+
+    def end(self) -> None:
+        self._process.terminate()
+        self._process.wait()
 
 
 def _answers(client: httpx.Client) -> bool:
