@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from tests.cluster.conftest import TOKEN
@@ -42,6 +43,7 @@ def function(place: Place) -> Iterator[Place]:
         assert place.ended(run) == "completed"
         yield place
     finally:
+        httpx.delete(f"{place.service}/api/v2/projects/netops/functions/{NETWORK}-serving", timeout=60)
         place.kubectl(
             "delete", f"pod/{RECEIVER}", f"service/{RECEIVER}", f"pvc/{CLAIM}", "--ignore-not-found", "--wait=false"
         )
