@@ -82,8 +82,17 @@ def test_only_the_full_format_of_a_run_holds_its_artifacts(database):
     database.store_artifact(
         "model", {"kind": "model", "metadata": {"key": "model"}, "spec": {}}, project="p", tree="t"
     )
-    stored(database, "r", "completed", artifact_uris={"model": uri})
+    gone = uri.replace("model:", "deleted:")
+    stored(database, "r", "completed", artifact_uris={"deleted": gone, "model": uri})
     standard = mlrun.common.formatters.RunFormat.standard
     assert "artifacts" not in database.read_run("r", "p", format_=standard)["status"]
     (artifact,) = database.read_run("r", "p")["status"]["artifacts"]
     assert artifact["metadata"]["key"] == "model"
+
+
+def test_a_run_is_aborted_as_a_whole(database):
+    stored(database, "r")
+    stored(database, "r", iteration=1)
+    database.abort_run("r", "p")
+    states = [database.read_run("r", "p", iter=iteration)["status"]["state"] for iteration in (0, 1)]
+    assert states == ["aborted", "running"]
