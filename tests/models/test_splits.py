@@ -51,6 +51,9 @@ def test_no_label_reaches_over_a_boundary():
     assert (times[found.rows(VALIDATION)] >= validation).all()
     assert (times[found.rows(VALIDATION)] + HORIZON < test).all()
     assert (times[found.rows(TEST)] >= test).all()
+    begins = np.isin(times, found.boundaries) & (labels >= 0)
+    assert begins.any()
+    assert (found.part[begins] != NONE).all()
 
 
 def test_samples_without_a_label_are_dropped_unless_they_are_inside_an_incident():
