@@ -175,13 +175,17 @@ class Pipeline:
         return answers
 
     def _worth_exactness(self, work: Work) -> npt.NDArray[np.int64]:
-        """Choose the alerting samples whose reasons are to be exact: first those that may open an alert."""
+        """Choose the alerting samples whose reasons are to be exact: first those that may open an alert.
+
+        Of a device's samples the first ones open it: those of the others are not kept waiting behind the rest.
+        """
         alerting = np.flatnonzero(work.risks >= work.model.threshold)
         if len(alerting) == 0:
             return alerting
-        is_open = self.runtime.state.tracker.is_open(work.codes[work.scored[alerting]])
+        codes = work.codes[work.scored[alerting]]
+        is_open = self.runtime.state.tracker.is_open(codes)
         most = ceil(self.runtime.settings.exact_reasons * work.samples.share)
-        return alerting[np.argsort(is_open, kind="stable")][:most]
+        return alerting[np.lexsort((_rank(codes), is_open))][:most]
 
     def _keep_letters(self, work: Work) -> None:
         if work.status.any() and (bad := np.flatnonzero(work.status >= LATE).tolist()):
@@ -196,6 +200,15 @@ class Pipeline:
     def _sent(self, samples: Samples, row: int) -> dict[str, Any]:
         values = dict(zip(self.runtime.model.spec.metrics, _known(samples.values[row]), strict=True))
         return {"timestamp": samples.stamps[row], "device": samples.devices[row], **values}
+
+
+def _rank(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Number the rows of each device in their order, from 0."""
+    order = np.argsort(codes, kind="stable")
+    first = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    rank = np.empty(len(codes), dtype=np.int64)
+    rank[order] = np.arange(len(codes)) - np.repeat(first, np.diff(np.append(first, len(codes))))
+    return rank
 
 
 def _bytes(body: Any) -> bytes:

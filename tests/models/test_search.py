@@ -207,7 +207,7 @@ def test_average_precision_is_that_of_scikit_learn() -> None:
         ({"trials": 5, "budget": "60s"}, "trials and budget exclude each other"),
         ({"trials": 0}, "trials: 0 is below 1"),
         ({"budget": "0s"}, "budget: duration '0s' must be more than zero"),
-        ({"budget": "-5s"}, "budget: duration|no duration"),
+        ({"budget": "-5s"}, "budget: duration|not a valid duration"),
         ({"trials": 2, "early_share": 0}, "early_share: 0 leaves no incidents to judge trials by"),
     ],
 )

@@ -158,3 +158,17 @@ def test_vectors_are_scored_in_parts_and_no_more_than_a_batch(service):
         asyncio.run(service.score(b'{"inputs": [' + b"[]," * 20_000 + b"[]]}", "/v2/models/netops/infer"))
     broken = b'{"inputs": [' + b"1," * 5_000
     assert asyncio.run(service.score(broken, "/v2/models/netops/infer"))[0] == 400
+
+
+def test_each_device_gets_exact_reasons_where_it_opens_before_any_gets_more(service_of, monkeypatch):
+    service = service_of(ServingSettings(exact_reasons=3))
+    asked, reasons = [], type(service.runtime.model).reasons
+
+    def counted(model, features, exact):
+        asked.extend(sorted(exact.tolist()))
+        return reasons(model, features, exact)
+
+    monkeypatch.setattr(type(service.runtime.model), "reasons", counted)
+    rows = [sample(name, tick, hot=True) for name in ("a", "b", "c") for tick in range(5)]
+    asyncio.run(service.run(service.pipeline.read(body(*rows))))
+    assert asked == [0, 5, 10]
