@@ -17,6 +17,7 @@ from netops.models.examples import Examples, prepare_examples
 from netops.models.judgement import Judgement, baseline_risks, judge_baseline, judge_clock, judge_model
 from netops.models.promotion import Decision, Standing
 from netops.models.report.cautions import clock_incidents, near_perfect, no_better_than_clock
+from netops.models.report.figures import BASELINE, CLOCK
 from netops.models.report.write import write_report
 from netops.models.selection import Choice, choose_best
 from netops.models.training import part_risks
@@ -24,8 +25,6 @@ from netops.orchestration.settings import section
 from netops.orchestration.stage import stage
 from netops.telemetry.dataset import Dataset
 from netops.tracking.folders import local_folder, local_model, new_folder, place_of, work_folder
-
-BASELINE, CLOCK = "static_threshold", "clock_only"
 
 
 @stage
@@ -68,8 +67,11 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
         context, network, examples, models, choice, decision, settings, (baseline, judged, tested)
     )
     found = judgements[choice.best].evaluation.figures
-    doubts = [near_perfect(found, dataset.meta.source), no_better_than_clock(judgements, choice.best)]
-    doubts.append(clock_incidents(rest, choice.best, found))
+    doubts = (
+        near_perfect(found, dataset.meta.source),
+        no_better_than_clock(judgements, choice.best),
+        clock_incidents(rest, choice.best, found),
+    )
     context.log_results(
         {
             "best": choice.best,

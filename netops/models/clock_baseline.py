@@ -74,7 +74,7 @@ def clock_risks(examples: Examples, seed: int = 0) -> dict[str, Floats]:
 
 
 def _training_rows(main: Labelled, seed: int) -> npt.NDArray[np.int64]:
-    """Take rows of both classes, at most so many of each: the ranking counts, not the level of the risks."""
+    """Take at most ``_MAX_ROWS`` rows of each class: the ranking counts, not the level of the risks."""
     generator = np.random.default_rng(seed)
     labels = np.where(main.split.rows(TRAIN), main.training_labels, np.int8(-1))
     classes = [np.flatnonzero(labels == label) for label in (0, 1)]

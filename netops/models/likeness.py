@@ -47,16 +47,20 @@ class Likeness:
     usual_interval: float
 
     def lines(self) -> Iterator[str]:
-        """Report each difference in a line."""
+        """Report each difference as a warning, a line each."""
+        return (f"warn: {finding}" for finding in self.findings())
+
+    def findings(self) -> Iterator[str]:
+        """Describe each difference."""
         if self.missing:
-            yield f"warn: {brief(self.missing)}: missing: the model was trained with these metrics"
+            yield f"{brief(self.missing)}: missing: the model was trained with these metrics"
         for name, factor in self.scales.items():
             times = f"{factor:.3g}" if factor > 1 else f"1/{1 / factor:.3g}"
-            yield f"warn: {name}: values are about {times} of those in training: another unit?"
+            yield f"{name}: values are about {times} of those in training: another unit?"
         pace = self.interval / self.usual_interval if self.interval and self.usual_interval else 1.0
         if not 1 / _OTHER_PACE < pace < _OTHER_PACE:
             here, usual = (roughly(round(seconds * SECOND)) for seconds in (self.interval, self.usual_interval))
-            yield f"warn: a sample every {here}, in training every {usual}: features and risks differ with it"
+            yield f"a sample every {here}, in training every {usual}: features and risks differ with it"
 
 
 def likeness(telemetry: "Dataset", card: ModelCard) -> Likeness:

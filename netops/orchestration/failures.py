@@ -98,7 +98,7 @@ def why_waiting(step: Document) -> str:
 
 
 def is_stuck(step: Document) -> bool:
-    """Tell whether the pod of a step does not start unless somebody changes something."""
+    """Check whether the pod of a step will not start until something is changed."""
     return any(reason in _of_pod(pod) for pod in _pods(step["metadata"]["uid"]) for reason in _STUCK)
 
 

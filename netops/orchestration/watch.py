@@ -18,7 +18,7 @@ Document = dict[str, Any]
 
 #: Seconds between two looks at a run, and how many looks in a row may fail.
 PERIOD, PATIENCE = 3.0, 10
-#: At every so many looks the pods of the steps that have not started are looked at, too.
+#: Each time this many looks have passed, the pods of the steps that have not started are looked at, too.
 _POD_LOOKS = 5
 _GOOD = ("succeeded", "skipped")
 ENDED = (*_GOOD, "failed", "error", "canceled")

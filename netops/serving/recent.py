@@ -67,9 +67,9 @@ class RecentSamples:
         codes, first = np.unique(codes, return_index=True) if len(codes) > 1 else (codes, slice(None))
         before = newest[codes]
         gaps = (timestamps[first] - before) / SECOND
-        places = np.arange(self._taken, self._taken + len(codes)) % _KEPT
-        self._gaps[places] = np.where((before >= 0) & (gaps > 0), gaps, np.nan)
-        self._values[places] = values[:_OF_REQUEST][first][:, : len(self._metrics)]
+        slots = np.arange(self._taken, self._taken + len(codes)) % _KEPT
+        self._gaps[slots] = np.where((before >= 0) & (gaps > 0), gaps, np.nan)
+        self._values[slots] = values[:_OF_REQUEST][first][:, : len(self._metrics)]
         self._taken += len(codes)
 
     def compare(self, card: "ModelCard") -> tuple[str, ...]:
@@ -79,12 +79,9 @@ class RecentSamples:
         gaps = self._gaps[np.isfinite(self._gaps)]
         columns = {name: column[np.isfinite(column)] for name, column in zip(self._metrics, values.T, strict=True)}
         interval = float(np.median(gaps)) if len(gaps) >= _ENOUGH // 2 else 0.0
-        before, self.found = (
-            self.found,
-            tuple(line.removeprefix("warn: ") for line in differences(columns, interval, card).lines()),
-        )
+        before, self.found = self.found, tuple(differences(columns, interval, card).findings())
         return tuple(line for line in self.found if line not in before)
 
-    def begin_anew(self) -> None:
+    def reset(self) -> None:
         """Forget what was found: another model was trained on something else."""
         self.found, self._next = (), self._seen

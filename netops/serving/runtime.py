@@ -151,7 +151,7 @@ class Runtime:
         if model.spec != self.model.spec:
             self.state.with_spec(model.spec)
         self.model = model
-        self.state.recent.begin_anew()
+        self.state.recent.reset()
         self.state.tracker.policy = self.alerting.policy(model.threshold, model.horizon)
 
     def watch(self) -> None:

@@ -45,7 +45,7 @@ def open_json(content: Content, nulls: Sequence[str]) -> ArrowTable:
 
 
 def is_json(content: Content) -> bool:
-    """Tell whether text is JSON, by its name and its first characters."""
+    """Check whether text is JSON, by its name and its first characters."""
     start = content.head.lstrip("\ufeff \t\r\n")[:2]
     named = any(part in (".json", ".jsonl", ".ndjson") for part in Path(content.path.name.lower()).suffixes)
     return start[:1] == "{" or (start[:1] == "[" and (named or start[1:2] in '{[ \r\n\t"]'))

@@ -182,7 +182,7 @@ def _split(document: Record) -> Iterator[Record]:
 
 
 def _is_columns(document: Record) -> bool:
-    """Tell whether it holds a table by column, as pandas writes it: ``{"cpu": {"0": 41.5, "1": 40.2}, …}``."""
+    """Check whether it holds a table by column, as pandas writes it: ``{"cpu": {"0": 41.5, "1": 40.2}, …}``."""
     columns = list(document.values())
     if len(columns) < 2 or not all(isinstance(column, dict) for column in columns):
         return False
