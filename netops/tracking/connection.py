@@ -1,8 +1,10 @@
 """Short transactions on one SQLite file, from many threads and processes at once."""
 
 import os
+import random
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -123,13 +125,27 @@ def _make_engine(path: Path) -> sa.Engine:
 
 
 def _prepare(connection: Any, _record: Any) -> None:
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "foreign_keys=ON",
-        f"busy_timeout={BUSY_SECONDS * 1000}",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
+    connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+    _use_wal(connection)
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _use_wal(connection: Any) -> None:
+    """Switch a new file to write-ahead logging.
+
+    Where two processes do so at once, SQLite tells one of them at once that the file is locked, whatever its
+    timeout, since waiting with a read lock held could be for ever: that one tries again.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(random.uniform(0.001, 0.02))
 
 
 def _explain(error: sa.exc.DatabaseError, path: Path) -> str:

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import sqlite3
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -84,6 +85,19 @@ def test_processes_make_the_file_at_once(path):
         child.join(60)
     assert [child.exitcode for child in children] == [0] * 5
     assert_all_there(open_database(path), writers=5, count=2)
+
+
+def test_a_file_that_another_process_is_making_is_waited_for(embedded, path):
+    from netops.tracking.database import open_database
+
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE other (a)")
+    other.execute("BEGIN IMMEDIATE")  # SQLite refuses to change the journal's mode at once, whatever the timeout
+    release = threading.Timer(0.3, other.execute, ["ROLLBACK"])
+    release.start()
+    open_database(path).close()
+    release.join()
+    other.close()
 
 
 def test_threads_write_at_once(database):
