@@ -61,12 +61,23 @@ def calibrated(model: bytes, calibration: Platt) -> bytes:
     return bytes(made.SerializeToString(deterministic=True))
 
 
+def _import_onnxruntime() -> Any:
+    """Import the library with its telemetry off, unless ``ORT_DISABLE_TELEMETRY`` says otherwise.
+
+    From version 1.32 on it keeps an identifier of the machine and reports each session to its maker. It asks the
+    variable once, on the first session of a process.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
+
+
 class Session:
     """A model file ready to score, on a fixed number of threads."""
 
     def __init__(self, model: bytes | Path, threads: int = 1) -> None:
-        import onnxruntime
-
+        onnxruntime = _import_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

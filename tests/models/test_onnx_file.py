@@ -1,6 +1,9 @@
 """Model folders."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -75,3 +78,18 @@ def test_refuses_a_card_of_another_model(folder: Path) -> None:
     save_model(folder, (folder / MODEL_FILE).read_bytes(), CARD.updated(features=("a",)))
     with pytest.raises(NetopsError, match="takes 2 features, its card names 1"):
         Scorer(folder)
+
+
+def test_scoring_leaves_no_trace_and_reports_to_nobody(folder: Path, tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from netops.models.onnx_file import Scorer; "
+        "Scorer(Path(sys.argv[1])); print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    # What the library takes for a build server keeps it silent: here it must be silent by itself.
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "PYTHONPATH", "NUMBA_CACHE_DIR")}
+    command = [sys.executable, "-c", code, str(folder)]
+    done = subprocess.run(command, env=kept | {"HOME": str(home)}, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"
+    assert [path for path in home.rglob("*") if "onnxruntime" in path.name] == []
