@@ -18,6 +18,15 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def environment_of_each_file() -> Iterator[None]:
+    """Undo what a file's tests, or the libraries under them (MLRun's runs do), leave in the environment."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
 @pytest.fixture(scope="session")
 def require_program() -> Callable[..., str]:
     """Find a program by one of its names; without it the test skips, or fails where NETOPS_REQUIRE_ALL=1."""

@@ -135,17 +135,17 @@ def test_slow_clients_are_cut_off_and_cost_nobody_else_an_answer(model, tmp_path
 @pytest.mark.slow
 def test_it_starts_in_the_time_of_mlruns_serving_package_and_without_tensorflow(model, tmp_path):
     # CPU time, because other tests run beside this one; the wall time is measured by benchmarks/serving_start.py.
-    # A core that is shared makes either of the two slower: the least of three is what each takes.
+    # A core that is shared makes either of the two slower: the least of five is what each takes.
     started, imported = [], []
-    for attempt in range(3):
+    for attempt in range(5):
         with LiveServer(model, tmp_path / str(attempt)) as server:
             spent = psutil.Process(server.process.pid).cpu_times()
             assert not server.tensorflow
-        started.append(spent.user + spent.system)
+        started.append((spent.user + spent.system, spent.user, spent.system))
         imported.append(_cpu_seconds([sys.executable, "-c", "import mlrun.serving"]))
-        if min(started) <= 1.5 * min(imported):
+        if min(started)[0] <= 1.5 * min(imported):
             return
-    assert min(started) <= 1.5 * min(imported)
+    pytest.fail(f"CPU seconds to start (all, user, system): {started}; mlrun.serving alone: {imported}")
 
 
 def _cpu_seconds(command):
