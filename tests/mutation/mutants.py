@@ -1,5 +1,6 @@
 """The mutants of a module: its source with one operator, number or condition changed."""
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,8 +17,12 @@ OPERATORS = re.compile(
     r"|ReplaceComparisonOperator_(Gt_GtE|GtE_Gt|Lt_LtE|LtE_Lt|Eq_NotEq|NotEq_Eq|Is_IsNot|IsNot_Is)"
     r"|ReplaceBinaryOperator_(Add_Sub|Sub_Add|Mul_Div|Div_Mul|FloorDiv_Mul|Mod_Mul))"
 )
-#: Lines that declare, and do nothing while a test runs.
-_DECLARATIONS = re.compile(r"\s*(@dataclass\(frozen=True\)|if TYPE_CHECKING:)")
+#: Lines that declare, and do nothing while a test runs: the ``*`` of a signature is no product, and how a kernel is
+#: compiled or a record laid out makes it faster, not different.
+_DECLARATIONS = re.compile(
+    r"\s*(@dataclass\(frozen=True\)|if TYPE_CHECKING:|\*,$|align=True,$|_inlined = kernel\("
+    r"|\"(cached|no_cpython_wrapper|no_cfunc_wrapper)\":)"
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ def sample(found: list[Mutant], size: int) -> list[Mutant]:
 
 
 def _mutants(source: str) -> Iterator[Mutant]:
+    same = ast.dump(ast.parse(source))
     for name in filter(OPERATORS.fullmatch, plugins.operator_names()):
         operator = plugins.get_operator(name)()
         for number in count():
@@ -60,7 +66,8 @@ def _mutants(source: str) -> Iterator[Mutant]:
             if changed is None:
                 break
             line = _first_difference(source, changed)
-            if not _DECLARATIONS.match(source.splitlines()[line - 1]):
+            # 1e150 + 1 is 1e150.
+            if not _DECLARATIONS.match(source.splitlines()[line - 1]) and ast.dump(ast.parse(changed)) != same:
                 yield Mutant(f"{name.removeprefix('core/')} {number}", changed, line)
 
 

@@ -3,6 +3,7 @@
 import importlib.abc
 import importlib.util
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -27,6 +28,9 @@ LIBRARIES = (
     "scipy.stats",
 )
 _PLUGINS = ("pytest_timeout", "_hypothesis_pytestplugin")
+#: A trial that waits instead of working ends after this many times its limit: on a machine with other work, the
+#: clock may run far ahead of the processor time.
+_PATIENCE = 10
 
 
 class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -43,32 +47,40 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self.source, self.path, "exec"), module.__dict__)
 
 
-def passes(module: Module, source: str, limit: float) -> bool:
+def run_tests(module: Module, source: str, limit: int) -> tuple[bool, float]:
     """Run the tests of a module with another source.
 
     Parameters
     ----------
     module : Module
     source : str
-    limit : float
-        Seconds after which they count as failed: a mutant may never end.
+    limit : int
+        Seconds of processor time after which they count as failed: a mutant may never end.
+
+    Returns
+    -------
+    passed : bool
+    seconds : float
+        Processor time they took.
     """
     child = os.fork()
     if child == 0:
         os.setsid()
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
         try:
             status = _run(module, source)
         except BaseException:
             status = 1
         os._exit(status)
-    end = monotonic() + limit
-    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0):
+    end = monotonic() + _PATIENCE * limit
+    while (ended := os.wait4(child, os.WNOHANG))[0] == 0:
         if monotonic() > end:
             os.killpg(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return False
+            ended = os.wait4(child, 0)
+            break
         sleep(0.01)
-    return ended[1] == 0
+    _, status, usage = ended
+    return status == 0, usage.ru_utime + usage.ru_stime
 
 
 def _run(module: Module, source: str) -> int:
@@ -89,7 +101,11 @@ def _run(module: Module, source: str) -> int:
 def _prepare(module: Module, folder: Path) -> None:
     """Keep machine code of the module as it is from being used in the place of the mutant's."""
     import numba
+    from hypothesis import Phase, settings
 
+    # What one mutant failed at must not help with the next, and a failure need not be small.
+    settings.register_profile("trial", database=None, phases=(Phase.explicit, Phase.generate))
+    settings.load_profile("trial")
     numba.config.DISABLE_JIT = module.interpreted
     from netops import kernels
 
