@@ -93,7 +93,8 @@ def _unowned(context: Any, array: Any) -> Any:
     """Give the same array without its owner, so that no use of it counts references (two thirds of the time)."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        view = context.make_helper(builder, signature.args[0], value=arguments[0])
+        (kind,), (value,) = signature.args, arguments
+        view = context.make_helper(builder, kind, value=value)
         view.meminfo = Constant(view.meminfo.type, None)
         return view._getvalue()
 

@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 
-def features(spec, times, values):
-    """Feature vectors of one device (n × columns), and what their rounding is relative to."""
-    pairs = [_row(spec, times, values, i) for i in range(len(times))]
-    both = np.array(pairs, dtype=float).reshape(len(times), len(spec.names), 2)
+def features(spec, times, values, rows=None):
+    """Feature vectors of one device (rows × columns), and what their rounding is relative to."""
+    pairs = [_row(spec, times, values, i) for i in (range(len(times)) if rows is None else rows)]
+    both = np.array(pairs, dtype=float).reshape(len(pairs), len(spec.names), 2)
     return both[:, :, 0], both[:, :, 1]
 
 
