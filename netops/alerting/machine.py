@@ -9,7 +9,7 @@ NOTHING, OPENED, CLOSED, EXPIRED, RENEWED = 0, 1, 2, 3, 4
 #: What is remembered of a device; all zeros is a device not seen before.
 STATE = np.dtype(
     [
-        ("seen", np.int64),  # samples taken
+        ("seen", np.int64),  # 0 before the first sample
         ("last", np.int64),  # time of the newest
         ("streak", np.int64),  # samples in a row at or above the threshold
         ("is_open", np.int64),
@@ -48,9 +48,9 @@ def step(state, time, risk, failed, threshold, close_level, for_samples, cooldow
         alert expired and the next one opened at the same sample. The opening and the peak of an alert that ended
         are what the state held before the step.
     """
-    if state.seen > 0 and time <= state.last:
+    if state.seen and time <= state.last:
         return NOTHING
-    state.seen += 1
+    state.seen = True
     state.last = time
     if failed:
         return _fail(state)
@@ -62,7 +62,8 @@ def step(state, time, risk, failed, threshold, close_level, for_samples, cooldow
         state.streak = 0
     if state.is_open == 1:
         return _hold(state, time, risk, close_level, for_samples, cooldown, expire)
-    if state.streak == 1 or (state.streak > 0 and risk > state.peak):
+    # A peak below the threshold is of no alert: the first sample at the threshold replaces it.
+    if state.streak == 1 or risk > state.peak:
         state.peak, state.peak_at = risk, time
     return _open(state, time, for_samples)
 

@@ -119,9 +119,17 @@ def test_peak_counts_from_the_first_sample_at_the_threshold():
     assert (alerts.opened[0], alerts.closed[0], alerts.peak[0], alerts.peak_at[0]) == (2, 6, 0.9, 1)
 
 
-def test_the_peak_is_where_the_greatest_risk_was_first():
-    alerts = one([0.6, 0.9, 0.9, 0.9, 0.1, 0.1, 0.1], AlertPolicy(0.5, 2, 2))
+@pytest.mark.parametrize("for_samples", [2, 3, 4])
+def test_the_peak_is_where_the_greatest_risk_was_first(for_samples):
+    alerts = one([0.6, 0.9, 0.9, 0.9, 0.1, 0.1, 0.1], AlertPolicy(0.5, for_samples, 2))
     assert (alerts.peak[0], alerts.peak_at[0]) == (0.9, 1)
+
+
+def test_a_risk_below_the_threshold_is_no_peak():
+    alerts = one([0.48, 0.49, 0.5, 0.5, 0.1, 0.1, 0.1], AlertPolicy(0.5, 2, 2))
+    assert (alerts.peak[0], alerts.peak_at[0]) == (0.5, 2)
+    alerts = one([0.9, 0.48, 0.5, 0.5, 0.1, 0.1, 0.1], AlertPolicy(0.5, 2, 2))
+    assert (alerts.peak[0], alerts.peak_at[0]) == (0.5, 2)
 
 
 def test_a_risk_between_the_levels_keeps_an_alert_open():
@@ -157,6 +165,20 @@ def test_an_alert_that_cooled_down_did_not_expire():
     times, risks = np.arange(4), np.array([0.9, 0.1, 0.1, 0.1])
     kinds = tracker.update(np.zeros(4, dtype=np.int64), times, risks)["kind"].tolist()
     assert kinds == [OPENED, CLOSED]
+
+
+@pytest.mark.parametrize(
+    ("risks", "kind", "below_since"),
+    [
+        ([0.9, 0.1, 0.1, 0.1], EXPIRED, 1),
+        ([0.9, 0.1, 0.9, 0.1], EXPIRED, 3),
+        ([0.9, 0.1, 0.1, 0.9], RENEWED, 3),
+    ],
+)
+def test_an_alert_that_expires_says_since_when_the_risk_is_below(risks, kind, below_since):
+    tracker = AlertTracker(AlertPolicy(0.5, 1, 9, expire=3))
+    event = tracker.update(np.zeros(4, dtype=np.int64), np.arange(4), np.array(risks))[-1]
+    assert (event["kind"], event["at"], event["below_since"]) == (kind, 3, below_since)
 
 
 def test_more_alerts_than_rows_leave_room_for_do_not_overrun():
