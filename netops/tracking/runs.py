@@ -34,7 +34,7 @@ class Runs:
             known = _find(connection, uid, queries.active(project), iter)
             _write(connection, known, document, uid, queries.active(project), iter)
 
-    def update_run(self, updates: Any, uid: str, project: str = "", iter: int = 0, timeout: int = 45) -> None:
+    def update_run(self, updates: Any, uid: str, project: str = "", iter: int = 0, timeout: Any = None) -> None:
         """Change parts of a run; keys are dotted paths, as ``status.state``."""
         changes = documents.copy(updates)
         with self._connection.write() as connection:
@@ -45,7 +45,7 @@ class Runs:
             _write(connection, known, document, uid, queries.active(project), iter)
 
     def abort_run(
-        self, uid: str, project: str = "", iter: int = 0, timeout: int = 45, status_text: str = ""
+        self, uid: str, project: str = "", iter: int = 0, timeout: Any = None, status_text: str = ""
     ) -> None:
         """Mark a run as aborted; what its process still reports does not bring it back."""
         with self._connection.write() as connection:
