@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.alerting.sequences import Flags, Incidents, Integers, Sequences
-from netops.durations import format_duration
+from netops.durations import DAY, HOUR, MINUTE, SECOND, format_duration
 from netops.errors import NetopsError
 
-TRAIN, VALIDATION, TEST, NONE = 0, 1, 2, -1
+NONE, TRAIN, VALIDATION, TEST = range(-1, 3)
 PARTS = ("train", "validation", "test")
 SHARES = (0.6, 0.2, 0.2)
 
@@ -131,12 +131,14 @@ def _boundaries(facts: _Facts, shares: tuple[float, ...], minimum: int) -> tuple
     """Find the boundaries closest to the shares wanted, of samples and incidents, that leave each part enough."""
     times = np.sort(facts.sequences.timestamps)
     useful = facts.useful()
+    if not useful.any():
+        return None
     starts = np.sort(facts.incidents.start[useful])
     places = np.unique(times[np.linspace(0, len(times) - 1, _CANDIDATES).astype(np.int64)])
     edges = np.append(places, times[-1] + 1)
     enough = _enough_from(edges, facts.incidents.start[useful], facts.incidents.end[useful], facts.horizon, minimum)
     rows = np.searchsorted(times, edges) / len(times)
-    counts = np.searchsorted(starts, edges) / max(len(starts), 1)
+    counts = np.searchsorted(starts, edges) / len(starts)
     return _cheapest(edges, enough, rows, counts, shares)
 
 
@@ -147,17 +149,16 @@ def _cheapest(
     both = np.stack([np.asarray(rows), np.asarray(counts)])
     spans = both[:, None, :] - both[:, :, None]
     possible = edges[None, :] >= enough[:, None]
-    best = np.where(np.arange(len(edges)) == 0, 0.0, np.inf)
-    came_from = []
-    for share in shares:
-        cost = np.abs(spans - share).sum(axis=0)
-        total = best[:, None] + np.where(possible, cost, np.inf)
+    first, *others = (np.where(possible, np.abs(spans - share).sum(axis=0), np.inf) for share in shares)
+    best, came_from = first[0], []
+    for cost in others:
+        total = best[:, None] + cost
         came_from.append(total.argmin(axis=0))
         best = total.min(axis=0)
     if not np.isfinite(best[-1]):
         return None
-    path, place = [], len(edges) - 1
-    for back in reversed(came_from[1:]):
+    path, place = [], -1
+    for back in reversed(came_from):
         place = int(back[place])
         path.append(int(edges[place]))
     return tuple(reversed(path))
@@ -295,7 +296,7 @@ def _instead(facts: _Facts, parts: int, refused: str) -> str:
 
 
 def _whole(nanoseconds: int) -> str:
-    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
-        if nanoseconds >= 2 * size * 1_000_000_000:
-            return f"{round(nanoseconds / size / 1_000_000_000)} {unit}"
-    return f"{nanoseconds // 1_000_000_000} seconds"
+    for size, unit in ((DAY, "days"), (HOUR, "hours"), (MINUTE, "minutes")):
+        if nanoseconds >= 2 * size:
+            return f"{round(nanoseconds / size)} {unit}"
+    return f"{nanoseconds // SECOND} seconds"

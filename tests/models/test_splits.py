@@ -299,6 +299,48 @@ def test_incidents_with_no_sample_between_them_are_too_close_together():
         split("time", *telemetry(1, 400, MINUTE, incidents), HORIZON)
 
 
+def bare(samples, *starts):
+    """One device with a sample a minute, and incidents of a minute."""
+    return telemetry(1, samples, MINUTE, [(0, start, start + MINUTE) for start in starts])
+
+
+def test_parts_may_meet_at_one_sample():
+    # The second and the fourth incident end at the very sample from which the next one could be warned of.
+    starts = [20 * MINUTE, 40 * MINUTE, 41 * MINUTE + HORIZON, 80 * MINUTE, 81 * MINUTE + HORIZON, 120 * MINUTE]
+    found = split("time", *bare(190, *starts), HORIZON)
+    assert found.boundaries == (41 * MINUTE, 81 * MINUTE)
+
+
+def test_the_first_sample_can_warn_of_an_incident_that_counts():
+    others = (100 * MINUTE, 400 * MINUTE, 450 * MINUTE, 500 * MINUTE, 550 * MINUTE)
+    assert split("time", *bare(600, HORIZON, *others), HORIZON).kind == "time"
+    with pytest.raises(NetopsError, match="hold 6 incidents, too close together"):
+        split("time", *bare(600, HORIZON - 1, *others), HORIZON)
+
+
+@pytest.mark.parametrize(("after", "counts"), [(0, True), (1, True), (2, False)])
+def test_an_incident_counts_once_the_last_sample_is_its_end(after, counts):
+    starts = [n * 40 * MINUTE for n in range(1, 6)]
+    last = 300 * MINUTE
+    incidents = [*((0, start, start + MINUTE) for start in starts), (0, 290 * MINUTE, last + after)]
+    facts = telemetry(1, 301, MINUTE, incidents)
+    if counts:
+        assert len(split("time", *facts, HORIZON).boundaries) == 2
+    else:
+        with pytest.raises(NetopsError, match="hold 6 incidents, too close together"):
+            split("time", *facts, HORIZON)
+
+
+@pytest.mark.parametrize(("failing", "counts"), [(3, [1, 1, 1]), (5, [1, 2, 2]), (9, [2, 2, 5])])
+def test_devices_with_few_incidents_go_to_validation_and_test_before_training(failing, counts):
+    """All devices would be test ones: others are given no more than they need, and only devices that fail."""
+    incidents = [some(1, device)[0] for device in range(failing)]
+    found = split("device", *telemetry(12, 300, MINUTE, incidents), HORIZON, shares=(1e-9, 1e-9, 1))
+    devices = {f"d{n}" for n in range(failing)}
+    assert [len(devices & set(part)) for part in found.devices] == counts
+    assert {f"d{n}" for n in range(failing, 12)} <= set(found.devices[TEST])
+
+
 def test_three_failing_devices_are_enough_for_three_parts():
     found = split("device", *telemetry(6, 841, MINUTE, [*some(1), *some(1, 2), *some(1, 4)]), HORIZON)
     assert [len({"d0", "d2", "d4"} & set(part)) for part in found.devices] == [1, 1, 1]
