@@ -98,7 +98,7 @@ def _needed(runtime: "Runtime") -> dict[int, tuple[Head, Path]]:
         tail = tail_or_records
     if not isinstance(tail, Tail):
         raise ValueError("it breaks off")
-    first = tail.needs if tail.needs >= 0 else newest
+    first = newest if tail.needs is None else tail.needs
     missing = [number for number in range(first, newest + 1) if number not in found]
     if missing:
         raise ValueError(f"the earlier snapshot {missing[0]} is missing")

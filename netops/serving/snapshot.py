@@ -83,7 +83,7 @@ class Tail(msgspec.Struct):
     devices: int
     shadow: bytes = b""
     alerts: list[Alert] = []
-    needs: int = -1
+    needs: int | None = None
     gone: list[str] = []
 
 
@@ -104,7 +104,7 @@ class Snapshots:
     def __init__(self, folder: Path) -> None:
         self.folder, self.sequence = folder, -1
         for draft in folder.glob(f".{FILE}.*.tmp"):
-            draft.unlink(missing_ok=True)
+            draft.unlink()
 
     def path(self, sequence: int | None = None) -> Path:
         """Name the file of the newest snapshot, or of an earlier one."""
@@ -124,7 +124,7 @@ class Snapshots:
         self.sequence = sequence
         for number, path in self.earlier().items():
             if number < needs or number >= sequence:
-                path.unlink(missing_ok=True)
+                path.unlink()
 
     def set_aside(self) -> None:
         """Rename all of them: they cannot be read."""
@@ -138,7 +138,7 @@ class SnapshotWriter:
 
     def __init__(self, runtime: "Runtime") -> None:
         self._runtime, self._snapshots = runtime, runtime.snapshots
-        self._draft = self._snapshots.folder / f".{FILE}.{os.getpid()}-{uuid4().hex[:8]}.tmp"
+        self._draft = self._snapshots.folder / f".{FILE}.{os.getpid()}-{uuid4().hex}.tmp"
         self._sequence = self._snapshots.sequence + 1
         self._point = NEVER
         self._gone: list[str] = []
@@ -218,7 +218,7 @@ class SnapshotWriter:
         trackers, since = state.tracker.save(), perf_counter()
         for code in codes:
             name = state.table.names[code]
-            if name is not None and code not in self._taken and self._is_due(code, name, code in whole):
+            if name is not None and self._is_due(code, name, code in whole):
                 records.append(self._record(code, name, code in whole, trackers))
             if len(records) == _PART or perf_counter() - since > _PART_SECONDS:
                 yield _frame(records)
@@ -228,8 +228,6 @@ class SnapshotWriter:
     def _chosen(self, codes: list[int]) -> set[int]:
         """Choose the devices whose windows are written whole: those whose last whole ones are the oldest."""
         wanted = max(_WHOLE, -(-len(codes) // _TURNS))
-        if len(codes) <= wanted:
-            return set(codes)
         known = np.array(codes, dtype=np.int64)
         return set(known[np.argsort(self._runtime.state.whole_in[known], kind="stable")[:wanted]].tolist())
 
@@ -243,7 +241,8 @@ class SnapshotWriter:
         state, book = self._runtime.state, self._runtime.book
         changed, whole_in = int(state.changed[code]), int(state.whole_in[code])
         self._taken[code] = name, changed, whole_in
-        whole = whole or changed == NEVER or whole_in < 0
+        # Whose windows no snapshot has yet has changed since NEVER.
+        whole = whole or changed == NEVER
         state.changed[code] = UNCHANGED
         if whole:
             state.whole_in[code] = self._sequence

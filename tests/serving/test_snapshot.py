@@ -1,13 +1,18 @@
 """State on disk: what is restored, what is sent again, what is damaged."""
 
 import random
+import zlib
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 
+import msgspec
 import pytest
 
 from netops.durations import HOUR, MINUTE, SECOND
 from netops.serving.champion import FixedModel
-from netops.serving.snapshot import FILE
+from netops.serving.clock import NEVER
+from netops.serving.snapshot import FILE, FRAME, MAGIC, DeviceRecord, Snapshots, Tail, replay_point
 from netops.serving.times import iso
 from tests.serving.samples import START, body, fleet, sample
 
@@ -156,10 +161,6 @@ def test_a_state_is_taken_up_by_a_model_with_other_windows(start, tmp_path, wind
 
 
 def test_a_snapshot_of_before_alerts_could_be_unsaved_is_read():
-    import msgspec
-
-    from netops.serving.snapshot import DeviceRecord, Tail
-
     old = msgspec.msgpack.encode({"type": "x", "devices": 3, "shadow": b"y"})
     decoder = msgspec.msgpack.Decoder(Tail | list[DeviceRecord])
     assert decoder.decode(old) == Tail(3, b"y", [])
@@ -345,3 +346,263 @@ def test_a_state_of_the_version_before_is_read(start):
     path = pipeline.runtime.folder / FILE
     path.write_bytes(path.read_bytes().replace(snapshot.MAGIC, b"netops state 1\n"))
     assert known(start(folder=pipeline.runtime.folder)) == expected
+
+
+def rewrite(path, change: Callable[[dict], None]) -> None:
+    """Change the head, the records and the tail of a snapshot."""
+    raw, at, out = path.read_bytes(), len(MAGIC), MAGIC
+    while at < len(raw):
+        size, _ = FRAME.unpack_from(raw, at)
+        at += FRAME.size
+        frame = msgspec.msgpack.decode(raw[at : at + size])
+        for part in frame if isinstance(frame, list) else [frame]:
+            change(part)
+        content = msgspec.msgpack.encode(frame)
+        out += FRAME.pack(len(content), zlib.crc32(content)) + content
+        at += size
+    path.write_bytes(out)
+
+
+def test_a_snapshot_without_what_later_versions_added_is_the_first_and_whole(start, few_whole):
+    def make_old(part: dict) -> None:
+        for key in ("sequence", "gone", "alerts" if "shadow" in part else "", "needs", "since", "heard", "jump"):
+            part.pop(key, None)
+
+    pipeline = start()
+    play(pipeline, fleet(3, 20))
+    pipeline.runtime.save()
+    expected, folder = known(pipeline), pipeline.runtime.folder
+    rewrite(folder / FILE, make_old)
+    again = start(folder=folder)
+    assert known(again) == expected
+    play(again, [sample("d0", 20)])
+    again.runtime.save()
+    assert list(again.runtime.snapshots.earlier()) == [0]
+    expected = known(again)
+    assert known(start(folder=folder)) == expected
+
+
+# What a snapshot holds
+
+
+def cold(devices: int, ticks: int, first: int = 0) -> list[dict]:
+    return [sample(f"d{number}", tick) for tick in range(first, first + ticks) for number in range(devices)]
+
+
+def records(pipeline, sizes: bool = False) -> list:
+    """Write a snapshot; the records in it, or how many are in each part."""
+    parts = []
+    with pipeline.runtime.snapshot() as writer:
+        for part in writer.parts():
+            writer.write(part)
+            parts.append(part)
+        writer.finish()
+    found = [msgspec.msgpack.decode(part[FRAME.size :], type=list[DeviceRecord]) for part in parts[1:-1]]
+    return [len(part) for part in found] if sizes else [record for part in found for record in part]
+
+
+def names_of(found: list[DeviceRecord]) -> list[str]:
+    return sorted(record.name for record in found)
+
+
+def wholes(found: list[DeviceRecord]) -> list[str]:
+    return names_of([record for record in found if record.since is None])
+
+
+def test_a_part_takes_some_milliseconds_and_holds_no_more_than_200_devices(start, monkeypatch):
+    pipeline, clock = start(), count()
+    play(pipeline, cold(450, 1), 450)
+    monkeypatch.setattr("netops.serving.snapshot.perf_counter", lambda: 0.0)
+    assert records(pipeline, sizes=True) == [200, 200, 50]
+    play(pipeline, cold(450, 1, 1), 450)
+    monkeypatch.setattr("netops.serving.snapshot.perf_counter", lambda: next(clock) / 1024)  # a device takes 1 ms
+    sizes = records(pipeline, sizes=True)
+    assert (sum(sizes), set(sizes[:-1])) == (450, {5})
+
+
+def test_a_snapshot_holds_256_devices_whole_though_nothing_has_changed(start):
+    pipeline = start()
+    play(pipeline, cold(300, 1), 300)
+    assert len(wholes(records(pipeline))) == 300
+    second, third = (records(pipeline) for _ in range(2))
+    assert (len(second), len(wholes(second))) == (256, 256)
+    assert set(names_of(second)) | set(names_of(third)) == {f"d{number}" for number in range(300)}
+
+
+@pytest.mark.parametrize(("devices", "whole"), [(16, 1), (17, 2), (32, 2), (33, 3)])
+def test_each_device_is_whole_in_one_of_16_snapshots(start, monkeypatch, devices, whole):
+    monkeypatch.setattr("netops.serving.snapshot._WHOLE", 1)
+    pipeline = start()
+    play(pipeline, cold(devices, 1))
+    records(pipeline)
+    found = [wholes(records(pipeline)) for _ in range(16)]
+    assert {len(some) for some in found} == {whole}
+    assert len({name for some in found for name in some}) == devices
+    assert len(pipeline.runtime.snapshots.earlier()) < 16
+
+
+def test_a_snapshot_holds_what_has_changed_and_what_is_open(start, few_whole):
+    pipeline = start()
+    play(pipeline, [sample(name, tick) for tick in range(10) for name in ("d0", "d1", "d2", "d3", "away", "hot")])
+    play(pipeline, [sample(f"d{number}", tick) for tick in range(10, 100) for number in range(4)])
+    play(pipeline, [sample("hot", tick, hot=True) for tick in range(97, 100)])
+    assert set(pipeline.runtime.book.open) == {("silent", "away"), ("risk", "hot")}
+    assert len(records(pipeline)) == 6
+    play(pipeline, [sample("d2", 100)])
+    found = {record.name: record for record in records(pipeline)}
+    assert set(found) == {"d0", "d2", "away", "hot"}
+    assert [found["d0"].since, found["d2"].since] == [None, sample("d2", 100)["timestamp"] * SECOND - 1]
+    assert [[alert.kind for alert in found[name].alerts] for name in ("d0", "d2", "away", "hot")] == [
+        [],
+        [],
+        ["silent"],
+        ["risk"],
+    ]
+
+
+def test_only_what_changed_is_written_of_a_device_that_was_whole_in_the_first_snapshot(start, few_whole):
+    pipeline = start()
+    play(pipeline, cold(12, 30))
+    records(pipeline)
+    play(pipeline, [sample(f"d{number}", 30) for number in range(12)])
+    found = records(pipeline)
+    assert (len(found), len(wholes(found))) == (12, 2)
+    assert {record.since for record in found} == {None, sample("d0", 30)["timestamp"] * SECOND - 1}
+
+
+def test_nothing_changed_leaves_a_snapshot_of_those_whose_turn_it_is(start, few_whole):
+    """What was written counts as changed again only where the snapshot fails."""
+    pipeline = start()
+    play(pipeline, cold(12, 3))
+    records(pipeline)
+    assert len(records(pipeline)) == 2
+    with pytest.raises(OSError, match="full"), pipeline.runtime.snapshot() as writer:
+        list(writer.parts())
+        raise OSError("full")
+    assert len(records(pipeline)) == 2
+    play(pipeline, [sample("d5", 3)])
+    with pytest.raises(OSError, match="full"), pipeline.runtime.snapshot() as writer:
+        list(writer.parts())
+        raise OSError("full")
+    assert "d5" in names_of(records(pipeline))
+
+
+def test_a_device_that_comes_while_a_snapshot_is_written_is_in_the_next(start, few_whole, monkeypatch):
+    monkeypatch.setattr("netops.serving.snapshot._PART", 3)
+    pipeline = start()
+    samples = fleet(12, 30)
+    play(pipeline, samples)
+    pipeline.runtime.save()
+    late = [sample("new", tick) for tick in range(25, 31)]
+    with pipeline.runtime.snapshot() as writer:
+        parts = writer.parts()
+        for _ in range(2):
+            writer.write(next(parts))
+        play(pipeline, late[:3])
+        for part in parts:
+            writer.write(part)
+        writer.finish()
+    expected = known(pipeline)
+    second, _ = crash(start, pipeline, [*samples, *late[:3]])
+    assert known(second) == expected
+    play(second, late[3:])
+    found = records(second)
+    assert "new" in wholes(found)
+    expected = known(second)
+    assert known(start(folder=second.runtime.folder)) == expected
+
+
+def test_a_device_dropped_while_a_snapshot_fails_is_not_written_for_another(start, few_whole):
+    pipeline = start()
+    state = pipeline.runtime.state
+    play(pipeline, fleet(12, 10))
+    pipeline.runtime.save()
+    with pytest.raises(OSError, match="full"), pipeline.runtime.snapshot() as writer:
+        list(writer.parts())
+        state.drop([state.table.code("d0")])
+        play(pipeline, [sample("other", 9)])
+        raise OSError("full")
+    assert (state.gone, state.table.code("d0")) == (["d0"], None)
+    found = {record.name: record for record in records(pipeline)}
+    assert found["other"].since is None
+    expected = known(pipeline)
+    again = start(folder=pipeline.runtime.folder)
+    assert known(again) == expected
+    assert again.runtime.state.table.code("d0") is None
+
+
+# Files
+
+
+def draft(folder, content: str):
+    path = folder / "draft"
+    path.write_text(content)
+    return path
+
+
+def contents(folder) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_snapshots_are_numbered_from_zero(start):
+    pipeline = start()
+    assert pipeline.runtime.snapshots.sequence == -1
+    for number in range(3):
+        pipeline.runtime.save()
+        assert pipeline.runtime.snapshots.sequence == number
+    assert start(folder=pipeline.runtime.folder).runtime.snapshots.sequence == 2
+
+
+def test_earlier_snapshots_stay_as_long_as_they_are_needed(tmp_path):
+    snapshots = Snapshots(tmp_path)
+    for sequence, needs, expected in (
+        (0, 0, {"state.bin": "0"}),
+        (1, 0, {"state.bin": "1", "state.0.bin": "0"}),
+        (2, 0, {"state.bin": "2", "state.1.bin": "1", "state.0.bin": "0"}),
+        (3, 1, {"state.bin": "3", "state.2.bin": "2", "state.1.bin": "1"}),
+        (4, 3, {"state.bin": "4", "state.3.bin": "3"}),
+        (5, 5, {"state.bin": "5"}),
+    ):
+        snapshots.put(draft(tmp_path, str(sequence)), sequence, needs)
+        assert (contents(tmp_path), snapshots.sequence) == (expected, sequence)
+
+
+def test_snapshots_that_a_folder_of_before_had_beyond_the_newest_are_removed(tmp_path):
+    for name in ("state.0.bin", "state.1.bin", "state.7.bin", "state.old.bin"):
+        (tmp_path / name).write_text(name)
+    snapshots = Snapshots(tmp_path)
+    snapshots.put(draft(tmp_path, "1"), 1, 0)
+    assert contents(tmp_path) == {"state.0.bin": "state.0.bin", "state.bin": "1", "state.old.bin": "state.old.bin"}
+
+
+def test_a_newest_snapshot_that_is_not_there_is_not_kept(tmp_path):
+    snapshots = Snapshots(tmp_path)
+    snapshots.put(draft(tmp_path, "0"), 0, 0)
+    (tmp_path / FILE).rename(tmp_path / "state.0.bin")
+    snapshots.put(draft(tmp_path, "1"), 1, 0)
+    assert contents(tmp_path) == {"state.0.bin": "0", "state.bin": "1"}
+
+
+def test_all_snapshots_that_cannot_be_read_are_set_aside(tmp_path):
+    for name in ("state.0.bin", "state.12.bin"):
+        (tmp_path / name).write_text(name)
+    Snapshots(tmp_path).set_aside()
+    assert contents(tmp_path) == {"state.0.damaged": "state.0.bin", "state.12.damaged": "state.12.bin"}
+
+
+# The replay point
+
+
+def test_the_replay_point_is_before_all_that_waits_to_be_joined(start):
+    from netops.serving.bodies.remote_write import Point
+    from netops.serving.settings import ServingSettings, TimeSettings
+
+    pipeline = start(ServingSettings(time=TimeSettings(allowed_lateness=0)))
+    runtime = pipeline.runtime
+    assert replay_point(runtime) == NEVER
+    play(pipeline, fleet(3, 20))
+    newest = (START + 19 * 5) * SECOND
+    assert replay_point(runtime) == newest
+    for time, point in ((newest + 5 * SECOND, newest), (newest - 1, newest - 2)):
+        runtime.joiner.add([Point("d0", time, "latency", 1.0, None, None)], newest)
+        assert replay_point(runtime) == point
