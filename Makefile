@@ -31,7 +31,7 @@ lint: setup
 	@$(BIN)/lint-imports
 
 test: lint
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 bench: setup
 	@$(BIN)/python -m benchmarks

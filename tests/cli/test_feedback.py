@@ -1,5 +1,7 @@
 """From an alert to the label of the next training: serve, simulate, say what the alerts were, train by schedule."""
 
+import contextlib
+import io
 import json
 import shutil
 import subprocess
@@ -14,6 +16,7 @@ import httpx
 import numpy as np
 import pytest
 
+from netops.cli.main import run
 from netops.durations import HOUR, MINUTE, SECOND
 from netops.models.card import read_card
 from netops.models.labelled import label
@@ -44,9 +47,9 @@ def command(*arguments: str) -> list[str]:
 
 
 def call(*arguments: str) -> Any:
-    done = subprocess.run(command(*arguments, "--json"), capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert run([*arguments, "--json"]) == 0
+    return [json.loads(line) for line in out.getvalue().splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +121,7 @@ def features(trained: str) -> Dataset:
     return Dataset.open(run_folder(trained) / "features")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(580)
 def test_verdicts_lie_beside_the_features_with_their_source(features: Dataset, told: Told) -> None:
     rows = {row["alert"]: row for row in features.verdicts().to_pylist()}

@@ -47,6 +47,7 @@ def test_a_csv_of_ones_own_goes_the_whole_way(netops: Call, tmp_path: Path) -> N
     assert xgboost["average_precision"] > 5 * xgboost["base_rate"]
 
 
+@pytest.mark.slow
 def test_telemetry_to_be_tested_on_is_kept_apart(netops: Call, tmp_path: Path) -> None:
     train, test = tmp_path / "january.csv", tmp_path / "february.csv"
     telemetry().to_csv(train, index=False)

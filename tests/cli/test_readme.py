@@ -2,8 +2,6 @@
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -14,6 +12,7 @@ import pytest
 
 from netops.cli.main import cli
 
+from .conftest import Call
 from .test_own_data import telemetry
 
 README = Path(__file__).parents[2] / "README.md"
@@ -69,13 +68,16 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [c for c in commands() if c[0] not in ELSEWHERE], ids=" ".join)
-def test_commands_do_what_they_say(home: Path, workplace: Path, arguments: list[str]) -> None:
-    command = [sys.executable, "-m", "netops.cli.main", *arguments]
-    done = subprocess.run(command, cwd=workplace, capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stderr
+def test_commands_do_what_they_say(
+    netops: Call, workplace: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workplace)
+    done = netops(*arguments)
+    assert done.code == 0, done.err
     if arguments[0] == "run":
-        assert Path(done.stdout.splitlines()[-1]).is_file()
+        assert Path(done.out.splitlines()[-1]).is_file()
     if "--out" in arguments:
         assert (workplace / arguments[arguments.index("--out") + 1]).stat().st_size
     if arguments[0] == "score":

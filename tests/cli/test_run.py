@@ -222,8 +222,10 @@ def test_features_and_training_alone(netops: Call, tmp_path: Path) -> None:
     assert netops("train", "--features", telemetry, "--name", "alone").code == 2
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(home: Path, netops: Call, first: dict) -> None:
-    command = [sys.executable, "-m", "netops.cli.main", "run", "--name", "killed", *small()]
+    settings = small("training.families.sklearn.enabled=false")
+    command = [sys.executable, "-m", "netops.cli.main", "run", "--name", "killed", *settings]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     for line in process.stderr:
         if line.startswith("Build feature vectors"):

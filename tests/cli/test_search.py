@@ -18,6 +18,7 @@ def run_of(home: Path) -> dict:
     return {}
 
 
+@pytest.mark.slow
 def test_a_run_searches_the_families_that_are_on(netops: Call, run_of: dict) -> None:
     answer = netops("run", *small(*ONE), "--trials", 2, "--json")
     assert answer.code == 0, answer.err

@@ -6,6 +6,8 @@ What is waited for is a fifteenth of what is shipped; event time runs faster sti
 import time
 from typing import Any
 
+import pytest
+
 from tests.dashboards.processes import wait_until
 
 
@@ -19,6 +21,7 @@ def names(note: dict[str, Any]) -> list[str]:
     return [alert["labels"]["alertname"] for alert in note["alerts"]]
 
 
+@pytest.mark.slow
 def test_a_cascade_reaches_the_webhook(run: Any) -> None:
     note = wait_until("a notification", lambda: about(run, run.story.device_site))[0]
     assert note["path"] == "/operators"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import SMALL
+from tests.compiled import COMPILED
 
 CLONE = Path(__file__).parents[2]
 
@@ -32,13 +33,14 @@ def test_it_carries_what_the_project_is(wheel: Path) -> None:
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "docs/"))]
 
 
+@pytest.mark.slow
 def test_a_network_is_run_with_it(wheel: Path, tmp_path: Path) -> None:
     installed, elsewhere = tmp_path / "installed", tmp_path / "elsewhere"
     elsewhere.mkdir()
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("NETOPS", "MLRUN"))}
-    environment |= {"PYTHONPATH": str(installed), "NETOPS_HOME": str(tmp_path / "home")}
+    environment |= {"PYTHONPATH": str(installed), "NETOPS_HOME": str(tmp_path / "home")} | COMPILED
     call = "import netops; print(netops.__file__); from netops.cli.main import main; main()"
     settings = [argument for setting in SMALL for argument in ("--set", setting)]
     done = subprocess.run(

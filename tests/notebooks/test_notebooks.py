@@ -13,8 +13,8 @@ from tests.notebooks.execute import NOTEBOOKS, execute
 SMALL: dict[str, dict[str, Any]] = {
     "01-generator": {"DEVICES": 30, "HOURS": 8},
     "02-explore": {"DEVICES": 30, "HOURS": 8},
-    "03-training": {"DEVICES": 60, "HOURS": 12, "FAMILIES": ["sklearn", "xgboost"]},
-    "04-infer": {"DEVICES": 60, "HOURS": 3},
+    "03-training": {"DEVICES": 40, "HOURS": 10, "FAMILIES": ["xgboost"]},
+    "04-infer": {"DEVICES": 30, "HOURS": 3},
     "05-grafana": {"DEVICES": 30, "HOURS": 2},
 }
 LIMIT = 300_000

@@ -89,6 +89,7 @@ def test_only_a_run_that_is_going_is_canceled(database) -> None:
         control.cancel("zzz")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_a_run_of_another_process_is_canceled_and_taken_up_again(home, database, capsys) -> None:
     options = [part for key in SMALL for part in ("--set", key)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from netops.cli.main import run
 from netops.durations import HOUR, MINUTE, SECOND
 from netops.errors import NetopsError
 from netops.orchestration.scheduler import Scheduler
@@ -210,13 +211,16 @@ def test_a_schedule_that_is_removed_while_it_runs_is_gone(scheduler, launches, n
     assert scheduler.step() is None
 
 
-def netops(*arguments):
-    command = [sys.executable, "-m", "netops.cli.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+def netops(capfd, *arguments):
+    """Call the command in this process: what it printed, and what it told."""
+    capfd.readouterr()
+    assert run(arguments) == 0
+    return capfd.readouterr()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(200)
-def test_a_real_scheduler_killed_and_started_again(tmp_path, monkeypatch) -> None:
+def test_a_real_scheduler_killed_and_started_again(tmp_path, monkeypatch, capfd) -> None:
     """Killed with SIGKILL in the middle of a run of a trigger that is due at one second only."""
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
     monkeypatch.delenv("MLRUN_DBPATH", raising=False)
@@ -233,16 +237,16 @@ def test_a_real_scheduler_killed_and_started_again(tmp_path, monkeypatch) -> Non
             if line.startswith("Build feature vectors"):
                 break
         os.kill(scheduler.pid, signal.SIGKILL)
-    again = netops("schedule", "start", "--once")
-    assert again.returncode == 0, again.stderr
-    assert "Build feature vectors: skipped (already completed)" in again.stderr
-    assert netops("schedule", "start", "--once").returncode == 0
-    runs = [json.loads(line) for line in netops("runs", "list", "--json").stdout.splitlines()]
-    assert [run["state"] for run in runs] == ["completed"]
-    [schedule] = [json.loads(line) for line in netops("schedule", "list", "--json").stdout.splitlines()]
-    assert (schedule["last_run"], schedule["last_state"]) == (runs[0]["run_id"], "completed")
+    again = netops(capfd, "schedule", "start", "--once")
+    assert "Build feature vectors: skipped (already completed)" in again.err
+    netops(capfd, "schedule", "start", "--once")
+    [found] = [json.loads(line) for line in netops(capfd, "runs", "list", "--json").out.splitlines()]
+    assert found["state"] == "completed"
+    [schedule] = [json.loads(line) for line in netops(capfd, "schedule", "list", "--json").out.splitlines()]
+    assert (schedule["last_run"], schedule["last_state"]) == (found["run_id"], "completed")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(250)
 def test_a_real_scheduler_killed_between_two_times_runs_what_was_due_once(tmp_path, monkeypatch) -> None:
     """Killed with SIGKILL while it waits; three times pass while it is away; the network goes on in time."""
@@ -279,7 +283,6 @@ def put_back(database, name: str, days: int) -> None:
 
 
 def test_a_run_that_fails_is_tried_again_and_is_in_the_list(database, tmp_path, capsys) -> None:
-    from netops.cli.main import run
     from netops.orchestration import schedules
     from netops.orchestration.settings import read_settings
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.compiled import COMPILED
+
 ROOT = Path(__file__).parents[2]
 PROJECT = yaml.safe_load((ROOT / "project.yaml").read_text())
 SERVICE = "NETOPS_TEST_MLRUN_API"
@@ -172,7 +174,8 @@ def merged(old, new):
 
 def environment(checkout: Path, **more: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MLRUN_")}
-    return kept | {"NETOPS_HOME": str(checkout.parent / "state"), "PYTHONPATH": str(checkout)} | more
+    own = {"NETOPS_HOME": str(checkout.parent / "state"), "PYTHONPATH": str(checkout)}
+    return kept | COMPILED | own | more
 
 
 def states(checkout: Path, env: dict[str, str]) -> dict[str, str]:
@@ -211,6 +214,7 @@ def shown(checkout: Path, env: dict[str, str], step: str) -> tuple[set[str], lis
 ALL_WELL = dict.fromkeys(("generate", "features", "train-xgboost", "select", "deploy"), "completed")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_mlruns_own_command_runs_it(checkout) -> None:
     env = environment(checkout)
