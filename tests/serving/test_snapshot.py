@@ -9,6 +9,7 @@ from itertools import count
 import msgspec
 import pytest
 
+from netops.alerting.machine import STATE
 from netops.durations import HOUR, MINUTE, SECOND
 from netops.serving.champion import FixedModel
 from netops.serving.clock import NEVER
@@ -468,6 +469,7 @@ def test_only_what_changed_is_written_of_a_device_that_was_whole_in_the_first_sn
     found = records(pipeline)
     assert (len(found), len(wholes(found))) == (12, 2)
     assert {record.since for record in found} == {None, sample("d0", 30)["timestamp"] * SECOND - 1}
+    assert {len(record.tracker) for record in found} == {STATE.itemsize}
 
 
 def test_nothing_changed_leaves_a_snapshot_of_those_whose_turn_it_is(start, few_whole):
