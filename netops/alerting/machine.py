@@ -4,7 +4,7 @@ import numpy as np
 
 from netops.kernels import kernel
 
-NOTHING, OPENED, CLOSED, EXPIRED, RENEWED = 0, 1, 2, 3, 4
+NOTHING, OPENED, CLOSED, EXPIRED, RENEWED = range(5)
 
 #: What is remembered of a device; all zeros is a device not seen before.
 STATE = np.dtype(

@@ -27,29 +27,38 @@ policies = st.builds(
 
 def oracle(policy, times, risks, failed):
     """One device, with lists: what the words say."""
-    alerts, run, opened, below = [], [], None, None
+    alerts, run, opened, below, known = [], [], None, None, []
+
+    def end(still_open):
+        peak_at, peak = max(known, key=lambda sample: sample[1])
+        alerts.append((opened, time, still_open, peak, peak_at))
+
     for time, risk, bad in zip(times, risks, failed, strict=True):
         if bad:
             if opened is not None:
-                alerts.append((opened, time, False))
-            run, opened, below = [], None, None
+                end(False)
+            run, opened, below, known = [], None, None, []
         elif risk != risk:
             continue
         elif opened is None:
             run = [*run, time] if risk >= policy.threshold else []
+            known = [*known, (time, risk)] if run else []
             if len(run) >= policy.for_samples:
                 opened, below = time, None
         else:
             run = [*run, time] if risk >= policy.threshold else []
             below = (time if below is None else below) if risk < policy.close_level else None
             if below is not None and time - below >= policy.cooldown:
-                alerts.append((opened, time, False))
-                opened = None
+                end(False)
+                opened, known = None, []
             elif policy.expire is not None and time - opened >= policy.expire:
-                alerts.append((opened, time, False))
+                end(False)
                 opened, below = (time, None) if len(run) >= policy.for_samples else (None, None)
+                known = [(time, risk)] if run else []
+            else:
+                known = [*known, (time, risk)]
     if opened is not None:
-        alerts.append((opened, times[-1], True))
+        end(True)
     return alerts
 
 
@@ -74,7 +83,8 @@ def test_batch_is_what_the_words_say(devices, gap, failed, policy):
     for device in range(len(devices)):
         rows = slice(offsets[device], offsets[device + 1])
         expected += [(device, *alert) for alert in oracle(policy, times[rows], risks[rows], flags[rows])]
-    assert list(zip(found.device, found.opened, found.closed, found.still_open, strict=True)) == expected
+    columns = (found.device, found.opened, found.closed, found.still_open, found.peak, found.peak_at)
+    assert list(zip(*columns, strict=True)) == expected
 
 
 @given(
@@ -123,6 +133,12 @@ def test_peak_counts_from_the_first_sample_at_the_threshold():
 def test_the_peak_is_where_the_greatest_risk_was_first(for_samples):
     alerts = one([0.6, 0.9, 0.9, 0.9, 0.1, 0.1, 0.1], AlertPolicy(0.5, for_samples, 2))
     assert (alerts.peak[0], alerts.peak_at[0]) == (0.9, 1)
+
+
+def test_the_peak_of_an_alert_that_ended_is_not_that_of_the_next():
+    cooled = one([0.9, 0.9, 0.1, 0.1, 0.6, 0.7, 0.1], AlertPolicy(0.5, 2, 1))
+    failed = one([0.9, 0.9, NAN, 0.6, 0.7, 0.1], AlertPolicy(0.5, 2, 9), [0, 0, 1, 0, 0, 0])
+    assert (cooled.peak.tolist(), failed.peak.tolist()) == ([0.9, 0.7], [0.9, 0.7])
 
 
 def test_a_risk_below_the_threshold_is_no_peak():
