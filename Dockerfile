@@ -37,7 +37,7 @@ RUN python -m compileall -q /opt/netops
 FROM stages-packages AS kernels
 ENV PYTHONPATH=/opt/netops NUMBA_CPU_NAME=generic NUMBA_CACHE_DIR=/opt/kernels
 COPY --from=project /opt/netops /opt/netops
-RUN /opt/venv/bin/python -m netops.orchestration.compiled
+RUN /opt/venv/bin/python -m tools.compile_kernels
 
 FROM ${BASE} AS runtime
 # GitPython, which MLRun imports, needs git; the distribution's newest.

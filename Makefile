@@ -13,7 +13,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -q uv
 	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev]'
-	@$(BIN)/python -m netops.orchestration.compiled
+	@$(BIN)/python -m tools.compile_kernels
 	@touch $@
 
 setup: $(STAMP)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from netops.orchestration.cluster import read_cluster_settings
-from netops.orchestration.equipment import apply, apply_places
+from netops.cluster.equipment import apply, apply_places
+from netops.cluster.settings import read_cluster_settings
 from netops.tracking.install import install
 
 on_this_machine = install()

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from netops.configuration import read_yaml
-from netops.durations import HOUR
-from netops.telemetry.generator.generate import generate_arrays
-from netops.telemetry.generator.settings import GeneratorSettings
+from netops.config.binding import read_yaml
+from netops.config.durations import HOUR
+from netops.simulator.generate import generate_arrays
+from netops.simulator.settings import GeneratorSettings
 
 from .report import fastest, report
 from .telemetry import CONFIGURATION, START

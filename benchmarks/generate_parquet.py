@@ -5,9 +5,9 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from netops.durations import HOUR
-from netops.telemetry.generator.generate import generate
-from netops.telemetry.generator.settings import GeneratorSettings
+from netops.config.durations import HOUR
+from netops.simulator.generate import generate
+from netops.simulator.settings import GeneratorSettings
 
 from .report import fastest, report
 from .telemetry import CONFIGURATION, START

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from netops.models.examples import Examples, prepare_examples
-from netops.models.selection import choose_best
-from netops.models.training import Workers, part_risks, train_family
-from netops.orchestration.preparation import build, spec_for
-from netops.orchestration.settings import section
+from netops.evaluation.selection import choose_best
 from netops.telemetry.dataset import Dataset
+from netops.training.examples import Examples, prepare_examples
+from netops.training.train import Workers, part_risks, train_family
+from netops.workflows.settings import section
+from netops.workflows.stages.preparation import build, spec_for
 
 Floats = npt.NDArray[np.float64]
 

@@ -18,15 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.alerting.matching import MISSED
+from netops.alerting.outcomes import Part, outcomes
 from netops.alerting.policy import AlertPolicy
-from netops.durations import SECOND
-from netops.models.bootstrap import interval
-from netops.models.judgement import Judgement, judge_baseline, judge_clock, judge_model
-from netops.models.outcomes import Part, outcomes
-from netops.models.training import part_risks
-from netops.orchestration.settings import generator_settings, read_settings, section, start_of
+from netops.alerting.resampling import interval
+from netops.config.durations import SECOND
+from netops.evaluation.assessment import Judgement, judge_baseline, judge_clock, judge_model
+from netops.simulator.generate import generate
 from netops.telemetry.dataset import Dataset
-from netops.telemetry.generator.generate import generate
+from netops.training.train import part_risks
+from netops.workflows.settings import generator_settings, read_settings, section, start_of
 
 from .learning import Floats, best_of, learn
 from .report import report

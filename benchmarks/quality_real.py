@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from netops.errors import NetopsError
-from netops.models.clock_incidents import following_clock
-from netops.models.evaluation import Figures, evaluate
-from netops.models.judgement import judge_baseline, judge_clock, judge_model
-from netops.models.training import part_risks
-from netops.orchestration.settings import read_settings, section
+from netops.evaluation.assessment import judge_baseline, judge_clock, judge_model
+from netops.evaluation.clock_incidents import following_clock
+from netops.evaluation.evaluate import Figures, evaluate
 from netops.telemetry.dataset import TEST, Dataset
 from netops.telemetry.ingest import ingest
 from netops.telemetry.network_schema import NetworkSchema
+from netops.training.train import part_risks
+from netops.workflows.settings import read_settings, section
 
 from .learning import Floats, best_of, learn
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from netops.durations import HOUR, MINUTE
+from netops.config.durations import HOUR, MINUTE
 from netops.features.spec import FeatureSpec
 
 METRICS = ("cpu_utilization", "latency", "packet_loss", "throughput")
@@ -25,11 +25,11 @@ NATIVE = "native.json"
 def make_model(folder: Path) -> Path:
     """Fit XGBoost (200 trees of depth 6) to a pattern with noise, calibrated; the native model lies beside it."""
     from netops.models.card import ModelCard
-    from netops.models.families.protocol import FitData
-    from netops.models.families.xgboost import XGBoost
     from netops.models.onnx_file import build_model, calibrated, save_model
     from netops.models.platt import Platt
     from netops.models.scaling import Scaling
+    from netops.training.families.protocol import FitData
+    from netops.training.families.xgboost import XGBoost
 
     random, width = np.random.default_rng(0), len(SPEC.names)
     features = random.normal(size=(20_000, width)).astype(np.float32)

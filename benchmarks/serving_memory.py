@@ -17,10 +17,10 @@ def main() -> None:
     """Fill the state in this process: what is sent has no part in its size."""
     import psutil
 
-    from netops.serving.champion import FixedModel
-    from netops.serving.pipeline import Pipeline
-    from netops.serving.runtime import Runtime
-    from netops.serving.samples import Samples
+    from netops.serving.engine.champion import FixedModel
+    from netops.serving.engine.pipeline import Pipeline
+    from netops.serving.engine.runtime import Runtime
+    from netops.serving.engine.samples import Samples
 
     with TemporaryDirectory() as folder:
         model = Path(folder) / "m"

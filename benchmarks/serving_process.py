@@ -10,8 +10,8 @@ from typing import Any
 
 def ours(model: Path, state: Path) -> None:
     """Serve as ``netops serve`` does."""
-    from netops.serving.champion import FixedModel
-    from netops.serving.serve import serve
+    from netops.serving.engine.champion import FixedModel
+    from netops.serving.http.serve import serve
     from netops.serving.settings import ServingSettings
 
     serve("demo", ServingSettings(port=0), source=FixedModel("bench", model), state=state, ready=ready)

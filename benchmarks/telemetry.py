@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from netops.durations import HOUR, MINUTE, SECOND
+from netops.config.durations import HOUR, MINUTE, SECOND
 from netops.features.spec import FeatureSpec
+from netops.simulator.generate import generate
+from netops.simulator.settings import GeneratorSettings
 from netops.telemetry.dataset import Dataset
-from netops.telemetry.generator.generate import generate
-from netops.telemetry.generator.settings import GeneratorSettings
 
 CONFIGURATION = Path(__file__).parents[1] / "configurations" / "metrics.yaml"
 START = 1_767_225_600 * SECOND

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from netops.durations import HOUR, MINUTE, SECOND
+from netops.config.durations import HOUR, MINUTE, SECOND
 from netops.features.batch import transform
 from netops.features.build import cpus
 from netops.features.spec import FeatureSpec

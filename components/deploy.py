@@ -8,16 +8,16 @@ import numpy as np
 from mlrun import DataItem, MLClientCtx
 
 from netops import registry
+from netops.cluster.deployment_target import nuclio_for
 from netops.models.card import read_card
 from netops.models.onnx_file import Scorer
-from netops.models.proof import FILE, proof_of, write_excerpts
-from netops.models.rows import gather
-from netops.orchestration.platform import nuclio_for
-from netops.orchestration.stage import stage
-from netops.serving.deployment import INFER, Platform, roll_out
-from netops.serving.proof import prove
+from netops.serving.mlrun.deployment import INFER, Platform, roll_out
+from netops.serving.mlrun.proof import prove
 from netops.telemetry.dataset import Dataset
 from netops.tracking.folders import local_folder, local_model
+from netops.training.proof import FILE, proof_of, write_excerpts
+from netops.training.rows import gather
+from netops.workflows.stages.stage import stage
 
 #: Feature vectors, spread evenly over the telemetry, that a function on Nuclio is sent.
 ROWS = 256

@@ -2,16 +2,16 @@
 
 from mlrun import DataItem, MLClientCtx
 
-from netops.durations import SECOND
-from netops.models.labelled import label
-from netops.orchestration.preparation import build, spec_for
-from netops.orchestration.settings import section
-from netops.orchestration.sink import send
-from netops.orchestration.stage import stage
+from netops.config.durations import SECOND
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.settings import FEATURES
 from netops.telemetry.sinks.rows import Rows
 from netops.tracking.folders import local_folder, log_dataset, new_folder
+from netops.training.labelled import label
+from netops.workflows.settings import section
+from netops.workflows.stages.preparation import build, spec_for
+from netops.workflows.stages.sink import send
+from netops.workflows.stages.stage import stage
 
 
 @stage

@@ -3,16 +3,16 @@
 from mlrun import MLClientCtx
 
 from netops import progress
-from netops.orchestration.continuation import describe, stretch_of
-from netops.orchestration.feedback import with_feedback
-from netops.orchestration.settings import generator_settings, section
-from netops.orchestration.sink import send
-from netops.orchestration.stage import stage
-from netops.telemetry.generator.generate import generate as generate_telemetry
+from netops.simulator.generate import generate as generate_telemetry
 from netops.telemetry.settings import TELEMETRY
 from netops.telemetry.sinks.rows import Rows
 from netops.tracking.folders import log_dataset, new_folder
 from netops.tracking.results import log_telemetry
+from netops.workflows.settings import generator_settings, section
+from netops.workflows.stages.continuation import describe, stretch_of
+from netops.workflows.stages.feedback import with_feedback
+from netops.workflows.stages.sink import send
+from netops.workflows.stages.stage import stage
 
 
 @stage

@@ -7,12 +7,7 @@ from pathlib import Path
 from mlrun import MLClientCtx
 
 from netops import progress
-from netops.orchestration.brought import bring
-from netops.orchestration.feedback import with_feedback
-from netops.orchestration.settings import section
-from netops.orchestration.sink import send
-from netops.orchestration.stage import stage
-from netops.telemetry.checks import check_telemetry
+from netops.telemetry.checks.run import check_telemetry
 from netops.telemetry.dataset import TEST, Dataset
 from netops.telemetry.ingest import ingest as ingest_telemetry
 from netops.telemetry.network_schema import NetworkSchema
@@ -20,6 +15,11 @@ from netops.telemetry.settings import TELEMETRY, TelemetrySettings
 from netops.telemetry.sinks.rows import Rows
 from netops.tracking.folders import log_dataset, new_folder
 from netops.tracking.results import log_telemetry, told
+from netops.workflows.settings import section
+from netops.workflows.stages.artifact_inputs import bring
+from netops.workflows.stages.feedback import with_feedback
+from netops.workflows.stages.sink import send
+from netops.workflows.stages.stage import stage
 
 
 @stage

@@ -6,12 +6,12 @@ from pathlib import Path
 from mlrun import DataItem, MLClientCtx
 
 from netops import registry
-from netops.orchestration.scoring import score as score_telemetry
-from netops.orchestration.sink import send
-from netops.orchestration.stage import stage
 from netops.telemetry.settings import RISKS
 from netops.telemetry.sinks.rows import Rows
 from netops.tracking.folders import local_folder, local_model
+from netops.workflows.stages.scoring import score as score_telemetry
+from netops.workflows.stages.sink import send
+from netops.workflows.stages.stage import stage
 
 
 @stage

@@ -8,23 +8,23 @@ from mlrun import DataItem, MLClientCtx
 from netops import progress, registry
 from netops.alerting.sequences import Floats
 from netops.errors import NetopsError
-from netops.models import plots
-from netops.models.baseline import StaticThresholds
+from netops.evaluation import plots
+from netops.evaluation.assessment import Judgement, baseline_risks, judge_baseline, judge_clock, judge_model
+from netops.evaluation.clock_incidents import WithoutClock, without_clock
+from netops.evaluation.comparison import contest
+from netops.evaluation.promotion import Decision, Standing
+from netops.evaluation.report.cautions import clock_incidents, near_perfect, no_better_than_clock
+from netops.evaluation.report.figures import BASELINE, CLOCK
+from netops.evaluation.report.write import write_report
+from netops.evaluation.selection import Choice, choose_best
+from netops.evaluation.static_baseline import StaticThresholds
 from netops.models.card import ModelCard, read_card
-from netops.models.clock_incidents import WithoutClock, without_clock
-from netops.models.contest import contest
-from netops.models.examples import Examples, prepare_examples
-from netops.models.judgement import Judgement, baseline_risks, judge_baseline, judge_clock, judge_model
-from netops.models.promotion import Decision, Standing
-from netops.models.report.cautions import clock_incidents, near_perfect, no_better_than_clock
-from netops.models.report.figures import BASELINE, CLOCK
-from netops.models.report.write import write_report
-from netops.models.selection import Choice, choose_best
-from netops.models.training import part_risks
-from netops.orchestration.settings import section
-from netops.orchestration.stage import stage
 from netops.telemetry.dataset import Dataset
 from netops.tracking.folders import local_folder, local_model, new_folder, place_of, work_folder
+from netops.training.examples import Examples, prepare_examples
+from netops.training.train import part_risks
+from netops.workflows.settings import section
+from netops.workflows.stages.stage import stage
 
 
 @stage

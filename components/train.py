@@ -6,20 +6,20 @@ from typing import Any
 from mlrun import DataItem, MLClientCtx
 
 from netops import progress, registry
-from netops.models import plots
+from netops.evaluation import plots
+from netops.evaluation.assessment import Judgement, judge_model
 from netops.models.card import write_card
-from netops.models.examples import prepare_examples
-from netops.models.judgement import Judgement, judge_model
-from netops.models.proof import write_proof
-from netops.models.training import train_family
 from netops.monitoring.reference import reference_of, write_reference
-from netops.orchestration import warm
-from netops.orchestration.settings import section
-from netops.orchestration.stage import stage
 from netops.telemetry.dataset import Dataset
 from netops.tracking.folders import local_folder, work_folder
 from netops.tracking.iterations import Iterations
 from netops.tracking.results import log_figures
+from netops.training.examples import prepare_examples
+from netops.training.proof import write_proof
+from netops.training.train import train_family
+from netops.workflows import prestarted as warm
+from netops.workflows.settings import section
+from netops.workflows.stages.stage import stage
 
 
 @stage

@@ -13,12 +13,12 @@ import mlrun
 from kfp import dsl
 from mlrun.projects.pipelines import pipeline_context
 
+from netops.cluster.equipment import equip_function, equip_node, forget_machine
+from netops.cluster.settings import read_cluster_settings
 from netops.errors import NetopsError
-from netops.orchestration.cluster import read_cluster_settings
-from netops.orchestration.equipment import equip_function, equip_node, forget_machine
-from netops.orchestration.settings import section
-from netops.orchestration.steps import LABEL, title_of
-from netops.orchestration.workflow import PROJECT, current
+from netops.workflows.records.runs import PROJECT, current
+from netops.workflows.records.steps import LABEL, title_of
+from netops.workflows.settings import section
 
 Step = Any  # an MLRun run here, a KFP node when compiled: both have `outputs`
 
@@ -49,7 +49,7 @@ def step(
     function : str
         A function of the MLRun project.
     name : str
-        Name of the run, where it differs from the function's; ``netops.orchestration.steps`` has its title.
+        Name of the run, where it differs from the function's; ``netops.workflows.records.steps`` has its title.
     params, inputs : dict
         Values, and artifacts of earlier steps.
     outputs : iterable of str

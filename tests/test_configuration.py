@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from netops.configuration import Duration, bind, option, parse_yaml, read_yaml
-from netops.durations import MINUTE
+from netops.config.binding import Duration, bind, option, parse_yaml, read_yaml
+from netops.config.durations import MINUTE
 from netops.errors import UsageError
 
 

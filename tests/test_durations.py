@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netops.durations import DAY, HOUR, MINUTE, SECOND, format_duration, parse_duration
+from netops.config.durations import DAY, HOUR, MINUTE, SECOND, format_duration, parse_duration
 from netops.errors import UsageError
 
 

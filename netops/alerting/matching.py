@@ -6,7 +6,7 @@ import numpy as np
 
 from netops.alerting.alerts import Alerts
 from netops.alerting.sequences import Flags, Incidents, Integers, Sequences
-from netops.durations import DAY
+from netops.config.durations import DAY
 from netops.kernels import kernel
 
 FALSE, TRUE, NEITHER = 0, 1, 2

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from netops.durations import MINUTE
+from netops.config.durations import MINUTE
 from netops.errors import UsageError
 
 #: An ``expire`` that never comes.

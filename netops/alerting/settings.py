@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.silences import Silence
-from netops.configuration import Duration, option
-from netops.durations import DAY, MINUTE, format_duration
+from netops.config.binding import Duration, option
+from netops.config.durations import DAY, MINUTE, format_duration
 
 _WEEK = 7 * DAY
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from netops.configuration import Duration, option
+from netops.config.binding import Duration, option
 from netops.errors import UsageError
 from netops.telemetry.schema import COMPANY, DATA_CENTER, DEVICE
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netops.alerting.outcomes import Part, Rates, candidates, outcomes, rates_by_threshold
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Floats
-from netops.models.outcomes import Part, Rates, candidates, outcomes, rates_by_threshold
-from netops.models.threshold import best_within, selective
+from netops.evaluation.threshold import best_within, selective
 
 #: Thresholds shown on either side of the one in force.
 SIDE = 4

@@ -23,17 +23,17 @@ from netops.backtest.findings import (
 from netops.backtest.history import History
 from netops.backtest.replay import Replayed, reasons_at, replay
 from netops.backtest.trained import counted_rows, trained_rows
-from netops.durations import SECOND
+from netops.config.durations import SECOND
 from netops.errors import NetopsError
+from netops.evaluation.evaluate import Evaluation, evaluate
+from netops.evaluation.report.verdict import Verdict
 from netops.features.spec import FeatureSpec
 from netops.models.card import ModelCard, read_card
-from netops.models.evaluation import Evaluation, evaluate
 from netops.models.platt import Platt
-from netops.models.report.verdict import Verdict
 from netops.progress import Progress, silent
-from netops.serving.champion import FixedModel
+from netops.serving.decode.times import iso
+from netops.serving.engine.champion import FixedModel
 from netops.serving.settings import ServingSettings
-from netops.serving.times import iso
 from netops.telemetry.dataset import Dataset
 
 #: Figures that are told with their intervals.

@@ -8,13 +8,13 @@ import numpy as np
 from netops.alerting.matching import FALSE, MISSED, TRUE
 from netops.alerting.sequences import Flags, Integers
 from netops.backtest.history import History
-from netops.durations import SECOND
-from netops.models.report.notes import false_alarm_note, why_missed
-from netops.models.report.verdict import Verdict
-from netops.models.report.words import lasting
-from netops.serving.alert_store import Alert
-from netops.serving.samples import Reason
-from netops.serving.times import iso, nanoseconds
+from netops.config.durations import SECOND
+from netops.evaluation.report.notes import false_alarm_note, why_missed
+from netops.evaluation.report.verdict import Verdict
+from netops.evaluation.report.words import lasting
+from netops.serving.alerts.store import Alert
+from netops.serving.decode.times import iso, nanoseconds
+from netops.serving.engine.samples import Reason
 
 WARNED, MISS, UNOBSERVED = "warned", "missed", "unobserved"
 

@@ -6,12 +6,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from netops.alerting.outcomes import Part
 from netops.alerting.sequences import Flags, Floats, Incidents, Integers, Sequences
-from netops.models.labelled import observe
-from netops.models.labels import NO_LABEL
-from netops.models.outcomes import Part
-from netops.models.verdicts import Verdicts
 from netops.telemetry.dataset import Dataset, matrix_of
+from netops.training.feedback_labels import Verdicts
+from netops.training.labelled import observe
+from netops.training.labels import NO_LABEL
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,17 @@ from typing import Any
 
 from netops.backtest.backtest import Backtest
 from netops.errors import NetopsError
+from netops.evaluation.report.content import usual_ranges
+from netops.evaluation.report.episodes import FALSE_ALARM, MISS, WARNED, Episode, episodes_among
+from netops.evaluation.report.figures import false_alarms_figure, series_of
+from netops.evaluation.report.importance import metric_of
+from netops.evaluation.report.telemetry_figure import telemetry_figure
+from netops.evaluation.report.verdict import Verdict
+from netops.evaluation.report.words import counted, lasting, spread
+from netops.evaluation.report.write import render
 from netops.files import write_text
-from netops.models.report.content import usual_ranges
-from netops.models.report.episodes import FALSE_ALARM, MISS, WARNED, Episode, episodes_among
-from netops.models.report.figures import false_alarms_figure, series_of
-from netops.models.report.importance import metric_of
-from netops.models.report.telemetry_figure import telemetry_figure
-from netops.models.report.verdict import Verdict
-from netops.models.report.words import counted, lasting, spread
-from netops.models.report.write import render
-from netops.serving.samples import Reason
-from netops.serving.times import iso
+from netops.serving.decode.times import iso
+from netops.serving.engine.samples import Reason
 
 TEMPLATE = "backtest.html.j2"
 #: Metrics drawn of an episode, where the telemetry has more.

@@ -15,14 +15,14 @@ from netops.alerting.settings import AlertSettings
 from netops.backtest.history import History
 from netops.features.engine import FeatureEngine
 from netops.progress import Progress, silent
-from netops.serving.alert_store import Alert
-from netops.serving.champion import FixedModel, ServedModel
-from netops.serving.pipeline import Pipeline
-from netops.serving.runtime import Runtime
-from netops.serving.samples import STATUSES, Reason, Samples
+from netops.serving.alerts.store import Alert
+from netops.serving.decode.times import Stamp
+from netops.serving.engine.champion import FixedModel, ServedModel
+from netops.serving.engine.pipeline import Pipeline
+from netops.serving.engine.runtime import Runtime
+from netops.serving.engine.samples import STATUSES, Reason, Samples
+from netops.serving.engine.work import Work
 from netops.serving.settings import ServingSettings
-from netops.serving.times import Stamp
-from netops.serving.work import Work
 from netops.telemetry.schema import COMPANY, DATA_CENTER
 
 #: Most samples of a batch.

@@ -5,7 +5,7 @@ import numpy as np
 from netops.alerting.sequences import Flags, Sequences
 from netops.backtest.history import History
 from netops.models.card import ModelCard
-from netops.models.splits import TEST, dropped
+from netops.training.splits import TEST, dropped
 
 
 def trained_rows(card: ModelCard, sequences: Sequences) -> Flags:

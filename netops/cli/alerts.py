@@ -150,8 +150,8 @@ def _say(
 ) -> None:
     import msgspec
 
-    from netops.serving.times import iso
-    from netops.telemetry.feedback import Statement
+    from netops.feedback.records import Statement
+    from netops.serving.decode.times import iso
 
     said = Statement(verdict=verdict, by=by or _user(), note=note, repaired_at=None if at is None else iso(at))
     found, statements, changed = desk(name, url).say(alert, said)
@@ -166,8 +166,8 @@ def _say(
 
 def desk(name: str | None, url: str | None) -> Any:
     """Go to this machine's alerts, or to a server."""
-    from netops.serving.access import read_token
-    from netops.serving.feedback_desk import LocalDesk, RemoteDesk
+    from netops.client.feedback import LocalDesk, RemoteDesk
+    from netops.serving.http.access import read_token
 
     if url is None:
         return LocalDesk(name or "demo")

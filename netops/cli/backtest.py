@@ -32,17 +32,17 @@ def command(
 
     Times that the model was trained on are marked, and not counted.
     """
-    from netops.orchestration.settings import read_settings
+    from netops.workflows.settings import read_settings
 
     settings = read_settings(config, overrides)
     options.must_exist(*telemetry, incidents)
 
-    from netops.orchestration.project import connect
+    from netops.workflows.project import connect
 
     connect()
     from netops import registry
-    from netops.orchestration.backtesting import backtest_model
     from netops.tracking.folders import local_model
+    from netops.workflows.stages.backtest import backtest_model
 
     network = name or "demo"
     model = registry.find(network, version) if version else registry.the_champion(network)
@@ -52,7 +52,7 @@ def command(
     drawn = html if told["samples_counted"] else None
     if drawn is not None:
         from netops.backtest.page import write_page
-        from netops.orchestration.settings import section
+        from netops.workflows.settings import section
 
         write_page(drawn, done, section(settings, "alerting").false_alarms_per_device_day)
     if as_json:
@@ -172,7 +172,7 @@ def _clock(moment: str) -> str:
 
 
 def _lasting(seconds: float | None) -> str | None:
-    from netops.models.report.words import lasting
+    from netops.evaluation.report.words import lasting
 
     return None if seconds is None else lasting(seconds)
 

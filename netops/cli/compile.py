@@ -26,12 +26,12 @@ def command(
     as_json: bool,
 ) -> None:
     """Compile a workflow for Kubeflow Pipelines; the configuration becomes the default of its parameter."""
-    from netops.orchestration.arguments import workflow_arguments
-    from netops.orchestration.settings import read_settings
+    from netops.workflows.arguments import workflow_arguments
+    from netops.workflows.settings import read_settings
 
     arguments = workflow_arguments(workflow, name, read_settings(config, overrides, cluster=True), telemetry)
 
-    from netops.orchestration.compile import compile_workflow
+    from netops.cluster.compile import compile_workflow
 
     document = compile_workflow(workflow, arguments, out)
     steps = [template["name"] for template in document["spec"]["templates"] if "container" in template]

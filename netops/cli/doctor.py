@@ -16,7 +16,7 @@ from netops.cli.output import print_json
 @options.common
 def command(deep: bool, config: Path | None, overrides: tuple[str, ...], as_json: bool) -> int:
     """Check Python, packages, disk, configuration and tracking; exit code 1 if anything is wrong."""
-    from netops.orchestration.doctor import examine
+    from netops.cluster.doctor import examine
 
     well = True
     for finding in examine(deep, config, overrides):

@@ -31,15 +31,15 @@ def command(
     as_json: bool,
 ) -> None:
     """Build the feature vectors of telemetry: a folder of Parquet files, one row a sample."""
-    from netops.orchestration.settings import read_settings
+    from netops.workflows.settings import read_settings
 
     values = {"features.windows": windows, "features.workers": workers, "features.scheduler": scheduler}
     asked = [f"{key}={value}" for key, value in values.items() if value is not None]
     settings = read_settings(config, [*overrides, *asked])
     options.must_exist(*telemetry, incidents)
 
-    from netops.orchestration.preparation import ingest_and_build
     from netops.tracking.results import told
+    from netops.workflows.stages.preparation import ingest_and_build
 
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch, progress_bars():
         dataset = ingest_and_build(options.paths(telemetry), incidents, settings, Path(scratch), out)

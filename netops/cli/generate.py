@@ -6,7 +6,7 @@ import click
 
 from netops.cli import options
 from netops.cli.output import note, print_json, progress_bars
-from netops.durations import DAY, SECOND
+from netops.config.durations import DAY, SECOND
 
 
 @click.command("generate")
@@ -35,9 +35,9 @@ def command(
     A run that was broken off goes on where it stopped when it is called again.
     """
     from netops import progress
-    from netops.orchestration.root import project_root
-    from netops.telemetry.generator.generate import generate
-    from netops.telemetry.generator.settings import GeneratorSettings
+    from netops.simulator.generate import generate
+    from netops.simulator.settings import GeneratorSettings
+    from netops.workflows.project_folder import project_root
 
     settings = GeneratorSettings.from_yaml(metrics_config or project_root() / "configurations" / "metrics.yaml")
     with progress_bars():

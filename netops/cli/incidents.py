@@ -30,7 +30,7 @@ def add(file: Path, source: str | None, name: str | None, url: str | None, as_js
     column id, device and start tell one from the other. An empty end means that it still lasts.
     """
     options.must_exist(file)
-    from netops.serving.feedback_desk import read_csv
+    from netops.client.feedback import read_csv
 
     counts = desk(name, url).record(read_csv(file, source))
     if as_json:

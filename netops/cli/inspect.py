@@ -30,8 +30,8 @@ def command(
 
     PATH is a file, a folder or an address, as for netops run --telemetry.
     """
-    from netops.durations import format_duration
-    from netops.orchestration.settings import read_settings, section
+    from netops.config.durations import format_duration
+    from netops.workflows.settings import read_settings, section
 
     asked = [f"training.horizon={format_duration(horizon)}"] if horizon else []
     settings = read_settings(config, [*overrides, *asked])

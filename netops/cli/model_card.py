@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from netops.cli.output import table
 
 if TYPE_CHECKING:
-    from netops.models.bootstrap import Interval
+    from netops.alerting.resampling import Interval
     from netops.models.card import ModelCard
 
 #: What is told of a version in a list, and how it is headed.
@@ -45,8 +45,8 @@ def listed(row: Mapping[str, Any]) -> dict[str, str]:
 
 def described(card: "ModelCard") -> Iterator[str]:
     """Write a model card, line by line."""
-    from netops.models.report.calibration import calibration_words
-    from netops.models.report.search import search_words
+    from netops.evaluation.report.calibration import calibration_words
+    from netops.evaluation.report.search import search_words
 
     evaluation = card.evaluation
     if not evaluation:
@@ -72,7 +72,7 @@ def _headed(title: str, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
 
 
 def _figures(evaluation: Mapping[str, Any]) -> list[dict[str, str]]:
-    from netops.models.report.words import counted, number, significant
+    from netops.evaluation.report.words import counted, number, significant
 
     writes, intervals = _writes(), _intervals(evaluation.get("intervals"))
     found = evaluation.get
@@ -113,13 +113,13 @@ _TITLES = {
 
 
 def _of_the_risk(value: float | None) -> str:
-    from netops.models.report.words import significant
+    from netops.evaluation.report.words import significant
 
     return f"{significant(value)} before calibration" if value is not None else "of the risk: not calibrated"
 
 
 def _alerts(card: "ModelCard") -> str:
-    from netops.models.report.words import counted, lasting, number
+    from netops.evaluation.report.words import counted, lasting, number
 
     policy = card.alert
     text = f"alerts: open at a risk of {number(card.threshold, 4)}"
@@ -131,7 +131,7 @@ def _alerts(card: "ModelCard") -> str:
 
 
 def _group(members: Mapping[str, Any], intervals: Mapping[str, Any]) -> list[dict[str, str]]:
-    from netops.models.report.words import lasting, number, percent
+    from netops.evaluation.report.words import lasting, number, percent
 
     rows = []
     for name, found in members.items():
@@ -154,8 +154,8 @@ def _group(members: Mapping[str, Any], intervals: Mapping[str, Any]) -> list[dic
 
 
 def _thresholds(evaluation: Mapping[str, Any]) -> list[dict[str, str]]:
-    from netops.models.other_thresholds import other_thresholds
-    from netops.models.report.words import closely, lasting, number, percent
+    from netops.evaluation.other_thresholds import other_thresholds
+    from netops.evaluation.report.words import closely, lasting, number, percent
 
     rows = []
     for found in other_thresholds(evaluation):
@@ -176,7 +176,7 @@ def _thresholds(evaluation: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def _range(name: str, found: Mapping[str, Any], intervals: Mapping[str, "Interval"]) -> str:
     """Say between what a figure lies; where all or nothing was seen, by the exact bound."""
-    from netops.models.report.bounds import alarms_between, recall_between
+    from netops.evaluation.report.bounds import alarms_between, recall_between
 
     if name in ("event_recall", "false_alarms_per_device_day"):
         bound = recall_between if name == "event_recall" else alarms_between
@@ -185,7 +185,7 @@ def _range(name: str, found: Mapping[str, Any], intervals: Mapping[str, "Interva
 
 
 def _as_figures(found: Mapping[str, Any]) -> Any:
-    from netops.models.evaluation import Figures
+    from netops.evaluation.evaluate import Figures
 
     known: dict[str, Any] = {name: found.get(name) for name in Figures.__dataclass_fields__}
     unknown = dict.fromkeys((name for name, value in known.items() if value is None), float("nan"))
@@ -193,7 +193,7 @@ def _as_figures(found: Mapping[str, Any]) -> Any:
 
 
 def _intervals(raw: Mapping[str, Any] | None) -> "dict[str, Interval]":
-    from netops.models.bootstrap import Interval
+    from netops.alerting.resampling import Interval
 
     unknown = float("nan")
     return {
@@ -207,7 +207,7 @@ def _between(raw: Mapping[str, Any] | None, write: Callable[[Any], str]) -> str:
 
 
 def _spread(interval: "Interval | None", write: Callable[[Any], str]) -> str:
-    from netops.models.report.words import spread
+    from netops.evaluation.report.words import spread
 
     return spread(interval, write)
 
@@ -217,7 +217,7 @@ def _with(value: str, between: str) -> str:
 
 
 def _writes() -> dict[str, Callable[[Any], str]]:
-    from netops.models.report.words import lasting, number, percent, significant
+    from netops.evaluation.report.words import lasting, number, percent, significant
 
     return {
         "average_precision": number,

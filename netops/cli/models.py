@@ -35,7 +35,7 @@ def show(version: str | None, name: str | None, as_json: bool) -> None:
     """Show one model, by default the champion: its figures with intervals, and the promotions of its network."""
     registry = _registry()
     from netops.models.card import read_card
-    from netops.serving.shadow import read_report
+    from netops.serving.shadow.scoring import read_report
     from netops.tracking.folders import local_model
 
     network = name or "demo"
@@ -59,7 +59,7 @@ def show(version: str | None, name: str | None, as_json: bool) -> None:
 
 
 def _registry() -> Any:
-    from netops.orchestration.project import load_project
+    from netops.workflows.project import load_project
 
     load_project()
     from netops import registry
@@ -110,9 +110,9 @@ def promote(version: str, name: str | None, as_json: bool) -> None:
 
 
 def _prove(model: Any) -> Any:
-    from netops.models.proof import FILE
-    from netops.serving.proof import prove
+    from netops.serving.mlrun.proof import prove
     from netops.tracking.folders import local_model
+    from netops.training.proof import FILE
 
     folder = local_model(model.uri)
     return prove(folder) if (folder / FILE).is_file() else None

@@ -41,7 +41,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Compare a network's telemetry with what its champion was trained on: features, risks, outcomes, schema."""
-    from netops.orchestration.settings import read_settings, section
+    from netops.workflows.settings import read_settings, section
 
     settings = read_settings(config, overrides)
     options.must_exist(*telemetry, incidents)
@@ -66,8 +66,8 @@ def _look(
     plot: Path | None,
     as_json: bool,
 ) -> Any:
-    from netops.orchestration import monitoring
-    from netops.orchestration.retraining import retrain
+    from netops.scheduling.retraining import retrain
+    from netops.workflows.stages import monitoring
 
     training = None
     with progress_bars():
@@ -116,8 +116,8 @@ def _again_and_again(look: Callable[[], Any], network: str, port: int, every: in
 
     from netops.errors import NetopsError
     from netops.monitoring.exported import MonitoringMetrics
-    from netops.orchestration.monitoring import export
-    from netops.orchestration.signals import stop_on_terminate
+    from netops.workflows.signals import stop_on_terminate
+    from netops.workflows.stages.monitoring import export
 
     stop_on_terminate()
     metrics = MonitoringMetrics(network)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from netops.durations import parse_duration
+from netops.config.durations import parse_duration
 from netops.errors import UsageError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -96,7 +96,7 @@ def as_settings(
     horizon: int | None, split: str | None, trials: int | None, budget: int | None, **more: Any
 ) -> list[str]:
     """Say the options that have a key in the configuration as ``--set`` would; ``more``: by section and key."""
-    from netops.durations import format_duration
+    from netops.config.durations import format_duration
 
     if trials and budget:
         raise UsageError("--trials and --budget exclude each other: a number of trials, or a time for them")
@@ -142,8 +142,8 @@ def must_be_telemetry(*groups: tuple[str, ...], settings: dict[str, Any]) -> Non
     local = [[source for source in group if "://" not in source] for group in groups]
     if not any(local):
         return
-    from netops.orchestration.settings import section
     from netops.telemetry.ingest import refuse_unreadable
+    from netops.workflows.settings import section
 
     for group in local:
         refuse_unreadable(paths(tuple(group)), section(settings, "telemetry"))

@@ -19,10 +19,10 @@ def command(keep: int | None, older_than: int | None, dry_run: bool, as_json: bo
     """
     if (keep is None) == (older_than is None):
         raise UsageError("give one of --keep and --older-than")
-    from netops.orchestration.project import load_project
+    from netops.workflows.project import load_project
 
     load_project()
-    from netops.orchestration.pruning import prune
+    from netops.workflows.pruning import prune
 
     gone = prune(keep=keep, older_than=older_than, dry_run=dry_run)
     if as_json:

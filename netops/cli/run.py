@@ -47,7 +47,7 @@ def command(as_json: bool, resume: str | None, **asked: Any) -> None:
 
 
 def _resumption(run_id: str) -> Any:
-    from netops.orchestration.local import resume
+    from netops.workflows.run import resume
 
     return lambda: resume(run_id)
 
@@ -64,7 +64,7 @@ def _beginning(
     scheduler: str | None,
     **settings: Any,
 ) -> Any:
-    from netops.orchestration.settings import read_settings
+    from netops.workflows.settings import read_settings
 
     _refuse_strays(telemetry, incidents, test, test_incidents)
     more: dict[str, Any] = {"features__workers": workers, "features__scheduler": scheduler}
@@ -72,7 +72,7 @@ def _beginning(
     options.must_exist(*telemetry, *test, incidents, test_incidents)
     options.must_be_telemetry(telemetry, test, settings=document)
 
-    from netops.orchestration.local import Request, run
+    from netops.workflows.run import Request, run
 
     sources, tests = options.paths(telemetry), options.paths(test)
     request = Request(

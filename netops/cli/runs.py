@@ -18,11 +18,11 @@ def command() -> None:
 @options.common
 def list_(limit: int, as_json: bool) -> None:
     """List runs, the newest first."""
-    from netops.orchestration.project import connect
+    from netops.workflows.project import connect
 
     connect()
-    from netops.orchestration.kubeflow import all_runs, described
-    from netops.orchestration.workflow import describe
+    from netops.cluster.kubeflow import all_runs, described
+    from netops.workflows.records.runs import describe
 
     rows = [describe(run) for run in described(all_runs()[:limit])]
     print_rows(rows, ["run_id", "name", "workflow", "state", "started", "seconds"], as_json)
@@ -33,13 +33,13 @@ def list_(limit: int, as_json: bool) -> None:
 @options.common
 def show(run: str, as_json: bool) -> None:
     """Show one run: its steps, their states, and what came of them."""
-    from netops.orchestration.project import connect
+    from netops.workflows.project import connect
 
     connect()
-    from netops.orchestration.failures import shown
-    from netops.orchestration.kubeflow import find_run, pipeline_of
-    from netops.orchestration.summary import summarise
-    from netops.orchestration.workflow import describe, steps_of
+    from netops.cluster.failures import shown
+    from netops.cluster.kubeflow import find_run, pipeline_of
+    from netops.workflows.records.runs import describe, steps_of
+    from netops.workflows.records.summary import summarise
 
     record = find_run(run)
     uid = record["metadata"]["uid"]
@@ -63,7 +63,7 @@ def show(run: str, as_json: bool) -> None:
 @options.common
 def cancel(run: str, as_json: bool) -> None:
     """Stop a run that is going."""
-    from netops.orchestration.control import cancel as cancel_run
+    from netops.workflows.control import cancel as cancel_run
 
     done = cancel_run(run)
     if as_json:
@@ -77,7 +77,7 @@ def cancel(run: str, as_json: bool) -> None:
 @options.common
 def retry(run: str, as_json: bool) -> None:
     """Take up a run that failed or was stopped, without repeating what it finished."""
-    from netops.orchestration.control import retry as retry_run
+    from netops.workflows.control import retry as retry_run
 
     with progress_bars():
         done = retry_run(run)

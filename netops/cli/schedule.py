@@ -6,7 +6,7 @@ import click
 
 from netops.cli import options
 from netops.cli.output import note, print_json, print_rows, progress_bars
-from netops.durations import MINUTE
+from netops.config.durations import MINUTE
 
 _COLUMNS = ["name", "network", "workflow", "cron", "next", "last_run", "last_state"]
 
@@ -51,12 +51,12 @@ def add(
     as_json: bool,
 ) -> None:
     """Add a schedule; it keeps the configuration it is made with."""
-    from netops.orchestration.settings import read_settings
     from netops.tracking.install import names_service
+    from netops.workflows.settings import read_settings
 
     settings = read_settings(config, overrides, cluster=names_service())
     options.must_exist(*telemetry)
-    from netops.orchestration import schedules
+    from netops.scheduling import schedules
 
     schedule = schedules.add(
         expression,
@@ -78,7 +78,7 @@ def add(
 @options.common
 def list_(as_json: bool) -> None:
     """List schedules."""
-    from netops.orchestration import schedules
+    from netops.scheduling import schedules
 
     print_rows(schedules.listed(), _COLUMNS, as_json)
 
@@ -88,7 +88,7 @@ def list_(as_json: bool) -> None:
 @options.common
 def remove(name: str, as_json: bool) -> None:
     """Remove a schedule."""
-    from netops.orchestration import schedules
+    from netops.scheduling import schedules
 
     schedules.remove(name)
     if as_json:
@@ -102,8 +102,8 @@ def remove(name: str, as_json: bool) -> None:
 @options.common
 def start(once: bool, as_json: bool) -> None:
     """Run the schedules of this machine, one run at a time, until it is stopped."""
-    from netops.orchestration import schedules
-    from netops.orchestration.signals import stop_on_terminate
+    from netops.scheduling import schedules
+    from netops.workflows.signals import stop_on_terminate
 
     stop_on_terminate()
     if not once:

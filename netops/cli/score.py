@@ -26,20 +26,20 @@ def command(
     as_json: bool,
 ) -> None:
     """Score telemetry with the champion of its network: timestamp, device, risk, model_version, probability."""
-    from netops.orchestration.settings import read_settings
+    from netops.workflows.settings import read_settings
 
     settings = read_settings(config, overrides)
     options.must_exist(*telemetry)
 
-    from netops.orchestration.project import connect
+    from netops.workflows.project import connect
 
     connect()
     from netops import registry
-    from netops.orchestration.scoring import score
-    from netops.orchestration.sink import send
     from netops.telemetry.settings import RISKS
     from netops.telemetry.sinks.rows import Rows
     from netops.tracking.folders import local_model
+    from netops.workflows.stages.scoring import score
+    from netops.workflows.stages.sink import send
 
     network = name or "demo"
     model = registry.find(network, version) if version else registry.the_champion(network)

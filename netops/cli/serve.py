@@ -29,21 +29,21 @@ def command(
     as_json: bool,
 ) -> None:
     """Serve the champion of a network: telemetry in, risks, reasons and alerts out."""
-    from netops.orchestration.settings import read_settings, section
+    from netops.workflows.settings import read_settings, section
 
     document = read_settings(config, overrides)
     asked = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     settings = dataclasses.replace(section(document, "serving"), **asked)
 
-    from netops.serving.access import token_for
+    from netops.serving.http.access import token_for
 
     token_for(settings.host)  # refused before MLRun is imported
 
-    from netops.orchestration.project import connect
+    from netops.workflows.project import connect
 
     connect(patient=True)  # the last champion is served while the service is away
-    from netops.orchestration.champion_source import RegisteredChampion
-    from netops.serving.serve import serve
+    from netops.serving.http.serve import serve
+    from netops.workflows.champion_source import RegisteredChampion
 
     network = name or "demo"
 

@@ -8,7 +8,7 @@ import click
 
 from netops.cli import options
 from netops.cli.output import note, print_json
-from netops.durations import DAY
+from netops.config.durations import DAY
 
 
 @click.command("simulate")
@@ -44,14 +44,14 @@ def command(
 
     Without --telemetry the network of fleet.yaml goes on where its telemetry ended.
     """
-    from netops.orchestration.settings import read_settings
+    from netops.workflows.settings import read_settings
 
     document = read_settings(config, overrides)
     options.must_exist(*telemetry, incidents)
 
-    from netops.orchestration.playing import generated_network, recorded_telemetry
-    from netops.serving.access import read_token
-    from netops.serving.simulate import simulate
+    from netops.client.simulate import simulate
+    from netops.serving.http.access import read_token
+    from netops.workflows.stages.playback import generated_network, recorded_telemetry
 
     if telemetry:
         playback = recorded_telemetry(options.paths(telemetry), incidents, document)

@@ -30,15 +30,15 @@ def command(
 ) -> None:
     """Run a workflow on the cluster of the MLRun service that MLRUN_DBPATH names."""
     from netops.errors import UsageError
-    from netops.orchestration.arguments import FROM_A_SOURCE, workflow_arguments
-    from netops.orchestration.settings import read_settings
+    from netops.workflows.arguments import FROM_A_SOURCE, workflow_arguments
+    from netops.workflows.settings import read_settings
 
     if workflow in FROM_A_SOURCE and not telemetry:
         raise UsageError(f"--workflow {workflow} needs --telemetry SOURCE")
     arguments = workflow_arguments(workflow, name, read_settings(config, overrides, cluster=True), telemetry)
 
-    from netops.orchestration import submit
-    from netops.orchestration import watch as following
+    from netops.cluster import submit
+    from netops.cluster import watch as following
 
     with progress_bars():
         run_id, page = submit.submit(workflow, arguments, engine)

@@ -36,13 +36,13 @@ def command(
 
     None of them is put in service: `netops models promote` does that.
     """
-    from netops.orchestration.settings import read_settings
+    from netops.workflows.settings import read_settings
 
     settings = read_settings(config, [*overrides, *options.as_settings(horizon, split, trials, budget)])
     if not features.is_dir():
         raise UsageError(f"--features {features}: no such folder")
 
-    from netops.orchestration.training import train
+    from netops.workflows.stages.training import train
 
     with progress_bars():
         trained = train(features.resolve(), families, name or "demo", settings)

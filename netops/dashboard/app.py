@@ -23,7 +23,7 @@ from netops.dashboard.graph import HEIGHT, WIDTH
 from netops.dashboard.pages import page
 from netops.dashboard.records import Records
 from netops.errors import NetopsError, UsageError
-from netops.serving.guard import Guard
+from netops.serving.http.guard import Guard
 
 _LOG = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import numpy as np
 from netops.dashboard.fleet import ALERTING, ON_TRIAL, SILENT
 from netops.dashboard.follower import Follower, finite
 from netops.errors import UsageError, closest
-from netops.serving.alert_store import Alert
+from netops.serving.alerts.store import Alert
 
 #: Alerts of a device that are listed.
 LISTED = 50

@@ -15,8 +15,8 @@ import numpy as np
 from netops.dashboard.fleet import FleetModel
 from netops.errors import NetopsError
 from netops.http_client import async_client
-from netops.serving.alert_store import Alert
-from netops.serving.fleet_answers import Fleet, History
+from netops.serving.alerts.store import Alert
+from netops.serving.http.schemas import Fleet, History
 
 _LOG = logging.getLogger(__name__)
 Answer = TypeVar("Answer")

@@ -330,7 +330,7 @@ def models_plot(versions: Sequence[dict[str, Any]], theme: str) -> Item:
 
 
 def _milliseconds(moment: str) -> float:
-    from netops.orchestration.workflow import moment_of
+    from netops.workflows.records.runs import moment_of
 
     return moment_of(moment).timestamp() * 1000
 

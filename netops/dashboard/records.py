@@ -57,16 +57,16 @@ class Records:
 
 
 def _connect() -> None:
-    from netops.orchestration.project import connect
+    from netops.workflows.project import connect
 
     connect()
-    import netops.orchestration.workflow  # noqa: F401 - it brings MLRun
+    import netops.workflows.records.runs  # noqa: F401 - it brings MLRun
 
 
 def runs() -> list[Document]:
     """List runs of pipelines, the newest first."""
     _connect()
-    from netops.orchestration.workflow import describe, workflows
+    from netops.workflows.records.runs import describe, workflows
 
     return [_with_start(describe, run) for run in workflows()[:LISTED]]
 
@@ -84,7 +84,7 @@ def run(run_id: str) -> tuple[Document, Graph]:
         If there is none.
     """
     _connect()
-    from netops.orchestration.workflow import describe, find, steps_of, workflows
+    from netops.workflows.records.runs import describe, find, steps_of, workflows
 
     record = find(run_id)
     told = _with_start(describe, record)
@@ -107,7 +107,7 @@ def _completed(run: Document) -> bool:
 def log_of(uid: str) -> str:
     """Give the end of a step's log."""
     _connect()
-    from netops.orchestration.step_records import log_of
+    from netops.workflows.records.step_records import log_of
 
     return log_of(uid)[-LOG_BYTES:]
 
@@ -115,7 +115,7 @@ def log_of(uid: str) -> str:
 def picture(uid: str, key: str) -> bytes | None:
     """Give a PNG that a step has logged, where its file is on this machine."""
     _connect()
-    from netops.orchestration.step_records import artifact_path
+    from netops.workflows.records.step_records import artifact_path
 
     path = artifact_path(uid, key)
     return path.read_bytes() if path and path.suffix == ".png" and path.is_file() else None
@@ -124,7 +124,7 @@ def picture(uid: str, key: str) -> bytes | None:
 def report(run_id: str) -> bytes | None:
     """Give the HTML report of a run."""
     _connect()
-    from netops.orchestration.workflow import find, steps_of
+    from netops.workflows.records.runs import find, steps_of
 
     uid = find(run_id)["metadata"]["uid"]
     path = _report(uid, steps_of(uid))
@@ -132,7 +132,7 @@ def report(run_id: str) -> bytes | None:
 
 
 def _report(run_id: str, steps: list[Document]) -> Path | None:
-    from netops.orchestration.workflow import run_folder
+    from netops.workflows.records.runs import run_folder
 
     told = [step["status"].get("results", {}).get("report") for step in steps]
     paths = [Path(path) for path in told if path] + [run_folder(run_id) / "report.html"]
@@ -158,7 +158,7 @@ def models(network: str | None) -> Document:
 
 def _shadow(network: str, versions: list[Any]) -> Document | None:
     """Tell how the challenger in the champion's shadow does; None where there is none."""
-    from netops.serving.shadow import read_report
+    from netops.serving.shadow.scoring import read_report
 
     running = next((model for model in versions if model.network == network and model.shadow), None)
     if running is None:
@@ -175,7 +175,7 @@ def _shadow(network: str, versions: list[Any]) -> Document | None:
 
 def _told(history: list[dict[str, str]], versions: list[Any]) -> list[Document]:
     """Add to promotions why they came about, where the run that trained the version decided on it."""
-    from netops.orchestration.workflow import steps_of
+    from netops.workflows.records.runs import steps_of
 
     runs = {model.version: model.tree for model in versions}
     told = []

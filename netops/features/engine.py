@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from netops.durations import DAY
+from netops.config.durations import DAY
 from netops.errors import NetopsError, UsageError
 from netops.features import kernel, saved
 from netops.features.kernel import DUPLICATE, LATE, REJECTED, SCORED

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netops.configuration import Duration, option
+from netops.config.binding import Duration, option
 from netops.features.spec import DEFAULT_STATISTICS, FeatureSpec, default_windows
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from netops.durations import DAY, SECOND, format_duration
+from netops.config.durations import DAY, SECOND, format_duration
 from netops.errors import UsageError, closest
 
 #: Statistics that need no parameter, beside ``above_<threshold>_share``.

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netops.durations import format_duration
+from netops.config.durations import format_duration
 from netops.inspection.metrics import MetricFacts, metric_facts
 from netops.inspection.plans import Plan, plans
-from netops.models.settings import TrainingSettings
 from netops.progress import Progress, silent
-from netops.telemetry.check_report import CheckReport
-from netops.telemetry.checks import check_telemetry
+from netops.telemetry.checks.report import CheckReport
+from netops.telemetry.checks.run import check_telemetry
 from netops.telemetry.dataset import Dataset, Meta
 from netops.telemetry.description import decision_lines, left_out_by_reason, reading_lines
 from netops.telemetry.ingest import open_or_ingest
 from netops.telemetry.settings import TelemetrySettings
+from netops.training.settings import TrainingSettings
 
 #: Metrics that are looked at, of telemetry that has more: their values are not read at all.
 MAX_METRICS = 200

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from netops.evaluation.report.facts import Log
+from netops.evaluation.report.timeline import Timeline
+from netops.evaluation.report.words import counted, lasting
+from netops.evaluation.report.write import render
 from netops.files import write_text
 from netops.inspection.content import Inspection
-from netops.models.report.facts import Log
-from netops.models.report.timeline import Timeline
-from netops.models.report.words import counted, lasting
-from netops.models.report.write import render
-from netops.models.splits import NONE
-from netops.telemetry.times import parse_times
+from netops.telemetry.times.parsing import parse_times
+from netops.training.splits import NONE
 
 TEMPLATE = "inspection.html.j2"
 

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from netops.durations import SECOND, format_duration
+from netops.config.durations import SECOND, format_duration
 from netops.errors import NetopsError
-from netops.models.labelled import Labelled, label
-from netops.models.report.facts import Log
-from netops.models.splits import TEST, TRAIN, VALIDATION
+from netops.evaluation.report.facts import Log
 from netops.telemetry.dataset import Dataset
+from netops.training.labelled import Labelled, label
+from netops.training.splits import TEST, TRAIN, VALIDATION
 
 _KINDS = ("time", "device")
 # Horizons in sampling intervals that are tried beside the one that is configured.

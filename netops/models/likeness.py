@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from netops.durations import SECOND
+from netops.config.durations import SECOND
 from netops.errors import NetopsError
 from netops.models.background import QUANTILES
 from netops.models.card import ModelCard
-from netops.telemetry.clock import roughly
-from netops.telemetry.columns import brief
+from netops.telemetry.checks.clock_incidents import roughly
+from netops.telemetry.columns.roles import brief
 
 if TYPE_CHECKING:
     from netops.telemetry.dataset import Dataset

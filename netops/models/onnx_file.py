@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from netops.errors import NetopsError
 from netops.models.card import ModelCard, read_card, write_card
-from netops.models.families.protocol import Fitted
+from netops.models.fitted import Fitted
 from netops.models.onnx_graph import Graph
 from netops.models.platt import Platt
 from netops.models.scaling import Scaling

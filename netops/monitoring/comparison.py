@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netops.monitoring.distances import STATISTICS, energy
 from netops.monitoring.histograms import Floats, Histograms, Ints
-from netops.monitoring.statistics import STATISTICS, energy
 
 #: A slot of the rhythm, or a window, with a smaller share of the usual samples says nothing.
 _ENOUGH = 0.1

@@ -10,9 +10,7 @@ from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Floats
 from netops.errors import NetopsError
 from netops.models.card import ModelCard
-from netops.models.fitting import score_rows
 from netops.models.onnx_file import Scorer
-from netops.models.verdicts import Verdicts
 from netops.monitoring.comparison import Rhythm
 from netops.monitoring.concept import Concept, outcomes, watch
 from netops.monitoring.exported import Drift
@@ -24,6 +22,8 @@ from netops.monitoring.schema_changes import Change, schema_changes
 from netops.monitoring.settings import MonitoringSettings
 from netops.monitoring.windows import Grid, Moves, detected, moves
 from netops.telemetry.dataset import Dataset
+from netops.training.feedback_labels import Verdicts
+from netops.training.fitting import score_rows
 
 _NAMES: dict[str, Drift] = {"features": "feature", "risk": "risk", "alerting": "risk", "missing": "missing"}
 

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.alerting.sequences import Flags, Floats, Incidents, Integers, Sequences
-from netops.durations import SECOND
-from netops.models.rows import pieces
+from netops.config.durations import SECOND
 from netops.monitoring.histograms import Histograms
 from netops.telemetry.dataset import Dataset, rows_of
 from netops.telemetry.schema import DEVICE, TIMESTAMP
+from netops.training.rows import pieces
 
 #: Samples of a device that are read of each block.
 _PER_BLOCK = 60

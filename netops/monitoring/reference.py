@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from netops.durations import HOUR, SECOND
+from netops.config.durations import HOUR, SECOND
 from netops.errors import NetopsError
 from netops.files import atomic_path
 from netops.models.card import read_card
-from netops.models.examples import Examples
-from netops.models.rows import gather
-from netops.models.training import part_risks
 from netops.monitoring.histograms import Floats, Histograms, Ints, binned, flags
 from netops.monitoring.reading import Healthy, as_flags
 from netops.monitoring.settings import MonitoringSettings
 from netops.telemetry.dataset import Dataset
+from netops.training.examples import Examples
+from netops.training.rows import gather
+from netops.training.train import part_risks
 
 REFERENCE_FILE = "reference.npz"
 FORMAT = 1

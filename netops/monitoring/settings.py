@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from netops.configuration import Duration, option
-from netops.durations import DAY, HOUR
-from netops.monitoring.statistics import MINIMA
+from netops.config.binding import Duration, option
+from netops.config.durations import DAY, HOUR
+from netops.monitoring.distances import MINIMA
 
 DETECTORS = ("ddm", "eddm", "page_hinkley", "adwin")
 

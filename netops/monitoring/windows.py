@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from netops.durations import DAY
+from netops.config.durations import DAY
 from netops.monitoring.comparison import Comparer, Rhythm
+from netops.monitoring.distances import MINIMA, energy
 from netops.monitoring.histograms import Floats, Histograms
 from netops.monitoring.settings import MonitoringSettings
-from netops.monitoring.statistics import MINIMA, energy
 
 MONTH = 30 * DAY
 #: The statistic of series of 0 and 1: the difference of the shares.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from netops.home import PROJECT, home
+from netops.config.paths import PROJECT, home
 from netops.registry.ledger import CANDIDATE, CHAMPION
 
 #: Tags of MLRun's registry: what serves, and what scores in the shadow of it.

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from netops.config.paths import PROJECT
 from netops.errors import NetopsError
-from netops.home import PROJECT
 from netops.registry.ledger import IMPORT, REJECT, REJECTED, Ledger, Record
 from netops.registry.model import CHAMPION_TAG, SHADOW_TAG, database, list_models, named
 

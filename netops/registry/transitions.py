@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from netops.config.paths import PROJECT
 from netops.errors import NetopsError, UsageError
-from netops.home import PROJECT
 from netops.registry import records
 from netops.registry.ledger import (
     CANCEL,

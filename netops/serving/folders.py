@@ -3,7 +3,7 @@
 import contextlib
 from pathlib import Path
 
-from netops.home import home
+from netops.config.paths import home
 
 #: The file of the alerts, and of what is said of them, in a folder of state.
 ALERTS = "alerts.sqlite"
@@ -26,7 +26,7 @@ def adopt_replicas(volume: Path, folder: Path, network: str) -> None:
 
     Those of other networks stay for them, and so does what another server holds.
     """
-    from netops.serving.restore import network_of
+    from netops.serving.engine.restore import network_of
 
     for replica in sorted(volume.glob("replica-*")):
         if network_of(replica) == network:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from netops.configuration import Duration, option
-from netops.durations import MINUTE, SECOND
+from netops.config.binding import Duration, option
+from netops.config.durations import MINUTE, SECOND
 from netops.errors import UsageError
 
 MEBIBYTE = 1 << 20

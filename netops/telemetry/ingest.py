@@ -10,13 +10,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from netops.durations import SECOND
+from netops.config.durations import SECOND
 from netops.errors import NetopsError
 from netops.progress import Progress, silent
 from netops.telemetry.buckets import Buckets
-from netops.telemetry.check_report import OFF
-from netops.telemetry.columns import brief
-from netops.telemetry.counters import rates
+from netops.telemetry.checks.disguised_labels import LabelScan
+from netops.telemetry.checks.report import OFF
+from netops.telemetry.columns.counters import rates
+from netops.telemetry.columns.decisions import Choice, choose, choose_like
+from netops.telemetry.columns.profile import Float64
+from netops.telemetry.columns.roles import brief
+from netops.telemetry.columns.survey import Columns, Survey, numbers, survey
 from netops.telemetry.dataset import (
     DEVICE_TYPE,
     INCIDENTS_SCHEMA,
@@ -28,24 +32,19 @@ from netops.telemetry.dataset import (
     rows_of,
     write_part,
 )
-from netops.telemetry.decisions import Choice, choose, choose_like
-from netops.telemetry.disguised_labels import LabelScan
 from netops.telemetry.drafts import draft_folder
-from netops.telemetry.feedback import TELEMETRY
 from netops.telemetry.incident_logs.log import IncidentLog
 from netops.telemetry.incident_logs.matching import LogSummary, match
 from netops.telemetry.incident_logs.read import read_incidents
 from netops.telemetry.incidents import incidents_of, snap, unseen
 from netops.telemetry.network_schema import NetworkSchema
-from netops.telemetry.profile import Float64
 from netops.telemetry.reading import Dropped, ReadingReport
-from netops.telemetry.schema import DEVICE, IS_ERROR, SOURCE, TIMESTAMP, error_column
+from netops.telemetry.schema import DEVICE, IS_ERROR, SOURCE, TELEMETRY, TIMESTAMP, error_column
 from netops.telemetry.settings import TelemetrySettings
 from netops.telemetry.sources.files import file_sources
 from netops.telemetry.sources.protocol import Source
 from netops.telemetry.sources.registry import open_sources
-from netops.telemetry.survey import Columns, Survey, numbers, survey
-from netops.telemetry.times import iso
+from netops.telemetry.times.parsing import iso
 
 _READING, _WRITING = "telemetry read", "telemetry written"
 

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from netops.errors import NetopsError
-from netops.telemetry.columns import quoted
-from netops.telemetry.known_names import METRIC_NAMES, WEAK_METRIC_NAMES, key_of
+from netops.telemetry.columns.known_names import METRIC_NAMES, WEAK_METRIC_NAMES, key_of
+from netops.telemetry.columns.roles import quoted
 from netops.telemetry.schema import DEVICE, TIMESTAMP, is_error_column
 
 Int64 = npt.NDArray[np.int64]

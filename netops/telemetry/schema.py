@@ -15,6 +15,8 @@ START = "start"
 END = "end"
 #: Of an incident or a verdict: who says so. The telemetry itself, the name of a log or webhook, an operator.
 SOURCE = "source"
+#: The source of an incident that the samples themselves mark.
+TELEMETRY = "telemetry"
 
 
 def is_error_column(name: str) -> bool:

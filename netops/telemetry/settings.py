@@ -4,13 +4,13 @@ import codecs
 import re
 from dataclasses import dataclass
 
-from netops.configuration import Duration, option
-from netops.durations import DAY, SECOND
+from netops.config.binding import Duration, option
+from netops.config.durations import DAY, SECOND
 from netops.errors import UsageError, closest
+from netops.telemetry.columns.known_names import DEVICES, TIMES
 from netops.telemetry.incident_logs.settings import IncidentLogSettings
-from netops.telemetry.known_names import DEVICES, TIMES
-from netops.telemetry.time_reader import TimeReader
-from netops.telemetry.time_zone import check_zone
+from netops.telemetry.times.reader import TimeReader
+from netops.telemetry.times.zones import check_zone
 
 #: In place of globs: find the counters by how they move.
 AUTO = "auto"

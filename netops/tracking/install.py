@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from netops.home import home
+from netops.config.paths import home
 
 LOG_LEVEL = "MLRUN_LOG_LEVEL"
 NO_SERVICE = "./"  # what MLRun itself takes for "no address given"; child processes inherit it
@@ -149,7 +149,7 @@ def _inject(path: Path) -> None:
     from dependency_injector import providers
     from mlrun.db.factory import RunDBFactory
 
-    from netops.tracking.database import EmbeddedRunDB, open_database
+    from netops.tracking.database.embedded import EmbeddedRunDB, open_database
 
     factory = RunDBFactory()
     if isinstance(factory._run_db, EmbeddedRunDB):

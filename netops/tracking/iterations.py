@@ -15,7 +15,7 @@ from mlrun.artifacts import TableArtifact
 from mlrun.common.runtimes.constants import RunStates
 from mlrun.utils import now_date
 
-from netops.models.search import Trial, best_of
+from netops.training.search import Trial, best_of
 
 #: What trials are judged by; not the ``average_precision`` of the run, which is that of the test part.
 OBJECTIVE = "early_average_precision"

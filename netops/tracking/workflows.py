@@ -10,7 +10,7 @@ import mlrun.projects.pipelines as pipelines
 from mlrun.common.runtimes.constants import RunStates
 from mlrun.utils.helpers import normalize_workflow_name
 
-from netops.tracking.pipelines import RUNNER
+from netops.tracking.database.pipelines import RUNNER
 from netops.tracking.processes import Process, this_process
 from netops.tracking.service_only import ServiceOnlyError
 

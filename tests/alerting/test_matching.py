@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from netops.alerting.alerts import Alerts
 from netops.alerting.matching import FALSE, MISSED, NEITHER, TRUE, healthy_days, match
 from netops.alerting.sequences import UNKNOWN, Incidents, Sequences
-from netops.durations import DAY, HOUR
+from netops.config.durations import DAY, HOUR
 from netops.errors import NetopsError
 from netops.telemetry.dataset import TIME_TYPE
 

@@ -6,8 +6,8 @@ import pytest
 
 from netops.alerting.settings import AlertSettings
 from netops.alerting.silences import silenced
-from netops.configuration import bind, read_yaml
-from netops.durations import DAY, HOUR, MINUTE
+from netops.config.binding import bind, read_yaml
+from netops.config.durations import DAY, HOUR, MINUTE
 from netops.errors import UsageError
 
 FILE = Path(__file__).parents[2] / "configurations" / "alerting.yaml"

@@ -18,15 +18,15 @@ from netops.alerting.silences import Silence
 from netops.backtest.backtest import Backtest, backtest
 from netops.backtest.page import write_page
 from netops.cli.output import plain
-from netops.durations import DAY, HOUR
+from netops.client.playback import recorded
+from netops.client.simulate import simulate
+from netops.config.durations import DAY, HOUR
 from netops.errors import NetopsError
+from netops.evaluation.evaluate import Evaluation
+from netops.evaluation.report.verdict import Verdict
 from netops.models.card import read_card, write_card
-from netops.models.evaluation import Evaluation
-from netops.models.report.verdict import Verdict
-from netops.serving.champion import FixedModel
-from netops.serving.playback import recorded
+from netops.serving.engine.champion import FixedModel
 from netops.serving.settings import ServingSettings
-from netops.serving.simulate import simulate
 from netops.telemetry.ingest import ingest
 from netops.telemetry.settings import TelemetrySettings
 from tests.backtest.trainings import DAYS, START, Training, telemetry, train

@@ -7,10 +7,10 @@ from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Incidents, Sequences
 from netops.backtest.findings import ServedAlerts, find, unobserved
 from netops.backtest.history import History
-from netops.durations import MINUTE
-from netops.models.report.verdict import Verdict
-from netops.serving.alert_store import Alert
-from netops.serving.times import iso
+from netops.config.durations import MINUTE
+from netops.evaluation.report.verdict import Verdict
+from netops.serving.alerts.store import Alert
+from netops.serving.decode.times import iso
 
 HORIZON, START = 10, 50
 POLICY = AlertPolicy(0.6, for_samples=2, cooldown=5 * MINUTE)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from netops.backtest.history import History
-from netops.durations import HOUR, MINUTE
-from netops.orchestration.feedback import beside_feedback
-from netops.serving.times import iso
+from netops.config.durations import HOUR, MINUTE
+from netops.feedback.records import Feedback, Incident, Verdict
+from netops.serving.decode.times import iso
 from netops.telemetry.dataset import Dataset
-from netops.telemetry.feedback import Feedback, Incident, Verdict
 from netops.telemetry.settings import TelemetrySettings
+from netops.workflows.stages.feedback import beside_feedback
 from tests.backtest.trainings import START, telemetry
 
 METRICS = ("cpu_utilization", "latency", "packet_loss", "throughput", "unheard_of")

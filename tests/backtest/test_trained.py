@@ -7,7 +7,7 @@ from netops.alerting.sequences import Incidents, Sequences
 from netops.backtest.history import History
 from netops.backtest.trained import counted_rows, trained_rows
 from netops.models.card import ModelCard
-from netops.models.labels import label_rows
+from netops.training.labels import label_rows
 
 HORIZON = 3
 TIMES = np.arange(10, 30)

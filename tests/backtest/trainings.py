@@ -7,21 +7,21 @@ from pathlib import Path
 import yaml
 
 from netops.alerting.settings import AlertSettings
-from netops.durations import DAY, HOUR, MINUTE
+from netops.config.durations import DAY, HOUR, MINUTE
+from netops.evaluation.assessment import judge
+from netops.evaluation.evaluate import Evaluation
 from netops.features.build import build_features
 from netops.features.spec import FeatureSpec
 from netops.models.card import read_card, write_card
-from netops.models.evaluation import Evaluation
-from netops.models.examples import prepare_examples
-from netops.models.judgement import judge
 from netops.models.platt import Platt
-from netops.models.settings import TrainingSettings
-from netops.models.training import part_risks, train_family
-from netops.orchestration.root import project_root
-from netops.serving.champion import FixedModel
+from netops.serving.engine.champion import FixedModel
+from netops.simulator.generate import generate
+from netops.simulator.settings import GeneratorSettings
 from netops.telemetry.dataset import TEST, Dataset
-from netops.telemetry.generator.generate import generate
-from netops.telemetry.generator.settings import GeneratorSettings
+from netops.training.examples import prepare_examples
+from netops.training.settings import TrainingSettings
+from netops.training.train import part_risks, train_family
+from netops.workflows.project_folder import project_root
 
 SPEC = FeatureSpec(("cpu_utilization", "latency", "packet_loss", "throughput"), (5 * MINUTE, HOUR))
 HORIZON = 20 * MINUTE

@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.quality import TIMES, count, pool, spread
 from netops.alerting.policy import AlertPolicy
-from netops.durations import SECOND
-from netops.models.evaluation import evaluate
+from netops.config.durations import SECOND
+from netops.evaluation.evaluate import evaluate
 from tests.models.worlds import HORIZON, part, risks_of
 
 POLICY = AlertPolicy(0.45, 2, HORIZON)

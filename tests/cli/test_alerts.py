@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from netops.serving.alert_store import Alert, identity
-from netops.serving.feedback_store import FeedbackStore
+from netops.serving.alerts.feedback_store import FeedbackStore
+from netops.serving.alerts.store import Alert, identity
 from netops.serving.folders import ALERTS, state_folder
 
 from .conftest import Call

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 
 from netops.cli.main import run
-from netops.durations import HOUR, MINUTE, SECOND
+from netops.config.durations import HOUR, MINUTE, SECOND
+from netops.feedback.records import read_feedback
 from netops.models.card import read_card
-from netops.models.labelled import label
 from netops.telemetry.dataset import Dataset, rows_of
-from netops.telemetry.feedback import read_feedback
+from netops.training.labelled import label
 
 from .conftest import Call, small
 
@@ -97,13 +97,13 @@ def at(moment: int) -> str:
 @pytest.fixture(scope="module")
 def trained(told: Told) -> str:
     """The run of a schedule that was due once."""
-    from netops.orchestration import schedules
-    from netops.orchestration.launcher import LocalLauncher
-    from netops.orchestration.scheduler import Scheduler
+    from netops.scheduling import schedules
+    from netops.scheduling.launcher import LocalLauncher
+    from netops.scheduling.scheduler import Scheduler
 
     (added,) = call("schedule", "add", "--cron", "0 3 * * *", "--name", NETWORK, *SETTINGS)
     assert added["workflow"] == "main"
-    from netops.orchestration.project import load_project
+    from netops.workflows.project import load_project
 
     load_project()
     database = schedules._database()
@@ -116,7 +116,7 @@ def trained(told: Told) -> str:
 
 @pytest.fixture(scope="module")
 def features(trained: str) -> Dataset:
-    from netops.orchestration.workflow import run_folder
+    from netops.workflows.records.runs import run_folder
 
     return Dataset.open(run_folder(trained) / "features")
 
@@ -185,7 +185,7 @@ def test_the_labels_of_the_training_are_there(features: Dataset, told: Told) -> 
 
 @pytest.mark.timeout(580)
 def test_the_card_and_the_report_say_where_labels_come_from(trained: str, told: Told) -> None:
-    from netops.orchestration.workflow import run_folder
+    from netops.workflows.records.runs import run_folder
 
     folder = run_folder(trained)
     labels = read_card(folder / "work" / "models" / "xgboost").data["labels"]
@@ -208,8 +208,8 @@ def test_what_was_exported_teaches_a_network_elsewhere(
     assert len(read_feedback(out).verdicts) == len(features.verdicts())
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path / "elsewhere"))
     source = features.path.parent / "telemetry"
-    from netops.orchestration.feedback import feedback_of, with_feedback
     from netops.telemetry.settings import TelemetrySettings
+    from netops.workflows.stages.feedback import feedback_of, with_feedback
 
     assert feedback_of(NETWORK, TelemetrySettings()).verdicts == []
     assert feedback_of(NETWORK, TelemetrySettings(feedback="ignore")).incidents == []

@@ -6,11 +6,11 @@ import pytest
 from netops.alerting.policy import AlertPolicy
 from netops.cli.model_card import LISTED, described, listed
 from netops.cli.output import plain
-from netops.durations import HOUR
+from netops.config.durations import HOUR
+from netops.evaluation.evaluate import evaluate
+from netops.evaluation.report.words import percent, significant
 from netops.models.card import ModelCard
-from netops.models.evaluation import evaluate
 from netops.models.platt import Platt
-from netops.models.report.words import percent, significant
 from tests.models.worlds import HORIZON, part, risks_of
 
 CALIBRATION = Platt(0.8, -0.2, 1234, 56)

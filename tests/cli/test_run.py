@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from netops.alerting.settings import AlertSettings
-from netops.orchestration.project import load_project
-from netops.serving.champion import FixedModel
-from netops.serving.pipeline import Pipeline
-from netops.serving.runtime import Runtime
+from netops.serving.engine.champion import FixedModel
+from netops.serving.engine.pipeline import Pipeline
+from netops.serving.engine.runtime import Runtime
 from netops.serving.settings import ServingSettings
+from netops.workflows.project import load_project
 
 from .conftest import Answer, Call, small
 

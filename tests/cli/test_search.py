@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from netops.models.card import read_card
-from netops.orchestration.project import load_project
+from netops.workflows.project import load_project
 
 from .conftest import Call, small
 

@@ -97,7 +97,7 @@ class Processor:
 
 
 def _function(model: str, stream: str, parameters: dict[str, Any]) -> Any:
-    from netops.serving.deployment import Nuclio, NuclioOptions
+    from netops.serving.mlrun.deployment import Nuclio, NuclioOptions
 
     options = NuclioOptions("image", stream=stream, parameters=parameters)
     made = Nuclio(SimpleNamespace(name="netops"), "demo", options).function(model)

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from netops.serving.champion import ChampionFile
+from netops.serving.engine.champion import ChampionFile
 from tests.cluster.processor import TOKEN, Processor
 from tests.serving.hooks import Hook, until
 from tests.serving.models import make_model

@@ -11,7 +11,7 @@ from netops.dashboard.demo import played
 from netops.dashboard.follower import Follower, news
 from netops.dashboard.records import Records
 from netops.errors import NetopsError
-from netops.serving.alert_store import Alert
+from netops.serving.alerts.store import Alert
 from tests.dashboard.test_fleet import answer
 
 #: Nobody listens there.

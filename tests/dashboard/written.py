@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from netops.alerting.policy import AlertPolicy
-from netops.home import home
+from netops.config.paths import home
 from tests.serving.models import make_model
 
 DONE, GOING = "d0" * 16, "90" * 16
@@ -31,7 +31,7 @@ STEPS = {
 
 def main() -> None:
     """Write them."""
-    from netops.orchestration.project import load_project
+    from netops.workflows.project import load_project
 
     load_project()
     import mlrun
@@ -99,10 +99,10 @@ def log_model() -> None:
 def compare() -> None:
     """Let the challenger warn of a failure that the champion does not see."""
     from netops.files import write_json
-    from netops.serving.comparison import Comparison
-    from netops.serving.devices import DeviceTable
+    from netops.serving.engine.devices import DeviceTable
     from netops.serving.folders import state_folder
-    from netops.serving.shadow import report_path
+    from netops.serving.shadow.comparison import Comparison
+    from netops.serving.shadow.scoring import report_path
 
     table, minute = DeviceTable(2), 60 * 10**9
     codes = table.take(["leaf-1", "leaf-2"])

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netops.durations import HOUR, SECOND
+from netops.config.durations import HOUR, SECOND
 from netops.monitoring.exported import MonitoringMetrics
-from netops.serving.champion import ChampionFile
-from netops.telemetry.generator.generate import Arrays, generate_arrays
-from netops.telemetry.generator.settings import GeneratorSettings
+from netops.serving.engine.champion import ChampionFile
+from netops.simulator.generate import Arrays, generate_arrays
+from netops.simulator.settings import GeneratorSettings
 from tests.dashboards.processes import free_port, running
 from tests.serving.models import METRICS, make_model
 
@@ -27,11 +27,11 @@ TICK = 5 * SECOND
 # Event time runs so fast that an alert would expire before it has been scraped.
 _SERVE = """
 from netops.alerting.settings import AlertSettings
-from netops.durations import HOUR
-from netops.serving.serve import serve
+from netops.config.durations import HOUR
+from netops.serving.http.serve import serve
 from netops.serving.settings import ServingSettings
 from pathlib import Path
-from netops.serving.champion import ChampionFile
+from netops.serving.engine.champion import ChampionFile
 serve("demo", ServingSettings(port={port}), AlertSettings(expire=HOUR), source=ChampionFile(Path("champion.json")))
 """
 

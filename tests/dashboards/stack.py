@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from netops.durations import parse_duration
+from netops.config.durations import parse_duration
 from tests.dashboards.processes import DASHBOARDS, free_port, running
 
 #: Times that are waited for; windows inside PromQL stay as they are.

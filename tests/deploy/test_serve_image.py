@@ -38,12 +38,12 @@ for command in ("schedule list", "schedule start --once", "models list", "runs l
     assert run(command.split()) == 0, command
 
 import netops.dashboard
-from netops.serving.app import make_app
-from netops.serving.champion import FixedModel
-from netops.serving.function import make_serving_function, start_graph
-from netops.serving.graph import pipeline_of
-from netops.serving.runtime import Runtime
-from netops.serving.service import Service
+from netops.serving.http.app import make_app
+from netops.serving.engine.champion import FixedModel
+from netops.serving.mlrun.function import make_serving_function, start_graph
+from netops.serving.mlrun.graph import pipeline_of
+from netops.serving.engine.runtime import Runtime
+from netops.serving.mlrun.service import Service
 
 for module in pkgutil.iter_modules(netops.dashboard.__path__):
     importlib.import_module(f"netops.dashboard.{module.name}")

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from netops.configuration import bind
-from netops.orchestration.reference import Key, keys_of, reference, sections
-from netops.telemetry.generator.settings import GeneratorSettings
+from netops.config.binding import bind
+from netops.simulator.settings import GeneratorSettings
+from tools.reference import Key, keys_of, reference, sections
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "configurations").glob("*.yaml"))
@@ -18,7 +18,7 @@ SECTIONS = sections()
 
 
 def test_the_committed_reference_is_the_one_that_the_code_gives() -> None:
-    again = "write it again: python -m netops.orchestration.reference > docs/configuration.md"
+    again = "write it again: python -m tools.reference > docs/configuration.md"
     assert (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8") == reference(), again
 
 

@@ -12,19 +12,19 @@ import numpy as np
 import pytest
 import yaml
 
-from netops.configuration import bind
-from netops.durations import HOUR, MINUTE
+from netops.config.binding import bind
+from netops.config.durations import HOUR, MINUTE
 from netops.features.spec import FeatureSpec
 from netops.models.card import ModelCard
 from netops.models.explanation import Explainer
-from netops.models.families import registry as families
 from netops.models.onnx_file import Session, build_model, save_model
+from netops.simulator.generate import generate
+from netops.simulator.settings import GeneratorSettings
 from netops.telemetry.dataset import matrix_of
-from netops.telemetry.generator.generate import generate
-from netops.telemetry.generator.settings import GeneratorSettings
 from netops.telemetry.ingest import ingest
 from netops.telemetry.settings import TelemetrySettings
 from netops.telemetry.sources.registry import SCHEMES
+from netops.training.families import registry as families
 from tests.docs.pages import ROOT, code, pages
 from tests.models.test_families import WIDTH, fitted, telemetry
 
@@ -70,8 +70,8 @@ def test_a_family_is_one_line(modules: Any) -> None:
     text = Path(families.__file__).read_text(encoding="utf-8")
     line = re.search(r"    tensorflow: .*\n", text)
     changed = text.replace(line[0], line[0] + FAMILY_LINE).replace(
-        "from netops.models.families.sklearn",
-        "from first_family import Logistic\nfrom netops.models.families.sklearn",
+        "from netops.training.families.sklearn",
+        "from first_family import Logistic\nfrom netops.training.families.sklearn",
     )
     registry = modules("first_registry", changed)
     assert [*families.FAMILIES, "logistic"] == list(registry.FAMILIES)

@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from netops.durations import SECOND
+from netops.config.durations import SECOND
 from netops.telemetry.dataset import INCIDENTS_SCHEMA, TIME_TYPE, Meta, finish, write_part
 
 from .samples import START, irregular

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from netops.durations import SECOND
+from netops.config.durations import SECOND
 from netops.features.spec import FeatureSpec
 
 ALL = (

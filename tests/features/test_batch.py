@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netops.durations import SECOND
+from netops.config.durations import SECOND
 from netops.errors import NetopsError
 from netops.features.batch import Replay, transform
 

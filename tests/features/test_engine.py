@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netops.durations import SECOND
+from netops.config.durations import SECOND
 from netops.errors import NetopsError, UsageError
 from netops.features.batch import transform
 from netops.features.engine import DUPLICATE, LATE, REJECTED, SCORED, FeatureEngine

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netops.durations import SECOND
+from netops.config.durations import SECOND
 from netops.features.batch import transform
 from netops.features.engine import DUPLICATE, LATE, REJECTED, SCORED, FeatureEngine
 from netops.features.kernel import CHUNK, LARGEST

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from netops.configuration import bind, read_yaml
-from netops.durations import HOUR, MINUTE, SECOND
+from netops.config.binding import bind, read_yaml
+from netops.config.durations import HOUR, MINUTE, SECOND
 from netops.errors import UsageError
 from netops.features.settings import FeatureSettings
 

@@ -1,6 +1,6 @@
 import pytest
 
-from netops.durations import DAY, HOUR, MINUTE, SECOND
+from netops.config.durations import DAY, HOUR, MINUTE, SECOND
 from netops.errors import UsageError
 from netops.features.spec import FeatureSpec, default_windows
 

@@ -12,8 +12,8 @@ import pytest
 from netops.cli.main import run
 from netops.inspection.content import MAX_METRICS, Inspection, inspect_telemetry
 from netops.inspection.page import write_page
-from netops.models.settings import TrainingSettings
 from netops.telemetry.settings import TelemetrySettings
+from netops.training.settings import TrainingSettings
 
 MINUTE = 60 * 10**9
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from netops.durations import HOUR, MINUTE
+from netops.config.durations import HOUR, MINUTE
+from netops.evaluation.static_baseline import baseline_columns, fit_baseline
 from netops.features.spec import FeatureSpec
-from netops.models.baseline import baseline_columns, fit_baseline
 
 NAMES = ["idle", "high", "low", "noise"]
 

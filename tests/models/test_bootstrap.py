@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netops.models.bootstrap import Stretches, interval, stretch_at
+from netops.alerting.resampling import Stretches, interval, stretch_at
 from tests.models.worlds import part, world
 
 

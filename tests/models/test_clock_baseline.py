@@ -7,18 +7,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from netops.alerting.outcomes import outcomes
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Sequences
 from netops.alerting.settings import AlertSettings
-from netops.durations import DAY, HOUR, MINUTE
-from netops.models.clock_baseline import clock_features
-from netops.models.clock_incidents import following_clock, without_clock
-from netops.models.examples import Examples, prepare_examples
-from netops.models.judgement import judge_clock
-from netops.models.outcomes import outcomes
-from netops.models.report.cautions import clock_incidents, no_better_than_clock
-from netops.models.settings import TrainingSettings
+from netops.config.durations import DAY, HOUR, MINUTE
+from netops.evaluation.assessment import judge_clock
+from netops.evaluation.clock_baseline import clock_features
+from netops.evaluation.clock_incidents import following_clock, without_clock
+from netops.evaluation.report.cautions import clock_incidents, no_better_than_clock
 from netops.telemetry.dataset import DEVICE_TYPE, INCIDENTS_SCHEMA, TIME_TYPE, Dataset, Meta, finish, write_part
+from netops.training.examples import Examples, prepare_examples
+from netops.training.settings import TrainingSettings
 from tests.models.synthetic import METRICS, spec
 from tests.models.worlds import part, risks_of
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from netops.alerting.settings import AlertSettings
-from netops.durations import MINUTE
+from netops.config.durations import MINUTE
+from netops.evaluation.comparison import contest
+from netops.evaluation.promotion import Decision, PromotionSettings
 from netops.models.card import write_card
-from netops.models.contest import contest
-from netops.models.examples import Examples, prepare_examples
-from netops.models.families.registry import Families
-from netops.models.families.xgboost import XGBoost
-from netops.models.promotion import Decision, PromotionSettings
-from netops.models.settings import TrainingSettings
-from netops.models.training import train_family
+from netops.training.examples import Examples, prepare_examples
+from netops.training.families.registry import Families
+from netops.training.families.xgboost import XGBoost
+from netops.training.settings import TrainingSettings
+from netops.training.train import train_family
 from tests.models.synthetic import make_dataset
 
 GOOD = XGBoost(trees=20, depth=6, learning_rate=0.1, column_share=0.8)

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from netops.alerting.outcomes import Part
 from netops.alerting.sequences import Incidents, Sequences
-from netops.durations import MINUTE
-from netops.models.labels import label_rows
-from netops.models.outcomes import Part
-from netops.models.selection import against_chance, choose_best, compare
+from netops.config.durations import MINUTE
+from netops.evaluation.selection import against_chance, choose_best, compare
+from netops.training.labels import label_rows
 
 HORIZON = 10 * MINUTE
 DEVICES, ROWS, TRIALS = 12, 60, 200

@@ -7,12 +7,12 @@ import pytest
 
 from netops.alerting.alerts import open_alerts
 from netops.alerting.matching import FALSE, MISSED, NEITHER, TRUE, match
+from netops.alerting.outcomes import Part, candidates, outcomes
 from netops.alerting.policy import AlertPolicy
-from netops.durations import MINUTE, SECOND
-from netops.models.calibration import reliability, resampled
-from netops.models.evaluation import LEAD_SHARES, evaluate
-from netops.models.outcomes import Part, candidates, outcomes
-from netops.models.ranking import Ranking
+from netops.config.durations import MINUTE, SECOND
+from netops.evaluation.calibration import reliability, resampled
+from netops.evaluation.evaluate import LEAD_SHARES, evaluate
+from netops.evaluation.ranking import Ranking
 from tests.models.worlds import HORIZON, part, risks_of, world
 
 

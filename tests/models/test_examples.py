@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netops.durations import MINUTE
+from netops.config.durations import MINUTE
 from netops.errors import NetopsError
-from netops.models.examples import Examples, prepare_examples
-from netops.models.rows import gather, pieces
-from netops.models.settings import TrainingSettings
-from netops.models.splits import TEST, TRAIN, VALIDATION
 from netops.telemetry.dataset import TEST as TEST_FOLDER
 from netops.telemetry.dataset import Dataset, matrix_of
+from netops.training.examples import Examples, prepare_examples
+from netops.training.rows import gather, pieces
+from netops.training.settings import TrainingSettings
+from netops.training.splits import TEST, TRAIN, VALIDATION
 from tests.models.synthetic import make_dataset, spec
 
 SETTINGS = TrainingSettings(horizon=5 * MINUTE, max_rows=5_000)

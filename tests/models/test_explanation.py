@@ -10,15 +10,15 @@ import pytest
 from netops.errors import NetopsError
 from netops.models.card import ModelCard
 from netops.models.explanation import Explainer, highest
-from netops.models.families.protocol import FitData
-from netops.models.families.sklearn import Sklearn
-from netops.models.families.xgboost import XGBoost
 from netops.models.net_contributions import NetContributions
 from netops.models.onnx_file import Scorer, build_model, save_model
 from netops.models.onnx_graph import Graph
 from netops.models.scaling import Scaling
 from netops.models.tree_contributions import TreeContributions
 from netops.models.trees import Trees
+from netops.training.families.protocol import FitData
+from netops.training.families.sklearn import Sklearn
+from netops.training.families.xgboost import XGBoost
 
 WIDTH = 5
 

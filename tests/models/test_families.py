@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from netops.errors import NetopsError
-from netops.models.families.protocol import Family, FitData, Fitted
-from netops.models.families.registry import FAMILIES
+from netops.models.fitted import Fitted
 from netops.models.onnx_file import Session, build_model
 from netops.models.scaling import Scaling
-from netops.models.search import Limits, Search, Trial, best_of, judged
+from netops.training.families.protocol import Family, FitData
+from netops.training.families.registry import FAMILIES
+from netops.training.search import Limits, Search, Trial, best_of, judged
 
 SMALL = {
     "sklearn": {"trees": 30, "leaves": 15},

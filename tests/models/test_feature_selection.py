@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netops.models.feature_selection import Sample, select, varying
+from netops.training.feature_selection import Sample, select, varying
 
 WIDTH, ROWS = 1_800, 2_000
 

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netops.alerting.sequences import Incidents, Sequences
-from netops.durations import MINUTE, SECOND
+from netops.config.durations import MINUTE, SECOND
 from netops.errors import NetopsError, UsageError
-from netops.models.labels import label_name, label_rows, label_starts, require_labels
 from netops.telemetry.incidents import incidents_of
+from netops.training.labels import label_name, label_rows, label_starts, require_labels
 
 
 def oracle(times, failed, horizon):

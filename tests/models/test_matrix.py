@@ -10,22 +10,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netops.durations import MINUTE
-from netops.models import matrix
+from netops.config.durations import MINUTE
 from netops.models.card import ModelCard
-from netops.models.examples import Examples, feature_names, prepare_examples
-from netops.models.families.pages import _made
-from netops.models.families.protocol import FitData
-from netops.models.families.xgboost import XGBoost
-from netops.models.fitting import Job, fit
-from netops.models.matrix import ScaledMatrix, keep_columns, read_pieces, write_matrix
 from netops.models.onnx_file import Scorer
-from netops.models.rows import gather
 from netops.models.scaling import Scaling
-from netops.models.search import judged
-from netops.models.settings import TrainingSettings
-from netops.models.training import part_risks
 from netops.telemetry.dataset import Dataset
+from netops.training import matrix
+from netops.training.examples import Examples, feature_names, prepare_examples
+from netops.training.families.pages import _made
+from netops.training.families.protocol import FitData
+from netops.training.families.xgboost import XGBoost
+from netops.training.fitting import Job, fit
+from netops.training.matrix import ScaledMatrix, keep_columns, read_pieces, write_matrix
+from netops.training.rows import gather
+from netops.training.search import judged
+from netops.training.settings import TrainingSettings
+from netops.training.train import part_risks
 from tests.models.synthetic import make_dataset
 
 TREES = XGBoost(trees=30, depth=4, learning_rate=0.2)
@@ -135,7 +135,7 @@ def test_other_families_thin_and_say_so(examples: Examples, tmp_path: Path) -> N
 
 _PEAK = """
 import json, sys, threading, time
-from netops.models.fitting import Job, fit
+from netops.training.fitting import Job, fit
 import xgboost, onnxruntime, onnx
 from netops.models import matrix
 matrix.PIECE = 400_000

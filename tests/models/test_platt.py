@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netops.models.calibration import reliability
+from netops.evaluation.calibration import reliability
 from netops.models.card import ModelCard, read_card
-from netops.models.families.protocol import Fitted
+from netops.models.fitted import Fitted
 from netops.models.onnx_file import MODEL_FILE, Scorer, Session, build_model, calibrated, save_model
 from netops.models.platt import EDGE, Platt, Uncalibrated, fit_platt
 from netops.models.scaling import Scaling

@@ -3,8 +3,8 @@
 import numpy as np
 
 from netops.alerting.policy import AlertPolicy
-from netops.models import plots
-from netops.models.evaluation import evaluate
+from netops.evaluation import plots
+from netops.evaluation.evaluate import evaluate
 from tests.models.worlds import HORIZON, part, risks_of
 
 

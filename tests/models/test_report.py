@@ -8,34 +8,34 @@ import numpy as np
 import pytest
 
 from netops.alerting.matching import MISSED
+from netops.alerting.resampling import Interval
 from netops.alerting.settings import AlertSettings
-from netops.durations import MINUTE
-from netops.models.bootstrap import Interval
+from netops.config.durations import MINUTE
+from netops.evaluation.assessment import Judgement, judge, judge_baseline
+from netops.evaluation.evaluate import evaluate
+from netops.evaluation.other_thresholds import other_thresholds
+from netops.evaluation.promotion import Decision
+from netops.evaluation.report.calibration import calibration_words
+from netops.evaluation.report.cautions import cautions, near_perfect
+from netops.evaluation.report.episodes import FALSE_ALARM, MISS, WARNED, choose_episodes, extremes, with_metrics
+from netops.evaluation.report.facts import lead_steps
+from netops.evaluation.report.groups import Ranges
+from netops.evaluation.report.importance import importance_of
+from netops.evaluation.report.leaderboard import recall_range
+from netops.evaluation.report.reasons import reasons_of
+from netops.evaluation.report.svg import Drawing, nice_ticks, thinned
+from netops.evaluation.report.verdict import Verdict
+from netops.evaluation.report.words import closely, compact, counted, lasting, number, percent, significant, spread
+from netops.evaluation.report.write import write_report
+from netops.evaluation.selection import choose_best
 from netops.models.card import read_card
-from netops.models.evaluation import evaluate
-from netops.models.examples import Examples, prepare_examples
-from netops.models.fitting import Job, fit, risks_path
-from netops.models.judgement import Judgement, judge, judge_baseline
 from netops.models.onnx_file import save_model
-from netops.models.other_thresholds import other_thresholds
 from netops.models.platt import Platt, Uncalibrated
-from netops.models.promotion import Decision
-from netops.models.report.calibration import calibration_words
-from netops.models.report.cautions import cautions, near_perfect
-from netops.models.report.episodes import FALSE_ALARM, MISS, WARNED, choose_episodes, extremes, with_metrics
-from netops.models.report.facts import lead_steps
-from netops.models.report.groups import Ranges
-from netops.models.report.importance import importance_of
-from netops.models.report.leaderboard import recall_range
-from netops.models.report.reasons import reasons_of
-from netops.models.report.svg import Drawing, nice_ticks, thinned
-from netops.models.report.verdict import Verdict
-from netops.models.report.words import closely, compact, counted, lasting, number, percent, significant, spread
-from netops.models.report.write import write_report
-from netops.models.selection import choose_best
-from netops.models.settings import TrainingSettings
-from netops.models.training import part_risks
 from netops.telemetry.dataset import GENERATED
+from netops.training.examples import Examples, prepare_examples
+from netops.training.fitting import Job, fit, risks_path
+from netops.training.settings import TrainingSettings
+from netops.training.train import part_risks
 from tests.models.synthetic import METRICS, make_dataset
 
 HORIZON = 5 * MINUTE

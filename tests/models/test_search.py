@@ -9,19 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netops.configuration import bind
-from netops.durations import MINUTE, SECOND
+from netops.config.binding import bind
+from netops.config.durations import MINUTE, SECOND
 from netops.errors import NetopsError, UsageError
 from netops.models.card import ModelCard, read_card
-from netops.models.examples import Examples, prepare_examples
-from netops.models.families.protocol import Family, FitData, Fitted
-from netops.models.families.registry import FAMILIES, Families
-from netops.models.families.space import OneOf
-from netops.models.families.tensorflow import TensorFlow
-from netops.models.families.xgboost import XGBoost
-from netops.models.search import Limits, Proposals, Search, Trial, average_precision, best_of, told
-from netops.models.settings import TrainingSettings
-from netops.models.training import Workers, train_family
+from netops.models.fitted import Fitted
+from netops.training.examples import Examples, prepare_examples
+from netops.training.families.protocol import Family, FitData
+from netops.training.families.registry import FAMILIES, Families
+from netops.training.families.space import OneOf
+from netops.training.families.tensorflow import TensorFlow
+from netops.training.families.xgboost import XGBoost
+from netops.training.search import Limits, Proposals, Search, Trial, average_precision, best_of, told
+from netops.training.settings import TrainingSettings
+from netops.training.train import Workers, train_family
 from tests.models.synthetic import make_dataset
 
 TREES = XGBoost(trees=15, depth=3, learning_rate=0.3)

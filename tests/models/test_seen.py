@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from netops.evaluation.seen import restricted, unseen_by
 from netops.models.card import ModelCard
-from netops.models.seen import restricted, unseen_by
 from tests.models.worlds import STEP, part
 
 

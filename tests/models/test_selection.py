@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from netops.configuration import bind, read_yaml
+from netops.alerting.resampling import Interval
+from netops.config.binding import bind, read_yaml
 from netops.errors import NetopsError
-from netops.models.bootstrap import Interval
-from netops.models.promotion import REMEDIES, PromotionSettings, Standing, decide
-from netops.models.selection import Difference, choose_best, compare
+from netops.evaluation.promotion import REMEDIES, PromotionSettings, Standing, decide
+from netops.evaluation.selection import Difference, choose_best, compare
 from tests.models.worlds import part, risks_of
 
 NAN = float("nan")

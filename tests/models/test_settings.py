@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from netops.configuration import bind, read_yaml
-from netops.durations import MINUTE, SECOND
+from netops.config.binding import bind, read_yaml
+from netops.config.durations import MINUTE, SECOND
 from netops.errors import UsageError
-from netops.models.settings import TrainingSettings
+from netops.training.settings import TrainingSettings
 
 YAML = Path(__file__).parents[2] / "configurations" / "training.yaml"
 

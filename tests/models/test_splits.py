@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from netops.alerting.sequences import Incidents, Sequences
-from netops.durations import DAY, HOUR, MINUTE, SECOND
+from netops.config.durations import DAY, HOUR, MINUTE, SECOND
 from netops.errors import NetopsError
-from netops.models.labels import label_rows
-from netops.models.splits import NONE, TEST, TRAIN, VALIDATION, separate_incidents, split, whole_test
+from netops.training.labels import label_rows
+from netops.training.splits import NONE, TEST, TRAIN, VALIDATION, separate_incidents, split, whole_test
 from tests.models.worlds import HORIZON, world
 
 DATA = Path(__file__).parents[1] / "data"

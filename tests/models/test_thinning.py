@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netops.alerting.sequences import Incidents, Sequences
-from netops.models.thinning import set_aside, thin
+from netops.training.thinning import set_aside, thin
 
 
 @pytest.mark.parametrize("positives", [10, 900, 3_000])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from netops.alerting.policy import AlertPolicy
-from netops.models.evaluation import evaluate
-from netops.models.threshold import choose_threshold, poisson_upper_bound
+from netops.evaluation.evaluate import evaluate
+from netops.evaluation.threshold import choose_threshold, poisson_upper_bound
 from tests.models.worlds import HORIZON, part, risks_of
 
 POLICY = AlertPolicy(0.5, 2, HORIZON)

@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 
 from netops.alerting.settings import AlertSettings
-from netops.durations import MINUTE
+from netops.config.durations import MINUTE
 from netops.errors import NetopsError, UsageError
+from netops.evaluation.assessment import judge
 from netops.models.card import ModelCard, read_card, version_of
-from netops.models.examples import Examples, prepare_examples
-from netops.models.families.registry import Families
-from netops.models.families.xgboost import XGBoost
-from netops.models.fitting import Job, fit
-from netops.models.judgement import judge
 from netops.models.onnx_file import Scorer, save_model
 from netops.models.platt import Platt, fit_platt
-from netops.models.rows import gather
-from netops.models.settings import TrainingSettings
-from netops.models.training import Workers, part_risks, train_family
 from netops.telemetry.dataset import Dataset
+from netops.training.examples import Examples, prepare_examples
+from netops.training.families.registry import Families
+from netops.training.families.xgboost import XGBoost
+from netops.training.fitting import Job, fit
+from netops.training.rows import gather
+from netops.training.settings import TrainingSettings
+from netops.training.train import Workers, part_risks, train_family
 from tests.models.synthetic import make_dataset
 
 TREES = XGBoost(trees=20, depth=6, learning_rate=0.1, column_share=0.8)
@@ -185,7 +185,7 @@ def test_closing_ends_waiting_processes() -> None:
 
 
 def test_a_worker_ends_with_its_parent() -> None:
-    code = "from netops.models.training import Workers; w = Workers(); w.prewarm(['xgboost']); "
+    code = "from netops.training.train import Workers; w = Workers(); w.prewarm(['xgboost']); "
     code += "print(w._waiting['xgboost']._process.pid, flush=True); import os; os._exit(9)"
     pid = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout)
     for _ in range(100):
@@ -196,6 +196,6 @@ def test_a_worker_ends_with_its_parent() -> None:
 
 
 def test_what_a_worker_imports() -> None:
-    code = "import sys; import netops.models.worker, netops.models.fitting; print(*sys.modules)"
+    code = "import sys; import netops.training.worker, netops.training.fitting; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split()
     assert not {"mlrun", "numba", "pandas", "tensorflow", "sklearn", "xgboost"} & set(modules)

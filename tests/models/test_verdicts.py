@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Incidents, Sequences
-from netops.models.evaluation import evaluate
-from netops.models.examples import prepare_examples
-from netops.models.label_sources import labels_told
-from netops.models.labelled import label
-from netops.models.labels import label_rows
-from netops.models.settings import TrainingSettings
-from netops.models.splits import TEST, TRAIN, VALIDATION
-from netops.models.verdicts import Verdicts
+from netops.evaluation.evaluate import evaluate
 from netops.telemetry.dataset import TIME_TYPE, VERDICTS_SCHEMA, Dataset, finish
+from netops.training.examples import prepare_examples
+from netops.training.feedback_labels import Verdicts
+from netops.training.label_sources import labels_told
+from netops.training.labelled import label
+from netops.training.labels import label_rows
+from netops.training.settings import TrainingSettings
+from netops.training.splits import TEST, TRAIN, VALIDATION
 
 from .synthetic import INTERVAL, START, make_dataset
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from netops.alerting.outcomes import Part
 from netops.alerting.sequences import Incidents, Sequences
-from netops.durations import MINUTE, SECOND
-from netops.models.labels import label_rows
-from netops.models.outcomes import Part
+from netops.config.durations import MINUTE, SECOND
+from netops.training.labels import label_rows
 
 HORIZON = 10 * MINUTE
 STEP = 10 * SECOND

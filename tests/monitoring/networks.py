@@ -8,22 +8,22 @@ from typing import Any
 import yaml
 
 from netops.alerting.settings import AlertSettings
-from netops.durations import DAY, HOUR, MINUTE
+from netops.config.durations import DAY, HOUR, MINUTE
+from netops.evaluation.assessment import judge
 from netops.features.build import build_features
 from netops.features.spec import FeatureSpec
 from netops.models.card import write_card
-from netops.models.examples import prepare_examples
-from netops.models.judgement import judge
-from netops.models.settings import TrainingSettings
-from netops.models.training import part_risks, train_family
 from netops.monitoring.examine import examine
 from netops.monitoring.reference import reference_of, write_reference
 from netops.monitoring.report import Report
 from netops.monitoring.settings import MonitoringSettings
-from netops.orchestration.root import project_root
+from netops.simulator.generate import generate
+from netops.simulator.settings import GeneratorSettings
 from netops.telemetry.dataset import Dataset
-from netops.telemetry.generator.generate import generate
-from netops.telemetry.generator.settings import GeneratorSettings
+from netops.training.examples import prepare_examples
+from netops.training.settings import TrainingSettings
+from netops.training.train import part_risks, train_family
+from netops.workflows.project_folder import project_root
 
 DEVICES, INTERVAL, SEED = 12, MINUTE, 5
 #: Two of the twelve devices are of it. It comes after all that is looked at, unless a test brings it forward.

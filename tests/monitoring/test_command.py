@@ -13,11 +13,11 @@ import httpx
 import pytest
 
 from netops.cli.main import run
-from netops.durations import DAY, SECOND
-from netops.home import home as home_folder
-from netops.orchestration import retraining
-from netops.orchestration.project import connect
-from netops.orchestration.settings import read_settings
+from netops.config.durations import DAY, SECOND
+from netops.config.paths import home as home_folder
+from netops.scheduling import retraining
+from netops.workflows.project import connect
+from netops.workflows.settings import read_settings
 
 pytestmark = pytest.mark.slow
 

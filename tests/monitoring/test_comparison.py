@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from netops.monitoring.comparison import Comparer, Rhythm, matched
+from netops.monitoring.distances import STATISTICS, energy
 from netops.monitoring.histograms import Histograms, binned
-from netops.monitoring.statistics import STATISTICS, energy
 
 SLOTS = 24
 

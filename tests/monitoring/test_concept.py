@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from netops.alerting.policy import AlertPolicy
-from netops.durations import MINUTE
+from netops.config.durations import MINUTE
 from netops.monitoring.concept import FALSE_ALARMS, MISSED_INCIDENTS, Outcomes, outcomes, watch
 from netops.monitoring.settings import DETECTORS
 from tests.models.worlds import HORIZON, risks_of, world

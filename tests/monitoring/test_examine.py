@@ -8,14 +8,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from netops.durations import DAY, HOUR
+from netops.config.durations import DAY, HOUR
 from netops.errors import NetopsError
+from netops.monitoring.distances import STATISTICS
 from netops.monitoring.examine import examine
 from netops.monitoring.exported import MonitoringMetrics
 from netops.monitoring.picture import drift_picture
 from netops.monitoring.report import Finding, Report, in_order
 from netops.monitoring.settings import MonitoringSettings
-from netops.monitoring.statistics import STATISTICS
 from netops.telemetry.dataset import Dataset
 from tests.monitoring.conftest import TRAINED
 from tests.monitoring.networks import NEW_CLASS, Network

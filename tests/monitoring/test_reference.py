@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netops.durations import DAY, HOUR, MINUTE, SECOND
+from netops.config.durations import DAY, HOUR, MINUTE, SECOND
 from netops.errors import NetopsError
 from netops.monitoring.reference import REFERENCE_FILE, read_reference, slots_for, write_reference
 from tests.monitoring.conftest import TRAINED

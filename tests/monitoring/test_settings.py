@@ -2,10 +2,10 @@
 
 import pytest
 
-from netops.configuration import bind, read_yaml
+from netops.config.binding import bind, read_yaml
 from netops.errors import UsageError
 from netops.monitoring.settings import MonitoringSettings
-from netops.orchestration.root import project_root
+from netops.workflows.project_folder import project_root
 
 
 def test_the_file_says_the_defaults() -> None:

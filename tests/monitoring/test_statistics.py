@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netops.monitoring.statistics import MINIMA, QUADRATIC, STATISTICS, energy
+from netops.monitoring.distances import MINIMA, QUADRATIC, STATISTICS, energy
 
 EVEN = np.full(10, 0.1)
 RAISED = np.r_[np.full(9, 0.08), 0.28]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netops.durations import DAY, HOUR
+from netops.config.durations import DAY, HOUR
 from netops.monitoring.settings import MonitoringSettings
 from netops.monitoring.windows import Grid, Moves, detected, holm
 

@@ -40,10 +40,14 @@ MODULES = (
         interpreted=True,
     ),
     Module("netops/alerting/machine.py", ("tests/alerting/test_machine.py",)),
-    Module("netops/models/labels.py", ("tests/models/test_labels.py",), interpreted=True),
-    Module("netops/models/splits.py", ("tests/models/test_splits.py",)),
-    Module("netops/models/bootstrap.py", ("tests/models/test_bootstrap.py",), interpreted=True),
-    Module("netops/models/promotion.py", ("tests/models/test_selection.py", "tests/docs/test_configuration.py")),
-    Module("netops/serving/snapshot.py", ("tests/serving/test_snapshot.py",)),
-    Module("netops/tracking/runs.py", ("tests/tracking/test_runs.py", "tests/tracking/test_conformance.py")),
+    Module("netops/training/labels.py", ("tests/models/test_labels.py",), interpreted=True),
+    Module("netops/training/splits.py", ("tests/models/test_splits.py",)),
+    Module("netops/alerting/resampling.py", ("tests/models/test_bootstrap.py",), interpreted=True),
+    Module(
+        "netops/evaluation/promotion.py", ("tests/models/test_selection.py", "tests/docs/test_configuration.py")
+    ),
+    Module("netops/serving/engine/snapshot.py", ("tests/serving/test_snapshot.py",)),
+    Module(
+        "netops/tracking/database/runs.py", ("tests/tracking/test_runs.py", "tests/tracking/test_conformance.py")
+    ),
 )

@@ -34,7 +34,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def database(home: Path) -> Any:
     """The embedded run database, with no schedule in it."""
-    from netops.orchestration.project import connect
+    from netops.workflows.project import connect
 
     connect()
     import mlrun

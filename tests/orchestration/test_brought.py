@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from netops.errors import NetopsError
-from netops.orchestration.brought import bring
+from netops.workflows.stages.artifact_inputs import bring
 
 pytestmark = pytest.mark.usefixtures("database")
 

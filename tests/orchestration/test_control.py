@@ -13,10 +13,11 @@ import httpx
 import pytest
 
 from netops.cli.main import run
+from netops.cluster import watch
 from netops.errors import NetopsError, UsageError
-from netops.orchestration import control, watch
 from netops.progress import shown_by, silent
-from netops.tracking.pipelines import RUNNER
+from netops.tracking.database.pipelines import RUNNER
+from netops.workflows import control
 
 from .conftest import SMALL
 
@@ -116,8 +117,8 @@ def test_a_run_of_another_process_is_canceled_and_taken_up_again(home, database,
 
 @pytest.mark.parametrize(("state", "error"), [("completed", ""), ("error", "no space left"), ("aborted", "")])
 def test_what_kubeflow_tells_of_a_run_reads_like_any_other(database, state, error) -> None:
-    from netops.orchestration.kubeflow import run_of
-    from netops.orchestration.workflow import describe, find
+    from netops.cluster.kubeflow import run_of
+    from netops.workflows.records.runs import describe, find
 
     record(database, f"k-{state}", state, "netops-retrain", error=error)
     told = database.get_pipeline(f"k-{state}", project="netops")["run"]

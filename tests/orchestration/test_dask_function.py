@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from netops.durations import MINUTE
+from netops.config.durations import MINUTE
 from netops.errors import NetopsError
-from netops.orchestration.dask_function import NAME, scheduler_address
-from netops.orchestration.preparation import build, spec_for
-from netops.orchestration.project import load_project
-from netops.orchestration.settings import generator_settings, read_settings
-from netops.telemetry.generator.generate import generate
+from netops.simulator.generate import generate
+from netops.workflows.project import load_project
+from netops.workflows.settings import generator_settings, read_settings
+from netops.workflows.stages.dask import NAME, scheduler_address
+from netops.workflows.stages.preparation import build, spec_for
 
 
 @pytest.fixture(autouse=True)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from netops.client.feedback import LocalDesk
 from netops.errors import NetopsError
-from netops.orchestration.feedback import beside_feedback, feedback_of, with_feedback
-from netops.serving.feedback_desk import LocalDesk
+from netops.feedback.records import Incident
 from netops.telemetry.dataset import Dataset
-from netops.telemetry.feedback import Incident
 from netops.telemetry.settings import TelemetrySettings
+from netops.workflows.stages.feedback import beside_feedback, feedback_of, with_feedback
 from tests.telemetry.test_feedback_merging import iso, telemetry
 
 HERE = TelemetrySettings()

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from netops.cluster import kubeflow
 from netops.errors import NetopsError
-from netops.orchestration import control, kubeflow
+from netops.workflows import control
 
 from .conftest import MODERN
 
@@ -118,7 +119,7 @@ def holding(monkeypatch):
         monkeypatch.setattr(kubeflow.mlrun, "get_run_db", lambda: Service(runners, **more))
         return [describe(run) for run in kubeflow.described(kubeflow.all_runs())]
 
-    from netops.orchestration.workflow import describe
+    from netops.workflows.records.runs import describe
 
     return use
 
@@ -142,7 +143,7 @@ def test_the_steps_of_an_uploaded_run_tell_its_workflow_and_network(holding) -> 
 
 
 def test_a_canceled_run_is_not_shown_as_an_error(holding) -> None:
-    from netops.orchestration.states import CANCELED
+    from netops.workflows.records.states import CANCELED
 
     [row] = holding(steps=[step_of("edge", state="aborted", status_text=CANCELED)])
     assert (row["state"], row["error"]) == ("canceled", "")
@@ -167,7 +168,7 @@ def test_the_name_that_submit_gives_a_run_tells_workflow_and_network(name, told)
 
 def test_a_canceled_run_that_is_retried_and_then_fails_is_an_error(holding, monkeypatch) -> None:
     from netops import registry
-    from netops.orchestration.states import CANCELED
+    from netops.workflows.records.states import CANCELED
 
     step = step_of("edge", state="completed", status_text=CANCELED)  # no stage was running when it was canceled
     monkeypatch.setattr(control, "connect", lambda: None)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netops.orchestration.logs import kept_in
+from netops.workflows.logs import kept_in
 
 
 def test_what_is_printed_is_kept_and_temporary_files_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

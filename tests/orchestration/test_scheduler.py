@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from netops.cli.main import run
-from netops.durations import HOUR, MINUTE, SECOND
+from netops.config.durations import HOUR, MINUTE, SECOND
 from netops.errors import NetopsError
-from netops.orchestration.scheduler import Scheduler
+from netops.scheduling.scheduler import Scheduler
 
 from .conftest import SMALL
 
@@ -224,8 +224,8 @@ def test_a_real_scheduler_killed_and_started_again(tmp_path, monkeypatch, capfd)
     """Killed with SIGKILL in the middle of a run of a trigger that is due at one second only."""
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
     monkeypatch.delenv("MLRUN_DBPATH", raising=False)
-    from netops.orchestration import schedules
-    from netops.orchestration.settings import read_settings
+    from netops.scheduling import schedules
+    from netops.workflows.settings import read_settings
 
     settings = read_settings(None, SMALL)
     due = time.gmtime(time.time() + 6)
@@ -252,9 +252,9 @@ def test_a_real_scheduler_killed_between_two_times_runs_what_was_due_once(tmp_pa
     """Killed with SIGKILL while it waits; three times pass while it is away; the network goes on in time."""
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
     monkeypatch.delenv("MLRUN_DBPATH", raising=False)
-    from netops.orchestration import schedules
-    from netops.orchestration.settings import read_settings
-    from netops.orchestration.workflow import steps_of, workflows
+    from netops.scheduling import schedules
+    from netops.workflows.records.runs import steps_of, workflows
+    from netops.workflows.settings import read_settings
 
     schedules.add("0 3 * * *", "retrain", "core", read_settings(None, SMALL))
     command = [sys.executable, "-m", "netops.cli.main", "schedule", "start"]
@@ -283,8 +283,8 @@ def put_back(database, name: str, days: int) -> None:
 
 
 def test_a_run_that_fails_is_tried_again_and_is_in_the_list(database, tmp_path, capsys) -> None:
-    from netops.orchestration import schedules
-    from netops.orchestration.settings import read_settings
+    from netops.scheduling import schedules
+    from netops.workflows.settings import read_settings
 
     source = tmp_path / "telemetry.csv"
     source.write_text("")  # it is there, and holds nothing
@@ -306,9 +306,9 @@ def test_a_run_that_fails_is_tried_again_and_is_in_the_list(database, tmp_path, 
 
 
 def test_a_time_at_which_a_run_of_the_network_is_going_is_left_out(database) -> None:
-    from netops.orchestration import schedules
-    from netops.orchestration.settings import read_settings
-    from netops.tracking.pipelines import RUNNER
+    from netops.scheduling import schedules
+    from netops.tracking.database.pipelines import RUNNER
+    from netops.workflows.settings import read_settings
 
     schedules.add("0 3 * * *", "retrain", "busy", read_settings(None, SMALL))
     put_back(database, "busy-retrain", days=1)

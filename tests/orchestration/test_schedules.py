@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import pytest
 
 from netops.cli.main import run
-from netops.durations import HOUR, SECOND
+from netops.config.durations import HOUR, SECOND
 from netops.errors import UsageError
-from netops.orchestration import continuation
-from netops.telemetry.fleet import FleetSettings
-from netops.tracking import cron
+from netops.simulator.fleet_settings import FleetSettings
+from netops.tracking.database import cron
+from netops.workflows.stages import continuation
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -106,7 +106,7 @@ def test_a_name_that_is_taken_is_refused(capsys) -> None:
 
 
 def test_there_is_one_scheduler_at_a_time(capsys, home) -> None:
-    from netops.orchestration.schedules import _alone
+    from netops.scheduling.schedules import _alone
 
     with _alone():
         code, _, err = call(capsys, "start", "--once")

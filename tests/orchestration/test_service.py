@@ -3,9 +3,9 @@
 import pytest
 
 from netops.cli.main import run
+from netops.cluster.doctor import examine
 from netops.errors import NetopsError
-from netops.orchestration import service
-from netops.orchestration.doctor import examine
+from netops.tracking import service
 
 from .conftest import MODERN
 
@@ -149,6 +149,6 @@ def test_the_doctor_warns_of_artifacts_in_a_folder(stand_in) -> None:
 
 
 def service_checks():
-    from netops.orchestration.cluster_checks import SERVICE_CHECKS
+    from netops.cluster.checks import SERVICE_CHECKS
 
     return SERVICE_CHECKS

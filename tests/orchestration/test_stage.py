@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from netops.errors import NetopsError
-from netops.orchestration import stage
+from netops.workflows.stages import stage
 
 
 def context(path="s3://bucket/netops", uid="new", workflow="w1"):

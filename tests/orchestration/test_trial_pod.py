@@ -5,10 +5,10 @@ from importlib.metadata import version
 import pytest
 from mlrun.common.schemas import KindRuntimeResources
 
-from netops.configuration import bind
+from netops.cluster import trial_pod
+from netops.cluster.settings import ClusterSettings
+from netops.config.binding import bind
 from netops.errors import NetopsError
-from netops.orchestration import trial_pod
-from netops.orchestration.cluster import ClusterSettings
 
 OURS = version("mlrun")
 SECRET = {"containerStatuses": [{"state": {"waiting": {"reason": "CreateContainerConfigError", "message": "no"}}}]}
@@ -52,7 +52,7 @@ def tried(monkeypatch):
     def run(service):
         monkeypatch.setenv("MLRUN_DBPATH", "http://service")
         monkeypatch.setattr(mlrun, "get_run_db", lambda: service)
-        monkeypatch.setattr("netops.orchestration.project.load_project", lambda: None)
+        monkeypatch.setattr("netops.workflows.project.load_project", lambda: None)
         monkeypatch.setattr(trial_pod, "_start", lambda project, settings: "u1")
         settings = bind(ClusterSettings, {"image": "r/netops:9"}, "cluster.yaml")
         return trial_pod.run_test_pod(settings, wait=lambda seconds: None)

@@ -6,10 +6,10 @@ import sys
 import pytest
 from mlrun.common.schemas import KindRuntimeResources
 
-from netops.orchestration import failures
-from netops.orchestration.states import CANCELED
-from netops.orchestration.steps import state_of, title_of
-from netops.orchestration.watch import steps_in
+from netops.cluster import failures
+from netops.cluster.watch import steps_in
+from netops.workflows.records.states import CANCELED
+from netops.workflows.records.steps import state_of, title_of
 
 
 def node(name, phase, kind="Pod", **times):
@@ -54,7 +54,7 @@ def test_the_attempts_of_a_step_are_one_line() -> None:
 def test_every_step_of_every_workflow_has_a_title(workflow) -> None:
     import re
 
-    from netops.orchestration.root import project_root
+    from netops.workflows.project_folder import project_root
 
     sources = [project_root() / "pipeline" / f"{name}.py" for name in (workflow, "learning")]
     names = re.findall(r'step\(\s*"(\w+)"', "".join(path.read_text() for path in sources))
@@ -155,7 +155,7 @@ def test_a_pod_that_does_not_start_is_reported_while_it_waits(service, status, w
 def test_a_watched_run_reports_a_pod_that_does_not_start_once(service, monkeypatch) -> None:
     import mlrun
 
-    from netops.orchestration import watch
+    from netops.cluster import watch
     from netops.progress import shown_by, silent
 
     class Service(Database):

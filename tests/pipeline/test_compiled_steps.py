@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from netops.cli.main import run
-from netops.configuration import bind
+from netops.config.binding import bind
 
 from .conftest import ROOT, environment_of, function_of, steps
 
@@ -18,7 +18,7 @@ PLAIN = {"aws_access_key": "AKIA", "aws_secret_key": "in plain text", "endpoint_
 def test_every_step_carries_its_function_with_what_the_stage_asks_for(compiled, workflow) -> None:
     from mlrun.run import new_function
 
-    from netops.orchestration.cluster import read_cluster_settings
+    from netops.cluster.settings import read_cluster_settings
 
     settings = read_cluster_settings()
     for name, template in steps(compiled(workflow)).items():
@@ -115,8 +115,8 @@ def offered(monkeypatch):
 def equipped(**changes):
     from mlrun.run import new_function
 
-    from netops.orchestration.cluster import ClusterSettings
-    from netops.orchestration.equipment import equip_function
+    from netops.cluster.equipment import equip_function
+    from netops.cluster.settings import ClusterSettings
 
     settings = bind(ClusterSettings, changes, "cluster.yaml")
     function = new_function("train", project="netops", kind="job", image="x")
@@ -152,16 +152,16 @@ def test_what_the_service_mounts_is_added_when_the_stage_starts(home, offered) -
 def test_mlruns_project_adds_nothing_to_the_functions(home, offered) -> None:
     from mlrun.projects.pipelines import FunctionsDict
 
-    from netops.orchestration.project import load_project
+    from netops.workflows.project import load_project
 
     project = load_project()
     assert "in plain text" not in str([function.to_dict() for function in FunctionsDict(project).values()])
 
 
 def test_the_image_in_the_clone_is_not_the_remote_of_git(home) -> None:
-    from netops.orchestration.cluster import ClusterSettings
-    from netops.orchestration.equipment import apply_places
-    from netops.orchestration.project import load_project
+    from netops.cluster.equipment import apply_places
+    from netops.cluster.settings import ClusterSettings
+    from netops.workflows.project import load_project
 
     project = load_project()
     project.spec.source = "https://git.example/fork.git#refs/heads/main"

@@ -76,8 +76,8 @@ def test_every_stage_of_the_cluster_section_is_a_function() -> None:
 
 
 def test_the_functions_ask_for_what_the_cluster_section_says(home) -> None:
-    from netops.orchestration.cluster import read_cluster_settings
-    from netops.orchestration.project import load_project
+    from netops.cluster.settings import read_cluster_settings
+    from netops.workflows.project import load_project
 
     project, settings = load_project(), read_cluster_settings()
     for name in FUNCTIONS:
@@ -90,10 +90,10 @@ def test_the_functions_ask_for_what_the_cluster_section_says(home) -> None:
 
 
 def test_secrets_node_selection_and_packages_reach_the_functions(home) -> None:
-    from netops.configuration import bind
-    from netops.orchestration.cluster import ClusterSettings
-    from netops.orchestration.equipment import apply
-    from netops.orchestration.project import load_project
+    from netops.cluster.equipment import apply
+    from netops.cluster.settings import ClusterSettings
+    from netops.config.binding import bind
+    from netops.workflows.project import load_project
 
     project = load_project()
     values = {
@@ -113,9 +113,9 @@ def test_secrets_node_selection_and_packages_reach_the_functions(home) -> None:
 def test_a_stage_that_is_run_by_itself_finds_nothing_of_another_run(home) -> None:
     import mlrun
 
-    from netops.orchestration.project import load_project
-    from netops.orchestration.settings import read_settings
     from netops.telemetry.dataset import Dataset
+    from netops.workflows.project import load_project
+    from netops.workflows.settings import read_settings
 
     project = load_project()
     settings = [read_settings(None, [f"fleet.devices={devices}", "fleet.duration=1h"]) for devices in (12, 16)]
@@ -141,9 +141,9 @@ def test_a_stage_that_is_run_by_itself_finds_nothing_of_another_run(home) -> Non
     ],
 )
 def test_a_wrong_key_of_the_cluster_section_is_refused(values, told) -> None:
-    from netops.configuration import bind
+    from netops.cluster.settings import ClusterSettings
+    from netops.config.binding import bind
     from netops.errors import UsageError
-    from netops.orchestration.cluster import ClusterSettings
 
     with pytest.raises(UsageError, match=told.replace("?", r"\?")):
         bind(ClusterSettings, values, "cluster.yaml").refuse_unknown(FUNCTIONS)
@@ -181,7 +181,7 @@ def environment(checkout: Path, **more: str) -> dict[str, str]:
 def states(checkout: Path, env: dict[str, str]) -> dict[str, str]:
     """Read, as any client does, what became of the steps."""
     code = (
-        "import json, netops.orchestration.project as p; p.connect(); import mlrun\n"
+        "import json, netops.workflows.project as p; p.connect(); import mlrun\n"
         "runs = mlrun.get_run_db().list_runs(project='netops', labels=['kind=job']) or []\n"
         "local = mlrun.get_run_db().list_runs(project='netops', labels=['workflow'])\n"
         "print(json.dumps({r['metadata']['name']: r['status']['state'] for r in [*runs, *local]}))"
@@ -195,7 +195,7 @@ def states(checkout: Path, env: dict[str, str]) -> dict[str, str]:
 def shown(checkout: Path, env: dict[str, str], step: str) -> tuple[set[str], list[dict]]:
     """Write what MLRun gives Kubeflow of a step to show: names of the metrics, and what is on its page."""
     code = (
-        "import json, sys, netops.orchestration.project as p; p.connect(); import mlrun\n"
+        "import json, sys, netops.workflows.project as p; p.connect(); import mlrun\n"
         "from mlrun_pipelines.common import ops\n"
         "ops.KFPMETA_DIR = ops.KFP_ARTIFACTS_DIR = sys.argv[2]\n"
         "db = mlrun.get_run_db(); [run] = db.list_runs(project='netops', name=sys.argv[1])\n"

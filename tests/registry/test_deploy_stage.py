@@ -12,9 +12,9 @@ from components import deploy as stage
 from netops import registry
 from netops.errors import NetopsError
 from netops.models.card import read_card
-from netops.models.proof import read_proof
 from netops.registry import ProofError
-from netops.serving.proof import compare
+from netops.serving.mlrun.proof import compare
+from netops.training.proof import read_proof
 from tests.serving.proven import proven_model
 
 RUN = "w1"

@@ -18,9 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from netops import registry
 from netops.errors import NetopsError
-from netops.orchestration.champion_source import RegisteredChampion
 from netops.registry import ProofError, records, transitions
 from netops.registry.ledger import Ledger
+from netops.workflows.champion_source import RegisteredChampion
 
 from .conftest import log_version
 

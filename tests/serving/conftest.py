@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from netops.serving.champion import FixedModel
-from netops.serving.pipeline import Pipeline
-from netops.serving.runtime import Runtime
+from netops.serving.engine.champion import FixedModel
+from netops.serving.engine.pipeline import Pipeline
+from netops.serving.engine.runtime import Runtime
 from netops.serving.settings import ServingSettings
 from tests.serving.models import make_model
 
@@ -54,10 +54,10 @@ def server(start):
     import asyncio
     import socket
 
-    from netops.serving.function import make_serving_function, start_graph
-    from netops.serving.protocol import guarded_server
-    from netops.serving.serve import configured
-    from netops.serving.service import Service
+    from netops.serving.http.protocol import guarded_server
+    from netops.serving.http.serve import configured
+    from netops.serving.mlrun.function import make_serving_function, start_graph
+    from netops.serving.mlrun.service import Service
 
     listener = socket.create_server(("127.0.0.1", 0))
     pipeline = start()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from netops.serving.alert_store import AlertStore
+from netops.serving.alerts.store import AlertStore
 from netops.serving.settings import ReceiverSettings
 from tests.serving.hooks import Answer, Hook, status
 from tests.serving.samples import sample
@@ -194,6 +194,6 @@ def outcome(store: AlertStore, receivers: Ward, answers: Answers) -> Outcome:
 
 def promote(file: Path, version: str, model: Path) -> None:
     """Put a model in service for servers that read a champion file."""
-    from netops.serving.champion import ChampionFile
+    from netops.serving.engine.champion import ChampionFile
 
     ChampionFile(file).promote(version, model)

@@ -65,11 +65,11 @@ def main() -> None:
     ``alerting__key=value``, and ``pauses``: the longest pause between two tries of a delivery, in seconds.
     """
     from netops.alerting.settings import AlertSettings
-    from netops.configuration import bind
+    from netops.config.binding import bind
     from netops.models.card import read_card
-    from netops.serving import deliveries
-    from netops.serving.champion import ChampionFile, FixedModel
-    from netops.serving.serve import serve
+    from netops.serving.alerts import deliveries
+    from netops.serving.engine.champion import ChampionFile, FixedModel
+    from netops.serving.http.serve import serve
     from netops.serving.settings import ServingSettings
 
     model, state, port, *pairs = sys.argv[1:]

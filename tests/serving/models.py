@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from netops.durations import HOUR, MINUTE
+from netops.config.durations import HOUR, MINUTE
 from netops.features.spec import FeatureSpec
 from netops.models.card import ModelCard
 from netops.models.onnx_file import build_model, calibrated, save_model

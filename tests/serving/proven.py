@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from netops.durations import SECOND
+from netops.config.durations import SECOND
 from netops.features.engine import FeatureEngine
 from netops.models.card import read_card, write_card
 from netops.models.onnx_file import Scorer
 from netops.models.platt import Platt
-from netops.models.proof import Excerpt, write_excerpts
+from netops.training.proof import Excerpt, write_excerpts
 from tests.serving.models import SPEC, make_model
 
 CALIBRATION = Platt(1.5, -0.5, 1000, 50)

@@ -6,10 +6,11 @@ import sqlite3
 import pytest
 
 from netops.alerting.settings import AlertSettings
-from netops.configuration import bind
-from netops.serving import alert_book, questions
-from netops.serving.alert_store import AlertStore
-from netops.serving.samples import BodyError
+from netops.config.binding import bind
+from netops.serving.alerts import active as alert_book
+from netops.serving.alerts.store import AlertStore
+from netops.serving.engine.samples import BodyError
+from netops.serving.http import queries as questions
 from netops.serving.settings import ReceiverSettings, ServingSettings
 from tests.serving.hooks import Hook, until
 from tests.serving.samples import body, sample
@@ -241,7 +242,7 @@ def test_a_lapsed_alert_of_before_is_settled_after_a_restart(start):
 
 @pytest.fixture
 def quick(monkeypatch):
-    from netops.serving import store_guard
+    from netops.serving.alerts import store_guard
 
     monkeypatch.setattr(store_guard, "_FIRST_PAUSE", 0.0)
     monkeypatch.setattr(store_guard, "_LONGEST_PAUSE", 0.0)

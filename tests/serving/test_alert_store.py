@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from netops.errors import NetopsError
-from netops.serving.alert_store import Alert, AlertStore, alert_of, identity
-from netops.serving.feedback_store import FeedbackStore
-from netops.serving.times import iso, nanoseconds
-from netops.telemetry.feedback import Statement
+from netops.feedback.records import Statement
+from netops.serving.alerts.feedback_store import FeedbackStore
+from netops.serving.alerts.store import Alert, AlertStore, alert_of, identity
+from netops.serving.decode.times import iso, nanoseconds
 
 BEGUN = nanoseconds("2024-01-01T00:00:00Z")
 LATER = "2024-01-01T06:00:00Z"
@@ -114,7 +114,7 @@ def test_ended_alerts_are_removed_after_their_time_but_not_what_people_said(tmp_
 
 
 def test_old_alerts_are_found_without_reading_all_others(store):
-    from netops.serving.alert_store import _OLD
+    from netops.serving.alerts.store import _OLD
 
     plan = store._connection.execute(f"EXPLAIN QUERY PLAN {_OLD}", (1, 1)).fetchall()
     assert any("alerts_ended" in row[-1] for row in plan)

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from netops.durations import HOUR
+from netops.config.durations import HOUR
 from netops.serving.settings import LimitSettings, ServingSettings, StateSettings
 from tests.serving.bodies.test_arrow_body import written
 from tests.serving.bodies.test_remote_write import request, series
@@ -21,9 +21,9 @@ pytest.importorskip("mlrun")
 def client_of(start):
     from litestar.testing import TestClient
 
-    from netops.serving.app import make_app
-    from netops.serving.function import make_serving_function, start_graph
-    from netops.serving.service import Service
+    from netops.serving.http.app import make_app
+    from netops.serving.mlrun.function import make_serving_function, start_graph
+    from netops.serving.mlrun.service import Service
 
     def begin(token=None, settings=None, **kwargs):
         pipeline = start(settings, **kwargs)
@@ -169,8 +169,8 @@ def test_what_is_not_there_is_said(client):
 def test_the_champion_is_swapped_between_two_requests(client_of, model, tmp_path):
     import asyncio
 
-    from netops.serving.champion import ChampionFile
-    from netops.serving.serve import refresh
+    from netops.serving.engine.champion import ChampionFile
+    from netops.serving.http.serve import refresh
     from tests.serving.models import make_model
 
     champion = ChampionFile(tmp_path / "champion.json")

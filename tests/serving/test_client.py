@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from netops.client.http import Connection, Refused
 from netops.errors import UsageError
-from netops.serving.client import Connection, Refused
 from tests.serving.hooks import Hook, free_port, status
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n[1, 2, 3\r\n1\r\n]\r\n0\r\n\r\n"

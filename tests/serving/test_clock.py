@@ -1,6 +1,6 @@
 import numpy as np
 
-from netops.serving.clock import NEVER, NetworkClock
+from netops.serving.engine.clock import NEVER, NetworkClock
 
 
 def hear(clock, *pairs):

@@ -11,11 +11,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from netops.alerting.settings import AlertSettings
-from netops.configuration import bind
-from netops.serving import deliveries, runtime
-from netops.serving.alert_store import AlertStore
-from netops.serving.champion import ChampionFile
-from netops.serving.samples import Answer as SampleAnswer
+from netops.config.binding import bind
+from netops.serving.alerts import deliveries
+from netops.serving.alerts.store import AlertStore
+from netops.serving.engine import runtime
+from netops.serving.engine.champion import ChampionFile
+from netops.serving.engine.samples import Answer as SampleAnswer
 from netops.serving.settings import ServingSettings
 from tests.serving.crash_twin import ALERTING, Answers, Outcome, Ward, outcome, promote, requests, ward
 from tests.serving.hooks import until

@@ -1,6 +1,6 @@
 import json
 
-from netops.serving.dead_letters import DeadLetters, letter
+from netops.serving.engine.dead_letters import DeadLetters, letter
 
 
 def test_letters_are_kept_and_the_oldest_files_go(tmp_path):

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from netops.durations import SECOND
+from netops.config.durations import SECOND
 from netops.errors import NetopsError
 from netops.models.onnx_file import Scorer
-from netops.serving.deployment import INFER, Nuclio, NuclioOptions, compare, roll_out
-from netops.serving.function import make_serving_function
+from netops.serving.mlrun.deployment import INFER, Nuclio, NuclioOptions, compare, roll_out
+from netops.serving.mlrun.function import make_serving_function
 
 
 @pytest.fixture
@@ -150,8 +150,8 @@ def test_the_gateway_of_a_canary_has_the_shares_of_the_configuration() -> None:
 def test_the_function_serves_and_alerts_by_the_configuration_of_the_run() -> None:
     import json
 
-    from netops.orchestration.cluster import ClusterSettings
-    from netops.orchestration.platform import nuclio_options
+    from netops.cluster.deployment_target import nuclio_options
+    from netops.cluster.settings import ClusterSettings
 
     settings = json.dumps({"alerting": {"for": 3}, "serving": {"limits": {"batch": 5}}, "fleet": {"devices": 2}})
     options = nuclio_options(ClusterSettings(), settings)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from netops.serving.devices import DeviceTable
+from netops.serving.engine.devices import DeviceTable
 
 
 def test_codes_are_dense_and_used_again():

@@ -31,10 +31,10 @@ REQUESTS = [
 
 
 def test_both_ways_answer_alike(start, tmp_path):
-    from netops.serving.app import make_app
-    from netops.serving.direct import Direct
-    from netops.serving.function import make_serving_function, start_graph
-    from netops.serving.service import Service
+    from netops.serving.http.app import make_app
+    from netops.serving.http.fast_path import Direct
+    from netops.serving.mlrun.function import make_serving_function, start_graph
+    from netops.serving.mlrun.service import Service
 
     answers = []
     for way in ("short", "long"):

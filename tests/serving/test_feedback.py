@@ -3,9 +3,9 @@
 import httpx
 import pytest
 
+from netops.client.feedback import RemoteDesk, fetch_feedback
 from netops.errors import NetopsError, UsageError
-from netops.serving.feedback_desk import RemoteDesk, fetch_feedback
-from netops.telemetry.feedback import Incident, Statement
+from netops.feedback.records import Incident, Statement
 from tests.serving.samples import START, sample
 
 pytest.importorskip("mlrun")

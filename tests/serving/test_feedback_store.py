@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netops.errors import UsageError
-from netops.serving.alert_store import Alert
-from netops.serving.feedback_store import FeedbackStore, UnknownAlertError
-from netops.telemetry.feedback import Incident, Statement
+from netops.feedback.records import Incident, Statement
+from netops.serving.alerts.feedback_store import FeedbackStore, UnknownAlertError
+from netops.serving.alerts.store import Alert
 from tests.serving.test_alert_store import alert
 
 NOW = 1_800_000_000 * 10**9
@@ -131,7 +131,7 @@ def test_replays_in_any_order_come_to_the_last_word(tmp_path_factory, told):
 _WRITER = """
 import sys, time
 from pathlib import Path
-from netops.serving.feedback_store import FeedbackStore
+from netops.serving.alerts.feedback_store import FeedbackStore
 from tests.serving.test_feedback_store import NOW, incident
 store = FeedbackStore(Path(sys.argv[1]))
 for number in range(100_000):

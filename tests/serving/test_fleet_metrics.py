@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from netops.alerting.settings import AlertSettings
 from netops.alerting.silences import Silence
-from netops.serving.pipeline import Pipeline
+from netops.serving.engine.pipeline import Pipeline
 from netops.serving.settings import LimitSettings, ServingSettings
 from tests.serving.samples import body, sample
 

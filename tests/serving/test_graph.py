@@ -12,7 +12,7 @@ pytest.importorskip("mlrun")
 
 @pytest.fixture(scope="module")
 def function(model, tmp_path_factory):
-    from netops.serving.function import make_serving_function
+    from netops.serving.mlrun.function import make_serving_function
 
     state = str(tmp_path_factory.mktemp("state"))
     return make_serving_function(model_path=model, parameters={"state_path": state})
@@ -81,7 +81,7 @@ def test_what_people_say_is_taken(mock):
 def test_a_mock_server_without_a_state_path_leaves_the_state_of_a_running_server_alone(
     model, tmp_path, monkeypatch
 ):
-    from netops.serving.function import make_serving_function
+    from netops.serving.mlrun.function import make_serving_function
 
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
     make_serving_function(model_path=model).to_mock_server().test("/telemetry", body=sample("a", 0))

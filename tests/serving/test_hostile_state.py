@@ -6,8 +6,8 @@ import httpx
 import numpy as np
 import pytest
 
-from netops.durations import HOUR, MINUTE, SECOND
-from netops.serving.bodies.remote_write import Joiner, Point
+from netops.config.durations import HOUR, MINUTE, SECOND
+from netops.serving.decode.remote_write import Joiner, Point
 from netops.serving.settings import LimitSettings, ServingSettings
 from tests.serving.samples import START, body, fleet, sample
 

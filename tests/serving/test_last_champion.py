@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from netops.errors import NetopsError, NoChampionError
-from netops.serving.champion import Champion, ChampionFile, FixedModel
-from netops.serving.last_champion import LastChampion
-from netops.serving.runtime import Runtime
+from netops.serving.engine.champion import Champion, ChampionFile, FixedModel
+from netops.serving.engine.last_champion import LastChampion
+from netops.serving.engine.runtime import Runtime
 
 
 @pytest.fixture

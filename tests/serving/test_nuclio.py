@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from netops.serving.champion import ChampionFile
-from netops.serving.graph import MODEL_PATH
+from netops.serving.engine.champion import ChampionFile
+from netops.serving.mlrun.graph import MODEL_PATH
 from tests.serving.bodies.test_remote_write import request, series
 from tests.serving.models import SPEC, make_model
 from tests.serving.samples import START, body, sample
@@ -21,7 +21,7 @@ pytest.importorskip("mlrun")
 
 @pytest.fixture(scope="module")
 def function(model):
-    from netops.serving.function import make_serving_function
+    from netops.serving.mlrun.function import make_serving_function
 
     return make_serving_function("demo", "demo-serving", model)
 
@@ -47,7 +47,7 @@ def worker(function, tmp_path, monkeypatch):
 
 
 def test_the_hooks_that_are_deployed_are_ours(function):
-    from netops.serving import nuclio_worker
+    from netops.serving.mlrun import nuclio_worker
     from tests.serving.nuclio_peer import load
 
     module = load(function)
@@ -123,7 +123,7 @@ def test_what_is_no_sample_is_rejected_and_kept(worker, content, tmp_path):
 
 @pytest.mark.parametrize("content", [7, 999999999999, True, None, 1.5, "text"])
 def test_what_the_sdk_has_read_already_is_no_number_of_bytes(worker, content):
-    from netops.serving.samples import BodyError
+    from netops.serving.engine.samples import BodyError
 
     pipeline = worker().context.netops.service.pipeline
     assert [answer.status for answer in pipeline.run(content)] == ["rejected"]
@@ -249,7 +249,7 @@ def test_alerts_are_delivered_to_receivers(worker):
 
 
 def test_two_replicas_functions_and_networks_keep_their_states_apart(worker, function, tmp_path):
-    from netops.serving.graph import pipeline_of
+    from netops.serving.mlrun.graph import pipeline_of
 
     worker()
     for parameters, folder in [
@@ -320,7 +320,7 @@ def test_devices_that_moved_while_a_replica_was_away_are_forgotten_too(worker):
 
 
 def test_messages_of_the_old_assignment_do_not_count(tmp_path):
-    from netops.serving.assignment import Assignment
+    from netops.serving.mlrun.assignment import Assignment
 
     now = 100.0
     assignment = Assignment(tmp_path, 5.0, lambda: now)
@@ -337,7 +337,7 @@ def test_messages_of_the_old_assignment_do_not_count(tmp_path):
 
 @pytest.mark.parametrize("stream", ["", "kafka", "v3io"])
 def test_all_triggers_of_a_function_share_one_worker(function, stream):
-    from netops.serving import triggers
+    from netops.serving.mlrun import triggers
 
     deployed = function.copy()
     if stream == "kafka":
@@ -358,7 +358,7 @@ def test_all_triggers_of_a_function_share_one_worker(function, stream):
 
 
 def test_the_state_volume_is_mounted(function):
-    from netops.serving import triggers
+    from netops.serving.mlrun import triggers
 
     mounted = triggers.add_state_volume(function.copy(), "claim")
     assert mounted.spec.parameters["state_path"] == "/state"

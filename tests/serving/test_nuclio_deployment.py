@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from netops.errors import NetopsError
-from netops.serving import deployment
-from netops.serving.deployment import Nuclio, NuclioOptions, roll_out
+from netops.serving.mlrun import deployment
+from netops.serving.mlrun.deployment import Nuclio, NuclioOptions, roll_out
 
 TOKEN = {"name": "NETOPS_TOKEN", "valueFrom": {"secretKeyRef": {"name": "netops", "key": "NETOPS_TOKEN"}}}
 ROWS, RISKS = np.zeros((1, 2)), np.array([0.5])

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from netops.durations import MINUTE, SECOND
+from netops.config.durations import MINUTE, SECOND
 from netops.features.batch import transform
 from netops.models.explanation import Explainer
 from netops.models.onnx_file import Scorer
 from netops.models.platt import Platt
-from netops.serving.champion import FixedModel
+from netops.serving.engine.champion import FixedModel
 from netops.serving.settings import LimitSettings, ServingSettings, TimeSettings
 from tests.serving.models import METRICS, SPEC, make_model
 from tests.serving.samples import INTERVAL, START, body, fleet, sample

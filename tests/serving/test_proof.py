@@ -10,10 +10,10 @@ import pytest
 from netops.errors import NetopsError
 from netops.models.card import read_card
 from netops.models.platt import Platt
-from netops.models.proof import FILE, read_proof
 from netops.registry import ProofError
-from netops.serving import proof
-from netops.serving.proof import compare, prove
+from netops.serving.mlrun import proof
+from netops.serving.mlrun.proof import compare, prove
+from netops.training.proof import FILE, read_proof
 from tests.serving.models import make_model
 from tests.serving.proven import CALIBRATION, proven_model
 

@@ -6,12 +6,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from netops.durations import MINUTE
+from netops.client.playback import recorded
+from netops.config.durations import MINUTE
 from netops.features.batch import transform
 from netops.features.spec import FeatureSpec
 from netops.models.onnx_file import Scorer
-from netops.serving.champion import FixedModel
-from netops.serving.playback import recorded
+from netops.serving.engine.champion import FixedModel
 from netops.telemetry.dataset import matrix_of, rows_of
 from tests.serving.models import make_model
 

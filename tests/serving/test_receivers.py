@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from netops.serving import deliveries as module
-from netops.serving import receivers
-from netops.serving.alert_store import AlertStore
-from netops.serving.deliveries import Deliveries
-from netops.serving.metrics import ServingMetrics
+from netops.serving.alerts import deliveries as module
+from netops.serving.alerts import receivers
+from netops.serving.alerts.deliveries import Deliveries
+from netops.serving.alerts.store import AlertStore
+from netops.serving.http.metrics import ServingMetrics
 from netops.serving.settings import ReceiverSettings
 from tests.serving.hooks import Hook, free_port, status, until
 from tests.serving.test_alert_store import alert

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from netops.models.background import QUANTILES
-from netops.serving.champion import FixedModel
-from netops.serving.questions import health
+from netops.serving.engine.champion import FixedModel
+from netops.serving.http.queries import health
 from tests.serving.models import METRICS, make_model
 from tests.serving.samples import INTERVAL, body, sample
 
@@ -68,7 +68,7 @@ def test_another_champion_is_compared_anew(send, tmp_path):
 
 def test_one_large_request_does_not_stand_for_all(send):
     rows = [sample(f"d{place}", 0, latency=0.5) for place in range(900)]
-    from netops.serving.pipeline import Pipeline
+    from netops.serving.engine.pipeline import Pipeline
 
     Pipeline(send.runtime).run(body(*rows))
     assert health(send.runtime).warnings == []

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from netops.errors import NetopsError
-from netops.serving.registered import RegisteredChampion
+from netops.serving.mlrun.registered import RegisteredChampion
 from tests.serving.models import make_model
 from tests.serving.samples import sample
 
@@ -41,7 +41,7 @@ def log(project, version: str, folder: Path, store: str = "", **given: str) -> N
 
 
 def test_the_graph_serves_the_version_that_carries_the_tag(project, tmp_path) -> None:
-    from netops.serving.function import make_serving_function
+    from netops.serving.mlrun.function import make_serving_function
 
     log(project, "v1", make_model(tmp_path / "v1", "v1"), tag="champion")
     log(project, "v2", make_model(tmp_path / "v2", "v2", seed=1))

@@ -16,17 +16,17 @@ import numpy as np
 import psutil
 import pytest
 
-from netops.durations import MINUTE
+from netops.client.playback import Chunk, Playback
+from netops.client.simulate import simulate
+from netops.config.durations import MINUTE
 from netops.errors import NetopsError, UsageError
-from netops.serving.access import TOKEN, token_for
-from netops.serving.alert_store import AlertStore
-from netops.serving.champion import FixedModel
-from netops.serving.playback import Chunk, Playback
-from netops.serving.runtime import Runtime
-from netops.serving.serve import serve
+from netops.serving.alerts.store import AlertStore
+from netops.serving.decode.times import nanoseconds
+from netops.serving.engine.champion import FixedModel
+from netops.serving.engine.runtime import Runtime
+from netops.serving.http.access import TOKEN, token_for
+from netops.serving.http.serve import serve
 from netops.serving.settings import ServingSettings
-from netops.serving.simulate import simulate
-from netops.serving.times import nanoseconds
 from tests.serving.live import LiveServer
 from tests.serving.models import METRICS
 from tests.serving.samples import sample

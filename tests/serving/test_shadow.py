@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from netops.alerting.settings import AlertSettings
-from netops.durations import DAY, HOUR, MINUTE, SECOND
+from netops.config.durations import DAY, HOUR, MINUTE, SECOND
 from netops.errors import NetopsError
 from netops.features.spec import FeatureSpec
-from netops.serving.champion import Champion, ChampionFile, FixedModel, load_model
-from netops.serving.serve import refresh
+from netops.feedback.records import Incident
+from netops.serving.decode.times import iso, nanoseconds
+from netops.serving.engine.champion import Champion, ChampionFile, FixedModel, load_model
+from netops.serving.http.serve import refresh
 from netops.serving.settings import LimitSettings, ServingSettings
-from netops.serving.shadow import report_path, require_same_features
-from netops.serving.times import iso, nanoseconds
-from netops.telemetry.feedback import Incident
+from netops.serving.shadow.scoring import report_path, require_same_features
 from tests.serving.models import METRICS, make_model
 from tests.serving.samples import body, fleet, sample
 from tests.serving.test_snapshot import play

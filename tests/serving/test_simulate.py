@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from netops.alerting.sequences import Incidents
-from netops.durations import HOUR, MINUTE, SECOND
+from netops.client.playback import Chunk, Playback, Truth, generated, recorded
+from netops.client.simulate import simulate
+from netops.config.durations import HOUR, MINUTE, SECOND
 from netops.errors import NetopsError, UsageError
-from netops.serving.outcome import judge
-from netops.serving.playback import Chunk, Playback, Truth, generated, recorded
-from netops.serving.simulate import simulate
-from netops.serving.times import iso
+from netops.serving.alerts.outcome import judge
+from netops.serving.decode.times import iso
 from tests.serving.models import METRICS
 
 START = 1_700_000_000 * SECOND
@@ -21,8 +21,8 @@ START = 1_700_000_000 * SECOND
 
 @pytest.fixture(scope="module")
 def network():
-    from netops.telemetry.generator.network import make_network
-    from netops.telemetry.generator.settings import GeneratorSettings
+    from netops.simulator.network import make_network
+    from netops.simulator.settings import GeneratorSettings
 
     path = Path(__file__).parents[2] / "configurations" / "metrics.yaml"
     return make_network(
@@ -41,8 +41,8 @@ def test_generated_telemetry_is_played_in_the_order_of_its_arrival(network):
 
 
 def test_recorded_telemetry_is_played_across_devices_in_time(tmp_path):
-    from netops.telemetry.generator.generate import generate
-    from netops.telemetry.generator.settings import GeneratorSettings
+    from netops.simulator.generate import generate
+    from netops.simulator.settings import GeneratorSettings
 
     path = Path(__file__).parents[2] / "configurations" / "metrics.yaml"
     dataset = generate(

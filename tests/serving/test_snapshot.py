@@ -9,12 +9,11 @@ from itertools import count
 import msgspec
 import pytest
 
-from netops.alerting.machine import STATE
-from netops.durations import HOUR, MINUTE, SECOND
-from netops.serving.champion import FixedModel
-from netops.serving.clock import NEVER
-from netops.serving.snapshot import FILE, FRAME, MAGIC, DeviceRecord, Snapshots, Tail, replay_point
-from netops.serving.times import iso
+from netops.config.durations import HOUR, MINUTE, SECOND
+from netops.serving.decode.times import iso
+from netops.serving.engine.champion import FixedModel
+from netops.serving.engine.clock import NEVER
+from netops.serving.engine.snapshot import FILE, FRAME, MAGIC, DeviceRecord, Snapshots, Tail, replay_point
 from tests.serving.samples import START, body, fleet, sample
 
 
@@ -131,7 +130,7 @@ def test_a_snapshot_that_fails_leaves_the_last_one(start):
 
 
 def test_other_windows_take_the_samples_along(start, tmp_path):
-    from netops.serving.champion import Champion, load_model
+    from netops.serving.engine.champion import Champion, load_model
     from tests.serving.models import SPEC, make_model
 
     pipeline = start()
@@ -219,7 +218,7 @@ def test_the_replay_point_is_on_disk_before_a_sample_of_a_backlog_is_answered(st
 @pytest.fixture
 def few_whole(monkeypatch):
     """Have snapshots of few devices hold what has changed, as those of many do."""
-    from netops.serving import snapshot
+    from netops.serving.engine import snapshot
 
     monkeypatch.setattr(snapshot, "_WHOLE", 1)
     monkeypatch.setattr(snapshot, "_TURNS", 6)
@@ -338,7 +337,7 @@ def test_two_snapshots_at_once_do_not_write_to_one_draft(start):
 
 
 def test_a_state_of_the_version_before_is_read(start):
-    from netops.serving import snapshot
+    from netops.serving.engine import snapshot
 
     pipeline = start()
     play(pipeline, fleet(3, 20))
@@ -413,10 +412,12 @@ def wholes(found: list[DeviceRecord]) -> list[str]:
 def test_a_part_takes_some_milliseconds_and_holds_no_more_than_200_devices(start, monkeypatch):
     pipeline, clock = start(), count()
     play(pipeline, cold(450, 1), 450)
-    monkeypatch.setattr("netops.serving.snapshot.perf_counter", lambda: 0.0)
+    monkeypatch.setattr("netops.serving.engine.snapshot.perf_counter", lambda: 0.0)
     assert records(pipeline, sizes=True) == [200, 200, 50]
     play(pipeline, cold(450, 1, 1), 450)
-    monkeypatch.setattr("netops.serving.snapshot.perf_counter", lambda: next(clock) / 1024)  # a device takes 1 ms
+    monkeypatch.setattr(
+        "netops.serving.engine.snapshot.perf_counter", lambda: next(clock) / 1024
+    )  # a device takes 1 ms
     sizes = records(pipeline, sizes=True)
     assert (sum(sizes), set(sizes[:-1])) == (450, {5})
 
@@ -432,7 +433,7 @@ def test_a_snapshot_holds_256_devices_whole_though_nothing_has_changed(start):
 
 @pytest.mark.parametrize(("devices", "whole"), [(16, 1), (17, 2), (32, 2), (33, 3)])
 def test_each_device_is_whole_in_one_of_16_snapshots(start, monkeypatch, devices, whole):
-    monkeypatch.setattr("netops.serving.snapshot._WHOLE", 1)
+    monkeypatch.setattr("netops.serving.engine.snapshot._WHOLE", 1)
     pipeline = start()
     play(pipeline, cold(devices, 1))
     records(pipeline)
@@ -490,7 +491,7 @@ def test_nothing_changed_leaves_a_snapshot_of_those_whose_turn_it_is(start, few_
 
 
 def test_a_device_that_comes_while_a_snapshot_is_written_is_in_the_next(start, few_whole, monkeypatch):
-    monkeypatch.setattr("netops.serving.snapshot._PART", 3)
+    monkeypatch.setattr("netops.serving.engine.snapshot._PART", 3)
     pipeline = start()
     samples = fleet(12, 30)
     play(pipeline, samples)
@@ -596,7 +597,7 @@ def test_all_snapshots_that_cannot_be_read_are_set_aside(tmp_path):
 
 
 def test_the_replay_point_is_before_all_that_waits_to_be_joined(start):
-    from netops.serving.bodies.remote_write import Point
+    from netops.serving.decode.remote_write import Point
     from netops.serving.settings import ServingSettings, TimeSettings
 
     pipeline = start(ServingSettings(time=TimeSettings(allowed_lateness=0)))

@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from netops.serving.client import Connection
+from netops.client.http import Connection
 from tests.serving.live import LiveServer
 from tests.serving.samples import sample
 

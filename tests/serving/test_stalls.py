@@ -7,9 +7,9 @@ from time import perf_counter
 
 import pytest
 
-from netops.serving.samples import BodyError
+from netops.serving.engine.samples import BodyError
+from netops.serving.engine.work import SLICE
 from netops.serving.settings import LimitSettings, ServingSettings
-from netops.serving.work import SLICE
 from tests.serving.models import SPEC
 from tests.serving.samples import body, fleet, sample
 
@@ -18,8 +18,8 @@ pytest.importorskip("mlrun")
 
 @pytest.fixture
 def service_of(start):
-    from netops.serving.function import make_serving_function, start_graph
-    from netops.serving.service import Service
+    from netops.serving.mlrun.function import make_serving_function, start_graph
+    from netops.serving.mlrun.service import Service
 
     def serve(settings=None):
         pipeline = start(settings)

@@ -1,6 +1,6 @@
 import pytest
 
-from netops.serving.times import all_nanoseconds, iso, nanoseconds
+from netops.serving.decode.times import all_nanoseconds, iso, nanoseconds
 
 MOMENT = 1_700_000_000_123_456_789
 

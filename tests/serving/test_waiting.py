@@ -11,9 +11,9 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from netops.serving.champion import ChampionFile, FixedModel
-from netops.serving.last_champion import LastChampion
-from netops.serving.waiting import STATUS
+from netops.serving.engine.champion import ChampionFile, FixedModel
+from netops.serving.engine.last_champion import LastChampion
+from netops.serving.http.waiting import STATUS
 from tests.serving.live import LiveServer
 from tests.serving.samples import sample
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from netops.durations import MINUTE, SECOND
+from netops.config.durations import MINUTE, SECOND
 from netops.errors import NetopsError
-from netops.telemetry.checks import check_telemetry
+from netops.telemetry.checks.run import check_telemetry
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.ingest import ingest
 from netops.telemetry.network_schema import NetworkSchema

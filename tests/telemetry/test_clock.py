@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from netops.durations import DAY, HOUR, MINUTE, SECOND
-from netops.telemetry.clock import clock_findings, follows_clock
+from netops.config.durations import DAY, HOUR, MINUTE, SECOND
+from netops.telemetry.checks.clock_incidents import clock_findings, follows_clock
 
 BEGIN = 20_000 * DAY
 

@@ -3,7 +3,7 @@
 import pytest
 
 from netops.errors import NetopsError
-from netops.telemetry.columns import brief, layout_of, matches
+from netops.telemetry.columns.roles import brief, layout_of, matches
 from netops.telemetry.settings import TelemetrySettings
 
 SETTINGS = TelemetrySettings()

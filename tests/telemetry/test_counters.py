@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from netops.telemetry.counter_stream import CounterRates
-from netops.telemetry.counters import rates
+from netops.telemetry.columns.counter_stream import CounterRates
+from netops.telemetry.columns.counters import rates
 
 SECOND = 10**9
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from netops.configuration import bind
+from netops.config.binding import bind
 from netops.errors import NetopsError, UsageError
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.ingest import ingest

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from netops.telemetry.disguised_labels import LabelScan
+from netops.telemetry.checks.disguised_labels import LabelScan
 from netops.telemetry.ingest import ingest
 from netops.telemetry.settings import CheckSettings, TelemetrySettings
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from netops.configuration import bind, parse_yaml
+from netops.config.binding import bind, parse_yaml
 from netops.errors import NetopsError
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.ingest import ingest

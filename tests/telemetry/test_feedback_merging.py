@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netops.errors import NetopsError
+from netops.feedback.merging import merge_feedback
+from netops.feedback.records import Feedback, Incident, Verdict, decode_feedback, read_feedback
 from netops.telemetry.dataset import DEVICE_TYPE, TIME_TYPE, Dataset, Meta, finish, rows_of, write_part
-from netops.telemetry.feedback import Feedback, Incident, Verdict, decode_feedback, read_feedback
-from netops.telemetry.feedback_merging import merge_feedback
 from netops.telemetry.incidents import incidents_of
 
 SECOND = 10**9

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from netops.durations import HOUR, MINUTE
-from netops.telemetry.label_shift import ShiftScan
+from netops.config.durations import HOUR, MINUTE
+from netops.telemetry.checks.label_shift import ShiftScan
 
 
 def scan(shift: int, strength: float = 4.0, devices: int = 4, seed: int = 0) -> ShiftScan:

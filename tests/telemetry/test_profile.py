@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from netops.telemetry.profile import Profile, profile
+from netops.telemetry.columns.profile import Profile, profile
 
 DEVICES, SAMPLES = 3, 200
 OFFSETS = np.arange(DEVICES + 1) * SAMPLES

@@ -4,7 +4,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from netops.telemetry.quantities import NULLS, AmbiguousNumbersError, notation_of, nulls_as_none, read_numbers
+from netops.telemetry.columns.quantities import (
+    NULLS,
+    AmbiguousNumbersError,
+    notation_of,
+    nulls_as_none,
+    read_numbers,
+)
 
 NAN = float("nan")
 

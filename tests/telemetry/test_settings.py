@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from netops.configuration import bind, read_yaml
+from netops.config.binding import bind, read_yaml
 from netops.errors import UsageError
 from netops.telemetry.settings import TelemetrySettings
 

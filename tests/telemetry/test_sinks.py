@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from netops.configuration import bind
+from netops.config.binding import bind
 from netops.errors import UsageError
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.ingest import ingest
@@ -115,7 +115,7 @@ def test_rows_that_a_time_series_does_not_take_are_not_counted_as_written(tmp_pa
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
 def test_risks_are_sent_from_the_file_they_were_written_to(tmp_path, suffix) -> None:
-    from netops.orchestration.scoring import _write
+    from netops.workflows.stages.scoring import _write
 
     times = pa.array(range(0, 5 * 10**9, 10**9)).cast(pa.timestamp("ns", tz="UTC"))
     risks = pa.table(

@@ -14,7 +14,7 @@ from netops.telemetry.ingest import ingest
 from netops.telemetry.settings import TelemetrySettings
 from netops.telemetry.sinks.rows import Rows
 from netops.telemetry.sinks.stream import write_stream
-from netops.telemetry.stream_service import Stream
+from netops.telemetry.v3io.streams import Stream
 from tests.telemetry.v3io_peer import Platform, web_api
 
 SETTINGS = TelemetrySettings()
@@ -59,7 +59,7 @@ def test_what_is_written_is_read_again(address: str, platform: Platform, dataset
 
 
 def test_a_record_is_a_sample_as_the_server_takes_it(address: str, platform: Platform, dataset: Dataset) -> None:
-    from netops.serving.bodies.json_body import JsonReader
+    from netops.serving.decode.json import JsonReader
 
     write_stream(Rows.of(dataset), address)
     first, second = platform.records(PATH)[:2]

@@ -6,8 +6,8 @@ import pytest
 
 from netops.errors import UsageError
 from netops.telemetry.settings import TelemetrySettings
-from netops.telemetry.time_reader import TimeReader
-from netops.telemetry.times import UnreadableValueError, parse_times
+from netops.telemetry.times.parsing import UnreadableValueError, parse_times
+from netops.telemetry.times.reader import TimeReader
 
 EPOCH = 1_767_571_200
 MIDNIGHT = "2026-01-05T00:00:00"

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from netops.errors import NetopsError
-from netops.tracking import tables
+from netops.tracking.database import tables
 
 DATA = Path(__file__).parent / "data"
 fork = multiprocessing.get_context("fork")  # MLRun takes seconds to import: the children have it already
@@ -28,7 +28,7 @@ def path(embedded, tmp_path) -> Path:
 
 @pytest.fixture
 def database(path):
-    from netops.tracking.database import open_database
+    from netops.tracking.database.embedded import open_database
 
     opened = open_database(path)
     yield opened
@@ -68,14 +68,14 @@ def test_processes_write_at_once(database):
 
 
 def open_and_write(path: Path, barrier: Any, writer: int) -> None:
-    from netops.tracking.database import open_database
+    from netops.tracking.database.embedded import open_database
 
     barrier.wait()
     write_much(open_database(path), writer, 2)
 
 
 def test_processes_make_the_file_at_once(path):
-    from netops.tracking.database import open_database
+    from netops.tracking.database.embedded import open_database
 
     barrier = fork.Barrier(5)
     children = [fork.Process(target=open_and_write, args=(path, barrier, writer)) for writer in range(5)]
@@ -88,7 +88,7 @@ def test_processes_make_the_file_at_once(path):
 
 
 def test_a_file_that_another_process_is_making_is_waited_for(embedded, path):
-    from netops.tracking.database import open_database
+    from netops.tracking.database.embedded import open_database
 
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("CREATE TABLE other (a)")
@@ -107,7 +107,7 @@ def test_threads_write_at_once(database):
 
 
 def write_until_killed(path: Path) -> None:
-    from netops.tracking.database import open_database
+    from netops.tracking.database.embedded import open_database
 
     database = open_database(path)
     for number in range(10**6):
@@ -117,7 +117,7 @@ def write_until_killed(path: Path) -> None:
 
 @pytest.mark.parametrize("delay", [0.05, 0.17])
 def test_a_kill_leaves_a_sound_file_and_aborted_runs(path, delay):
-    from netops.tracking.database import open_database
+    from netops.tracking.database.embedded import open_database
 
     child = fork.Process(target=write_until_killed, args=(path,))
     child.start()
@@ -135,7 +135,7 @@ def test_a_kill_leaves_a_sound_file_and_aborted_runs(path, delay):
 
 
 def test_runs_of_living_processes_are_left_alone(database, path):
-    from netops.tracking.database import open_database
+    from netops.tracking.database.embedded import open_database
 
     database.store_run(run("mine"), "mine", "p")
     child = fork.Process(target=lambda: (database.store_run(run("childs"), "childs", "p"), time.sleep(30)))
@@ -185,7 +185,7 @@ def test_a_full_database_is_one_clear_line_and_loses_nothing(database, path):
 
 
 def fill_up(path: Path) -> None:
-    from netops.tracking.database import open_database
+    from netops.tracking.database.embedded import open_database
 
     database = open_database(path)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -198,7 +198,7 @@ def fill_up(path: Path) -> None:
 
 
 def test_a_write_that_the_system_refuses_is_a_clear_error_too(path):
-    from netops.tracking.database import open_database
+    from netops.tracking.database.embedded import open_database
 
     child = fork.Process(target=fill_up, args=(path,))
     child.start()
@@ -208,7 +208,7 @@ def test_a_write_that_the_system_refuses_is_a_clear_error_too(path):
 
 
 def test_a_file_of_version_1_is_brought_up_to_date(path):
-    from netops.tracking.database import open_database
+    from netops.tracking.database.embedded import open_database
 
     with sqlite3.connect(path) as connection:
         connection.executescript((DATA / "version-1.sql").read_text())
@@ -224,8 +224,7 @@ def test_a_file_of_version_1_is_brought_up_to_date(path):
 
 
 def test_a_failed_migration_leaves_the_old_file(path, monkeypatch):
-    from netops.tracking import migrations
-    from netops.tracking.database import open_database
+    from netops.tracking.database import migrations, open_database
 
     def break_off(connection):
         connection.exec_driver_sql("DROP TABLE run_labels")
@@ -242,7 +241,7 @@ def test_a_failed_migration_leaves_the_old_file(path, monkeypatch):
 
 
 def test_a_newer_file_is_refused(path):
-    from netops.tracking.database import open_database
+    from netops.tracking.database.embedded import open_database
 
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version=99")
@@ -251,7 +250,7 @@ def test_a_newer_file_is_refused(path):
 
 
 def test_what_is_no_database_is_refused(path):
-    from netops.tracking.database import open_database
+    from netops.tracking.database.embedded import open_database
 
     path.write_text("not a database, but long enough to look at" * 30)
     with pytest.raises(NetopsError, match="is no run database"):
@@ -259,7 +258,7 @@ def test_what_is_no_database_is_refused(path):
 
 
 def test_a_folder_in_place_of_the_file_is_refused(path):
-    from netops.tracking.database import open_database
+    from netops.tracking.database.embedded import open_database
 
     path.mkdir()
     with pytest.raises(NetopsError, match="cannot be opened"):

@@ -13,7 +13,7 @@ from netops.tracking.processes import Process, this_process
 
 @pytest.fixture
 def database(embedded, tmp_path) -> Iterator[Any]:
-    from netops.tracking.database import open_database
+    from netops.tracking.database.embedded import open_database
 
     opened = open_database(tmp_path / "netops.db")
     yield opened
@@ -38,7 +38,7 @@ def as_process(monkeypatch):
     """Have changes come from another process than this one."""
 
     def become(process: Process) -> Process:
-        monkeypatch.setattr("netops.tracking.runs.this_process", lambda: process)
+        monkeypatch.setattr("netops.tracking.database.runs.this_process", lambda: process)
         return process
 
     return become

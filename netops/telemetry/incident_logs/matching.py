@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from netops.errors import NetopsError
-from netops.telemetry.columns import brief
+from netops.telemetry.columns.roles import brief
 from netops.telemetry.incident_logs.log import OPEN, IncidentLog
-from netops.telemetry.times import iso
+from netops.telemetry.times.parsing import iso
 
 Spans = Mapping[str, tuple[int, int]]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from netops.errors import NetopsError
-from netops.telemetry.columns import brief, refuse_twins
+from netops.telemetry.columns.roles import brief, refuse_twins
 from netops.telemetry.sources.arrow import ParquetTable, open_frame
 from netops.telemetry.sources.content import PARQUET, TEXT, Content, look_at
 from netops.telemetry.sources.csv import CsvTable, header_of

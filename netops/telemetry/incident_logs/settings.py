@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from netops.configuration import Duration, option
-from netops.durations import HOUR
+from netops.config.binding import Duration, option
+from netops.config.durations import HOUR
 from netops.errors import UsageError
-from netops.telemetry.time_reader import TimeReader
-from netops.telemetry.time_zone import check_zone
+from netops.telemetry.times.reader import TimeReader
+from netops.telemetry.times.zones import check_zone
 
 
 @dataclass(frozen=True)

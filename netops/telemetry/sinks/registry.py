@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from netops.home import home
+from netops.config.paths import home
 from netops.progress import Progress, silent
 from netops.telemetry.settings import SinkSettings
 from netops.telemetry.sinks.rows import Rows
@@ -15,7 +15,7 @@ def place_for(sink: SinkSettings, network: str, kind: str) -> str | None:
     if not sink.to.startswith("v3io://"):
         # Stages do not run where the command was called: a relative folder counts from the state folder.
         return str(home() / Path(sink.to).expanduser() / network / kind)
-    from netops.telemetry.v3io_address import Address
+    from netops.telemetry.v3io.address import Address
 
     return str(Address.parse(sink.to).below(network, kind))
 
@@ -37,7 +37,7 @@ def write(rows: Rows, place: str, progress: Progress = silent) -> int:
         from netops.telemetry.sinks.parquet import write_parquet
 
         return write_parquet(rows, Path(place), progress)
-    from netops.telemetry.v3io_address import Address
+    from netops.telemetry.v3io.address import Address
 
     if Address.parse(place).is_stream:
         from netops.telemetry.sinks.stream import write_stream

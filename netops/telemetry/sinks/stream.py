@@ -7,7 +7,7 @@ import pyarrow as pa
 from netops.progress import Progress, silent
 from netops.telemetry.schema import DEVICE, TIMESTAMP
 from netops.telemetry.sinks.rows import Rows
-from netops.telemetry.stream_service import Stream
+from netops.telemetry.v3io.streams import Stream
 
 _ROWS_A_SLICE = 10_000
 

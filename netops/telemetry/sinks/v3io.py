@@ -7,10 +7,10 @@ import pyarrow as pa
 
 from netops.progress import Progress, silent
 from netops.telemetry.dataset import Dataset
-from netops.telemetry.frames_service import FramesTable
 from netops.telemetry.schema import DEVICE, TIMESTAMP, is_error_column
 from netops.telemetry.sinks.rows import Rows
 from netops.telemetry.sinks.series import SeriesInTable
+from netops.telemetry.v3io.frames import FramesTable
 
 _ROWS_A_FRAME = 50_000
 #: What the tables call the time of a sample, and the key of one.

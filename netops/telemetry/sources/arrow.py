@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from netops.errors import NetopsError
-from netops.telemetry.quantities import NULLS
+from netops.telemetry.columns.quantities import NULLS
 from netops.telemetry.sources.content import ARROW, EXCEL, OLD_EXCEL, Content
 
 _VALUES_A_BATCH = 4_000_000

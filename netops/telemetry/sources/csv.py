@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
 from netops.errors import NetopsError
-from netops.telemetry.columns import refuse_twins
-from netops.telemetry.quantities import NULLS
+from netops.telemetry.columns.quantities import NULLS
+from netops.telemetry.columns.roles import refuse_twins
 from netops.telemetry.sources.content import GROWTH, Content, not_utf8
 from netops.telemetry.sources.header import Header, NoHeaderError, find_header, header_in
 from netops.telemetry.sources.normal import NUMBER, is_number, is_text, not_a_number

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from netops.errors import NetopsError
-from netops.telemetry.columns import layout_of
+from netops.telemetry.columns.roles import layout_of
 from netops.telemetry.settings import TelemetrySettings
 from netops.telemetry.sources.arrow import ParquetTable, open_frame
 from netops.telemetry.sources.content import PARQUET, TEXT, Content, look_at

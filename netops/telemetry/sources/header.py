@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netops.telemetry.known_names import TIMES, key_of
+from netops.telemetry.columns.known_names import TIMES, key_of
 
 _MARKS = (",", ";", "\t", "|")
 _LINES = 400

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from netops.telemetry.known_names import key_of
+from netops.telemetry.columns.known_names import key_of
 
 _LEGEND = re.compile(r"^\s*(?P<metric>[A-Za-z_:][\w:.]*)?\s*\{(?P<labels>.*)\}\s*$", re.DOTALL)
 _LABEL = re.compile(r"""\s*([A-Za-z_]\w*)\s*[=:]\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^,"'{}]*))\s*(?:,|$)""")

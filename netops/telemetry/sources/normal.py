@@ -9,15 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netops.errors import NetopsError
-from netops.telemetry.columns import Layout, listed
+from netops.telemetry.columns.quantities import NULLS, Notation, nulls_as_none, read_numbers
+from netops.telemetry.columns.roles import Layout, listed
 from netops.telemetry.dataset import TIME_TYPE
-from netops.telemetry.quantities import NULLS, Notation, nulls_as_none, read_numbers
 from netops.telemetry.reading import SourceReport
 from netops.telemetry.schema import DEVICE, TIMESTAMP
 from netops.telemetry.settings import TelemetrySettings
-from netops.telemetry.time_columns import MONTH_FIRST, PERFMON
-from netops.telemetry.time_reader import TimeReader, Times
-from netops.telemetry.times import UnreadableValueError
+from netops.telemetry.times.columns import MONTH_FIRST, PERFMON
+from netops.telemetry.times.parsing import UnreadableValueError
+from netops.telemetry.times.reader import TimeReader, Times
 
 _PACKED = (".gz", ".bz2", ".zst", ".xz", ".lz4", ".zip")
 _PLAIN = (

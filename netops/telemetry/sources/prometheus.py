@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from netops.durations import SECOND, parse_duration
+from netops.config.durations import SECOND, parse_duration
 from netops.errors import NetopsError, UsageError, closest
 from netops.telemetry.dataset import TIME_TYPE
 from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP
 from netops.telemetry.settings import PrometheusSettings, TelemetrySettings
 from netops.telemetry.sources.promql import QueryApi, TooMuchError
-from netops.telemetry.times import UnreadableValueError, parse_times
+from netops.telemetry.times.parsing import UnreadableValueError, parse_times
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]

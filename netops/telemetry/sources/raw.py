@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from netops.telemetry.quantities import NULLS
-from netops.telemetry.time_reader import TimeReader
-from netops.telemetry.times import UnreadableValueError
+from netops.telemetry.columns.quantities import NULLS
+from netops.telemetry.times.parsing import UnreadableValueError
+from netops.telemetry.times.reader import TimeReader
 
 _LOOK = 50
 

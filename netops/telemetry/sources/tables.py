@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netops.errors import NetopsError
-from netops.telemetry.columns import Layout, layout_of
-from netops.telemetry.known_names import key_of
-from netops.telemetry.quantities import AmbiguousNumbersError, Notation, notation_of, nulls_as_none
+from netops.telemetry.columns.known_names import key_of
+from netops.telemetry.columns.quantities import AmbiguousNumbersError, Notation, notation_of, nulls_as_none
+from netops.telemetry.columns.roles import Layout, layout_of
 from netops.telemetry.reading import SourceReport
 from netops.telemetry.schema import DEVICE
 from netops.telemetry.settings import TelemetrySettings

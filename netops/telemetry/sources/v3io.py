@@ -7,14 +7,14 @@ import numpy as np
 import pyarrow as pa
 
 from netops.errors import NetopsError
-from netops.telemetry.columns import layout_of
+from netops.telemetry.columns.roles import layout_of
 from netops.telemetry.dataset import TIME_TYPE
-from netops.telemetry.frames_service import FramesTable
 from netops.telemetry.settings import TelemetrySettings
 from netops.telemetry.sources.normal import Normaliser
 from netops.telemetry.sources.protocol import Source
-from netops.telemetry.stream_service import Stream
-from netops.telemetry.v3io_address import Address
+from netops.telemetry.v3io.address import Address
+from netops.telemetry.v3io.frames import FramesTable
+from netops.telemetry.v3io.streams import Stream
 
 _ROWS_A_FRAME = 100_000
 # A table does not say how large it is: enough for several buckets.

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from netops.serving.bodies.arrow_body import read_arrow
-from netops.serving.samples import BodyError
+from netops.serving.decode.arrow import read_arrow
+from netops.serving.engine.samples import BodyError
 from tests.serving.models import METRICS
 
 

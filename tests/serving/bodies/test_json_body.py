@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from netops.serving.bodies.json_body import JsonReader
-from netops.serving.samples import BodyError
+from netops.serving.decode.json import JsonReader
+from netops.serving.engine.samples import BodyError
 from tests.serving.models import METRICS
 from tests.serving.samples import sample
 

@@ -4,9 +4,9 @@ import cramjam
 import numpy as np
 import pytest
 
-from netops.durations import SECOND
-from netops.serving.bodies.remote_write import Joiner, read_remote_write
-from netops.serving.samples import BodyError
+from netops.config.durations import SECOND
+from netops.serving.decode.remote_write import Joiner, read_remote_write
+from netops.serving.engine.samples import BodyError
 from tests.serving.models import METRICS
 
 

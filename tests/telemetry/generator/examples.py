@@ -6,10 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from netops.durations import HOUR
+from netops.config.durations import HOUR
+from netops.simulator.generate import generate
+from netops.simulator.settings import GeneratorSettings
 from netops.telemetry.dataset import Dataset
-from netops.telemetry.generator.generate import generate
-from netops.telemetry.generator.settings import GeneratorSettings
 
 ROOT = Path(__file__).parents[3]
 ORIGINAL = ROOT / "tests" / "data" / "original_generator.yaml"

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from netops.durations import HOUR, MINUTE
-from netops.telemetry.generator.generate import Arrays, generate_arrays
-from netops.telemetry.generator.settings import GeneratorSettings
+from netops.config.durations import HOUR, MINUTE
+from netops.simulator.generate import Arrays, generate_arrays
+from netops.simulator.settings import GeneratorSettings
 from tests.telemetry.generator.examples import DEFAULT, START
 
 DEVICES, DAYS = 120, 5

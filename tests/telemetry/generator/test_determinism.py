@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netops.durations import HOUR, SECOND
+from netops.config.durations import HOUR, SECOND
+from netops.simulator import writing
+from netops.simulator.generate import generate_arrays
+from netops.simulator.network import Block, Network, Walks, make_network, produce
+from netops.simulator.samples import samples_of
+from netops.simulator.settings import GeneratorSettings
 from netops.telemetry.dataset import Dataset
-from netops.telemetry.generator import writing
-from netops.telemetry.generator.generate import generate_arrays
-from netops.telemetry.generator.network import Block, Network, Walks, make_network, produce
-from netops.telemetry.generator.samples import samples_of
-from netops.telemetry.generator.settings import GeneratorSettings
 from tests.telemetry.generator.examples import START, column_bytes, digest, rich, table, write
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from netops.errors import UsageError
-from netops.telemetry.generator.fleet import default_devices, make_fleet
-from netops.telemetry.generator.settings import GeneratorSettings
+from netops.simulator.fleet import default_devices, make_fleet
+from netops.simulator.settings import GeneratorSettings
 from tests.telemetry.generator.examples import changed, rich
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from netops.durations import HOUR, SECOND
+from netops.config.durations import HOUR, SECOND
 from netops.errors import NetopsError, UsageError
+from netops.simulator import writing
+from netops.simulator.generate import generate, generate_arrays
+from netops.simulator.settings import GeneratorSettings
 from netops.telemetry.dataset import Dataset, rows_of
-from netops.telemetry.generator import writing
-from netops.telemetry.generator.generate import generate, generate_arrays
-from netops.telemetry.generator.settings import GeneratorSettings
 from netops.telemetry.incidents import incidents_of
 from tests.telemetry.generator.examples import DEFAULT, ROOT, START, digest, rich, table, write
 
@@ -99,8 +99,8 @@ def test_broken_off_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_killed_run_leaves_no_half_part_and_goes_on(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from netops.telemetry.generator.generate import generate\n"
-        "from netops.telemetry.generator.settings import GeneratorSettings\n"
+        "import sys; from pathlib import Path; from netops.simulator.generate import generate\n"
+        "from netops.simulator.settings import GeneratorSettings\n"
         f"s = GeneratorSettings.from_yaml({str(DEFAULT)!r})\n"
         f"generate(s, Path(sys.argv[1]), devices=150, duration={12 * HOUR}, start={START}, seed=1)"
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from netops.telemetry.generator import scenarios, settings
+from netops.simulator import scenarios, settings
 from tests.telemetry.generator.examples import changed, digest, rich, write
 
 FAILURE = {

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from netops.durations import SECOND
-from netops.telemetry.generator.generate import Arrays, generate_arrays
-from netops.telemetry.generator.settings import GeneratorSettings
+from netops.config.durations import SECOND
+from netops.simulator.generate import Arrays, generate_arrays
+from netops.simulator.settings import GeneratorSettings
 from tests.telemetry.generator.examples import ORIGINAL, START
 
 pytest.importorskip("metrics_gen", reason="the original generator is not installed")

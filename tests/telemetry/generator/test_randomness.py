@@ -4,7 +4,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from netops.telemetry.generator.randomness import derive, key_of, normal, quantile, uniform
+from netops.simulator.randomness import derive, key_of, normal, quantile, uniform
 
 
 @pytest.mark.parametrize("p", [1e-300, 1e-15, 1e-4, 0.02, 0.0749, 0.3, 0.5, 0.6, 0.93, 0.9999, 1 - 1e-12])

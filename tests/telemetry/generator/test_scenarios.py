@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netops.durations import DAY, HOUR, MINUTE, SECOND
-from netops.telemetry.generator.generate import Arrays, generate_arrays
-from netops.telemetry.generator.settings import GeneratorSettings
+from netops.config.durations import DAY, HOUR, MINUTE, SECOND
+from netops.simulator.generate import Arrays, generate_arrays
+from netops.simulator.settings import GeneratorSettings
 from tests.telemetry.generator.examples import START
 
 METRIC = {

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from netops.errors import UsageError
-from netops.telemetry.generator.settings import GeneratorSettings
+from netops.simulator.settings import GeneratorSettings
 from tests.telemetry.generator.examples import DEFAULT, ORIGINAL, changed, rich
 
 

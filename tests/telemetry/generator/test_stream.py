@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from netops.durations import HOUR
-from netops.telemetry.generator.generate import Batch, stream
-from netops.telemetry.generator.network import make_network, produce
-from netops.telemetry.generator.samples import samples_of
-from netops.telemetry.generator.settings import GeneratorSettings
+from netops.config.durations import HOUR
+from netops.simulator.generate import Batch, stream
+from netops.simulator.network import make_network, produce
+from netops.simulator.samples import samples_of
+from netops.simulator.settings import GeneratorSettings
 from tests.telemetry.generator.examples import START, rich
 
 

@@ -14,7 +14,7 @@ import prometheus_client
 import pyarrow as pa
 import pytest
 
-from netops.durations import SECOND
+from netops.config.durations import SECOND
 from netops.errors import NetopsError, UsageError
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.ingest import ingest

@@ -11,10 +11,10 @@ from v3io_frames import frames_pb2 as fpb
 
 from netops.errors import NetopsError, UsageError
 from netops.telemetry.dataset import Dataset
-from netops.telemetry.frames_service import FramesTable
 from netops.telemetry.ingest import ingest
 from netops.telemetry.settings import TelemetrySettings
 from netops.telemetry.sinks.v3io import write_v3io
+from netops.telemetry.v3io.frames import FramesTable
 from tests.telemetry.frames_peer import Tables, grpc_service, http_service
 
 SETTINGS = TelemetrySettings()

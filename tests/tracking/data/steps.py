@@ -33,8 +33,8 @@ def score(context, p=1):
 
 
 def search(context, trials=4, broken=3):
-    from netops.models.search import Trial
     from netops.tracking.iterations import Iterations
+    from netops.training.search import Trial
 
     iterations = Iterations(context)
     for number in range(1, trials + 1):

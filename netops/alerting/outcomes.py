@@ -1,0 +1,258 @@
+"""What alerts of a threshold do to a part of the telemetry: counted by stretch and by incident, for any weights."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.alerting.machine import OPENED, RENEWED, STATE, step
+from netops.alerting.matching import FALSE, MISSED, NEITHER, TRUE, classify, healthy_days
+from netops.alerting.policy import AlertPolicy
+from netops.alerting.resampling import Stretches, stretch_at
+from netops.alerting.sequences import Flags, Floats, Incidents, Integers, Sequences
+from netops.config.durations import SECOND
+from netops.kernels import kernel
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the telemetry that figures are about: validation, test, or a backtest.
+
+    Attributes
+    ----------
+    sequences : Sequences
+        The samples of the part.
+    labels : int8 array, rows
+        1, 0, or -1 for none.
+    incidents : Incidents
+        All that are known of the devices. Those that the part could not warn of (no healthy sample in
+        [start − horizon, start)) are not counted, but an alert inside one is not held against anybody.
+    horizon : int
+        Nanoseconds.
+    attributes : dict
+        Attribute → its value for each device of the sequences, to break figures down by.
+    left_out : bool array, rows, or None
+        Rows about which only a verdict on an alert is known: no alert opens there, true or false, and their time
+        does not count as healthy.
+    """
+
+    sequences: Sequences
+    labels: npt.NDArray[np.int8]
+    incidents: Incidents
+    horizon: int
+    attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    left_out: Flags | None = None
+
+    @classmethod
+    def where(
+        cls,
+        keep: Flags,
+        sequences: Sequences,
+        labels: npt.NDArray[np.int8],
+        incidents: Incidents,
+        horizon: int,
+        attributes: Mapping[str, Sequence[str]] | None = None,
+        left_out: Flags | None = None,
+    ) -> "Part":
+        """Take the rows of a part (``split.rows(TEST)``) out of all telemetry."""
+        without = None if left_out is None else left_out[keep]
+        return cls(sequences.where(keep), labels[keep], incidents, horizon, attributes or {}, without)
+
+    def without(self, chosen: Flags) -> "Part":
+        """Take some incidents out, with their samples and those that could warn of them.
+
+        Parameters
+        ----------
+        chosen : bool array, incidents
+        """
+        own, others = self.incidents.where(chosen), self.incidents.where(~chosen)
+        around = own.around(self.sequences, self.horizon)
+        left_out = around if self.left_out is None else around | self.left_out
+        labels = np.where(around, np.int8(-1), self.labels)
+        return Part(self.sequences, labels, others, self.horizon, self.attributes, left_out)
+
+    @cached_property
+    def inside(self) -> Flags:
+        """The rows inside an incident, or left out."""
+        inside = self.incidents.inside(self.sequences)
+        return inside if self.left_out is None else inside | self.left_out
+
+    @cached_property
+    def observed(self) -> Flags:
+        """The incidents that count."""
+        return self.incidents.observed(self.sequences, self.horizon)
+
+    @cached_property
+    def stretches(self) -> Stretches:
+        """The units of resampling."""
+        return Stretches.of(self.sequences, self.incidents)
+
+    @cached_property
+    def stretch_of_incident(self) -> Integers:
+        """The stretch that each incident ends."""
+        return self.incidents.device + np.arange(len(self.incidents), dtype=np.int64)
+
+    @cached_property
+    def device_days(self) -> Floats:
+        """Observed healthy time of each stretch, in device-days."""
+        days = healthy_days(self.sequences, self.inside, self.horizon)
+        return np.bincount(self.stretches.of_row, weights=days, minlength=len(self.stretches)).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What happened at each of T thresholds.
+
+    Attributes
+    ----------
+    thresholds : float64 array, T
+    false, true, neither : int64 array, T × stretches
+        Alerts by the stretch they opened in.
+    lead : int64 array, T × incidents
+        Nanoseconds from the first true alert to the start; ``MISSED`` where there was none.
+    """
+
+    thresholds: Floats
+    false: Integers
+    true: Integers
+    neither: Integers
+    lead: Integers
+
+
+def outcomes(part: Part, risks: Floats, policy: AlertPolicy, thresholds: Floats) -> Outcomes:
+    """Run the alert machine at many thresholds (``policy.threshold`` is not used)."""
+    sequences, incidents = part.sequences, part.incidents
+    counts, lead = _sweep(
+        np.zeros(1, dtype=STATE),
+        sequences.offsets,
+        sequences.timestamps,
+        np.ascontiguousarray(risks, dtype=np.float64),
+        part.inside,
+        incidents.offsets,
+        incidents.start,
+        incidents.end,
+        incidents.warned_from(part.horizon),
+        thresholds,
+        policy.close_below,
+        policy.for_samples,
+        policy.cooldown,
+        policy.expires_after,
+    )
+    return Outcomes(thresholds, counts[FALSE], counts[TRUE], counts[NEITHER], lead)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Event figures, an array over thresholds, or over resamples."""
+
+    event_recall: Floats
+    precision: Floats
+    false_alarms_per_device_day: Floats
+    median_lead_seconds: Floats
+
+
+def rates(
+    part: Part,
+    found: Outcomes,
+    weights: npt.NDArray[np.float64],
+    threshold: int,
+    incidents: Floats | None = None,
+) -> Rates:
+    """Weigh the outcomes of one threshold.
+
+    Parameters
+    ----------
+    part : Part
+    found : Outcomes
+    weights : float64 array, times × stretches
+    threshold : int
+        Its place.
+    incidents : float64 array, incidents, optional
+        1 for those that count, else 0; all if absent.
+    """
+    counted = part.observed if incidents is None else part.observed * incidents
+    of_incident = weights[:, part.stretch_of_incident] * counted
+    warned = found.lead[threshold] != MISSED
+    false, true = weights @ found.false[threshold], weights @ found.true[threshold]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return Rates(
+            (of_incident @ warned) / of_incident.sum(axis=1),
+            true / (true + false),
+            false / (weights @ part.device_days),
+            _weighted_median(found.lead[threshold][warned] / SECOND, of_incident[:, warned]),
+        )
+
+
+def rates_by_threshold(part: Part, found: Outcomes) -> Rates:
+    """Weigh all alike: the figures at each threshold."""
+    everything = np.ones((1, len(part.stretches)))
+    each = [rates(part, found, everything, place) for place in range(len(found.thresholds))]
+    names = Rates.__dataclass_fields__
+    return Rates(**{name: np.array([getattr(rate, name)[0] for rate in each]) for name in names})
+
+
+def candidates(part: Part, risks: Floats, count: int = 200) -> Floats:
+    """Choose thresholds worth trying, falling: as dense as alerts are rare.
+
+    They lie midway between two risks, so that rounding in another runtime moves nothing; the first lies above all.
+    """
+    known = np.asarray(risks, dtype=np.float64)[~part.inside]
+    known = -np.sort(-known[np.isfinite(known)])
+    if len(known) == 0:
+        return np.ones(1)
+    ranks = np.unique(np.geomspace(1, max(len(known) - 1, 1), count).astype(np.int64))
+    ranks = ranks[ranks < len(known)]
+    middle = (known[ranks - 1] + known[ranks]) / 2
+    return np.unique(np.append(middle, np.nextafter(known[0], np.inf)))[::-1].copy()
+
+
+def _weighted_median(values: Floats, weights: npt.NDArray[np.float64]) -> Floats:
+    """Weighted medians of the same values for many weights (times × values); NaN where all weigh nothing."""
+    if len(values) == 0:
+        return np.full(len(weights), np.nan)
+    order = np.argsort(values)
+    rising, reached = values[order], np.cumsum(weights[:, order], axis=1)
+    half = reached[:, -1:] / 2
+    lower, upper = (reached < half).sum(axis=1), (reached <= half).sum(axis=1)
+    most = len(values) - 1
+    median = (rising[np.minimum(lower, most)] + rising[np.minimum(upper, most)]) / 2
+    return np.where(reached[:, -1] > 0, median, np.nan)
+
+
+@kernel
+def _sweep(  # type: ignore[no-untyped-def]
+    fresh,
+    offsets,
+    timestamps,
+    risks,
+    failed,
+    incident_offsets,
+    start,
+    end,
+    warned_from,
+    thresholds,
+    close_below,
+    for_samples,
+    cooldown,
+    expire,
+):
+    devices = len(offsets) - 1
+    counts = np.zeros((3, len(thresholds), len(start) + devices), dtype=np.int64)
+    lead = np.full((len(thresholds), len(start)), MISSED, dtype=np.int64)
+    for place in range(len(thresholds)):
+        threshold, close_level = thresholds[place], thresholds[place] * close_below
+        for device in range(devices):
+            first, last = incident_offsets[device], incident_offsets[device + 1]
+            states = fresh.copy()
+            state = states[0]
+            for row in range(offsets[device], offsets[device + 1]):
+                time = timestamps[row]
+                happened = step(
+                    state, time, risks[row], failed[row], threshold, close_level, for_samples, cooldown, expire
+                )
+                if happened in (OPENED, RENEWED):
+                    kind, _ = classify(time, start, end, warned_from, first, last, lead[place])
+                    counts[kind, place, stretch_at(device, time, incident_offsets, end)] += 1
+    return counts, lead

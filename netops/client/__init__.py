@@ -1,0 +1,1 @@
+"""Clients of a running server: requests, replay of telemetry, feedback."""

@@ -1,0 +1,277 @@
+"""``netops simulate``: plays telemetry to a server, as fast as it came or faster, and tells what comes back.
+
+Samples are played in slices of event time; in each, every connection sends the samples of its own devices in their
+order. What was sent since the server's replay point is kept, so that after a lost connection the play goes on from
+there: the server knows what it has seen already.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from time import perf_counter
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from netops.client.http import Connection
+from netops.client.playback import Chunk, Playback, Truth
+from netops.config.durations import SECOND
+from netops.errors import NetopsError
+from netops.serving.alerts.outcome import Outcome, judge
+from netops.serving.decode.times import nanoseconds
+from netops.serving.engine.samples import STATUSES, Answer
+
+#: Wall time (s) of a slice, most samples of a request, and how often (s) the server is asked for its replay point.
+SLICE, BATCH, ASK = 0.1, 1000, 2.0
+#: Pauses (s) between attempts to reach a lost server.
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+
+
+@dataclass
+class Live:
+    """What has happened so far.
+
+    Attributes
+    ----------
+    sent : int
+        Samples, those sent again included.
+    answered : dict
+        Status → samples.
+    alerts : int
+        Alerts seen to open.
+    lost : int
+        Lost connections.
+    event_time : int
+        Of the newest sample sent (ns).
+    latencies : deque of float
+        Of the latest requests, in seconds.
+    """
+
+    sent: int = 0
+    answered: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATUSES, 0))
+    alerts: int = 0
+    lost: int = 0
+    event_time: int = 0
+    latencies: deque[float] = field(default_factory=lambda: deque(maxlen=20_000))
+
+    def percentiles(self) -> dict[str, float]:
+        """Give p50, p90 and p99 of the latest requests in milliseconds."""
+        if not self.latencies:
+            return {}
+        found = np.percentile(np.array(self.latencies), [50, 90, 99]) * 1e3
+        return dict(zip(("p50_ms", "p90_ms", "p99_ms"), found.round(3).tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a play came to; ``outcome`` is None where no ground truth is known."""
+
+    live: Live
+    seconds: float
+    outcome: Outcome | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain values."""
+        live = self.live
+        return {
+            "sent": live.sent,
+            "answered": live.answered,
+            "alerts": live.alerts,
+            "lost_connections": live.lost,
+            "seconds": round(self.seconds, 3),
+            **live.percentiles(),
+            **(self.outcome.to_dict() if self.outcome else {}),
+        }
+
+
+def simulate(
+    url: str,
+    playback: Playback,
+    *,
+    speed: float = 60.0,
+    connections: int = 4,
+    token: str | None = None,
+    watch: Callable[[Live], None] | None = None,
+    patience: float = 60.0,
+) -> Report:
+    """Play telemetry to a server.
+
+    Parameters
+    ----------
+    url : str
+        Of the server.
+    playback : Playback
+        What to play.
+    speed : float
+        Event time over wall time; 0: as fast as the server takes it.
+    connections : int
+        At most this many requests at once.
+    token : str, optional
+        Bearer token.
+    watch : callable, optional
+        Told once a second, and at the end, how it goes.
+    patience : float
+        How long (s) a lost server is waited for.
+
+    Raises
+    ------
+    NetopsError
+        If the server cannot be reached, or refuses what it is sent.
+    """
+    return asyncio.run(_Player(url, playback, speed, connections, token, watch, patience).play())
+
+
+class _Player:
+    def __init__(
+        self,
+        url: str,
+        playback: Playback,
+        speed: float,
+        connections: int,
+        token: str | None,
+        watch: Callable[[Live], None] | None,
+        patience: float,
+    ) -> None:
+        self._playback, self._speed, self._patience = playback, speed, patience
+        self._lanes = [Connection(url, token) for _ in range(max(1, connections))]
+        self._control = Connection(url, token)
+        self._watch = watch or (lambda _live: None)
+        self._live, self._truth = Live(), Truth(playback)
+        self._kept: deque[Chunk] = deque()
+        self._alerting: set[int] = set()
+        self._begun = self._anchor = self._asked = self._told = perf_counter()
+
+    async def play(self) -> Report:
+        first = last = 0
+        try:
+            await self._reach()
+            for chunk in self._paced():
+                first = first or int(chunk.timestamps.min())
+                last = max(last, int(chunk.timestamps.max()))
+                await self._keep_time(chunk, first)
+                self._kept.append(chunk)
+                await self._send_surely(chunk)
+                await self._look_after()
+            self._watch(self._live)
+            return Report(self._live, perf_counter() - self._begun, await self._outcome(first, last))
+        finally:
+            for connection in [*self._lanes, self._control]:
+                await connection.close()
+
+    def _paced(self) -> Iterator[Chunk]:
+        """Cut into slices: short stretches of event time, or whole chunks when nothing is waited for."""
+        for chunk in self._playback.chunks():
+            self._truth.see(chunk)
+            if len(chunk.devices) == 0:
+                continue
+            ticks = np.zeros(len(chunk.devices), dtype=np.int64)
+            if self._speed > 0:
+                # Out-of-order samples stay where they are: a slice is told by the newest time before it.
+                ticks = np.maximum.accumulate(chunk.timestamps) // int(max(1, SLICE * self._speed * SECOND))
+            cuts = [0, *(np.flatnonzero(np.diff(ticks)) + 1).tolist(), len(ticks)]
+            for start, end in pairwise(cuts):
+                part = slice(start, end)
+                yield Chunk(chunk.devices[part], chunk.timestamps[part], chunk.values[part])
+
+    async def _keep_time(self, chunk: Chunk, first: int) -> None:
+        if self._speed > 0:
+            due = self._anchor + (int(chunk.timestamps.max()) - first) / SECOND / self._speed
+            await asyncio.sleep(max(0.0, due - perf_counter()))
+
+    async def _send_surely(self, chunk: Chunk) -> None:
+        """Send a slice; when the server is lost, wait for it and go on from its replay point."""
+        waiting = [chunk]
+        while waiting:
+            try:
+                await self._send(waiting[0])
+                waiting.pop(0)
+            except OSError:
+                self._live.lost += 1
+                since = perf_counter()
+                point = await self._reach()
+                # The play goes on at its speed; it does not make up for the time that the server was away.
+                self._anchor += perf_counter() - since
+                waiting = [kept for kept in self._kept if int(kept.timestamps.max()) > point]
+
+    async def _send(self, chunk: Chunk) -> None:
+        lanes = chunk.devices % len(self._lanes)
+        tasks = [
+            self._send_lane(connection, chunk, np.flatnonzero(lanes == lane))
+            for lane, connection in enumerate(self._lanes)
+        ]
+        for found in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(found, BaseException):
+                raise found
+        self._live.event_time = max(self._live.event_time, int(chunk.timestamps.max()))
+
+    async def _send_lane(self, connection: Connection, chunk: Chunk, rows: Any) -> None:
+        for start in range(0, len(rows), BATCH):
+            part = rows[start : start + BATCH].tolist()
+            body = [self._sample(chunk, row) for row in part]
+            since = perf_counter()
+            answer = await connection.post("/telemetry", body)
+            self._live.latencies.append(perf_counter() - since)
+            self._take(chunk, part, msgspec.json.decode(answer, type=list[Answer]))
+
+    def _sample(self, chunk: Chunk, row: int) -> dict[str, Any]:
+        device = int(chunk.devices[row])
+        values = zip(self._playback.metrics, chunk.values[row].tolist(), strict=True)
+        sample: dict[str, Any] = {
+            "timestamp": int(chunk.timestamps[row]),
+            "device": self._playback.devices[device],
+            **{name: value if value == value else None for name, value in values},
+        }
+        company, data_center = self._playback.places[device]
+        return sample | {"company": company, "data_center": data_center}
+
+    def _take(self, chunk: Chunk, rows: list[int], answers: list[Answer]) -> None:
+        self._live.sent += len(rows)
+        for row, answer in zip(rows, answers, strict=True):
+            self._live.answered[answer.status] += 1
+            device = int(chunk.devices[row])
+            if answer.alert and device not in self._alerting:
+                self._live.alerts += 1
+                self._alerting.add(device)
+            elif not answer.alert and answer.status == "scored":
+                self._alerting.discard(device)
+
+    async def _look_after(self) -> None:
+        now = perf_counter()
+        if now - self._told >= 1.0:
+            self._told = now
+            self._watch(self._live)
+        if now - self._asked >= ASK:
+            self._asked = now
+            try:
+                point = await self._replay_point()
+            except OSError:
+                return
+            while self._kept and int(self._kept[0].timestamps.max()) <= point:
+                self._kept.popleft()
+
+    async def _reach(self) -> int:
+        """Wait until the server answers; give its replay point."""
+        pause, until = FIRST_PAUSE, perf_counter() + self._patience
+        while True:
+            try:
+                return await self._replay_point()
+            except OSError as error:
+                if perf_counter() + pause > until:
+                    raise NetopsError(f"the server does not answer: {error}") from None
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _replay_point(self) -> int:
+        point = (await self._control.get("/healthz"))["replay_point"]
+        return nanoseconds(point) if point else -1
+
+    async def _outcome(self, first: int, last: int) -> Outcome | None:
+        incidents = self._truth.incidents(first, last)
+        if len(incidents) == 0:
+            return None
+        alerts = await self._control.get("/alerts?all=true&limit=100000")
+        model = await self._control.get("/v2/models/netops")
+        return judge(alerts, incidents, self._playback.devices, int(model["horizon_seconds"] * SECOND), first, last)

@@ -1,0 +1,1 @@
+"""The project on Kubernetes: settings, compilation, submission, Kubeflow, checks."""

@@ -1,0 +1,116 @@
+"""What the doctor looks at where an MLRun service answers."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from netops.cluster.settings import ClusterSettings
+from netops.errors import NetopsError
+from netops.tracking.service import Service, kubeflow_of
+from netops.workflows.project_folder import PROJECT
+
+_SECONDS = 10
+#: What is the same for all runs in the place of what is not, to try an artifact path.
+_PLACEHOLDERS = ("{{run.uid}}", "{{workflow.uid}}")
+
+
+def _namespace(service: Service, settings: ClusterSettings) -> str:
+    asked, told = settings.namespace, service.told.get("namespace")
+    if told and told != asked:
+        raise NetopsError(f"the service runs in namespace '{told}', cluster.yaml says '{asked}'; change it there")
+    return asked
+
+
+def _inside(service: Service, settings: ClusterSettings) -> str:
+    """Compare the address that pods get in a compiled workflow with the one that the service gives them."""
+    told = str(service.told.get("api_url") or "")
+    if settings.service and told and settings.service.rstrip("/") != told.rstrip("/"):
+        raise NetopsError(f"cluster.yaml: service: pods get {settings.service}, the service itself says {told}")
+    return settings.service or told or "the default of MLRun's chart"
+
+
+def _kubeflow(service: Service, settings: ClusterSettings) -> str:
+    address = kubeflow_of(service)
+    _ask(service, "projects/*/pipelines", "Kubeflow Pipelines", page_size=1)
+    return f"{address} answers"
+
+
+def _image(service: Service, settings: ClusterSettings) -> str:
+    image = settings.image
+    if not image:
+        raise NetopsError("cluster.yaml names no image; make one with: make image")
+    if "/" not in image:
+        raise NetopsError(
+            f"image '{image}' names no registry: a cluster finds it only if its nodes have it already"
+        )
+    return f"{image} (whether the cluster gets it, only a pod can tell: netops doctor --deep)"
+
+
+def _artifacts(service: Service, settings: ClusterSettings) -> str:
+    path = artifact_root(settings, service)
+    if not path:
+        raise NetopsError("neither cluster.yaml nor the service names an artifact path; set artifact_path")
+    if "://" not in path:
+        return f"{path}: a folder; right only where every pod, and every machine that runs stages, mounts it"
+    try:
+        write_and_read(path)
+    except Exception as error:  # each store has errors of its own
+        text = " ".join(str(error).split())[:160] or type(error).__name__
+        return f"{path}: not reachable from here ({text}); whether stages reach it: netops doctor --deep"
+    return f"{path}: written to, and read, from here"
+
+
+def artifact_root(settings: ClusterSettings, service: Service) -> str:
+    """Name the folder of the artifacts of all runs; empty where none is configured."""
+    path = str(settings.artifact_path or service.told.get("artifact_path") or "")
+    for placeholder in ("{{project}}", "{{run.project}}"):
+        path = path.replace(placeholder, PROJECT)
+    for placeholder in _PLACEHOLDERS:
+        path = path.partition(placeholder)[0]
+    return path.rstrip("/")
+
+
+def write_and_read(path: str) -> None:
+    """Try an artifact path: write a file there, read it, and delete it."""
+    import mlrun
+
+    item = mlrun.get_dataitem(f"{path}/_doctor-{uuid4().hex}")
+    item.put(b"netops")
+    try:
+        if bytes(item.get()) != b"netops":
+            raise NetopsError("what is read is not what was written")
+    finally:
+        item.delete()
+
+
+def _nuclio(service: Service, settings: ClusterSettings) -> str:
+    version = service.told.get("nuclio_version")
+    if not version:
+        return "none: the deploy stage proves the model in its own pod; serve it with deploy/kubernetes"
+    _ask(service, f"projects/{PROJECT}/api-gateways", "Nuclio")
+    return f"Nuclio {version} answers"
+
+
+def _ask(service: Service, path: str, what: str, **parameters: Any) -> None:
+    """Ask the service for something that it has to ask another part for."""
+    import mlrun.errors
+    from mlrun.db.httpdb import HTTPRunDB
+
+    try:
+        HTTPRunDB(service.address).api_call("GET", path, params=parameters, timeout=_SECONDS)
+    except mlrun.errors.MLRunNotFoundError:
+        return  # the project is not there yet, which the service knows by itself
+    except (mlrun.errors.MLRunBaseError, OSError) as error:
+        text = " ".join(str(error).split())[:200]
+        raise NetopsError(f"{what} does not answer through the MLRun service: {text}") from None
+
+
+#: What is looked at where a service answers.
+SERVICE_CHECKS: dict[str, Callable[[Service, ClusterSettings], str]] = {
+    "namespace": _namespace,
+    "address inside": _inside,
+    "kubeflow": _kubeflow,
+    "image": _image,
+    "artifact path": _artifacts,
+    "nuclio": _nuclio,
+}

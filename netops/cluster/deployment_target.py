@@ -1,0 +1,47 @@
+"""Where the deploy stage puts a model: on Nuclio where the service has it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from netops.cluster.settings import ClusterSettings, from_secret, read_cluster_settings
+from netops.serving.mlrun.deployment import Nuclio, NuclioOptions
+from netops.tracking.install import names_service
+from netops.workflows.project import the_project
+from netops.workflows.settings import parse
+
+
+def nuclio_for(network: str, settings: Mapping[str, Any] | str, *, replaces: bool) -> Nuclio | None:
+    """Give the real-time function of a network; None where the service has no Nuclio.
+
+    Parameters
+    ----------
+    network : str
+        Whose function it is.
+    settings : dict or str
+        All sections of the configuration; the function serves, and alerts, by those of the same names.
+    replaces : bool
+        Whether the network has a champion, which keeps its traffic beside a canary.
+    """
+    import mlrun
+
+    if not (names_service() and mlrun.mlconf.is_nuclio_detected()):
+        return None
+    options = nuclio_options(read_cluster_settings(settings), settings)
+    return Nuclio(the_project(), network, options, replaces)
+
+
+def nuclio_options(settings: ClusterSettings, configured: Mapping[str, Any] | str = "{}") -> NuclioOptions:
+    """Read how the function runs from the cluster's section, and how it serves and alerts from those of the run."""
+    serving, sections = settings.serving, parse(configured)
+    return NuclioOptions(
+        image=settings.image,
+        min_replicas=serving.min_replicas,
+        max_replicas=serving.max_replicas,
+        stream=serving.stream,
+        state_claim=serving.state_claim,
+        timeout=serving.ready_timeout,
+        canary=serving.canary,
+        environment=tuple(from_secret(secret) for secret in settings.secrets),
+        requirements=settings.requirements,
+        parameters={name: sections[name] for name in ("serving", "alerting") if sections.get(name)},
+    )

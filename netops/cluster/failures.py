@@ -1,0 +1,176 @@
+"""Why a stage failed on the cluster: what MLRun has recorded, what became of its pod, and its last words."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from netops.cluster.settings import read_cluster_settings
+from netops.tracking import service
+from netops.tracking.install import names_service
+from netops.workflows.records.states import CANCELED
+from netops.workflows.records.step_records import log_of
+
+Document = dict[str, Any]
+
+FAILED = ("error", "aborted")
+#: How much of an error, and of a log, is put into a line.
+_LENGTH, _LINES = 300, 3
+#: An error of MLRun that tells less than the pod does.
+_THRESHOLD = "exceeded state threshold"
+#: States of a step whose pod has not started.
+_WAITING = ("pending", "created")
+#: Why a container does not start where waiting does not help: an image, a secret or a config map is missing.
+_STUCK = (
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+)
+_NO_NODE = "no node accepts it"
+
+
+def latest(steps: list[Document]) -> list[Document]:
+    """Give the last attempt of each step."""
+    return list({step["metadata"]["name"]: step for step in steps}.values())
+
+
+def was_canceled(steps: list[Document]) -> bool:
+    """Tell by the steps of a run whether somebody has canceled it."""
+    return any(step["status"].get("status_text") == CANCELED for step in latest(steps))
+
+
+def causes_of(steps: list[Document]) -> list[str]:
+    """Say why steps failed, in a line each; the oldest attempts first.
+
+    Parameters
+    ----------
+    steps : list of dict
+        Runs of the steps of a pipeline, as MLRun records them.
+    """
+    told = []
+    for step in latest(steps):
+        if step["status"].get("state") in FAILED:
+            name = step["metadata"]["name"]
+            times = sum(other["metadata"]["name"] == name for other in steps)
+            told.append(f"{name}: {cause_of(step)}" + (f" ({times} attempts)" if times > 1 else ""))
+    return told
+
+
+def shown(step: Document) -> Document:
+    """Describe a step of a run, a failed one with its cause."""
+    from netops.workflows.records.runs import describe
+
+    told = describe(step)
+    state = step["status"].get("state")
+    if not names_service():
+        return told
+    if state in _WAITING:
+        return told | {"error": why_waiting(step)}
+    return told | {"error": cause_of(step)} if state == "error" else told
+
+
+def cause_of(step: Document) -> str:
+    """Say why one attempt of a step failed: by its own error or, where it came to none, by its pod and its log."""
+    status = step["status"]
+    error = " ".join(str(status.get("error") or "").split())
+    if error and _THRESHOLD not in error:
+        return _image(error, step) or error[:_LENGTH]
+    parts = [error, *(" ".join(str(status.get(key) or "").split()) for key in ("reason", "status_text"))]
+    if names_service():
+        pods = list(_pods(step["metadata"]["uid"]))
+        parts = [*(_of_pod(pod) for pod in pods), *parts]
+    text = ""
+    for part in parts:
+        text += ("; " if text else "") + part if part and part not in text else ""
+    words = _last_words(step["metadata"]["uid"])
+    text = _image(text, step) or text[:_LENGTH] or str(status.get("state"))
+    return f"{text}; its log ends: {words}" if words else text
+
+
+def why_waiting(step: Document) -> str:
+    """Say why the pod of a step does not start; empty while it may just be starting."""
+    for pod in _pods(step["metadata"]["uid"]):
+        text = _of_pod(pod)
+        if any(reason in text for reason in (*_STUCK, _NO_NODE)):
+            return _image(text, step) or text[:_LENGTH]
+    return ""
+
+
+def is_stuck(step: Document) -> bool:
+    """Check whether the pod of a step will not start until something is changed."""
+    return any(reason in _of_pod(pod) for pod in _pods(step["metadata"]["uid"]) for reason in _STUCK)
+
+
+def waiting_steps(run_id: str) -> dict[str, str]:
+    """Say of the steps of a run whose pods do not start why, by the names of the steps."""
+    import mlrun.errors
+
+    from netops.workflows.records.runs import steps_of
+
+    if not names_service():
+        return {}
+    try:
+        steps = latest(steps_of(run_id))
+    except (mlrun.errors.MLRunBaseError, OSError):
+        return {}  # a service that is away for a moment is asked again
+    waiting = {step["metadata"]["name"]: step for step in steps if step["status"].get("state") in _WAITING}
+    return {name: f"waiting: {why}" for name, step in waiting.items() if (why := why_waiting(step))}
+
+
+def _image(text: str, step: Document) -> str:
+    given = (step["spec"].get("parameters") or {}).get("settings") or "{}"
+    image = step["spec"].get("image") or read_cluster_settings(given).image
+    return service.image_missing(text, image)
+
+
+def _pods(uid: str) -> Iterator[Any]:
+    """Give the pods of a run that are still there."""
+    import mlrun
+    import mlrun.errors
+
+    from netops.workflows.project_folder import PROJECT
+
+    try:
+        kinds = mlrun.get_run_db().list_runtime_resources(PROJECT, kind="job", object_id=uid)
+    except mlrun.errors.MLRunBaseError:
+        return  # what MLRun has recorded must do
+    for kind in kinds:
+        yield from kind.resources.pod_resources
+
+
+def _of_pod(pod: Any) -> str:
+    """Say what became of a pod: OOMKilled, ImagePullBackOff, its exit code, or why it has no node."""
+    return f"pod {pod.name}: {', '.join(dict.fromkeys(_found_in(pod.status or {}))) or 'no reason given'}"
+
+
+def _found_in(status: Mapping[str, Any]) -> Iterator[str]:
+    for container in _get(status, "container_statuses") or []:
+        for state in (_get(container, "state"), _get(container, "last_state")):
+            for kind in ("waiting", "terminated"):
+                found = _get(state or {}, kind) or {}
+                code = _get(found, "exit_code")
+                yield from (str(found[key]) for key in ("reason", "message") if found.get(key))
+                yield from [f"exit code {code}"] if code else []
+    yield from (str(status[key]) for key in ("reason", "message") if status.get(key))
+    for condition in status.get("conditions") or []:
+        if _get(condition, "reason") == "Unschedulable":
+            why, _, _ = str(_get(condition, "message")).partition(" preemption:")  # which says it once more
+            yield f"{_NO_NODE}: {why}"
+
+
+def _get(mapping: Mapping[str, Any], key: str) -> Any:
+    """Read a key that older services write in snake case, newer ones as Kubernetes does."""
+    first, *others = key.split("_")
+    return mapping.get(key, mapping.get(first + "".join(map(str.capitalize, others))))
+
+
+def _last_words(uid: str) -> str:
+    """Give the last lines of a step's log."""
+    import mlrun.errors
+
+    try:
+        lines = [line.strip() for line in log_of(uid).splitlines() if line.strip()]
+    except (mlrun.errors.MLRunBaseError, OSError):
+        return ""
+    return " | ".join(line[:_LENGTH] for line in lines[-_LINES:])

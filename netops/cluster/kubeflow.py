@@ -1,0 +1,182 @@
+"""Runs of pipelines wherever they are: MLRun records those of its local engine, Kubeflow those of the cluster."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import mlrun
+import mlrun.errors
+
+from netops.cluster.failures import was_canceled
+from netops.errors import UsageError
+from netops.tracking import service
+from netops.tracking.install import names_service
+from netops.workflows.records.runs import PROJECT, moment_of, workflows
+from netops.workflows.records.states import CANCELED, GOING
+from netops.workflows.records.steps import LABEL, WORKFLOWS
+
+Document = dict[str, Any]
+
+_STATES = {"succeeded": "completed", "failed": "error", "canceled": "aborted", "terminating": "aborting"}
+#: A job that has started no workflow after this time, and has no pod, never will.
+_STALE = timedelta(minutes=5)
+
+
+def all_runs() -> list[Document]:
+    """List the runs of pipelines, the newest first; :func:`described` tells more of those of the cluster."""
+    runs = workflows()
+    if not names_service():
+        return runs
+    local = [run for run in runs if _labels(run).get("kind") == "local"]
+    runners = {_pipeline_id(run): run for run in runs if run not in local}
+    known = {run["metadata"]["uid"] for run in local}
+    found = [pipeline for pipeline in _pipelines() if pipeline["id"] not in known]
+    pipelines = [run_of(pipeline, runners.get(pipeline["id"])) for pipeline in found]
+    started = {run["metadata"]["uid"] for run in pipelines}
+    waiting = [_of_runner(run) for uid, run in runners.items() if uid not in started]
+    return sorted([*local, *pipelines, *waiting], key=_start, reverse=True)
+
+
+def _pipelines() -> list[Document]:
+    """List Kubeflow's runs of the project; of one project the service gives them all at once, without the steps."""
+    try:
+        return list(mlrun.get_run_db().list_pipelines(PROJECT, format_="metadata_only").runs)
+    except mlrun.errors.MLRunBaseError as error:
+        if mlrun.mlconf.kfp_url:
+            raise service.explain(error) from error
+        return []  # a service without Kubeflow has runs of the local engine alone
+
+
+def run_of(pipeline: Document, runner: Document | None = None) -> Document:
+    """Write what Kubeflow tells of a pipeline as MLRun records a run.
+
+    Parameters
+    ----------
+    pipeline : dict
+        As the service lists it.
+    runner : dict, optional
+        The job of the service that has started it, where one has.
+    """
+    status = str(pipeline.get("status") or "").lower()
+    ended = pipeline.get("finished_at")
+    name = str(pipeline["name"]).removeprefix(f"{PROJECT}-")
+    workflow, network = _named(name)
+    if runner is not None:
+        given = _runner_arguments(runner)
+        workflow, network = given.get("workflow") or workflow, given.get("name") or network
+    return {
+        "metadata": {"uid": pipeline["id"], "name": workflow},
+        "spec": {"parameters": {"name": network} if network else {}},
+        "status": {
+            "state": _STATES.get(status, status or "pending"),
+            "start_time": pipeline["created_at"],
+            "last_update": ended or datetime.now(UTC).isoformat(),
+            "end_time": ended,
+            "error": pipeline.get("error") or "",
+        },
+    }
+
+
+def _named(name: str) -> tuple[str, str]:
+    """Read workflow and network from the name that ``netops submit`` gives a run."""
+    workflow, _, network = name.partition("-")
+    return (workflow, network) if workflow in WORKFLOWS else (name, "")
+
+
+def _of_runner(run: Document) -> Document:
+    """Show a job that has not started its workflow yet, or never did, as a run of that workflow."""
+    given = _runner_arguments(run)
+    found = {**run, "metadata": {**run["metadata"]}, "spec": {**run["spec"]}, "status": {**run["status"]}}
+    found["metadata"]["name"] = given.get("workflow") or run["metadata"]["name"]
+    found["spec"]["parameters"] = given
+    if run["status"]["state"] in GOING and _is_stale(run):
+        error = "the job that was to start the workflow is gone; see its log on MLRun's page"
+        found["status"] |= {"state": "error", "error": error}
+    return found
+
+
+def _is_stale(run: Document) -> bool:
+    if datetime.now(UTC) - _start(run) < _STALE:
+        return False
+    try:
+        kinds = mlrun.get_run_db().list_runtime_resources(PROJECT, kind="job", object_id=run["metadata"]["uid"])
+    except mlrun.errors.MLRunBaseError:
+        return False
+    pods = [pod for kind in kinds for pod in kind.resources.pod_resources]
+    return all(str((pod.status or {}).get("phase")) in ("Succeeded", "Failed") for pod in pods)
+
+
+def _runner_arguments(run: Document) -> Document:
+    parameters = run["spec"].get("parameters") or {}
+    path = Path(parameters.get("workflow_path") or "")
+    return {**(parameters.get("workflow_arguments") or {}), "workflow": path.stem}
+
+
+def described(runs: list[Document]) -> list[Document]:
+    """Add to runs of the cluster what only their steps tell: workflow, network, and whether somebody canceled them.
+
+    Parameters
+    ----------
+    runs : list of dict
+        Some of :func:`all_runs`.
+    """
+    cluster = [run for run in runs if pipeline_of(run)]
+    if not cluster:
+        return runs
+    first = min(map(_start, cluster)) - timedelta(minutes=1)
+    steps: dict[str, list[Document]] = {}
+    found = mlrun.get_run_db().list_runs(project=PROJECT, labels=["workflow"], start_time_from=first)
+    for step in sorted(found, key=_start):
+        steps.setdefault(_labels(step).get("workflow", ""), []).append(step)
+    return [_with(run, steps.get(pipeline_of(run) or "", [])) for run in runs]
+
+
+def _with(run: Document, steps: list[Document]) -> Document:
+    if not steps:
+        return run
+    parameters, status = dict(run["spec"].get("parameters") or {}), dict(run["status"])
+    networks = [(step["spec"].get("parameters") or {}).get("network") for step in steps]
+    parameters["name"] = parameters.get("name") or next(filter(None, networks), "")
+    name = next(filter(None, (_labels(step).get(LABEL) for step in steps)), run["metadata"]["name"])
+    if status["state"] in ("error", "aborted", "aborting") and was_canceled(steps):
+        status |= {"state": "aborted", "status_text": CANCELED, "error": ""}
+    return {
+        **run,
+        "metadata": {**run["metadata"], "name": name},
+        "spec": {**run["spec"], "parameters": parameters},
+        "status": status,
+    }
+
+
+def pipeline_of(run: Document) -> str | None:
+    """Give Kubeflow's id of a run; None where the local engine runs it."""
+    if not names_service() or _labels(run).get("kind") == "local":
+        return None
+    return _pipeline_id(run)
+
+
+def _pipeline_id(run: Document) -> str:
+    return str(_labels(run).get("workflow-id") or run["metadata"]["uid"])
+
+
+def find_run(run_id: str) -> Document:
+    """Find the run of a pipeline by its id or the beginning of it.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or more than one.
+    """
+    found = [run for run in all_runs() if run["metadata"]["uid"].startswith(run_id)]
+    if len(found) != 1:
+        many = "more than one run" if found else "no run"
+        raise UsageError(f"{many} begins with '{run_id}'; see: netops runs list")
+    return described(found)[0]
+
+
+def _labels(run: Document) -> Document:
+    return run["metadata"].get("labels") or {}
+
+
+def _start(run: Document) -> datetime:
+    return moment_of(run["status"]["start_time"])

@@ -1,0 +1,140 @@
+"""The ``cluster`` section: what the stages run on where MLRun is a service (configurations/cluster.yaml).
+
+It travels with a run, inside the run's settings: whatever compiles the workflow, and whatever deploys the model,
+reads the section as it was when the run was asked for, not the one that was built into an image.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from netops.config.binding import Duration, bind, option, read_yaml
+from netops.config.durations import DAY, HOUR, MINUTE, SECOND
+from netops.errors import UsageError, closest
+from netops.workflows.project_folder import project_root
+from netops.workflows.stages.dask import DaskSettings
+
+#: Name of the section, in the settings of a run and as a file.
+CLUSTER = "cluster"
+DEFAULT = "default"
+#: Where MLRun's Helm chart puts the service, for pods of its own namespace.
+SERVICE = "http://mlrun-api:8080"
+
+
+@dataclass(frozen=True)
+class StageSettings:
+    """What one stage asks of the cluster."""
+
+    cpu: str = option("1", help="CPU request", unit="cores")
+    memory: str = option("2Gi", help="memory request, and limit", unit="Kubernetes quantity")
+    timeout: Duration = option(HOUR, help="an attempt that takes longer is stopped", unit="duration")
+    retries: int = option(2, help="how often a failed step is tried again", minimum=0, maximum=10)
+    node_selector: dict[str, str] = option(dict, help="labels of the nodes that may run it")
+
+
+@dataclass(frozen=True)
+class LauncherSettings:
+    """What Kubeflow's own pod of a step asks for: it starts the stage through MLRun, and waits."""
+
+    cpu: str = option("100m", help="CPU request", unit="cores")
+    memory: str = option("512Mi", help="memory request, and limit", unit="Kubernetes quantity")
+    image: str = option("", help="its image, with the MLRun client in it; MLRun's own if empty")
+
+
+@dataclass(frozen=True)
+class ServingDeployment:
+    """How the real-time function is deployed on Nuclio."""
+
+    min_replicas: int = option(1, help="replicas at the least; each owns its share of the devices", minimum=1)
+    max_replicas: int = option(1, help="replicas at the most", minimum=1)
+    stream: str = option("", help="kafka://broker/topic or v3io:///…, partitioned by device; HTTP alone if empty")
+    state_claim: str = option("", help="volume claim that keeps the state of the replicas; none if empty")
+    ready_timeout: Duration = option(5 * MINUTE, help="how long a deployment may take to answer", unit="duration")
+    canary: int = option(100, help="share of the traffic that a new champion gets, where the service can", unit="%",
+                         minimum=1, maximum=100)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """Where and how the project runs on a cluster."""
+
+    service: str = option("", help="MLRun's address inside the cluster; if empty, what the service itself says, "
+                          f"else {SERVICE}")  # fmt: skip
+    image: str = option("netops:0.1.0", help="image of all stages, made by `make image`")
+    source: str = option("/opt/netops", help="the project in that image, or its Git address; schedules load it "
+                         "from there")  # fmt: skip
+    requirements: tuple[str, ...] = option((), help="packages that the image lacks; MLRun builds them in")
+    namespace: str = option("mlrun", help="Kubernetes namespace of MLRun")
+    artifact_path: str = option("", help="where artifacts are stored, a folder for each run; the service's own "
+                                "default if empty")  # fmt: skip
+    secrets: tuple[str, ...] = option((), help="secret:key; the stages see it as environment variable `key`")
+    auto_mount: bool = option(True, help="give the stages the volumes and variables that the MLRun service offers "
+                              "its functions")  # fmt: skip
+    ttl: Duration = option(7 * DAY, help="how long a finished workflow stays in Kubeflow", unit="duration")
+    backoff: Duration = option(30 * SECOND, help="time before a step is tried again, doubled each time",
+                               unit="duration")  # fmt: skip
+    launcher: LauncherSettings = option(LauncherSettings, help="Kubeflow's own pod of each step")
+    stages: dict[str, dict[str, Any]] = option(dict, help="stage → what differs from `default`")
+    dask: DaskSettings = option(DaskSettings, help="the Dask cluster that features may be built on")
+    serving: ServingDeployment = option(ServingDeployment, help="the real-time function")
+    where: str = field(default="cluster.yaml", init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in self.stages:
+            self.stage(name)
+        for secret in self.secrets:
+            if not all(secret.partition(":")):
+                raise UsageError(f"{self.where}: secrets: '{secret}': write it as secret:key")
+        if self.service and "://" not in self.service:
+            raise UsageError(f"{self.where}: service: '{self.service}': write it as http://host:port")
+
+    def stage(self, name: str) -> StageSettings:
+        """Give what a stage asks for: its own keys over those of ``default``."""
+        values = {**self.stages.get(DEFAULT, {}), **self.stages.get(name, {})}
+        return bind(StageSettings, values, f"{self.where}: stages: {name}")
+
+    def refuse_unknown(self, stages: Mapping[str, Any]) -> None:
+        """Refuse a stage that the project does not have; another project of this folder may have none of ours."""
+        for name in self.stages:
+            if stages and name != DEFAULT and name not in stages:
+                raise UsageError(f"{self.where}: stages: no stage '{name}'{closest(name, stages)}")
+
+
+def read_cluster_settings(settings: Mapping[str, Any] | str = "{}") -> ClusterSettings:
+    """Read the section that travels with a run; where none does, configurations/cluster.yaml of the project.
+
+    Parameters
+    ----------
+    settings : mapping or str
+        The settings of a run, or their JSON.
+    """
+    document: Mapping[str, Any] = json.loads(settings) if isinstance(settings, str) else settings
+    values = document[CLUSTER] if CLUSTER in document else cluster_values()
+    return bind(ClusterSettings, values, "cluster.yaml")
+
+
+def cluster_values() -> dict[str, Any]:
+    """Read configurations/cluster.yaml of the project as it is written."""
+    return read_yaml(project_root() / "configurations" / "cluster.yaml") or {}
+
+
+def with_cluster(arguments: Mapping[str, str], **changes: Any) -> dict[str, str]:
+    """Put the section into the settings among the arguments of a workflow, so that it travels with the run.
+
+    Parameters
+    ----------
+    arguments : mapping
+        Arguments of a workflow; a section that its settings hold already stays.
+    **changes
+        Keys of the section to be changed.
+    """
+    document = json.loads(arguments.get("settings") or "{}")
+    document[CLUSTER] = {**document.get(CLUSTER, cluster_values()), **changes}
+    return {**arguments, "settings": json.dumps(document, sort_keys=True)}
+
+
+def from_secret(secret: str) -> dict[str, Any]:
+    """Read ``secret:key`` as an environment variable of that name."""
+    name, _, key = secret.partition(":")
+    return {"name": key, "valueFrom": {"secretKeyRef": {"name": name, "key": key}}}

@@ -1,0 +1,145 @@
+"""Runs of the cluster followed to their end."""
+
+import re
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from netops.cluster.failures import causes_of, waiting_steps, was_canceled
+from netops.errors import NetopsError
+from netops.progress import say
+from netops.tracking import service
+from netops.workflows.records.steps import state_of, title_of
+
+Document = dict[str, Any]
+
+#: Seconds between two looks at a run, and how many looks in a row may fail.
+PERIOD, PATIENCE = 3.0, 10
+#: Each time this many looks have passed, the pods of the steps that have not started are looked at, too.
+_POD_LOOKS = 5
+_GOOD = ("succeeded", "skipped")
+ENDED = (*_GOOD, "failed", "error", "canceled")
+#: Kinds of Argo's nodes that stand for a step; the others only hold nodes.
+_STEPS = ("Pod", "Retry", "Skipped")
+_ATTEMPT = re.compile(r"(?P<step>.+)\((?P<number>\d+)\)")
+
+
+def watch(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
+    """Follow a run to its end and report what its steps do.
+
+    Parameters
+    ----------
+    run_id : str
+        A run of a workflow, on the cluster or here.
+    wait : callable
+        Waits for so many seconds.
+
+    Returns
+    -------
+    str
+        ``succeeded``.
+
+    Raises
+    ------
+    NetopsError
+        If the run ends in any other way; it names the steps that failed, and why.
+    """
+    said: dict[str, str] = {}
+    waiting: dict[str, str] = {}
+    for looks in count(1):
+        pipeline = look(run_id, wait)
+        if looks % _POD_LOOKS == 0:
+            waiting = waiting_steps(run_id)
+        for step, text in (steps_in(pipeline.get("graph") or {}) | waiting).items():
+            if said.get(step) != text:
+                said[step] = text
+                say(f"{title_of(step)}: {text}")
+        status = status_of(pipeline)
+        if status in ENDED:
+            break
+        wait(PERIOD)
+    if status not in _GOOD:
+        raise NetopsError(_ended(run_id, status, pipeline))
+    return status
+
+
+def look(run_id: str, wait: Callable[[float], None] = time.sleep) -> Document:
+    """Look at a run; a service that is away for a moment is asked again."""
+    import mlrun
+
+    from netops.workflows.records.runs import PROJECT
+
+    for failures in range(PATIENCE):
+        try:
+            pipeline: Document = mlrun.get_run_db().get_pipeline(run_id, project=PROJECT)
+            return pipeline
+        except mlrun.errors.MLRunNotFoundError as error:
+            raise service.explain(error) from error
+        except (mlrun.errors.MLRunBaseError, OSError) as error:
+            if failures == PATIENCE - 1:
+                raise service.explain(error) from error
+            wait(PERIOD)
+    raise AssertionError("unreachable")
+
+
+def status_of(pipeline: Document) -> str:
+    """Give the status of a run in lower case; empty where Kubeflow has none yet."""
+    return str(pipeline["run"].get("status") or "").lower()
+
+
+@dataclass
+class _Step:
+    """Argo's nodes of one step: with retries one for the step, and one for each attempt."""
+
+    node: Document | None = None
+    attempts: dict[int, Document] = field(default_factory=dict)
+
+    def text(self) -> str:
+        last = self.attempts[max(self.attempts)] if self.attempts else None
+        node = self.node or last or {}
+        phase = str(node.get("phase") or "").lower()
+        if not phase:
+            return ""
+        if phase == "running" and last and str(last.get("phase")).lower() in ("failed", "error"):
+            return f"attempt {len(self.attempts)} failed, another follows"
+        if phase == "running" and last and str(last.get("phase")).lower() == "pending":
+            phase = "pending"
+        number = f" (attempt {len(self.attempts)})" if len(self.attempts) > 1 else ""
+        return state_of(phase) + _took(node, phase) + number
+
+
+def steps_in(graph: Document) -> dict[str, str]:
+    """Say of each step of a graph in what state it is, its attempts folded into one."""
+    steps: defaultdict[str, _Step] = defaultdict(_Step)
+    for node in graph.values():
+        name = str(node.get("name") or "")
+        if node.get("type", "Pod") not in _STEPS:
+            continue
+        if attempt := _ATTEMPT.fullmatch(name):
+            steps[attempt["step"]].attempts[int(attempt["number"])] = node
+        else:
+            steps[name].node = node
+    return {name: text for name, step in steps.items() if (text := step.text())}
+
+
+def _took(node: Document, phase: str) -> str:
+    started, ended = (node.get(f"{key}_at") or node.get(f"{key}At") for key in ("started", "finished"))
+    if state_of(phase) != "done" or not started or not ended:
+        return ""
+    from netops.workflows.records.runs import moment_of
+
+    return f" in {(moment_of(ended) - moment_of(started)).total_seconds():.0f} s"
+
+
+def _ended(run_id: str, status: str, pipeline: Document) -> str:
+    """Say in a line how a run has ended that has not succeeded."""
+    from netops.workflows.records.runs import steps_of
+
+    steps = steps_of(run_id)
+    if status == "canceled" or was_canceled(steps):
+        return f"run {run_id} was canceled"
+    told = pipeline["run"].get("error") or pipeline["run"].get("message")
+    return f"run {run_id} failed: {'; '.join(causes_of(steps)) or told or 'no step says why'}"

@@ -1,0 +1,1 @@
+"""Settings from YAML to frozen dataclasses, durations, and where state lives."""

@@ -1,0 +1,195 @@
+"""Configuration: YAML bound to frozen dataclasses; an unknown key or an impossible value is refused.
+
+A section is a dataclass whose fields are made with :func:`option`. The section lives in the package that reads
+it, so that no key exists which nothing uses.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+import yaml
+
+from netops.config.durations import parse_duration
+from netops.errors import UsageError, closest
+
+T = TypeVar("T")
+
+#: A field of this type is written as ``10m`` and held in nanoseconds.
+Duration = Annotated[int, "duration"]
+
+
+def option(
+    default: Any = dataclasses.MISSING,
+    *,
+    help: str,
+    unit: str = "",
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: Sequence[Any] | None = None,
+) -> Any:
+    """Declare one key of a section.
+
+    Parameters
+    ----------
+    default : optional
+        Its value when the key is absent; without one the key is required. A list, dict or section is given as a
+        function without arguments.
+    help, unit : str
+        What it does, in a line, for the configuration reference.
+    minimum, maximum : float, optional
+        Bounds, both included.
+    choices : sequence, optional
+        The only values allowed.
+    """
+    about = {"help": help, "unit": unit, "minimum": minimum, "maximum": maximum, "choices": choices}
+    if callable(default):
+        return dataclasses.field(default_factory=default, metadata=about)
+    return dataclasses.field(default=default, metadata=about)
+
+
+def bind(section: type[T], values: Any, where: str) -> T:
+    """Make a section from what a YAML file holds.
+
+    Parameters
+    ----------
+    section : dataclass type
+        What the values must fit.
+    values : mapping or None
+        The parsed YAML; None counts as an empty mapping.
+    where : str
+        File and key, for errors.
+
+    Raises
+    ------
+    UsageError
+        For an unknown or missing key, a value of the wrong type or outside its bounds; it names the key.
+    """
+    values = {} if values is None else values
+    if not isinstance(values, Mapping):
+        raise UsageError(f"{where}: expected keys and values, found {values!r}")
+    fields = {field.name.rstrip("_"): field for field in dataclasses.fields(section)}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(section, include_extras=True)
+    if unknown := [key for key in values if key not in fields]:
+        raise UsageError(f"{where}: unknown key '{unknown[0]}'{closest(str(unknown[0]), fields)}")
+    bound = {
+        fields[key].name: _value(hints[fields[key].name], value, f"{where}: {key}", fields[key].metadata)
+        for key, value in values.items()
+    }
+    for key, field in fields.items():
+        if key not in values and field.default is field.default_factory is dataclasses.MISSING:
+            raise UsageError(f"{where}: key '{key}' is missing")
+    return section(**bound)
+
+
+def _value(hint: Any, value: Any, where: str, about: Mapping[str, Any]) -> Any:
+    converted = _convert(hint, value, where)
+    parts = tuple(converted.values()) if isinstance(converted, dict) else converted
+    for item in parts if isinstance(parts, tuple) else (parts,):
+        _check(item, where, about)
+    return converted
+
+
+def _check(value: Any, where: str, about: Mapping[str, Any]) -> None:
+    choices, minimum, maximum = about.get("choices"), about.get("minimum"), about.get("maximum")
+    if choices is not None and value not in choices:
+        raise UsageError(f"{where}: '{value}' is not allowed{closest(str(value), map(str, choices))}")
+    if minimum is not None and value is not None and not value >= minimum:
+        raise UsageError(f"{where}: {value} is below {minimum}")
+    if maximum is not None and value is not None and not value <= maximum:
+        raise UsageError(f"{where}: {value} is above {maximum}")
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _duration(value, where)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        return _convert(next(a for a in arguments if a is not type(None)), value, where)
+    if origin is tuple:
+        return _items(arguments[0], value, where)
+    if origin in (dict, Mapping) or hint is dict:
+        return _mapping(arguments[1] if arguments else Any, value, where)
+    if dataclasses.is_dataclass(hint):
+        return bind(typing.cast(type, hint), value, where)
+    return _scalar(hint, value, where)
+
+
+def _duration(value: Any, where: str) -> int:
+    try:
+        return parse_duration(value)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
+
+
+def _items(hint: Any, value: Any, where: str) -> tuple[Any, ...]:
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if not isinstance(value, Sequence):
+        raise UsageError(f"{where}: expected a list, found {value!r}")
+    return tuple(_convert(hint, item, f"{where}[{place}]") for place, item in enumerate(value))
+
+
+def _mapping(hint: Any, value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{where}: expected keys and values, found {value!r}")
+    return {str(key): _convert(hint, item, f"{where}: {key}") for key, item in value.items()}
+
+
+def _scalar(hint: Any, value: Any, where: str) -> Any:
+    if hint is Any:
+        return value
+    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        if value != value or value in (float("inf"), float("-inf")):
+            raise UsageError(f"{where}: {value} is not a finite number")
+        return float(value)
+    if isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
+        return value
+    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+    raise UsageError(f"{where}: expected {words.get(hint, hint)}, found {value!r}")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose times stay text: they are read where it is known what they are, and travel as JSON."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def parse_yaml(text: str) -> Any:
+    """Parse YAML, times as text.
+
+    Raises
+    ------
+    yaml.YAMLError
+        If it is none.
+    """
+    return yaml.load(text, Loader=_Loader)
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file.
+
+    Raises
+    ------
+    UsageError
+        If it is missing or no YAML; it names the file and the line.
+    """
+    try:
+        return parse_yaml(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        place = "" if line is None else f", line {line + 1}"
+        raise UsageError(f"{path}{place}: not YAML: {getattr(error, 'problem', error)}") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None

@@ -1,0 +1,152 @@
+"""A model judged: its threshold chosen on validation, its figures taken on the test part."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netops.alerting.policy import AlertPolicy
+from netops.alerting.sequences import Floats
+from netops.alerting.settings import AlertSettings
+from netops.evaluation.clock_baseline import clock_risks
+from netops.evaluation.evaluate import Evaluation, evaluate
+from netops.evaluation.static_baseline import StaticThresholds, baseline_columns, fit_baseline
+from netops.evaluation.threshold import ThresholdChoice, choose_threshold
+from netops.features.spec import FeatureSpec
+from netops.models.card import read_card
+from netops.models.platt import Platt
+from netops.telemetry.dataset import Dataset
+from netops.training.examples import Examples
+from netops.training.rows import gather
+from netops.training.train import part_risks
+
+#: Where a search for the threshold begins; it only says that the policy has none yet.
+_ANY = 0.5
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a model, or a baseline, is worth.
+
+    Attributes
+    ----------
+    policy : AlertPolicy
+        With the threshold chosen for the alert budget.
+    choice : ThresholdChoice
+        What validation shows of the threshold.
+    evaluation : Evaluation
+        On the test part, which has chosen nothing.
+    """
+
+    policy: AlertPolicy
+    choice: ThresholdChoice
+    evaluation: Evaluation
+
+    def figures(self) -> dict[str, Any]:
+        """Give the figures of the test part by name, unknown ones None."""
+        found = self.evaluation.figures
+        figures = {
+            "average_precision": found.average_precision,
+            "roc_auc": found.roc_auc,
+            "base_rate": found.base_rate,
+            "event_recall": found.event_recall,
+            "false_alarms_per_device_day": found.false_alarms_per_device_day,
+            "median_lead_seconds": found.median_lead_seconds,
+            "threshold": self.policy.threshold,
+            "precision": found.precision,
+            "brier": self.evaluation.reliability.brier,
+            "expected_calibration_error": self.evaluation.reliability.expected_calibration_error,
+        }
+        return {name: float(value) if np.isfinite(value) else None for name, value in figures.items()}
+
+    def interval_ends(self) -> dict[str, float]:
+        """Give the ends of the 95% intervals as numbers by name: ``event_recall.low``, ``event_recall.high``, …"""
+        ends = {
+            f"{name}.{end}": getattr(spread, end)
+            for name, spread in self.evaluation.intervals.items()
+            for end in ("low", "high")
+        }
+        return {name: float(value) for name, value in ends.items() if np.isfinite(value)}
+
+
+def judge(
+    examples: Examples,
+    validation: Floats,
+    test: Floats,
+    settings: AlertSettings,
+    seed: int = 0,
+    calibration: Platt | None = None,
+) -> Judgement:
+    """Choose the threshold of a model and take its figures.
+
+    Parameters
+    ----------
+    examples : Examples
+        Whose parts the risks are of.
+    validation, test : float64 array
+        Risks in the order of the rows of each part; NaN where a sample is not scored.
+    settings : AlertSettings
+        The alert budget, and when a risk becomes an alert.
+    seed : int
+        Of the bootstrap.
+    calibration : Platt, optional
+        How the risks become probabilities (``Platt.from_dict(card.calibration)``); they choose no threshold.
+    """
+    part = examples.part("validation")
+    budget = settings.false_alarms_per_device_day
+    choice = choose_threshold(part, validation, settings.policy(_ANY, examples.horizon), budget)
+    caution = " ".join(filter(None, (settings.budget_caution(examples.horizon), choice.note)))
+    choice = replace(choice, note=caution)
+    policy = settings.policy(choice.threshold, examples.horizon)
+    probabilities = calibration.apply(test) if calibration else None
+    found = evaluate(examples.part("test"), test, policy, probabilities=probabilities, seed=seed)
+    return Judgement(policy, choice, found)
+
+
+def judge_model(examples: Examples, model: Path, settings: AlertSettings, seed: int = 0) -> Judgement:
+    """Judge a model folder: :func:`judge` with its risks over both parts, and its own calibration."""
+    validation, test = (part_risks(examples, model, part) for part in ("validation", "test"))
+    return judge(examples, validation, test, settings, seed, Platt.from_dict(read_card(model).calibration))
+
+
+def judge_baseline(
+    examples: Examples, settings: AlertSettings, seed: int = 0
+) -> tuple[StaticThresholds, Judgement, Floats]:
+    """Tune the static thresholds on the training part and judge them as any model.
+
+    Returns
+    -------
+    tuple
+        The baseline, its judgement, and its risks over the test part.
+    """
+    source = Dataset.open(Path(examples.sources["validation"]))
+    columns = baseline_columns(FeatureSpec.from_dict(source.meta.features or {}))
+    columns = [name for name in columns if name in examples.names]
+    training = np.asarray(examples.array("features"))
+    labels = np.asarray(examples.array("labels")).astype(np.int8)
+    baseline = fit_baseline(training, labels, examples.array("weights"), examples.names, columns, seed=seed)
+    validation, test = (baseline_risks(baseline, examples, part) for part in ("validation", "test"))
+    return baseline, judge(examples, validation, test, settings, seed), test
+
+
+def judge_clock(examples: Examples, settings: AlertSettings, seed: int = 0) -> tuple[Judgement, Floats]:
+    """Fit a model that sees the clock alone, and judge it as any other: what it predicts is no skill.
+
+    Returns
+    -------
+    tuple
+        Its judgement, and its risks over the test part.
+    """
+    risks = clock_risks(examples, seed)
+    return judge(examples, risks["validation"], risks["test"], settings, seed), risks["test"]
+
+
+def baseline_risks(baseline: StaticThresholds, examples: Examples, part: str) -> Floats:
+    """Give the risks of the static thresholds over ``validation`` or ``test``, in the order of its rows."""
+    rows = np.array(examples.array(part))
+    scored = rows >= 0
+    risks = np.full(len(rows), np.nan)
+    features = gather(Dataset.open(Path(examples.sources[part])), baseline.columns, rows[scored])
+    risks[scored] = baseline.score(features, baseline.columns)
+    return risks

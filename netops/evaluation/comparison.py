@@ -1,0 +1,158 @@
+"""Champion against challenger, on the newest data that neither was fitted on: the validation split.
+
+The test split stays out of it, so that the figures of the winner have chosen nothing.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from netops.alerting.sequences import Floats
+from netops.alerting.settings import AlertSettings
+from netops.errors import NetopsError
+from netops.evaluation.evaluate import evaluate
+from netops.evaluation.promotion import Decision, PromotionSettings, Standing, decide
+from netops.evaluation.seen import restricted, unseen_by
+from netops.evaluation.selection import Difference, against_chance, compare
+from netops.models.card import ModelCard, read_card
+from netops.models.onnx_file import Scorer
+from netops.telemetry.dataset import Dataset
+from netops.training.examples import Examples, feature_names
+from netops.training.train import part_risks
+
+_TIMED = 200
+
+
+def contest(
+    examples: Examples,
+    challenger: Path,
+    champion: Path | Standing | None,
+    alerting: AlertSettings,
+    promotion: PromotionSettings,
+    seed: int = 0,
+    *,
+    rivals: Sequence[Path] = (),
+    baseline: Floats | None = None,
+) -> Decision:
+    """Decide whether a newly trained model takes the place of the one in service.
+
+    Parameters
+    ----------
+    examples : Examples
+        The newest data.
+    challenger, champion : Path
+        Model folders; no champion where nothing serves yet, its failed standing where its files are gone.
+    alerting : AlertSettings
+        When a risk becomes an alert.
+    promotion : PromotionSettings
+        What the challenger may not break.
+    seed : int
+        Of the bootstrap.
+    rivals : sequence of Path
+        The other models that the challenger was chosen from on the validation split; the comparison is corrected
+        for that choice.
+    baseline : float64 array, rows of the validation split, optional
+        Risks by static thresholds, which the first model of a network has to beat.
+    """
+    new = _standing(examples, challenger, alerting, seed)
+    if isinstance(champion, Standing):
+        return decide(new, champion, None, promotion)
+    if champion is None:
+        useless = () if new.failure else _useless(examples, new, challenger, rivals, baseline, seed)
+        return decide(new, None, None, promotion, useless)
+    old = _standing(examples, champion, alerting, seed)
+    if old.version == new.version:
+        return Decision(False, (f"version {new.version} is in service already",))
+    if any(model.failure or model.missing_features for model in (new, old)):
+        return decide(new, old, None, promotion)
+    card = read_card(champion)
+    part = examples.part("validation")
+    unseen = unseen_by(card, part)
+    fresh = restricted(part, unseen)
+    if not (fresh.observed.any() and (fresh.labels == 1).any() and (fresh.labels == 0).any()):
+        return Decision(False, (_nothing_unseen(old.version),))
+    first, second, *others = (
+        part_risks(examples, folder, "validation")[unseen] for folder in (challenger, champion, *rivals)
+    )
+    return decide(new, old, compare(fresh, first, second, rivals=others, seed=seed), promotion)
+
+
+def _nothing_unseen(version: str) -> str:
+    return (
+        f"the champion {version} was trained on every device and time of the validation split that fails: they "
+        "cannot be compared; give newer telemetry, or put the new version in service by hand: netops models promote"
+    )
+
+
+def _useless(
+    examples: Examples, new: Standing, challenger: Path, rivals: Sequence[Path], baseline: Floats | None, seed: int
+) -> tuple[str, ...]:
+    """Say why a first model is of no use: it must beat chance and static thresholds, and warn of something."""
+    part = examples.part("validation")
+    risks, *others = (part_risks(examples, folder, "validation") for folder in (challenger, *rivals))
+    reasons = []
+    chance = against_chance(part, risks, rivals=others, seed=seed)
+    if not chance.better:
+        reasons.append(_no_better("chance", new, chance))
+    if baseline is not None:
+        static = compare(part, risks, baseline, rivals=others, seed=seed)
+        if not static.better:
+            reasons.append(_no_better("static thresholds", new, static))
+    if new.event_recall == 0:
+        reasons.append(f"it warns of none of the {int(part.observed.sum())} incidents of the validation split")
+    return tuple(reasons)
+
+
+def _no_better(than: str, model: Standing, difference: Difference) -> str:
+    low, high, found = difference.interval.low, difference.interval.high, model.average_precision
+    return (
+        f"the model is no better than {than} on validation (average precision {found:.3f} against "
+        f"{found - difference.value:.3f}, 95% interval of the difference {low:+.3f} to {high:+.3f})"
+    )
+
+
+def _standing(examples: Examples, folder: Path, alerting: AlertSettings, seed: int) -> Standing:
+    """Judge a model on the validation part; one that cannot be judged has a failure in place of figures."""
+    try:
+        card = read_card(folder)
+    except NetopsError as error:
+        return Standing.failed(folder.name, str(error))
+    if missing := _missing(examples, card):
+        failure = f"it takes feature '{missing[0]}', which this telemetry does not have"
+        return Standing.failed(card.version, failure, missing)
+    try:
+        return _judged(examples, folder, card, alerting, seed)
+    except NetopsError as error:
+        return Standing.failed(card.version, str(error))
+
+
+def _judged(examples: Examples, folder: Path, card: ModelCard, alerting: AlertSettings, seed: int) -> Standing:
+    risks = part_risks(examples, folder, "validation")
+    policy = alerting.policy(float("nan") if card.threshold is None else card.threshold, examples.horizon)
+    figures = evaluate(examples.part("validation"), risks, policy, seed=seed, resamples=1).figures
+    return Standing(
+        card.version,
+        figures.average_precision,
+        figures.event_recall,
+        figures.false_alarms_per_device_day,
+        latency_ms=latency_ms(folder),
+    )
+
+
+def _missing(examples: Examples, card: ModelCard) -> tuple[str, ...]:
+    there = set(feature_names(Dataset.open(Path(examples.sources["validation"]))))
+    return tuple(name for name in card.features if name not in there)
+
+
+def latency_ms(folder: Path) -> float:
+    """Measure the median time to score one sample, in milliseconds."""
+    scorer = Scorer(folder)
+    row = np.zeros((1, len(scorer.card.features)))
+    times = []
+    for _ in range(_TIMED):
+        started = time.perf_counter()
+        scorer.score(row)
+        times.append(time.perf_counter() - started)
+    return float(np.median(times) * 1e3)

@@ -1,0 +1,34 @@
+"""Between what a figure lies, in words; where resampling has nothing to go by, the exact one-sided bound."""
+
+from netops.alerting.resampling import Interval
+from netops.evaluation.evaluate import Figures
+from netops.evaluation.report.words import number, percent, spread
+from netops.evaluation.threshold import CONFIDENCE, poisson_upper_bound
+
+
+def recall_between(found: Figures, interval: Interval | None) -> str:
+    """Say between what the event recall lies (95%).
+
+    Where all or none of the incidents were warned of, resampling has nothing to go by; the exact one-sided bound
+    (Clopper and Pearson 1934) is given.
+    """
+    if not found.incidents:
+        return ""
+    bound = (1 - CONFIDENCE) ** (1 / found.incidents)
+    if found.incidents_warned == 0:
+        return f"at most {percent(1 - bound)}"
+    if found.incidents_warned == found.incidents:
+        return f"at least {percent(bound)}"
+    return spread(interval, percent)
+
+
+def alarms_between(found: Figures, interval: Interval | None) -> str:
+    """Say between what the false alarms per device-day lie (95%).
+
+    Where none was seen, resampling knows nothing of what may come; the exact bound (Garwood 1936) is given.
+    """
+    if not found.device_days > 0:
+        return ""
+    if found.false_alarms == 0:
+        return f"at most {number(poisson_upper_bound(0) / found.device_days)}"
+    return spread(interval)

@@ -1,0 +1,207 @@
+"""The telemetry of a run and its incidents, as a report tells of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netops.alerting.outcomes import Part
+from netops.alerting.sequences import Flags, Floats, Integers
+from netops.config.durations import SECOND, format_duration
+from netops.evaluation.evaluate import Evaluation
+from netops.evaluation.report.groups import Ranges
+from netops.evaluation.report.words import counted, lasting, listed, moment, number, percent, titled
+from netops.training.examples import Examples, feature_names
+from netops.training.labelled import Labelled
+from netops.training.splits import NONE, PARTS, TEST, TRAIN, VALIDATION
+
+_SPLITS = {
+    "time": "by time: each part is later than the one before, as it is in service",
+    "device": "by device: each part holds devices that the others do not",
+    "test": "telemetry of its own for the test",
+}
+
+
+@dataclass(frozen=True)
+class PartFacts:
+    """One part of the split."""
+
+    name: str
+    samples: int
+    devices: int
+    positives: int
+    base_rate: float
+    incidents: int
+    span: str
+
+    @classmethod
+    def of(cls, name: str, part: Part) -> "PartFacts":
+        """Count a part."""
+        labelled, times = part.labels >= 0, part.sequences.timestamps
+        positives = int((part.labels == 1).sum())
+        return cls(
+            name=name,
+            samples=int(labelled.sum()),
+            devices=int((np.diff(part.sequences.offsets) > 0).sum()),
+            positives=positives,
+            base_rate=positives / max(1, int(labelled.sum())),
+            incidents=int(part.observed.sum()),
+            span=f"{moment(int(times.min()))} to {moment(int(times.max()))}" if len(times) else "",
+        )
+
+
+@dataclass(frozen=True)
+class Log:
+    """The incidents of one labelled dataset.
+
+    Attributes
+    ----------
+    start : int64 array
+    scenario : tuple of str
+    part : int8 array
+        Where each serves: ``TRAIN``, ``VALIDATION``, ``TEST`` or ``NONE``.
+    counted : bool array
+        Those that could be warned of.
+    """
+
+    start: Integers
+    scenario: tuple[str, ...]
+    part: Integers
+    counted: Flags
+
+    @classmethod
+    def of(cls, labelled: Labelled) -> "Log":
+        """Say which part each incident belongs to."""
+        incidents, split = labelled.incidents, labelled.split
+        observed = incidents.observed(labelled.sequences, labelled.horizon)
+        return cls(incidents.start, incidents.scenario, _part_of(labelled, split.kind), observed)
+
+
+def _part_of(labelled: Labelled, kind: str) -> Integers:
+    incidents, split = labelled.incidents, labelled.split
+    if kind == "time":
+        return np.searchsorted(np.asarray(split.boundaries), incidents.start, side="right")
+    if kind == "test":
+        return np.full(len(incidents), TEST)
+    place = {name: part for part, names in enumerate(split.devices) for name in names}
+    of_device = np.array([place.get(name, NONE) for name in labelled.sequences.devices], dtype=np.int64)
+    return of_device[incidents.device]
+
+
+def logs_of(examples: Examples) -> list[Log]:
+    """List the incidents of all telemetry: the main one, and the one for testing where it is apart."""
+    return [Log.of(labelled) for labelled in examples.labelled]
+
+
+def parts_of(examples: Examples, validation: Part, test: Part) -> list[PartFacts]:
+    """Count training, validation and test part."""
+    parts = (examples.labelled[0].part(TRAIN), validation, test)
+    return [PartFacts.of(title, part) for title, part in zip(("training", *PARTS[1:]), parts, strict=True)]
+
+
+def scenarios_of(
+    logs: list[Log], warned: dict[str, tuple[int, int]], evaluation: Evaluation
+) -> list[dict[str, Any]]:
+    """Count incidents by scenario and part.
+
+    Parameters
+    ----------
+    logs : list of Log
+    warned : dict
+        Scenario → how many of the test part were warned of, and how many it holds.
+    evaluation : Evaluation
+        Of the same warnings.
+    """
+    figures = evaluation.groups.get("scenario", {})
+    intervals = evaluation.group_intervals.get("scenario", {})
+    names = sorted({name for log in logs for name in log.scenario if name})
+    rows = []
+    for name in names:
+        counts = [_count(logs, name, part) for part in (TRAIN, VALIDATION, TEST)]
+        hits, held = warned.get(name, (0, 0))
+        rows.append(
+            {
+                "name": titled(name),
+                "counts": counts,
+                "warned": f"{hits} of {held}" if held else "",
+                "none": not hits,
+                "figures": figures.get(name),
+                "ranges": Ranges.of(figures[name], intervals[name]) if name in figures else None,
+            }
+        )
+    return rows
+
+
+def _count(logs: list[Log], name: str, part: int) -> int:
+    same = [np.array([scenario == name for scenario in log.scenario], dtype=bool) for log in logs]
+    return int(sum((mine & log.counted & (log.part == part)).sum() for mine, log in zip(same, logs, strict=True)))
+
+
+def telemetry_facts(examples: Examples) -> list[tuple[str, str]]:
+    """Describe the telemetry, a line each."""
+    main = examples.labelled[0]
+    meta, windows = main.dataset.meta, (examples.info["spec"] or {}).get("windows", [])
+    times = main.sequences.timestamps
+    first, last = int(times.min()), int(times.max())
+    facts = [
+        ("Source", meta.source or "not told"),
+        ("Samples", f"{meta.samples:,} of {counted(meta.devices, 'device')}"),
+        ("Time", f"{moment(first)} to {moment(last)} UTC ({lasting((last - first) / SECOND)})"),
+        ("Sampling interval", f"{lasting(meta.interval_seconds)} (median)"),
+        ("Metrics", _shortened([titled(name) for name in meta.metrics])),
+        ("Windows", listed([format_duration(window) for window in windows]) or "none"),
+        ("Horizon", format_duration(examples.horizon)),
+        ("Features", f"{len(examples.names)} of {len(feature_names(main.dataset))} are used"),
+        ("Split", _SPLITS[main.split.kind] if len(examples.labelled) == 1 else _SPLITS["test"]),
+    ]
+    if meta.left_out:
+        facts.append(("Left out", _shortened([f"{name} ({why})" for name, why in meta.left_out.items()], 5)))
+    return facts + _labels(examples.info["data"].get("labels", {})) + _training(examples)
+
+
+def _labels(told: dict[str, Any]) -> list[tuple[str, str]]:
+    """Say where the labels come from."""
+    facts = []
+    if sources := told.get("incidents"):
+        facts.append(("Incidents", listed([f"{count:,} from {source}" for source, count in sources.items()])))
+    if verdicts := told.get("verdicts"):
+        said = listed([f"{counted(count, 'alert')} {verdict}" for verdict, count in verdicts.items()])
+        facts.append(("Operators", " ".join([f"{said}.", *_made_of(told)])))
+    return facts
+
+
+def _made_of(told: dict[str, Any]) -> Iterator[str]:
+    """Say what verdicts did to the labels."""
+    if count := told["positives"]:
+        yield f"In training they alone tell that {counted(count, 'sample')} came before a failure."
+    if count := told["hard_negatives"]:
+        yield f"Healthy samples of dismissed alerts are all kept: {count:,}."
+    if count := told["left_out"]:
+        yield f"Verdicts answer a model's own alerts: figures leave out {counted(count, 'sample')} of such alerts."
+    if count := told["borne_out"]:
+        yield f"An incident tells the same as {counted(count, 'verdict')}."
+    if count := told["contradicted"]:
+        yield f"An incident denies {counted(count, 'dismissal')}, and counts."
+
+
+def _training(examples: Examples) -> list[tuple[str, str]]:
+    data = examples.info["data"]
+    rows = f"{data['rows']:,} rows, {data['positives']:,} of them within the horizon of an incident"
+    stand = f"healthy ones thinned and weighted to stand for {data['samples']:,} samples"
+    same = f"base rate {percent(data['base_rate'])}, fingerprint {data['fingerprint']}"
+    thinned = data["samples"] > data["rows"]
+    return [("Fitted on", "; ".join([rows, stand, same] if thinned else [rows, same]))]
+
+
+def _shortened(words: list[str], most: int = 12) -> str:
+    if len(words) <= most:
+        return listed(words) or "none"
+    return f"{', '.join(words[:most])} and {number(len(words) - most)} more"
+
+
+def lead_steps(leads: Floats, incidents: int) -> tuple[Floats, Floats]:
+    """Give the share of incidents that were warned of at least so many seconds ahead: a falling staircase."""
+    rising = np.sort(leads)
+    left = np.arange(len(rising), -1, -1) / max(1, incidents)
+    return np.concatenate([[0.0], rising]), left

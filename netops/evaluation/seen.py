@@ -1,0 +1,47 @@
+"""What a model has been fitted on: it is not compared with another one there."""
+
+import numpy as np
+
+from netops.alerting.outcomes import Part
+from netops.alerting.sequences import Flags, Sequences
+from netops.models.card import ModelCard
+from netops.training.splits import TRAIN, VALIDATION
+
+
+def unseen_by(card: ModelCard, part: Part) -> Flags:
+    """Mark the samples of a split that a model has not been fitted on.
+
+    A model of a split by device has seen its training devices, whenever that was; one of a split by time all its
+    devices, up to the start of its validation. A card that names neither may have seen any device until its end.
+
+    Parameters
+    ----------
+    card : ModelCard
+    part : Part
+
+    Returns
+    -------
+    bool array, rows of the split
+    """
+    sequences = part.sequences
+    devices = card.split.get("devices") or []
+    if card.split.get("kind") == "device" and devices:
+        return ~_of_devices(sequences, devices[TRAIN])
+    boundaries = card.split.get("boundaries") or []
+    until = int(boundaries[VALIDATION - 1]) if boundaries else int(card.data.get("to", np.iinfo(np.int64).max)) + 1
+    names = card.data.get("device_names")
+    known = np.ones(len(sequences), dtype=np.bool_) if names is None else _of_devices(sequences, names)
+    return ~(known & (sequences.timestamps < until))
+
+
+def restricted(part: Part, keep: Flags) -> Part:
+    """Take some rows of a split."""
+    if keep.all():
+        return part
+    facts = (part.incidents, part.horizon, part.attributes, part.left_out)
+    return Part.where(keep, part.sequences, part.labels, *facts)
+
+
+def _of_devices(sequences: Sequences, names: list[str]) -> Flags:
+    chosen = set(names)
+    return np.array([name in chosen for name in sequences.devices], dtype=np.bool_)[sequences.device_of_row]

@@ -1,0 +1,113 @@
+"""The threshold of a model: the best recall within the alert budget, on validation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netops.alerting.outcomes import Part, candidates, outcomes, rates_by_threshold
+from netops.alerting.policy import AlertPolicy
+from netops.alerting.sequences import Floats, Integers
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class ThresholdChoice:
+    """A threshold and what validation shows of it.
+
+    Attributes
+    ----------
+    threshold : float
+    event_recall, false_alarms_per_device_day : float
+        On validation.
+    false_alarms : int
+    device_days : float
+    upper_bound : float
+        The exact Poisson 95% upper bound of false alarms per device-day.
+    budget : float
+        False alarms per device-day that are bearable.
+    note : str
+        A sentence when validation is too little to show that the budget is kept, else "".
+    """
+
+    threshold: float
+    event_recall: float
+    false_alarms_per_device_day: float
+    false_alarms: int
+    device_days: float
+    upper_bound: float
+    budget: float
+    note: str
+
+
+def choose_threshold(part: Part, risks: Floats, policy: AlertPolicy, budget: float) -> ThresholdChoice:
+    """Choose the threshold for an alert budget.
+
+    Of the thresholds within the budget, those with the best event recall are as good as each other on this part;
+    the middle one is taken, which leaves room both to the budget and to incidents that show less. Where nothing is
+    warned of within the budget, the lowest threshold within it is taken.
+
+    Parameters
+    ----------
+    part : Part
+        The validation part.
+    risks : float64 array, rows of the part
+    policy : AlertPolicy
+        Everything but the threshold.
+    budget : float
+        False alarms per device-day.
+    """
+    thresholds = selective(candidates(part, risks), part, risks)
+    found = outcomes(part, risks, policy, thresholds)
+    by_threshold = rates_by_threshold(part, found)
+    false, days = found.false.sum(axis=1), float(part.device_days.sum())
+    within = np.flatnonzero(false <= budget * days)
+    place = best_within(within, np.nan_to_num(by_threshold.event_recall))
+    count = int(false[place])
+    return ThresholdChoice(
+        threshold=float(thresholds[place]),
+        event_recall=float(by_threshold.event_recall[place]),
+        false_alarms_per_device_day=float(by_threshold.false_alarms_per_device_day[place]),
+        false_alarms=count,
+        device_days=days,
+        upper_bound=poisson_upper_bound(count) / days if days > 0 else float("nan"),
+        budget=budget,
+        note=_note(count, days, budget),
+    )
+
+
+def poisson_upper_bound(count: int, confidence: float = CONFIDENCE) -> float:
+    """Give the exact one-sided upper bound of a Poisson mean of which ``count`` events were seen (Garwood 1936)."""
+    from scipy.special import gammaincinv
+
+    return float(gammaincinv(count + 1, confidence))
+
+
+def selective(thresholds: Floats, part: Part, risks: Floats) -> Floats:
+    """Leave out thresholds that most healthy samples reach: alerts that never close are few, and say nothing."""
+    usual = np.nanmedian(risks[~part.inside]) if len(risks) else 0.0
+    return thresholds[(thresholds > usual) | (np.arange(len(thresholds)) == 0)]
+
+
+def best_within(within: Integers, recall: Floats) -> int:
+    """Choose among the thresholds within a budget (places): the middle one of those with the best recall."""
+    best = recall[within].max()
+    if best == 0:
+        return int(within[-1])
+    equal = within[recall[within] == best]
+    return int(equal[(len(equal) - 1) // 2])
+
+
+def _note(count: int, days: float, budget: float) -> str:
+    """Say what the data show, where they cannot show the budget."""
+    if days <= 0:
+        return "Validation holds no observed healthy time: it shows nothing about false alarms."
+    bound, allowed = poisson_upper_bound(count) / days, budget
+    if bound <= allowed or allowed <= 0:
+        return ""
+    alarms = "no false alarm" if count == 0 else f"{count} false alarm{'s' if count > 1 else ''}"
+    seen = f"{alarms} in the {days:.3g} device-days of validation show{'' if count > 1 else 's'}"
+    shown = f"{seen} at most {bound * 7:.2g} per device and week (95%), where the budget is {allowed * 7:.2g}"
+    needed = poisson_upper_bound(0) / allowed
+    few = f"; to show the budget takes {needed:.3g} device-days without any" if days < needed else ""
+    return shown[0].upper() + shown[1:] + few + "."

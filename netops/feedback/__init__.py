@@ -1,0 +1,1 @@
+"""Labels that people give to alerts, and incidents that they record."""

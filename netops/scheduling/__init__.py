@@ -1,0 +1,1 @@
+"""Recurring runs: cron, the scheduler, retraining on drift."""

@@ -1,0 +1,63 @@
+"""Workflows of schedules, run on this machine and tracked like any other run."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from netops.errors import NetopsError
+from netops.workflows import run as local
+from netops.workflows.records.runs import workflows
+from netops.workflows.records.states import CANCELED
+
+Document = dict[str, Any]
+
+
+@dataclass
+class LocalLauncher:
+    """Runs workflows in this process.
+
+    Attributes
+    ----------
+    database : EmbeddedRunDB
+        Where runs are recorded.
+    """
+
+    database: Any
+
+    def launch(self, document: Document, run: str) -> str:
+        """Run what a schedule names under an id, or go on with it where an earlier attempt ended."""
+        state = self._state(run)
+        try:
+            if state is None:
+                local.run_workflow(document["workflow"], document["arguments"], run)
+            elif state in ("completed", "canceled"):  # all but the last word of the scheduler was done
+                return state
+            else:
+                local.resume(run)
+        except KeyboardInterrupt:
+            if self._state(run) == "canceled":
+                return "canceled"
+            raise
+        except NetopsError:
+            if self._state(run) == "canceled":
+                return "canceled"
+            raise
+        return "completed"
+
+    def busy(self, document: Document) -> str | None:
+        """Give the id of a run of the same network that is still going, or None."""
+        self.database.abort_abandoned_runs()
+        network = document["arguments"]["name"]
+        for run in workflows(states=["running", "pending"]):
+            if (run["spec"].get("parameters") or {}).get("name") == network:
+                return str(run["metadata"]["uid"])
+        return None
+
+    def _state(self, run: str) -> str | None:
+        """Give the state of a run; one that somebody aborted is canceled, and not tried again."""
+        found = workflows(uid=run)
+        if not found:
+            return None
+        status = found[0]["status"]
+        if status["state"] == "aborted" and status.get("status_text") == CANCELED:
+            return "canceled"
+        return str(status["state"])

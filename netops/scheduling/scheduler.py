@@ -1,0 +1,134 @@
+"""Runs what is due, one at a time, on this machine.
+
+A schedule has one time that is next, and at most one run that has been begun and is not settled. Both change in one
+transaction, so that a scheduler that is killed at any moment and started again runs what was due once: what was
+begun goes on where it stopped, what was missed meanwhile is one run.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import uuid4
+
+from netops.config.durations import format_duration
+from netops.errors import NetopsError
+from netops.progress import say
+
+#: Schedules may be added, removed and cancelled while the scheduler waits; it looks again this often.
+LOOK = 1_000_000_000
+
+
+class Launcher(Protocol):
+    """Runs workflows."""
+
+    def launch(self, document: dict[str, Any], run: str) -> str:
+        """Run, or go on with, what a schedule names, under an id; give the state that it ended in.
+
+        Raises
+        ------
+        NetopsError
+            If it failed.
+        """
+
+    def busy(self, document: dict[str, Any]) -> str | None:
+        """Give the id of a run of the same network that is still going, or None."""
+
+
+@dataclass
+class Scheduler:
+    """The loop, without a clock of its own.
+
+    Attributes
+    ----------
+    database : EmbeddedRunDB
+        Where the schedules are.
+    project : str
+        Whose schedules are run.
+    launcher : Launcher
+        Runs them.
+    clock : callable
+        Gives the time, nanoseconds since the epoch.
+    """
+
+    database: Any
+    project: str
+    launcher: Launcher
+    clock: Callable[[], int]
+
+    def step(self) -> int | None:
+        """Run what is due, the longest due first.
+
+        Returns
+        -------
+        int or None
+            When the next thing is due, nanoseconds since the epoch; None if nothing ever is.
+        """
+        while (schedule := self._first()) is not None:
+            if schedule.waits_until > self.clock():
+                if any(self._correct(waiting) for waiting in self.database.schedules(self.project)):
+                    continue
+                moment: int = schedule.waits_until
+                return moment
+            if schedule.run:
+                self._attempt(schedule)
+            else:
+                self._begin(schedule)
+        return None
+
+    def run(self, wait: Callable[[int], None]) -> None:
+        """Run for good.
+
+        Parameters
+        ----------
+        wait : callable
+            Waits for so many nanoseconds.
+        """
+        while True:
+            due = self.step()
+            wait(LOOK if due is None else max(min(due - self.clock(), LOOK), 0))
+
+    def _first(self) -> Any:
+        waiting = [s for s in self.database.schedules(self.project) if s.waits_until is not None]
+        return min(waiting, key=lambda s: s.waits_until, default=None)
+
+    def _correct(self, schedule: Any) -> bool:
+        wrong: bool = self.database.correct_schedule(self.project, schedule, self.clock())
+        if wrong:
+            say(f"{schedule.name}: due earlier than noted: the clock was ahead")
+        return wrong
+
+    def _begin(self, schedule: Any) -> None:
+        other = self.launcher.busy(schedule.document)
+        run = None if other else uuid4().hex
+        if not self.database.begin_schedule(self.project, schedule, run, self.clock()):
+            return
+        if other:
+            say(f"{schedule.name}: left out, because run {other[:12]} of the network is still going")
+            return
+        say(f"{schedule.name}: run {str(run)[:12]} begins")
+
+    def _attempt(self, schedule: Any) -> None:
+        if schedule.attempt > schedule.document["retries"]:
+            self._give_up(schedule, "it ended its process each time")
+            return
+        if not self.database.try_schedule(self.project, schedule, schedule.attempt + 1, self.clock()):
+            return
+        try:
+            state = self.launcher.launch(schedule.document, schedule.run)
+        except NetopsError as error:
+            self._failed(schedule, error)
+        else:
+            self.database.settle_schedule(self.project, schedule, state)
+            say(f"{schedule.name}: run {schedule.run[:12]} {state}")
+
+    def _failed(self, schedule: Any, error: NetopsError) -> None:
+        if schedule.attempt >= schedule.document["retries"]:
+            self._give_up(schedule, str(error))
+            return
+        wait = schedule.document["backoff"] * 2**schedule.attempt
+        self.database.try_schedule(self.project, schedule, schedule.attempt + 1, self.clock() + wait)
+        say(f"{schedule.name}: {error}; tried again in {format_duration(wait)}")
+
+    def _give_up(self, schedule: Any, reason: str) -> None:
+        self.database.settle_schedule(self.project, schedule, "error")
+        say(f"{schedule.name}: run {schedule.run[:12]} failed permanently: {reason}")

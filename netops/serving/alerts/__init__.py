@@ -1,0 +1,1 @@
+"""Alerts of a server: open ones, their store, and delivery to receivers."""

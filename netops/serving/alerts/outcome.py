@@ -1,0 +1,91 @@
+"""What a server's alerts were worth, against the incidents that really happened."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from netops.alerting.alerts import Alerts
+from netops.alerting.matching import FALSE, MISSED, TRUE, match
+from netops.alerting.sequences import Incidents
+from netops.config.durations import SECOND
+from netops.serving.decode.times import nanoseconds
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Counts of incidents and alerts, and how early the warnings came.
+
+    Attributes
+    ----------
+    incidents, warned : int
+        Incidents in the time played, and those with a true alert before them.
+    true_alerts, false_alarms : int
+        Alerts that warned of an incident, and those that did not.
+    median_lead_seconds : float or None
+        Of the incidents warned of.
+    """
+
+    incidents: int
+    warned: int
+    true_alerts: int
+    false_alarms: int
+    median_lead_seconds: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain values."""
+        return asdict(self)
+
+
+def judge(
+    alerts: list[dict[str, Any]], incidents: Incidents, devices: Sequence[str], horizon: int, first: int, last: int
+) -> Outcome:
+    """Match alerts to incidents; each renewal counts as an opening, as in every evaluation.
+
+    Parameters
+    ----------
+    alerts : list of dict
+        As ``GET /alerts`` gives them.
+    incidents : Incidents
+        Those that happened; their devices are places in ``devices``.
+    horizon, first, last : int
+        The model's horizon, and the time played, in nanoseconds.
+    """
+    places = {name: place for place, name in enumerate(devices)}
+    openings = (
+        (places[alert["device"]], nanoseconds(moment))
+        for alert in alerts
+        if alert["kind"] == "risk" and alert["device"] in places
+        for moment in (alert["opened"], *alert.get("renewed", ()))
+    )
+    return outcome([(place, at) for place, at in openings if first <= at <= last], incidents, horizon)
+
+
+def outcome(rows: list[tuple[int, int]], incidents: Incidents, horizon: int) -> Outcome:
+    """Match alerts, given as place of the device and opening (ns), to incidents.
+
+    Parameters
+    ----------
+    rows : list of (int, int)
+        In any order.
+    incidents : Incidents
+    horizon : int
+        Nanoseconds.
+    """
+    matching = match(_alerts(sorted(rows)), incidents, horizon)
+    leads = matching.lead[matching.lead != MISSED]
+    return Outcome(
+        incidents=len(incidents),
+        warned=len(leads),
+        true_alerts=int((matching.kind == TRUE).sum()),
+        false_alarms=int((matching.kind == FALSE).sum()),
+        median_lead_seconds=float(np.median(leads)) / SECOND if len(leads) else None,
+    )
+
+
+def _alerts(rows: list[tuple[int, int]]) -> Alerts:
+    device = np.array([row[0] for row in rows], dtype=np.int64)
+    opened = np.array([row[1] for row in rows], dtype=np.int64)
+    unknown = np.full(len(rows), np.nan)
+    return Alerts(device, opened, opened, unknown, opened, np.zeros(len(rows), dtype=bool))

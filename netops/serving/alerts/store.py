@@ -1,0 +1,242 @@
+"""Alerts on disk, and the outbox of what each receiver has yet to be told: one SQLite file a network.
+
+An alert's identity is made of what it is about and when it opened, by event time. So an alert that comes up again
+when samples are sent again after a crash is the same alert, and no receiver is told of it a second time.
+"""
+
+import contextlib
+import hashlib
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from netops.serving.alerts.file import open_file, transaction
+from netops.serving.alerts.outbox import DUE, Outbox
+from netops.serving.decode.times import iso, nanoseconds
+from netops.serving.engine.samples import Reason
+
+Kind = Literal["risk", "silent", "site"]
+
+_SAVE = """
+INSERT INTO alerts (id, about, opened, ended, body, lapsed) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET ended = excluded.ended, body = excluded.body, lapsed = excluded.lapsed
+"""
+_UNSETTLED = "(ended IS NULL OR lapsed = 1)"
+# An end is old by the time of the samples; what people said of an alert is kept with it.
+_OLD = """
+SELECT id FROM alerts a WHERE ended < ? AND lapsed = 0 AND verdict IS NULL
+AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.alert = a.id AND o.state = 'due') LIMIT ?
+"""
+
+
+class Alert(msgspec.Struct, kw_only=True):
+    """One alert; times are ISO 8601, UTC.
+
+    A silenced alert, and one that is rolled up (named there: the site alert that stands for it), is kept but told
+    to no receiver. A site alert names its devices; its ``device`` is null, its ``data_center`` too when it stands
+    for a company, and ``site`` is its level, company and name. ``calm_since`` is when the risk had come down for
+    good; the alert ended a cool-down later. ``renewed`` are the times at which it expired and opened again, the
+    latest last; ``end_reason`` says why it ended.
+    """
+
+    id: str
+    kind: Kind
+    network: str
+    device: str | None = None
+    site: str | None = None
+    company: str | None = None
+    data_center: str | None = None
+    opened: str
+    renewed: list[str] = []
+    ended: str | None = None
+    end_reason: str | None = None
+    calm_since: str | None = None
+    peak: float | None = None
+    peak_at: str | None = None
+    reasons: list[Reason] = []
+    devices: list[str] = []
+    model: str | None = None
+    silenced: bool = False
+    rolled_up: str | None = None
+    verdict: str | None = None
+
+
+def identity(network: str, kind: Kind, about: str, opened: int) -> str:
+    """Name an alert by what it is about and when it opened (ns)."""
+    text = "\0".join((network, kind, about, str(opened)))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+class AlertStore:
+    """The alerts of a network, open and ended, and the deliveries that are due.
+
+    The file is opened when it is first used, so that a server starts and answers while it cannot be.
+
+    Parameters
+    ----------
+    path : Path
+        The SQLite file; made when missing.
+    timeout : float
+        Seconds to wait for a lock.
+    """
+
+    def __init__(self, path: Path, timeout: float = 10.0) -> None:
+        self.path, self._timeout = path, timeout
+        self._opened: sqlite3.Connection | None = None
+        self.outbox = Outbox(lambda: self._connection)
+
+    def save(
+        self, alerts: Iterable[Alert], receivers: Sequence[str] = (), lapsed: Collection[str] = frozenset()
+    ) -> None:
+        """Write alerts, new or changed, and what the receivers have to be told.
+
+        Parameters
+        ----------
+        alerts : iterable of Alert
+        receivers : sequence of str
+            Names of the receivers.
+        lapsed : collection of str
+            Ids of alerts that have ended but may go on: their end is not reported yet.
+
+        Raises
+        ------
+        sqlite3.Error
+            If the disk does not take them.
+        """
+        with self._transaction() as connection:
+            for alert in alerts:
+                opened, ended, pending = nanoseconds(alert.opened), _order(alert.ended), alert.id in lapsed
+                body = msgspec.json.encode(alert)
+                connection.execute(_SAVE, (alert.id, _about(alert), opened, ended, body, pending))
+                latest = nanoseconds(alert.renewed[-1]) if alert.renewed else opened
+                if not (alert.silenced or alert.rolled_up):
+                    self.outbox.opened(alert.id, latest, receivers)
+                if alert.renewed:
+                    self.outbox.renewed(alert.id, latest)
+                if ended is not None and not pending:
+                    self.outbox.ended(alert.id, ended)
+
+    def recent(self, open_only: bool = False, limit: int = 1000, since: int = 0) -> list[Alert]:
+        """List alerts that opened since a time (ns), the newest first."""
+        where = "opened >= ? AND ended IS NULL" if open_only else "opened >= ?"
+        rows = self._connection.execute(
+            f"SELECT body, verdict FROM alerts WHERE {where} ORDER BY opened DESC, id LIMIT ?", (since, limit)
+        )
+        return [alert_of(*row) for row in rows]
+
+    def unsettled(self, after: str = "", limit: int = -1) -> list[tuple[Alert, bool]]:
+        """List the alerts that are open or have lapsed, by id, from one id on (not included).
+
+        Returns
+        -------
+        list of (Alert, bool)
+            The alert, and whether it has lapsed.
+        """
+        rows = self._connection.execute(
+            f"SELECT body, verdict, lapsed FROM alerts WHERE {_UNSETTLED} AND id > ? ORDER BY id LIMIT ?",
+            (after, limit),
+        )
+        return [(alert_of(body, verdict), bool(lapsed)) for body, verdict, lapsed in rows]
+
+    def to_repeat(self, receiver: str, after: str = "", limit: int = 500) -> list[Alert]:
+        """List the alerts that a receiver is reminded of, by id, from one id on (not included).
+
+        Those that it was told of and not of their end, and open ones of before it was configured; none that is
+        silenced, part of a site's alert, or waits for its own delivery.
+        """
+        rows = self._connection.execute(
+            f"SELECT body, verdict FROM alerts a WHERE {_UNSETTLED} AND id > ? AND NOT EXISTS ("
+            "SELECT 1 FROM outbox o WHERE o.alert = a.id AND o.receiver = ? AND o.event = 'opened' "
+            "AND o.state IN ('due', 'parked')) AND NOT coalesce(json_extract(CAST(body AS TEXT), '$.silenced'), 0) "
+            "AND json_extract(CAST(body AS TEXT), '$.rolled_up') IS NULL ORDER BY id LIMIT ?",
+            (after, receiver, limit),
+        )
+        return [alert_of(*row) for row in rows]
+
+    def get(self, name: str) -> Alert | None:
+        """Find an alert by its id."""
+        row = self._connection.execute("SELECT body, verdict FROM alerts WHERE id = ?", (name,)).fetchone()
+        return alert_of(*row) if row else None
+
+    def renewed_at(self, kind: Kind, device: str, moment: int) -> list[Alert]:
+        """Find the alert of a device that was renewed at a time (ns), if there is one."""
+        rows = self._connection.execute(
+            "SELECT body, verdict FROM alerts WHERE about = ? AND opened < ? AND (ended IS NULL OR ended >= ?) "
+            "ORDER BY opened DESC",
+            (f"device {device}", moment, moment),
+        )
+        renewed = iso(moment)
+        found = (alert_of(*row) for row in rows)
+        return [alert for alert in found if alert.kind == kind and renewed in alert.renewed][:1]
+
+    def latest(self) -> int:
+        """Give the newest time (ns) at which an alert opened or ended; -1 where there is none."""
+        row = self._connection.execute(
+            "SELECT max(coalesce(max(opened), -1), coalesce(max(ended), -1)) FROM alerts"
+        )
+        return int(row.fetchone()[0])
+
+    def like(self, site: str, opened: int, within: int) -> Alert | None:
+        """Find the alert of a site that opened at about a time (ns)."""
+        row = self._connection.execute(
+            "SELECT body, verdict FROM alerts WHERE about = ? AND opened BETWEEN ? AND ? ORDER BY opened LIMIT 1",
+            (f"site {site}", opened - within, opened + within),
+        ).fetchone()
+        return alert_of(*row) if row else None
+
+    def undelivered(self) -> int:
+        """Count the deliveries that are due."""
+        return self.outbox.count(DUE)
+
+    def prune(self, before: int, limit: int = 500) -> int:
+        """Remove alerts that ended before a time (ns), but for those people said something of; give how many."""
+        old = self._connection.execute(_OLD, (before, limit)).fetchall()
+        if old:
+            with self._transaction() as connection:
+                connection.executemany("DELETE FROM outbox WHERE alert = ?", old)
+                connection.executemany("DELETE FROM alerts WHERE id = ?", old)
+        return len(old)
+
+    def close(self) -> None:
+        """Close the file; it is opened again when it is used again."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._opened is None:
+            connection = open_file(self.path, self._timeout)
+            try:
+                self._prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._opened = connection
+        return self._opened
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Add what a kind of store has besides."""
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with transaction(self._connection) as connection:
+            yield connection
+
+
+def alert_of(body: bytes, verdict: str | None) -> Alert:
+    """Read an alert from its columns."""
+    alert = msgspec.json.decode(body, type=Alert)
+    alert.verdict = verdict
+    return alert
+
+
+def _about(alert: Alert) -> str:
+    return f"site {alert.site}" if alert.kind == "site" else f"device {alert.device}"
+
+
+def _order(moment: str | None) -> int | None:
+    return nanoseconds(moment) if moment else None

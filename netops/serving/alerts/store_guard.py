@@ -1,0 +1,115 @@
+"""Keeps a server answering while its alert store is locked, full or damaged, and brings the store back."""
+
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator
+from time import monotonic
+
+from netops.errors import NetopsError
+from netops.serving.alerts.file import is_damaged, set_aside
+from netops.serving.alerts.outbox import DUE, PARKED
+from netops.serving.alerts.store import AlertStore
+from netops.serving.engine.samples import BodyError
+
+_LOG = logging.getLogger(__name__)
+
+#: What goes wrong with a file: SQLite's errors, the disk's, and a file of a newer version.
+STORE_ERRORS = (sqlite3.Error, OSError, NetopsError)
+#: Seconds to wait for a lock in the server: requests wait as long.
+LOCK_TIMEOUT = 0.05
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+
+
+@contextlib.contextmanager
+def for_a_request() -> Iterator[None]:
+    """Answer 503 where a request needs the store and it cannot be used.
+
+    Raises
+    ------
+    BodyError
+        With the reason.
+    """
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise BodyError(f"the alert store cannot be used, try again later: {error}", 503) from None
+
+
+class StoreGuard:
+    """Tries the store, and tries it more and more seldom while it fails.
+
+    Parameters
+    ----------
+    store : AlertStore
+    replaced : callable
+        Called when a damaged file was set aside and a new one takes its place.
+    clock : callable
+        Gives seconds.
+
+    Attributes
+    ----------
+    trouble : str
+        Why the store cannot be used; empty while it can.
+    failures : int
+        How often it could not be used.
+    """
+
+    def __init__(
+        self, store: AlertStore, replaced: Callable[[], None], clock: Callable[[], float] = monotonic
+    ) -> None:
+        self.trouble, self.failures = "", 0
+        self._store, self._replaced, self._clock = store, replaced, clock
+        self._pause, self._next = _FIRST_PAUSE, 0.0
+        self._waiting = {DUE: 0, PARKED: 0}
+
+    def write(self, work: Callable[[], None]) -> bool:
+        """Write to the store, if it is time; tell whether it was done, which shows that it can be used."""
+        if not self.read(work):
+            return False
+        if self.trouble:
+            _LOG.warning("%s can be used again", self._store.path)
+        self.trouble, self._pause = "", _FIRST_PAUSE
+        return True
+
+    def read(self, work: Callable[[], None]) -> bool:
+        """Read from the store, if it is time; tell whether it was done. A locked store can be read."""
+        if self.trouble and self._clock() < self._next:
+            return False
+        try:
+            work()
+        except STORE_ERRORS as error:
+            self._fail(error)
+            return False
+        return True
+
+    def waiting(self) -> dict[str, int]:
+        """Count the deliveries that are due, and parked; as they were last while the store cannot be read."""
+
+        def count() -> None:
+            self._waiting = {state: self._store.outbox.count(state) for state in (DUE, PARKED)}
+
+        self.read(count)
+        return self._waiting
+
+    def _fail(self, error: Exception) -> None:
+        trouble = f"{self._store.path.name}: {error or type(error).__name__}"
+        if trouble != self.trouble:
+            _LOG.warning("%s: %s; alerts are kept in memory meanwhile", self._store.path, error)
+        self.trouble, self.failures = trouble, self.failures + 1
+        self._next = self._clock() + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        # The connection may be part of the trouble.
+        self._store.close()
+        if isinstance(error, sqlite3.Error) and is_damaged(error):
+            self._set_aside()
+
+    def _set_aside(self) -> None:
+        try:
+            aside = set_aside(self._store.path)
+        except OSError as error:
+            _LOG.warning("%s is damaged and cannot be renamed: %s", self._store.path, error)
+            return
+        _LOG.error("%s was damaged and is kept as %s; a new one is begun", self._store.path, aside.name)
+        self._next = 0.0
+        self._replaced()

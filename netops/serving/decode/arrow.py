@@ -1,0 +1,155 @@
+"""Arrow IPC (stream or file): the quickest way in for bulk."""
+
+import struct
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.serving.decode.times import LATEST
+from netops.serving.engine.samples import BodyError, Samples
+from netops.telemetry.schema import IS_ERROR
+
+_FILE_MAGIC = b"ARROW1"
+#: Position of ``compression`` among the fields of a record batch, and of ``header`` in a message (Arrow's schema).
+_COMPRESSION, _HEADER = 3, 2
+
+
+def read_arrow(body: bytes, metrics: tuple[str, ...], batch: int, name_length: int) -> Samples:
+    """Read an Arrow IPC body with the columns ``timestamp``, ``device`` and any of the metrics.
+
+    Compressed buffers are refused: a small body could unfold to any size.
+
+    Raises
+    ------
+    BodyError
+        If it is no such body, or longer than the limit.
+    """
+    import pyarrow as pa
+
+    try:
+        table = _read_table(body, batch)
+        return _samples(table, metrics, name_length)
+    except (pa.ArrowException, ValueError, KeyError, TypeError, OSError, struct.error) as error:
+        raise BodyError(f"not an Arrow body of samples: {str(error)[:200]}") from None
+
+
+def _read_table(body: bytes, batch: int) -> Any:
+    import pyarrow as pa
+
+    buffer = pa.py_buffer(body)
+    if body.startswith(_FILE_MAGIC):
+        # A file is a stream between two marks: read as one, nothing in its footer needs to be trusted.
+        buffer = buffer.slice(8)
+    batches, rows = [], 0
+    messages = pa.ipc.MessageReader.open_stream(buffer)
+    for message in messages:
+        if _is_compressed(message.metadata.to_pybytes()):
+            raise BodyError("compressed Arrow buffers are not taken; write with compression=None", 415)
+    for found in pa.ipc.open_stream(buffer):
+        found.validate(full=True)
+        rows += found.num_rows
+        if rows > batch:
+            raise BodyError(f"more than {batch} samples in one request", 413)
+        batches.append(found)
+    return pa.Table.from_batches(batches)
+
+
+def _is_compressed(metadata: bytes) -> bool:
+    """Tell whether the message's record batch says that its buffers are compressed."""
+    message = struct.unpack_from("<I", metadata, 0)[0]
+    header = _field(metadata, message, _HEADER)
+    if header is None:
+        return False
+    kind = _field(metadata, message, 1)
+    if kind is None or metadata[kind] not in (2, 3):  # DictionaryBatch, RecordBatch
+        return False
+    table = header + struct.unpack_from("<I", metadata, header)[0]
+    if metadata[kind] == 2:
+        data = _field(metadata, table, 1)
+        if data is None:
+            return False
+        table = data + struct.unpack_from("<I", metadata, data)[0]
+    return _field(metadata, table, _COMPRESSION) is not None
+
+
+def _field(buffer: bytes, table: int, place: int) -> int | None:
+    """Find where a field of a flatbuffers table lies; None when the table leaves it out."""
+    vtable = table - struct.unpack_from("<i", buffer, table)[0]
+    size = struct.unpack_from("<H", buffer, vtable)[0]
+    if 4 + 2 * place >= size:
+        return None
+    offset = struct.unpack_from("<H", buffer, vtable + 4 + 2 * place)[0]
+    return table + offset if offset else None
+
+
+def _samples(table: Any, metrics: tuple[str, ...], name_length: int) -> Samples:
+    stamps = table.column("timestamp")
+    timestamps = _timestamps(stamps)
+    devices = _names(table, "device")
+    values = np.full((table.num_rows, len(metrics)), np.nan)
+    known = [name for name in metrics if name in table.column_names]
+    for name in known:
+        values[:, metrics.index(name)] = _floats(table.column(name))
+    values[np.isinf(values)] = np.nan
+    samples = Samples(devices, timestamps.tolist(), timestamps, values)
+    for column in ("company", "data_center"):
+        if column in table.column_names:
+            setattr(samples, {"company": "companies"}.get(column, "data_centers"), _names(table, column))
+    if IS_ERROR in table.column_names:
+        samples.is_error = _flags(table.column(IS_ERROR))
+    _refuse(samples, stamps, bool(known), name_length)
+    return samples
+
+
+def _flags(column: Any) -> npt.NDArray[np.bool_]:
+    import pyarrow as pa
+
+    if not (pa.types.is_boolean(column.type) or pa.types.is_integer(column.type)):
+        raise TypeError(f"{IS_ERROR}: expected true or false")
+    return column.cast(pa.bool_()).fill_null(False).to_numpy()
+
+
+def _refuse(samples: Samples, stamps: Any, known: bool, name_length: int) -> None:
+    nulls = stamps.is_null().to_numpy(zero_copy_only=False)
+    bad = nulls | (samples.timestamps < 0) | (samples.timestamps > LATEST)
+    for row, name in enumerate(samples.devices):
+        places = (samples.companies[row] if samples.companies else None) or ""
+        centers = (samples.data_centers[row] if samples.data_centers else None) or ""
+        if not known:
+            samples.errors[row] = "none of the metrics is there"
+        elif bad[row]:
+            samples.errors[row] = "timestamp: not within 1970..2116"
+        elif not name or max(len(name), len(places), len(centers)) > name_length:
+            samples.errors[row] = f"device, company, data center: 1 to {name_length} characters"
+    for row in samples.errors:
+        samples.timestamps[row] = 0
+        samples.raw[row] = {"device": samples.devices[row], "timestamp": samples.stamps[row]}
+
+
+def _timestamps(column: Any) -> npt.NDArray[np.int64]:
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("ns", column.type.tz)).cast(pa.int64())
+    elif not pa.types.is_int64(column.type):
+        raise TypeError("timestamp: expected timestamps, or int64 nanoseconds")
+    return column.fill_null(0).to_numpy().copy()
+
+
+def _names(table: Any, name: str) -> list[str | None]:
+    import pyarrow as pa
+
+    column = table.column(name)
+    value_type = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_string(value_type) or pa.types.is_large_string(value_type)):
+        raise TypeError(f"{name}: expected text")
+    return column.to_pylist()
+
+
+def _floats(column: Any) -> npt.NDArray[np.float64]:
+    import pyarrow as pa
+
+    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+        raise TypeError("metrics: expected numbers")
+    return column.cast(pa.float64()).to_numpy(zero_copy_only=False)

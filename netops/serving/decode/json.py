@@ -1,0 +1,241 @@
+"""JSON and NDJSON: one typed decoder per metric schema, checked while it is parsed.
+
+The common case, every sample well formed, is one pass of the decoder. Only when that fails is the body taken apart
+and each sample read for itself, so that a malformed one costs no other its answer.
+"""
+
+import contextlib
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from netops.serving.decode.times import Stamp, all_nanoseconds, nanoseconds
+from netops.serving.decode.usual_names import as_in_files
+from netops.serving.engine.samples import BodyError, Samples, rejected
+from netops.telemetry.schema import IS_ERROR
+
+_KEYS = ("timestamp", "device", "company", "data_center")
+_SPACES = b" \t\r\n"
+_ODD = re.compile(r'["\\\x00-\x1f]')
+#: What says that a device has failed; anything else does not.
+_FAILED = (True, "true", "True", "1")
+#: What reading JSON may raise; nesting too deep is a RecursionError.
+_BROKEN = (msgspec.DecodeError, ValueError, RecursionError)
+
+
+class JsonReader:
+    """Reads samples that hold the metrics of one schema; other keys are attributes and are passed over.
+
+    Parameters
+    ----------
+    metrics : sequence of str
+        The metrics, in the order of the columns.
+    batch : int
+        Most samples in a body.
+    name_length : int
+        Longest device, company or data center name.
+
+    Attributes
+    ----------
+    truth : bool
+        Whether ``is_error`` is read too.
+    """
+
+    def __init__(self, metrics: Sequence[str], batch: int, name_length: int) -> None:
+        self.metrics, self.batch, self.truth = tuple(metrics), batch, False
+        # The decoder takes no key with a quote, a backslash or a control character: those are renamed first.
+        self._renamed = {name: f"metric:{row}" for row, name in enumerate(self.metrics) if _ODD.search(name)}
+        self._type = _sample_type([self._renamed.get(name, name) for name in self.metrics], name_length)
+        self._one = msgspec.json.Decoder(self._type)
+        self._many = msgspec.json.Decoder(list[self._type])  # type: ignore[name-defined]
+        self._raw = msgspec.json.Decoder(list[msgspec.Raw])
+        fields = [f"m{place}" for place in range(len(self.metrics))]
+        self._values: Callable[[Any], Any] = attrgetter(*fields)
+
+    def read(self, body: Any) -> Samples:
+        """Read a JSON body: one sample, or a list of samples.
+
+        Parameters
+        ----------
+        body : bytes, str or plain values
+            As it came, or parsed already (MLRun parses JSON before the graph sees it).
+
+        Raises
+        ------
+        BodyError
+            For a list that is too long.
+        """
+        if not (body is None or isinstance(body, (bytes, bytearray, memoryview, str))):
+            return self._read_parsed(body)
+        body = body.encode("utf-8", "replace") if isinstance(body, str) else bytes(body or b"")
+        if body.lstrip(_SPACES)[:1] != b"[":
+            return self._collect([body], self._decode, single=True)
+        if self._renamed:
+            return self._read_apart(body)
+        try:
+            return self._columns(self._bounded(self._many.decode(body)), single=False)
+        except _BROKEN:
+            return self._read_apart(body)
+
+    def read_lines(self, body: bytes) -> Samples:
+        """Read an NDJSON body: one sample a line; empty lines are skipped."""
+        if not self._renamed:
+            with contextlib.suppress(*_BROKEN):
+                return self._columns(self._bounded(self._one.decode_lines(body)), single=False)
+        lines = [line for line in body.split(b"\n") if line.strip(_SPACES)]
+        return self._collect(self._bounded(lines), self._decode, single=False)
+
+    def _read_parsed(self, body: Any) -> Samples:
+        items = self._bounded(body) if isinstance(body, list) else [body]
+        return self._collect(items, self._convert, single=not isinstance(body, list))
+
+    def _read_apart(self, body: bytes) -> Samples:
+        try:
+            return self._collect(self._bounded(self._raw.decode(body)), self._decode, single=False)
+        except _BROKEN as error:
+            parsed = _lenient(body)
+            if parsed is None:
+                return rejected(f"not JSON: {error}", body, len(self.metrics))
+            return self._read_parsed(parsed)
+
+    def _bounded(self, items: Sequence[Any]) -> Sequence[Any]:
+        if len(items) > self.batch:
+            raise BodyError(f"{len(items)} samples in one request; the limit is {self.batch}", 413)
+        return items
+
+    def _decode(self, item: Any) -> Any:
+        try:
+            return self._convert(msgspec.json.decode(item)) if self._renamed else self._one.decode(item)
+        except _BROKEN:
+            parsed = _lenient(bytes(item))
+            return self._convert(msgspec.json.decode(item) if parsed is None else parsed)
+
+    def _convert(self, item: Any) -> Any:
+        if self._renamed and isinstance(item, dict):
+            item = {self._renamed.get(key, key): value for key, value in item.items()}
+        try:
+            return msgspec.convert(item, self._type)
+        except msgspec.ValidationError:
+            usual = as_in_files(item, self.metrics)
+            if usual is None:
+                raise
+            return msgspec.convert(usual, self._type)
+
+    def _collect(self, items: Sequence[Any], read: Callable[[Any], Any], single: bool) -> Samples:
+        """Read item by item; whoever fails is rejected alone."""
+        samples: list[Any] = []
+        errors: dict[int, str] = {}
+        for row, item in enumerate(items):
+            try:
+                sample = read(item)
+                nanoseconds(sample.timestamp)
+            except _BROKEN as error:
+                errors[row], sample = _clip(error), self._blank(item)
+            samples.append(sample)
+        columns = self._columns(samples, single, skip=errors)
+        columns.errors |= errors
+        columns.raw |= {row: items[row] for row in columns.errors}
+        return columns
+
+    def _blank(self, item: Any) -> Any:
+        """Keep of a rejected sample what can be told apart: device and time, for the answer."""
+        found = _lenient_keys(item)
+        return self._type(timestamp=found.get("timestamp"), device=found.get("device"))
+
+    def _columns(self, samples: Sequence[Any], single: bool, skip: dict[int, str] | None = None) -> Samples:
+        stamps: list[Stamp | None] = [sample.timestamp for sample in samples]
+        columns = Samples(
+            [sample.device for sample in samples],
+            stamps,
+            _times(stamps, skip or {}),
+            self._matrix(samples),
+            single=single,
+        )
+        if any(sample.company or sample.data_center for sample in samples):
+            columns.companies = [sample.company for sample in samples]
+            columns.data_centers = [sample.data_center for sample in samples]
+        if self.truth and any(sample.is_error is not None for sample in samples):
+            columns.is_error = np.array([sample.is_error in _FAILED for sample in samples])
+        self._refuse_empty(columns, samples, skip or {})
+        return columns
+
+    def _matrix(self, samples: Sequence[Any]) -> npt.NDArray[np.float64]:
+        rows = [self._values(sample) for sample in samples]
+        matrix = np.array(rows, dtype=np.float64).reshape(len(samples), len(self.metrics))
+        matrix[np.isinf(matrix)] = np.nan
+        return matrix
+
+    def _refuse_empty(self, columns: Samples, samples: Sequence[Any], skip: dict[int, str]) -> None:
+        """Refuse samples that name none of the metrics; a metric that is null counts as named."""
+        for row in np.flatnonzero(np.isnan(columns.values).all(axis=1)).tolist():
+            values = self._values(samples[row])
+            if row not in skip and all(value is _ABSENT for value in _tuple(values)):
+                columns.errors[row] = f"none of the metrics {', '.join(self.metrics[:8])} is there"
+                columns.raw[row] = {key: getattr(samples[row], key) for key in _KEYS}
+
+
+#: The value of a metric that a sample does not name: a NaN of its own, told from others by identity.
+_ABSENT = float("nan")
+
+
+def _sample_type(metrics: Sequence[str], name_length: int) -> Any:
+    name = Annotated[str, msgspec.Meta(max_length=name_length)]
+    fields: list[Any] = [
+        ("timestamp", Stamp),
+        ("device", Annotated[str, msgspec.Meta(min_length=1, max_length=name_length)]),
+        ("company", name | None, None),
+        ("data_center", name | None, None),
+        (IS_ERROR, Any, None),
+    ]
+    fields += [(f"m{place}", float | None, _ABSENT) for place in range(len(metrics))]
+    names = {f"m{place}": metric for place, metric in enumerate(metrics)}
+    return msgspec.defstruct("Sample", fields, rename=names, gc=False)
+
+
+def _tuple(values: Any) -> tuple[Any, ...]:
+    return values if isinstance(values, tuple) else (values,)
+
+
+def _times(stamps: Sequence[Any], skip: dict[int, str]) -> npt.NDArray[np.int64]:
+    found = None if skip else all_nanoseconds(stamps)
+    if found is not None:
+        return found
+    return np.array([0 if row in skip else nanoseconds(s) for row, s in enumerate(stamps)], dtype=np.int64)
+
+
+def _lenient(body: bytes) -> Any:
+    """Parse JSON that spells NaN or Infinity, as many senders do; None when that is not what is wrong."""
+    if b"NaN" not in body and b"Infinity" not in body:
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _lenient_keys(item: Any) -> dict[str, Any]:
+    if not isinstance(item, dict):
+        try:
+            item = msgspec.json.decode(item)
+        except (*_BROKEN, TypeError):
+            item = None
+    item = item if isinstance(item, dict) else {}
+    device, stamp = item.get("device"), item.get("timestamp")
+    known: dict[str, Any] = {}
+    if isinstance(device, str):
+        known["device"] = device[:128]
+    if isinstance(stamp, (int, float, str)) and not isinstance(stamp, bool):
+        sane = isinstance(stamp, str) or (math.isfinite(stamp) and abs(stamp) < 1 << 63)
+        known["timestamp"] = stamp[:40] if isinstance(stamp, str) else stamp if sane else None
+    return known
+
+
+def _clip(error: Exception) -> str:
+    return str(error)[:200]

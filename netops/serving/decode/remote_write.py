@@ -1,0 +1,235 @@
+"""Prometheus remote write (1.0): snappy-compressed protobuf, one series a metric and device.
+
+A device's metrics at one instant come as separate series, often in separate requests: Prometheus shards by series.
+:class:`Joiner` puts them together again, by event time alone.
+"""
+
+import struct
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from netops.config.durations import MINUTE
+from netops.serving.decode.protobuf import Budget, TooManyFieldsError, fields, signed, varint
+from netops.serving.decode.times import LATEST
+from netops.serving.engine.clock import NEVER
+from netops.serving.engine.samples import BodyError, Samples
+
+#: The label that names the device: the first of these that a series has.
+DEVICE_LABELS = ("device", "node", "host", "instance")
+#: Prometheus' own marker for "this series has ended": a NaN with this payload.
+_STALE = 0x7FF0000000000002
+#: Most instants of one device that wait to be joined.
+_ROWS = 1000
+#: Most fields of a request for each value it may hold: a series with one value and twenty labels has 64.
+_FIELDS = 64
+
+
+class Point(NamedTuple):
+    """One value of one series."""
+
+    device: str
+    timestamp: int
+    metric: str
+    value: float
+    company: str | None
+    data_center: str | None
+
+
+def read_remote_write(body: bytes, limit: int, batch: int, name_length: int) -> list[Point]:
+    """Read a remote-write request.
+
+    Parameters
+    ----------
+    body : bytes
+        As posted, compressed.
+    limit : int
+        Most bytes it may unfold to.
+    batch : int
+        Most values it may hold.
+    name_length : int
+        Longest label value; series with longer ones are refused.
+
+    Raises
+    ------
+    BodyError
+        If it is no such request, or larger than a limit.
+    """
+    budget = Budget(_FIELDS * batch)
+    try:
+        points: list[Point] = []
+        for number, series in fields(memoryview(_unfold(body, limit)), budget):
+            if number == 1 and isinstance(series, memoryview):
+                points += _series(series, name_length, len(points), batch, budget)
+        return points
+    except TooManyFieldsError:
+        raise BodyError(f"more than {_FIELDS * batch} fields in one request", 413) from None
+    except (ValueError, struct.error, UnicodeDecodeError) as error:
+        raise BodyError(f"not a remote-write request: {error}") from None
+
+
+def _unfold(body: bytes, limit: int) -> bytes:
+    import cramjam
+
+    size, _ = varint(memoryview(body), 0)
+    if size > limit:
+        raise BodyError(f"the request unfolds to {size} bytes; the limit is {limit}", 413)
+    try:
+        return bytes(cramjam.snappy.decompress_raw(body))
+    except cramjam.DecompressionError as error:
+        raise ValueError(f"not snappy: {error}") from None
+
+
+def _series(series: memoryview, name_length: int, before: int, batch: int, budget: Budget) -> Iterable[Point]:
+    labels: dict[str, str] = {}
+    values: list[tuple[int, float]] = []
+    for number, part in fields(series, budget):
+        if number == 1 and isinstance(part, memoryview):
+            name, value = _label(part, budget)
+            labels[name] = value
+        elif number == 2 and isinstance(part, memoryview):
+            if before + len(values) >= batch:
+                raise BodyError(f"more than {batch} values in one request", 413)
+            values.append(_value(part, budget))
+    device = next((labels[name] for name in DEVICE_LABELS if labels.get(name)), None)
+    metric = labels.get("__name__")
+    if device is None or metric is None or len(device) > name_length:
+        return []
+    place = tuple((labels.get(key) or "")[:name_length] or None for key in ("company", "data_center"))
+    return [Point(device, stamp, metric, value, *place) for stamp, value in values if 0 <= stamp <= LATEST]
+
+
+def _label(part: memoryview, budget: Budget) -> tuple[str, str]:
+    texts = {number: bytes(text).decode() for number, text in fields(part, budget) if isinstance(text, memoryview)}
+    return texts.get(1, ""), texts.get(2, "")
+
+
+def _value(part: memoryview, budget: Budget) -> tuple[int, float]:
+    stamp, value = 0, 0.0
+    for number, found in fields(part, budget):
+        if number == 1 and isinstance(found, memoryview):
+            stale = struct.unpack("<Q", found)[0] == _STALE
+            value = float("nan") if stale else struct.unpack("<d", found)[0]
+        elif number == 2 and isinstance(found, int):
+            stamp = signed(found) * 1_000_000
+    return stamp, value if abs(value) != float("inf") else float("nan")
+
+
+#: What waits to be joined: device, time, values, places of the metrics that are there, company, data center.
+Waiting = tuple[str, int, list[float], list[int], str | None, str | None]
+
+
+@dataclass(slots=True)
+class _Row:
+    values: list[float]
+    named: set[int] = field(default_factory=set)
+    place: tuple[str | None, str | None] = (None, None)
+
+
+class Joiner:
+    """Gathers the metrics of one device and instant until all are there, or the device has moved on.
+
+    Parameters
+    ----------
+    metrics : sequence of str
+        The metrics waited for.
+    wait : int
+        How far in event time (ns) a device moves on before an incomplete row is passed on as it is.
+    devices : int
+        Most devices waited for; beyond it the one waiting longest is passed on first.
+    ahead : int
+        How far (ns) a time may be ahead of the network's for the device to have moved on to it. What is further
+        ahead is joined too, but makes nothing else incomplete.
+    """
+
+    def __init__(self, metrics: tuple[str, ...], wait: int, devices: int, ahead: int = 10 * MINUTE) -> None:
+        self.metrics, self.wait, self.devices, self.ahead = metrics, wait, devices, ahead
+        self._places = {name: place for place, name in enumerate(metrics)}
+        self._open: dict[str, dict[int, _Row]] = {}
+
+    def add(self, points: Iterable[Point], now: int = NEVER) -> Samples:
+        """Take values in and give the rows that are done.
+
+        Parameters
+        ----------
+        points : iterable of Point
+        now : int
+            The network's time (ns); ``NEVER`` where it is not known: then the earliest that waits counts.
+        """
+        touched: dict[str, None] = {}
+        for point in points:
+            if (place := self._places.get(point.metric)) is not None:
+                row = self._row(point)
+                row.values[place] = point.value
+                row.named.add(place)
+                touched[point.device] = None
+        now = now if now != NEVER else self.pending() or 0
+        done = [row for device in touched for row in self._finished(device, now)]
+        while len(self._open) > self.devices:
+            done += self._pop(next(iter(self._open)), lambda _stamp, _row: True)
+        return self._samples(done)
+
+    def save(self) -> list[Waiting]:
+        """Give what waits, for a snapshot."""
+        return [
+            (device, stamp, row.values, sorted(row.named), *row.place)
+            for device, rows in self._open.items()
+            for stamp, row in rows.items()
+        ]
+
+    def restore(self, waiting: Iterable[Waiting]) -> None:
+        """Take back what :meth:`save` gave."""
+        for device, stamp, values, named, company, data_center in waiting:
+            if len(values) == len(self.metrics):
+                row = _Row(list(values), set(named), (company, data_center))
+                self._open.setdefault(device, {})[stamp] = row
+
+    def drain(self) -> Samples:
+        """Give every row that still waits."""
+        return self._samples([row for device in list(self._open) for row in self._pop(device, lambda *_: True)])
+
+    def pending(self) -> int | None:
+        """Tell the earliest instant that still waits (ns)."""
+        return min((stamp for rows in self._open.values() for stamp in rows), default=None)
+
+    def _row(self, point: Point) -> _Row:
+        rows = self._open.setdefault(point.device, {})
+        row = rows.setdefault(point.timestamp, _Row([float("nan")] * len(self.metrics)))
+        row.place = (point.company, point.data_center)
+        return row
+
+    def _finished(self, device: str, now: int) -> list[tuple[str, int, _Row]]:
+        limit = now + self.ahead
+        known = max((stamp for stamp in self._open[device] if stamp <= limit), default=NEVER)
+        newest = max(self._open[device])
+
+        def is_done(stamp: int, row: _Row) -> bool:
+            moved_on = known if stamp <= limit else newest
+            return len(row.named) == len(self.metrics) or stamp <= moved_on - self.wait
+
+        done = self._pop(device, is_done)
+        waiting = self._open.get(device, ())
+        if len(waiting) > _ROWS:
+            last = sorted(waiting)[len(waiting) - _ROWS]
+            done += self._pop(device, lambda stamp, _row: stamp < last)
+        return done
+
+    def _pop(self, device: str, is_done: "Callable[[int, _Row], bool]") -> list[tuple[str, int, _Row]]:
+        rows = self._open[device]
+        done = [(device, stamp, rows.pop(stamp)) for stamp in sorted(rows) if is_done(stamp, rows[stamp])]
+        if not rows:
+            del self._open[device]
+        return done
+
+    def _samples(self, done: list[tuple[str, int, _Row]]) -> Samples:
+        stamps = [stamp for _, stamp, _ in done]
+        return Samples(
+            [device for device, _, _ in done],
+            list(stamps),
+            np.array(stamps, dtype=np.int64),
+            np.array([row.values for _, _, row in done], dtype=np.float64).reshape(len(done), len(self.metrics)),
+            companies=[row.place[0] for _, _, row in done],
+            data_centers=[row.place[1] for _, _, row in done],
+        )

@@ -1,0 +1,87 @@
+"""What has been sent lately, compared with what the champion was trained on: metrics, scale, sampling interval."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.config.durations import SECOND
+from netops.models.likeness import differences
+
+if TYPE_CHECKING:
+    from netops.models.card import ModelCard
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+#: Samples that are kept: of each request a few, so that no single one fills it.
+_KEPT, _OF_REQUEST = 512, 64
+#: Fewer say nothing about a network.
+_ENOUGH = 200
+#: Samples between two comparisons.
+_EVERY = 5_000
+#: Metrics that are compared, of a network that has more: a request must not wait for it.
+_METRICS = 100
+
+
+class RecentSamples:
+    """A few hundred of the newest samples, and how far apart those of a device are.
+
+    Parameters
+    ----------
+    metrics : sequence of str
+
+    Attributes
+    ----------
+    found : tuple of str
+        How they differ from those in training, a line each; empty until enough have come.
+    """
+
+    def __init__(self, metrics: Sequence[str]) -> None:
+        self._metrics = tuple(metrics)[:_METRICS]
+        self._values = np.full((_KEPT, len(self._metrics)), np.nan)
+        self._gaps = np.full(_KEPT, np.nan)
+        self._taken = self._seen = 0
+        self._next = _ENOUGH
+        self.found: tuple[str, ...] = ()
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to compare again."""
+        return self._seen >= self._next and self._taken >= _ENOUGH
+
+    def take(self, codes: Integers, timestamps: Integers, values: Floats, newest: Integers) -> None:
+        """Take in samples of a request.
+
+        Parameters
+        ----------
+        codes, timestamps : int64 arrays, n
+        values : float64 array, n × metrics
+        newest : int64 array, by code
+            The newest time of each device before this request; negative where there is none.
+        """
+        self._seen += len(codes)
+        codes, timestamps = codes[:_OF_REQUEST], timestamps[:_OF_REQUEST]
+        # Of several samples of a device only the first is next to what came before.
+        codes, first = np.unique(codes, return_index=True) if len(codes) > 1 else (codes, slice(None))
+        before = newest[codes]
+        gaps = (timestamps[first] - before) / SECOND
+        slots = np.arange(self._taken, self._taken + len(codes)) % _KEPT
+        self._gaps[slots] = np.where((before >= 0) & (gaps > 0), gaps, np.nan)
+        self._values[slots] = values[:_OF_REQUEST][first][:, : len(self._metrics)]
+        self._taken += len(codes)
+
+    def compare(self, card: "ModelCard") -> tuple[str, ...]:
+        """Compare with what a model was trained on; give what was not found before, a line each."""
+        self._next = self._seen + _EVERY
+        values = self._values[: min(self._taken, _KEPT)]
+        gaps = self._gaps[np.isfinite(self._gaps)]
+        columns = {name: column[np.isfinite(column)] for name, column in zip(self._metrics, values.T, strict=True)}
+        interval = float(np.median(gaps)) if len(gaps) >= _ENOUGH // 2 else 0.0
+        before, self.found = self.found, tuple(differences(columns, interval, card).findings())
+        return tuple(line for line in self.found if line not in before)
+
+    def reset(self) -> None:
+        """Forget what was found: another model was trained on something else."""
+        self.found, self._next = (), self._seen

@@ -1,0 +1,263 @@
+"""What lasts from request to request: the champion, the state of the devices, alerts, letters and metrics."""
+
+import fcntl
+import logging
+import os
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.alerting.settings import AlertSettings
+from netops.errors import NetopsError
+from netops.serving.alerts.active import AlertBook
+from netops.serving.alerts.deliveries import Deliveries
+from netops.serving.alerts.feedback_store import FeedbackStore
+from netops.serving.alerts.store_guard import LOCK_TIMEOUT
+from netops.serving.decode.json import JsonReader
+from netops.serving.decode.remote_write import Joiner
+from netops.serving.decode.times import iso
+from netops.serving.engine.champion import ModelSource, ServedModel, load_model
+from netops.serving.engine.dead_letters import DeadLetters
+from netops.serving.engine.fleet_state import FleetState
+from netops.serving.engine.last_champion import LastChampion
+from netops.serving.engine.replay_point import ReplayPoint
+from netops.serving.engine.restore import read_snapshot
+from netops.serving.engine.snapshot import Snapshots, SnapshotWriter
+from netops.serving.folders import ALERTS, CHAMPION, state_folder
+from netops.serving.http.fleet_metrics import FleetCollector
+from netops.serving.http.metrics import RuntimeCollector, ServingMetrics
+from netops.serving.mlrun.assignment import Assignment
+from netops.serving.settings import ServingSettings
+from netops.serving.shadow.metrics import ShadowCollector
+from netops.serving.shadow.scoring import Shadow
+
+_LOG = logging.getLogger(__name__)
+
+
+class StateInUse(NetopsError):
+    """Another server holds the state."""
+
+
+def _lock(folder: Path) -> int:
+    """Hold a state folder until the process ends, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise StateInUse(f"{folder}: in use by another server; stop it, or serve another --name") from None
+    return handle
+
+
+class Runtime:
+    """One network in service. Not safe for several threads at once.
+
+    Parameters
+    ----------
+    network : str
+        Its name.
+    source : ModelSource
+        Where the champion is looked up.
+    settings : ServingSettings
+        The ``serving`` section.
+    alerting : AlertSettings
+        The ``alerting`` section.
+    folder : Path, optional
+        Where its state is kept; what is found there is taken up again.
+
+    Raises
+    ------
+    NoChampionError
+        If there is no champion.
+    NetopsError
+        If it cannot be looked up, and no copy of an earlier one is in the state folder.
+    """
+
+    def __init__(
+        self,
+        network: str,
+        source: ModelSource,
+        settings: ServingSettings | None = None,
+        alerting: AlertSettings | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self.network = network
+        self.settings, self.alerting = settings or ServingSettings(), alerting or AlertSettings()
+        self.folder = folder or state_folder(network)
+        #: Which shards of a stream this replica reads; None where samples come over HTTP alone.
+        self.assignment: Assignment | None = None
+        self._lock = _lock(self.folder)
+        self.source: ModelSource = LastChampion(source, self.folder / CHAMPION)
+        try:
+            self.model = load_model(self.source.champion())
+        except BaseException:
+            os.close(self._lock)  # whoever waits for a champion tries again
+            raise
+        self.snapshots, self.replay = Snapshots(self.folder), ReplayPoint(self.folder)
+        self.metrics = ServingMetrics(network)
+        limits, kept = self.settings.limits, self.settings.state
+        self.letters = DeadLetters(self.folder, kept.dead_letter_bytes, kept.dead_letter_files)
+        self.store = FeedbackStore(self.folder / ALERTS, LOCK_TIMEOUT)
+        self.deliveries = Deliveries(self.folder / ALERTS, self.settings.receivers, self.metrics)
+        self.reader = JsonReader(self.model.spec.metrics, limits.batch, limits.name_length)
+        self._watched = -1
+        self.shadow = Shadow(self)
+        self.reset()
+        self._restore()
+        self.book.reconcile()
+        self._look_at_shadow()
+        self.metrics.registry.register(RuntimeCollector(self))
+        self.metrics.registry.register(FleetCollector(self))
+        self.metrics.registry.register(ShadowCollector(self))
+
+    def refresh(self) -> bool:
+        """Look champion and shadow up; put a new one in place. What is loaded stays in service when that fails."""
+        swapped = self._refresh_champion()
+        self._look_at_shadow()
+        return swapped
+
+    def _look_at_shadow(self) -> None:
+        try:
+            self.shadow.take(self.shadow.look())
+        except Exception as error:
+            _LOG.warning("no shadow can be looked up: %s", error)
+
+    def _refresh_champion(self) -> bool:
+        try:
+            champion = self.source.champion()
+            if champion.version == self.model.version:
+                return False
+            self.swap(load_model(champion))
+        except Exception as error:
+            # An unreachable registry must not end the service.
+            _LOG.warning("the champion stays %s: %s", self.model.version, error)
+            return False
+        self.metrics.swaps.inc()
+        return True
+
+    def swap(self, model: ServedModel) -> None:
+        """Put a loaded model in service between two requests.
+
+        Raises
+        ------
+        NetopsError
+            If it is of another metric schema.
+        """
+        if (model.spec.metrics, model.counters) != (self.model.spec.metrics, self.model.counters):
+            raise NetopsError(f"model {model.version} takes other metrics than the network's {self.network} has")
+        if model.spec != self.model.spec:
+            self.state.with_spec(model.spec)
+        self.model = model
+        self.state.recent.reset()
+        self.state.tracker.policy = self.alerting.policy(model.threshold, model.horizon)
+
+    def watch(self) -> None:
+        """Look who has fallen silent, and end the alerts of devices that were dropped to make room."""
+        state = self.state
+        if state.dropped:
+            self.metrics.evicted.inc(len(state.dropped))
+            self._end_alerts_of_dropped()
+        if state.restarted:
+            self.book.drop(state.restarted, state.clock.now)
+            state.restarted.clear()
+        if state.clock.now != self._watched:
+            self._watched = state.clock.now
+            silent = self._without_moved(state.clock.fall_silent())
+            if len(silent):
+                state.risk[silent] = np.nan
+                state.changed[silent] = np.minimum(state.changed[silent], state.clock.newest[silent])
+                self.book.silence(state, silent.tolist())
+            self.book.watch(state.clock.now)
+        if state.recent.due and self.model.card is not None:
+            for line in state.recent.compare(self.model.card):
+                _LOG.warning("telemetry that is sent: %s", line)
+        self.book.flush(state)
+
+    def _without_moved(self, silent: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Forget the devices, of those that would be silent, that another replica serves by now."""
+        if self.assignment is None or len(silent) == 0:
+            return silent
+        names = self.state.table.names
+        elsewhere = np.array([self.assignment.is_elsewhere(str(names[code])) for code in silent.tolist()])
+        if elsewhere.any():
+            self.state.drop(silent[elsewhere].tolist())
+            self.metrics.moved.inc(int(elsewhere.sum()))
+            self._end_alerts_of_dropped()
+        return silent[~elsewhere]
+
+    def _end_alerts_of_dropped(self) -> None:
+        state = self.state
+        names = [name for _, name in state.dropped]
+        self.book.drop(names, state.clock.now)
+        if self.assignment is not None:
+            self.assignment.forget(names)
+        state.dropped.clear()
+
+    def highest_risks(self) -> list[tuple[str, str | None, str | None, float]]:
+        """List the devices with the highest risks, up to a limit: device, company, data center, risk."""
+        state, limit = self.state, self.settings.limits.risk_series
+        known = np.flatnonzero(~np.isnan(state.risk))
+        chosen = known[np.argsort(-state.risk[known], kind="stable")[:limit]].tolist()
+        return [
+            (str(state.table.names[code]), *state.table.places[code], float(state.risk[code])) for code in chosen
+        ]
+
+    @property
+    def replay_point(self) -> int | None:
+        """Samples with a later event time (ns) are to be sent again after a crash; None: all are."""
+        return self.replay.point
+
+    def snapshot(self) -> SnapshotWriter:
+        """Begin a snapshot; its ``steps`` write it part by part."""
+        return SnapshotWriter(self)
+
+    def save(self) -> None:
+        """Write a snapshot in one go."""
+        since = perf_counter()
+        with self.snapshot() as writer:
+            for part in writer.parts():
+                writer.write(part)
+            writer.finish()
+        self.metrics.snapshot_seconds.set(perf_counter() - since)
+
+    def close(self) -> None:
+        """Save the state and let go of all files.
+
+        Raises
+        ------
+        NetopsError
+            If the state cannot be saved.
+        """
+        try:
+            self.save()
+        except Exception as error:
+            since = "all samples" if self.replay_point is None else f"the samples after {iso(self.replay_point)}"
+            raise NetopsError(
+                f"{self.folder}: the state could not be saved: {error}; send {since} again after the next start"
+            ) from error
+        finally:
+            self.deliveries.stop()
+            self.store.close()
+            self.letters.close()
+            os.close(self._lock)
+
+    def reset(self) -> None:
+        """Begin with no devices."""
+        model = self.model
+        policy = self.alerting.policy(model.threshold, model.horizon)
+        self.state = FleetState(model.spec, policy, self.settings, model.counters)
+        self.book = AlertBook(
+            self.network, self.alerting, self.store, self.deliveries.names, self.state, self.deliveries.reopen
+        )
+        time, limits = self.settings.time, self.settings.limits
+        self.joiner = Joiner(model.spec.metrics, time.join_wait, limits.devices, time.future_limit)
+        self._watched = self.state.clock.now
+
+    def _restore(self) -> None:
+        try:
+            read_snapshot(self)
+        except NetopsError as error:
+            _LOG.warning("%s; it is set aside and the state begins anew", error)

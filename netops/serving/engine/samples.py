@@ -1,0 +1,148 @@
+"""Samples of one request as columns, and the answers to them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from netops.serving.decode.times import Stamp
+
+SCORED, DUPLICATE, LATE, REJECTED = 0, 1, 2, 3
+#: By status code, as answered.
+STATUSES = ("scored", "duplicate", "late", "rejected")
+
+
+class Reason(msgspec.Struct, gc=False):
+    """One feature that raised the risk, with its share of the log-odds."""
+
+    feature: str
+    contribution: float
+
+
+class Answer(msgspec.Struct, omit_defaults=True, gc=False):
+    """The answer to one sample; the first eight fields are always there."""
+
+    device: str | None
+    timestamp: Stamp | None
+    status: str
+    risk: float | None
+    alert: bool
+    reasons: list[Reason]
+    model: str | None
+    probability: float | None
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class Samples:
+    """The samples of one request, in its order; columns of n rows.
+
+    Attributes
+    ----------
+    devices : list of str or None
+        None where a sample could not be read that far.
+    stamps : list
+        The times as they were sent, to be echoed.
+    timestamps : int64 array
+        Nanoseconds since the epoch; 0 in rejected rows.
+    values : float64 array, n × metrics
+        NaN where a metric is missing.
+    companies, data_centers : list of str or None
+        Where a device stands; an empty list when no sample says so.
+    errors : dict
+        Row → why it is rejected.
+    raw : dict
+        Rejected row → what was sent, for the dead-letter file.
+    single : bool
+        One sample was sent as such, not a list of one.
+    is_error : bool array or None
+        Whether the device has failed, where that is sent and asked for.
+    share : float
+        How much of its request this is: 1 unless it was cut.
+    """
+
+    devices: list[str | None]
+    stamps: list[Stamp | None]
+    timestamps: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
+    companies: list[str | None] = field(default_factory=list)
+    data_centers: list[str | None] = field(default_factory=list)
+    errors: dict[int, str] = field(default_factory=dict)
+    raw: dict[int, Any] = field(default_factory=dict)
+    single: bool = False
+    is_error: npt.NDArray[np.bool_] | None = None
+    share: float = 1.0
+
+    def __len__(self) -> int:
+        return len(self.devices)
+
+    def slices(self, size: int) -> Iterator["Samples"]:
+        """Cut into parts of ``size`` rows."""
+        return self.cut([*range(0, len(self), size), len(self)])
+
+    def cut(self, bounds: Sequence[int]) -> Iterator["Samples"]:
+        """Cut into parts at these rows, the first and the last included."""
+        for start, stop in pairwise(bounds):
+            rows = slice(start, stop)
+            yield Samples(
+                self.devices[rows],
+                self.stamps[rows],
+                self.timestamps[rows],
+                self.values[rows],
+                self.companies[rows],
+                self.data_centers[rows],
+                {row - start: error for row, error in self.errors.items() if start <= row < stop},
+                {row - start: raw for row, raw in self.raw.items() if start <= row < stop},
+                is_error=None if self.is_error is None else self.is_error[rows],
+                share=(stop - start) / len(self),
+            )
+
+
+def refuse_broken_text(samples: Samples) -> None:
+    """Reject samples with names that are no text: a lone surrogate can be written to no file and no answer."""
+    columns = [samples.devices, samples.companies, samples.data_centers]
+    if all("".join(filter(None, column)).isascii() for column in columns if column):
+        return
+    for column in columns:
+        for row, name in enumerate(column):
+            if name is not None and not _is_text(name):
+                samples.errors[row] = "device, company, data center: not valid text (a lone surrogate)"
+                samples.raw.setdefault(row, {"device": name, "timestamp": samples.stamps[row]})
+                column[row] = _readable(name)
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _readable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+class BodyError(Exception):
+    """A body that cannot be read at all; ``status`` is the HTTP status to answer with."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def rejected(message: str, raw: Any, metrics: int) -> Samples:
+    """Answer a body that cannot be told apart into samples: one rejected row."""
+    return Samples(
+        [None],
+        [None],
+        np.zeros(1, dtype=np.int64),
+        np.full((1, metrics), np.nan),
+        errors={0: message},
+        raw={0: raw},
+        single=True,
+    )

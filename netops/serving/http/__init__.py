@@ -1,0 +1,1 @@
+"""The HTTP server: limits, authentication, endpoints, metrics."""

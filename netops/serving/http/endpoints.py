@@ -1,0 +1,121 @@
+"""Paths that are answered from the state, for servers without a web framework: mock server and Nuclio function.
+
+They are those of the HTTP server, with the same parameters, bounds and answers.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from netops.errors import UsageError
+from netops.serving.engine.runtime import Runtime
+from netops.serving.engine.samples import BodyError
+from netops.serving.http import feedback
+from netops.serving.http import queries as questions
+
+JSON = "application/json"
+
+
+class Reply(NamedTuple):
+    """An answer: its status, its body (what msgspec can encode, or bytes as they are sent) and its content type."""
+
+    status: int
+    body: Any
+    content_type: str = JSON
+
+    def encoded(self) -> bytes:
+        """Give the body as it is sent."""
+        return self.body if isinstance(self.body, bytes) else msgspec.json.encode(self.body)
+
+
+def refusal(status: int, message: str) -> Reply:
+    """Say why a request is not answered."""
+    return Reply(status, {"error": message})
+
+
+def ask(runtime: Runtime, method: str, path: str, query: Mapping[str, Any], body: Any = b"") -> Reply:
+    """Answer a request from the state, or take what people report.
+
+    Parameters
+    ----------
+    runtime : Runtime
+        The network in service.
+    method, path : str
+        As requested, the path without a slash at its end.
+    query : mapping
+        The parameters in the address, as text.
+    body : bytes, str or plain values
+        As it came, or as MLRun has read it.
+    """
+    if feedback.takes(path):
+        return _record(runtime, path, body) if method == "POST" else _not_allowed(method)
+    if (question := _QUESTIONS.get(path)) is None:
+        return refusal(404, f"no such path: {path[:100]}")
+    if method not in ("GET", "HEAD"):
+        return _not_allowed(method)
+    try:
+        found = question(runtime, query)
+    except BodyError as error:
+        return refusal(error.status, str(error))
+    if isinstance(found, bytes):
+        return Reply(200, found, questions.METRICS_TYPE)
+    return Reply(200, found)
+
+
+def _record(runtime: Runtime, path: str, body: Any) -> Reply:
+    content = body if isinstance(body, (bytes, str)) else msgspec.json.encode(body)
+    try:
+        return Reply(200, feedback.take(runtime, path, content))
+    except BodyError as error:
+        return refusal(error.status, str(error))
+
+
+def _not_allowed(method: str) -> Reply:
+    return refusal(405, f"Method Not Allowed: {method[:20]}")
+
+
+def _history(runtime: Runtime, query: Mapping[str, Any]) -> Any:
+    if not query.get("device"):
+        raise BodyError("device: missing; ask for /history?device=<name>", 400)
+    try:
+        return questions.history(runtime, str(query["device"]))
+    except UsageError as error:
+        raise BodyError(str(error), 404) from None
+
+
+def _alerts(runtime: Runtime, query: Mapping[str, Any]) -> Any:
+    return questions.alerts(runtime, _flag(query, "all"), _number(query, "limit", 1000, 1, 100_000))
+
+
+def _devices(runtime: Runtime, query: Mapping[str, Any]) -> Any:
+    limit, offset = _number(query, "limit", 1000, 1, 100_000), _number(query, "offset", 0, 0, 10_000_000)
+    return questions.devices(runtime, limit, offset)
+
+
+def _number(query: Mapping[str, Any], name: str, default: int, minimum: int, maximum: int) -> int:
+    text = str(query.get(name, default))
+    value = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+    if not minimum <= value <= maximum:
+        raise BodyError(f"{name}: expected a number from {minimum} to {maximum}, found '{text[:40]}'", 400)
+    return value
+
+
+def _flag(query: Mapping[str, Any], name: str) -> bool:
+    text = str(query.get(name, "false")).lower()
+    if text not in ("true", "false", "1", "0"):
+        raise BodyError(f"{name}: expected true or false, found '{text[:40]}'", 400)
+    return text in ("true", "1")
+
+
+#: Path → what answers it.
+_QUESTIONS: dict[str, Callable[[Runtime, Mapping[str, Any]], Any]] = {
+    "/healthz": lambda runtime, _: questions.health(runtime),
+    "/readyz": lambda runtime, _: questions.health(runtime),
+    "/alerts": _alerts,
+    "/devices": _devices,
+    "/fleet": lambda runtime, query: questions.fleet(runtime, _number(query, "since", 0, 0, 2**62)),
+    "/history": _history,
+    "/feedback": lambda runtime, _: questions.said(runtime),
+    "/metrics": lambda runtime, _: runtime.metrics.export(),
+}

@@ -1,0 +1,92 @@
+"""The short way for the two busiest paths: plain requests are answered before the framework looks at them.
+
+Only what is plain takes it, a POST with a known length within the limit and, where one is asked for, the right
+token. Everything else goes to the application, which answers the same paths in the same way and describes them.
+"""
+
+from typing import Any
+
+import msgspec
+
+from netops.serving.engine.samples import BodyError
+from netops.serving.http.access import carries
+from netops.serving.http.endpoints import JSON
+from netops.serving.mlrun.graph import MODEL_PATH
+from netops.serving.mlrun.service import Service
+
+TELEMETRY, INFER = "/telemetry", MODEL_PATH + "/infer"
+
+
+class Direct:
+    """An ASGI application in front of another.
+
+    Parameters
+    ----------
+    app : ASGI application
+        What answers all that is not plain.
+    service : Service
+        What answers the rest.
+    token : str or None
+        The bearer token that is asked for.
+    """
+
+    def __init__(self, app: Any, service: Service, token: str | None) -> None:
+        self._app, self._service = app, service
+        self._token = token
+        self._limit = service.runtime.settings.limits.body_bytes
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        path = scope.get("path")
+        if path not in (TELEMETRY, INFER) or scope["type"] != "http" or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        if not self._is_plain(headers):
+            await self._app(scope, receive, send)
+            return
+        body = await _body(receive)
+        if body is not None:
+            status, answer = await self._answer(path, body, headers.get(b"content-type", b""))
+            await _send(send, status, answer)
+
+    def _is_plain(self, headers: dict[bytes, bytes]) -> bool:
+        length = headers.get(b"content-length", b"")
+        if not length.isdigit() or len(length) > 12 or int(length) > self._limit:
+            return False
+        return self._token is None or carries(headers.get(b"authorization", b""), self._token)
+
+    async def _answer(self, path: str, body: bytes, content_type: bytes) -> tuple[int, bytes]:
+        timed = self._service.runtime.metrics.timed("telemetry" if path == TELEMETRY else "infer")
+        try:
+            with timed:
+                if path == TELEMETRY:
+                    return 200, await self._service.take(body, content_type.decode("latin-1"))
+                timed.code, answer = await self._service.score(body, INFER)
+                return timed.code, msgspec.json.encode(answer)
+        except BodyError as error:
+            return error.status, msgspec.json.encode({"error": str(error)})
+        except Exception as error:
+            return 500, msgspec.json.encode({"error": f"the server failed: {type(error).__name__}"})
+
+
+async def _body(receive: Any) -> bytes | None:
+    """Read a body; None when the client went away."""
+    message = await receive()
+    if message["type"] != "http.request":
+        return None
+    if not message.get("more_body"):
+        return bytes(message.get("body", b""))
+    parts = [message.get("body", b"")]
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        parts.append(message.get("body", b""))
+    return b"".join(parts)
+
+
+async def _send(send: Any, status: int, body: bytes) -> None:
+    headers = [(b"content-type", JSON.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

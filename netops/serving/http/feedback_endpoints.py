@@ -1,0 +1,97 @@
+"""The endpoints by which people tell the server what its alerts were, and what happened."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Request, get, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIType
+from litestar.params import FromPath
+
+from netops.feedback.records import Feedback
+from netops.serving.engine.runtime import Runtime
+from netops.serving.http import feedback
+from netops.serving.http.openapi import ERRORS, Error, stamp_schema
+
+_TEXT = Schema(type=OpenAPIType.STRING)
+_INCIDENT = Schema(
+    type=OpenAPIType.OBJECT,
+    description="one incident; source and id make it the same one when it comes again",
+    properties={
+        "device": _TEXT,
+        "start": stamp_schema(),
+        "end": stamp_schema(),
+        "scenario": _TEXT,
+        "cause": _TEXT,
+        "source": _TEXT,
+        "id": _TEXT,
+    },
+    required=["device", "start"],
+)
+_ALERTMANAGER = Schema(
+    type=OpenAPIType.OBJECT,
+    description="as Alertmanager posts to a webhook",
+    properties={"alerts": Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.OBJECT))},
+    required=["alerts"],
+)
+
+
+@dataclass
+class VerdictOperation(Operation):
+    """``POST /alerts/{id}/feedback``."""
+
+    def __post_init__(self) -> None:
+        self.request_body = _json(
+            Schema(
+                type=OpenAPIType.OBJECT,
+                properties={
+                    "verdict": Schema(type=OpenAPIType.STRING, enum=["confirmed", "dismissed", "repaired"]),
+                    "by": _TEXT,
+                    "note": _TEXT,
+                    "repaired_at": stamp_schema(),
+                },
+                required=["verdict"],
+            )
+        )
+
+
+@dataclass
+class IncidentsOperation(Operation):
+    """``POST /incidents``."""
+
+    def __post_init__(self) -> None:
+        many = Schema(type=OpenAPIType.ARRAY, items=_INCIDENT)
+        self.request_body = _json(Schema(one_of=[_INCIDENT, many, _ALERTMANAGER]))
+
+
+def _json(schema: Schema) -> RequestBody:
+    return RequestBody(content={"application/json": OpenAPIMediaType(schema=schema)})
+
+
+def feedback_handlers(runtime: Runtime) -> list[Any]:
+    """Make the handlers."""
+    unknown = ERRORS | {404: ResponseSpec(data_container=Error, description="There is no such alert")}
+
+    @post(
+        "/alerts/{name:str}/feedback",
+        status_code=200,
+        operation_class=VerdictOperation,
+        responses=unknown,
+        tags=["feedback"],
+    )
+    async def say(name: FromPath[str], request: Request[Any, Any, Any]) -> feedback.Said:
+        """Say what an alert was: confirmed, dismissed, or repaired before the failure."""
+        return feedback.say(runtime, name, await request.body())
+
+    @post("/incidents", status_code=200, operation_class=IncidentsOperation, responses=ERRORS, tags=["feedback"])
+    async def record(request: Request[Any, Any, Any]) -> feedback.Recorded:
+        """Record incidents; one that comes again is known, or brought up to date."""
+        return feedback.record(runtime, await request.body())
+
+    @get("/feedback", responses=ERRORS, tags=["feedback"])
+    async def everything() -> Feedback:
+        """Give all recorded incidents and all verdicts that count, for a training elsewhere."""
+        return feedback.feedback(runtime)
+
+    return [say, record, everything]

@@ -1,0 +1,127 @@
+"""What each request to the server and the dashboard passes first: where it may come from, how it is answered.
+
+A browser is a way in for any web page that somebody on this machine looks at. So a request is refused when it names
+a host that is not this one (a page elsewhere whose name was pointed at this machine), or when the browser reports
+that a page from elsewhere has sent it. Programs send no such headers and are not concerned.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from netops.serving.http.access import LOCAL
+
+#: Sent with every answer that does not set them itself.
+HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+_READING = ("GET", "HEAD", "OPTIONS")
+
+
+class Guard:
+    """An ASGI application in front of another.
+
+    Parameters
+    ----------
+    app : ASGI application
+        What answers.
+    local : bool
+        Whether the server is for this machine alone: then ``Host`` must name this machine.
+    hosts : sequence of str
+        Further names under which it may be addressed, such as that of a proxy before it.
+    headers : sequence of (bytes, bytes)
+        Sent with every answer that does not set them itself.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        local: bool,
+        hosts: Sequence[str] = (),
+        headers: Sequence[tuple[bytes, bytes]] = HEADERS,
+    ) -> None:
+        self._app, self._headers = app, tuple(headers)
+        self._names = frozenset(name for name, _ in headers)
+        self._hosts = frozenset(name.lower() for name in (*LOCAL, *hosts)) if local else None
+        self._known: set[bytes] = set()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Check one request and pass it on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def guarded(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = self._complete(message.get("headers", ()))
+            await send(message)
+
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await _refuse(guarded, *refusal)
+            return
+        if scope["method"] == "HEAD":
+            # Answered as GET; the HTTP protocol leaves the body out.
+            scope = scope | {"method": "GET"}
+        await self._app(scope, receive, guarded)
+
+    def _complete(self, headers: Any) -> list[tuple[bytes, bytes]]:
+        found = list(headers)
+        present = {name.lower() for name, _ in found} & self._names
+        found += [pair for pair in self._headers if pair[0] not in present] if present else self._headers
+        return found
+
+    def _refusal(self, scope: Any) -> tuple[int, str] | None:
+        host: bytes | None = None  # old probes send none; browsers always do
+        origin = site = mode = b""
+        for name, value in scope["headers"]:
+            if name == b"host":
+                host = value
+            elif name == b"origin":
+                origin = value
+            elif name == b"sec-fetch-site":
+                site = value
+            elif name == b"sec-fetch-mode":
+                mode = value
+        if self._hosts is not None and host is not None and not self._is_own(host):
+            return (
+                400,
+                "the Host header names another machine; open it as http://127.0.0.1, or list the name in hosts",
+            )
+        if origin and _netloc(origin) != (host or b"").lower():
+            return 403, "a web page from elsewhere may not send this"
+        if site in (b"cross-site", b"same-site") and not (mode == b"navigate" and scope["method"] in _READING):
+            return 403, "a web page from elsewhere may not ask for this"
+        return None
+
+    def _is_own(self, host: bytes) -> bool:
+        if host in self._known:
+            return True
+        try:
+            name = urlsplit(f"//{host.decode('latin-1')}").hostname
+        except ValueError:
+            return False
+        if name is None or self._hosts is None or name not in self._hosts:
+            return False
+        if len(self._known) < 64:
+            self._known.add(host)
+        return True
+
+
+def _netloc(origin: bytes) -> bytes:
+    try:
+        return urlsplit(origin.decode("latin-1").lower()).netloc.encode("latin-1")
+    except ValueError:
+        return b""
+
+
+async def _refuse(send: Any, status: int, message: str) -> None:
+    body = msgspec.json.encode({"error": message})
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,177 @@
+"""What the server exports on ``/metrics``; dashboards and rules are built on these names."""
+
+from collections.abc import Iterator
+from time import perf_counter, time
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from netops.serving.alerts.outbox import DUE, PARKED
+from netops.serving.engine.samples import STATUSES
+
+_BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+STEPS = ("validate", "features", "score", "explain", "alert")
+
+
+class ServingMetrics:
+    """Counters, histograms and gauges of one server, in a registry of its own.
+
+    Parameters
+    ----------
+    network : str
+        The label that every series carries.
+    """
+
+    def __init__(self, network: str) -> None:
+        self.registry = CollectorRegistry()
+        self.network = network
+        samples = self._counter("netops_samples", "Samples by what became of them", "status")
+        self._samples = [samples.labels(network, status) for status in STATUSES]
+        steps = self._histogram("netops_step_seconds", "Time a request spends in a step of the graph", "step")
+        self._steps = {step: steps.labels(network, step) for step in STEPS}
+        self._requests = self._histogram(
+            "netops_request_seconds", "Time from request to answer", "endpoint", "code"
+        )
+        self.evicted = self._counter("netops_devices_evicted", "Devices dropped to make room").labels(network)
+        self.moved = self._counter(
+            "netops_devices_moved", "Devices forgotten because another replica reads their shard"
+        ).labels(network)
+        self.swaps = self._counter("netops_model_swaps", "Champions put in service while running").labels(network)
+        self.snapshots = self._counter("netops_snapshots", "Snapshots of the state", "result")
+        self.snapshot_seconds = self._gauge("netops_snapshot_seconds", "Time the last snapshot took").labels(
+            network
+        )
+        self.deliveries = self._counter(
+            "netops_deliveries",
+            "Alert events sent to receivers: told, failed (and tried again) or parked",
+            "receiver",
+            "result",
+        )
+
+    def count(self, statuses: Any) -> None:
+        """Count samples by their status codes (uint8 array)."""
+        if len(statuses) == 1:
+            self._samples[int(statuses[0])].inc()
+            return
+        for status, counter in enumerate(self._samples):
+            if found := int((statuses == status).sum()):
+                counter.inc(found)
+
+    def step(self, name: str, since: float) -> float:
+        """Note the time a step took; give the time now."""
+        now = perf_counter()
+        self._steps[name].observe(now - since)
+        return now
+
+    def request(self, endpoint: str, code: int, seconds: float) -> None:
+        """Note the time a request took."""
+        self._requests.labels(self.network, endpoint, str(code)).observe(seconds)
+
+    def timed(self, endpoint: str, code: int = 200) -> "Timed":
+        """Note the time of a block, from the body that has arrived to the answer, and how it ended."""
+        return Timed(self, endpoint, code)
+
+    def export(self) -> bytes:
+        """Write all series in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(name, about, ("network", *labels), registry=self.registry)
+
+    def _gauge(self, name: str, about: str, *labels: str) -> Gauge:
+        return Gauge(name, about, ("network", *labels), registry=self.registry)
+
+    def _histogram(self, name: str, about: str, *labels: str) -> Histogram:
+        return Histogram(name, about, ("network", *labels), registry=self.registry, buckets=_BUCKETS)
+
+
+class Timed:
+    """One request while it is worked on; ``code`` is its status unless it ends with an error."""
+
+    __slots__ = ("_endpoint", "_metrics", "_since", "code")
+
+    def __init__(self, metrics: ServingMetrics, endpoint: str, code: int) -> None:
+        self._metrics, self._endpoint, self.code = metrics, endpoint, code
+
+    def __enter__(self) -> "Timed":
+        self._since = perf_counter()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        if error is not None:
+            # What is wrong with the request says its status; anything else is a fault of the server.
+            self.code = int(getattr(error, "status", getattr(error, "status_code", 500)))
+        self._metrics.request(self._endpoint, self.code, perf_counter() - self._since)
+
+
+class RuntimeCollector:
+    """Gauges that are read off the runtime when they are asked for."""
+
+    def __init__(self, runtime: Any) -> None:
+        self.runtime = runtime
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield one family after the other."""
+        runtime, network = self.runtime, self.runtime.network
+        state = runtime.state
+        guard, waiting = runtime.book.guard, runtime.book.guard.waiting()
+        plain = {
+            "netops_devices": ("Devices known", len(state.table)),
+            "netops_devices_silent": ("Devices that are silent", int(state.clock.silent.sum())),
+            "netops_devices_on_trial": ("Devices whose clock runs ahead of the network", len(state.trials)),
+            "netops_feature_state_bytes": ("Memory of the feature windows", state.engine.nbytes),
+            "netops_deliveries_due": ("Alert events that receivers still have to be told of", waiting[DUE]),
+            "netops_deliveries_parked": ("Alert events that a receiver refuses", waiting[PARKED]),
+            "netops_alert_store_up": ("1 while the alert store can be used", not guard.trouble),
+            "netops_alerts_unsaved": ("Alerts that the alert store has yet to take", len(runtime.book.unsaved())),
+            "netops_alerts_lost": (
+                "Changes of alerts that were dropped before a store could take them",
+                runtime.book.lost,
+            ),
+            "netops_dead_letters_lost": ("Dead letters that the disk did not take", runtime.letters.lost),
+        }
+        for name, (about, value) in plain.items():
+            yield _gauge(name, about, ["network"], [([network], value)])
+        yield from self._times()
+        yield self._alerts()
+        yield self._risks()
+        model = runtime.model
+        yield _gauge(
+            "netops_model_info", "The champion in service", ["network", "version"], [([network, model.version], 1)]
+        )
+        yield _gauge("netops_model_threshold", "The risk that alerts", ["network"], [([network], model.threshold)])
+
+    def _times(self) -> Iterator[Metric]:
+        network, now = self.runtime.network, self.runtime.state.clock.now
+        if now >= 0:
+            at = now / 1e9
+            yield _gauge("netops_event_time_seconds", "The network's event time", ["network"], [([network], at)])
+            yield _gauge(
+                "netops_event_lag_seconds", "Clock less event time", ["network"], [([network], time() - at)]
+            )
+        if self.runtime.replay_point is not None:
+            point = self.runtime.replay_point / 1e9
+            yield _gauge("netops_replay_point_seconds", "State is safe up to", ["network"], [([network], point)])
+
+    def _alerts(self) -> Metric:
+        counts = {"risk": 0, "silent": 0, "site": 0}
+        for alert in self.runtime.book.current():
+            counts[alert.kind] += 1
+        rows = [([self.runtime.network, kind], count) for kind, count in counts.items()]
+        return _gauge("netops_alerts_open", "Open alerts by kind", ["network", "kind"], rows)
+
+    def _risks(self) -> Metric:
+        rows = [
+            ([self.runtime.network, device, company or "", center or ""], risk)
+            for device, company, center, risk in self.runtime.highest_risks()
+        ]
+        labels = ["network", "device", "company", "data_center"]
+        return _gauge("netops_device_risk", "Risk of a device's newest sample, the highest first", labels, rows)
+
+
+def _gauge(name: str, about: str, labels: list[str], rows: list[tuple[list[str], Any]]) -> Metric:
+    family = GaugeMetricFamily(name, about, labels=labels)
+    for values, value in rows:
+        family.add_metric(values, float(value))
+    return family

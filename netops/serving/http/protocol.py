@@ -1,0 +1,281 @@
+"""HTTP connections with limits, applied before any work is done, and a server that ends well.
+
+uvicorn has none for the head of a request, for requests sent ahead of their answers, or for answers that nobody
+reads. Here a connection is parsed in small pieces, and no further while its requests wait or its answers are not
+read: what the peer sends then stays with the peer.
+"""
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from netops.serving.http.connections import Connections
+from netops.serving.settings import LimitSettings
+
+#: Bytes parsed at once: of heads, which may be many requests, and of a body.
+_PIECE, _BODY_PIECE = 2048, 65_536
+_REASONS = {400: "Bad Request", 414: "URI Too Long", 431: "Request Header Fields Too Large"}
+
+
+def guarded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
+    """Make the connection class of one server, for uvicorn.
+
+    Parameters
+    ----------
+    limits : LimitSettings
+        ``receive_seconds``: time for a whole request, head and body, from its first byte (for the first one: from
+        the connection) on, and for a peer to read any of its answers; ``head_bytes``, ``headers``, ``url_bytes``,
+        ``pipelined``; and those of :class:`Connections`.
+    """
+    import httptools
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    table = Connections(limits)
+
+    class GuardedProtocol(HttpToolsProtocol):
+        """One timer runs while a request is coming in, one while answers are not read."""
+
+        peer = ""
+        since = 0.0
+        _timer: asyncio.TimerHandle | None = None
+        _stuck: asyncio.TimerHandle | None = None
+        _in_head = _ended = _following = False
+        _head = _body = 0
+        _refusal = 400, "not HTTP"
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._ahead = bytearray()
+            self.peer, self.since = self.client[0] if self.client else "", self.loop.time()
+            self._start()
+            table.add(self)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop()
+            self._ended = True
+            self._ahead.clear()
+            self.pipeline.clear()
+            if self._stuck is not None:
+                self._stuck.cancel()
+            table.remove(self)
+            super().connection_lost(exc)
+
+        def is_waiting(self) -> bool:
+            return self._timer is not None or self.cycle is None or self.cycle.response_complete
+
+        def is_half_open(self) -> bool:
+            return self._timer is not None
+
+        # Reading
+
+        def data_received(self, data: bytes) -> None:
+            if self._ended:
+                return
+            if self._ahead or len(data) > _PIECE or self._is_held():
+                self._ahead += data
+                self._parse_ahead()
+            else:
+                self._parse(data)
+            if self._timer is not None:
+                table.check(self)
+
+        def _is_held(self) -> bool:
+            return self.flow.write_paused or len(self.pipeline) >= limits.pipelined
+
+        def _parse_ahead(self) -> None:
+            while self._ahead and not self._ended and not self._is_held():
+                size = min(max(self._expected(), _PIECE), _BODY_PIECE)
+                piece = bytes(self._ahead[:size])
+                del self._ahead[:size]
+                self._parse(piece)
+            if self._ahead and not self._ended:
+                self.flow.pause_reading()
+
+        def _expected(self) -> int:
+            """Bytes of the body that is coming in: no other request is among them."""
+            if self._in_head or self._timer is None or self.scope is None:
+                return 0
+            length = next((value for name, value in self.headers if name == b"content-length"), b"")
+            return int(length) - self._body if length.isdigit() and len(length) < 16 else 0
+
+        def _parse(self, data: bytes) -> None:
+            self._unset_keepalive_if_required()
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade:
+                self._ahead.clear()  # nothing is upgraded here: it is answered as if it had not been asked for
+            except httptools.HttpParserError:
+                self._refuse(*self._refusal)
+                return
+            if self._in_head:
+                self._head += len(data)
+                if self._head > limits.head_bytes:
+                    self._refuse(431, f"the head is longer than {limits.head_bytes} bytes")
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self._in_head, self._head, self._body = True, 0, 0
+            if self._timer is None:
+                self._start()
+
+        def on_url(self, url: bytes) -> None:
+            super().on_url(url)
+            if len(self.url) > limits.url_bytes:
+                self._fail(414, f"the address is longer than {limits.url_bytes} bytes")
+
+        def on_header(self, name: bytes, value: bytes) -> None:
+            super().on_header(name, value)
+            if len(self.headers) > limits.headers:
+                self._fail(431, f"more than {limits.headers} headers")
+
+        def on_headers_complete(self) -> None:
+            self._in_head = False
+            super().on_headers_complete()
+
+        def on_body(self, body: bytes) -> None:
+            self._body += len(body)
+            super().on_body(body)
+
+        def on_message_complete(self) -> None:
+            self._stop()
+            super().on_message_complete()
+
+        def _fail(self, status: int, message: str) -> None:
+            self._refusal = status, message
+            raise ValueError(message)  # out of the parser
+
+        def _refuse(self, status: int, message: str) -> None:
+            """Answer with an error and end the connection; where other answers are due first, only end it."""
+            self._ended = True
+            self._ahead.clear()
+            if self.pipeline or not (self.cycle is None or self.cycle.response_complete):
+                self.transport.abort()
+                return
+            body = f'{{"error": "{message}"}}'.encode()
+            head = (
+                f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: application/json\r\n"
+                f"x-content-type-options: nosniff\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
+            self.transport.close()
+
+        # Writing
+
+        def on_response_complete(self) -> None:
+            self.since = self.loop.time()
+            self._following = True
+            super().on_response_complete()
+            self._following = False
+            if self._ahead:
+                self._parse_ahead()
+
+        def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+            if self._following:
+                table.follow(self.loop, lambda: self._begin(cycle, app))
+            else:
+                super()._start_asgi_task(cycle, app)
+
+        def _begin(self, cycle: Any, app: Any) -> None:
+            if not self.transport.is_closing():
+                super()._start_asgi_task(cycle, app)
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._watch(self.transport.get_write_buffer_size())
+            table.unread(self)
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            table.read(self)
+            if self._stuck is not None:
+                self._stuck.cancel()
+                self._stuck = None
+            if self._ahead:
+                self._parse_ahead()
+
+        def _watch(self, unsent: int) -> None:
+            self._stuck = self.loop.call_later(limits.receive_seconds, self._look, unsent)
+
+        def _look(self, before: int) -> None:
+            unsent = self.transport.get_write_buffer_size()
+            if unsent < before:
+                self._watch(unsent)
+            else:
+                self.transport.abort()
+
+        # Time
+
+        def _start(self) -> None:
+            self.since = self.loop.time()
+            self._timer = self.loop.call_later(limits.receive_seconds, self._expire)
+
+        def _stop(self) -> None:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+        def _expire(self) -> None:
+            self._timer = None
+            if self.transport is not None and not self.transport.is_closing():
+                self.transport.abort()
+
+    return GuardedProtocol
+
+
+def guarded(app: Any, limits: LimitSettings, **more: Any) -> Any:
+    """Configure uvicorn for an application, with every limit on its connections.
+
+    Returns
+    -------
+    uvicorn.Config
+    """
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        http=guarded_protocol(limits),
+        log_level="error",
+        access_log=False,
+        limit_concurrency=limits.connections + 1,
+        server_header=False,
+        date_header=False,
+        **more,
+    )
+
+
+def guarded_server(config: Any, ending: Callable[[], Awaitable[None]] | None = None) -> Any:
+    """Make a uvicorn server that, told to end, answers what is under way and ends as a success.
+
+    Parameters
+    ----------
+    config : uvicorn.Config
+        Of the server.
+    ending : callable, optional
+        Awaited first when the server is told to end: what lets go of answers that would go on for ever.
+    """
+    import uvicorn
+
+    class GuardedServer(uvicorn.Server):
+        """uvicorn's own would raise the signal once more at the end."""
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            if threading.current_thread() is not threading.main_thread():
+                yield
+                return
+            before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+            try:
+                yield
+            finally:
+                for number, handler in before.items():
+                    signal.signal(number, handler)
+
+        async def shutdown(self, sockets: list[Any] | None = None) -> None:
+            if ending is not None:
+                await ending()
+            await super().shutdown(sockets)
+
+    return GuardedServer(config)

@@ -1,0 +1,165 @@
+"""What can be asked of a running server, beside sending samples."""
+
+import msgspec
+import numpy as np
+
+from netops.errors import UsageError
+from netops.features.saved import unpack
+from netops.feedback.records import Feedback
+from netops.serving.alerts.store import Alert
+from netops.serving.alerts.store_guard import for_a_request
+from netops.serving.decode.times import iso
+from netops.serving.engine.clock import NEVER
+from netops.serving.engine.runtime import Runtime
+from netops.serving.http.schemas import Fleet, History
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Health(msgspec.Struct):
+    """State of the server.
+
+    ``replay_point`` is the event time up to which the state is safe on disk: after a crash, samples from then on
+    are to be sent again. Null before the first snapshot: all are. ``status`` is ``degraded`` while something does
+    not work, named in ``problems``; samples are answered all the same. ``warnings`` says how the samples that are
+    sent differ from those that the champion was trained on.
+    """
+
+    status: str
+    network: str
+    model: str
+    replay_point: str | None
+    event_time: str | None
+    devices: int
+    alerts: int
+    problems: list[str] = []
+    warnings: list[str] = []
+
+
+class DeviceState(msgspec.Struct):
+    """What is known of one device; a silent one has no risk."""
+
+    device: str
+    company: str | None
+    data_center: str | None
+    last: str | None
+    risk: float | None
+    alert: bool
+    silent: bool
+    on_trial: bool
+
+
+def health(runtime: Runtime) -> Health:
+    """Tell how the server is."""
+    point, now = runtime.replay_point, runtime.state.clock.now
+    runtime.book.flush(runtime.state)  # a store that can be used again is found out without samples, too
+    trouble = runtime.book.guard.trouble
+    return Health(
+        "degraded" if trouble else "ok",
+        runtime.network,
+        runtime.model.version,
+        iso(point) if point is not None and point > NEVER else None,
+        iso(now) if now > NEVER else None,
+        len(runtime.state.table),
+        len(runtime.book.open),
+        [trouble] if trouble else [],
+        list(runtime.state.recent.found),
+    )
+
+
+def alerts(runtime: Runtime, every: bool = False, limit: int = 1000) -> list[Alert]:
+    """List alerts, the newest first: the open ones, or all that are kept.
+
+    Raises
+    ------
+    BodyError
+        If all are asked for and the store cannot be read.
+    """
+    if every:
+        with for_a_request():
+            return runtime.store.recent(limit=limit)
+    found = runtime.book.current()[:limit]
+
+    def add_verdicts() -> None:
+        verdicts = runtime.store.verdicts_of_open()
+        for alert in found:
+            alert.verdict = verdicts.get(alert.id)
+
+    runtime.book.guard.read(add_verdicts)
+    return found
+
+
+def devices(runtime: Runtime, limit: int = 1000, offset: int = 0) -> list[DeviceState]:
+    """List devices in the order in which they were first seen."""
+    return [_device(runtime, code) for code in runtime.state.table.codes()[offset : offset + limit]]
+
+
+def _device(runtime: Runtime, code: int) -> DeviceState:
+    state = runtime.state
+    name, newest, risk = str(state.table.names[code]), int(state.clock.newest[code]), float(state.risk[code])
+    return DeviceState(
+        name,
+        *state.table.places[code],
+        iso(newest) if newest > NEVER else None,
+        risk if risk == risk else None,
+        ("risk", name) in runtime.book.open,
+        bool(state.clock.silent[code]),
+        code in state.trials,
+    )
+
+
+def fleet(runtime: Runtime, since: int = 0) -> Fleet:
+    """Tell of the devices heard of since a cursor; of all where the cursor is 0, or of before a restart."""
+    state, model = runtime.state, runtime.model
+    table, clock = state.table, state.clock
+    codes = np.array(table.codes(), dtype=np.int64)
+    since = since if since <= clock.arrivals else 0
+    heard = codes[clock.arrival[codes] >= since] if since else codes
+    picked = heard.tolist()
+    return Fleet(
+        runtime.network,
+        model.version,
+        tuple(model.spec.metrics),
+        model.threshold,
+        model.horizon / 1e9,
+        clock.now // 10**6 if clock.now > NEVER else None,
+        clock.arrivals,
+        len(table),
+        [str(table.names[code]) for code in picked],
+        [table.places[code][0] for code in picked],
+        [table.places[code][1] for code in picked],
+        (clock.newest[heard] // 10**6).tolist(),
+        state.risk[heard].tolist(),
+        [device for kind, device in runtime.book.open if kind == "risk"],
+        [str(table.names[code]) for code in codes[clock.silent[codes]].tolist()],
+        [str(table.names[code]) for code in state.trials],
+    )
+
+
+def history(runtime: Runtime, device: str) -> History:
+    """Give the samples of a device that are still in its longest window.
+
+    Raises
+    ------
+    UsageError
+        If the device is not known.
+    """
+    state = runtime.state
+    if (code := state.table.code(device)) is None:
+        raise UsageError(f"no device {device!r}; GET /devices lists them")
+    spec = state.engine.spec
+    times, values = unpack(spec, 0, state.engine.save(code))
+    columns = zip(spec.metrics, values.T, strict=True)
+    return History(device, (times // 10**6).tolist(), {name: column.tolist() for name, column in columns})
+
+
+def said(runtime: Runtime) -> Feedback:
+    """Give all that people said of the network.
+
+    Raises
+    ------
+    BodyError
+        If the store cannot be read.
+    """
+    with for_a_request():
+        return runtime.store.feedback(runtime.network)

@@ -1,0 +1,1 @@
+"""The serving graph as an MLRun function: mock server, Nuclio, deployment."""

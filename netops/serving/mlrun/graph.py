@@ -1,0 +1,250 @@
+"""The serving graph: thin MLRun steps over the pipeline, the same under HTTP, MLRun's mock server and Nuclio.
+
+``dispatch`` looks at the path first: ready-made feature vectors go to the V2 model, questions are answered from the
+state, samples go on through ``validate → features → score → explain → alert``.
+"""
+
+import atexit
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from netops.serving.engine.champion import ChampionFile, FixedModel, ModelSource, ServedModel, load_model
+from netops.serving.engine.pipeline import Pipeline
+from netops.serving.engine.runtime import Runtime, StateInUse
+from netops.serving.engine.samples import BodyError
+from netops.serving.folders import adopt_replicas, state_folder
+from netops.serving.http.endpoints import JSON, ask
+from netops.serving.mlrun.model_server import OnnxModel
+from netops.serving.mlrun.registered import RegisteredChampion
+from netops.serving.settings import ServingSettings
+
+MODEL_NAME = "netops"
+MODEL_PATH = f"/v2/models/{MODEL_NAME}"
+#: Paths that take samples; a stream's messages have the path "/".
+SAMPLE_PATHS = ("", "/telemetry", "/api/v1/write")
+_VERSION = re.compile(r"/versions/([^/]+)")
+#: Replicas that can share a state volume.
+SLOTS = 64
+
+_GIVEN: ContextVar[Runtime | None] = ContextVar("runtime", default=None)
+_ATTRIBUTE = "netops_pipeline"
+
+
+@contextmanager
+def given(runtime: Runtime) -> Iterator[None]:
+    """Let the graphs that are started in this block use a runtime that is there already."""
+    token = _GIVEN.set(runtime)
+    try:
+        yield
+    finally:
+        _GIVEN.reset(token)
+
+
+def pipeline_of(context: Any) -> Pipeline:
+    """Find the pipeline that all steps of one graph share; the first step to ask makes it.
+
+    Parameters
+    ----------
+    context : GraphContext
+        Its function parameters say what to serve: ``network``, ``model_path`` (folder, ``store://`` address or
+        champion file; without one the champion in the registry of ``project``), ``state_path``, ``serving`` and
+        ``alerting`` (sections of the configuration).
+    """
+    server = context.server
+    if not hasattr(server, _ATTRIBUTE):
+        setattr(server, _ATTRIBUTE, Pipeline(_GIVEN.get() or _runtime(context)))
+    pipeline: Pipeline = getattr(server, _ATTRIBUTE)
+    return pipeline
+
+
+def _runtime(context: Any) -> Runtime:
+    from netops.alerting.settings import AlertSettings
+    from netops.config.binding import bind
+
+    network = context.get_param("network") or "demo"
+    return _take_slot(
+        _state_path(context, network),
+        lambda folder: Runtime(
+            network,
+            _source(network, context),
+            bind(ServingSettings, context.get_param("serving"), "serving"),
+            bind(AlertSettings, context.get_param("alerting"), "alerting"),
+            folder,
+        ),
+    )
+
+
+def _state_path(context: Any, network: str) -> Path:
+    if path := context.get_param("state_path"):
+        # A volume may be that of several networks, and of a function and its canary.
+        folder = Path(path) / network / (context.get_param("function") or "serving")
+        if not folder.exists():
+            adopt_replicas(Path(path), folder, network)
+        return folder
+    # A mock server is a trial: it must not touch the state of a server that is running.
+    return _trial_folder() if context.is_mock else state_folder(network)
+
+
+def _trial_folder() -> Path:
+    folder = tempfile.mkdtemp(prefix="netops-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def _take_slot(path: Path, start: Callable[[Path], Runtime]) -> Runtime:
+    """Take the first state folder that no other replica holds: a replica's own name changes with every restart."""
+    for slot in range(SLOTS - 1):
+        try:
+            return start(path / f"replica-{slot}")
+        except StateInUse:
+            continue
+    return start(path / f"replica-{SLOTS - 1}")
+
+
+def _source(network: str, context: Any) -> ModelSource:
+    model_path = context.get_param("model_path")
+    if not model_path or context.get_param("follow"):
+        return RegisteredChampion(network, context.get_param("project") or "netops", fallback=model_path or "")
+    if model_path.endswith(".json"):
+        return ChampionFile(Path(model_path))
+    from netops.models.card import read_card
+    from netops.serving.mlrun.model_server import local_folder
+
+    folder = local_folder(model_path)
+    return FixedModel(read_card(folder).version, folder)
+
+
+class Step:
+    """One step of the graph."""
+
+    def __init__(self, context: Any = None, name: str | None = None) -> None:
+        self.context, self.name = context, name
+        self.pipeline = pipeline_of(context)
+
+    def answer(self, event: Any, body: Any, status: int = 200, content_type: str = JSON) -> Any:
+        """End the flow with an answer."""
+        event.terminated = True
+        event.body = body
+        if status != 200 or content_type != JSON:
+            event.body = self.context.Response(body=body, status_code=status, content_type=content_type)
+        return event
+
+
+class Dispatch(Step):
+    """Looks at the path: model, question or samples."""
+
+    def __init__(self, context: Any = None, name: str | None = None) -> None:
+        super().__init__(context, name)
+        self.model = OnnxModel(context=context, name=MODEL_NAME, scorer=self.pipeline.runtime.model.scorer)
+        self._candidate: ServedModel | None = None
+
+    def do_event(self, event: Any) -> Any:
+        """Pass samples on, answer everything else."""
+        path = (event.path or "").rstrip("/")
+        if path in SAMPLE_PATHS:
+            return event
+        if path == MODEL_PATH or path.startswith(MODEL_PATH + "/"):
+            return self._infer(event, path[len(MODEL_PATH) :])
+        return self._ask(event, path)
+
+    def _infer(self, event: Any, operation: str) -> Any:
+        try:
+            event.path = self._choose(operation)
+            if isinstance(event.body, (bytes, str)):
+                event.body = msgspec.json.decode(event.body)
+            event = self.model.do_event(event)
+        except Exception as error:
+            # A request's mistake is the request's answer; nothing is logged, or a sender could fill the disk.
+            return self.answer(event, {"error": f"{error}"[:300]}, status=400)
+        event.terminated = True
+        return event
+
+    def _choose(self, operation: str) -> str:
+        """Have the champion answer, or the version that the path names, and give the path without it."""
+        if (named := _VERSION.match(operation)) is None:
+            champion = self.pipeline.runtime.model
+            self.model.scorer, self.model.version = champion.scorer, champion.version
+            return operation
+        version = named[1]
+        if self._candidate is None or self._candidate.version != version:
+            self._candidate = load_model(self.pipeline.runtime.source.find(version))
+        self.model.scorer, self.model.version = self._candidate.scorer, version
+        return operation[named.end() :]
+
+    def _ask(self, event: Any, path: str) -> Any:
+        reply = ask(self.pipeline.runtime, event.method or "GET", path, getattr(event, "fields", {}), event.body)
+        body = reply.body if isinstance(reply.body, bytes) else msgspec.to_builtins(reply.body)
+        return self.answer(event, body, reply.status, reply.content_type)
+
+
+class Validate(Step):
+    """Reads the samples."""
+
+    def do_event(self, event: Any) -> Any:
+        """Make the body a piece of work."""
+        try:
+            event.body = self.pipeline.validate(event.body, event.content_type or "")
+        except BodyError as error:
+            return self.answer(event, {"error": str(error)}, status=error.status)
+        return event
+
+
+class Features(Step):
+    """Updates the windows of the devices."""
+
+    def do_event(self, event: Any) -> Any:
+        """Add feature vectors to the work."""
+        event.body = self.pipeline.features(event.body)
+        return event
+
+
+class Score(Step):
+    """Scores with the champion."""
+
+    def do_event(self, event: Any) -> Any:
+        """Add risks to the work."""
+        event.body = self.pipeline.score(event.body)
+        return event
+
+
+class Explain(Step):
+    """Names the reasons."""
+
+    def do_event(self, event: Any) -> Any:
+        """Add reasons to the work."""
+        event.body = self.pipeline.explain(event.body)
+        return event
+
+
+class Alert(Step):
+    """Opens and closes alerts, and answers."""
+
+    def do_event(self, event: Any) -> Any:
+        """Turn the work into answers: one for one sample, a list for a list."""
+        work = self.pipeline.alert(event.body)
+        answers = work.answers()
+        if getattr(event, "typed", False):
+            event.body = answers
+        else:
+            plain = msgspec.to_builtins(answers)
+            event.body = plain[0] if work.samples.single else plain
+        return event
+
+
+#: The steps in their order: name and class.
+STEPS = {
+    "dispatch": Dispatch,
+    "validate": Validate,
+    "features": Features,
+    "score": Score,
+    "explain": Explain,
+    "alert": Alert,
+}

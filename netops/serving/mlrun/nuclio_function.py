@@ -1,0 +1,5 @@
+"""The code of the Nuclio function, as it is deployed; everything else comes from the package in the image."""
+
+from netops.serving.mlrun.nuclio_worker import handler, init_context
+
+__all__ = ["handler", "init_context"]

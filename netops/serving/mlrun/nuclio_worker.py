@@ -1,0 +1,195 @@
+"""A worker of the Nuclio function: what it does with each message, and beside the messages.
+
+It answers as the HTTP server does, by the same code: the same paths, methods, limits and bodies. Samples of a
+stream come without a path and without a token, and nobody reads their answers.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from typing import Any
+
+from mlrun.runtimes import nuclio_init_hook
+
+from netops.config.durations import SECOND
+from netops.serving.engine.fleet_state import compile_kernels
+from netops.serving.engine.samples import BodyError
+from netops.serving.http.access import TOKEN, carries, read_token
+from netops.serving.http.endpoints import Reply, ask, refusal
+from netops.serving.http.serve import collect_seldom, refresh, save
+from netops.serving.mlrun.assignment import Assignment
+from netops.serving.mlrun.graph import MODEL_PATH, pipeline_of
+from netops.serving.mlrun.service import Service
+from netops.serving.mlrun.triggers import STREAMS, TERMINATION
+
+_LOG = logging.getLogger(__name__)
+_REMOTE_WRITE = "/api/v1/write"
+
+
+def init_context(context: Any) -> None:
+    """Start the graph in a worker (called by Nuclio once, in its event loop)."""
+    _leave_json_alone()
+    nuclio_init_hook(context, {"handler": handler}, "serving_v2")  # MLRun logs all that it is given here
+    context.netops = Worker(Service(context._server, pipeline_of(context._server.context)))
+    context.netops.start()
+    if hasattr(context.platform, "set_termination_callback"):
+        context.platform.set_termination_callback(context.netops.stop)
+
+
+async def handler(context: Any, event: Any) -> Any:
+    """Answer one message (called by Nuclio for each), always with a response: an empty list ends the processor."""
+    reply = await context.netops.answer(event)
+    body = reply.encoded().decode()
+    return context.Response(body=body, status_code=reply.status, content_type=reply.content_type)
+
+
+def _leave_json_alone() -> None:
+    """Have Nuclio's SDK hand JSON over as it came.
+
+    Our reader is quicker, and answers what is malformed sample by sample; a body that the SDK has read all the same
+    is taken too.
+    """
+    from nuclio_sdk import event  # type: ignore[import-untyped]
+
+    if hasattr(reader := getattr(event, "_EventDeserializer", None), "_try_deserialize_json"):
+        setattr(reader, "_try_deserialize_json", staticmethod(lambda body: body))  # noqa: B010 - the SDK has no option
+
+
+class Worker:
+    """Answers messages, and stores the state and follows the registry beside them.
+
+    Parameters
+    ----------
+    service : Service
+        The started graph, and the runtime behind it.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self.service, self.runtime = service, service.runtime
+        self.assignment = Assignment(self.runtime.folder, TERMINATION / SECOND)
+        self._token = read_token()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._due, self._saving = asyncio.Event(), asyncio.Lock()
+
+    def start(self) -> None:
+        """Begin what runs beside the messages; needs the event loop that the messages come in."""
+        runtime = self.runtime
+        compile_kernels(runtime.model.spec, runtime.state.tracker.policy)
+        runtime.assignment = self.assignment
+        runtime.deliveries.start()
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._keep_saving()), loop.create_task(self._keep_refreshing())]
+        # Nuclio's wrapper sets its handlers when this has returned, and throws away what comes in after a drain:
+        # a request that waits then is never answered, and its worker never free again. Nothing here needs that.
+        loop.call_soon(loop.add_signal_handler, signal.SIGUSR2, self.reassign)
+        collect_seldom()
+
+    async def stop(self) -> None:
+        """Save the state and end the process, for which Nuclio waits (called by Nuclio when it ends).
+
+        Raises
+        ------
+        SystemExit
+            Always; with 1 if the state could not be saved.
+        """
+        async with self._saving:
+            for task in self._tasks:
+                task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            self.assignment.save()
+            self.runtime.close()
+        except Exception as error:
+            _LOG.error("the state cannot be saved: %s: %s", type(error).__name__, error)
+            raise SystemExit(1) from error
+        raise SystemExit(0)
+
+    def reassign(self) -> None:
+        """The shards of the stream are shared out anew: save at once, for another replica may take over."""
+        self.assignment.reassign()
+        self._due.set()
+
+    async def answer(self, event: Any) -> Reply:
+        """Answer one message."""
+        try:
+            if event.trigger.kind in STREAMS:
+                return await self._take_message(event)
+            return await self._answer_request(event)
+        except BodyError as error:
+            return refusal(error.status, str(error))
+        except Exception as error:
+            return refusal(500, f"the server failed: {type(error).__name__}")
+
+    async def _take_message(self, event: Any) -> Reply:
+        with self.runtime.metrics.timed("stream"):
+            samples = self.service.pipeline.read(event.body)
+            await self.service.run(samples)
+        code = self.runtime.state.table.code
+        self.assignment.note((name for name in samples.devices if name and code(name) is not None), event.shard_id)
+        return Reply(200, b"")
+
+    async def _answer_request(self, event: Any) -> Reply:
+        path, method = (event.path or "").rstrip("/"), event.method or "GET"
+        if path != "/healthz" and (refused := self._refusal(event)):
+            return refused
+        limit = self.runtime.settings.limits.body_bytes
+        if _size(event) > limit:
+            return refusal(413, f"the body has more than {limit} bytes")
+        metrics = self.runtime.metrics
+        if (method, path) == ("POST", "/telemetry"):
+            with metrics.timed("telemetry"):
+                return Reply(200, await self.service.take(event.body, event.content_type or ""))
+        if (method, path) == ("POST", _REMOTE_WRITE):
+            with metrics.timed("remote_write", 204):
+                await self.service.take(event.body, "application/x-protobuf")
+            return Reply(204, b"")
+        if (method, path) == ("GET", MODEL_PATH) or (method == "POST" and path.startswith(MODEL_PATH + "/")):
+            with metrics.timed("infer") as timed:
+                timed.code, answer = await self.service.score(event.body, path, method)
+            return Reply(timed.code, answer)
+        if path in ("/telemetry", _REMOTE_WRITE, MODEL_PATH, MODEL_PATH + "/infer"):
+            return refusal(405, f"Method Not Allowed: {method[:20]}")
+        return ask(self.runtime, method, path, event.fields or {}, event.body or b"")
+
+    def _refusal(self, event: Any) -> Reply | None:
+        if self._token is None:
+            return refusal(
+                401, f"the function has no {TOKEN}, so it is closed over HTTP: give it one and deploy again"
+            )
+        headers = event.headers or {}
+        given = next((str(value) for name, value in headers.items() if name.lower() == "authorization"), "")
+        if not carries(given, self._token):
+            return refusal(401, f"a bearer token is needed: Authorization: Bearer <{TOKEN}>")
+        return None
+
+    async def _keep_saving(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._due.wait(), self.runtime.settings.state.snapshot_interval / SECOND)
+            self._due.clear()
+            async with self._saving:
+                await self._attempt(self._save())
+
+    async def _save(self) -> None:
+        self.assignment.save()
+        await save(self.runtime)
+
+    async def _keep_refreshing(self) -> None:
+        while True:
+            await asyncio.sleep(self.runtime.settings.state.champion_interval / SECOND)
+            await self._attempt(refresh(self.runtime))
+
+    async def _attempt(self, work: Any) -> None:
+        try:
+            await work
+        except Exception as error:
+            # Whatever went wrong, a full disk or an unreachable registry: the next round may go well.
+            _LOG.warning("%s: %s", type(error).__name__, error)
+
+
+def _size(event: Any) -> int:
+    if isinstance(event.body, (bytes, str)):
+        return len(event.body)
+    length = str((event.headers or {}).get("Content-Length", "0"))
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0

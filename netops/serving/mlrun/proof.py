@@ -1,0 +1,182 @@
+"""The proof that a model serves as it was tested: raw samples through the serving pipeline, in its own process.
+
+``python -m netops.serving.mlrun.proof FOLDER`` starts what a server starts for a model folder, except the network,
+sends the samples that training has left beside the model as a client would, and compares the answers.
+"""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import netops
+from netops.errors import NetopsError
+from netops.models.card import read_card
+from netops.models.platt import Platt
+from netops.registry import ProofError
+from netops.training.proof import Excerpt, read_proof
+
+#: How far an answer may be from what was tested.
+TOLERANCE = 1e-6
+#: Seconds that the process may take.
+TIMEOUT = 120.0
+#: Samples of a request.
+_REQUEST = 500
+_WRONG = 3
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a proof has compared.
+
+    Attributes
+    ----------
+    rows : int
+        Samples whose risk was compared.
+    difference : float
+        The greatest.
+    """
+
+    rows: int
+    difference: float
+
+
+def prove(folder: Path) -> Proof:
+    """Start a model folder in a process of its own and compare its answers with what was tested.
+
+    Parameters
+    ----------
+    folder : Path
+        With the proof of its training (``netops.training.proof``).
+
+    Raises
+    ------
+    ProofError
+        If it does not load, does not answer, or answers otherwise.
+    NetopsError
+        If no process can be started, or it is ended from outside: that says nothing about the model.
+    """
+    root = str(Path(netops.__file__).resolve().parents[1])
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
+    command = [sys.executable, "-m", __spec__.name, str(folder)]
+    environment = os.environ | {"PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
+    try:
+        done = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NetopsError(f"the proof of {folder.name} did not end: {error}; try again") from error
+    if done.returncode == 0:
+        return Proof(**json.loads(done.stdout))
+    words = [line for line in done.stderr.splitlines() if line.strip()] or ["no output"]
+    if done.returncode == _WRONG:
+        raise ProofError(words[-1])
+    raise NetopsError(f"the proof of {folder.name} ended with exit code {done.returncode}: {words[-1][:200]}")
+
+
+def compare(excerpts: list[Excerpt], folder: Path) -> Proof:
+    """Send excerpts to a pipeline in this process.
+
+    Raises
+    ------
+    ProofError
+        As for :func:`prove`.
+    """
+    rows, greatest = 0, 0.0
+    try:
+        card = read_card(folder)
+        platt = Platt.from_dict(card.calibration)
+        with tempfile.TemporaryDirectory(prefix="netops-") as state:
+            pipeline = _start(folder, card.version, Path(state))
+            try:
+                for excerpt in excerpts:
+                    pipeline.runtime.reset()
+                    risks, probabilities = _answers(pipeline, excerpt, card.metrics)
+                    known = np.isfinite(excerpt.risks)
+                    greatest = max(greatest, _difference("risk", risks[known], excerpt.risks[known]))
+                    likely = np.isfinite(excerpt.probabilities)
+                    _difference("probability", probabilities[likely], excerpt.probabilities[likely])
+                    stated = platt.apply(excerpt.risks) if platt else np.full(len(known), np.nan)
+                    _difference("calibration on the card", stated[likely], excerpt.probabilities[likely])
+                    rows += int(known.sum())
+            finally:
+                pipeline.runtime.close()
+    except ProofError:
+        raise
+    except (NetopsError, ValueError, KeyError, TypeError) as error:
+        raise ProofError(f"the model cannot serve: {' '.join(str(error).split())[:300]}") from error
+    if rows == 0:
+        raise ProofError("no sample could be compared: the model cannot be proven")
+    return Proof(rows, greatest)
+
+
+def _start(folder: Path, version: str, state: Path) -> Any:
+    from netops.alerting.settings import AlertSettings
+    from netops.serving.engine.champion import FixedModel
+    from netops.serving.engine.pipeline import Pipeline
+    from netops.serving.engine.runtime import Runtime
+    from netops.serving.settings import ServingSettings
+
+    settings = dataclasses.replace(ServingSettings(), receivers=())
+    runtime = Runtime("proof", FixedModel(version, folder), settings, AlertSettings(), state)
+    runtime.model.counters = ()  # the excerpts hold rates
+    return Pipeline(runtime)
+
+
+def _answers(pipeline: Any, excerpt: Excerpt, metrics: tuple[str, ...]) -> tuple[Floats, Floats]:
+    from netops.serving.decode.times import iso
+
+    answers = []
+    for first in range(0, len(excerpt.timestamps), _REQUEST):
+        body = [
+            {"timestamp": iso(time), "device": excerpt.device}
+            | {name: value for name, value in zip(metrics, values, strict=True) if value == value}
+            for time, values in zip(
+                excerpt.timestamps[first : first + _REQUEST].tolist(),
+                excerpt.values[first : first + _REQUEST].tolist(),
+                strict=True,
+            )
+        ]
+        answers += pipeline.run(json.dumps(body).encode())
+    refused = [answer for answer in answers if answer.status != "scored"]
+    if refused:
+        status = refused[0].status
+        raise ProofError(f"{len(refused)} of {len(answers)} samples were answered '{status}', not scored")
+    return _numbers([answer.risk for answer in answers]), _numbers([answer.probability for answer in answers])
+
+
+def _numbers(values: list[float | None]) -> Floats:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _difference(what: str, answered: Floats, expected: Floats) -> float:
+    difference = float(np.abs(answered - expected).max(initial=0.0))
+    if not difference <= TOLERANCE:
+        raise ProofError(f"the served model differs from the tested one: {what} by {difference:.3g}")
+    return difference
+
+
+def main() -> int:
+    """Prove the folder that the command line names; print the proof as JSON."""
+    folder = Path(sys.argv[1])
+    try:
+        proof = compare(read_proof(folder), folder)
+    except NetopsError as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return _WRONG
+    print(json.dumps(asdict(proof)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

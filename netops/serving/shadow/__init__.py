@@ -1,0 +1,1 @@
+"""A challenger that scores beside the champion."""

@@ -1,0 +1,315 @@
+"""A champion and its shadow side by side over live samples: what each would have done, kept in little room."""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from netops.alerting.machine import STATE
+from netops.alerting.policy import AlertPolicy
+from netops.alerting.sequences import Incidents
+from netops.alerting.tracker import OPENED, RENEWED, AlertTracker
+from netops.config.durations import DAY
+from netops.kernels import kernel
+from netops.serving.alerts.outcome import outcome
+from netops.serving.decode.times import iso
+from netops.serving.engine.clock import NEVER
+from netops.serving.engine.devices import DeviceTable
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+ROLES = (CHAMPION, CHALLENGER)
+#: Bins of the risk histograms, equal in width over 0..1.
+BINS = 20
+#: Alerts of each role, and incidents, that are remembered to be judged.
+MOST = 5_000
+
+
+class Saved(msgspec.Struct):
+    """A comparison as a snapshot holds it; arrays are plain buffers, of devices in the order of ``devices``."""
+
+    versions: tuple[str, str]
+    since: int
+    until: int
+    samples: int
+    difference: float
+    healthy: int
+    truth: bool
+    counts: list[bytes]
+    alerts: list[list[tuple[str, int]]]
+    incidents: list[tuple[str, int, int]]
+    devices: list[str]
+    trackers: list[bytes]
+    places: list[bytes]
+
+
+class Comparison:
+    """Counts what two models make of the same samples, each with an alert machine that begins with the comparison.
+
+    Parameters
+    ----------
+    versions : tuple of str
+        Of the champion and of the challenger.
+    policies : tuple of AlertPolicy
+        Of each.
+    horizon : int
+        The champion's, in nanoseconds: alerts of both are judged by it.
+    """
+
+    def __init__(self, versions: tuple[str, str], policies: tuple[AlertPolicy, AlertPolicy], horizon: int) -> None:
+        self.versions, self.policies, self.horizon = versions, policies, horizon
+        self.since = self.until = NEVER
+        self.samples, self.difference, self.healthy, self.truth = 0, 0.0, 0, False
+        self.histograms = np.zeros((2, BINS), np.int64)
+        self.reached = np.zeros((2, 2), np.int64)  # by whether champion, and challenger, are at their threshold
+        self.opened, self.shared = np.zeros(2, np.int64), np.zeros(2, np.int64)
+        self.trackers = [AlertTracker(policy) for policy in policies]
+        self.alerts: list[deque[tuple[str, int]]] = [deque(maxlen=MOST) for _ in ROLES]
+        self.incidents: deque[tuple[str, int, int]] = deque(maxlen=MOST)
+        self._open, self._met = np.zeros((2, 0), np.bool_), np.zeros((2, 0), np.bool_)
+        self._newest, self._failed_since = np.zeros(0, np.int64), np.zeros(0, np.int64)
+
+    def follow(
+        self,
+        table: DeviceTable,
+        codes: Integers,
+        timestamps: Integers,
+        risks: tuple[Floats, Floats],
+        live: Flags,
+        is_error: Flags | None,
+    ) -> None:
+        """Take samples that both have scored.
+
+        Parameters
+        ----------
+        table : DeviceTable
+            Gives the names of the codes.
+        codes, timestamps : int64 array, k
+        risks : tuple of float64 arrays, k
+            Of champion and challenger.
+        live : bool array, k
+            The samples that may alert.
+        is_error : bool array, k, or None
+            Whether the device has failed, where the sender says so.
+        """
+        if len(codes) == 0:
+            return
+        self._make_room(int(codes.max()) + 1)
+        self.since = int(timestamps.min()) if self.since == NEVER else self.since
+        self.until = max(self.until, int(timestamps.max()))
+        self._count(risks)
+        self._alert(table, codes[live], timestamps[live], [role[live] for role in risks])
+        self._observe(table, codes, timestamps, is_error)
+
+    def _count(self, risks: tuple[Floats, Floats]) -> None:
+        self.samples += len(risks[0])
+        self.difference += float(np.abs(risks[0] - risks[1]).sum())
+        bins = [np.minimum((role * BINS).astype(np.int64), BINS - 1) for role in risks]
+        self.histograms += np.stack([np.bincount(places, minlength=BINS) for places in bins])
+        high = [role >= policy.threshold for role, policy in zip(risks, self.policies, strict=True)]
+        self.reached += np.bincount(2 * high[0] + high[1], minlength=4).reshape(2, 2)
+
+    def _alert(self, table: DeviceTable, codes: Integers, timestamps: Integers, risks: list[Floats]) -> None:
+        events = []
+        for role, (tracker, own) in enumerate(zip(self.trackers, risks, strict=True)):
+            found = tracker.update(codes, timestamps, own)
+            events += [(int(e["row"]), role, int(e["device"]), int(e["kind"]), int(e["at"])) for e in found]
+        for _, role, code, kind, at in sorted(events):
+            opened = kind in (OPENED, RENEWED)
+            self._open[role, code], self._met[role, code] = opened, False
+            if opened:
+                self.opened[role] += 1
+                self.alerts[role].append((str(table.names[code]), at))
+                if self._open[1 - role, code]:
+                    self._meet(code)
+
+    def _meet(self, code: int) -> None:
+        """Note, once for each alert, that the other model's for the same device was open at the same time."""
+        for role in (0, 1):
+            self.shared[role] += not self._met[role, code]
+            self._met[role, code] = True
+
+    def _observe(self, table: DeviceTable, codes: Integers, timestamps: Integers, is_error: Flags | None) -> None:
+        self.truth |= is_error is not None
+        failed = np.zeros(len(codes), np.bool_) if is_error is None else is_error
+        ended = np.empty((len(codes), 3), np.int64)
+        state = (self._newest, self._failed_since)
+        healthy, count = _observe(codes, timestamps, failed, *state, self.horizon, ended)
+        self.healthy += healthy
+        for code, start, end in ended[:count].tolist():
+            self.incidents.append((str(table.names[code]), start, end))
+
+    def forget(self, codes: Iterable[int]) -> None:
+        """Drop devices; their codes may be given to others."""
+        for code in codes:
+            for tracker in self.trackers:
+                tracker.forget(code)
+            if code < len(self._newest):
+                self._open[:, code] = self._met[:, code] = False
+                self._newest[code] = self._failed_since[code] = NEVER
+
+    def report(self, table: DeviceTable, recorded: Sequence[tuple[str, int, int]] = ()) -> dict[str, Any]:
+        """Tell the state of things as JSON takes it.
+
+        Parameters
+        ----------
+        recorded : sequence of (device, start, end)
+            Incidents that people recorded, in nanoseconds; used where the samples themselves tell of none.
+        """
+        share = float(self.reached.trace() / self.samples) if self.samples else None
+        (neither, challenger), (champion, both) = self.reached.tolist()
+        return {
+            CHAMPION: self.versions[0],
+            CHALLENGER: self.versions[1],
+            "since": iso(self.since) if self.samples else None,
+            "until": iso(self.until) if self.samples else None,
+            "samples": self.samples,
+            "mean_difference": self.difference / self.samples if self.samples else None,
+            "agreement": {
+                "share": share,
+                "both": both,
+                "champion_only": champion,
+                "challenger_only": challenger,
+                "neither": neither,
+            },
+            "histograms": {role: self.histograms[place].tolist() for place, role in enumerate(ROLES)},
+            "alerts": {
+                role: {
+                    "opened": int(self.opened[place]),
+                    "shared": int(self.shared[place]),
+                    "only": int(self.opened[place] - self.shared[place]),
+                }
+                for place, role in enumerate(ROLES)
+            },
+            "judged": self._judge(table, recorded) if self.truth or recorded else None,
+        }
+
+    def _judge(self, table: DeviceTable, recorded: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
+        """Judge the alerts of both, up to where the next horizon has been seen."""
+        until = self.until - self.horizon
+        failing = np.flatnonzero(self._failed_since != NEVER).tolist()
+        lasting = [(str(table.names[code]), int(self._failed_since[code]), self.until + 1) for code in failing]
+        told_of = [*self.incidents, *lasting] if self.truth else list(recorded)
+        incidents = [incident for incident in told_of if self.since <= incident[1] <= until]
+        names = [device for device, _, _ in incidents] + [device for own in self.alerts for device, _ in own]
+        places = {name: place for place, name in enumerate(dict.fromkeys(names))}
+        device, start, end = ([incident[column] for incident in incidents] for column in range(3))
+        known = Incidents.of(len(places), [places[str(name)] for name in device], start, end)
+        days = self.healthy / DAY
+        told: dict[str, Any] = {"until": iso(until), "device_days": days}
+        for role, alerts in zip(ROLES, self.alerts, strict=True):
+            rows = [(places[name], opened) for name, opened in alerts if opened <= until]
+            told[role] = _with_rates(outcome(rows, known, self.horizon).to_dict(), days)
+        return told
+
+    def save(self, table: DeviceTable) -> bytes:
+        """Give all of it as bytes."""
+        codes = np.array(table.codes(), dtype=np.int64)
+        self._make_room(int(codes.max(initial=-1)) + 1)
+        saved = Saved(
+            self.versions,
+            self.since,
+            self.until,
+            self.samples,
+            self.difference,
+            self.healthy,
+            self.truth,
+            [array.tobytes() for array in (self.histograms, self.reached, self.opened, self.shared)],
+            [list(alerts) for alerts in self.alerts],
+            list(self.incidents),
+            [str(table.names[code]) for code in codes.tolist()],
+            [_states(tracker, codes).tobytes() for tracker in self.trackers],
+            [array[..., codes].tobytes() for array in (self._open, self._met, self._newest, self._failed_since)],
+        )
+        return msgspec.msgpack.encode(saved)
+
+    def restore(self, buffer: bytes, table: DeviceTable) -> bool:
+        """Go on where :meth:`save` was called; False, and nothing, where that was of other models.
+
+        Raises
+        ------
+        ValueError, msgspec.DecodeError
+            If the buffer is damaged.
+        """
+        saved = msgspec.msgpack.decode(buffer, type=Saved)
+        if saved.versions != self.versions:
+            return False
+        names = ("since", "until", "samples", "difference", "healthy", "truth")
+        for name in names:
+            setattr(self, name, getattr(saved, name))
+        for array, counts in zip(
+            (self.histograms, self.reached, self.opened, self.shared), saved.counts, strict=True
+        ):
+            array[...] = np.frombuffer(counts, np.int64).reshape(array.shape)
+        for mine, theirs in zip(self.alerts, saved.alerts, strict=True):
+            mine.extend(theirs)
+        self.incidents.extend(saved.incidents)
+        self._restore_devices(saved, table)
+        return True
+
+    def _restore_devices(self, saved: Saved, table: DeviceTable) -> None:
+        found = [table.code(name) for name in saved.devices]
+        kept = np.array([place for place, code in enumerate(found) if code is not None], dtype=np.int64)
+        codes = np.array([found[place] for place in kept.tolist()], dtype=np.int64)
+        count, room = len(saved.devices), int(codes.max(initial=-1)) + 1
+        self._make_room(room)
+        for tracker, buffer in zip(self.trackers, saved.trackers, strict=True):
+            states = np.zeros(room, dtype=STATE)
+            states[codes] = np.frombuffer(buffer, STATE)[kept]
+            tracker.restore(states.tobytes())
+        is_open, met, newest, failed = saved.places
+        self._open[:, codes] = np.frombuffer(is_open, np.bool_).reshape(2, count)[:, kept]
+        self._met[:, codes] = np.frombuffer(met, np.bool_).reshape(2, count)[:, kept]
+        self._newest[codes] = np.frombuffer(newest, np.int64)[kept]
+        self._failed_since[codes] = np.frombuffer(failed, np.int64)[kept]
+
+    def _make_room(self, devices: int) -> None:
+        missing = devices - len(self._newest)
+        if missing > 0:
+            missing = max(missing, len(self._newest))
+            never = np.full(missing, NEVER, np.int64)
+            self._newest = np.concatenate([self._newest, never])
+            self._failed_since = np.concatenate([self._failed_since, never])
+            closed = np.zeros((2, missing), np.bool_)
+            self._open, self._met = (np.concatenate([old, closed], axis=1) for old in (self._open, self._met))
+
+
+def _with_rates(found: dict[str, Any], days: float) -> dict[str, Any]:
+    recall = found["warned"] / found["incidents"] if found["incidents"] else None
+    rate = found["false_alarms"] / days if days > 0 else None
+    return found | {"event_recall": recall, "false_alarms_per_device_day": rate}
+
+
+def _states(tracker: AlertTracker, codes: Integers) -> npt.NDArray[np.void]:
+    known = np.frombuffer(tracker.save(), STATE)
+    states = np.zeros(max(len(known), int(codes.max(initial=-1)) + 1), dtype=STATE)
+    states[: len(known)] = known
+    return states[codes]
+
+
+@kernel
+def _observe(codes, timestamps, failed, newest, failed_since, longest_gap, ended):  # type: ignore[no-untyped-def]
+    """Add up healthy time, and list the incidents that ended; samples out of order are passed over."""
+    healthy, count = 0, 0
+    for row in range(len(codes)):
+        code, time = codes[row], timestamps[row]
+        before = newest[code]
+        if time <= before:
+            continue
+        newest[code] = time
+        if failed[row]:
+            if failed_since[code] == -1:
+                failed_since[code] = time
+        elif failed_since[code] != -1:
+            ended[count, 0], ended[count, 1], ended[count, 2] = code, failed_since[code], time
+            failed_since[code] = -1
+            count += 1
+        elif before != -1 and time - before <= longest_gap:
+            healthy += time - before
+    return healthy, count

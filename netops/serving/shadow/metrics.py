@@ -1,0 +1,62 @@
+"""What the server exports of a shadow and its champion, side by side."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from netops.serving.shadow.comparison import BINS, ROLES
+
+
+class ShadowCollector:
+    """What is exported of a shadow; nothing while there is none."""
+
+    def __init__(self, runtime: Any) -> None:
+        self.runtime = runtime
+
+    def describe(self) -> list[Metric]:
+        """Nothing is known before it is asked for."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield one family after the other."""
+        network, shadow = self.runtime.network, self.runtime.shadow
+        failures = CounterMetricFamily("netops_shadow_failures", "Shadows ended by a failure", labels=["network"])
+        failures.add_metric([network], shadow.failures)
+        yield failures
+        if (report := shadow.report()) is None:
+            return
+        info = GaugeMetricFamily("netops_shadow_info", "The shadow", labels=["network", "version"])
+        info.add_metric([network, report["challenger"]], 1)
+        yield info
+        yield _both(
+            network, "netops_shadow_samples", "Samples that both scored", dict.fromkeys(ROLES, report["samples"])
+        )
+        for what in ("opened", "only"):
+            counts = {role: report["alerts"][role][what] for role in ROLES}
+            about = "Alerts opened" if what == "opened" else "Alerts opened while the other's was never open"
+            yield _both(network, f"netops_shadow_alerts_{what}", about, counts)
+        yield _histogram(network, report["histograms"])
+        if (judged := report["judged"]) is not None:
+            for name in ("incidents", "warned", "false_alarms"):
+                counts = {role: judged[role][name] for role in ROLES}
+                yield _both(network, f"netops_shadow_{name}", f"{name.replace('_', ' ')} so far", counts)
+
+
+def _both(network: str, name: str, about: str, values: dict[str, int]) -> Metric:
+    family = GaugeMetricFamily(name, f"{about}, of champion and challenger", labels=["network", "role"])
+    for role, value in values.items():
+        family.add_metric([network, role], value)
+    return family
+
+
+def _histogram(network: str, counts: dict[str, list[int]]) -> Metric:
+    about = "Risks that champion and challenger gave"
+    family = HistogramMetricFamily("netops_shadow_risk", about, labels=["network", "role"])
+    for role, own in counts.items():
+        total = np.cumsum(own).tolist()
+        buckets = [(f"{(place + 1) / BINS:g}", total[place]) for place in range(BINS - 1)]
+        middles = (np.arange(BINS) + 0.5) / BINS
+        family.add_metric([network, role], [*buckets, ("+Inf", total[-1])], float(np.dot(own, middles)))
+    return family

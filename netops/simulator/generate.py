@@ -1,0 +1,314 @@
+"""Generate telemetry: into a dataset folder, into arrays, or as a stream."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from netops.config.durations import SECOND
+from netops.errors import NetopsError, UsageError
+from netops.files import read_json, write_json
+from netops.progress import Progress, silent
+from netops.simulator.network import Network, Walks, make_network, produce
+from netops.simulator.samples import samples_of
+from netops.simulator.settings import GeneratorSettings
+from netops.simulator.truth import IncidentLog
+from netops.simulator.writing import Shard, incidents_path, schema_of, shards_of, write_shard
+from netops.telemetry.dataset import GENERATED, Dataset, Meta, finish, part_path
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+#: Raised whenever the same settings and seed give other bytes than before.
+VERSION = 1
+
+_STATE, _META = "_generator.json", "_meta.json"
+
+
+def details_of(network: Network) -> dict[str, Any]:
+    """Describe a network so that it can be made again: settings, seed, times, and a fingerprint of them all."""
+    description = {
+        "settings": network.settings.to_dict(),
+        "devices": network.devices,
+        "interval": network.interval,
+        "start": network.start,
+        "ticks": network.ticks,
+        "seed": network.seed,
+        "origin": network.origin,
+        "version": VERSION,
+    }
+    text = json.dumps(description, sort_keys=True)
+    return {"fingerprint": hashlib.sha256(text.encode()).hexdigest(), **json.loads(text)}
+
+
+def generate(
+    settings: GeneratorSettings,
+    out: Path,
+    *,
+    devices: int | None = None,
+    duration: int,
+    interval: int | None = None,
+    start: int,
+    seed: int,
+    workers: int = 1,
+    origin: int | None = None,
+    progress: Progress = silent,
+) -> Dataset:
+    """Generate a network into a dataset folder.
+
+    What an earlier call with the same arguments has finished is kept, so that a broken-off one goes on.
+
+    Parameters
+    ----------
+    settings : GeneratorSettings
+    out : path
+        The folder; made if it is missing.
+    devices : int, optional
+        How many; by default as the deployment section says.
+    duration : int
+        Nanoseconds.
+    interval : int, optional
+        Nanoseconds between two samples of a device; by default as the settings say.
+    start : int
+        Time of the first sample, nanoseconds since the epoch.
+    seed : int
+    workers : int
+        Parts written at once. They are threads: the kernels and the Parquet writer leave the interpreter free.
+    origin : int, optional
+        Time from which drift and past-based metrics count, by default the start. A network that goes on where an
+        earlier one ended has the same seed and the earlier one's origin.
+    progress : Progress
+        Told of finished samples.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    UsageError
+        If the folder holds something else.
+    NetopsError
+        If the folder cannot be written.
+    """
+    network = make_network(
+        settings, devices=devices, duration=duration, interval=interval, start=start, seed=seed, origin=origin
+    )
+    try:
+        return _generate(network, out, workers, progress)
+    except OSError as error:
+        raise NetopsError(f"{error.filename or out}: cannot be written: {error.strerror or error}") from None
+
+
+def _generate(network: Network, out: Path, workers: int, progress: Progress) -> Dataset:
+    details = details_of(network)
+    if _claim(out, details):
+        return Dataset.open(out)
+    shards, schema = shards_of(network), schema_of(network, details)
+    total, done = network.devices * network.ticks, 0
+
+    def write(shard: Shard) -> int:
+        if part_path(out, shard.number).is_file():
+            return pq.read_metadata(part_path(out, shard.number)).num_rows
+        return write_shard(network, shard, out, schema)
+
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        for samples in pool.map(write, shards):
+            done += samples
+            progress(min(done, total), total, "samples")
+    return _finish(network, out, shards, details, done)
+
+
+def _claim(out: Path, details: dict[str, Any]) -> bool:
+    """Take a folder for a network; say whether it is finished already."""
+    if (out / _STATE).is_file():
+        if read_json(out / _STATE)["fingerprint"] != details["fingerprint"]:
+            raise UsageError(
+                f"{out}: holds telemetry generated with other settings; choose another folder or remove it"
+            )
+        for draft in out.glob(".part-*.tmp"):
+            draft.unlink()
+        return (out / _META).is_file()
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out}: exists and was not made by the generator; choose another folder or remove it")
+    write_json(out / _STATE, details)
+    return False
+
+
+def _finish(network: Network, out: Path, shards: list[Shard], details: dict[str, Any], samples: int) -> Dataset:
+    incidents = pa.concat_tables([pq.read_table(incidents_path(out, shard)) for shard in shards])
+    meta = Meta(
+        metrics=network.settings.columns,
+        attributes=tuple(network.fleet.attributes),
+        samples=samples,
+        devices=network.devices,
+        incidents=incidents.num_rows,
+        interval_seconds=network.interval / SECOND,
+        source=GENERATED,
+        details={"generator": details},
+    )
+    dataset = finish(out, meta, incidents)
+    for shard in shards:
+        incidents_path(out, shard).unlink()
+    return dataset
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """A generated network in memory.
+
+    Attributes
+    ----------
+    names : list of str
+        The devices.
+    attributes : dict
+        Attribute → one text a device.
+    metrics : tuple of str
+        The metric columns.
+    timestamps : int64 array, ticks
+        Nominal times, nanoseconds since the epoch.
+    values : float64 array, devices × ticks × metrics
+        A view in which each metric lies in one piece.
+    errors : bool array, devices × ticks
+        Whether the device is in critical failure.
+    metric_errors : bool array, devices × ticks × metrics
+        Whether the metric is (of the metrics of the YAML, without their columns of extremes).
+    present : bool array, devices × ticks
+        Whether the device exists.
+    incidents : pyarrow.Table
+        As in a dataset.
+    """
+
+    names: list[str]
+    attributes: dict[str, list[str]]
+    metrics: tuple[str, ...]
+    timestamps: Ints
+    values: Floats
+    errors: Bools
+    metric_errors: Bools
+    present: Bools
+    incidents: pa.Table
+
+
+def generate_arrays(
+    settings: GeneratorSettings,
+    *,
+    devices: int | None = None,
+    duration: int,
+    interval: int | None = None,
+    start: int,
+    seed: int,
+    workers: int = 1,
+    origin: int | None = None,
+) -> Arrays:
+    """Generate a network into memory; faults on the way to the collector are left out.
+
+    Parameters and errors as for :func:`generate`.
+    """
+    network = make_network(
+        settings, devices=devices, duration=duration, interval=interval, start=start, seed=seed, origin=origin
+    )
+    groups = np.array_split(np.arange(network.devices), max(1, min(network.devices, 4 * workers)))
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        blocks = list(pool.map(lambda group: produce(network, group, network.first, network.ticks), groups))
+    ticks = np.arange(network.first, network.first + network.ticks)
+    log = IncidentLog(network)
+    for block in blocks:
+        log.add(block, samples_of(network, block))
+    present = np.concatenate([block.present for block in blocks])
+    return Arrays(
+        names=network.fleet.names,
+        attributes=network.fleet.attributes,
+        metrics=settings.columns,
+        timestamps=network.time_of(ticks),
+        values=np.moveaxis(np.concatenate([block.values for block in blocks], axis=1), 0, -1),
+        errors=np.concatenate([block.critical for block in blocks]),
+        metric_errors=np.moveaxis(np.concatenate([block.errors for block in blocks], axis=1), 0, -1),
+        present=ticks >= present[:, None],
+        incidents=log.table(),
+    )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples in the order in which they arrive.
+
+    Attributes
+    ----------
+    devices : int64 array, n
+        Numbers of devices, places in the fleet's names.
+    timestamps : int64 array, n
+    values : float64 array, n × metrics
+    is_error : bool array, n
+    """
+
+    devices: Ints
+    timestamps: Ints
+    values: Floats
+    is_error: Bools
+    arrivals: Ints
+
+
+def stream(network: Network, ticks: int = 60) -> Iterator[Batch]:
+    """Generate a network in the order of time, across devices.
+
+    Parameters
+    ----------
+    network : Network
+        From :func:`netops.simulator.network.make_network`; ``network.fleet`` has names and attributes.
+    ticks : int
+        Ticks in a batch. What is late comes in a later one.
+
+    Yields
+    ------
+    Batch
+    """
+    devices, walks, end = np.arange(network.devices), Walks(), network.first + network.ticks
+    pending: list[Batch] = []
+    for first in range(network.first, end, ticks):
+        block = produce(network, devices, first, min(ticks, end - first), walks)
+        kept = samples_of(network, block)
+        fresh = Batch(
+            kept.places // block.critical.shape[1],
+            kept.timestamps,
+            block.values.reshape(len(block.values), -1)[:, kept.places].T,
+            block.critical.reshape(-1)[kept.places],
+            kept.arrivals,
+        )
+        last = first + ticks >= end
+        # The next tick's samples may be early by less than half an interval.
+        until = network.time_of(first + ticks) - network.interval // 2
+        ready, held = _split(_join([*pending, fresh]), until, last)
+        pending = [held]
+        yield ready
+
+
+def _join(batches: list[Batch]) -> Batch:
+    names = ("devices", "timestamps", "values", "is_error", "arrivals")
+    return Batch(*(np.concatenate([getattr(batch, name) for batch in batches]) for name in names))
+
+
+def _split(batch: Batch, until: int, last: bool) -> tuple[Batch, Batch]:
+    """Sort by arrival, and hold back what arrives later."""
+    order = np.lexsort((batch.devices, batch.arrivals))
+    cut = len(order) if last else int(np.searchsorted(batch.arrivals[order], until))
+    return _take(batch, order[:cut]), _take(batch, order[cut:])
+
+
+def _take(batch: Batch, places: Ints) -> Batch:
+    return Batch(
+        batch.devices[places],
+        batch.timestamps[places],
+        batch.values[places],
+        batch.is_error[places],
+        batch.arrivals[places],
+    )

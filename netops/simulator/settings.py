@@ -1,0 +1,285 @@
+"""What the generator can be told: the metrics YAML, bound and checked."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from netops.config.binding import Duration, bind, option, read_yaml
+from netops.config.durations import MINUTE, SECOND
+from netops.errors import UsageError
+from netops.simulator.scenarios import Cascade, Scenario, bind_kind, bind_scenarios
+from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP, is_error_column
+
+
+@dataclass(frozen=True)
+class ErrorSettings:
+    """How often devices fail."""
+
+    rate_in_ticks: float | None = option(None, help="mean number of healthy ticks before a failure", minimum=1)
+    length_in_ticks: int = option(
+        50, help="ticks that a scenario without duration takes", minimum=1, maximum=50_000
+    )
+    every: Duration | None = option(None, help="mean healthy time before a failure, in place of rate_in_ticks")
+
+
+@dataclass(frozen=True)
+class LookalikeSettings:
+    """How often something happens to a device that is no failure."""
+
+    every: Duration | None = option(None, help="mean time between two look-alikes of a device; without it none")
+
+
+@dataclass(frozen=True)
+class TimestampSettings:
+    """When samples are taken."""
+
+    interval: Duration = option(5 * SECOND, help="time between two samples of a device")
+    stochastic_interval: bool = option(False, help="vary the time between two samples by up to half of it")
+
+
+@dataclass(frozen=True)
+class LevelSettings:
+    """One level of the deployment."""
+
+    num_items: int | None = option(None, help="items in each item of the level above", minimum=1)
+    faker: str | None = option(None, help="Faker provider that names them")
+    names: tuple[str, ...] = option((), help="their names, in place of a provider")
+    pattern: str | None = option(None, help="their names from {number} and the levels above")
+
+
+@dataclass(frozen=True)
+class RangeStatic:
+    """A static number of a device."""
+
+    max_range: float = option(help="upper bound")
+    min_range: float = option(0.0, help="lower bound")
+    as_integer: bool = option(False, help="whole numbers, without the upper bound")
+
+
+@dataclass(frozen=True)
+class ChoiceStatic:
+    """A static value out of a list."""
+
+    choices: tuple[Any, ...] = option(help="the values")
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The least and the greatest value."""
+
+    min: float | None = option(None, help="least value")
+    max: float | None = option(None, help="greatest value")
+    validate: bool = option(False, help="keep values within them")
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Bounds of what is drawn and of the metric itself; the metric's are the limits that failures go to."""
+
+    distribution: Bounds = option(Bounds, help="bounds of a drawn value")
+    metric: Bounds = option(Bounds, help="bounds of the metric")
+
+
+@dataclass(frozen=True)
+class NormalParams:
+    """A normal distribution."""
+
+    mu: float = option(0.0, help="mean")
+    sigma: float = option(0.5, help="standard deviation", minimum=0)
+    noise: float = option(0.0, help="standard deviation of noise that is added", minimum=0)
+
+
+@dataclass(frozen=True)
+class PoissonParams:
+    """A Poisson distribution."""
+
+    lam: float = option(2.0, help="mean", minimum=0, maximum=1e6)
+    noise: float = option(0.0, help="standard deviation of noise that is added", minimum=0)
+
+
+DISTRIBUTIONS: dict[str, type[NormalParams | PoissonParams]] = {"normal": NormalParams, "poisson": PoissonParams}
+
+
+@dataclass(frozen=True)
+class MetricSettings:
+    """One metric."""
+
+    accuracy: int | None = option(None, help="decimals; without it all", minimum=0, maximum=15)
+    distribution: str = option("normal", help="what it is drawn from", choices=tuple(DISTRIBUTIONS))
+    distribution_params: Any = option(None, help="mu, sigma (normal) or lam (poisson), and noise")
+    is_threshold_below: bool = option(True, help="failures go to the maximum; false: to the minimum")
+    past_based_value: bool = option(False, help="what is drawn is added to the value before")
+    produce_max: bool = option(False, help="also give <metric>_max, the highest value between two samples")
+    produce_min: bool = option(False, help="also give <metric>_min, the lowest value between two samples")
+    validation: Validation = option(Validation, help="bounds")
+    level: float = option(0.0, help="standard deviation of the devices' own levels", minimum=0)
+    traffic: float = option(0.0, help="change of the metric when the usual traffic doubles")
+    smoothness: float = option(
+        0.0, help="share of the variance that lasts for correlation_time", minimum=0, maximum=1
+    )
+    correlation_time: Duration = option(MINUTE, help="how long a smooth deviation lasts")
+
+
+@dataclass(frozen=True)
+class TrafficSettings:
+    """The traffic of a device, which its metrics follow; 1 is usual."""
+
+    level: float = option(0.0, help="relative standard deviation of the devices' own traffic", minimum=0, maximum=1)
+    daily: float = option(0.0, help="height of the daily rhythm", minimum=0, maximum=1)
+    stagger: bool = option(True, help="sites have their daily peaks at different times")
+    noise: float = option(0.0, help="relative standard deviation of slow variation", minimum=0, maximum=1)
+    correlation_time: Duration = option(20 * MINUTE, help="how long a slow variation lasts")
+
+
+@dataclass(frozen=True)
+class TopologySettings:
+    """How the devices of a site hang together, for outages of the site."""
+
+    uplinks: int = option(2, help="devices of a site that are connected to the outside", minimum=1)
+    fan_out: int = option(8, help="devices behind one device", minimum=1)
+    hop_delay: Duration = option(20 * SECOND, help="time in which an outage goes one device further")
+
+
+@dataclass(frozen=True)
+class FaultSettings:
+    """What goes wrong between a device and the collector."""
+
+    missing: float = option(0.0, help="share of the samples that do not arrive", minimum=0, maximum=0.9)
+    jitter: float = option(0.0, help="clock error, at most this share of the interval", minimum=0, maximum=0.2)
+    duplicates: float = option(0.0, help="share of the samples that arrive twice", minimum=0, maximum=1)
+    late: float = option(0.0, help="share of the samples that arrive late", minimum=0, maximum=1)
+    late_by: Duration = option(MINUTE, help="longest delay of a late sample")
+
+
+def _default_deployment() -> dict[str, LevelSettings]:
+    return {
+        "company": LevelSettings(num_items=4, faker="company"),
+        "data_center": LevelSettings(num_items=2, faker="city"),
+        "device": LevelSettings(num_items=15, faker="msisdn"),
+    }
+
+
+@dataclass(frozen=True)
+class GeneratorSettings:
+    """The metrics YAML."""
+
+    metrics: dict[str, MetricSettings] = option(help="the metrics, by name")
+    errors: ErrorSettings = option(ErrorSettings, help="how often devices fail")
+    lookalikes: LookalikeSettings = option(LookalikeSettings, help="how often look-alikes happen")
+    timestamps: TimestampSettings = option(TimestampSettings, help="when samples are taken")
+    deployment: dict[str, LevelSettings] = option(_default_deployment, help="levels, the last is the device")
+    static: dict[str, Any] = option(dict, help="static attributes of a device")
+    traffic: TrafficSettings = option(TrafficSettings, help="the traffic that metrics follow")
+    topology: TopologySettings = option(TopologySettings, help="how a site hangs together")
+    scenarios: dict[str, Any] = option(lambda: {"cascade": Cascade()}, help="what can happen to a device, by name")
+    faults: FaultSettings = option(FaultSettings, help="what goes wrong on the way to the collector")
+
+    @classmethod
+    def from_yaml(cls, source: Path | str | Mapping[str, Any]) -> "GeneratorSettings":
+        """Read a metrics YAML.
+
+        Parameters
+        ----------
+        source : path or mapping
+            The file, or what it holds.
+
+        Raises
+        ------
+        UsageError
+            For a missing file, an unknown key, an impossible value.
+        """
+        if isinstance(source, Mapping):
+            return _settings(source, "metrics configuration")
+        return _settings(read_yaml(Path(source)), str(source))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all settings as plain values; kinds are named where they matter."""
+        plain = dataclasses.asdict(self)
+        for name, scenario in self.scenarios.items():
+            plain["scenarios"][name]["kind"] = type(scenario).__name__
+        return plain
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The metric columns: each metric, with its maximum and minimum where these are produced."""
+        return tuple(name for metric in self.metrics for name in self._columns_of(metric))
+
+    def _columns_of(self, metric: str) -> list[str]:
+        wanted = (True, self.metrics[metric].produce_max, self.metrics[metric].produce_min)
+        return [metric + end for end, on in zip(("", "_max", "_min"), wanted, strict=True) if on]
+
+
+def _settings(values: Any, where: str) -> GeneratorSettings:
+    bound = bind(GeneratorSettings, values, where)
+    if not bound.metrics or not bound.deployment:
+        raise UsageError(f"{where}: {'deployment' if bound.metrics else 'metrics'}: at least one is needed")
+    for name, metric in bound.metrics.items():
+        _check_metric(metric, f"{where}: metrics: {name}")
+    bound = dataclasses.replace(
+        bound,
+        metrics={name: _with_params(metric, f"{where}: metrics: {name}") for name, metric in bound.metrics.items()},
+        static=_statics(bound.static, f"{where}: static"),
+        scenarios=_scenarios(bound, f"{where}: scenarios"),
+    )
+    _check_levels(bound.deployment, f"{where}: deployment")
+    _check_errors(bound.errors, f"{where}: errors")
+    _check_names(bound, where)
+    return bound
+
+
+def _scenarios(bound: GeneratorSettings, where: str) -> dict[str, Scenario]:
+    if all(dataclasses.is_dataclass(scenario) for scenario in bound.scenarios.values()):
+        return bound.scenarios
+    return bind_scenarios(bound.scenarios, bound.metrics, where)
+
+
+def _with_params(metric: MetricSettings, where: str) -> MetricSettings:
+    kind: type[NormalParams | PoissonParams] = DISTRIBUTIONS[metric.distribution]
+    params = bind(kind, metric.distribution_params, f"{where}: distribution_params")
+    return dataclasses.replace(metric, distribution_params=params)
+
+
+def _statics(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+    kinds = {"range": RangeStatic, "choice": ChoiceStatic}
+    bound = {name: bind_kind(kinds, section, f"{where}: {name}") for name, section in raw.items()}
+    for name, static in bound.items():
+        if isinstance(static, ChoiceStatic) and not static.choices:
+            raise UsageError(f"{where}: {name}: choices: at least one is needed")
+        if isinstance(static, RangeStatic) and not static.max_range > static.min_range:
+            raise UsageError(f"{where}: {name}: max_range {static.max_range} is not above {static.min_range}")
+    return bound
+
+
+def _check_metric(metric: MetricSettings, where: str) -> None:
+    for part, bounds in (("distribution", metric.validation.distribution), ("metric", metric.validation.metric)):
+        if bounds.min is not None and bounds.max is not None and bounds.min > bounds.max:
+            raise UsageError(f"{where}: validation: {part}: min {bounds.min} is above max {bounds.max}")
+
+
+def _check_levels(levels: Mapping[str, LevelSettings], where: str) -> None:
+    for name, level in levels.items():
+        ways = [key for key in ("faker", "names", "pattern") if getattr(level, key)]
+        if len(ways) > 1:
+            raise UsageError(f"{where}: {name}: {ways[0]} and {ways[1]} both name the items; keep one")
+        if level.names and level.num_items not in (None, len(level.names)):
+            raise UsageError(
+                f"{where}: {name}: num_items is {level.num_items}, but there are {len(level.names)} names"
+            )
+
+
+def _check_errors(errors: ErrorSettings, where: str) -> None:
+    if errors.every is not None and errors.rate_in_ticks is not None:
+        raise UsageError(f"{where}: every and rate_in_ticks say the same thing; keep one")
+
+
+def _check_names(settings: GeneratorSettings, where: str) -> None:
+    *levels, _device = settings.deployment
+    taken = [TIMESTAMP, DEVICE, IS_ERROR, *levels, *settings.static, *settings.columns]
+    for name in taken:
+        if taken.count(name) > 1:
+            raise UsageError(f"{where}: two columns would be called '{name}'; rename one")
+    for name in (*levels, *settings.static, *settings.columns):
+        if is_error_column(name):
+            raise UsageError(f"{where}: '{name}' ends in _is_error, which is kept for ground truth; rename it")

@@ -1,0 +1,1 @@
+"""What each column of a file is: time, device, metric, attribute, label."""

@@ -1,0 +1,119 @@
+"""Which column, or which several together, are the device."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Protocol
+
+from netops.telemetry.columns.known_names import WEAK_DEVICES, key_of
+
+_ID = re.compile(r"(?i:[_\-. ]id)$|[a-z]I[dD]$")
+
+
+class RowsToLookAt(Protocol):
+    """The rows of the files whose columns are to be told apart."""
+
+    def is_numeric(self, name: str) -> bool:
+        """Tell whether a column holds numbers in the first rows."""
+
+    def varies(self, name: str) -> bool:
+        """Tell whether a column has more than one value, in all rows."""
+
+    def is_key(self, keys: Sequence[str], name: str) -> bool:
+        """Tell whether rows that share ``keys`` differ in ``name``, and its values come again."""
+
+    def repeats(self, keys: Sequence[str]) -> bool:
+        """Tell whether several rows share ``keys``."""
+
+    def all_match(self, name: str, pattern: re.Pattern[str]) -> bool:
+        """Tell whether the first values of a column are all of a form."""
+
+    def holds_times(self, name: str) -> bool:
+        """Tell whether the first values of a column can be read as times."""
+
+
+class AnyRows:
+    """No rows to look at: names decide alone."""
+
+    def is_numeric(self, name: str) -> bool:
+        """See :class:`RowsToLookAt`."""
+        return False
+
+    def varies(self, name: str) -> bool:
+        """See :class:`RowsToLookAt`."""
+        return True
+
+    def is_key(self, keys: Sequence[str], name: str) -> bool:
+        """See :class:`RowsToLookAt`."""
+        return False
+
+    def repeats(self, keys: Sequence[str]) -> bool:
+        """See :class:`RowsToLookAt`."""
+        return False
+
+    def all_match(self, name: str, pattern: re.Pattern[str]) -> bool:
+        """See :class:`RowsToLookAt`."""
+        return False
+
+    def holds_times(self, name: str) -> bool:
+        """See :class:`RowsToLookAt`."""
+        return False
+
+
+@dataclass(frozen=True)
+class Devices:
+    """The columns that are the device, and those that could have been → what speaks against them."""
+
+    columns: tuple[str, ...]
+    beside: dict[str, str] = field(default_factory=dict)
+
+
+def find_devices(names: Sequence[str], wanted: Sequence[str], rows: RowsToLookAt, times: Sequence[str]) -> Devices:
+    """Find the device.
+
+    Of several names that are there the first counts that varies; ``a+b`` stands for two columns together. Of a list
+    that somebody wrote, several columns are taken together where the first alone does not tell the rows apart.
+    """
+    from netops.telemetry.columns.roles import columns_of
+
+    usual = set(wanted) >= {"device", "node", "host", "instance"}
+    found: list[tuple[str, ...]] = []
+    weak: list[tuple[str, ...]] = []
+    for name in wanted:
+        matching = [columns_of(name, names)] if "*" not in name else [(c,) for c in _matching(name, names)]
+        for columns in matching:
+            if columns and columns not in (*found, *weak):
+                (weak if usual and name in WEAK_DEVICES else found).append(columns)
+    if not usual:
+        return _asked_for(found, rows, times)
+    varying = [columns for columns in found if any(map(rows.varies, columns))] if len(found) > 1 or weak else found
+    if varying:
+        return Devices(varying[0], _beside(varying[0], found, varying))
+    for columns in weak:
+        # A name that may mean anything must prove itself: it tells apart rows of one time, which nothing else does.
+        if rows.varies(columns[0]) and rows.is_key(times, columns[0]):
+            return Devices(columns, _beside(columns, found, []))
+    return Devices(found[0], _beside(found[0], found, [])) if found else Devices(())
+
+
+def _asked_for(found: list[tuple[str, ...]], rows: RowsToLookAt, times: Sequence[str]) -> Devices:
+    if len(found) <= 1:
+        return Devices(found[0] if found else ())
+    varying = [columns for columns in found if any(map(rows.varies, columns))] or found[:1]
+    if len(varying) > 1 and rows.repeats((*times, *varying[0])):
+        together = tuple(dict.fromkeys(name for columns in varying for name in columns))
+        return Devices(together, _beside(together, found, varying))
+    return Devices(varying[0], _beside(varying[0], found, varying))
+
+
+def _beside(taken: tuple[str, ...], found: list[tuple[str, ...]], varying: list[tuple[str, ...]]) -> dict[str, str]:
+    others = [columns for columns in found if not set(columns) <= set(taken)]
+    return {"+".join(columns): "varies too" if columns in varying else "constant" for columns in others}
+
+
+def _matching(glob: str, names: Sequence[str]) -> list[str]:
+    """Find the names that a glob fits, in any case; ``*_id`` also fits ``siteID`` and ``Site Id``."""
+    if glob == "*_id":
+        return [name for name in names if _ID.search(name.strip()) and key_of(name) not in ("itemid", "_id")]
+    return [name for name in names if fnmatchcase(name.strip().lower(), glob.lower())]

@@ -1,0 +1,136 @@
+"""The first look at all of the telemetry: sorted, counted, each column described."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from netops.errors import NetopsError
+from netops.telemetry.buckets import Buckets, Sorted, sort_rows
+from netops.telemetry.columns.profile import Profile, profile
+from netops.telemetry.dataset import Rows
+from netops.telemetry.repeats import Repeats
+from netops.telemetry.schema import DEVICE
+
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass
+class Columns:
+    """The columns of all sources: name → type, in the order in which they were seen; None while always empty."""
+
+    kinds: dict[str, pa.DataType | None] = field(default_factory=dict)
+    ignored: dict[str, str] = field(default_factory=dict)
+
+    def admit(self, batch: pa.Table, where: str) -> pa.Table:
+        """Note the columns of a batch and take out those without a value.
+
+        Raises
+        ------
+        NetopsError
+            If a column is numbers here and was text before, or the other way round.
+        """
+        empty = []
+        for name, column in zip(batch.column_names, batch.columns, strict=True):
+            known = self.kinds.setdefault(name, None)
+            if column.null_count == len(column):
+                empty.append(name)
+            elif known is None:
+                self.kinds[name] = column.type
+            elif known != column.type:
+                now, before = (("text", "numbers"), ("numbers", "text"))[pa.types.is_floating(column.type)]
+                raise NetopsError(f"{where}: column '{name}' holds {now}, elsewhere in the telemetry {before}")
+        return batch.drop_columns(empty)
+
+    def of_kind(self, test: Callable[[pa.DataType], bool]) -> list[str]:
+        """Name the columns of some type."""
+        return [name for name, kind in self.kinds.items() if kind is not None and name != DEVICE and test(kind)]
+
+
+@dataclass
+class Survey:
+    """What is in the telemetry.
+
+    Attributes
+    ----------
+    spans, lengths : dict
+        Device → its first and last time, and how many samples it has.
+    profiles : dict
+        Numeric column → how it moves.
+    texts : dict
+        Text column → whether it stays the same on every device.
+    repeats : Repeats
+        What became of rows whose device had one at that time already.
+    displaced, samples : int
+        Rows that were out of order, rows that are left.
+    steps : list of pairs
+        Median time between samples of a device, and over how many samples.
+    """
+
+    spans: dict[str, tuple[int, int]] = field(default_factory=dict)
+    lengths: dict[str, int] = field(default_factory=dict)
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    texts: dict[str, bool] = field(default_factory=dict)
+    repeats: Repeats = field(default_factory=Repeats)
+    displaced: int = 0
+    samples: int = 0
+    steps: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def interval(self) -> int:
+        """Median time between two samples of a device, in nanoseconds (0 where there is one sample each)."""
+        if not self.steps:
+            return 0
+        medians, weights = (np.array(column) for column in zip(*sorted(self.steps), strict=True))
+        return int(medians[np.searchsorted(np.cumsum(weights), weights.sum() / 2)])
+
+
+def survey(buckets: Buckets, columns: Columns) -> Survey:
+    """Sort every bucket and describe all of them together."""
+    texts = dict.fromkeys(columns.of_kind(pa.types.is_string), True)
+    numeric = [name for name, kind in columns.kinds.items() if kind is None or pa.types.is_floating(kind)]
+    found = Survey(profiles={name: Profile() for name in numeric}, texts=texts)
+    for bucket in range(buckets.count):
+        table = buckets.take(bucket)
+        if table is not None:
+            part = sort_rows(table)
+            del table
+            _add(found, part)
+            buckets.keep(bucket, part.table)
+    return found
+
+
+def _add(found: Survey, part: Sorted) -> None:
+    rows = part.rows
+    found.repeats += part.repeats
+    found.displaced += part.displaced
+    found.samples += len(rows.timestamps)
+    for place, device in enumerate(rows.devices):
+        times = rows.timestamps[rows.offsets[place] : rows.offsets[place + 1]]
+        found.spans[device], found.lengths[device] = (int(times[0]), int(times[-1])), len(times)
+        if len(times) > 1:
+            found.steps.append((int(np.median(np.diff(times))), len(times)))
+    for name in part.table.column_names:
+        if name in found.profiles:
+            found.profiles[name] += profile(rows.offsets, rows.timestamps, numbers(part.table, name))
+        elif found.texts.get(name):
+            found.texts[name] = _is_static(part.table.column(name), rows)
+
+
+def _is_static(column: pa.ChunkedArray, rows: Rows) -> bool:
+    encoded = column.combine_chunks().dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy()
+    return all(
+        len(np.unique(codes[start:end][codes[start:end] >= 0])) <= 1
+        for start, end in zip(rows.offsets[:-1], rows.offsets[1:], strict=True)
+    )
+
+
+def numbers(table: pa.Table, name: str) -> Float64:
+    """Take a numeric column out of a table, NaN where it is unknown; infinite values stay."""
+    if name not in table.column_names:
+        return np.full(table.num_rows, np.nan)
+    values: Float64 = table.column(name).to_numpy()
+    return values

@@ -1,0 +1,1 @@
+"""Times in telemetry: the only reader of them."""

@@ -1,0 +1,1 @@
+"""v3io: addresses, tables and streams."""

@@ -1,0 +1,226 @@
+"""Streams of v3io, and its web API behind them (addresses: see ``v3io_address``).
+
+A record is one JSON object: a sample as ``POST /telemetry`` takes it, an alert, a risk. It lies in the shard of its
+device, so that whoever reads one shard sees all of a device, in order.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from netops.config.durations import SECOND, parse_duration
+from netops.errors import NetopsError, UsageError
+from netops.telemetry.v3io.address import SCHEME, Address
+
+_RECORDS_A_REQUEST = 500  # the platform takes up to 1,000, and 10 MB
+_RETENTION_HOURS = 7 * 24
+_TRIES = 3
+#: What the web API answers where a stream is there already.
+_THERE = (204, 409)
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream.
+
+    Attributes
+    ----------
+    service, container, path : str
+        Where it is.
+    shards : int
+        How many it gets when it is made.
+    start, end : str
+        Which records are read, by when they arrived; all if empty.
+    """
+
+    service: str
+    container: str
+    path: str
+    shards: int
+    start: str = ""
+    end: str = ""
+
+    @classmethod
+    def parse(cls, address: str) -> "Stream":
+        """Read an address.
+
+        Raises
+        ------
+        UsageError
+            If a part of it is missing or unknown, or it is that of a table.
+        """
+        known = Address.parse(address)
+        if not known.is_stream:
+            raise UsageError(f"{address}: no stream; add backend=stream")
+        options = known.options
+        if options["protocol"] == "grpc":
+            raise UsageError(f"{address}: streams are reached over http or https, not grpc")
+        return cls(
+            known.service(), known.container, known.path, int(options["shards"]), options["start"], options["end"]
+        )
+
+    def __str__(self) -> str:
+        return f"{SCHEME}://{self.service.split('://')[-1]}/{self.container}/{self.path}"
+
+    @contextmanager
+    def open(self, clock: Callable[[], int] = time.time_ns) -> Iterator["OpenStream"]:
+        """Connect; what goes wrong becomes one line.
+
+        Parameters
+        ----------
+        clock : callable
+            Gives the time from which ``now-7d`` counts, in nanoseconds since the epoch.
+        """
+        import http.client
+
+        from v3io.dataplane import Client
+        from v3io.dataplane.response import HttpResponseError
+
+        client = None
+        try:
+            client = Client(endpoint=self.service, logger=_quiet(), max_connections=1)
+            yield OpenStream(self, client, clock)
+        except HttpResponseError as error:
+            raise NetopsError(f"{self}: {_brief(error)}") from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise NetopsError(f"{self}: {' '.join(str(error).split()) or type(error).__name__}") from None
+        finally:
+            if client is not None:
+                client.close()
+
+
+@dataclass(frozen=True)
+class OpenStream:
+    """A stream while one is connected to it."""
+
+    stream: Stream
+    client: Any
+    clock: Callable[[], int]
+
+    def create(self) -> None:
+        """Make the stream; one that is there stays as it is."""
+        self.client.stream.create(
+            self.stream.container,
+            self.stream.path,
+            self.stream.shards,
+            retention_period_hours=_RETENTION_HOURS,
+            raise_for_status=[200, *_THERE],
+        )
+
+    def put(self, records: Sequence[Record], key: str) -> None:
+        """Append records, those of one key (a field) to one shard and in order.
+
+        Raises
+        ------
+        NetopsError
+            If some are refused again and again; it says why.
+        """
+        for start in range(0, len(records), _RECORDS_A_REQUEST):
+            self._put([_encoded(record, key) for record in records[start : start + _RECORDS_A_REQUEST]])
+
+    def _put(self, records: list[dict[str, str]]) -> None:
+        refused = ""
+        for _ in range(_TRIES):
+            output = self.client.stream.put_records(self.stream.container, self.stream.path, records).output
+            failed = [
+                (record, result.error_message or result.error_code)
+                for record, result in zip(records, output.records, strict=True)
+                if result.error_code
+            ]
+            if not failed:
+                return
+            records, refused = [record for record, _ in failed], str(failed[0][1])
+        raise NetopsError(f"{self.stream}: {len(records)} records are refused: {' '.join(refused.split())}")
+
+    def records(self) -> Iterator[list[dict[str, Any]]]:
+        """Read what lies in the stream by now, shard by shard; what arrives meanwhile is left for the next time.
+
+        Yields
+        ------
+        list of dict
+            The records of one request.
+        """
+        count = self.client.stream.describe(self.stream.container, self.stream.path).output.shard_count
+        end = _moment(self.stream.end, self.clock) if self.stream.end else None
+        for shard in range(count):
+            yield from self._shard(shard, end)
+
+    def _shard(self, shard: int, end: int | None) -> Iterator[list[dict[str, Any]]]:
+        location, left = self._seek(shard), _RECORDS_A_REQUEST
+        first = True
+        while left > 0:
+            output = self.client.stream.get_records(
+                self.stream.container, self.stream.path, shard, location, limit=min(left, _RECORDS_A_REQUEST)
+            ).output
+            found, location = output.records, output.next_location
+            left = (output.records_behind_latest or 0) if first else left - len(found)
+            first = False
+            taken = [record for record in found if end is None or _arrival(record) <= end]
+            if taken:
+                yield [self._decoded(shard, record) for record in taken]
+            if not found or len(taken) < len(found):
+                return
+
+    def _seek(self, shard: int) -> str:
+        how: dict[str, Any] = {"seek_type": "EARLIEST"}
+        if self.stream.start:
+            seconds, rest = divmod(_moment(self.stream.start, self.clock), SECOND)
+            how = {"seek_type": "TIME", "timestamp_sec": seconds, "timestamp_nsec": rest}
+        answer = self.client.stream.seek(self.stream.container, self.stream.path, shard, **how)
+        return str(answer.output.location)
+
+    def _decoded(self, shard: int, record: Any) -> dict[str, Any]:
+        try:
+            value = json.loads(record.data)
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            raise NetopsError(
+                f"{self.stream}: shard {shard}, record {record.sequence_number}: not a JSON object: "
+                f"{record.data[:40]!r}"
+            )
+        return value
+
+
+def _encoded(record: Record, key: str) -> dict[str, str]:
+    data = {"data": json.dumps(record, allow_nan=False)}
+    return data | ({"partition_key": str(record[key])} if record.get(key) else {})
+
+
+def _arrival(record: Any) -> int:
+    return int(record.arrival_time_sec or 0) * SECOND + int(record.arrival_time_nsec or 0)
+
+
+def _moment(text: str, clock: Callable[[], int]) -> int:
+    """Read ``now``, ``now-7d`` or RFC 3339 as nanoseconds since the epoch."""
+    if text == "now":
+        return clock()
+    if text.startswith("now-"):
+        return clock() - parse_duration(text.removeprefix("now-"))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"'{text}' is no valid time of a stream: write now-7d, or 2026-01-05T12:00:00Z") from None
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * SECOND)
+
+
+def _brief(error: Any) -> str:
+    """Keep the status and what the web API says."""
+    text = " ".join(str(error).removeprefix("Request failed with status ").split())
+    return f"the web API answers {text}"[:300]
+
+
+def _quiet() -> Any:
+    """Make a logger of the client's kind that says nothing: whatever goes wrong is raised as well."""
+    from v3io.logger import Logger
+
+    logger = Logger("CRITICAL")
+    logging.getLogger("v3io_py").propagate = False
+    return logger

@@ -1,0 +1,1 @@
+"""MLRun's run database over one SQLite file."""

@@ -1,0 +1,61 @@
+"""JSON documents, times and labels, as the MLRun client hands them over and expects them back."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import mlrun.utils
+
+from netops.config.durations import SECOND
+
+Document = dict[str, Any]
+
+
+def encode(document: Any) -> str:
+    """Write JSON (numpy values and times become plain ones, as on the way to the service)."""
+    return mlrun.utils.dict_to_json(document)
+
+
+def decode(text: str) -> Document:
+    """Read a document."""
+    return json.loads(text)
+
+
+def copy(document: Any) -> Document:
+    """Take a copy that shares nothing with the caller's object, of what JSON can hold."""
+    if hasattr(document, "to_dict"):
+        document = document.to_dict()
+    elif hasattr(document, "dict"):
+        document = document.dict()
+    return decode(encode(document))
+
+
+def now() -> datetime:
+    """Tell the time of a change; records of runs are about this machine's clock, nothing is computed from it."""
+    return datetime.now(UTC)
+
+
+def nanoseconds(time: datetime | str | None) -> int | None:
+    """Turn a time of the client into int64 ns since the epoch; without a zone it is taken as UTC."""
+    if not time:
+        return None
+    moment = time if isinstance(time, datetime) else datetime.fromisoformat(time)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds * 1000
+
+
+def section(document: Document, name: str) -> Document:
+    """Give a section of a document (``metadata``, ``spec``, ``status``), made where it is missing or null."""
+    part = document.get(name)
+    if not isinstance(part, dict):
+        part = document[name] = {}
+    return part
+
+
+def labels_of(document: Document) -> dict[str, str]:
+    """Read the labels of a document as text."""
+    labels = section(document, "metadata").get("labels")
+    return {str(key): str(value) for key, value in labels.items()} if isinstance(labels, Mapping) else {}

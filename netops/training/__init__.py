@@ -1,0 +1,1 @@
+"""From labelled samples to fitted models: splits, examples, families, search."""

@@ -1,0 +1,291 @@
+"""Examples: what the families are fitted on and judged by, made once and shared by all of them as plain arrays.
+
+The folder is read by the processes that fit: numpy arrays that are mapped, not copied, and one JSON file. Nothing
+in it is pickled.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.alerting.outcomes import Part
+from netops.errors import NetopsError
+from netops.files import read_json, write_json
+from netops.models.background import background_of
+from netops.progress import Progress, silent
+from netops.telemetry.dataset import Dataset
+from netops.telemetry.schema import is_error_column
+from netops.training.feature_selection import SAMPLE, Sample, select
+from netops.training.label_sources import labels_told
+from netops.training.labelled import Labelled, label_once
+from netops.training.matrix import keep_columns, read_pieces, write_matrix
+from netops.training.rows import gather
+from netops.training.settings import TrainingSettings
+from netops.training.splits import TEST, TRAIN, VALIDATION
+from netops.training.thinning import set_aside, thin
+
+FILE = "examples.json"
+MATRIX = "features.npy"
+#: Changes with the files of the folder, so that examples of before are made again.
+_FORMAT = 2
+#: Parts that are scored, and what their files are called.
+SCORED_PARTS = {"validation": VALIDATION, "test": TEST}
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The examples of a network, on disk.
+
+    Attributes
+    ----------
+    folder : Path
+        ``features.npy`` (float64, n × F), ``labels.npy``, ``weights.npy``, ``early.npy`` and ``hard.npy`` (healthy
+        ones of dismissed alerts) of the training rows;
+        ``validation.npy`` and ``test.npy`` (the rows to be scored), ``validation-labels.npy`` (to calibrate by).
+    key : str
+        What they were made of; the same key means the same examples.
+    names : tuple of str
+        The features that models take.
+    horizon : int
+        Nanoseconds.
+    info : dict
+        What goes on the model card: spec, metrics, split, data, background.
+    sources : dict
+        Part → the folder of the features dataset that holds it.
+    """
+
+    folder: Path
+    key: str
+    names: tuple[str, ...]
+    horizon: int
+    info: dict[str, Any]
+    sources: dict[str, str]
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, folder: Path) -> "Examples":
+        """Open examples that are finished.
+
+        Raises
+        ------
+        NetopsError
+            If the folder holds none.
+        """
+        if not (folder / FILE).is_file():
+            raise NetopsError(f"{folder}: no training examples there; prepare them again")
+        raw = read_json(folder / FILE)
+        return cls(**raw | {"folder": folder, "names": tuple(raw["names"])})
+
+    def array(self, name: str) -> npt.NDArray[Any]:
+        """Map one of the arrays."""
+        return np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+
+    @cached_property
+    def labelled(self) -> list[Labelled]:
+        """The labelled telemetry: the main one, and the one for testing where it is apart."""
+        dataset = Dataset.open(Path(self.sources["validation"]))
+        return label_once(dataset, self.horizon, self.settings["split"], self.settings["seed"])
+
+    def part(self, name: str) -> Part:
+        """Take ``validation`` or ``test`` for threshold and evaluation; risks are in the order of its rows."""
+        return self.labelled[-1 if name == "test" else 0].part(SCORED_PARTS[name])
+
+
+def prepare_examples(
+    dataset: Dataset, settings: TrainingSettings, work: Path, progress: Progress = silent
+) -> Examples:
+    """Make the training rows and name the rows to be scored.
+
+    Training rows come from the training part alone: every positive, healthy rows thinned and weighted; no row
+    inside an incident, none without a label. Called again for the same data and settings, also by several threads
+    or processes at once, it gives what is there.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Feature vectors.
+    settings : TrainingSettings
+    work : Path
+        Folder to keep the examples in.
+    progress : Progress
+
+    Raises
+    ------
+    NetopsError
+        If there is nothing to learn from, or the split asked for cannot be made.
+    """
+    key = _key(dataset, settings)
+    folder = work / f"examples-{key}"
+    with _alone(work / f".examples-{key}.lock"):
+        if (folder / FILE).is_file():
+            return Examples.open(folder)
+        return _Making(dataset, settings, folder, key, progress).make()
+
+
+def _key(dataset: Dataset, settings: TrainingSettings) -> str:
+    relevant = asdict(settings) | dict.fromkeys(("families", "threads", "trials", "budget", "memory_values"))
+    files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for d in _datasets(dataset) for p in d.parts]
+    whole = json.dumps([_FORMAT, str(dataset.path.resolve()), asdict(dataset.meta), files, relevant], default=str)
+    return hashlib.blake2b(whole.encode(), digest_size=8).hexdigest()
+
+
+def _datasets(dataset: Dataset) -> list[Dataset]:
+    return [dataset, dataset.test] if dataset.test else [dataset]
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+class _Making:
+    """One making of examples."""
+
+    def __init__(
+        self, dataset: Dataset, settings: TrainingSettings, folder: Path, key: str, progress: Progress
+    ) -> None:
+        self.dataset, self.settings, self.folder, self.key = dataset, settings, folder, key
+        self.draft = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+        self.progress = progress
+        self.horizon = settings.horizon_for(dataset.meta.interval_seconds)
+
+    def make(self) -> Examples:
+        """Make them in a draft folder that takes its name when all is there."""
+        shutil.rmtree(self.draft, ignore_errors=True)
+        self.draft.mkdir(parents=True)
+        try:
+            examples = self._write()
+            self.draft.replace(self.folder)
+            return Examples.open(examples.folder)
+        finally:
+            shutil.rmtree(self.draft, ignore_errors=True)
+
+    def _write(self) -> Examples:
+        self.progress(0, 3, "label samples")
+        labelled = label_once(self.dataset, self.horizon, self.settings.split, self.settings.seed)
+        self._write_scored(labelled)
+        self.progress(1, 3, "choose training rows")
+        main = labelled[0]
+        taught = main.training_labels
+        rows = np.flatnonzero(main.split.rows(TRAIN) & (taught >= 0))
+        positive = taught[rows] == 1
+        if not 0 < positive.sum() < len(rows):
+            raise NetopsError("one class only in the training part; give telemetry with more incidents")
+        hard = main.verdicts.dismissed(main.sequences)
+        names, kept, weights = self._read(rows, positive, hard[rows])
+        labels = taught[kept] == 1
+        np.save(self.draft / "hard.npy", hard[kept] & ~labels, allow_pickle=False)
+        share, seed = self.settings.early_share, self.settings.seed
+        early = set_aside(main.sequences, main.incidents, kept, labels, share, seed)
+        self.progress(2, 3, "write examples")
+        arrays = {"labels": labels.astype(np.float32), "weights": weights, "early": early}
+        for name, values in arrays.items():
+            np.save(self.draft / f"{name}.npy", values, allow_pickle=False)
+        info = self._info(labelled, arrays, names)
+        examples = self._examples(names, info, labelled)
+        self.progress(3, 3, "write examples")
+        return examples
+
+    def _read(
+        self, rows: npt.NDArray[np.int64], positive: npt.NDArray[np.bool_], hard: npt.NDArray[np.bool_]
+    ) -> tuple[tuple[str, ...], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Choose features and rows, and write the matrix of them."""
+        settings = self.settings
+        names = feature_names(self.dataset)
+        if len(names) > settings.max_features:
+            names = self._select(names, rows, positive)
+        room = max(1_000, min(settings.max_rows, settings.max_values // max(1, len(names))))
+        kept, weights = thin(rows, positive, room, settings.seed, hard)
+        alive = write_matrix(self.draft / MATRIX, self.dataset, names, kept)
+        if not alive.any():
+            raise NetopsError(f"{self.dataset.path}: no feature varies in the training part; give other telemetry")
+        if not alive.all():
+            names = tuple(name for name, varies in zip(names, alive, strict=True) if varies)
+            keep_columns(self.draft / MATRIX, alive)
+        return names, kept, weights
+
+    def _select(
+        self, names: tuple[str, ...], rows: npt.NDArray[np.int64], positive: npt.NDArray[np.bool_]
+    ) -> tuple[str, ...]:
+        kept, weights = thin(rows, positive, SAMPLE, self.settings.seed)
+        labels = positive[np.searchsorted(rows, kept)]
+        sample = Sample(labels, weights)
+        most, seed = self.settings.max_features, self.settings.seed
+        return select(names, lambda some: gather(self.dataset, some, kept), sample, most, seed)
+
+    def _write_scored(self, labelled: list[Labelled]) -> None:
+        for name, part in SCORED_PARTS.items():
+            source = labelled[-1 if name == "test" else 0]
+            rows = np.flatnonzero(source.split.rows(part))
+            np.save(self.draft / f"{name}.npy", np.where(source.scored(part), rows, ~rows), allow_pickle=False)
+        labels = labelled[0].part(VALIDATION).labels
+        np.save(self.draft / "validation-labels.npy", labels, allow_pickle=False)
+
+    def _info(
+        self, labelled: list[Labelled], arrays: dict[str, npt.NDArray[Any]], names: tuple[str, ...]
+    ) -> dict[str, Any]:
+        meta, main = self.dataset.meta, labelled[0]
+        labels, weights = arrays["labels"], arrays["weights"]
+        matrix = np.load(self.draft / MATRIX, mmap_mode="r")
+        digest = hashlib.blake2b(digest_size=16)
+        for values in chain(read_pieces(self.draft / MATRIX), arrays.values()):
+            digest.update(np.ascontiguousarray(values).data)
+        base_rate = float((labels * weights).sum() / weights.sum())
+        data = {
+            "source": meta.source,
+            "counters": list(meta.details.get("counters", ())),
+            "rows": len(labels),
+            "positives": int(labels.sum()),
+            "samples": round(float(weights.sum())),
+            "base_rate": base_rate,
+            "devices": meta.devices,
+            "device_names": list(main.sequences.devices),
+            "incidents": meta.incidents,
+            "labels": labels_told(labelled),
+            "fingerprint": digest.hexdigest(),
+            "from": int(main.sequences.timestamps.min()),
+            "to": int(main.sequences.timestamps.max()),
+        }
+        split = {"kind": main.split.kind, "boundaries": list(main.split.boundaries)}
+        split |= {"devices": [list(devices) for devices in main.split.devices]}
+        return {
+            "spec": meta.features or {},
+            "metrics": list(meta.metrics),
+            "interval_seconds": meta.interval_seconds,
+            "split": split,
+            "data": data,
+            "background": background_of(matrix, weights, names, self.settings.seed),
+        }
+
+    def _examples(self, names: tuple[str, ...], info: dict[str, Any], labelled: list[Labelled]) -> Examples:
+        sources = {name: str(labelled[-1 if name == "test" else 0].dataset.path.resolve()) for name in SCORED_PARTS}
+        settings = {"split": self.settings.split, "seed": self.settings.seed}
+        examples = Examples(self.folder, self.key, names, self.horizon, info, sources, settings)
+        raw = asdict(examples)
+        del raw["folder"]
+        write_json(self.draft / FILE, raw)
+        return examples
+
+
+def feature_names(dataset: Dataset) -> tuple[str, ...]:
+    """List the feature columns: as declared, otherwise every number that is neither key nor ground truth."""
+    if dataset.meta.features:
+        from netops.features.spec import FeatureSpec
+
+        return FeatureSpec.from_dict(dataset.meta.features).names
+    return tuple(name for name in dataset.meta.metrics if not is_error_column(name))

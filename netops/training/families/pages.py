@@ -1,0 +1,81 @@
+"""What XGBoost is fitted on: matrices in memory, or quantised pages on disk where the features lie there.
+
+Pages (XGBoost's external memory) are made from two readings of the features and take a byte or two a value.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary, finalize
+
+from netops.training.families.protocol import FitData
+from netops.training.matrix import ScaledMatrix
+
+#: Bins of a feature; what XGBoost takes for matrices in memory.
+BINS = 256
+
+_made: "WeakKeyDictionary[FitData, _Matrices]" = WeakKeyDictionary()
+
+
+def matrices_of(data: FitData, threads: int) -> list[Any]:
+    """Give the matrix to fit and, where rows are set aside, that of those; made once for all trials of a search."""
+    if data not in _made:
+        _made[data] = _Matrices(data, threads)
+    return _made[data].matrices
+
+
+class _Matrices:
+    """The matrices, and the folder of their pages, which goes when they do."""
+
+    def __init__(self, data: FitData, threads: int) -> None:
+        parts = (False, True)[: 1 + data.stops_early]
+        if not isinstance(data.features, ScaledMatrix):
+            self.matrices = [_in_memory(data, early, threads) for early in parts]
+            return
+        # Beside the features: the system's folder for temporary files may lie in memory.
+        folder = tempfile.mkdtemp(prefix=".pages-", dir=data.features.path.parent)
+        finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.matrices = []
+        for early in parts:
+            prefix = Path(folder) / ("early" if early else "fit")
+            self.matrices.append(_on_disk(data, early, prefix, self.matrices[0] if early else None, threads))
+
+
+def _in_memory(data: FitData, early: bool, threads: int) -> Any:
+    import xgboost
+
+    features, labels, weights = data.part(early)
+    return xgboost.DMatrix(features, labels, weight=weights, nthread=threads)
+
+
+def _on_disk(data: FitData, early: bool, prefix: Path, reference: Any, threads: int) -> Any:
+    """Make pages; those of the rows set aside get the bins of the others."""
+    import xgboost
+
+    class Pieces(xgboost.DataIter):
+        """Hands over piece after piece, from the first again when asked to."""
+
+        def __init__(self, read: Callable[[], Iterator[Any]]) -> None:
+            self.read = read
+            self._going = read()
+            super().__init__(cache_prefix=str(prefix))
+
+        def next(self, input_data: Callable[..., None]) -> bool:
+            piece = next(self._going, None)
+            if piece is None:
+                return False
+            features, labels, weights = piece
+            input_data(data=features, label=labels, weight=weights)
+            return True
+
+        def reset(self) -> None:
+            self._going = self.read()
+
+    pieces = Pieces(lambda: data.pieces(early))
+    matrix = xgboost.ExtMemQuantileDMatrix(pieces, nthread=threads, max_bin=BINS, ref=reference)
+    # The matrix keeps the iterator: through it the data would keep their own pages for ever.
+    pieces.read = lambda: iter(())
+    pieces.reset()
+    return matrix

@@ -1,0 +1,100 @@
+"""What a model family is: hyper-parameters that can be fitted (:class:`netops.models.fitted.Fitted` is the result).
+
+A family never sees raw features: it gets them centred, scaled and cast to float32 (:mod:`netops.models.scaling`)
+and describes its fitted model as ONNX nodes over the same scaled input. No native model is ever stored.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.errors import NetopsError
+from netops.models.fitted import Fitted, Floats
+from netops.training.families.space import Space
+from netops.training.matrix import ScaledMatrix, bounds
+
+
+@dataclass(frozen=True, eq=False)
+class FitData:
+    """What a family is fitted on.
+
+    Attributes
+    ----------
+    features : float32 array, n × F, or ScaledMatrix
+        Scaled features; NaN only for a family with ``takes_missing``. On disk only for one that ``takes_pieces``.
+    labels : float32 array, n
+        1 where an incident starts within the horizon, else 0.
+    weights : float64 array, n
+        How many samples each row stands for, so that the weighted base rate is the true one.
+    early : bool array, n
+        Rows set aside for early stopping; none where the training part is too small for it.
+    """
+
+    features: Floats | ScaledMatrix
+    labels: Floats
+    weights: npt.NDArray[np.float64]
+    early: npt.NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        """Refuse what no family can learn from."""
+        for part in (~self.early, self.early):
+            positives = int(self.labels[part].sum())
+            if part.any() and positives in (0, int(part.sum())):
+                raise NetopsError("the training rows are of one class only; give telemetry with more incidents")
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether rows are set aside for early stopping."""
+        return bool(self.early.any())
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether the features are to be read in pieces."""
+        return isinstance(self.features, ScaledMatrix)
+
+    def pieces(self, early: bool) -> Iterator[tuple[Floats, Floats, npt.NDArray[np.float64]]]:
+        """Give what :meth:`part` gives in pieces, in the same order."""
+        chosen = (self.early if early else ~self.early) if self.stops_early else np.ones(len(self.labels), bool)
+        mean = self.weights[chosen].mean()
+        for start, stop in bounds(*self.features.shape):
+            rows = chosen[start:stop]
+            if rows.any():
+                weights = self.weights[start:stop][rows] / mean
+                yield self.features[start:stop][rows], self.labels[start:stop][rows], weights
+
+    def part(self, early: bool) -> tuple[Floats, Floats, npt.NDArray[np.float64]]:
+        """Take features, labels and weights of the fitted (or of the set-aside) rows; weights have mean 1."""
+        assert isinstance(self.features, np.ndarray)
+        if not self.stops_early:
+            return self.features, self.labels, self.weights / self.weights.mean()
+        rows = self.early if early else ~self.early
+        weights = self.weights[rows]
+        return self.features[rows], self.labels[rows], weights / weights.mean()
+
+
+class Family(Protocol):
+    """Hyper-parameters of a family, and how it is fitted."""
+
+    #: Whether NaN is passed on; otherwise it becomes 0, the mean.
+    takes_missing: ClassVar[bool]
+    #: Whether it can be fitted on features that stay on disk; otherwise rows are thinned to what memory holds.
+    takes_pieces: ClassVar[bool]
+    #: Scaled features are clipped to ± this.
+    limit: ClassVar[float]
+    #: The distributions whose versions belong on the model card.
+    libraries: ClassVar[tuple[str, ...]]
+    #: What a search may try.
+    space: ClassVar[Space]
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the family takes part in a run."""
+
+    def load(self, threads: int) -> None:
+        """Import what the fit needs, ahead of time."""
+
+    def fit(self, data: FitData, seed: int, threads: int) -> Fitted:
+        """Fit; the same data, seed and threads give the same model."""

@@ -1,0 +1,26 @@
+"""The registry of model families: a new family is its file and its line here."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import get_type_hints
+
+from netops.config.binding import option
+from netops.training.families.protocol import Family
+from netops.training.families.sklearn import Sklearn
+from netops.training.families.tensorflow import TensorFlow
+from netops.training.families.xgboost import XGBoost
+
+
+@dataclass(frozen=True)
+class Families:
+    """The families by name, each with its hyper-parameters."""
+
+    sklearn: Sklearn = option(Sklearn, help="scikit-learn, histogram gradient boosting")
+    xgboost: XGBoost = option(XGBoost, help="XGBoost, histogram gradient boosting")
+    tensorflow: TensorFlow = option(TensorFlow, help="TensorFlow, a small multilayer perceptron")
+
+
+#: Family name → its class.
+FAMILIES: dict[str, type[Family]] = {
+    field.name: get_type_hints(Families)[field.name] for field in dataclasses.fields(Families)
+}

@@ -1,0 +1,135 @@
+"""XGBoost: gradient-boosted trees, histogram method."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.config.binding import option
+from netops.models.fitted import Floats
+from netops.models.onnx_graph import Graph
+from netops.models.trees import Trees
+from netops.training.families.pages import matrices_of
+from netops.training.families.protocol import FitData
+from netops.training.families.space import Between, Space
+
+
+@dataclass(frozen=True)
+class XGBoost:
+    """Hyper-parameters of the XGBoost family."""
+
+    takes_missing: ClassVar[bool] = True
+    takes_pieces: ClassVar[bool] = True
+    limit: ClassVar[float] = 1e9
+    libraries: ClassVar[tuple[str, ...]] = ("xgboost",)
+    space: ClassVar[Space] = {
+        "depth": Between(2, 8),
+        "learning_rate": Between(0.02, 0.3, log=True),
+        "min_child_weight": Between(1.0, 50.0, log=True),
+        "l2": Between(0.1, 30.0, log=True),
+        "row_share": Between(0.5, 1.0),
+        "column_share": Between(0.15, 1.0),
+    }
+
+    enabled: bool = option(True, help="whether the family takes part")
+    trees: int = option(400, help="trees at most; early stopping keeps fewer", minimum=1, maximum=5_000)
+    depth: int = option(4, help="depth of a tree", minimum=1, maximum=12)
+    learning_rate: float = option(0.05, help="shrinkage of each tree", minimum=1e-4, maximum=1)
+    min_child_weight: float = option(5.0, help="least hessian weight of a leaf", minimum=0)
+    l2: float = option(1.0, help="L2 penalty on leaf values", minimum=0)
+    row_share: float = option(0.8, help="share of rows that each tree sees", minimum=0.1, maximum=1)
+    column_share: float = option(0.3, help="share of features that each tree sees", minimum=0.05, maximum=1)
+    patience: int = option(20, help="trees without gain before early stopping", minimum=1)
+
+    def load(self, threads: int) -> None:
+        """Import XGBoost."""
+        import xgboost  # noqa: F401
+
+    def fit(self, data: FitData, seed: int, threads: int) -> "FittedXGBoost":
+        """Fit on weighted rows, stopping early on the average precision of those set aside."""
+        import xgboost
+
+        matrices = matrices_of(data, threads)
+        booster = xgboost.train(
+            self._parameters(seed, threads),
+            matrices[0],
+            self.trees,
+            evals=[(matrix, f"part_{place}") for place, matrix in enumerate(matrices)][1:],
+            early_stopping_rounds=self.patience if data.stops_early else None,
+            verbose_eval=False,
+        )
+        kept = self.trees
+        if data.stops_early:  # a handful of incidents set aside may be best ranked by the first trees, by luck
+            kept = max(booster.best_iteration + 1, min(self.patience, booster.num_boosted_rounds()))
+        return FittedXGBoost(booster[:kept], threads)
+
+    def _parameters(self, seed: int, threads: int) -> dict[str, Any]:
+        return {
+            "objective": "binary:logistic",
+            "eval_metric": "aucpr",
+            "tree_method": "hist",
+            "max_depth": self.depth,
+            "learning_rate": self.learning_rate,
+            "min_child_weight": self.min_child_weight,
+            "lambda": self.l2,
+            "subsample": self.row_share,
+            "colsample_bytree": self.column_share,
+            "seed": seed,
+            "nthread": threads,
+            "verbosity": 0,
+        }
+
+
+class FittedXGBoost:
+    """A fitted booster."""
+
+    def __init__(self, booster: Any, threads: int) -> None:
+        self.booster = booster
+        booster.set_param({"nthread": threads})
+
+    @property
+    def iterations(self) -> int:
+        """Trees kept."""
+        return int(self.booster.num_boosted_rounds())
+
+    def predict(self, scaled: Floats) -> npt.NDArray[np.float64]:
+        """Score by XGBoost itself."""
+        return self.booster.inplace_predict(scaled).astype(np.float64)
+
+    def build(self, graph: Graph, scaled: str) -> str:
+        """Add the trees to an ONNX graph."""
+        return self.trees().build(graph, scaled)
+
+    def trees(self) -> Trees:
+        """Read the ensemble out of XGBoost's own JSON form."""
+        learner = json.loads(bytes(self.booster.save_raw("json")))["learner"]
+        trees = learner["gradient_booster"]["model"]["trees"]
+        starts = np.cumsum([0, *(len(tree["left_children"]) for tree in trees)])
+        # Removed nodes of a pruned tree are kept by XGBoost as unreachable ones: they do no harm here either.
+        left, right = (_children(trees, side, starts) for side in ("left_children", "right_children"))
+        leaf = left < 0
+        conditions = _joined(trees, "split_conditions", np.float32)
+        risk = float(learner["learner_model_param"]["base_score"].strip("[]"))
+        return Trees(
+            base=float(np.log(risk / (1 - risk))),
+            strict=True,
+            starts=starts.astype(np.int64),
+            feature=np.where(leaf, -1, _joined(trees, "split_indices", np.int32)).astype(np.int32),
+            threshold=np.where(leaf, np.float32(0), conditions),
+            value=np.where(leaf, conditions, np.float32(0)),
+            left=left,
+            right=right,
+            missing_left=_joined(trees, "default_left", np.int8).astype(bool) & ~leaf,
+            cover=_joined(trees, "sum_hessian", np.float32),
+        )
+
+
+def _joined(trees: list[dict[str, Any]], key: str, kind: Any) -> npt.NDArray[Any]:
+    return np.concatenate([np.asarray(tree[key], kind) for tree in trees])
+
+
+def _children(trees: list[dict[str, Any]], side: str, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    local = _joined(trees, side, np.int64)
+    return np.where(local < 0, -1, local + np.repeat(starts[:-1], np.diff(starts))).astype(np.int32)

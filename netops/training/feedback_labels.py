@@ -1,0 +1,142 @@
+"""What operators said of alerts, as labels: which samples they teach, and which ones figures leave out.
+
+An alert says that its device fails within the horizon. Who confirms it, or repaired the device in time, says that a
+failure was coming: it is taken to start when the risk had come down (or at the repair), at the latest one horizon
+after the alert opened. ``docs/feedback.md`` defends this.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from netops.alerting.alerts import Alerts
+from netops.alerting.matching import FALSE, match
+from netops.alerting.sequences import UNKNOWN, Flags, Incidents, Integers, Sequences
+from netops.feedback.records import DISMISSED
+from netops.telemetry.dataset import TIME_TYPE
+from netops.telemetry.schema import DEVICE
+from netops.training.labels import NO_LABEL
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Verdicts on alerts of devices that have telemetry.
+
+    Attributes
+    ----------
+    device : int64 array
+        The place of the device in the sequences.
+    opened : int64 array
+        When the alert opened, nanoseconds since the epoch.
+    start, end : int64 array
+        Of the failure that was coming; from the start to the end nobody knows what state the device was in. Of a
+        dismissed alert: the time it was open.
+    verdict : tuple of str
+        ``confirmed``, ``repaired`` or ``dismissed``.
+    borne_out : bool array
+        Whether an incident tells the same, or the opposite where the alert was dismissed: then it alone counts.
+    horizon : int
+        Nanoseconds.
+    """
+
+    device: Integers
+    opened: Integers
+    start: Integers
+    end: Integers
+    verdict: tuple[str, ...]
+    borne_out: Flags
+    horizon: int
+
+    @classmethod
+    def from_table(cls, table: pa.Table, devices: Sequence[str], incidents: Incidents, horizon: int) -> "Verdicts":
+        """Read the verdicts of a dataset (``Dataset.verdicts()``)."""
+        places = {name: place for place, name in enumerate(devices)}
+        known = [name in places for name in table.column(DEVICE).to_pylist()]
+        table = table.filter(pa.array(known, pa.bool_()))
+        device = np.array([places[name] for name in table.column(DEVICE).to_pylist()], np.int64)
+        opened, calm, ended, repaired = (
+            _times(table, name) for name in ("opened", "calm_since", "ended", "repaired_at")
+        )
+        verdict = tuple(table.column("verdict").to_pylist())
+        until = np.where(repaired < UNKNOWN, repaired, np.minimum(calm, ended))
+        start = np.clip(until, opened + 1, opened + horizon)
+        # From the last high risk to the end of the alert nobody knows when it was repaired, or whether it failed.
+        over = np.where(repaired < UNKNOWN, repaired, np.where(ended < UNKNOWN, ended, start + horizon))
+        end = np.maximum(start, over)
+        harmless = np.array([name == DISMISSED for name in verdict], bool)
+        start, end = (
+            np.where(harmless, opened, start),
+            np.where(harmless, np.where(ended < UNKNOWN, ended, opened + horizon), end),
+        )
+        return cls(device, opened, start, end, verdict, _borne_out(device, opened, incidents, horizon), horizon)
+
+    def __len__(self) -> int:
+        """Count the verdicts."""
+        return len(self.device)
+
+    @property
+    def coming(self) -> Flags:
+        """The verdicts that alone tell of a failure that was coming."""
+        return ~self._dismissed & ~self.borne_out
+
+    def teach(self, sequences: Sequences, labels: npt.NDArray[np.int8], inside: Flags) -> npt.NDArray[np.int8]:
+        """Add to labels what was said: 1 within the horizon before a failure that was coming.
+
+        Samples from a horizon before the alert opened until the trouble was over, of which nobody knows whether the
+        failure was that near, have no label. What incidents tell stands.
+
+        Parameters
+        ----------
+        sequences : Sequences
+        labels : int8 array, rows
+            By the incidents.
+        inside : bool array, rows
+            Inside an incident.
+        """
+        if not self.coming.any():
+            return labels
+        taught = labels.copy()
+        unsure = self.left_out(sequences)
+        taught[unsure & (taught == 0)] = NO_LABEL
+        for span in self._spans(sequences, self.coming, self.start - self.horizon, self.start):
+            taught[span] = np.where(inside[span], taught[span], 1)
+        return taught
+
+    def left_out(self, sequences: Sequences) -> Flags:
+        """Mark the rows of which only a verdict tells what they were: nothing is shown by them."""
+        rows = np.zeros(len(sequences), bool)
+        for span in self._spans(sequences, self.coming, self.opened - self.horizon, self.end):
+            rows[span] = True
+        return rows
+
+    def dismissed(self, sequences: Sequences) -> Flags:
+        """Mark the rows of alerts that were dismissed, and that no incident bears out."""
+        rows = np.zeros(len(sequences), bool)
+        for span in self._spans(sequences, self._dismissed & ~self.borne_out, self.start, self.end):
+            rows[span] = True
+        return rows
+
+    @property
+    def _dismissed(self) -> Flags:
+        return np.array([name == DISMISSED for name in self.verdict], bool)
+
+    def _spans(self, sequences: Sequences, which: Flags, since: Integers, until: Integers) -> Iterator[slice]:
+        """Give the rows from one time (included) to another (excluded) on the device of each verdict."""
+        for place in np.flatnonzero(which).tolist():
+            first, last = sequences.offsets[self.device[place]], sequences.offsets[self.device[place] + 1]
+            times = sequences.timestamps[first:last]
+            low, high = np.searchsorted(times, (since[place], until[place]))
+            yield slice(int(first + low), int(first + high))
+
+
+def _borne_out(device: Integers, opened: Integers, incidents: Incidents, horizon: int) -> Flags:
+    nothing = np.zeros(len(device))
+    alerts = Alerts(device, opened, opened, nothing, opened, np.zeros(len(device), bool))
+    return match(alerts, incidents, horizon).kind != FALSE
+
+
+def _times(table: pa.Table, column: str) -> Integers:
+    return table.column(column).cast(TIME_TYPE).cast(pa.int64()).fill_null(UNKNOWN).to_numpy()

@@ -1,0 +1,247 @@
+"""The fit itself, from examples on disk to a model folder: what a worker process does.
+
+Nothing here imports more than the fit needs: no MLRun, and of the families only the one that is fitted.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.config.binding import bind
+from netops.errors import NetopsError
+from netops.files import atomic_path, read_json
+from netops.models.card import ModelCard, library_versions, version_of
+from netops.models.fitted import Fitted
+from netops.models.onnx_file import Session, build_model, calibrated, save_model
+from netops.models.platt import Platt, fit_platt
+from netops.models.scaling import Scaling
+from netops.telemetry.dataset import Dataset
+from netops.training.families.protocol import Family, FitData
+from netops.training.families.registry import FAMILIES
+from netops.training.matrix import ScaledMatrix
+from netops.training.rows import pieces
+from netops.training.search import Limits, Search, Tell
+from netops.training.thinning import thin
+
+#: How far the model file may be from the native model.
+TOLERANCE = 1e-5
+#: Rows of the test part that are scored by both; spread over all of it.
+COMPARED_ROWS = 100_000
+#: Written beside the model's libraries.
+_WRITERS = ("onnx", "onnxruntime", "numpy")
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One fit: plain values, so that it travels to a worker as JSON.
+
+    Attributes
+    ----------
+    examples : str
+        Folder of the examples.
+    network, family : str
+    params : dict
+        Hyper-parameters of the family.
+    seed, threads : int
+    out : str
+        Model folder to write.
+    trials : int or None
+        Sets of hyper-parameters to try, ``params`` first; None: as many as the budget holds.
+    budget : float or None
+        Seconds within which the last trial begins.
+    memory_values : int
+        Training rows × features that are held in memory at most.
+    """
+
+    examples: str
+    network: str
+    family: str
+    params: dict[str, Any]
+    seed: int
+    threads: int
+    out: str
+    trials: int | None = 1
+    budget: float | None = None
+    memory_values: int = 25_000_000
+
+    def limits(self, since: float) -> Limits:
+        """Say when a search that began then ends."""
+        return Limits(self.trials, None if self.budget is None else since + self.budget)
+
+
+def fit(
+    job: Job,
+    say: Say = lambda what: None,
+    tell: Tell = lambda trial: None,
+    since: float | None = None,
+) -> ModelCard:
+    """Fit a family, calibrate it, save it as a model folder, check it, and score validation and test part.
+
+    The risks of both parts are left in the examples' folder, see :func:`risks_path`.
+
+    Parameters
+    ----------
+    job : Job
+    say : callable
+        Hears what is being done.
+    tell : callable
+        Hears of each trial of a search.
+    since : float, optional
+        Of the monotonic clock: when the budget began, by default now.
+
+    Raises
+    ------
+    NetopsError
+        If the model file does not agree with the native model within 1e-5 on the test part, or the training rows
+        are of one class only.
+    """
+    folder = Path(job.examples)
+    family: Family = bind(FAMILIES[job.family], job.params, f"families: {job.family}")
+    examples = read_json(folder / "examples.json")
+    limits = job.limits(time.monotonic() if since is None else since)
+    say("load libraries")
+    family.load(job.threads)
+    say("fit")
+    scaling, data = _data(folder, family, job)
+    took = {"fitted_rows": len(data.labels), "read": "pieces" if data.on_disk else "memory"}
+    family, fitted, seconds = _fit(family, data, job, limits, tell)
+    del data
+    say("check")
+    model = build_model(scaling, fitted)
+    session = Session(model, job.threads)
+    risks = {part: _score(session, examples, folder, part) for part in ("validation", "test")}
+    agreement = _agreement(scaling, fitted, examples, folder, risks["test"], job)
+    calibration = fit_platt(risks["validation"], np.load(folder / "validation-labels.npy"))
+    if isinstance(calibration, Platt):
+        model = calibrated(model, calibration)
+    card = _card(job, examples, family, scaling, fitted, model)
+    card = card.updated(fit_seconds=seconds, agreement=agreement, calibration=calibration.to_dict())
+    card = card.updated(data=card.data | took)
+    for part, values in risks.items():
+        with atomic_path(risks_path(folder, card.version, part)) as draft, draft.open("wb") as file:
+            np.save(file, values, allow_pickle=False)
+    save_model(Path(job.out), model, card)
+    return card
+
+
+def _fit(family: Family, data: FitData, job: Job, limits: Limits, tell: Tell) -> tuple[Family, Fitted, float]:
+    if not limits.one and data.stops_early:
+        return Search(data, job.seed, job.threads, limits, tell).run(family)
+    started = time.monotonic()
+    fitted = family.fit(data, job.seed, job.threads)
+    return family, fitted, time.monotonic() - started
+
+
+def risks_path(examples: Path, version: str, part: str) -> Path:
+    """Name the file of the risks of a model over a part: float64, NaN for rows that are not scored."""
+    return examples / f"risks-{version}-{part}.npy"
+
+
+def score_rows(
+    score: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
+    dataset: Dataset,
+    names: tuple[str, ...] | list[str],
+    rows: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float64]:
+    """Score rows of a features dataset piece by piece; a negative row (``~row``) is one not to be scored.
+
+    Returns
+    -------
+    float64 array, rows
+        Risks in 0..1, NaN where nothing was to be scored.
+    """
+    risks = np.full(len(rows), np.nan)
+    places = np.flatnonzero(rows >= 0)
+    for piece, features in pieces(dataset, list(names), rows[places]):
+        risks[places[piece]] = score(features)
+    return risks
+
+
+def _data(folder: Path, family: Family, job: Job) -> tuple[Scaling, FitData]:
+    """Read the training rows: into memory, or as pieces on disk, or thinned where the family takes no pieces."""
+    matrix = np.load(folder / "features.npy", mmap_mode="r")
+    labels, weights, early = (np.load(folder / f"{name}.npy") for name in ("labels", "weights", "early"))
+    scaling = Scaling.fit(matrix, family.limit, not family.takes_missing)
+    source = ScaledMatrix(folder / "features.npy", scaling, matrix.shape)
+    del matrix
+    room = max(1_000, job.memory_values // max(1, source.shape[1]))
+    if len(source) <= room:
+        return scaling, FitData(_rows(source, np.ones(len(source), bool)), labels, weights, early)
+    if family.takes_pieces:
+        return scaling, FitData(source, labels, weights, early)
+    kept, more = thin(np.arange(len(source)), labels == 1, room, job.seed, np.load(folder / "hard.npy"))
+    chosen = np.zeros(len(source), bool)
+    chosen[kept] = True
+    return scaling, FitData(_rows(source, chosen), labels[kept], weights[kept] * more, early[kept])
+
+
+def _rows(source: ScaledMatrix, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    scaled = np.empty((int(chosen.sum()), source.shape[1]), np.float32)
+    done = 0
+    for start in range(0, len(source), 8_192):
+        piece = source[start : start + 8_192][chosen[start : start + 8_192]]
+        scaled[done : done + len(piece)] = piece
+        done += len(piece)
+    return scaled
+
+
+def _score(session: Session, examples: dict[str, Any], folder: Path, part: str) -> npt.NDArray[np.float64]:
+    dataset = Dataset.open(Path(examples["sources"][part]))
+    rows = np.load(folder / f"{part}.npy")
+    return score_rows(session.score, dataset, examples["names"], rows)
+
+
+def _agreement(
+    scaling: Scaling,
+    fitted: Fitted,
+    examples: dict[str, Any],
+    folder: Path,
+    risks: npt.NDArray[np.float64],
+    job: Job,
+) -> float:
+    """Compare the model file with the native model on the test part."""
+    rows = np.load(folder / "test.npy")
+    rows[np.arange(len(rows)) % max(1, len(rows) // COMPARED_ROWS) > 0] = -1
+    dataset = Dataset.open(Path(examples["sources"]["test"]))
+    places = np.flatnonzero(rows >= 0)
+    greatest = 0.0
+    for piece, features in pieces(dataset, examples["names"], rows[places]):
+        native = fitted.predict(scaling.apply(features))
+        greatest = max(greatest, float(np.abs(native - risks[places[piece]]).max()))
+    if not greatest <= TOLERANCE:
+        raise NetopsError(
+            f"{job.family}: the model file is {greatest:.2g} off the native model on the test part, "
+            f"{TOLERANCE:g} is allowed; the model is not saved"
+        )
+    return greatest
+
+
+def _card(
+    job: Job, examples: dict[str, Any], family: Family, scaling: Scaling, fitted: Fitted, model: bytes
+) -> ModelCard:
+    info = examples["info"]
+    spec, names = info["spec"], tuple(examples["names"])
+    return ModelCard(
+        network=job.network,
+        family=job.family,
+        version=version_of(model, job.network, names, spec, examples["horizon"]),
+        features=names,
+        spec=spec,
+        metrics=tuple(info["metrics"]),
+        horizon=examples["horizon"],
+        interval_seconds=info["interval_seconds"],
+        scaling=scaling.to_dict(),
+        params=asdict(family) | {"seed": job.seed, "threads": job.threads},  # type: ignore[call-overload]
+        iterations=fitted.iterations,
+        split=info["split"],
+        data=info["data"],
+        background=info["background"],
+        libraries=library_versions((*family.libraries, *_WRITERS)),
+    )

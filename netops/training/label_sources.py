@@ -1,0 +1,51 @@
+"""Where labels come from: which incidents were told by whom, and what the verdicts of operators add."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from netops.feedback.records import DISMISSED
+from netops.telemetry.schema import SOURCE, TELEMETRY
+from netops.training.labelled import Labelled
+from netops.training.splits import TEST, TRAIN, VALIDATION
+
+
+def labels_told(labelled: Sequence[Labelled]) -> dict[str, Any]:
+    """Count labels by their source, for the model card.
+
+    Returns
+    -------
+    dict
+        ``incidents``: source → how many (of several sources, each together); ``verdicts``: verdict → how many;
+        ``borne_out`` and ``contradicted``: verdicts that an incident makes needless, or denies; ``positives`` and
+        ``hard_negatives``: training samples with label 1 by verdicts alone, and healthy ones of dismissed alerts;
+        ``left_out``: samples of validation and test that figures leave out.
+    """
+    main = labelled[0]
+    incidents: Counter[str] = Counter()
+    verdicts: Counter[str] = Counter()
+    borne_out = contradicted = left_out = 0
+    for part in labelled:
+        table = part.dataset.incidents()
+        told = table.column(SOURCE).to_pylist() if SOURCE in table.column_names else [TELEMETRY] * table.num_rows
+        incidents.update(told)
+        verdicts.update(part.verdicts.verdict)
+        dismissed = np.array([name == DISMISSED for name in part.verdicts.verdict], bool)
+        borne_out += int((part.verdicts.borne_out & ~dismissed).sum())
+        contradicted += int((part.verdicts.borne_out & dismissed).sum())
+        scored = part.split.rows(VALIDATION) | part.split.rows(TEST)
+        left_out += int((part.left_out & scored).sum())
+    training = main.split.rows(TRAIN)
+    taught, plain = main.training_labels, main.labels
+    hard = main.verdicts.dismissed(main.sequences)
+    return {
+        "incidents": dict(sorted(incidents.items())),
+        "verdicts": dict(sorted(verdicts.items())),
+        "borne_out": borne_out,
+        "contradicted": contradicted,
+        "positives": int((training & (taught == 1) & (plain != 1)).sum()),
+        "hard_negatives": int((training & hard & (taught == 0)).sum()),
+        "left_out": left_out,
+    }

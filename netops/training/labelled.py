@@ -1,0 +1,164 @@
+"""A features dataset with labels: samples, incidents, attributes of the devices, and the part of each sample."""
+
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from netops.alerting.outcomes import Part
+from netops.alerting.sequences import Flags, Incidents, Sequences
+from netops.telemetry.dataset import Dataset, rows_of
+from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP
+from netops.training.feedback_labels import Verdicts
+from netops.training.labels import label_rows, label_starts, require_labels
+from netops.training.splits import SHARES, TRAIN, Split, split, whole_test
+
+#: Shares of training and validation where the test telemetry is given apart.
+TWO_SHARES = (0.75, 0.25)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One features dataset, its labels and its split.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    sequences : Sequences
+        Every sample.
+    labels : int8 array, rows
+        1, 0, or -1 for none, by the incidents.
+    incidents : Incidents
+    verdicts : Verdicts
+        What operators said of alerts.
+    attributes : dict
+        Attribute → its value for each device.
+    horizon : int
+        Nanoseconds.
+    split : Split
+    """
+
+    dataset: Dataset
+    sequences: Sequences
+    labels: npt.NDArray[np.int8]
+    incidents: Incidents
+    verdicts: Verdicts
+    attributes: dict[str, list[str]]
+    horizon: int
+    split: Split
+
+    def part(self, part: int) -> Part:
+        """Take a part of the split; what only verdicts tell counts in training, and is left out elsewhere."""
+        keep, facts = self.split.rows(part), (self.incidents, self.horizon, self.attributes)
+        if part == TRAIN:
+            return Part.where(keep, self.sequences, self.training_labels, *facts)
+        labels = np.where(self.left_out, np.int8(-1), self.labels) if self.left_out.any() else self.labels
+        return Part.where(keep, self.sequences, labels, *facts, self.left_out)
+
+    @cached_property
+    def training_labels(self) -> npt.NDArray[np.int8]:
+        """The labels with what operators said of alerts."""
+        return self.verdicts.teach(self.sequences, self.labels, self.incidents.inside(self.sequences))
+
+    @cached_property
+    def left_out(self) -> Flags:
+        """The rows that figures leave out, because verdicts alone tell what they were."""
+        return self.verdicts.left_out(self.sequences)
+
+    def scored(self, part: int) -> Flags:
+        """Mark, among the rows of a part, those that are scored: the healthy ones."""
+        keep = self.split.rows(part)
+        return ~self.incidents.inside(self.sequences)[keep]
+
+
+def label(dataset: Dataset, horizon: int, kind: str, seed: int) -> list[Labelled]:
+    """Label a features dataset and split it.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Telemetry to be tested on, where it is apart, lies in its folder ``_test``.
+    horizon : int
+        Nanoseconds.
+    kind : str
+        ``time`` or ``device``.
+    seed : int
+        Of a split by device.
+
+    Returns
+    -------
+    list of Labelled
+        One, or two where the test telemetry is apart.
+
+    Raises
+    ------
+    NetopsError
+        If nothing can be learned from it, or no such split can show anything.
+    """
+    sequences, labels, incidents, attributes = observe(dataset, horizon)
+    require_labels(sequences, labels, horizon)
+    shares = TWO_SHARES if dataset.test else SHARES
+    cut = split(kind, sequences, labels, incidents, horizon, shares=shares, seed=seed)
+    found = [_labelled(dataset, sequences, labels, incidents, attributes, horizon, cut)]
+    if dataset.test:
+        sequences, labels, incidents, attributes = observe(dataset.test, horizon)
+        cut = whole_test(sequences, labels, incidents, horizon)
+        found.append(_labelled(dataset.test, sequences, labels, incidents, attributes, horizon, cut))
+    return found
+
+
+def _labelled(
+    dataset: Dataset,
+    sequences: Sequences,
+    labels: npt.NDArray[np.int8],
+    incidents: Incidents,
+    attributes: dict[str, list[str]],
+    horizon: int,
+    cut: Split,
+) -> Labelled:
+    verdicts = Verdicts.from_table(dataset.verdicts(), sequences.devices, incidents, horizon)
+    return Labelled(dataset, sequences, labels, incidents, verdicts, attributes, horizon, cut)
+
+
+_lock = threading.Lock()
+_latest: dict[str, list[Labelled]] = {}
+
+
+def label_once(dataset: Dataset, horizon: int, kind: str, seed: int) -> list[Labelled]:
+    """Label as :func:`label`, and remember the latest: the threads of a run ask for the same again and again."""
+    made = (dataset.path / "_meta.json").stat().st_mtime_ns
+    key = repr((dataset.path.resolve(), made, horizon, kind, seed))
+    with _lock:
+        if key not in _latest:
+            found = label(dataset, horizon, kind, seed)
+            _latest.clear()
+            _latest[key] = found
+        return _latest[key]
+
+
+def observe(
+    dataset: Dataset, horizon: int
+) -> tuple[Sequences, npt.NDArray[np.int8], Incidents, dict[str, list[str]]]:
+    """Read what was observed, of telemetry or of feature vectors: samples, labels, incidents, attributes."""
+    attributes: dict[str, list[str]] = {name: [] for name in dataset.meta.attributes}
+    rows, errors = [], []
+    for table in dataset.tables([TIMESTAMP, DEVICE, IS_ERROR, *attributes]):
+        rows.append(rows_of(table))
+        errors.append(_flags(table))
+        firsts = pa.array(rows[-1].offsets[:-1])
+        for name, values in attributes.items():
+            values += [str(v) if v is not None else "" for v in table.column(name).take(firsts).to_pylist()]
+    sequences = Sequences.of(rows)
+    is_error = np.concatenate(errors) if errors else np.zeros(0, bool)
+    labels = label_rows(sequences.offsets, sequences.timestamps, is_error, horizon)
+    incidents = Incidents.from_table(dataset.incidents(), sequences.devices)
+    return sequences, label_starts(sequences, labels, incidents, horizon), incidents, attributes
+
+
+def _flags(table: pa.Table) -> Flags:
+    if IS_ERROR not in table.column_names:
+        return np.zeros(table.num_rows, bool)
+    return table.column(IS_ERROR).fill_null(False).to_numpy(zero_copy_only=False).astype(bool)

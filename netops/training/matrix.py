@@ -1,0 +1,103 @@
+"""The training matrix on disk: written and read piece by piece, so that it may be larger than memory.
+
+It is a numpy file (float64, n × F). Pieces are mapped one at a time, and let go before the next.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.files import atomic_path
+from netops.models.scaling import Scaling
+from netops.telemetry.dataset import Dataset
+from netops.training.rows import pieces
+
+#: Values (rows × columns) of a piece: 32 MB, and 16 MB more once they are scaled.
+PIECE = 4_000_000
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+def write_matrix(path: Path, dataset: Dataset, names: tuple[str, ...], rows: npt.NDArray[np.int64]) -> Flags:
+    """Write some columns of some rows of a features dataset.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it appears whole or not at all.
+    dataset : Dataset
+    names : tuple of str
+        The F columns; one that the dataset lacks is NaN.
+    rows : int64 array, n
+        Rising.
+
+    Returns
+    -------
+    bool array, F
+        The columns that hold at least two different numbers.
+    """
+    low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
+
+    def values() -> Iterator[Floats]:
+        nonlocal low, high
+        for _, piece in pieces(dataset, names, rows):
+            low, high = np.fmin(low, np.fmin.reduce(piece)), np.fmax(high, np.fmax.reduce(piece))
+            yield piece
+
+    _write(path, values(), (len(rows), len(names)))
+    return low < high
+
+
+def keep_columns(path: Path, kept: Flags) -> None:
+    """Rewrite a matrix with some of its columns."""
+    rows = len(np.load(path, mmap_mode="r"))
+    _write(path, (piece[:, kept] for piece in read_pieces(path)), (rows, int(kept.sum())))
+
+
+def read_pieces(path: Path) -> Iterator[Floats]:
+    """Read a matrix piece by piece."""
+    rows, columns = np.load(path, mmap_mode="r").shape
+    for start, stop in bounds(rows, columns):
+        yield np.load(path, mmap_mode="r")[start:stop]
+
+
+def bounds(rows: int, columns: int) -> Iterator[tuple[int, int]]:
+    """Cut a matrix into pieces: first row, and the row after the last."""
+    size = max(1_024, PIECE // max(1, columns))
+    for start in range(0, rows, size):
+        yield start, min(start + size, rows)
+
+
+def _write(path: Path, values: Iterator[Floats], shape: tuple[int, int]) -> None:
+    header = {"descr": "<f8", "fortran_order": False, "shape": shape}
+    with atomic_path(path) as draft, draft.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]
+        for piece in values:
+            file.write(np.ascontiguousarray(piece, "<f8").data)
+
+
+@dataclass(frozen=True)
+class ScaledMatrix:
+    """A matrix on disk that is scaled as it is read.
+
+    Attributes
+    ----------
+    path : Path
+        A file of :func:`write_matrix`.
+    scaling : Scaling
+    shape : (int, int)
+    """
+
+    path: Path
+    scaling: Scaling
+    shape: tuple[int, int]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> npt.NDArray[np.float32]:
+        return self.scaling.apply(np.load(self.path, mmap_mode="r")[rows])

@@ -1,0 +1,265 @@
+"""Search for hyper-parameters: trials of one family, each a whole fit, one after the other.
+
+A trial is judged by its weighted average precision over the rows that are set aside for early stopping: whole
+stretches of the training part that no trial is fitted on. Neither the validation part, which chooses threshold,
+calibration and family, nor the test part meets more than the winner, so that what they say of it is not bent by the
+number of trials.
+
+The first trial is the configured one. The winner is the very model that was judged; nothing is fitted again.
+"""
+
+import gc
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.errors import NetopsError
+from netops.models.fitted import Fitted
+from netops.training.families.protocol import Family, FitData
+from netops.training.families.space import Between, OneOf
+
+#: Trials at random, the configured one among them, before the search learns from what it has seen.
+_AT_RANDOM = 5
+
+Tell = Callable[["Trial"], None]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One set of hyper-parameters, and what came of it.
+
+    Attributes
+    ----------
+    number : int
+        From 1; the first is the configured one.
+    params : dict
+        The hyper-parameters that are searched.
+    average_precision : float
+        Over the rows set aside; 0 where the fit failed.
+    seconds : float
+        Wall time of the fit.
+    iterations : int
+        Trees or epochs kept.
+    error : str
+        Why the fit failed, in a line; empty where it did not.
+    """
+
+    number: int
+    params: dict[str, Any]
+    average_precision: float
+    seconds: float
+    iterations: int
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a search ends; without either limit it is the configured fit alone.
+
+    Attributes
+    ----------
+    trials : int or None
+        Trials at most.
+    deadline : float or None
+        Of the clock: no trial begins later, save the first.
+    """
+
+    trials: int | None = 1
+    deadline: float | None = None
+
+    @property
+    def one(self) -> bool:
+        """Whether there is nothing to search."""
+        return self.trials == 1
+
+    def reached(self, done: int, now: float) -> bool:
+        """Tell whether no more trial is to begin."""
+        return done >= 1 and (
+            (self.trials is not None and done >= self.trials)
+            or (self.deadline is not None and now >= self.deadline)
+        )
+
+
+def load_search() -> None:
+    """Import what a search needs.
+
+    Optuna keeps the errors of packages that it did not find, and with them all calls that are going on when it is
+    imported: what these hold, data among it, would never be let go. In a thread of its own nothing is going on.
+    """
+    thread = threading.Thread(target=_import_optuna)
+    thread.start()
+    thread.join()
+
+
+def _import_optuna() -> None:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def best_of(trials: list[Trial]) -> Trial | None:
+    """Choose the best trial, the earliest of equals; None where none succeeded."""
+    good = [trial for trial in trials if not trial.error]
+    return max(good, key=lambda trial: (trial.average_precision, -trial.number)) if good else None
+
+
+def told(trials: list[Trial], note: str = "") -> dict[str, Any]:
+    """Tell of a search for the model card; empty where there was none."""
+    best = best_of(trials)
+    if best is None:
+        return {}
+    good = [trial.average_precision for trial in trials if not trial.error]
+    return {
+        "objective": "average precision on the training incidents set aside for early stopping",
+        "trials": len(trials),
+        "failed": len(trials) - len(good),
+        "chosen": best.number,
+        "best": best.average_precision,
+        "configured": trials[0].average_precision,
+        "worst": min(good),
+        "median": float(np.median(good)),
+        "seconds": sum(trial.seconds for trial in trials),
+        "note": note,
+        "tried": [asdict(trial) for trial in trials],
+    }
+
+
+@dataclass
+class Search:
+    """A search over one family's hyper-parameters.
+
+    Attributes
+    ----------
+    data : FitData
+    seed, threads : int
+        Of every fit; the seed is that of the search too.
+    limits : Limits
+    tell : callable
+        Hears of each trial when it has ended.
+    clock : callable
+        Seconds that only grow.
+    """
+
+    data: FitData
+    seed: int
+    threads: int
+    limits: Limits
+    tell: Tell = lambda trial: None
+    clock: Callable[[], float] = time.monotonic
+    _trials: list[Trial] = field(default_factory=list)
+
+    def run(self, family: Family) -> tuple[Family, Fitted, float]:
+        """Try hyper-parameters until a limit is reached.
+
+        Returns
+        -------
+        tuple
+            The family with the best hyper-parameters, its fitted model, and how long that fit took.
+
+        Raises
+        ------
+        NetopsError
+            If every trial failed.
+        """
+        proposals = Proposals(family, self.seed)
+        best: tuple[Family, Fitted, float] | None = None
+        while not self.limits.reached(len(self._trials), self.clock()):
+            candidate = proposals.ask()
+            trial, fitted = self._try(candidate, proposals.params(candidate))
+            proposals.tell(None if trial.error else trial.average_precision)
+            self._trials.append(trial)
+            self.tell(trial)
+            if best_of(self._trials) is trial and fitted is not None:
+                best = candidate, fitted, trial.seconds
+            del fitted
+            gc.collect()  # a network's graph holds its data, and is held in circles
+        if best is None:
+            raise NetopsError(f"every trial failed, the first with: {self._trials[0].error}")
+        return best
+
+    def _try(self, family: Family, params: dict[str, Any]) -> tuple[Trial, Fitted | None]:
+        number, started = len(self._trials) + 1, self.clock()
+        try:
+            fitted = family.fit(self.data, self.seed, self.threads)
+            seconds = self.clock() - started
+            return Trial(number, params, judged(fitted, self.data), seconds, fitted.iterations), fitted
+        except Exception as error:  # what a library thinks of odd hyper-parameters must not end the search
+            text = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
+            return Trial(number, params, 0.0, self.clock() - started, 0, text), None
+
+
+class Proposals:
+    """What to try next: the tree-structured Parzen estimator of Optuna, in memory, seeded.
+
+    The same seed and results give the same proposals, whenever they come.
+    """
+
+    def __init__(self, family: Family, seed: int) -> None:
+        load_search()
+        import optuna
+
+        self._family = family
+        self._spans = {name: span.holding(getattr(family, name)) for name, span in family.space.items()}
+        self._distributions = {name: _distribution(span) for name, span in self._spans.items()}
+        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_AT_RANDOM)
+        self._study = optuna.create_study(direction="maximize", sampler=sampler)
+        self._study.enqueue_trial({name: _place(span, getattr(family, name)) for name, span in self._spans.items()})
+        self._asked: Any = None
+
+    def ask(self) -> Family:
+        """Propose a family to fit; the first is the configured one."""
+        self._asked = self._study.ask(self._distributions)
+        found = {name: _value(self._spans[name], place) for name, place in self._asked.params.items()}
+        return replace(self._family, **found)  # type: ignore[type-var]
+
+    def tell(self, value: float | None) -> None:
+        """Say how good the last proposal was; None where it failed."""
+        import optuna
+
+        failed = optuna.trial.TrialState.FAIL if value is None else None
+        self._study.tell(self._asked, value, state=failed)
+
+    def params(self, family: Family) -> dict[str, Any]:
+        """Pick the hyper-parameters that are searched, in the order of the family's fields."""
+        names = [entry.name for entry in fields(family) if entry.name in self._spans]  # type: ignore[arg-type]
+        return {name: getattr(family, name) for name in names}
+
+
+def judged(fitted: Fitted, data: FitData) -> float:
+    """Judge a fitted model by the rows set aside."""
+    parts = [(labels, fitted.predict(features), weights) for features, labels, weights in data.pieces(early=True)]
+    return average_precision(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def average_precision(
+    labels: npt.NDArray[Any], risks: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]
+) -> float:
+    """Compute the weighted average precision: the sum over thresholds of recall gained × precision."""
+    order = np.argsort(-risks, kind="stable")
+    hits = np.cumsum(labels[order] * weights[order], dtype=np.float64)
+    alarms = np.cumsum(weights[order], dtype=np.float64)
+    last = np.append(np.diff(risks[order]) != 0, True)  # a threshold cannot part equal risks
+    hits, alarms = hits[last], alarms[last]
+    return float(np.sum(np.diff(hits, prepend=0.0) * hits / alarms) / hits[-1])
+
+
+def _distribution(span: Between | OneOf) -> Any:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if isinstance(span, OneOf):
+        return CategoricalDistribution(range(len(span.values)))
+    kind = IntDistribution if span.whole else FloatDistribution
+    return kind(span.low, span.high, log=span.log)
+
+
+def _place(span: Between | OneOf, value: Any) -> Any:
+    return span.values.index(value) if isinstance(span, OneOf) else value
+
+
+def _value(span: Between | OneOf, place: Any) -> Any:
+    return span.values[place] if isinstance(span, OneOf) else place

@@ -1,0 +1,79 @@
+"""Settings of the training (configurations/training.yaml)."""
+
+from dataclasses import dataclass, fields
+
+from netops.config.binding import Duration, option
+from netops.config.durations import SECOND
+from netops.errors import UsageError
+from netops.training.families.protocol import Family
+from netops.training.families.registry import Families
+
+#: The horizon where none is configured.
+HORIZON_INTERVALS = 120
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How the models are trained."""
+
+    horizon: Duration | None = option(
+        None, help="how far ahead to predict; null: 120 sampling intervals, 10m at 5 s", unit="duration"
+    )
+    split: str = option("time", help="how validation and test parts are held out", choices=("time", "device"))
+    max_rows: int = option(
+        150_000, help="training rows at most; healthy ones are thinned and weighted", minimum=1_000
+    )
+    max_values: int = option(10_000_000, help="training rows × features at most, for wide data", minimum=100_000)
+    memory_values: int = option(
+        25_000_000,
+        help="training rows × features held in memory at most; XGBoost reads more from disk, the others thin",
+        minimum=100_000,
+    )
+    max_features: int = option(150, help="features that a model takes at most", minimum=1, maximum=5_000)
+    early_share: float = option(
+        0.2, help="share of the training incidents set aside for early stopping", minimum=0, maximum=0.5
+    )
+    trials: int | None = option(
+        None,
+        help="sets of hyper-parameters tried for each family, the configured one first",
+        minimum=1,
+        maximum=10_000,
+    )
+    budget: Duration | None = option(
+        None, help="in place of trials: how long the families, side by side, try others", unit="duration"
+    )
+    seed: int = option(0, help="the same seed and data give the same models", minimum=0)
+    threads: int = option(1, help="threads of each fit; other numbers may round sums differently", minimum=1)
+    families: Families = option(Families, help="hyper-parameters of each model family")
+
+    def __post_init__(self) -> None:
+        """Refuse a search that cannot be made."""
+        if self.trials and self.budget:
+            raise UsageError("training: trials and budget exclude each other; leave one of them null")
+        if (self.trials or self.budget) and not self.early_share:
+            raise UsageError(
+                "training: early_share: 0 leaves no incidents to judge trials by; set it above 0, or search nothing"
+            )
+
+    def family(self, name: str) -> Family:
+        """Give the hyper-parameters of a family of the registry."""
+        family: Family = getattr(self.families, name)
+        return family
+
+    def horizon_for(self, interval_seconds: float) -> int:
+        """Give the horizon in nanoseconds for telemetry of a sampling interval."""
+        return self.horizon or max(1, round(interval_seconds * HORIZON_INTERVALS * SECOND))
+
+    @property
+    def enabled_families(self) -> list[str]:
+        """Name the families that take part.
+
+        Raises
+        ------
+        UsageError
+            If none does.
+        """
+        names = [field.name for field in fields(self.families) if self.family(field.name).enabled]
+        if not names:
+            raise UsageError("training: families: every family is switched off; enable one")
+        return names

@@ -1,0 +1,332 @@
+"""Training of the families side by side, each in a process of its own.
+
+A thread that calls :meth:`Workers.train` waits for its process; several threads may call it at once.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from pathlib import Path
+from signal import Signals
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+import netops
+from netops.config.durations import SECOND
+from netops.errors import NetopsError, UsageError, closest
+from netops.files import atomic_path
+from netops.models.card import ModelCard, read_card, write_card
+from netops.models.onnx_file import Scorer
+from netops.progress import Progress, say, silent
+from netops.telemetry.dataset import Dataset
+from netops.training.examples import Examples
+from netops.training.families.registry import FAMILIES
+from netops.training.fitting import Job, risks_path, score_rows
+from netops.training.search import Tell, Trial, best_of, told
+from netops.training.settings import TrainingSettings
+
+_STEPS = ("load libraries", "fit", "check", "done")
+
+
+class Workers:
+    """The processes that fit; a context manager that ends those it still has.
+
+    Parameters
+    ----------
+    threads : int
+        Threads of each fit.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        self.threads = threads
+        self._waiting: dict[str, _Worker] = {}
+        self._lock = threading.Lock()
+
+    def prewarm(self, families: Iterable[str]) -> None:
+        """Start the processes of some families, which import what they need while other work goes on."""
+        with self._lock:
+            for family in families:
+                _check(family)
+                if family not in self._waiting:
+                    self._waiting[family] = _Worker(family, self.threads)
+
+    def train(self, job: Job, progress: Progress = silent, heard: Tell = lambda trial: None) -> ModelCard:
+        """Fit in a process of its own and wait for it.
+
+        ``heard`` is told of each trial of a search. Where the process dies in one, another takes over with the best
+        hyper-parameters so far.
+
+        Raises
+        ------
+        NetopsError
+            If the fit fails, or its process dies before any trial has ended.
+        """
+        trials: list[Trial] = []
+
+        def hear(trial: Trial) -> None:
+            trials.append(trial)
+            heard(trial)
+
+        try:
+            return _with_search(job, self._ask(job, progress, hear), trials)
+        except _DeathError as death:
+            if (best := best_of(trials)) is None:
+                raise
+            note = f"the search ended in trial {len(trials) + 1}: {death}"
+            say(note)
+            only = replace(job, params=job.params | best.params, trials=1, budget=None)
+            return _with_search(job, self._ask(only, progress, hear), trials, note)
+
+    def _ask(self, job: Job, progress: Progress, hear: Tell) -> ModelCard:
+        with self._lock:
+            worker = self._waiting.pop(job.family, None)
+        if worker is None or not worker.alive:
+            worker = _Worker(job.family, self.threads)
+        try:
+            return ModelCard.from_dict(worker.ask(job, progress, hear))
+        finally:
+            worker.close()
+
+    def close(self) -> None:
+        """End the processes that nobody asked anything."""
+        with self._lock:
+            for worker in self._waiting.values():
+                worker.close()
+            self._waiting.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _with_search(job: Job, card: ModelCard, trials: list[Trial], note: str = "") -> ModelCard:
+    """Tell on the card what has been tried, and where it was asked for in vain."""
+    if not trials:
+        if job.trials == 1:
+            return card
+        note = f"{job.family}: no search: too few training incidents to set some aside that could judge trials"
+        search = {"note": note}
+    else:
+        search = told(trials, note)
+        note = (
+            f"{job.family}: {search['trials']} trials, average precision {search['configured']:.3f} as configured, "
+        )
+        note += f"{search['best']:.3f} at best (trial {search['chosen']})"
+    say(note)
+    card = card.updated(search=search)
+    write_card(Path(job.out), card)
+    return card
+
+
+class _DeathError(NetopsError):
+    """The process of a fit has ended before it had an answer."""
+
+
+class _Worker:
+    """One process, spoken to in lines of JSON."""
+
+    def __init__(self, family: str, threads: int) -> None:
+        self.family = family
+        root = str(Path(netops.__file__).resolve().parents[1])
+        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
+        quiet = {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
+        # Closed with the process; kept for its last words.
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        command = [sys.executable, "-m", "netops.training.worker", family, str(threads)]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env=os.environ | quiet,
+            text=True,
+            encoding="utf-8",
+        )
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, job: Job, progress: Progress, hear: Tell) -> Any:
+        """Send a job and wait for its card."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(asdict(job)) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._death() from None
+        shown = _Shown(job, progress)
+        for line in self._process.stdout:
+            answer = json.loads(line)
+            if "card" in answer:
+                shown.ends()
+                return answer["card"]
+            if "error" in answer:
+                raise NetopsError(f"training {self.family}: {answer['error']}") from RuntimeError(answer["trace"])
+            if "trial" in answer:
+                hear(shown.tried(Trial(**answer["trial"])))
+            else:
+                shown.does(answer["doing"])
+        raise self._death()
+
+    def _death(self) -> _DeathError:
+        code = self._process.wait()
+        how = f"exit code {code}" if code >= 0 else f"signal {_signal(-code)}"
+        why = (
+            "it may have run out of memory: set training.max_rows lower"
+            if code in (-9, 137)
+            else self._last_words()
+        )
+        return _DeathError(f"training {self.family}: its process ended by {how}; {why}")
+
+    def _last_words(self) -> str:
+        self._errors.seek(0)
+        lines = [line.strip() for line in self._errors if line.strip()]
+        return lines[-1][:200] if lines else "it said nothing"
+
+    def close(self) -> None:
+        """End the process."""
+        if self.alive:
+            self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout, self._errors):
+            if pipe is not None:
+                # What a process that has ended did not read is still to be flushed.
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+
+
+class _Shown:
+    """The progress of one family, in steps, or in trials where there is a search."""
+
+    def __init__(self, job: Job, progress: Progress) -> None:
+        self._what, self._progress = f"train {job.family}", progress
+        self._total = len(_STEPS) + (job.trials or 1) - 1
+        self._trials: list[Trial] = []
+
+    def does(self, step: str) -> None:
+        self._report(_STEPS.index(step), "")
+
+    def tried(self, trial: Trial) -> Trial:
+        self._trials.append(trial)
+        best = best_of(self._trials)
+        told = f": trial {trial.number}, best {best.average_precision:.3f}" if best else f": trial {trial.number}"
+        self._report(_STEPS.index("fit"), told)
+        return trial
+
+    def ends(self) -> None:
+        self._progress(self._total, self._total, self._what)
+
+    def _report(self, step: int, told: str) -> None:
+        done = min(step + len(self._trials), self._total)
+        self._progress(done, self._total, self._what + told)
+
+
+def train_family(
+    examples: Examples,
+    family: str,
+    settings: TrainingSettings,
+    out: Path,
+    *,
+    network: str,
+    workers: Workers | None = None,
+    progress: Progress = silent,
+    heard: Tell = lambda trial: None,
+) -> ModelCard:
+    """Train one family and save it as a model folder.
+
+    Parameters
+    ----------
+    examples : Examples
+        What to fit on (:func:`~netops.training.examples.prepare_examples`).
+    family : str
+        A name of the registry.
+    settings : TrainingSettings
+    out : Path
+        Model folder to write: ``model.onnx``, ``card.json``; it appears when all is well.
+    network : str
+        Name of the network.
+    workers : Workers, optional
+        Where processes wait that have been started ahead.
+    progress : Progress
+    heard : callable
+        Told of each trial, where hyper-parameters are searched.
+
+    Returns
+    -------
+    ModelCard
+        Without threshold and evaluation. The risks over validation and test part are kept beside the examples:
+        :func:`part_risks`.
+
+    Raises
+    ------
+    UsageError
+        For an unknown family.
+    NetopsError
+        If the fit fails or its process dies.
+    """
+    _check(family)
+    params = asdict(settings.family(family))  # type: ignore[call-overload]
+    job = Job(
+        str(examples.folder),
+        network,
+        family,
+        params,
+        settings.seed,
+        settings.threads,
+        str(out),
+        trials=settings.trials or (None if settings.budget else 1),
+        budget=settings.budget and settings.budget / SECOND,
+        memory_values=settings.memory_values,
+    )
+    if workers is not None:
+        return workers.train(job, progress, heard)
+    with Workers(settings.threads) as own:
+        return own.train(job, progress, heard)
+
+
+def part_risks(examples: Examples, model: Path, part: str) -> npt.NDArray[np.float64]:
+    """Give the risks of a model over ``validation`` or ``test``, in the order of ``examples.part(part)``.
+
+    They are read where training (or an earlier call) left them; otherwise the part is scored, by any model whose
+    features are there.
+
+    Returns
+    -------
+    float64 array, rows of the part
+        NaN for rows inside incidents.
+    """
+    path = risks_path(examples.folder, read_card(model).version, part)
+    if not path.is_file():
+        scorer = Scorer(model)
+        dataset = Dataset.open(Path(examples.sources[part]))
+        risks = score_rows(scorer.score, dataset, scorer.card.features, np.array(examples.array(part)))
+        with atomic_path(path) as draft, draft.open("wb") as file:
+            np.save(file, risks, allow_pickle=False)
+    return np.load(path, allow_pickle=False)
+
+
+def _check(family: str) -> None:
+    if family not in FAMILIES:
+        raise UsageError(f"no model family '{family}'{closest(family, FAMILIES)}")
+
+
+def _signal(number: int) -> str:
+    try:
+        return f"{number} ({Signals(number).name})"
+    except ValueError:
+        return str(number)

@@ -1,0 +1,1 @@
+"""The pipeline on this machine: run, resume, cancel, retry, prune."""

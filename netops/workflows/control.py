@@ -1,0 +1,254 @@
+"""Runs that are stopped or taken up again, here or on the service."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from netops.errors import NetopsError, UsageError
+from netops.tracking import service
+from netops.tracking.install import names_service
+from netops.workflows.project import connect
+from netops.workflows.records.states import CANCELED, GOING
+
+Document = dict[str, Any]
+
+#: Seconds that a process gets to end its run.
+GRACE = 20.0
+#: Seconds that Kubeflow and the stages of a run on the cluster get to end.
+CLUSTER_GRACE = 90.0
+
+
+def cancel(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
+    """Stop a run: by Kubeflow and MLRun where it runs there, else by the process on this machine that runs it.
+
+    Returns
+    -------
+    str
+        What came of it, for people.
+
+    Raises
+    ------
+    UsageError
+        If there is no such run, or it has ended.
+    NetopsError
+        If it belongs to a process of another machine.
+    """
+    connect()
+    from netops.cluster.kubeflow import find_run, pipeline_of
+    from netops.workflows.records.runs import steps_of
+
+    record = find_run(run_id)
+    uid, state = record["metadata"]["uid"], record["status"]["state"]
+    if state not in GOING:
+        raise UsageError(f"run {uid[:12]} is {state}; only one that is going can be canceled")
+    if pipeline := pipeline_of(record):
+        _forbid_promotion(record, pipeline)
+        return _cancel_on_cluster(pipeline, wait)
+    process = _process_of(record)
+    if process is not None and not process.is_here():
+        raise NetopsError(f"run {uid[:12]} belongs to a process of {process.host}; cancel it there")
+    _forbid_promotion(record, uid)
+    for going in [*(s for s in steps_of(uid) if s["status"]["state"] in GOING), record]:
+        _abort(going["metadata"]["uid"], CANCELED)
+    if process is None or process.has_ended() or process.pid == os.getpid():
+        return f"run {uid[:12]} is canceled"
+    os.kill(process.pid, signal.SIGTERM)  # SIGINT is ignored by what a script has started with &
+    return _until_it_ends(uid, process, wait)
+
+
+def _forbid_promotion(record: Document, run: str) -> None:
+    """Make sure that a run puts no model in service any more, however long its process takes to end."""
+    from netops import registry
+
+    if network := (record["spec"].get("parameters") or {}).get("name"):
+        registry.cancel_run(network, run)
+
+
+def _process_of(record: Document) -> Any:
+    """Tell which process runs a workflow: the embedded database knows it, on a service the record says so."""
+    import mlrun
+
+    from netops.tracking import workflows
+    from netops.workflows.records.runs import PROJECT
+
+    if names_service():
+        return workflows.process_of(record)
+    return mlrun.get_run_db().process_of(record["metadata"]["uid"], PROJECT)
+
+
+def _abort(uid: str, reason: str) -> None:
+    """Mark a run as aborted; a service aborts only what it runs itself."""
+    import mlrun
+
+    from netops.tracking.workflows import settle
+    from netops.workflows.records.runs import PROJECT
+
+    if names_service():
+        settle(uid, PROJECT, "aborted", status_text=reason)
+        return
+    try:
+        mlrun.get_run_db().abort_run(uid, PROJECT, status_text=reason)
+    except mlrun.errors.MLRunConflictError:
+        return  # it has ended in between
+
+
+def _until_it_ends(uid: str, process: Any, wait: Callable[[float], None]) -> str:
+    """Wait for the process; a scheduler stays, and goes on with its next run."""
+    waited = 0.0
+    while waited < GRACE and not process.has_ended():
+        wait(0.25)
+        waited += 0.25
+    if process.has_ended():
+        return f"run {uid[:12]} is canceled, its process has ended"
+    return f"run {uid[:12]} is canceled; process {process.pid} stops it as soon as its step lets it"
+
+
+def retry(run_id: str) -> Document | str:
+    """Take up a run that failed or was stopped, without what it finished.
+
+    Returns
+    -------
+    dict or str
+        The summary of the run, or what the service has begun.
+
+    Raises
+    ------
+    UsageError
+        If there is no such run, or it has not failed.
+    NetopsError
+        If what it made lies on another machine, or it fails again.
+    """
+    connect()
+    from netops import registry
+    from netops.cluster.kubeflow import find_run, pipeline_of
+
+    record = find_run(run_id)
+    uid = record["metadata"]["uid"]
+    if pipeline := pipeline_of(record):
+        _refuse_to_retry(record)
+        if network := (record["spec"].get("parameters") or {}).get("name"):
+            registry.resume_run(network, pipeline)
+        return _retry_on_cluster(pipeline)
+    if names_service():
+        _take_over(record)
+    from netops.workflows.run import resume
+
+    return resume(uid)
+
+
+def _take_over(record: Document) -> None:
+    """Make sure that a run of the local engine that a service has on record can go on in this process."""
+    from netops.workflows.records.runs import run_folder
+
+    uid, process = record["metadata"]["uid"], _process_of(record)
+    if process is None:
+        return
+    if not process.is_here() and not run_folder(uid).is_dir():
+        raise NetopsError(f"run {uid[:12]} was made on {process.host}, and what it made lies there; retry it there")
+    if record["status"]["state"] in GOING and process.has_ended():
+        _abort(uid, f"its process ({process.pid}) ended before the run did")
+
+
+def _cancel_on_cluster(pipeline: str, wait: Callable[[float], None]) -> str:
+    """Stop a run of the cluster: first Kubeflow, so that it starts no more stages, then the stages themselves.
+
+    Kubeflow ends only its own pods, which start the stages and wait for them.
+    """
+    from netops.cluster.watch import ENDED, look, status_of
+
+    if status_of(look(pipeline)) not in ENDED:
+        _on_service("terminate_pipeline", pipeline)
+    waited = 0.0
+    while True:
+        going = _end_stages(pipeline, CANCELED)
+        ended = status_of(look(pipeline)) in ENDED
+        if ended and not going:
+            break
+        if waited >= CLUSTER_GRACE:
+            return f"run {pipeline} is being canceled; {going} of its stages have not ended yet"
+        wait(2.0)
+        waited += 2.0
+    _mark_canceled(pipeline)
+    return f"run {pipeline} is canceled, its pods have ended"
+
+
+def _end_stages(pipeline: str, reason: str) -> int:
+    """Abort the stages of a run that are going; MLRun removes their pods. Gives how many there were."""
+    import mlrun
+    import mlrun.errors
+
+    from netops.workflows.records.runs import PROJECT, steps_of
+
+    going = [step for step in steps_of(pipeline) if step["status"]["state"] in (*GOING, "aborting")]
+    for step in going:
+        if step["status"]["state"] == "aborting":
+            continue
+        try:
+            mlrun.get_run_db().abort_run(step["metadata"]["uid"], PROJECT, status_text=reason)
+        except mlrun.errors.MLRunConflictError:
+            continue  # it has ended in between
+        except (mlrun.errors.MLRunBaseError, OSError) as error:
+            raise service.explain(error) from error
+    return len(going)
+
+
+def _mark_canceled(pipeline: str) -> None:
+    """Leave a note with the last step where no stage was going: Kubeflow itself says only "failed"."""
+    import mlrun
+
+    from netops.cluster.failures import was_canceled
+    from netops.workflows.records.runs import PROJECT, steps_of
+
+    steps = steps_of(pipeline)
+    if steps and not was_canceled(steps):
+        uid = steps[-1]["metadata"]["uid"]
+        mlrun.get_run_db().update_run({"status.status_text": CANCELED}, uid, PROJECT)
+
+
+def _unmark_canceled(pipeline: str) -> None:
+    """Take back the note: what becomes of the run from now on says whether it was canceled."""
+    import mlrun
+
+    from netops.workflows.records.runs import PROJECT, steps_of
+
+    for step in steps_of(pipeline):
+        if step["status"].get("status_text") == CANCELED:
+            changes = {"status.status_text": f"{CANCELED}, then retried"}
+            mlrun.get_run_db().update_run(changes, step["metadata"]["uid"], PROJECT)
+
+
+def _refuse_to_retry(record: Document) -> None:
+    state = record["status"]["state"]
+    if state not in ("error", "aborted"):
+        raise UsageError(
+            f"run {record['metadata']['uid']} is {state}; only one that failed or was canceled is retried"
+        )
+
+
+def _retry_on_cluster(pipeline: str) -> str:
+    """Let Kubeflow go on with a run, once no stage of it is left that would run beside its next attempt."""
+    if _end_stages(pipeline, "ended before the run is retried") and _end_stages(pipeline, ""):
+        raise NetopsError(f"run {pipeline}: stages of it are still ending; try again in a minute")
+    _on_service("retry_pipeline", pipeline)
+    _unmark_canceled(pipeline)
+    return f"run {pipeline} is retried from the steps that it had not finished"
+
+
+def _on_service(method: str, run_id: str) -> None:
+    found = service.require("a run of the cluster")
+    import mlrun
+    import mlrun.errors
+
+    from netops.workflows.records.runs import PROJECT
+
+    try:
+        getattr(mlrun.get_run_db(), method)(run_id, PROJECT)
+    except mlrun.errors.MLRunNotFoundError:
+        what = method.removesuffix("_pipeline")
+        raise NetopsError(
+            f"MLRun service {found.version} cannot {what} runs of Kubeflow: that takes a later MLRun"
+        ) from None
+    except (mlrun.errors.MLRunBaseError, OSError, ValueError, RuntimeError) as error:
+        raise service.explain(error) from error

@@ -1,0 +1,26 @@
+"""Training processes started ahead: what they import loads while the telemetry is still being made."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from netops.training.train import Workers
+
+_workers: Workers | None = None
+
+
+def workers() -> Workers | None:
+    """Give the processes that have been started ahead, where somebody did."""
+    return _workers
+
+
+@contextmanager
+def warmed(families: Iterable[str], threads: int) -> Iterator[None]:
+    """Start the processes of some families; those that nobody used end with the block."""
+    global _workers
+    with Workers(threads) as started:
+        started.prewarm(families)
+        _workers = started
+        try:
+            yield
+        finally:
+            _workers = None

@@ -1,0 +1,13 @@
+"""Where the MLRun project is: project.yaml, components, pipeline and configurations; and its name."""
+
+from pathlib import Path
+
+import netops
+from netops.config.paths import PROJECT as PROJECT
+
+
+def project_root() -> Path:
+    """Find the project: beside the library in a checkout, inside the package where it was installed."""
+    package = Path(netops.__file__).resolve().parent
+    checkout = package.parent
+    return checkout if (checkout / "project.yaml").is_file() else package / "_project"

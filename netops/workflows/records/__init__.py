@@ -1,0 +1,1 @@
+"""What MLRun has recorded of runs and their steps."""

@@ -1,0 +1,147 @@
+"""Runs of whole pipelines, as MLRun has recorded them.
+
+A pipeline that ran here is a run of its own; its uid is the ``workflow`` label of the steps, so that a failed run
+can be shown, resumed and pruned.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import mlrun
+from mlrun.projects.pipelines import pipeline_context
+
+from netops.config.paths import home
+from netops.errors import NetopsError, UsageError
+from netops.progress import say
+from netops.tracking.database.pipelines import RUNNER
+from netops.tracking.workflows import under_id
+from netops.workflows.project_folder import PROJECT as PROJECT
+from netops.workflows.records.states import STOPPED, state_of_run
+
+#: The label by which MLRun tells runs of workflows.
+WORKFLOWS = [f"{key}={value}" for key, value in RUNNER.items()]
+
+
+def run_folder(run_id: str) -> Path:
+    """Name the folder that holds what a run made."""
+    return home() / "runs" / run_id
+
+
+@dataclass
+class Workflow:
+    """One run of a pipeline while it lasts.
+
+    Attributes
+    ----------
+    run_id : str
+        Uid of the record, and the ``workflow`` label of its steps.
+    done : dict
+        Step → its completed run, from an earlier attempt.
+    """
+
+    run_id: str = field(default_factory=lambda: uuid4().hex)
+    done: dict[str, Any] = field(default_factory=dict)
+
+    def finished(self, step: str, title: str) -> Any:
+        """Give the run of a step that an earlier attempt has finished, or None.
+
+        Raises
+        ------
+        NetopsError
+            If the workflow was canceled meanwhile.
+        """
+        if any(record["status"]["state"] in STOPPED for record in workflows(uid=self.run_id)):
+            raise NetopsError(f"run {self.run_id[:12]} is canceled")
+        run = self.done.get(step)
+        if run is not None:
+            say(f"{title}: skipped (already completed)")
+        return run
+
+    def ends(self, title: str, run: Any) -> None:
+        """Tell people that a step has ended, and how long it took."""
+        say(f"{title}: {seconds_of(run.to_dict()):.1f} s")
+
+    def reason(self, step: str) -> str:
+        """Read from the record why a step failed, in one line."""
+        runs = steps_of(self.run_id, step)
+        error = runs[-1]["status"].get("error", "") if runs else ""
+        return f"{step}: {error}" if error else ""
+
+
+_running: Workflow | None = None
+
+
+def current() -> Workflow:
+    """Give the workflow that is running in this process; one that was not begun here has nothing done before."""
+    return _running or Workflow(pipeline_context.workflow_id)
+
+
+@contextmanager
+def running(workflow: Workflow) -> Iterator[None]:
+    """Let the pipeline of this block run as ``workflow``: under its id, with what it has finished."""
+    global _running
+    _running = workflow
+    try:
+        with under_id(workflow.run_id):
+            yield
+    finally:
+        _running = None
+
+
+def workflows(**filters: Any) -> list[dict[str, Any]]:
+    """List the runs of pipelines, the newest first."""
+    return list(mlrun.get_run_db().list_runs(project=PROJECT, labels=WORKFLOWS, **filters))
+
+
+def steps_of(run_id: str, name: str | None = None) -> list[dict[str, Any]]:
+    """List the runs of a pipeline's steps, the oldest first; a step that was tried again counts each time."""
+    runs = mlrun.get_run_db().list_runs(project=PROJECT, name=name, labels=[f"workflow={run_id}"])
+    return sorted(runs, key=lambda run: run["status"].get("start_time", ""))
+
+
+def seconds_of(run: dict[str, Any]) -> float:
+    """Tell how long a run took."""
+    status = run["status"]
+    end = status.get("end_time") or status.get("last_update") or status["start_time"]
+    return (moment_of(end) - moment_of(status["start_time"])).total_seconds()
+
+
+def moment_of(text: Any) -> datetime:
+    """Read a time of a record; one without a zone is UTC."""
+    moment = text if isinstance(text, datetime) else datetime.fromisoformat(str(text))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def find(run_id: str) -> dict[str, Any]:
+    """Find the run of a pipeline by its id or the beginning of it.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or more than one.
+    """
+    found = [run for run in workflows() if run["metadata"]["uid"].startswith(run_id)]
+    if len(found) != 1:
+        raise UsageError(
+            f"{'no run' if not found else 'more than one run'} begins with '{run_id}'; see: netops runs list"
+        )
+    return found[0]
+
+
+def describe(run: dict[str, Any]) -> dict[str, Any]:
+    """Tell of a run, or of a step, what a list shows."""
+    status = run["status"]
+    return {
+        "run_id": run["metadata"]["uid"],
+        "name": (run["spec"].get("parameters") or {}).get("name", ""),
+        "workflow": run["metadata"]["name"],
+        "state": state_of_run(run),
+        "started": f"{moment_of(status['start_time']):%Y-%m-%d %H:%M:%S}",
+        "seconds": seconds_of(run),
+        "error": status.get("error") or "",
+    }

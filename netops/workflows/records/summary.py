@@ -1,0 +1,116 @@
+"""The summary of a run, read from what its steps have logged."""
+
+from typing import Any
+
+from netops.tracking.results import results_of
+from netops.workflows.records.runs import find, run_folder, seconds_of, steps_of
+from netops.workflows.records.states import state_of_run
+
+Document = dict[str, Any]
+
+FIGURES = (
+    "version",
+    "average_precision",
+    "roc_auc",
+    "base_rate",
+    "event_recall",
+    "false_alarms_per_device_day",
+    "median_lead_seconds",
+    "threshold",
+    "fit_seconds",
+)
+_TELEMETRY = ("samples", "devices", "metrics", "incidents", "interval_seconds", "windows", "horizon_seconds")
+
+
+def summarise(
+    run_id: str,
+    seconds: float | None = None,
+    peak_rss_mb: float | None = None,
+    record: Document | None = None,
+) -> Document:
+    """Put together what a run has come to.
+
+    Parameters
+    ----------
+    run_id : str
+        The run of a pipeline.
+    seconds, peak_rss_mb : float, optional
+        Measured around the run; None where nobody measured.
+    record : dict, optional
+        The run as it is recorded, where it has been looked up.
+
+    Returns
+    -------
+    dict
+        As ``netops run --json`` prints it; a stage or figure that is not there is None.
+    """
+    record = record or find(run_id)
+    steps = {step["metadata"]["name"]: step for step in steps_of(run_id)}
+    results = {name: results_of(step) for name, step in steps.items()}
+    selection, deployment = results.get("select", {}), results.get("deploy", {})
+    return {
+        "run_id": run_id,
+        "state": state_of_run(record),
+        "name": record["spec"]["parameters"].get("name"),
+        "report": selection.get("report") or str(run_folder(run_id) / "report.html"),
+        "seconds": seconds,
+        "peak_rss_mb": peak_rss_mb,
+        "telemetry": _telemetry(results),
+        "stages": _stages(steps),
+        "models": {
+            name.removeprefix("train-"): figures_of(result)
+            for name, result in results.items()
+            if name.startswith("train-")
+        },
+        "baselines": {
+            "static_threshold": figures_of(selection.get("baseline", {})),
+            "clock_only": figures_of(selection.get("clock", {})),
+        },
+        "best": selection.get("best"),
+        "champion": deployment.get("champion", selection.get("champion")),
+        "promoted": _promoted(selection, deployment),
+        "reason": _reason(selection, deployment),
+        "warnings": selection.get("warnings") or [],
+    }
+
+
+def _promoted(selection: Document, deployment: Document) -> bool | None:
+    """Say whether the run has promoted a model: deployment knows; in records of older versions, selection."""
+    if not selection:
+        return None
+    last = selection if "compared_with" not in selection else deployment
+    return bool(last.get("promoted") == "true")
+
+
+def _reason(selection: Document, deployment: Document) -> str | None:
+    reason: str | None = selection.get("reason")
+    if deployment.get("promoted") == "false":
+        return f"{reason}; not put in service: {deployment.get('reason')}"
+    return reason
+
+
+def figures_of(result: Document) -> Document:
+    """Pick the figures of a model, or of a baseline, out of the results of a step; unknown ones are None."""
+    return {key: result.get(key) for key in FIGURES}
+
+
+def _telemetry(results: dict[str, Document]) -> Document:
+    known = results.get("generate") or results.get("ingest") or {}
+    known = known | results.get("features", {}) | {"samples": known.get("rows")}
+    return {key: known.get(key) for key in _TELEMETRY}
+
+
+def _stages(steps: dict[str, Document]) -> Document:
+    stages: Document = {}
+    for name, step in steps.items():
+        stages.setdefault(name.split("-")[0], []).append(step)
+    return {stage: _stage(runs) for stage, runs in stages.items()}
+
+
+def _stage(runs: list[Document]) -> Document:
+    """Sum up the runs of one stage: trainings lie beside each other, so the stage lasts as long as the longest."""
+    rows = [results_of(run).get("rows") for run in runs]
+    return {
+        "seconds": round(max(seconds_of(run) for run in runs), 3),
+        "rows": max((r for r in rows if r is not None), default=None),
+    }

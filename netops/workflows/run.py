@@ -1,0 +1,153 @@
+"""The whole way on this machine: the project's pipeline by MLRun's local engine."""
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from netops.errors import NetopsError, UsageError
+from netops.files import write_json
+from netops.tracking.install import names_service
+from netops.workflows.logs import kept_in
+from netops.workflows.project import load_project
+from netops.workflows.settings import section
+from netops.workflows.signals import terminated_as_stopped
+from netops.workflows.stages.memory import PeakMemory
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be run.
+
+    Attributes
+    ----------
+    name : str
+        The network.
+    settings : dict
+        All sections of the configuration.
+    telemetry, test : tuple of str
+        Sources to learn from, and to be tested on; none means that telemetry is generated.
+    incidents, test_incidents : Path or None
+        CSV of the incidents of each.
+    """
+
+    name: str
+    settings: Document
+    telemetry: tuple[str, ...] = ()
+    incidents: Path | None = None
+    test: tuple[str, ...] = ()
+    test_incidents: Path | None = None
+    workflow: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "workflow", "retrain" if self.telemetry else "main")
+
+    def arguments(self) -> dict[str, str]:
+        """Give the arguments of the pipeline, all text, as Kubeflow holds them too."""
+        common = {"name": self.name, "settings": json.dumps(self.settings)}
+        if not self.telemetry:
+            return common
+        return common | {
+            "telemetry": "|".join(self.telemetry),
+            "incidents": str(self.incidents or ""),
+            "test": "|".join(self.test),
+            "test_incidents": str(self.test_incidents or ""),
+        }
+
+
+def run(request: Request) -> Document:
+    """Run the pipeline.
+
+    Returns
+    -------
+    dict
+        The summary that ``netops run --json`` prints.
+
+    Raises
+    ------
+    NetopsError
+        If a stage fails; what was finished stays, and ``netops run --resume`` goes on from there.
+    """
+    project = load_project()
+    from netops.workflows.records.runs import Workflow
+
+    return _execute(project, request.workflow, request.arguments(), Workflow())
+
+
+def resume(run_id: str) -> Document:
+    """Go on with a run that failed or was stopped, without repeating the stages that it finished."""
+    project = load_project()
+    from netops.workflows.records.runs import Workflow, find, steps_of
+
+    record = find(run_id)
+    state, run_id = record["status"]["state"], record["metadata"]["uid"]
+    if state in ("completed", "running"):
+        raise UsageError(f"run {run_id} is {state}; only one that failed or was stopped is resumed")
+    import mlrun
+
+    from netops import registry
+
+    _require_ended(record, run_id)
+    if network := record["spec"]["parameters"].get("name"):
+        registry.resume_run(network, run_id)
+    if not names_service():
+        mlrun.get_run_db().release_run(run_id, project.name)
+    done = {
+        step["metadata"]["name"]: mlrun.RunObject.from_dict(step)
+        for step in steps_of(run_id)
+        if step["status"].get("state") == "completed"
+    }
+    return _execute(project, record["metadata"]["name"], record["spec"]["parameters"], Workflow(run_id, done))
+
+
+def _require_ended(record: Document, run_id: str) -> None:
+    """Refuse a run whose process is still stopping: both would do the same work."""
+    from netops.tracking.workflows import process_of
+
+    process = process_of(record)
+    if process and process.pid != os.getpid() and process.is_here() and not process.has_ended():
+        raise UsageError(f"run {run_id[:12]} is being stopped by process {process.pid}; wait until it has ended")
+
+
+def run_workflow(workflow: str, arguments: Document, run_id: str) -> Document:
+    """Run a workflow of the project under an id that is known before."""
+    project = load_project()
+    from netops.workflows.records.runs import Workflow
+
+    return _execute(project, workflow, arguments, Workflow(run_id))
+
+
+def _execute(project: Any, workflow_name: str, arguments: Document, workflow: Any) -> Document:
+    from netops.workflows.prestarted import warmed
+    from netops.workflows.records.runs import run_folder, running
+    from netops.workflows.records.summary import summarise
+
+    folder = run_folder(workflow.run_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    options = section(arguments["settings"], "training")
+    families = [] if workflow_name == "score" else options.enabled_families
+    with (
+        terminated_as_stopped(),
+        PeakMemory() as memory,
+        running(workflow),
+        kept_in(folder),
+        warmed(families, options.threads),
+    ):
+        path = str(folder)
+        status = project.run(workflow_name, arguments=arguments, artifact_path=path, engine="local", dirty=True)
+    if status.exc is not None:
+        _raise(status.exc, workflow.run_id)
+    summary = summarise(workflow.run_id, seconds=time.monotonic() - started, peak_rss_mb=memory.megabytes)
+    write_json(folder / "summary.json", summary)
+    return summary
+
+
+def _raise(error: Exception, run_id: str) -> None:
+    if isinstance(error, UsageError):
+        raise error
+    raise NetopsError(f"{error} (netops run --resume {run_id[:12]} tries again from there)") from error

@@ -1,0 +1,1 @@
+"""What the stages of the pipeline do before and after the library's own work."""

@@ -1,0 +1,59 @@
+"""A backtest of a network's champion, or of another version, over telemetry of the past."""
+
+import dataclasses
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from netops import progress
+from netops.backtest.backtest import Backtest, backtest
+from netops.models.card import read_card
+from netops.models.likeness import likeness
+from netops.serving.engine.champion import FixedModel
+from netops.telemetry.ingest import open_or_ingest
+from netops.workflows.settings import section
+from netops.workflows.stages.feedback import beside_feedback
+
+
+def backtest_model(
+    network: str, model: Path, sources: Sequence[str], incidents: Path | None, settings: Any
+) -> Backtest:
+    """Replay telemetry with a model.
+
+    Parameters
+    ----------
+    network : str
+    model : Path
+        Model folder.
+    sources : sequence of str
+        Files, folders or addresses of telemetry.
+    incidents : Path, optional
+        CSV of incidents, where the telemetry does not tell them itself.
+    settings : dict
+        All sections of the configuration.
+
+    Raises
+    ------
+    NetopsError
+        If the telemetry cannot be read or lacks what the model takes, or the model cannot serve.
+    """
+    card = read_card(model)
+    with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
+        options = section(settings, "telemetry")
+        telemetry = open_or_ingest(
+            sources, Path(scratch) / "telemetry", options, incidents, progress.report, card.schema
+        )
+        for line in likeness(telemetry, card).lines():
+            progress.say(line)
+        telemetry = beside_feedback(telemetry, network, options, Path(scratch))
+        done = backtest(
+            telemetry,
+            FixedModel(card.version, model),
+            network,
+            section(settings, "serving"),
+            section(settings, "alerting"),
+            seed=section(settings, "training").seed,
+            progress=progress.report,
+        )
+    return dataclasses.replace(done, card=dataclasses.replace(done.card, network=network))

@@ -1,0 +1,67 @@
+"""A generated network that goes on in time: where its last telemetry ended, the next begins."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from netops.config.durations import SECOND
+
+#: Parameter of the `generate` stage: "true" goes on where the network's last telemetry ended.
+GOES_ON = "goes_on"
+
+
+def stretch_of(network: str, fleet: Any, goes_on: bool) -> tuple[int, int]:
+    """Tell when the telemetry that is generated next begins, and since when the network has been there.
+
+    Parameters
+    ----------
+    network : str
+        Whose telemetry it is.
+    fleet : netops.simulator.fleet_settings.FleetSettings
+        Start of a network that is new.
+    goes_on : bool
+        Whether to go on where the last telemetry ended.
+
+    Returns
+    -------
+    tuple of int
+        Start and origin, nanoseconds since the epoch.
+    """
+    from netops.workflows.settings import start_of
+
+    last = _last_of(network) if goes_on else None
+    if last is None:
+        return start_of(fleet), start_of(fleet)
+    return parse(last["until"]), parse(last["origin"])
+
+
+def describe(start: int, origin: int, fleet: Any) -> dict[str, str]:
+    """Tell of a stretch of telemetry what :func:`stretch_of` reads later."""
+    until = start + fleet.duration // fleet.interval * fleet.interval
+    return {"start": write(start), "until": write(until), "origin": write(origin)}
+
+
+def _last_of(network: str) -> dict[str, Any] | None:
+    """Give what the stage logged of the telemetry of a network that lies furthest in time."""
+    import mlrun
+
+    from netops.workflows.records.runs import PROJECT
+
+    runs = mlrun.get_run_db().list_runs(
+        project=PROJECT, name="generate", labels=[f"network={network}"], states=["completed"]
+    )
+    logged = [run["status"].get("results") or {} for run in runs]
+    return max((results for results in logged if "until" in results), key=lambda r: parse(r["until"]), default=None)
+
+
+def parse(text: str) -> int:
+    """Read a time that :func:`write` wrote, to the nanosecond."""
+    moment, _, fraction = text.removesuffix("Z").partition(".")
+    seconds = round(datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp())
+    return seconds * SECOND + int(fraction.ljust(9, "0") or 0)
+
+
+def write(moment: int) -> str:
+    """Write nanoseconds since the epoch as ISO 8601, to the nanosecond where it matters."""
+    seconds, fraction = divmod(moment, SECOND)
+    text = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
+    return text + (f".{fraction:09d}" if fraction else "") + "Z"

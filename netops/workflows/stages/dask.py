@@ -1,0 +1,73 @@
+"""The Dask cluster of the project: a function of kind ``dask``, started by MLRun, that features are built on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from netops.config.binding import option
+from netops.errors import NetopsError
+from netops.workflows.project_folder import PROJECT
+
+NAME = "dask"
+
+
+@dataclass(frozen=True)
+class DaskSettings:
+    """The Dask cluster that MLRun starts for the project."""
+
+    workers: int = option(2, help="workers at most", minimum=1)
+    cpu: str = option("1", help="CPU request of a worker", unit="cores")
+    memory: str = option("4Gi", help="memory request and limit of a worker", unit="Kubernetes quantity")
+
+
+def declare_dask(project: Any, settings: DaskSettings, image: str) -> None:
+    """Add the Dask function to the project."""
+    import mlrun
+
+    function = mlrun.new_function(NAME, project=project.metadata.name, kind="dask", image=image)
+    function.spec.remote = bool(mlrun.mlconf.dbpath and "://" in mlrun.mlconf.dbpath)
+    function.spec.min_replicas, function.spec.max_replicas = 0, settings.workers
+    function.with_worker_requests(mem=settings.memory, cpu=settings.cpu)
+    function.with_worker_limits(mem=settings.memory)
+    project.set_function(function, name=NAME)
+
+
+@contextmanager
+def scheduler_address(scheduler: str | None) -> Iterator[str | None]:
+    """Give the address of a Dask scheduler.
+
+    Parameters
+    ----------
+    scheduler : str or None
+        An address, which is given back, or the name of a Dask function of the project, which is started; without a
+        service MLRun starts a local cluster for it, which ends with the block.
+
+    Raises
+    ------
+    NetopsError
+        If the project has no such function, or it does not start.
+    """
+    if scheduler is None or "://" in scheduler:
+        yield scheduler
+        return
+    client = _function(scheduler).client
+    try:
+        yield client.scheduler.address
+    finally:
+        client.close()
+        if client.cluster is not None:
+            client.cluster.close()
+
+
+def _function(name: str) -> Any:
+    import mlrun
+
+    project = mlrun.get_current_project(silent=True)
+    try:
+        function = project.get_function(name) if project else mlrun.import_function(f"db://{PROJECT}/{name}")
+    except Exception as error:
+        raise NetopsError(f"features: scheduler: the project has no function '{name}': {error}") from None
+    if function.kind != "dask":
+        raise NetopsError(f"features: scheduler: function '{name}' is of kind {function.kind}, not dask")
+    return function

@@ -1,0 +1,89 @@
+"""What people said of a network, merged into its telemetry before anything is learned from it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from netops import progress
+from netops.client.feedback import LocalDesk, fetch_feedback
+from netops.feedback.merging import merge_feedback
+from netops.feedback.records import Feedback, read_feedback
+from netops.serving.http.access import read_token
+from netops.telemetry.columns.roles import brief
+from netops.telemetry.dataset import Dataset, Meta
+from netops.telemetry.settings import IGNORE, TelemetrySettings
+
+
+def with_feedback(dataset: Dataset, network: str, settings: TelemetrySettings) -> Dataset:
+    """Merge what people said of a network into a dataset of its own, and tell people how much that is.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Telemetry, in a folder that nobody else uses; what is kept for testing in it is merged into as well.
+    network : str
+    settings : TelemetrySettings
+        Where feedback lies.
+
+    Raises
+    ------
+    NetopsError
+        If it cannot be read or fetched.
+    """
+    feedback = feedback_of(network, settings)
+    if not feedback.incidents and not feedback.verdicts:
+        return dataset
+    if dataset.test is not None:
+        merge_feedback(dataset.test, feedback)
+    merged = merge_feedback(dataset, feedback)
+    for line in told(merged.meta):
+        progress.say(line)
+    return merged
+
+
+def beside_feedback(dataset: Dataset, network: str, settings: TelemetrySettings, scratch: Path) -> Dataset:
+    """Merge feedback into telemetry that may be somebody's own: a copy in ``scratch`` takes it then."""
+    feedback = feedback_of(network, settings)
+    if not feedback.incidents and not feedback.verdicts:
+        return dataset
+    if scratch.resolve() not in dataset.path.resolve().parents:
+        # Merging replaces files and never writes into them, so a link is as good as a copy.
+        dataset = Dataset.open(Path(shutil.copytree(dataset.path, scratch / "merged", copy_function=_link)))
+    return merge_feedback(dataset, feedback)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
+
+
+def feedback_of(network: str, settings: TelemetrySettings) -> Feedback:
+    """Read what people said of a network, from where the configuration names."""
+    where = settings.feedback
+    if where is None:
+        return LocalDesk(network).feedback()
+    if where == IGNORE:
+        return Feedback(network=network)
+    if "://" in where:
+        return fetch_feedback(where, read_token())
+    return read_feedback(Path(where).expanduser())
+
+
+def told(meta: Meta) -> Iterator[str]:
+    """Say in a line each what was merged, and what was set aside."""
+    found = meta.details.get("feedback", {})
+    counts = dict(found.get("counts", {}))
+    merged = [_counted(counts.pop(what), what) for what in ("incidents", "verdicts") if what in counts]
+    yield f"feedback: {', '.join(merged) or 'none for this telemetry'}"
+    for what, count in counts.items():
+        yield f"feedback set aside: {_counted(count, what)}"
+    if strangers := found.get("devices_without_telemetry"):
+        yield f"devices without telemetry: {brief(strangers)}"
+
+
+def _counted(count: int, what: str) -> str:
+    noun, _, rest = what.partition(" ")
+    return f"{count} {noun if count != 1 else noun.removesuffix('s')} {rest}".rstrip()

@@ -1,0 +1,135 @@
+"""A network's newest telemetry against its champion: the report, kept as an artifact, and exported metrics."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from netops import progress
+from netops.config.paths import home
+from netops.features.build import build_features
+from netops.features.spec import FeatureSpec
+from netops.models.card import read_card
+from netops.monitoring.examine import examine
+from netops.monitoring.exported import MonitoringMetrics
+from netops.monitoring.picture import drift_picture
+from netops.monitoring.report import Report
+from netops.simulator.generate import generate
+from netops.telemetry.dataset import Dataset
+from netops.telemetry.ingest import open_or_ingest
+from netops.workflows.project import load_project
+from netops.workflows.settings import generator_settings, section
+from netops.workflows.stages.continuation import stretch_of
+from netops.workflows.stages.feedback import beside_feedback
+
+Document = dict[str, Any]
+
+
+def monitor(network: str, sources: Sequence[str], incidents: Path | None, settings: Any) -> Report:
+    """Compare telemetry with the reference of a network's champion, and keep the report as an artifact.
+
+    Parameters
+    ----------
+    network : str
+    sources : sequence of str
+        Files, folders or addresses of telemetry; without any, the generated network goes on for as long as it was
+        trained on.
+    incidents : Path, optional
+        CSV of incidents, for concept drift, where the telemetry does not tell them itself.
+    settings : dict
+        All sections of the configuration.
+
+    Raises
+    ------
+    NetopsError
+        If the network has no champion, or its model keeps no reference.
+    """
+    project = load_project()
+    from netops import registry
+    from netops.tracking.folders import local_model
+
+    model = local_model(registry.the_champion(network).uri)
+    card = read_card(model)
+    with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
+        folder = Path(scratch)
+        if sources:
+            options = section(settings, "telemetry")
+            telemetry = open_or_ingest(
+                sources, folder / "telemetry", options, incidents, progress.report, card.schema
+            )
+        else:
+            telemetry = _generated(network, folder / "telemetry", settings)
+        telemetry = beside_feedback(telemetry, network, section(settings, "telemetry"), folder)
+        spec = FeatureSpec.from_dict(card.spec)
+        features = build_features(telemetry, folder / "features", spec, progress=progress.report)
+        report = examine(features, model, section(settings, "monitoring"))
+    _keep(project, report)
+    return report
+
+
+def _generated(network: str, out: Path, settings: Any) -> Dataset:
+    """Let the generated network go on where its last telemetry ended."""
+    fleet = section(settings, "fleet")
+    start, origin = stretch_of(network, fleet, goes_on=True)
+    if start == origin:  # it was generated elsewhere
+        start += fleet.duration
+    return generate(
+        generator_settings(settings),
+        out,
+        devices=fleet.devices,
+        duration=fleet.duration,
+        interval=fleet.interval,
+        start=start,
+        seed=fleet.seed,
+        origin=origin,
+        progress=progress.report,
+    )
+
+
+def _keep(project: Any, report: Report) -> None:
+    """Log the report and its picture as artifacts of the project."""
+    base = str(project.spec.artifact_path or home() / "artifacts")
+    path = f"{base.rstrip('/')}/monitoring/{report.network}"
+    labels = {"network": report.network, "version": report.version, "drift": str(bool(report.drifted)).lower()}
+    name = f"{report.network}-drift"
+    body = json.dumps(report.to_dict())
+    project.log_artifact(name, body=body, format="json", labels=labels, artifact_path=path)
+    picture = drift_picture(report)
+    project.log_artifact(f"{name}-picture", body=picture, format="png", labels=labels, artifact_path=path)
+
+
+def export(report: Report, metrics: MonitoringMetrics) -> None:
+    """Set all gauges of a network: drift, runs of its pipelines, figures of its champion."""
+    from netops import registry
+    from netops.scheduling.retraining import network_of
+    from netops.workflows.records.runs import workflows
+
+    report.export(metrics)
+    runs = [run for run in workflows() if network_of(run) == report.network]
+    for workflow in dict.fromkeys(run["metadata"]["name"] for run in runs):
+        _export_runs(workflow, [run for run in runs if run["metadata"]["name"] == workflow], metrics)
+    champion = registry.champion(report.network)
+    if champion is not None:
+        metrics.model(champion.family, champion.version, champion.metrics)
+
+
+def _export_runs(workflow: str, runs: list[Document], metrics: MonitoringMetrics) -> None:
+    from netops.workflows.records.runs import moment_of
+    from netops.workflows.records.summary import summarise
+
+    states = [run["status"]["state"] for run in runs]
+    metrics.runs(workflow, {state: states.count(state) for state in set(states)})
+    ended = [run for run in runs if run["status"]["state"] not in ("running", "pending")]
+    if not ended:
+        return
+    last = max(ended, key=lambda run: str(run["status"]["start_time"]))
+    stages = summarise(last["metadata"]["uid"])["stages"]
+    at = moment_of(last["status"].get("end_time") or last["status"]["last_update"]).timestamp()
+    metrics.run_ended(
+        workflow,
+        last["status"]["state"] != "completed",
+        at,
+        {name: stage["seconds"] for name, stage in stages.items()},
+        {name: stage["rows"] for name, stage in stages.items() if stage["rows"] is not None},
+    )

@@ -1,0 +1,48 @@
+"""Telemetry to be played to a server: a generated network that goes on, or what somebody recorded."""
+
+import dataclasses
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from netops import progress
+from netops.client.playback import Playback, generated, recorded
+from netops.simulator.network import make_network
+from netops.telemetry.ingest import open_or_ingest
+from netops.workflows.settings import generator_settings, section, start_of
+
+
+def generated_network(settings: Any, devices: int | None, duration: int, start: int | None) -> Playback:
+    """Let the network of the configuration go on, by default from where its telemetry ends.
+
+    Parameters
+    ----------
+    settings : dict
+        All sections of the configuration.
+    devices : int, optional
+        In place of those of fleet.yaml.
+    duration : int
+        Nanoseconds.
+    start : int, optional
+        Time of the first sample, nanoseconds since the epoch.
+    """
+    fleet = section(settings, "fleet")
+    began = start_of(fleet)
+    network = make_network(
+        generator_settings(settings),
+        devices=devices or fleet.devices,
+        duration=duration,
+        interval=fleet.interval,
+        start=began + fleet.duration if start is None else start,
+        seed=fleet.seed,
+        origin=began,
+    )
+    return generated(network)
+
+
+def recorded_telemetry(sources: Sequence[str], incidents: Path | None, settings: Any) -> Playback:
+    """Read telemetry to be played as it was sent: counters stay counters, the server turns them into rates."""
+    options = dataclasses.replace(section(settings, "telemetry"), counters=())
+    with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
+        return recorded(open_or_ingest(sources, Path(scratch) / "telemetry", options, incidents, progress.report))

@@ -1,0 +1,77 @@
+"""From telemetry as it lies to feature vectors: what the stage, ``netops features`` and ``netops score`` share."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from netops import progress
+from netops.config.durations import SECOND
+from netops.features.spec import FeatureSpec
+from netops.telemetry.dataset import TEST, Dataset
+from netops.telemetry.drafts import refuse_strangers
+from netops.telemetry.ingest import open_or_ingest
+from netops.telemetry.schema import TIMESTAMP
+from netops.workflows.settings import section
+from netops.workflows.stages.dask import scheduler_address
+
+
+def spec_for(dataset: Dataset, settings: Any) -> FeatureSpec:
+    """Declare the features of a telemetry dataset by the configuration."""
+    interval = round(dataset.meta.interval_seconds * SECOND)
+    spec: FeatureSpec = section(settings, "features").spec(dataset.meta.metrics, interval, history_of(dataset))
+    return spec
+
+
+def history_of(dataset: Dataset) -> int:
+    """Measure the time from the first to the last sample, in nanoseconds."""
+    ends = [pc.min_max(table.column(TIMESTAMP).cast("int64")) for table in dataset.tables([TIMESTAMP])]
+    first, last = min(end["min"].as_py() for end in ends), max(end["max"].as_py() for end in ends)
+    return int(last - first)
+
+
+def build(dataset: Dataset, out: Path, spec: FeatureSpec, settings: Any) -> Dataset:
+    """Build the feature vectors of a dataset and of what is kept for testing in it; all of it appears, or none."""
+    from netops.features.build import build_features  # its kernels would make every refusal wait
+
+    options = section(settings, "features")
+    try:
+        with scheduler_address(options.scheduler) as scheduler:
+            how = {"workers": options.workers, "scheduler": scheduler, "progress": progress.report}
+            if dataset.test is not None:
+                build_features(dataset.test, out / TEST, spec, **how)
+            return build_features(dataset, out, spec, **how)
+    except BaseException:
+        shutil.rmtree(out, ignore_errors=True)
+        raise
+
+
+def ingest_and_build(
+    sources: Sequence[str], incidents: Path | None, settings: Any, scratch: Path, out: Path
+) -> Dataset:
+    """Take telemetry from its sources and build its feature vectors.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Files, folders or addresses.
+    incidents : Path, optional
+        CSV of incidents.
+    settings : dict
+        All sections of the configuration.
+    scratch : Path
+        Folder for what lies between; the caller removes it.
+    out : Path
+        Folder for the feature vectors; what is there must be a dataset, which is replaced.
+    """
+    refuse_strangers(out)
+    dataset = open_or_ingest(
+        sources,
+        scratch / "telemetry",
+        section(settings, "telemetry"),
+        incidents=incidents,
+        progress=progress.report,
+    )
+    return build(dataset, out, spec_for(dataset, settings), settings)

@@ -1,0 +1,45 @@
+"""What a stage has made goes to the sink that the configuration names, beside the artifacts of its run."""
+
+from typing import Any
+
+from netops import progress
+from netops.telemetry.sinks.registry import place_for, write
+from netops.telemetry.sinks.rows import Rows
+from netops.workflows.settings import section
+
+
+def send(settings: Any, network: str, kind: str, rows: Rows) -> str | None:
+    """Send rows to the sink.
+
+    Parameters
+    ----------
+    settings : dict or str
+        All sections of the configuration; ``telemetry: sink`` is read.
+    network : str
+        Whose rows they are.
+    kind : str
+        ``telemetry``, ``features`` or ``risks``.
+    rows : Rows
+        What is sent.
+
+    Returns
+    -------
+    str or None
+        Where they went.
+
+    Raises
+    ------
+    NetopsError
+        If the sink cannot be reached, or refuses.
+    """
+    place = place_for(section(settings, "telemetry").sink, network, kind)
+    if place is not None:
+        count = write(rows, place, progress.report)
+        said = f"{count:,} rows of {kind} sent to {place}"
+        if count < rows.count:
+            said = (
+                f"{count:,} of {rows.count:,} rows of {kind} are in {place}; it takes no row that is "
+                "older than the newest of its device"
+            )
+        progress.say(said)
+    return place

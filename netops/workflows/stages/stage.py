@@ -1,0 +1,83 @@
+"""What every stage does before its own work."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import mlrun
+import mlrun.errors
+
+from netops.errors import NetopsError
+from netops.progress import say
+from netops.tracking.install import names_service
+from netops.workflows.project_folder import PROJECT
+from netops.workflows.records.states import GOING
+
+
+def stage(handler: Callable[..., None]) -> Callable[..., None]:
+    """Declare the handler of a stage.
+
+    Before it runs, what it makes gets a place of its own, an earlier attempt of it that is still running is ended,
+    and the address of its page is logged.
+    """
+
+    @functools.wraps(handler)
+    def run(context: Any, *arguments: Any, **named: Any) -> None:
+        keep_apart(context)
+        if names_service():
+            end_earlier_attempts(context)
+            _log_page(context)
+        handler(context, *arguments, **named)
+
+    return run
+
+
+def keep_apart(context: Any) -> None:
+    """Put what a stage makes below the id of its workflow, where the artifact path does not have it already."""
+    workflow, path = _workflow_of(context), str(context.artifact_path or "")
+    if workflow and path and workflow not in path:
+        context.artifact_path = f"{path.rstrip('/')}/{workflow}"
+
+
+def end_earlier_attempts(context: Any) -> None:
+    """End earlier attempts of a step that still run.
+
+    Kubeflow starts a step again when its own pod is lost, while the stage that the pod had started goes on.
+
+    Raises
+    ------
+    NetopsError
+        If one cannot be ended: two of them would write to the same place.
+    """
+    if not (workflow := _workflow_of(context)):
+        return
+    database = mlrun.get_run_db()
+    runs = database.list_runs(
+        name=context.name, project=PROJECT, labels=[f"workflow={workflow}"], states=list(GOING)
+    )
+    jobs = [run for run in runs if (run["metadata"].get("labels") or {}).get("kind") != "local"]
+    own = next((run for run in jobs if run["metadata"]["uid"] == context.uid), None)
+    for run in jobs:
+        if own and str(run["status"].get("start_time")) < str(own["status"].get("start_time")):
+            uid = run["metadata"]["uid"]
+            say(f"{context.name}: an earlier attempt ({uid[:12]}) is still running and is ended")
+            _abort(database, uid)
+
+
+def _abort(database: Any, uid: str) -> None:
+    try:
+        database.abort_run(uid, PROJECT, status_text="a later attempt has taken its place")
+    except mlrun.errors.MLRunConflictError:
+        return  # it has ended in between
+    except mlrun.errors.MLRunBaseError as error:
+        raise NetopsError(f"an earlier attempt ({uid[:12]}) cannot be ended: {error}") from error
+
+
+def _log_page(context: Any) -> None:
+    """Log where the plots and the report of the run are shown: Kubeflow's page of a step has only the results."""
+    if page := mlrun.utils.helpers.get_run_url(PROJECT, uid=context.uid, name=context.name):
+        context.log_result("page", page)
+
+
+def _workflow_of(context: Any) -> str:
+    return str((context.labels or {}).get("workflow") or "")

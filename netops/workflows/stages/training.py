@@ -1,0 +1,75 @@
+"""Training alone: the project's `train` function on a features dataset, for each family at the same time."""
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from netops.errors import NetopsError, UsageError, closest
+from netops.telemetry.dataset import Dataset
+from netops.workflows.logs import kept_in
+from netops.workflows.project import load_project
+from netops.workflows.settings import section
+
+Document = dict[str, Any]
+
+
+def train(features: Path, families: Sequence[str], network: str, settings: Document) -> dict[str, Document]:
+    """Train families and log them as versions of the network's model.
+
+    Parameters
+    ----------
+    features : Path
+        A features dataset.
+    families : sequence of str
+        Names of the registry; empty: all that are enabled.
+    network : str
+        Whose models they become.
+    settings : dict
+        All sections of the configuration.
+
+    Returns
+    -------
+    dict
+        Family → its figures on the test part.
+    """
+    options = section(settings, "training")
+    names = list(families) or options.enabled_families
+    for name in names:
+        if name not in options.enabled_families:
+            raise UsageError(f"--family {name}: not there or switched off{closest(name, options.enabled_families)}")
+    if Dataset.open(features).meta.features is None:
+        raise UsageError(f"--features {features}: telemetry, not feature vectors; make them with: netops features")
+    project = load_project()
+    from netops.workflows.prestarted import warmed
+    from netops.workflows.records.runs import run_folder
+    from netops.workflows.records.summary import figures_of
+
+    folder = run_folder(uuid4().hex)
+    task = (network, json.dumps(settings), str(features), str(folder))
+    with (
+        kept_in(folder),
+        warmed(names, options.threads),
+        ThreadPoolExecutor(len(names)) as pool,
+    ):
+        jobs = {name: pool.submit(_train, project, name, *task) for name in names}
+    return {name: figures_of(job.result().status.results) for name, job in jobs.items()}
+
+
+def _train(project: Any, family: str, network: str, settings: str, features: str, folder: str) -> Any:
+    import mlrun
+
+    try:
+        return project.run_function(
+            "train",
+            name=f"train-{family}",
+            params={"network": network, "family": family, "settings": settings},
+            inputs={"features": features},
+            output_path=folder,
+            local=True,
+            watch=False,
+        )
+    except mlrun.runtimes.utils.RunError as error:
+        raise NetopsError(f"train-{family}: {error}") from error
