@@ -1,14 +1,13 @@
 """Stage: train one model family, choose its threshold, take its figures."""
 
-from dataclasses import asdict
 from typing import Any
 
 from mlrun import DataItem, MLClientCtx
 
 from netops import progress, registry
 from netops.evaluation import plots
-from netops.evaluation.assessment import Judgement, judge_model
-from netops.models.card import write_card
+from netops.evaluation.assessment import Judgement
+from netops.evaluation.trained import train_model
 from netops.monitoring.reference import reference_of, write_reference
 from netops.telemetry.dataset import Dataset
 from netops.tracking.folders import local_folder, work_folder
@@ -16,7 +15,6 @@ from netops.tracking.iterations import Iterations
 from netops.tracking.results import log_figures
 from netops.training.examples import prepare_examples
 from netops.training.proof import write_proof
-from netops.training.train import train_family
 from netops.workflows import prestarted as warm
 from netops.workflows.settings import section
 from netops.workflows.stages.stage import stage
@@ -42,15 +40,8 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
     folder = work / "models" / family
     trials = Iterations(context)
     how: dict[str, Any] = {"workers": warm.workers(), "progress": progress.report, "heard": trials}
-    card = train_family(examples, family, options, folder, network=network, **how)
+    card, judged = train_model(examples, family, options, alerting, folder, network=network, **how)
     trials.close()
-    judged = judge_model(examples, folder, alerting, options.seed)
-    card = card.updated(
-        threshold=judged.policy.threshold,
-        alert=asdict(judged.policy),
-        evaluation=judged.evaluation.to_dict() | {"validation": vars(judged.choice)},
-    )
-    write_card(folder, card)
     write_proof(examples, folder)
     write_reference(folder, reference_of(examples, folder, section(settings, "monitoring")))
     registry.log_model(context, network, folder, card, judged.figures() | judged.interval_ends())

@@ -58,11 +58,24 @@ def read_settings(folder: Path | None = None, overrides: Iterable[str] = (), *, 
     document |= _read_folder(project_root() / "configurations", travelling)
     if folder is not None:
         document |= _read_folder(folder, travelling)
-    document = copy.deepcopy(document)
+    return overridden(document, overrides)
+
+
+def overridden(document: Mapping[str, Any], overrides: Iterable[str]) -> Document:
+    """Copy settings with some values replaced, and check every key.
+
+    Parameters
+    ----------
+    document : dict
+        All sections.
+    overrides : iterable of str
+        As for :func:`read_settings`.
+    """
+    changed = copy.deepcopy(dict(document))
     for override in overrides:
-        _override(document, override)
-    check(document)
-    return document
+        _override(changed, override)
+    check(changed)
+    return changed
 
 
 def _read_folder(folder: Path, sections: Iterable[str] = (*SECTIONS, METRICS)) -> Document:
