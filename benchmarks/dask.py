@@ -25,10 +25,10 @@ def rate(source: Dataset, small: Dataset, out: Path, workers: int) -> float:
 def main() -> None:
     """Measure both clusters."""
     with TemporaryDirectory() as folder:
-        place = Path(folder)
-        source = telemetry.make(place / "telemetry", devices=2_000, ticks=10_000)
-        small = telemetry.make(place / "small", devices=100, ticks=100)
-        two, one = (rate(source, small, place / "features", workers) for workers in (2, 1))
+        index = Path(folder)
+        source = telemetry.make(index / "telemetry", devices=2_000, ticks=10_000)
+        small = telemetry.make(index / "small", devices=100, ticks=100)
+        two, one = (rate(source, small, index / "features", workers) for workers in (2, 1))
         report("dask", two, "1 worker", one)
 
 

@@ -22,7 +22,7 @@ from netops.alerting.outcomes import Part, outcomes
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.resampling import interval
 from netops.config.durations import SECOND
-from netops.evaluation.assessment import Judgement, judge_baseline, judge_clock, judge_model
+from netops.evaluation.assessment import Assessment, assess_baseline, assess_clock, assess_model
 from netops.simulator.generate import generate
 from netops.telemetry.dataset import Dataset
 from netops.training.train import part_risks
@@ -95,12 +95,12 @@ def measure(seed: int, overrides: Sequence[str] = ()) -> dict[str, Counted]:
         examples, models = learn(telemetry, settings, Path(folder))
         test, found = examples.part("test"), {}
         for name, model in models.items():
-            judged = judge_model(examples, model, alerting)
+            judged = assess_model(examples, model, alerting)
             found[name] = count(test, part_risks(examples, model, "test"), judged.policy, seed)
             say(seed, name, judged)
-        _, judged, static = judge_baseline(examples, alerting)
+        _, judged, static = assess_baseline(examples, alerting)
         say(seed, STATIC, judged)
-        by_clock, clock = judge_clock(examples, alerting)
+        by_clock, clock = assess_clock(examples, alerting)
         say(seed, CLOCK, by_clock)
         baselines = {
             STATIC: count(test, static, judged.policy, seed),
@@ -109,7 +109,7 @@ def measure(seed: int, overrides: Sequence[str] = ()) -> dict[str, Counted]:
         return found | {CHAMPION: found[best_of(examples, models)]} | baselines
 
 
-def say(seed: int, name: str, judged: Judgement) -> None:
+def say(seed: int, name: str, judged: Assessment) -> None:
     """Print the figures of one model on one network."""
     found = judged.evaluation.figures
     report(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from netops.errors import NetopsError
-from netops.evaluation.assessment import judge_baseline, judge_clock, judge_model
+from netops.evaluation.assessment import assess_baseline, assess_clock, assess_model
 from netops.evaluation.clock_incidents import following_clock
 from netops.evaluation.evaluate import Figures, evaluate
 from netops.telemetry.dataset import TEST, Dataset
@@ -85,11 +85,11 @@ def lines(source: Source, split: str) -> Iterator[dict[str, Any]]:
         best = best_of(examples, models)
         part = examples.part("test")
         part = replace(part, attributes={"device": part.sequences.devices})
-        judged = {name: judge_model(examples, model, alerting) for name, model in models.items()}
-        _, judged[STATIC], static = judge_baseline(examples, alerting)
+        judged = {name: assess_model(examples, model, alerting) for name, model in models.items()}
+        _, judged[STATIC], static = assess_baseline(examples, alerting)
         tested: dict[str, Floats] = {name: part_risks(examples, model, "test") for name, model in models.items()}
         tested[STATIC] = static
-        judged[CLOCK], tested[CLOCK] = judge_clock(examples, alerting)
+        judged[CLOCK], tested[CLOCK] = assess_clock(examples, alerting)
         chosen = following_clock(part, examples.labelled[-1].dataset.meta.interval_seconds)
         for name, judgement in judged.items():
             found = evaluate(part, tested[name], judgement.policy)

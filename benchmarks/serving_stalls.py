@@ -77,18 +77,18 @@ def _flood(port: int, data: bytes, connections: int, seconds: float) -> None:
     """Send over many connections at once, and read nothing."""
     with ExitStack() as stack:
         opened = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(connections)]
-        places = dict.fromkeys(opened, 0)
+        indices = dict.fromkeys(opened, 0)
         end = perf_counter() + seconds
         for connection in opened:
             connection.setblocking(False)
         while perf_counter() < end:
-            for connection, place in list(places.items()):
+            for connection, index in list(indices.items()):
                 try:
-                    places[connection] += connection.send(data[place : place + 65_536])
+                    indices[connection] += connection.send(data[index : index + 65_536])
                 except BlockingIOError:
                     continue
                 except OSError:
-                    del places[connection]
+                    del indices[connection]
             sleep(0.005)
 
 

@@ -112,8 +112,8 @@ class _Nuclio:
     def __call__(self) -> tuple[int, float, str]:
         scorer = Scorer(self.folder)
         dataset = Dataset.open(local_folder(self.features))
-        places = np.unique(np.linspace(0, dataset.meta.samples - 1, ROWS).astype(np.int64))
-        rows = gather(dataset, scorer.card.features, places)
+        indices = np.unique(np.linspace(0, dataset.meta.samples - 1, ROWS).astype(np.int64))
+        rows = gather(dataset, scorer.card.features, indices)
         difference, endpoint = roll_out(self.platform, self.address, self.previous, rows, scorer.score(rows))
         self.started = True
         return len(rows), difference, endpoint

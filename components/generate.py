@@ -9,28 +9,28 @@ from netops.telemetry.sinks.rows import Rows
 from netops.tracking.folders import log_dataset, new_folder
 from netops.tracking.results import log_telemetry
 from netops.workflows.settings import generator_settings, section
-from netops.workflows.stages.continuation import describe, stretch_of
+from netops.workflows.stages.continuation import describe, period_of
 from netops.workflows.stages.feedback import with_feedback
 from netops.workflows.stages.sink import send
 from netops.workflows.stages.stage import stage
 
 
 @stage
-def generate(context: MLClientCtx, settings: str, network: str = "demo", goes_on: str = "false") -> None:
+def generate(context: MLClientCtx, settings: str, network: str = "demo", continues: str = "false") -> None:
     """Generate telemetry with its incidents, and merge in what people said of the network's.
 
     Parameters
     ----------
     network : str
         Whose telemetry it is.
-    goes_on : str
+    continues : str
         ``true``: begin where the last telemetry of the network ended, rather than at the configured start.
 
     Logs the dataset ``telemetry``, and what it holds as results.
     """
     fleet = section(settings, "fleet")
     context.set_label("network", network)
-    start, origin = stretch_of(network, fleet, goes_on=str(goes_on).lower() == "true")
+    start, origin = period_of(network, fleet, continues=str(continues).lower() == "true")
     dataset = generate_telemetry(
         generator_settings(settings),
         new_folder(context, "telemetry"),

@@ -9,10 +9,10 @@ from netops import progress, registry
 from netops.alerting.sequences import Floats
 from netops.errors import NetopsError
 from netops.evaluation import plots
-from netops.evaluation.assessment import Judgement, baseline_risks, judge_baseline, judge_clock, judge_model
+from netops.evaluation.assessment import Assessment, assess_baseline, assess_clock, assess_model, baseline_risks
 from netops.evaluation.clock_incidents import WithoutClock, without_clock
-from netops.evaluation.comparison import contest
-from netops.evaluation.promotion import Decision, Standing
+from netops.evaluation.comparison import compare_with_champion
+from netops.evaluation.promotion import Decision, Scorecard
 from netops.evaluation.report.cautions import clock_incidents, near_perfect, no_better_than_clock
 from netops.evaluation.report.figures import BASELINE, CLOCK
 from netops.evaluation.report.write import write_report
@@ -46,14 +46,14 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
     examples = prepare_examples(dataset, options, work_folder(context) / "examples", progress.report)
     trained = {name: context.get_input(name) for name in context.inputs if name != "features"}
     models = {family: local_model(model) for family, model in trained.items()}
-    baseline, judged, tested = judge_baseline(examples, alerting, options.seed)
+    baseline, judged, tested = assess_baseline(examples, alerting, options.seed)
     choice = choose_best(
         examples.part("validation"),
         {name: part_risks(examples, folder, "validation") for name, folder in models.items()},
         seed=options.seed,
     )
     champion = registry.champion(network)
-    decision = _not_rejected(network, read_card(models[choice.best])) or contest(
+    decision = _not_rejected(network, read_card(models[choice.best])) or compare_with_champion(
         examples,
         models[choice.best],
         _files(champion) if champion else None,
@@ -63,13 +63,13 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
         rivals=[folder for name, folder in models.items() if name != choice.best],
         baseline=baseline_risks(baseline, examples, "validation"),
     )
-    judgements, rest = _log(
+    assessments, rest = _log(
         context, network, examples, models, choice, decision, settings, (baseline, judged, tested)
     )
-    found = judgements[choice.best].evaluation.figures
+    found = assessments[choice.best].evaluation.figures
     doubts = (
         near_perfect(found, dataset.meta.source),
-        no_better_than_clock(judgements, choice.best),
+        no_better_than_clock(assessments, choice.best),
         clock_incidents(rest, choice.best, found),
     )
     context.log_results(
@@ -94,12 +94,12 @@ def _not_rejected(network: str, card: ModelCard) -> Decision | None:
     return Decision(False, (f"version {card.version} was rejected before: {known.state_reason}",))
 
 
-def _files(champion: registry.Model) -> Path | Standing:
+def _files(champion: registry.Model) -> Path | Scorecard:
     """Download the champion; where its files are gone, say so: it must not keep others from its place."""
     try:
         return local_model(champion.uri)
     except NetopsError as error:
-        return Standing.failed(champion.version, str(error))
+        return Scorecard.failed(champion.version, str(error))
 
 
 def _log(
@@ -110,32 +110,32 @@ def _log(
     choice: Choice,
     decision: Decision,
     settings: str,
-    static: tuple[StaticThresholds, Judgement, Floats],
-) -> tuple[dict[str, Judgement], WithoutClock | None]:
+    static: tuple[StaticThresholds, Assessment, Floats],
+) -> tuple[dict[str, Assessment], WithoutClock | None]:
     """Log the leaderboard with the baseline, how the choice was made, and the report of the run.
 
     Returns
     -------
-    judgements, without_clock
+    assessments, without_clock
         Family → what it is worth, the baselines among them; and without the incidents that follow the clock, where
         there are some.
     """
     alerting = section(settings, "alerting")
     seed = section(settings, "training").seed
     baseline, judged, baseline_test = static
-    judgements = {name: judge_model(examples, folder, alerting, seed) for name, folder in models.items()}
-    judgements[BASELINE] = judged
-    judgements[CLOCK], clock_test = judge_clock(examples, alerting, seed)
+    assessments = {name: assess_model(examples, folder, alerting, seed) for name, folder in models.items()}
+    assessments[BASELINE] = judged
+    assessments[CLOCK], clock_test = assess_clock(examples, alerting, seed)
     risks = {name: part_risks(examples, folder, "test") for name, folder in models.items()}
     rest = without_clock(
         examples.part("test"),
         risks | {BASELINE: baseline_test, CLOCK: clock_test},
-        {name: judgement.policy for name, judgement in judgements.items()},
+        {name: judgement.policy for name, judgement in assessments.items()},
         examples.labelled[-1].dataset.meta.interval_seconds,
         seed,
     )
-    context.log_results({"baseline": judged.figures(), "clock": judgements[CLOCK].figures()})
-    leaderboard = {name: judgement.evaluation.to_dict() for name, judgement in judgements.items()}
+    context.log_results({"baseline": judged.figures(), "clock": assessments[CLOCK].figures()})
+    leaderboard = {name: judgement.evaluation.to_dict() for name, judgement in assessments.items()}
     context.log_artifact("leaderboard", body=json.dumps(leaderboard), format="json", local_path="leaderboard.json")
     told = {
         "choice": choice.reason,
@@ -145,7 +145,7 @@ def _log(
         "baseline": baseline.describe(judged.policy.threshold),
     }
     context.log_artifact("decision", body=json.dumps(told), format="json", local_path="decision.json")
-    evaluations = {name: judgement.evaluation for name, judgement in judgements.items()}
+    evaluations = {name: judgement.evaluation for name, judgement in assessments.items()}
     drawn = {
         "precision_recall": plots.precision_recall_plot(evaluations),
         "false_alarms": plots.false_alarms_plot(evaluations, alerting.false_alarms_per_device_day),
@@ -157,7 +157,7 @@ def _log(
         network=network,
         examples=examples,
         models=models,
-        judgements=judgements,
+        assessments=assessments,
         choice=choice,
         decision=decision,
         baseline=baseline,
@@ -167,7 +167,7 @@ def _log(
         seed=seed,
     )
     _log_report(context, report)
-    return judgements, rest
+    return assessments, rest
 
 
 def _log_report(context: MLClientCtx, report: Path) -> None:

@@ -6,7 +6,7 @@ from mlrun import DataItem, MLClientCtx
 
 from netops import progress, registry
 from netops.evaluation import plots
-from netops.evaluation.assessment import Judgement
+from netops.evaluation.assessment import Assessment
 from netops.evaluation.trained import train_model
 from netops.monitoring.reference import reference_of, write_reference
 from netops.telemetry.dataset import Dataset
@@ -56,7 +56,7 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
     _log_plots(context, family, judged, examples.horizon)
 
 
-def _log_plots(context: MLClientCtx, family: str, judged: Judgement, horizon: int) -> None:
+def _log_plots(context: MLClientCtx, family: str, judged: Assessment, horizon: int) -> None:
     evaluation = judged.evaluation
     drawn = {
         "precision_recall": plots.precision_recall_plot({family: evaluation}),

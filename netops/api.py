@@ -287,7 +287,7 @@ def evaluate(features: Dataset, model: Source, *, settings: Settings | None = No
     >>> compared["model"]["average_precision"] == figures["average_precision"]
     True
     """
-    from netops.evaluation.assessment import judge_baseline, judge_clock, judge_model
+    from netops.evaluation.assessment import assess_baseline, assess_clock, assess_model
     from netops.training.examples import prepare_examples
 
     chosen = _settings(settings)
@@ -295,9 +295,9 @@ def evaluate(features: Dataset, model: Source, *, settings: Settings | None = No
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
         examples = prepare_examples(features, options, Path(scratch))
         judged = {
-            "model": judge_model(examples, Path(model), alerting, options.seed),
-            "static_threshold": judge_baseline(examples, alerting, options.seed)[1],
-            "clock_only": judge_clock(examples, alerting, options.seed)[0],
+            "model": assess_model(examples, Path(model), alerting, options.seed),
+            "static_threshold": assess_baseline(examples, alerting, options.seed)[1],
+            "clock_only": assess_clock(examples, alerting, options.seed)[0],
         }
         return {name: found.figures() for name, found in judged.items()}
 

@@ -5,7 +5,7 @@ from pipeline.learning import learn
 
 
 @workflow("netops-main", "Generate a network's telemetry, learn what comes before a failure, serve the best model")
-def pipeline(name: str = "demo", settings: str = "{}", goes_on: str = "false") -> None:
+def pipeline(name: str = "demo", settings: str = "{}", continues: str = "false") -> None:
     """Generate telemetry and learn from it.
 
     Parameters
@@ -14,12 +14,12 @@ def pipeline(name: str = "demo", settings: str = "{}", goes_on: str = "false") -
         The network.
     settings : str
         All sections of the configuration, as JSON.
-    goes_on : str
+    continues : str
         ``true``: the telemetry begins where the last of this network ended, as a schedule wants it.
     """
     telemetry = step(
         "generate",
-        params={"settings": settings, "network": name, "goes_on": goes_on},
+        params={"settings": settings, "network": name, "continues": continues},
         outputs=["telemetry"],
     )
     learn(name, settings, telemetry.outputs["telemetry"])

@@ -3,9 +3,11 @@
 import doctest
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pandas
@@ -80,6 +82,18 @@ def test_the_examples_hold(tmp_path: Path) -> None:
         results = runner.run(example, clear_globs=False)
         known |= example.globs
         assert results.failed == 0, name
+
+
+@pytest.mark.slow
+def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "python.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    known: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.S):
+        exec(block, known)
+    assert known["answer"]["status"] == "scored"
+    named = {name for row in re.findall(r"^\| (`.*?) \|", page, re.M) for name in re.findall(r"`(\w+)", row)}
+    assert named == {*netops.__all__}
 
 
 def test_the_project_is_mlruns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from netops.alerting.settings import AlertSettings
 from netops.config.durations import HOUR, MINUTE, SECOND
-from netops.evaluation.assessment import judge, judge_baseline
+from netops.evaluation.assessment import assess, assess_baseline
 from netops.evaluation.selection import choose_best
 from netops.features.build import build_features
 from netops.serving.engine.fleet_state import compile_kernels
@@ -40,8 +40,8 @@ def main() -> None:
         examples = prepare_examples(features, TrainingSettings(), Path(scratch) / "work")
         random = np.random.default_rng(0)
         chance = {part: random.random(len(examples.array(part))) for part in ("validation", "test")}
-        judge(examples, chance["validation"], chance["test"], AlertSettings())
-        judge_baseline(examples, AlertSettings())
+        assess(examples, chance["validation"], chance["test"], AlertSettings())
+        assess_baseline(examples, AlertSettings())
         choose_best(examples.part("validation"), dict.fromkeys(("one", "another"), chance["validation"]))
 
 

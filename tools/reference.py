@@ -72,8 +72,8 @@ class Key:
 def sections() -> dict[str, type]:
     """Give every section with the dataclass that reads it, in the order of the work."""
     found: dict[str, type] = {METRICS: GeneratorSettings}
-    for name, place in SECTIONS.items():
-        module, _, cls = place.partition(":")
+    for name, index in SECTIONS.items():
+        module, _, cls = index.partition(":")
         found[name] = getattr(import_module(module), cls)
     return found | {"cluster": ClusterSettings}
 
@@ -109,8 +109,8 @@ def _inside(section: str, path: str, kind: str, hint: Any) -> Iterator[Key]:
     elif (origin := get_origin(hint)) in (dict, Mapping, tuple):
         item = get_args(hint)[-1 if origin is not tuple else 0]
         if dataclasses.is_dataclass(item):
-            place = f"{path}[]." if origin is tuple else f"{path}.{NAMED[path]}."
-            yield from _keys(section, typing.cast(type, item), place, kind)
+            index = f"{path}[]." if origin is tuple else f"{path}.{NAMED[path]}."
+            yield from _keys(section, typing.cast(type, item), index, kind)
 
 
 def _shared(section: str, path: str) -> set[Key]:

@@ -71,11 +71,11 @@ def classify(opened, start, end, warned_from, first, last, lead):  # type: ignor
         if opened < end[earlier]:
             return NEITHER, -1
     kind, warned = FALSE, -1
-    for place in range(coming, last):
-        if opened >= warned_from[place]:
-            lead[place] = max(lead[place], start[place] - opened)
+    for index in range(coming, last):
+        if opened >= warned_from[index]:
+            lead[index] = max(lead[index], start[index] - opened)
             if kind == FALSE:
-                kind, warned = TRUE, place
+                kind, warned = TRUE, index
     return kind, warned
 
 

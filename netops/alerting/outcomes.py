@@ -10,7 +10,7 @@ import numpy.typing as npt
 from netops.alerting.machine import OPENED, RENEWED, STATE, step
 from netops.alerting.matching import FALSE, MISSED, NEITHER, TRUE, classify, healthy_days
 from netops.alerting.policy import AlertPolicy
-from netops.alerting.resampling import Stretches, stretch_at
+from netops.alerting.resampling import Periods, period_at
 from netops.alerting.sequences import Flags, Floats, Incidents, Integers, Sequences
 from netops.config.durations import SECOND
 from netops.kernels import kernel
@@ -85,9 +85,9 @@ class Part:
         return self.incidents.observed(self.sequences, self.horizon)
 
     @cached_property
-    def stretches(self) -> Stretches:
+    def stretches(self) -> Periods:
         """The units of resampling."""
-        return Stretches.of(self.sequences, self.incidents)
+        return Periods.of(self.sequences, self.incidents)
 
     @cached_property
     def stretch_of_incident(self) -> Integers:
@@ -188,7 +188,7 @@ def rates(
 def rates_by_threshold(part: Part, found: Outcomes) -> Rates:
     """Weigh all alike: the figures at each threshold."""
     everything = np.ones((1, len(part.stretches)))
-    each = [rates(part, found, everything, place) for place in range(len(found.thresholds))]
+    each = [rates(part, found, everything, index) for index in range(len(found.thresholds))]
     names = Rates.__dataclass_fields__
     return Rates(**{name: np.array([getattr(rate, name)[0] for rate in each]) for name in names})
 
@@ -241,8 +241,8 @@ def _sweep(  # type: ignore[no-untyped-def]
     devices = len(offsets) - 1
     counts = np.zeros((3, len(thresholds), len(start) + devices), dtype=np.int64)
     lead = np.full((len(thresholds), len(start)), MISSED, dtype=np.int64)
-    for place in range(len(thresholds)):
-        threshold, close_level = thresholds[place], thresholds[place] * close_below
+    for index in range(len(thresholds)):
+        threshold, close_level = thresholds[index], thresholds[index] * close_below
         for device in range(devices):
             first, last = incident_offsets[device], incident_offsets[device + 1]
             states = fresh.copy()
@@ -253,6 +253,6 @@ def _sweep(  # type: ignore[no-untyped-def]
                     state, time, risks[row], failed[row], threshold, close_level, for_samples, cooldown, expire
                 )
                 if happened in (OPENED, RENEWED):
-                    kind, _ = classify(time, start, end, warned_from, first, last, lead[place])
-                    counts[kind, place, stretch_at(device, time, incident_offsets, end)] += 1
+                    kind, _ = classify(time, start, end, warned_from, first, last, lead[index])
+                    counts[kind, index, period_at(device, time, incident_offsets, end)] += 1
     return counts, lead

@@ -26,7 +26,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Stretches:
+class Periods:
     """The units of resampling.
 
     Stretch ``incidents.offsets[d] + d + i`` ends with incident i of device d; the last of each device has none.
@@ -38,7 +38,7 @@ class Stretches:
     first : int64 array, devices + 1
         Device d has the stretches first[d]:first[d + 1].
     present : int64 array
-        Stretches that hold samples, sorted.
+        Periods that hold samples, sorted.
     """
 
     of_row: Integers
@@ -46,7 +46,7 @@ class Stretches:
     present: Integers
 
     @classmethod
-    def of(cls, sequences: Sequences, incidents: Incidents) -> "Stretches":
+    def of(cls, sequences: Sequences, incidents: Incidents) -> "Periods":
         """Cut the sequences at the ends of the incidents."""
         of_row = _stretches(sequences.offsets, sequences.timestamps, incidents.offsets, incidents.end)
         first = incidents.offsets + np.arange(len(incidents.offsets))
@@ -72,8 +72,8 @@ class Stretches:
         for resample in weights:
             drawn = generator.integers(len(starts), size=len(starts))
             size = np.repeat(sizes[drawn], sizes[drawn])
-            place = np.repeat(starts[drawn], sizes[drawn]) + (generator.random(len(size)) * size).astype(np.int64)
-            resample[:] = np.bincount(self.present[place], minlength=len(self))
+            index = np.repeat(starts[drawn], sizes[drawn]) + (generator.random(len(size)) * size).astype(np.int64)
+            resample[:] = np.bincount(self.present[index], minlength=len(self))
         return weights
 
 
@@ -87,7 +87,7 @@ def interval(values: Floats, level: float = LEVEL) -> Interval:
 
 
 @kernel
-def stretch_at(device, time, incident_offsets, end):  # type: ignore[no-untyped-def]
+def period_at(device, time, incident_offsets, end):  # type: ignore[no-untyped-def]
     """Find the stretch of a device at a time."""
     first = incident_offsets[device]
     return first + device + np.searchsorted(end[first : incident_offsets[device + 1]], time, side="right")
@@ -97,9 +97,9 @@ def stretch_at(device, time, incident_offsets, end):  # type: ignore[no-untyped-
 def _stretches(offsets, timestamps, incident_offsets, end):  # type: ignore[no-untyped-def]
     stretch = np.empty(len(timestamps), dtype=np.int64)
     for device in range(len(offsets) - 1):
-        place, last = incident_offsets[device], incident_offsets[device + 1]
+        index, last = incident_offsets[device], incident_offsets[device + 1]
         for row in range(offsets[device], offsets[device + 1]):
-            while place < last and end[place] <= timestamps[row]:
-                place += 1
-            stretch[row] = place + device
+            while index < last and end[index] <= timestamps[row]:
+                index += 1
+            stretch[row] = index + device
     return stretch

@@ -39,7 +39,7 @@ class SiteAlert:
 
 
 def roll_up(
-    opened: Mapping[str, int], places: Mapping[str, Place], settings: RollUpSettings
+    opened: Mapping[str, int], indices: Mapping[str, Place], settings: RollUpSettings
 ) -> tuple[list[SiteAlert], list[str]]:
     """Roll open alerts up by data center, and by company where an event spans several of its data centers.
 
@@ -51,7 +51,7 @@ def roll_up(
     ----------
     opened : mapping
         Device → when its open alert opened.
-    places : mapping
+    indices : mapping
         Every known device → where it stands.
     settings : RollUpSettings
 
@@ -62,31 +62,31 @@ def roll_up(
     list of str
         The devices whose alerts stand for themselves, sorted.
     """
-    companies = _sites(opened, places, settings, COMPANY)
+    companies = _sites(opened, indices, settings, COMPANY)
     covered = {device for alert in companies for device in alert.devices}
     rest = {device: at for device, at in opened.items() if device not in covered}
-    centers = _sites(rest, places, settings, DATA_CENTER)
+    centers = _sites(rest, indices, settings, DATA_CENTER)
     covered |= {device for alert in centers for device in alert.devices}
     return [*companies, *centers], sorted(set(opened) - covered)
 
 
 def _sites(
-    opened: Mapping[str, int], places: Mapping[str, Place], settings: RollUpSettings, level: str
+    opened: Mapping[str, int], indices: Mapping[str, Place], settings: RollUpSettings, level: str
 ) -> list[SiteAlert]:
     size: dict[tuple[str | None, str], int] = {}
     alerting: dict[tuple[str | None, str], dict[str, int]] = {}
-    for device, place in places.items():
-        site = place.company if level == COMPANY else place.data_center
+    for device, index in indices.items():
+        site = index.company if level == COMPANY else index.data_center
         if site is None:
             continue
-        size[place.company, site] = size.get((place.company, site), 0) + 1
+        size[index.company, site] = size.get((index.company, site), 0) + 1
         if device in opened:
-            alerting.setdefault((place.company, site), {})[device] = opened[device]
+            alerting.setdefault((index.company, site), {})[device] = opened[device]
     found = []
     for key in sorted(alerting, key=lambda key: (key[0] or "", key[1])):
         needed = max(settings.devices, settings.share * size[key])
         event = _event(alerting[key], needed, settings.window)
-        if event and (level != COMPANY or len({places[device].data_center for device in event[0]}) > 1):
+        if event and (level != COMPANY or len({indices[device].data_center for device in event[0]}) > 1):
             found.append(SiteAlert(level, *key, *event))
     return found
 
@@ -96,10 +96,10 @@ def _event(opened: Mapping[str, int], needed: float, window: int) -> tuple[tuple
     order = sorted(opened, key=lambda device: (opened[device], device))
     together: set[str] = set()
     since, first = None, 0
-    for place, device in enumerate(order):
+    for index, device in enumerate(order):
         while opened[device] - opened[order[first]] > window:
             first += 1
-        if place - first + 1 >= needed:
-            together.update(order[first : place + 1])
+        if index - first + 1 >= needed:
+            together.update(order[first : index + 1])
             since = opened[device] if since is None else since
     return None if since is None else (tuple(sorted(together)), since)

@@ -1,4 +1,4 @@
-"""What is judged: the samples of devices in order, and the incidents that befell them, as arrays."""
+"""What is judged: the samples of devices in order, and the incidents that happened to them, as arrays."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ class Incidents:
     precursor_start : int64 array
         Where the precursor begins; ``UNKNOWN`` where nobody knows.
     scenario : tuple of str
-        What befell the device; "" where nobody knows.
+        What happened to the device; "" where nobody knows.
     offsets : int64 array, devices + 1
         Device i suffered the incidents offsets[i]:offsets[i + 1].
     """
@@ -109,7 +109,7 @@ class Incidents:
         order = np.lexsort((start, device))
         offsets = np.searchsorted(device[order], np.arange(devices + 1))
         early = np.asarray(precursor_start, dtype=np.int64)[order]
-        named = tuple(names[place] for place in order)
+        named = tuple(names[index] for index in order)
         return cls(device[order], start[order], end[order], early, named, offsets.astype(np.int64))
 
     @classmethod
@@ -128,15 +128,15 @@ class Incidents:
         NetopsError
             If an incident is of a device that has no telemetry.
         """
-        places = {name: place for place, name in enumerate(devices)}
+        indices = {name: index for index, name in enumerate(devices)}
         named = table.column(DEVICE).to_pylist()
-        if unknown := [name for name in named if name not in places]:
+        if unknown := [name for name in named if name not in indices]:
             raise NetopsError(f"incidents of device '{unknown[0]}', which has no telemetry")
         early = _times(table, PRECURSOR_START) if PRECURSOR_START in table.column_names else None
         scenario = table.column(SCENARIO).to_pylist() if SCENARIO in table.column_names else [None] * len(named)
         names = [name or "" for name in scenario]
-        place = [places[name] for name in named]
-        return cls.of(len(places), place, _times(table, START), _times(table, END), early, names)
+        index = [indices[name] for name in named]
+        return cls.of(len(indices), index, _times(table, START), _times(table, END), early, names)
 
     def __len__(self) -> int:
         """Count the incidents."""

@@ -53,8 +53,8 @@ class Sweep:
         here = int(np.flatnonzero(self.thresholds == self.policy.threshold)[0])
         above = self._changes(range(here - 1, -1, -1), here)
         below = self._changes(range(here + 1, len(self.thresholds)), here)
-        places = [*above[SIDE - 1 :: -1], here, *below[:SIDE]]
-        return [self._at(place) for place in places]
+        indices = [*above[SIDE - 1 :: -1], here, *below[:SIDE]]
+        return [self._at(index) for index in indices]
 
     def budgets(self, in_force: float, shares: Sequence[float] = BUDGETS) -> list[Alternative]:
         """Choose the threshold for each of some budgets by what happened, as a training does on validation.
@@ -74,22 +74,22 @@ class Sweep:
                 found.append(self._at(best_within(within, recall), budget))
         return found
 
-    def _changes(self, places: Sequence[int], here: int) -> list[int]:
+    def _changes(self, indices: Sequence[int], here: int) -> list[int]:
         """Take the first threshold of each row of thresholds that do the same."""
         found, before = [], self._does(here)
-        for place in places:
-            if (does := self._does(place)) != before:
-                found.append(place)
+        for index in indices:
+            if (does := self._does(index)) != before:
+                found.append(index)
                 before = does
         return found
 
-    def _does(self, place: int) -> tuple[float, float]:
+    def _does(self, index: int) -> tuple[float, float]:
         rates = self.rates
-        return float(np.nan_to_num(rates.event_recall[place])), float(rates.false_alarms_per_device_day[place])
+        return float(np.nan_to_num(rates.event_recall[index])), float(rates.false_alarms_per_device_day[index])
 
-    def _at(self, place: int, budget: float | None = None) -> Alternative:
-        figures = [float(getattr(self.rates, name)[place]) for name in Rates.__dataclass_fields__]
+    def _at(self, index: int, budget: float | None = None) -> Alternative:
+        figures = [float(getattr(self.rates, name)[index]) for name in Rates.__dataclass_fields__]
         recall, precision, false_alarms, lead = figures
-        threshold = float(self.thresholds[place])
+        threshold = float(self.thresholds[index])
         in_force = threshold == self.policy.threshold
         return Alternative(threshold, recall, false_alarms, precision, lead, in_force, budget)

@@ -233,8 +233,8 @@ def _findings(
 
 def _joined(both: list[Findings], history: History, trained: Flags) -> tuple[list[Incident], list[FalseAlarm]]:
     found = both[0].incidents | both[1].incidents
-    rest = [place for place in range(len(history.incidents)) if place not in found]
-    inside = np.array([_was_trained_on(history, trained, place) for place in range(len(history.incidents))])
+    rest = [index for index in range(len(history.incidents)) if index not in found]
+    inside = np.array([_was_trained_on(history, trained, index) for index in range(len(history.incidents))])
     incidents = sorted(
         [*found.values(), *unobserved(history, rest, inside)], key=lambda one: (one.start, one.device)
     )
@@ -242,8 +242,8 @@ def _joined(both: list[Findings], history: History, trained: Flags) -> tuple[lis
     return incidents, alarms
 
 
-def _was_trained_on(history: History, trained: Flags, place: int) -> bool:
-    row = history.row_at(int(history.incidents.device[place]), int(history.incidents.start[place]))
+def _was_trained_on(history: History, trained: Flags, index: int) -> bool:
+    row = history.row_at(int(history.incidents.device[index]), int(history.incidents.start[index]))
     return bool(trained[min(row, len(trained) - 1)])
 
 

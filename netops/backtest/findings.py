@@ -70,14 +70,14 @@ class ServedAlerts:
     """The alerts for risk that the server opened, by device: it is not told of incidents, and alerts on."""
 
     def __init__(self, alerts: list[Alert], devices: tuple[str, ...]) -> None:
-        places = {name: place for place, name in enumerate(devices)}
+        indices = {name: index for index, name in enumerate(devices)}
         self._of: dict[int, list[tuple[int, int, Alert]]] = {}
         for alert in alerts:
             if alert.kind == "risk" and alert.device is not None:
                 end = nanoseconds(alert.ended) if alert.ended else np.iinfo(np.int64).max
                 times = [nanoseconds(moment) for moment in (alert.opened, *alert.renewed)]
                 spans = zip(times, [*times[1:], int(end)], strict=True)
-                self._of.setdefault(places[alert.device], []).extend((*span, alert) for span in spans)
+                self._of.setdefault(indices[alert.device], []).extend((*span, alert) for span in spans)
 
     def opened_within(self, device: int, low: int, high: int) -> int | None:
         """Give the first opening in low..high, the last not included."""
@@ -107,10 +107,10 @@ class Findings:
     def explained(self, reasons: dict[int, list[Reason]]) -> "Findings":
         """Add the reasons: row → reasons."""
         incidents = {
-            place: replace(found, reasons=tuple(reasons[self.rows_of_incidents[place]]))
-            if place in self.rows_of_incidents
+            index: replace(found, reasons=tuple(reasons[self.rows_of_incidents[index]]))
+            if index in self.rows_of_incidents
             else found
-            for place, found in self.incidents.items()
+            for index, found in self.incidents.items()
         }
         alarms = [
             replace(alarm, reasons=tuple(reasons[row]))
@@ -128,58 +128,58 @@ def find(history: History, verdict: Verdict, served: ServedAlerts, trained: bool
     """Look at each incident that the rows of a verdict could warn of, and at each false alarm among its alerts."""
     first = _first_warnings(verdict)
     incidents, rows = {}, {}
-    for place in np.flatnonzero(verdict.part.observed).tolist():
-        incidents[place] = _incident(history, verdict, served, place, first.get(place), trained)
-        if place in first:
-            device, opened = int(verdict.part.incidents.device[place]), int(verdict.alerts.opened[first[place]])
-            rows[place] = history.row_at(device, opened)
+    for index in np.flatnonzero(verdict.part.observed).tolist():
+        incidents[index] = _incident(history, verdict, served, index, first.get(index), trained)
+        if index in first:
+            device, opened = int(verdict.part.incidents.device[index]), int(verdict.alerts.opened[first[index]])
+            rows[index] = history.row_at(device, opened)
     false = np.flatnonzero(verdict.matching.kind == FALSE).tolist()
     alarms = [_false_alarm(verdict, served, alert, trained) for alert in false]
     opened_at = [history.row_at(int(verdict.alerts.device[a]), int(verdict.alerts.opened[a])) for a in false]
     return Findings(incidents, alarms, rows, opened_at)
 
 
-def unobserved(history: History, places: list[int], trained: Flags) -> list[Incident]:
+def unobserved(history: History, indices: list[int], trained: Flags) -> list[Incident]:
     """List incidents that nobody could have warned of."""
     before = f"No healthy sample came in the {lasting(history.horizon / SECOND)} before it."
-    return [replace(_plain(history, place, bool(trained[place])), note=before) for place in places]
+    return [replace(_plain(history, index, bool(trained[index])), note=before) for index in indices]
 
 
 def _first_warnings(verdict: Verdict) -> dict[int, int]:
     """Incident → the first true alert: the one whose lead counts."""
     found, lead, start = {}, verdict.matching.lead, verdict.part.incidents.start
     by_opening = {
-        (int(device), int(opened)): place
-        for place, (device, opened) in enumerate(zip(verdict.alerts.device, verdict.alerts.opened, strict=True))
-        if verdict.matching.kind[place] == TRUE
+        (int(device), int(opened)): index
+        for index, (device, opened) in enumerate(zip(verdict.alerts.device, verdict.alerts.opened, strict=True))
+        if verdict.matching.kind[index] == TRUE
     }
-    for place in np.flatnonzero(lead != MISSED).tolist():
-        opened = int(start[place] - lead[place])
-        found[place] = by_opening[int(verdict.part.incidents.device[place]), opened]
+    for index in np.flatnonzero(lead != MISSED).tolist():
+        opened = int(start[index] - lead[index])
+        found[index] = by_opening[int(verdict.part.incidents.device[index]), opened]
     return found
 
 
-def _plain(history: History, place: int, trained: bool) -> Incident:
+def _plain(history: History, index: int, trained: bool) -> Incident:
     incidents = history.incidents
     return Incident(
-        history.sequences.devices[incidents.device[place]],
-        incidents.scenario[place],
-        iso(int(incidents.start[place])),
-        iso(int(incidents.end[place])),
+        history.sequences.devices[incidents.device[index]],
+        incidents.scenario[index],
+        iso(int(incidents.start[index])),
+        iso(int(incidents.end[index])),
         trained,
         UNOBSERVED,
     )
 
 
 def _incident(
-    history: History, verdict: Verdict, served: ServedAlerts, place: int, alert: int | None, trained: bool
+    history: History, verdict: Verdict, served: ServedAlerts, index: int, alert: int | None, trained: bool
 ) -> Incident:
-    plain, device = _plain(history, place, trained), int(history.incidents.device[place])
-    start, end = int(history.incidents.start[place]), int(history.incidents.end[place])
+    plain, device = _plain(history, index, trained), int(history.incidents.device[index])
+    start, end = int(history.incidents.start[index]), int(history.incidents.end[index])
     if alert is None:
         late = served.opened_within(device, start, end)
         after = f" The alert opened {lasting((late - start) / SECOND)} after its start." if late is not None else ""
-        return replace(plain, outcome=MISS, note=why_missed(place, verdict) + after)
+        return replace(plain, outcome=MISS, note=why_missed(index, verdict) + after)
     opened = int(verdict.alerts.opened[alert])
     return replace(
         plain,
@@ -191,15 +191,15 @@ def _incident(
     )
 
 
-def _false_alarm(verdict: Verdict, served: ServedAlerts, place: int, trained: bool) -> FalseAlarm:
+def _false_alarm(verdict: Verdict, served: ServedAlerts, index: int, trained: bool) -> FalseAlarm:
     alerts = verdict.alerts
-    device, opened = int(alerts.device[place]), int(alerts.opened[place])
-    note = f"{false_alarm_note(place, verdict)} {served.note(device, opened)}".rstrip()
+    device, opened = int(alerts.device[index]), int(alerts.opened[index])
+    note = f"{false_alarm_note(index, verdict)} {served.note(device, opened)}".rstrip()
     return FalseAlarm(
         verdict.part.sequences.devices[device],
         iso(opened),
-        iso(int(alerts.closed[place])),
-        float(alerts.peak[place]),
+        iso(int(alerts.closed[index])),
+        float(alerts.peak[index]),
         trained,
         note=note,
     )

@@ -50,8 +50,8 @@ class History:
         values, first = np.full((len(sequences), len(metrics)), np.nan), 0
         for table in dataset.tables():
             known = [name for name in metrics if name in table.column_names]
-            places = [metrics.index(name) for name in known]
-            values[first : first + table.num_rows, places] = matrix_of(table, known)
+            indices = [metrics.index(name) for name in known]
+            values[first : first + table.num_rows, indices] = matrix_of(table, known)
             first += table.num_rows
         verdicts = Verdicts.from_table(dataset.verdicts(), sequences.devices, incidents, horizon)
         return cls(sequences, labels, incidents, attributes, values, horizon, verdicts.left_out(sequences))

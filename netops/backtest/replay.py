@@ -160,12 +160,12 @@ def reasons_at(history: History, model: ServedModel, rows: Integers) -> list[lis
     spec, sequences = model.spec, history.sequences
     features = np.empty((len(rows), len(spec.names)))
     engine = FeatureEngine(spec)
-    for place, row in enumerate(rows.tolist()):
+    for index, row in enumerate(rows.tolist()):
         first = sequences.offsets[sequences.device_of_row[row]]
         times = sequences.timestamps[first : row + 1]
         since = first + int(np.searchsorted(times, times[-1] - spec.longest_window, side="right"))
         own = slice(since, row + 1)
         code = np.zeros(row + 1 - since, dtype=np.int64)
-        features[place] = engine.update(code, sequences.timestamps[own], history.values[own])[0][-1]
+        features[index] = engine.update(code, sequences.timestamps[own], history.values[own])[0][-1]
         engine.forget(0)
     return model.reasons(model.select(features), np.arange(len(rows)))

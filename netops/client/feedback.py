@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from netops.client.http import Connection, Refused
+from netops.client.http import Connection, RefusedError
 from netops.errors import NetopsError, UsageError, closest
 from netops.feedback.records import Feedback, Incident, Statement
 from netops.serving.alerts.feedback_store import FeedbackStore
@@ -24,7 +24,7 @@ Answer = TypeVar("Answer")
 _AT_ONCE = 1000
 
 
-class Desk(Protocol):
+class FeedbackClient(Protocol):
     """Takes feedback of a network, and gives it."""
 
     def alerts(self, open_only: bool, since: int, limit: int) -> list[Alert]:
@@ -64,7 +64,7 @@ class LocalDesk:
             If there is no such alert.
         """
         store = self._known()
-        alert, changed = store.judge(name, said, time.time_ns())
+        alert, changed = store.record_verdict(name, said, time.time_ns())
         return alert, store.statements(alert.id), changed
 
     def show(self, name: str) -> tuple[Alert, list[Statement]]:
@@ -158,7 +158,7 @@ class RemoteDesk:
     def _ask(self, method: str, path: str, value: Any, kind: type[Answer]) -> Answer:
         try:
             return msgspec.json.decode(asyncio.run(self._request(method, path, value)), type=kind)
-        except Refused as error:
+        except RefusedError as error:
             raise _explained(error) from None
         except OSError as error:
             raise NetopsError(f"{self._url} does not answer: {error}") from None
@@ -179,7 +179,7 @@ class _Said(msgspec.Struct):
     changed: bool
 
 
-def _explained(error: Refused) -> NetopsError:
+def _explained(error: RefusedError) -> NetopsError:
     """Say what the server says, and whose fault it is."""
     try:
         message = str(msgspec.json.decode(error.answer)["error"])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TIMEOUT = 30.0
 
 
-class Refused(NetopsError):
+class RefusedError(NetopsError):
     """The server answered that it does not take a request; to send it again would not help."""
 
     def __init__(self, message: str, status: int = 400, answer: bytes = b"") -> None:
@@ -63,7 +63,7 @@ class Connection:
         ------
         OSError
             If the connection was lost, or the server failed.
-        Refused
+        RefusedError
             If the server refused the request.
         """
         import httpx
@@ -79,7 +79,7 @@ class Connection:
             raise ConnectionError(f"{self._host}: status {status}")
         if status >= 300:
             excerpt = answer.content.decode(errors="replace")[:200]
-            raise Refused(f"{self._host} answers {status}: {excerpt}", status, answer.content)
+            raise RefusedError(f"{self._host} answers {status}: {excerpt}", status, answer.content)
         return answer.content
 
     def _opened(self) -> "httpx.AsyncClient":

@@ -87,7 +87,7 @@ def recorded(dataset: Dataset) -> Playback:
     """Play a dataset; it is held in memory."""
     metrics = list(dataset.meta.metrics)
     devices: list[str] = []
-    places: list[tuple[str | None, str | None]] = []
+    indices: list[tuple[str | None, str | None]] = []
     parts = []
     for table in dataset.tables():
         rows = rows_of(table)
@@ -95,14 +95,14 @@ def recorded(dataset: Dataset) -> Playback:
         codes = np.repeat(np.arange(len(devices), len(devices) + len(counts)), counts)
         parts.append((codes, rows.timestamps, matrix_of(table, metrics)))
         devices += rows.devices
-        places += _places(table, rows.offsets[:-1])
+        indices += _places(table, rows.offsets[:-1])
     codes, timestamps, values = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((codes, timestamps))
     known = dataset.incidents()
     return Playback(
         tuple(metrics),
         tuple(devices),
-        tuple(places),
+        tuple(indices),
         lambda: _chunks(codes[order], timestamps[order], values, order),
         Incidents.from_table(known, devices) if known.num_rows else None,
     )

@@ -20,7 +20,7 @@ from netops.client.http import Connection
 from netops.client.playback import Chunk, Playback, Truth
 from netops.config.durations import SECOND
 from netops.errors import NetopsError
-from netops.serving.alerts.outcome import Outcome, judge
+from netops.serving.alerts.outcome import Outcome, assess
 from netops.serving.decode.times import nanoseconds
 from netops.serving.engine.samples import STATUSES, Answer
 
@@ -274,4 +274,6 @@ class _Player:
             return None
         alerts = await self._control.get("/alerts?all=true&limit=100000")
         model = await self._control.get("/v2/models/netops")
-        return judge(alerts, incidents, self._playback.devices, int(model["horizon_seconds"] * SECOND), first, last)
+        return assess(
+            alerts, incidents, self._playback.devices, int(model["horizon_seconds"] * SECOND), first, last
+        )

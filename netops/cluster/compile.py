@@ -171,16 +171,16 @@ def _make_portable(template: Document) -> None:
 
 def _in_order(command: list[str]) -> list[str]:
     """Sort the names of outputs, which come in the order of a set."""
-    places = [place + 1 for place, word in enumerate(command) if word == "-o"]
-    for place, output in zip(places, sorted(command[place] for place in places), strict=True):
-        command[place] = output
+    indices = [index + 1 for index, word in enumerate(command) if word == "-o"]
+    for index, output in zip(indices, sorted(command[index] for index in indices), strict=True):
+        command[index] = output
     return command
 
 
 def _with_sorted_function(command: list[str]) -> list[str]:
     """Sort the keys of the function that a step carries: MLRun gives them in the order of a set."""
-    place = command.index("--runtime") + 1
-    return [*command[:place], repr(_sorted(ast.literal_eval(command[place]))), *command[place + 1 :]]
+    index = command.index("--runtime") + 1
+    return [*command[:index], repr(_sorted(ast.literal_eval(command[index]))), *command[index + 1 :]]
 
 
 def _sorted(value: Any) -> Any:

@@ -132,7 +132,7 @@ def _items(hint: Any, value: Any, where: str) -> tuple[Any, ...]:
         value = [part.strip() for part in value.split(",") if part.strip()]
     if not isinstance(value, Sequence):
         raise UsageError(f"{where}: expected a list, found {value!r}")
-    return tuple(_convert(hint, item, f"{where}[{place}]") for place, item in enumerate(value))
+    return tuple(_convert(hint, item, f"{where}[{index}]") for index, item in enumerate(value))
 
 
 def _mapping(hint: Any, value: Any, where: str) -> dict[str, Any]:
@@ -189,7 +189,7 @@ def read_yaml(path: Path) -> Any:
         raise UsageError(f"{path}: no such file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
-        place = "" if line is None else f", line {line + 1}"
-        raise UsageError(f"{path}{place}: not YAML: {getattr(error, 'problem', error)}") from None
+        index = "" if line is None else f", line {line + 1}"
+        raise UsageError(f"{path}{index}: not YAML: {getattr(error, 'problem', error)}") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None

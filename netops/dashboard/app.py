@@ -16,10 +16,10 @@ from netops.dashboard import records
 from netops.dashboard.access import guard, wants_page
 from netops.dashboard.assets import assets
 from netops.dashboard.device import device_state
-from netops.dashboard.entrance import entrance
 from netops.dashboard.fleet_map import FleetMap, View
-from netops.dashboard.follower import Follower, NoServer, news
+from netops.dashboard.follower import Follower, NoServerError, news
 from netops.dashboard.graph import HEIGHT, WIDTH
+from netops.dashboard.login import login
 from netops.dashboard.pages import page
 from netops.dashboard.records import Records
 from netops.errors import NetopsError, UsageError
@@ -84,7 +84,13 @@ def make_app(
         What runs beside the requests.
     """
     app = Litestar(
-        [*_pages(follower, store), *_data(follower), *_plots(follower, store), *_files(store), *entrance(token)],
+        [
+            *_pages(follower, store),
+            *_data(follower),
+            *_plots(follower, store),
+            *_files(store),
+            *login(token),
+        ],
         guards=[guard(token)] if token else [],
         exception_handlers={NetopsError: _explain_error, HTTPException: _explain, Exception: _fail},
         lifespan=list(lifespan),
@@ -168,9 +174,9 @@ def _data(follower: Follower) -> list[Any]:
         fleet, wanted = follower.fleet, text.lower()
         found = []
         for slot in fleet.order.tolist():
-            place = fleet.places[slot]
-            if wanted in f"{fleet.names[slot]} {place.company} {place.data_center}".lower():
-                found.append({"device": fleet.names[slot], "place": f"{place.company} {place.data_center}".strip()})
+            index = fleet.places[slot]
+            if wanted in f"{fleet.names[slot]} {index.company} {index.data_center}".lower():
+                found.append({"device": fleet.names[slot], "place": f"{index.company} {index.data_center}".strip()})
                 if len(found) == FOUND:
                     break
         return _json(found)
@@ -178,7 +184,7 @@ def _data(follower: Follower) -> list[Any]:
     @post("/data/verdict", status_code=200)
     async def verdict(data: JSONBody[Verdict]) -> Response[bytes]:
         """Pass on what somebody says an alert was."""
-        await follower.judge(data.alert, data.verdict)
+        await follower.record_verdict(data.alert, data.verdict)
         return _json(msgspec.to_builtins(data))
 
     return [events, device, find, verdict]
@@ -287,7 +293,7 @@ def _explain(request: Request[Any, Any, Any], error: HTTPException) -> Response[
 
 
 def _explain_error(request: Request[Any, Any, Any], error: NetopsError) -> Response[Any]:
-    status = 502 if isinstance(error, NoServer) else 404 if isinstance(error, UsageError) else 500
+    status = 502 if isinstance(error, NoServerError) else 404 if isinstance(error, UsageError) else 500
     return _told(request, str(error), status)
 
 

@@ -33,7 +33,7 @@ async def device_state(follower: Follower, device: str) -> dict[str, Any]:
     ------
     UsageError
         If it is not known.
-    NoServer
+    NoServerError
         If the server does not answer.
     """
     fleet = follower.fleet
@@ -42,11 +42,11 @@ async def device_state(follower: Follower, device: str) -> dict[str, Any]:
         raise UsageError(f"no device '{device}'{closest(device, fleet.names)}")
     history, alerts = await follower.history(device), await follower.alerts_of(device)
     times, risks = fleet.history.of(slot)
-    risk, place, status = float(fleet.risk[slot]), fleet.places[slot], int(fleet.status[slot])
+    risk, index, status = float(fleet.risk[slot]), fleet.places[slot], int(fleet.status[slot])
     return {
         "device": device,
-        "company": place.company,
-        "data_center": place.data_center,
+        "company": index.company,
+        "data_center": index.data_center,
         "state": state_of(status, risk, fleet.facts.threshold),
         "alerting": bool(status & ALERTING),
         "risk": finite([risk])[0],
@@ -79,10 +79,10 @@ def by_weight(metrics: tuple[str, ...], alerts: list[Alert]) -> list[str]:
     """Order metrics: those that the newest alert gives as its reasons first."""
     reasons = alerts[0].reasons if alerts else []
     rank = {metric: len(reasons) for metric in metrics}
-    for place, reason in reversed(list(enumerate(reasons))):
+    for index, reason in reversed(list(enumerate(reasons))):
         owners = [
             metric for metric in metrics if reason.feature == metric or reason.feature.startswith(f"{metric}_")
         ]
         if owners:
-            rank[max(owners, key=len)] = place
+            rank[max(owners, key=len)] = index
     return sorted(metrics, key=lambda metric: rank[metric])

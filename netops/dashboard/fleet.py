@@ -150,14 +150,14 @@ class FleetModel:
         """Give new devices a slot; tell whether any is new or has moved."""
         before, moved = len(self.names), False
         for name, company, center in zip(answer.devices, answer.companies, answer.data_centers, strict=True):
-            place = Place(company or "", center or "")
+            index = Place(company or "", center or "")
             slot = self._slots.get(name)
             if slot is None:
                 self._slots[name] = len(self.names)
                 self.names.append(name)
-                self.places.append(place)
-            elif self.places[slot] != place:
-                self.places[slot], moved = place, True
+                self.places.append(index)
+            elif self.places[slot] != index:
+                self.places[slot], moved = index, True
         new = len(self.names) - before
         if new:
             self.risk = np.concatenate([self.risk, np.full(new, np.nan, dtype=np.float32)])

@@ -58,25 +58,25 @@ class FleetMap:
             self._drawn, self._version = {}, version
         if view not in self._drawn:
             order = fleet.order.tolist()
-            names, places = [fleet.names[slot] for slot in order], [fleet.places[slot] for slot in order]
-            packed = await asyncio.to_thread(_draw, names, places, version, view)
+            names, indices = [fleet.names[slot] for slot in order], [fleet.places[slot] for slot in order]
+            packed = await asyncio.to_thread(_draw, names, indices, version, view)
             if version == self._version:
                 self._drawn[view] = packed
             return packed
         return self._drawn[view]
 
 
-def _draw(names: list[str], places: list[Place], version: int, view: View) -> bytes:
+def _draw(names: list[str], indices: list[Place], version: int, view: View) -> bytes:
     from netops.dashboard.plots import fleet_plot
 
-    inside = [number for number, place in enumerate(places) if place[: len(view.at)] == view.at]
+    inside = [number for number, index in enumerate(indices) if index[: len(view.at)] == view.at]
     first = inside[0] if inside else 0
     part = slice(first, first + len(inside))
-    layout = lay_out(names[part], places[part], NARROW if view.narrow else WIDE)
+    layout = lay_out(names[part], indices[part], NARROW if view.narrow else WIDE)
     told: dict[str, Any] = {
         "version": version,
         "first": first,
-        "sites": [[*place, len(list(group))] for place, group in groupby(places)],
-        "item": fleet_plot(layout, names[part], places[part], view.theme),
+        "sites": [[*index, len(list(group))] for index, group in groupby(indices)],
+        "item": fleet_plot(layout, names[part], indices[part], view.theme),
     }
     return gzip.compress(json.dumps(told, default=lambda array: array.tolist()).encode(), 1)

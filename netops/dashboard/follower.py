@@ -27,7 +27,7 @@ PAUSE, TIMEOUT, WHOLE = 0.5, 10.0, 120
 LISTED = 200
 
 
-class NoServer(NetopsError):
+class NoServerError(NetopsError):
     """The server does not answer, or not as it should."""
 
 
@@ -103,7 +103,7 @@ class Follower:
             self.alerts = await self._get("/alerts", list[Alert], limit=100_000)
             self.trouble = ""
             self._looks += 1
-        except NoServer as error:
+        except NoServerError as error:
             self.trouble = str(error)
             self._looks = 0  # it may be another one afterwards
         if self._state() != before:
@@ -126,12 +126,12 @@ class Follower:
         every = await self._get("/alerts", list[Alert], all="true", limit=2000)
         return [alert for alert in every if alert.device == device or device in alert.devices]
 
-    async def judge(self, alert: str, verdict: str) -> None:
+    async def record_verdict(self, alert: str, verdict: str) -> None:
         """Tell the server what an alert was.
 
         Raises
         ------
-        NoServer
+        NoServerError
             If the server does not take it.
         """
         said = {"verdict": verdict, "by": "dashboard"}
@@ -150,15 +150,15 @@ class Follower:
             response = await self._client.request(method, path, **more)
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
-            raise NoServer(f"{self.url} does not answer ({reason}); start it: netops serve") from None
+            raise NoServerError(f"{self.url} does not answer ({reason}); start it: netops serve") from None
         if response.status_code == 401:
-            raise NoServer(f"{self.url} asks for its token: set NETOPS_TOKEN to the same as there")
+            raise NoServerError(f"{self.url} asks for its token: set NETOPS_TOKEN to the same as there")
         if response.status_code != 200:
-            raise NoServer(f"{self.url}{path} answers {response.status_code}: {response.text[:200]}")
+            raise NoServerError(f"{self.url}{path} answers {response.status_code}: {response.text[:200]}")
         try:
             return msgspec.json.decode(response.content, type=kind)
         except msgspec.DecodeError as error:
-            raise NoServer(f"{self.url}{path} is no server of this version: {error}") from None
+            raise NoServerError(f"{self.url}{path} is no server of this version: {error}") from None
 
     async def _follow(self) -> None:
         loop = asyncio.get_running_loop()

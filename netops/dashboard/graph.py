@@ -198,10 +198,10 @@ def _placed(steps: list[Step]) -> Graph:
         members.setdefault(column(step.name), []).append(step)
     rows = max((len(group) for group in members.values()), default=0)
     height = rows * (HEIGHT + DOWN) - DOWN + 2 * MARGIN
-    for place, group in members.items():
+    for index, group in members.items():
         group.sort(key=lambda step: step.name)
         top = (height - len(group) * (HEIGHT + DOWN) + DOWN) / 2
         for row, step in enumerate(group):
-            step.x, step.y = MARGIN + place * (WIDTH + ACROSS), top + row * (HEIGHT + DOWN)
+            step.x, step.y = MARGIN + index * (WIDTH + ACROSS), top + row * (HEIGHT + DOWN)
     width = len(members) * (WIDTH + ACROSS) - ACROSS + 2 * MARGIN
     return Graph(tuple(steps), float(max(width, 0)), float(max(height, 0)))

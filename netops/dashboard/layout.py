@@ -98,30 +98,30 @@ def natural(name: str) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdecimal() and part.isascii() else (1, part) for part in parts if part]
 
 
-def ordered(names: Sequence[str], places: Sequence[tuple[str, str]]) -> npt.NDArray[np.int64]:
+def ordered(names: Sequence[str], indices: Sequence[tuple[str, str]]) -> npt.NDArray[np.int64]:
     """Order devices by company, data center and name."""
-    pairs = zip(places, names, strict=True)
+    pairs = zip(indices, names, strict=True)
     keys = [(natural(company), natural(center), natural(name)) for (company, center), name in pairs]
     return np.array(sorted(range(len(names)), key=keys.__getitem__), dtype=np.int64)
 
 
-def lay_out(names: Sequence[str], places: Sequence[tuple[str, str]], screen: Screen = WIDE) -> Layout:
+def lay_out(names: Sequence[str], indices: Sequence[tuple[str, str]], screen: Screen = WIDE) -> Layout:
     """Arrange devices.
 
     Parameters
     ----------
     names : sequence of str
         Devices.
-    places : sequence of (company, data center)
+    indices : sequence of (company, data center)
         Of each; empty where it is not known.
     screen : Screen
         What it is laid out for; the order of the devices is the same for all.
     """
-    order = ordered(names, places)
+    order = ordered(names, indices)
     if not names:
         none = np.zeros(0, dtype=np.float32)
         return Layout(order, none, none, (), (), 1.0, 1.0)
-    sites = [(place, len(list(group))) for place, group in groupby(places[slot] for slot in order.tolist())]
+    sites = [(index, len(list(group))) for index, group in groupby(indices[slot] for slot in order.tolist())]
     width, shape = _best_shape(sites, len(names), screen)
     blocks, titles, height = _flow(sites, width, shape, screen)
     used = max(0.6 * width, max(block.x + block.width for block in blocks))
@@ -150,8 +150,8 @@ def _narrowest(sites: Sites, widths: list[float], shape: float, screen: Screen) 
     def fits(width: float) -> bool:
         return _flow(sites, width, shape, screen)[2] <= width / screen.aspect
 
-    place = bisect_left(widths, True, key=fits)
-    return widths[place] if place < len(widths) else None
+    index = bisect_left(widths, True, key=fits)
+    return widths[index] if index < len(widths) else None
 
 
 def _flow(sites: Sites, width: float, shape: float, screen: Screen) -> tuple[list[Block], list[Title], float]:
@@ -186,8 +186,8 @@ def _columns_and_rows(devices: int, width: float, shape: float, pixel: float) ->
 
 def _cells(block: Block) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     columns = max(1, min(int(block.width), block.devices))
-    places = np.arange(block.devices)
+    indices = np.arange(block.devices)
     top = block.y + block.height - np.ceil(block.devices / columns)
-    x = block.x + 0.5 + places % columns
-    y = top + 0.5 + places // columns
+    x = block.x + 0.5 + indices % columns
+    y = top + 0.5 + indices // columns
     return x.astype(np.float32), y.astype(np.float32)

@@ -33,14 +33,14 @@ METRIC_HEIGHT, LEFT = 118, 64
 HOUR = 3.6e6
 
 
-def fleet_plot(layout: Layout, names: Sequence[str], places: Sequence[Place], theme: str) -> Item:
+def fleet_plot(layout: Layout, names: Sequence[str], indices: Sequence[Place], theme: str) -> Item:
     """Draw the heat map of a fleet: cells, marks on what alerts or is silent, names of sites, and a cursor.
 
     Parameters
     ----------
     layout : Layout
         What is drawn; risks and statuses come later.
-    names, places : sequences
+    names, indices : sequences
         Of the devices, by slot.
     theme : str
         ``light`` or ``dark``.
@@ -61,7 +61,7 @@ def fleet_plot(layout: Layout, names: Sequence[str], places: Sequence[Place], th
     plot.axis.visible = plot.grid.visible = False
     plot.toolbar.logo = None
     plot.toolbar.autohide = True
-    cells = _cells(plot, layout, names, places, colours)
+    cells = _cells(plot, layout, names, indices, colours)
     _marks(plot, colours)
     _names(plot, layout, colours)
     hover = HoverTool(renderers=[cells], tooltips=[("device", "@name"), ("where", "@place"), ("now", "@state")])
@@ -69,14 +69,14 @@ def fleet_plot(layout: Layout, names: Sequence[str], places: Sequence[Place], th
     return _item(plot, colours)
 
 
-def _cells(plot: Any, layout: Layout, names: Sequence[str], places: Sequence[Place], colours: Colours) -> Any:
+def _cells(plot: Any, layout: Layout, names: Sequence[str], indices: Sequence[Place], colours: Colours) -> Any:
     order = layout.order.tolist()
-    standing = [places[slot] for slot in order]
+    standing = [indices[slot] for slot in order]
     data = {
         "x": layout.x,
         "y": layout.y,
         "name": [names[slot] for slot in order],
-        "place": [" · ".join(filter(None, (place.company, place.data_center))) or UNPLACED for place in standing],
+        "place": [" · ".join(filter(None, (index.company, index.data_center))) or UNPLACED for index in standing],
         "level": [float("nan")] * len(order),
         "state": [""] * len(order),
     }
@@ -197,7 +197,7 @@ def device_plot(metrics: Sequence[str], threshold: float, theme: str) -> Item:
         ``light`` or ``dark``.
     """
     colours = THEMES[theme]
-    samples = ColumnDataSource({"time": [], **{f"m{place}": [] for place in range(len(metrics))}}, name="samples")
+    samples = ColumnDataSource({"time": [], **{f"m{index}": [] for index in range(len(metrics))}}, name="samples")
     risks = ColumnDataSource({"time": [], "risk": []}, name="risks")
     alerts = ColumnDataSource({"left": [], "right": [], "about": []}, name="alerts")
     cursor = Span(dimension="height", line_color=colours.muted, line_dash="dotted")
@@ -214,9 +214,9 @@ def device_plot(metrics: Sequence[str], threshold: float, theme: str) -> Item:
     )
     first.xaxis.visible = True
     plots = [first]
-    for place, metric in enumerate(metrics):
+    for index, metric in enumerate(metrics):
         plots.append(
-            _strip(metric, samples, f"m{place}", colours, place + 1, alerts, cursor, x_range=first.x_range)
+            _strip(metric, samples, f"m{index}", colours, index + 1, alerts, cursor, x_range=first.x_range)
         )
     plots[-1].xaxis.visible = True
     return _item(column(plots, sizing_mode="stretch_width", spacing=2), colours)
@@ -227,7 +227,7 @@ def _strip(
     source: ColumnDataSource,
     key: str,
     colours: Colours,
-    place: int,
+    index: int,
     alerts: ColumnDataSource,
     cursor: Span,
     **options: Any,
@@ -243,7 +243,7 @@ def _strip(
         min_border_top=4,
         min_border_bottom=4,
         title=title,
-        name=f"plot{place}",
+        name=f"plot{index}",
         y_range=Range1d(0, 1.02),
     )
     plot.xaxis.visible = False
@@ -263,8 +263,8 @@ def _strip(
         hatch_scale=9,
         hatch_weight=0.7,
     )
-    plot.line("time", key, source=source, color=colours.lines[place % 4], line_width=1.6)
-    dots = plot.scatter("time", key, source=source, color=colours.lines[place % 4], size=1.8)
+    plot.line("time", key, source=source, color=colours.lines[index % 4], line_width=1.6)
+    dots = plot.scatter("time", key, source=source, color=colours.lines[index % 4], size=1.8)
     plot.add_tools(
         HoverTool(
             renderers=[dots],
@@ -295,7 +295,7 @@ def models_plot(versions: Sequence[dict[str, Any]], theme: str) -> Item:
     plot.xaxis.formatter = _times()
     plot.xaxis.ticker.desired_num_ticks = 4
     plot.xgrid.grid_line_color = None
-    for place, family in enumerate(sorted({version["family"] for version in known})):
+    for index, family in enumerate(sorted({version["family"] for version in known})):
         rows = [version for version in known if version["family"] == family]
         data = {key: [row[key] for row in rows] for key in ("version", "family", "average_precision")}
         data["time"] = [_milliseconds(row["created"]) for row in rows]
@@ -305,7 +305,7 @@ def models_plot(versions: Sequence[dict[str, Any]], theme: str) -> Item:
             source=ColumnDataSource(data),
             marker=SHAPES.get(family, "hex"),
             size=11,
-            color=colours.lines[place % 4],
+            color=colours.lines[index % 4],
             fill_alpha=0.7,
             legend_label=family,
         )

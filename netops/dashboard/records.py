@@ -179,8 +179,8 @@ def _told(history: list[dict[str, str]], versions: list[Any]) -> list[Document]:
 
     runs = {model.version: model.tree for model in versions}
     told = []
-    for place, entry in enumerate(history):
-        run = runs.get(entry["version"], "") if place < EXPLAINED else ""
+    for index, entry in enumerate(history):
+        run = runs.get(entry["version"], "") if index < EXPLAINED else ""
         results = [step["status"].get("results") or {} for step in (steps_of(run, "select") if run else [])]
         chosen = [found for found in results if (found.get("champion") or {}).get("version") == entry["version"]]
         told.append(entry | {"reason": str(chosen[-1].get("reason", "")) if chosen else ""})

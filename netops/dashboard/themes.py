@@ -34,7 +34,7 @@ class Colours:
     @property
     def palette(self) -> list[str]:
         """256 colours from no risk to certainty."""
-        stops = np.array([[int(colour[place : place + 2], 16) for place in (1, 3, 5)] for colour in self.risks])
+        stops = np.array([[int(colour[index : index + 2], 16) for index in (1, 3, 5)] for colour in self.risks])
         levels = np.linspace(0.0, 1.0, 256)
         mixed = np.stack([np.interp(levels, STOPS, channel) for channel in stops.T], axis=1)
         return ["#{:02x}{:02x}{:02x}".format(*row) for row in mixed.round().astype(int).tolist()]

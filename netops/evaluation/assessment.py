@@ -26,7 +26,7 @@ _ANY = 0.5
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Assessment:
     """What a model, or a baseline, is worth.
 
     Attributes
@@ -70,14 +70,14 @@ class Judgement:
         return {name: float(value) for name, value in ends.items() if np.isfinite(value)}
 
 
-def judge(
+def assess(
     examples: Examples,
     validation: Floats,
     test: Floats,
     settings: AlertSettings,
     seed: int = 0,
     calibration: Platt | None = None,
-) -> Judgement:
+) -> Assessment:
     """Choose the threshold of a model and take its figures.
 
     Parameters
@@ -101,18 +101,18 @@ def judge(
     policy = settings.policy(choice.threshold, examples.horizon)
     probabilities = calibration.apply(test) if calibration else None
     found = evaluate(examples.part("test"), test, policy, probabilities=probabilities, seed=seed)
-    return Judgement(policy, choice, found)
+    return Assessment(policy, choice, found)
 
 
-def judge_model(examples: Examples, model: Path, settings: AlertSettings, seed: int = 0) -> Judgement:
-    """Judge a model folder: :func:`judge` with its risks over both parts, and its own calibration."""
+def assess_model(examples: Examples, model: Path, settings: AlertSettings, seed: int = 0) -> Assessment:
+    """Judge a model folder: :func:`assess` with its risks over both parts, and its own calibration."""
     validation, test = (part_risks(examples, model, part) for part in ("validation", "test"))
-    return judge(examples, validation, test, settings, seed, Platt.from_dict(read_card(model).calibration))
+    return assess(examples, validation, test, settings, seed, Platt.from_dict(read_card(model).calibration))
 
 
-def judge_baseline(
+def assess_baseline(
     examples: Examples, settings: AlertSettings, seed: int = 0
-) -> tuple[StaticThresholds, Judgement, Floats]:
+) -> tuple[StaticThresholds, Assessment, Floats]:
     """Tune the static thresholds on the training part and judge them as any model.
 
     Returns
@@ -127,10 +127,10 @@ def judge_baseline(
     labels = np.asarray(examples.array("labels")).astype(np.int8)
     baseline = fit_baseline(training, labels, examples.array("weights"), examples.names, columns, seed=seed)
     validation, test = (baseline_risks(baseline, examples, part) for part in ("validation", "test"))
-    return baseline, judge(examples, validation, test, settings, seed), test
+    return baseline, assess(examples, validation, test, settings, seed), test
 
 
-def judge_clock(examples: Examples, settings: AlertSettings, seed: int = 0) -> tuple[Judgement, Floats]:
+def assess_clock(examples: Examples, settings: AlertSettings, seed: int = 0) -> tuple[Assessment, Floats]:
     """Fit a model that sees the clock alone, and judge it as any other: what it predicts is no skill.
 
     Returns
@@ -139,7 +139,7 @@ def judge_clock(examples: Examples, settings: AlertSettings, seed: int = 0) -> t
         Its judgement, and its risks over the test part.
     """
     risks = clock_risks(examples, seed)
-    return judge(examples, risks["validation"], risks["test"], settings, seed), risks["test"]
+    return assess(examples, risks["validation"], risks["test"], settings, seed), risks["test"]
 
 
 def baseline_risks(baseline: StaticThresholds, examples: Examples, part: str) -> Floats:

@@ -44,11 +44,11 @@ def reliability(probabilities: Floats, labels: npt.NDArray[np.int8], bins: int =
     """Compare probabilities in 0..1 with labels; samples without either are left out."""
     known = (labels >= 0) & np.isfinite(probabilities)
     probability, label = probabilities[known], labels[known].astype(np.float64)
-    place = _bin(probability, bins)
-    samples = np.bincount(place, minlength=bins)
+    index = _bin(probability, bins)
+    samples = np.bincount(index, minlength=bins)
     some = samples > 0
-    predicted = np.bincount(place, weights=probability, minlength=bins)[some] / samples[some]
-    happened = np.bincount(place, weights=label, minlength=bins)[some] / samples[some]
+    predicted = np.bincount(index, weights=probability, minlength=bins)[some] / samples[some]
+    happened = np.bincount(index, weights=label, minlength=bins)[some] / samples[some]
     brier = float(np.mean((probability - label) ** 2)) if len(label) else float("nan")
     error = float(np.abs(predicted - happened) @ samples[some] / len(label)) if len(label) else float("nan")
     return Reliability(predicted, happened, samples[some], brier, error)
@@ -79,9 +79,9 @@ def resampled(
     """
     known = (labels >= 0) & np.isfinite(probabilities)
     probability, label, unit = probabilities[known], labels[known].astype(np.float64), units[known]
-    place, size = unit * bins + _bin(probability, bins), weights.shape[1]
+    index, size = unit * bins + _bin(probability, bins), weights.shape[1]
     # The sum over a bin of (label - probability), added up over the units that were drawn.
-    off = np.bincount(place, weights=label - probability, minlength=size * bins).reshape(size, bins)
+    off = np.bincount(index, weights=label - probability, minlength=size * bins).reshape(size, bins)
     squares = np.bincount(unit, weights=(label - probability) ** 2, minlength=size)
     with np.errstate(divide="ignore", invalid="ignore"):
         samples = weights @ np.bincount(unit, minlength=size)

@@ -13,7 +13,7 @@ from netops.alerting.sequences import Floats
 from netops.alerting.settings import AlertSettings
 from netops.errors import NetopsError
 from netops.evaluation.evaluate import evaluate
-from netops.evaluation.promotion import Decision, PromotionSettings, Standing, decide
+from netops.evaluation.promotion import Decision, PromotionSettings, Scorecard, decide
 from netops.evaluation.seen import restricted, unseen_by
 from netops.evaluation.selection import Difference, against_chance, compare
 from netops.models.card import ModelCard, read_card
@@ -25,10 +25,10 @@ from netops.training.train import part_risks
 _TIMED = 200
 
 
-def contest(
+def compare_with_champion(
     examples: Examples,
     challenger: Path,
-    champion: Path | Standing | None,
+    champion: Path | Scorecard | None,
     alerting: AlertSettings,
     promotion: PromotionSettings,
     seed: int = 0,
@@ -57,7 +57,7 @@ def contest(
         Risks by static thresholds, which the first model of a network has to beat.
     """
     new = _standing(examples, challenger, alerting, seed)
-    if isinstance(champion, Standing):
+    if isinstance(champion, Scorecard):
         return decide(new, champion, None, promotion)
     if champion is None:
         useless = () if new.failure else _useless(examples, new, challenger, rivals, baseline, seed)
@@ -87,7 +87,7 @@ def _nothing_unseen(version: str) -> str:
 
 
 def _useless(
-    examples: Examples, new: Standing, challenger: Path, rivals: Sequence[Path], baseline: Floats | None, seed: int
+    examples: Examples, new: Scorecard, challenger: Path, rivals: Sequence[Path], baseline: Floats | None, seed: int
 ) -> tuple[str, ...]:
     """Say why a first model is of no use: it must beat chance and static thresholds, and warn of something."""
     part = examples.part("validation")
@@ -105,7 +105,7 @@ def _useless(
     return tuple(reasons)
 
 
-def _no_better(than: str, model: Standing, difference: Difference) -> str:
+def _no_better(than: str, model: Scorecard, difference: Difference) -> str:
     low, high, found = difference.interval.low, difference.interval.high, model.average_precision
     return (
         f"the model is no better than {than} on validation (average precision {found:.3f} against "
@@ -113,26 +113,26 @@ def _no_better(than: str, model: Standing, difference: Difference) -> str:
     )
 
 
-def _standing(examples: Examples, folder: Path, alerting: AlertSettings, seed: int) -> Standing:
+def _standing(examples: Examples, folder: Path, alerting: AlertSettings, seed: int) -> Scorecard:
     """Judge a model on the validation part; one that cannot be judged has a failure in place of figures."""
     try:
         card = read_card(folder)
     except NetopsError as error:
-        return Standing.failed(folder.name, str(error))
+        return Scorecard.failed(folder.name, str(error))
     if missing := _missing(examples, card):
         failure = f"it takes feature '{missing[0]}', which this telemetry does not have"
-        return Standing.failed(card.version, failure, missing)
+        return Scorecard.failed(card.version, failure, missing)
     try:
         return _judged(examples, folder, card, alerting, seed)
     except NetopsError as error:
-        return Standing.failed(card.version, str(error))
+        return Scorecard.failed(card.version, str(error))
 
 
-def _judged(examples: Examples, folder: Path, card: ModelCard, alerting: AlertSettings, seed: int) -> Standing:
+def _judged(examples: Examples, folder: Path, card: ModelCard, alerting: AlertSettings, seed: int) -> Scorecard:
     risks = part_risks(examples, folder, "validation")
     policy = alerting.policy(float("nan") if card.threshold is None else card.threshold, examples.horizon)
     figures = evaluate(examples.part("validation"), risks, policy, seed=seed, resamples=1).figures
-    return Standing(
+    return Scorecard(
         card.version,
         figures.average_precision,
         figures.event_recall,

@@ -332,8 +332,8 @@ def _precision_recall(ranking: Ranking) -> tuple[Floats, Floats]:
         return np.zeros(0), np.zeros(0)
     recall, precision = hits[ends] / hits[-1], hits[ends] / (ends + 1)
     # Points at equal steps of recall; at each the place where that recall is first reached, the best one.
-    places = np.unique(np.searchsorted(recall, np.linspace(recall[0], 1, _POINTS)))
-    return recall[places], precision[places]
+    indices = np.unique(np.searchsorted(recall, np.linspace(recall[0], 1, _POINTS)))
+    return recall[indices], precision[indices]
 
 
 def _share(part: float, whole: float) -> float:

@@ -57,8 +57,8 @@ def _sparse(rows: list[dict[str, Any]], nearest: dict[str, Any], each: int) -> l
         if _outcome(row) != last:
             different.append(row)
             last = _outcome(row)
-    places = [2**power - 1 for power in range(each) if 2**power <= len(different)]
-    return [different[place] for place in places]
+    indices = [2**power - 1 for power in range(each) if 2**power <= len(different)]
+    return [different[index] for index in indices]
 
 
 def _outcome(row: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -39,7 +39,7 @@ REMEDIES = (
 
 
 @dataclass(frozen=True)
-class Standing:
+class Scorecard:
     """A model on the newest data, the same for champion and challenger.
 
     Attributes
@@ -64,7 +64,7 @@ class Standing:
     failure: str = ""
 
     @classmethod
-    def failed(cls, version: str, failure: str, missing_features: tuple[str, ...] = ()) -> "Standing":
+    def failed(cls, version: str, failure: str, missing_features: tuple[str, ...] = ()) -> "Scorecard":
         """Give that of a model which could not be judged."""
         unknown = float("nan")
         return cls(version, unknown, unknown, unknown, missing_features=missing_features, failure=failure)
@@ -91,8 +91,8 @@ class Decision:
 
 
 def decide(
-    challenger: Standing,
-    champion: Standing | None,
+    challenger: Scorecard,
+    champion: Scorecard | None,
     difference: "Difference | None",
     settings: PromotionSettings,
     useless: tuple[str, ...] = (),
@@ -106,8 +106,8 @@ def decide(
 
     Parameters
     ----------
-    challenger : Standing
-    champion : Standing or None
+    challenger : Scorecard
+    champion : Scorecard or None
         None when nothing serves.
     difference : Difference or None
         Challenger minus champion (``compare``); needed where both could be judged.
@@ -132,7 +132,7 @@ def decide(
     return Decision(False, (*broken, advantage)) if broken else Decision(True, (advantage, "no guard is broken"))
 
 
-def _unfit(model: Standing, settings: PromotionSettings) -> tuple[str, ...]:
+def _unfit(model: Scorecard, settings: PromotionSettings) -> tuple[str, ...]:
     """Guards that hold whoever serves."""
     broken = []
     if model.failure:
@@ -145,7 +145,7 @@ def _unfit(model: Standing, settings: PromotionSettings) -> tuple[str, ...]:
     return tuple(broken)
 
 
-def _worse(challenger: Standing, champion: Standing, settings: PromotionSettings) -> tuple[str, ...]:
+def _worse(challenger: Scorecard, champion: Scorecard, settings: PromotionSettings) -> tuple[str, ...]:
     """Guards that count where the champion does better."""
     broken = []
     floor = settings.recall_floor
@@ -161,7 +161,7 @@ def _worse(challenger: Standing, champion: Standing, settings: PromotionSettings
     return tuple(broken)
 
 
-def _alone(challenger: Standing, champion: Standing | None) -> str:
+def _alone(challenger: Scorecard, champion: Scorecard | None) -> str:
     if champion is None:
         return f"first model of the network (average precision {challenger.average_precision:.3f})"
     return f"the champion {champion.version} can no longer be judged: {champion.failure}"

@@ -113,7 +113,7 @@ def compare(
     seed, resamples : int
         Of the bootstrap.
     """
-    models = {"second": second, "first": first} | {f"rival {place}": risks for place, risks in enumerate(rivals)}
+    models = {"second": second, "first": first} | {f"rival {index}": risks for index, risks in enumerate(rivals)}
     found, resampled = _precisions(part, models, seed, resamples)
     base = (found.pop("second"), resampled.pop("second"))
     return _difference(found, resampled, *base)
@@ -128,7 +128,7 @@ def against_chance(
     ----------
     As for :func:`compare`.
     """
-    models = {"first": first} | {f"rival {place}": risks for place, risks in enumerate(rivals)}
+    models = {"first": first} | {f"rival {index}": risks for index, risks in enumerate(rivals)}
     found, resampled = _precisions(part, models, seed, resamples)
     weights = part.stretches.weights(seed, resamples)
     positives, labelled = (

@@ -97,10 +97,10 @@ class StaticThresholds:
         float64 array, rows
             Risks in 0..1, rising with the rarest of the signals.
         """
-        place = {name: number for number, name in enumerate(names)}
+        index = {name: number for number, name in enumerate(names)}
         rarest = np.zeros(len(features))
         for signal in self.signals:
-            np.maximum(rarest, signal.score(features[:, place[signal.column]]), out=rarest)
+            np.maximum(rarest, signal.score(features[:, index[signal.column]]), out=rarest)
         return rarest / RAREST
 
     def describe(self, threshold: float) -> list[str]:
@@ -150,15 +150,15 @@ def fit_baseline(
     seed : int
         Which rows are looked at where there are more than 50,000.
     """
-    place = {name: number for number, name in enumerate(names)}
+    index = {name: number for number, name in enumerate(names)}
     watched = [(column, above) for column in columns for above in (True, False)]
     if len(watched) > _SCREENED:
-        watched = _screened(features, labels, weights, place, watched, seed)
+        watched = _screened(features, labels, weights, index, watched, seed)
     rows = _some_rows(labels, _MOST_ROWS, seed)
     labels, weights = labels[rows], _reweighed(labels, weights, rows)
     scores: dict[Signal, Floats] = {}
     for column, above in watched:
-        values = features[rows, place[column]]
+        values = features[rows, index[column]]
         if signal := _signal(column, above, values[labels == 0], weights[labels == 0]):
             scores[signal] = signal.score(values)
     return _combined(scores, labels, weights)
@@ -168,7 +168,7 @@ def _screened(
     features: Floats,
     labels: npt.NDArray[np.int8],
     weights: Floats,
-    place: Mapping[str, int],
+    index: Mapping[str, int],
     watched: Sequence[tuple[str, bool]],
     seed: int,
 ) -> list[tuple[str, bool]]:
@@ -177,7 +177,7 @@ def _screened(
     own, known = _reweighed(labels, weights, rows), labels[rows]
     units, found = np.arange(len(rows)), {}
     for column, above in watched:
-        values = features[rows, place[column]]
+        values = features[rows, index[column]]
         ranking = Ranking.of(values if above else -values, known, units)
         found[column, above] = ranking.figures(own)[0]
     return sorted(watched, key=lambda one: -np.nan_to_num(found[one]))[:_SCREENED]
@@ -213,8 +213,8 @@ def _signal(column: str, above: bool, values: Floats, weights: Floats) -> Signal
     mass = np.bincount(order, weights=weights[known])
     rarity = -np.log10(np.cumsum(mass[::-1])[::-1] / mass.sum())
     # Knots at equal steps of rarity: dense where alerts are decided.
-    places = np.unique(np.searchsorted(rarity, np.linspace(0, rarity[-1], _KNOTS)).clip(0, len(seen) - 1))
-    return Signal(column, above, tuple(seen[places].tolist()), tuple(rarity[places].tolist()))
+    indices = np.unique(np.searchsorted(rarity, np.linspace(0, rarity[-1], _KNOTS)).clip(0, len(seen) - 1))
+    return Signal(column, above, tuple(seen[indices].tolist()), tuple(rarity[indices].tolist()))
 
 
 def _combined(scores: Mapping[Signal, Floats], labels: npt.NDArray[np.int8], weights: Floats) -> StaticThresholds:

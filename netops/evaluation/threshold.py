@@ -62,12 +62,12 @@ def choose_threshold(part: Part, risks: Floats, policy: AlertPolicy, budget: flo
     by_threshold = rates_by_threshold(part, found)
     false, days = found.false.sum(axis=1), float(part.device_days.sum())
     within = np.flatnonzero(false <= budget * days)
-    place = best_within(within, np.nan_to_num(by_threshold.event_recall))
-    count = int(false[place])
+    index = best_within(within, np.nan_to_num(by_threshold.event_recall))
+    count = int(false[index])
     return ThresholdChoice(
-        threshold=float(thresholds[place]),
-        event_recall=float(by_threshold.event_recall[place]),
-        false_alarms_per_device_day=float(by_threshold.false_alarms_per_device_day[place]),
+        threshold=float(thresholds[index]),
+        event_recall=float(by_threshold.event_recall[index]),
+        false_alarms_per_device_day=float(by_threshold.false_alarms_per_device_day[index]),
         false_alarms=count,
         device_days=days,
         upper_bound=poisson_upper_bound(count) / days if days > 0 else float("nan"),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from netops.alerting.settings import AlertSettings
-from netops.evaluation.assessment import Judgement, judge_model
+from netops.evaluation.assessment import Assessment, assess_model
 from netops.models.card import ModelCard, write_card
 from netops.training.examples import Examples
 from netops.training.settings import TrainingSettings
@@ -21,7 +21,7 @@ def train_model(
     *,
     network: str,
     **how: Any,
-) -> tuple[ModelCard, Judgement]:
+) -> tuple[ModelCard, Assessment]:
     """Train one family, choose its threshold on the validation split, and take its figures on the test split.
 
     Parameters
@@ -45,7 +45,7 @@ def train_model(
         The card as it is in the folder, and the assessment.
     """
     card = train_family(examples, family, training, out, network=network, **how)
-    judged = judge_model(examples, out, alerting, training.seed)
+    judged = assess_model(examples, out, alerting, training.seed)
     card = card.updated(
         threshold=judged.policy.threshold,
         alert=asdict(judged.policy),

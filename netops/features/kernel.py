@@ -137,11 +137,11 @@ def _copy(target: Floats, j: int, source: Floats, i: int) -> None:
 
 
 @_inlined
-def _add(plan: Plan, state: State, i: int, j: int, page: int, place: int, bound: int, older: bool) -> None:
+def _add(plan: Plan, state: State, i: int, j: int, page: int, index: int, bound: int, older: bool) -> None:
     """Make row j of tops of row i and one sample, which lies before (``older``) or after those of row i."""
     rows, metrics = state.tops, state.values.shape[2]
     for m in range(metrics):
-        x = state.values[page, place, m]
+        x = state.values[page, index, m]
         n, near, mean = rows[i, m], rows[i, NEAR * metrics + m], rows[i, AVERAGE * metrics + m]
         squares = rows[i, SQUARES * metrics + m]
         low, high = rows[i, LOW * metrics + m], rows[i, HIGH * metrics + m]
@@ -157,35 +157,35 @@ def _add(plan: Plan, state: State, i: int, j: int, page: int, place: int, bound:
         rows[j, SQUARES * metrics + m] = squares
         rows[j, LOW * metrics + m], rows[j, HIGH * metrics + m] = low, high
     if rows.shape[1] > FEWEST * metrics:
-        _add_more(plan, state, i, j, page, place, float(state.times[page, place] - bound), older)
+        _add_more(plan, state, i, j, page, index, float(state.times[page, index] - bound), older)
 
 
 @_apart
-def _add_more(plan: Plan, state: State, i: int, j: int, page: int, place: int, time: float, older: bool) -> None:
+def _add_more(plan: Plan, state: State, i: int, j: int, page: int, index: int, time: float, older: bool) -> None:
     """Make the optional fields of row j, whose other fields hold the sample already."""
     plan, state = _lend_plan(plan), _lend(state)
     rows, metrics = state.tops, state.values.shape[2]
     for f in range(FEWEST * metrics, rows.shape[1]):
         rows[j, f] = rows[i, f]
     for m in range(metrics):
-        x = state.values[page, place, m]
+        x = state.values[page, index, m]
         if x == x:
             _add_value(plan, rows, j, m, metrics, x, time, older)
 
 
 @_woven
 def _add_value(plan: Plan, rows: Floats, j: int, m: int, metrics: int, x: float, time: float, older: bool) -> None:
-    places, n = plan.places, rows[j, m]
-    if places[AT_SUM] >= 0:
-        rows[j, places[AT_SUM] * metrics + m] += x
-    if places[AT_SLOPE] >= 0:
-        at = places[AT_SLOPE] * metrics + m
+    indices, n = plan.places, rows[j, m]
+    if indices[AT_SUM] >= 0:
+        rows[j, indices[AT_SUM] * metrics + m] += x
+    if indices[AT_SLOPE] >= 0:
+        at = indices[AT_SLOPE] * metrics + m
         off = time - rows[j, at]
         rows[j, at] += off / n
         rows[j, at + TIMES * metrics] += off * (time - rows[j, at])
         rows[j, at + PRODUCTS * metrics] += off * (x - rows[j, NEAR * metrics + m] - rows[j, AVERAGE * metrics + m])
-    if places[AT_CHANGE] >= 0:
-        at = places[AT_CHANGE] * metrics + m
+    if indices[AT_CHANGE] >= 0:
+        at = indices[AT_CHANGE] * metrics + m
         first, last, changed = at + FIRST_VALUE * metrics, at + LAST_VALUE * metrics, at + CHANGED * metrics
         if older or n == 1.0:
             # A run that reaches back to the first value begins earlier now, if the older value is the same.
@@ -198,16 +198,16 @@ def _add_value(plan: Plan, rows: Floats, j: int, m: int, metrics: int, x: float,
             rows[j, last] = x
     for k in range(len(plan.thresholds)):
         if x > plan.thresholds[k]:
-            rows[j, (places[AT_ABOVE] + k) * metrics + m] += 1.0
+            rows[j, (indices[AT_ABOVE] + k) * metrics + m] += 1.0
 
 
 @_apart
-def _suffixes(plan: Plan, state: State, device: int, w: int, page: int, place: int, since: int, bound: int) -> None:
+def _suffixes(plan: Plan, state: State, device: int, w: int, page: int, index: int, since: int, bound: int) -> None:
     """Compute the suffixes of the samples from the one given back to the first after ``since``."""
     plan, state = _lend_plan(plan), _lend(state)
     mark, metrics = WINDOWS + w * MARKS, state.values.shape[2]
-    top, head, at, behind = (device * len(plan.windows) + w) * TOPS, page, place, 0
-    p, k = page, place
+    top, head, at, behind = (device * len(plan.windows) + w) * TOPS, page, index, 0
+    p, k = page, index
     while p >= 0 and state.times[p, k] > since:
         head, at = p, k
         behind += 1
@@ -219,7 +219,7 @@ def _suffixes(plan: Plan, state: State, device: int, w: int, page: int, place: i
     if behind == 0:
         return
     _clear(state.tops, top, metrics)
-    p, k = page, place
+    p, k = page, index
     while p != head:
         _add(plan, state, top, top, p, k, bound, True)
         k -= 1
@@ -234,14 +234,14 @@ def _refine(plan: Plan, state: State, device: int, w: int, bound: int) -> None:
     """Compute the suffixes from each place of the page in which the window begins."""
     plan, state = _lend_plan(plan), _lend(state)
     mark, top = WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS + SUFFIX
-    page, place = state.marks[device, mark + PAGE], state.marks[device, mark + PLACE]
-    stop = place + state.marks[device, mark + BEHIND]
+    page, index = state.marks[device, mark + PAGE], state.marks[device, mark + PLACE]
+    stop = index + state.marks[device, mark + BEHIND]
     if stop > CHUNK:
         stop = CHUNK
         _copy(state.tops, top + stop, state.coarse, state.links[page, 1] * len(plan.windows) + w)
     else:
         _clear(state.tops, top + stop, state.values.shape[2])
-    for k in range(stop - 1, place - 1, -1):
+    for k in range(stop - 1, index - 1, -1):
         _add(plan, state, top + k + 1, top + k, page, k, bound, True)
 
 
@@ -259,27 +259,27 @@ def _advance(plan: Plan, state: State, device: int, time: int) -> None:
             marks[device, mark + END], marks[device, mark + AHEAD] = bound + size, 0
             _clear(state.tops, (device * len(plan.windows) + w) * TOPS, state.values.shape[2])
             continue
-        page, place, behind = marks[device, mark + PAGE], marks[device, mark + PLACE], marks[device, mark + BEHIND]
-        while behind > 0 and state.times[page, place] <= time - size:
+        page, index, behind = marks[device, mark + PAGE], marks[device, mark + PLACE], marks[device, mark + BEHIND]
+        while behind > 0 and state.times[page, index] <= time - size:
             behind -= 1
-            place += 1
-            if place == CHUNK:
-                page, place = state.links[page, 1], 0
+            index += 1
+            if index == CHUNK:
+                page, index = state.links[page, 1], 0
         turned = page != marks[device, mark + PAGE]
-        marks[device, mark + PAGE], marks[device, mark + PLACE], marks[device, mark + BEHIND] = page, place, behind
+        marks[device, mark + PAGE], marks[device, mark + PLACE], marks[device, mark + BEHIND] = page, index, behind
         if turned and behind > 0:
             _refine(plan, state, device, w, marks[device, mark + END] - size)
 
 
 @_apart
-def _rebuild(plan: Plan, state: State, device: int, page: int, place: int) -> None:
+def _rebuild(plan: Plan, state: State, device: int, page: int, index: int) -> None:
     """Bring the windows of a device to what they are at one of its samples."""
     plan, state = _lend_plan(plan), _lend(state)
-    marks, metrics, time = state.marks, state.values.shape[2], state.times[page, place]
+    marks, metrics, time = state.marks, state.values.shape[2], state.times[page, index]
     for w in range(len(plan.windows)):
         size, mark, top = plan.windows[w], WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS
         bound = time // size * size
-        p, k, ahead = page, place, 0
+        p, k, ahead = page, index, 0
         while p >= 0 and state.times[p, k] >= bound:
             ahead += 1
             k -= 1
@@ -322,70 +322,70 @@ def _take_page(plan: Plan, state: State, device: int, time: int) -> None:
 
 
 @_inlined
-def _put(state: State, page: int, place: int, time: int, values: Floats, row: int) -> None:
-    state.times[page, place] = time
+def _put(state: State, page: int, index: int, time: int, values: Floats, row: int) -> None:
+    state.times[page, index] = time
     for m in range(state.values.shape[2]):
         x = values[row, m]
-        state.values[page, place, m] = x if abs(x) <= LARGEST else np.nan
+        state.values[page, index, m] = x if abs(x) <= LARGEST else np.nan
 
 
 @_woven
 def _append(plan: Plan, state: State, device: int, time: int, values: Floats, row: int) -> None:
     """Take in a sample newer than all others of its device; its last page has room."""
     marks = state.marks
-    page, place = marks[device, LAST], marks[device, FILL]
-    _put(state, page, place, time, values, row)
-    marks[device, FILL], marks[device, NEWEST] = place + 1, time
+    page, index = marks[device, LAST], marks[device, FILL]
+    _put(state, page, index, time, values, row)
+    marks[device, FILL], marks[device, NEWEST] = index + 1, time
     for w in range(len(plan.windows)):
         mark, top = WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS
         marks[device, mark + AHEAD] += 1
-        _add(plan, state, top, top, page, place, marks[device, mark + END] - plan.windows[w], False)
+        _add(plan, state, top, top, page, index, marks[device, mark + END] - plan.windows[w], False)
 
 
 @_apart
 def _find(state: State, device: int, time: int) -> tuple[int, int]:
     """Find the newest sample of a device that is not newer than a time; page -1 where there is none."""
     state = _lend(state)
-    page, place = state.marks[device, LAST], state.marks[device, FILL] - 1
-    while page >= 0 and state.times[page, place] > time:
-        place = place - 1 if state.times[page, 0] <= time else -1
-        if place < 0:
-            page, place = state.links[page, 0], CHUNK - 1
-    return page, place
+    page, index = state.marks[device, LAST], state.marks[device, FILL] - 1
+    while page >= 0 and state.times[page, index] > time:
+        index = index - 1 if state.times[page, 0] <= time else -1
+        if index < 0:
+            page, index = state.links[page, 0], CHUNK - 1
+    return page, index
 
 
 @_apart
 def _insert(state: State, device: int, time: int, values: Floats, row: int) -> tuple[int, int]:
     """Put a sample between older and newer ones of its device; its last page has room."""
     state = _lend(state)
-    page, place = state.marks[device, LAST], state.marks[device, FILL]
+    page, index = state.marks[device, LAST], state.marks[device, FILL]
     state.marks[device, FILL] += 1
     while True:
-        p, k = page, place - 1
+        p, k = page, index - 1
         if k < 0:
             p, k = state.links[page, 0], CHUNK - 1
         if p < 0 or state.times[p, k] < time:
             break
-        state.times[page, place] = state.times[p, k]
+        state.times[page, index] = state.times[p, k]
         for m in range(state.values.shape[2]):
-            state.values[page, place, m] = state.values[p, k, m]
-        page, place = p, k
-    _put(state, page, place, time, values, row)
-    return page, place
+            state.values[page, index, m] = state.values[p, k, m]
+        page, index = p, k
+    _put(state, page, index, time, values, row)
+    return page, index
 
 
 @_woven
-def _emit(plan: Plan, state: State, device: int, page: int, place: int, out: Floats, row: int) -> None:
+def _emit(plan: Plan, state: State, device: int, page: int, index: int, out: Floats, row: int) -> None:
     """Write the feature vector of a device whose windows stand at the sample given."""
     metrics, columns, marks = state.values.shape[2], len(plan.statistics) + 1, state.marks
     width = 1 + len(plan.windows) * columns
     for m in range(metrics):
-        out[row, m * width] = state.values[page, place, m]
+        out[row, m * width] = state.values[page, index, m]
     for w in range(len(plan.windows)):
         mark, top = WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS
         behind, suffix = marks[device, mark + BEHIND], top + SUFFIX + marks[device, mark + PLACE]
         total = float(behind + marks[device, mark + AHEAD])
-        now = float(state.times[page, place] - marks[device, mark + END] + plan.windows[w])
+        now = float(state.times[page, index] - marks[device, mark + END] + plan.windows[w])
         for m in range(metrics):
             _emit_window(
                 plan,
@@ -455,16 +455,16 @@ def _emit_more(
 ) -> float:
     """Give one of the optional statistics of a window with at least one valid value."""
     plan = _lend_plan(plan)
-    places = plan.places
+    indices = plan.places
     if kind == SUM:
-        at = places[AT_SUM] * metrics + m
+        at = indices[AT_SUM] * metrics + m
         return rows[b, at] + (rows[a, at] if older > 0.0 else 0.0)
     if kind >= ABOVE:
-        at = (places[AT_ABOVE] + kind - ABOVE) * metrics + m
+        at = (indices[AT_ABOVE] + kind - ABOVE) * metrics + m
         return (rows[b, at] + (rows[a, at] if older > 0.0 else 0.0)) / n
     newer = n - older
     if kind == CHANGE:
-        at = places[AT_CHANGE] * metrics + m
+        at = indices[AT_CHANGE] * metrics + m
         changed = at + CHANGED * metrics
         if newer == 0.0:
             return (now - rows[a, changed]) * 1e-9
@@ -472,7 +472,7 @@ def _emit_more(
         if same and older > 0.0 and rows[a, at + LAST_VALUE * metrics] == rows[b, at + FIRST_VALUE * metrics]:
             return (now - rows[a, changed]) * 1e-9
         return (now - rows[b, changed]) * 1e-9
-    at = places[AT_SLOPE] * metrics + m
+    at = indices[AT_SLOPE] * metrics + m
     times, products = at + TIMES * metrics, at + PRODUCTS * metrics
     spread, product = rows[b, times], rows[b, products]
     if older > 0.0:
@@ -498,8 +498,8 @@ def _take(plan: Plan, state: State, device: int, time: int, values: Floats, row:
         # What is known already is no late sample but one sent again. The first page may hold samples older than
         # the history; they count as gone, as they would be after saving and restoring.
         if time > marks[device, NEWEST] - plan.places[HISTORY]:
-            page, place = _find(state, device, time)
-            if page >= 0 and state.times[page, place] == time:
+            page, index = _find(state, device, time)
+            if page >= 0 and state.times[page, index] == time:
                 return DUPLICATE
         if time < marks[device, NEWEST] - plan.places[LATENESS]:
             return LATE
@@ -515,9 +515,9 @@ def _take(plan: Plan, state: State, device: int, time: int, values: Floats, row:
         _append(plan, state, device, time, values, row)
         _emit(plan, state, device, marks[device, LAST], marks[device, FILL] - 1, out, row)
         return SCORED
-    page, place = _insert(state, device, time, values, row)
-    _rebuild(plan, state, device, page, place)
-    _emit(plan, state, device, page, place, out, row)
+    page, index = _insert(state, device, time, values, row)
+    _rebuild(plan, state, device, page, index)
+    _emit(plan, state, device, page, index, out, row)
     _rebuild(plan, state, device, marks[device, LAST], marks[device, FILL] - 1)
     return SCORED
 
@@ -557,12 +557,12 @@ def release(state: State, device: int) -> None:
 def count(state: State, device: int, since: int) -> int:
     """Count the samples of a device after a time."""
     state = _lend(state)
-    samples, page, place = 0, state.marks[device, LAST], state.marks[device, FILL] - 1
-    while page >= 0 and state.times[page, place] > since:
+    samples, page, index = 0, state.marks[device, LAST], state.marks[device, FILL] - 1
+    while page >= 0 and state.times[page, index] > since:
         samples += 1
-        place -= 1
-        if place < 0:
-            page, place = state.links[page, 0], CHUNK - 1
+        index -= 1
+        if index < 0:
+            page, index = state.links[page, 0], CHUNK - 1
     return samples
 
 
@@ -570,13 +570,13 @@ def count(state: State, device: int, since: int) -> int:
 def copy_out(state: State, device: int, times: Ints, values: Floats) -> None:
     """Copy the newest samples of a device into arrays, oldest first."""
     state = _lend(state)
-    page, place = state.marks[device, LAST], state.marks[device, FILL] - 1
+    page, index = state.marks[device, LAST], state.marks[device, FILL] - 1
     for i in range(len(times) - 1, -1, -1):
-        times[i] = state.times[page, place]
-        values[i, :] = state.values[page, place, :]
-        place -= 1
-        if place < 0:
-            page, place = state.links[page, 0], CHUNK - 1
+        times[i] = state.times[page, index]
+        values[i, :] = state.values[page, index, :]
+        index -= 1
+        if index < 0:
+            page, index = state.links[page, 0], CHUNK - 1
 
 
 @_compiled

@@ -34,17 +34,17 @@ def plan_of(spec: FeatureSpec, allowed_lateness: int = 0) -> Plan:
     for statistic in spec.statistics:
         codes.append(_CODES.get(statistic, kernel.ABOVE + thresholds))
         thresholds += statistic not in _CODES
-    places, fields = [], kernel.FEWEST
+    indices, fields = [], kernel.FEWEST
     wanted = ("sum" in spec.statistics, 1), ("slope" in spec.statistics, 3), ("last_change" in spec.statistics, 4)
     for asked, width in (*wanted, (thresholds > 0, thresholds)):
-        places.append(fields if asked else -1)
+        indices.append(fields if asked else -1)
         fields += width if asked else 0
-    places += [fields, spec.longest_window + allowed_lateness, allowed_lateness]
+    indices += [fields, spec.longest_window + allowed_lateness, allowed_lateness]
     return Plan(
         np.array(spec.windows, np.int64),
         np.array(codes, np.int64),
         np.array(spec.thresholds, np.float64),
-        np.array(places, np.int64),
+        np.array(indices, np.int64),
     )
 
 

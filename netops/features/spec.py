@@ -65,7 +65,7 @@ class FeatureSpec:
             _check_statistic(statistic)
         names = self.names
         if len(set(names)) < len(names):
-            double = next(name for place, name in enumerate(names) if name in names[:place])
+            double = next(name for index, name in enumerate(names) if name in names[:index])
             raise UsageError(f"two features would be called '{double}'; rename a metric, or list each window once")
 
     @cached_property

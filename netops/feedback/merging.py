@@ -77,7 +77,7 @@ class _Told:
     def overlapping(self, start: int, end: int) -> list[int]:
         """List those that overlap a span of time, in the order of their starts."""
         found = np.flatnonzero((self.starts < end) & (self.ends > start))
-        return [int(place) for place in found[np.argsort(self.starts[found], kind="stable")]]
+        return [int(index) for index in found[np.argsort(self.starts[found], kind="stable")]]
 
 
 @dataclass
@@ -100,8 +100,8 @@ class _Merging:
         for part in self.dataset.parts:
             rows, is_error = _keys(part)
             marked = is_error.copy()
-            for place, device in enumerate(rows.devices):
-                span = slice(rows.offsets[place], rows.offsets[place + 1])
+            for index, device in enumerate(rows.devices):
+                span = slice(rows.offsets[index], rows.offsets[index + 1])
                 if device in told:
                     found = self._mark(told.pop(device), rows.timestamps[span], marked[span], own.get(device, []))
                     own[device] = [{DEVICE: device} | row for row in found]
@@ -160,8 +160,8 @@ class _Merging:
 
 
 def _before(times: Int64, start: int) -> int:
-    place = int(np.searchsorted(times, start))
-    return int(times[place - 1]) if place else start
+    index = int(np.searchsorted(times, start))
+    return int(times[index - 1]) if index else start
 
 
 def _joined(since: int, start: int, end: int, told: _Told, own: list[Row]) -> Row:
@@ -205,9 +205,9 @@ def _with_source(table: pa.Table) -> pa.Table:
 
 def _rows(table: pa.Table) -> list[Row]:
     """Give the rows with times as nanoseconds."""
-    for place, item in enumerate(table.schema):
+    for index, item in enumerate(table.schema):
         if pa.types.is_timestamp(item.type):
-            table = table.set_column(place, item.name, table.column(place).cast(TIME_TYPE).cast(pa.int64()))
+            table = table.set_column(index, item.name, table.column(index).cast(TIME_TYPE).cast(pa.int64()))
     rows: list[Row] = table.to_pylist()
     return rows
 

@@ -133,12 +133,12 @@ class ModelCard:
         NetopsError
             If one is not there: the matrix is of another network or declaration.
         """
-        place = {name: number for number, name in enumerate(names)}
-        if missing := [name for name in self.features if name not in place]:
+        index = {name: number for number, name in enumerate(names)}
+        if missing := [name for name in self.features if name not in index]:
             raise NetopsError(
                 f"model {self.version} takes feature '{missing[0]}', which is not there{closest(missing[0], names)}"
             )
-        return np.array([place[name] for name in self.features], np.int64)
+        return np.array([index[name] for name in self.features], np.int64)
 
 
 def read_card(folder: Path) -> ModelCard:

@@ -124,11 +124,11 @@ class Explainer:
             out.
         """
         contributions = self.exact(features) if exact else self.fast(features)
-        places, values = highest(contributions, top)
+        indices, values = highest(contributions, top)
         names = self.names
         return [
-            [(names[place], value) for place, value in zip(row, those, strict=True) if value > 0]
-            for row, those in zip(places.tolist(), values.tolist(), strict=True)
+            [(names[index], value) for index, value in zip(row, those, strict=True) if value > 0]
+            for row, those in zip(indices.tolist(), values.tolist(), strict=True)
         ]
 
 
@@ -146,17 +146,17 @@ def highest(contributions: Contributions, top: int) -> tuple[npt.NDArray[np.int6
 @kernel
 def _highest(contributions, top):  # type: ignore[no-untyped-def]
     count, width = contributions.shape
-    places, values = np.zeros((count, top), np.int64), np.zeros((count, top))
+    indices, values = np.zeros((count, top), np.int64), np.zeros((count, top))
     for row in range(count):
         for feature in range(width):
             value, slot = contributions[row, feature], top
             while slot > 0 and value > values[row, slot - 1]:
                 slot -= 1
             if slot < top:
-                for place in range(top - 1, slot, -1):
-                    places[row, place], values[row, place] = places[row, place - 1], values[row, place - 1]
-                places[row, slot], values[row, slot] = feature, value
-    return places, values
+                for index in range(top - 1, slot, -1):
+                    indices[row, index], values[row, index] = indices[row, index - 1], values[row, index - 1]
+                indices[row, slot], values[row, slot] = feature, value
+    return indices, values
 
 
 def _read(graph: Any, width: int, where: str) -> tuple[Scaling, _Model]:
@@ -173,7 +173,7 @@ def _read(graph: Any, width: int, where: str) -> tuple[Scaling, _Model]:
                 return scaling, TreeContributions.of(Trees.parse(node, width))
         layers = [node.input[1:3] for node in graph.node if node.op_type == "Gemm"]
         if layers:
-            kernels, biases = (tuple(constants[layer[place]] for layer in layers) for place in (0, 1))
+            kernels, biases = (tuple(constants[layer[index]] for layer in layers) for index in (0, 1))
             return scaling, NetContributions(kernels, biases)
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise NetopsError(f"{where}: the model cannot be explained ({error!r}); train it again") from None

@@ -102,14 +102,14 @@ class Descent:
                 if trees.feature[node] >= 0:
                     ways += [int(trees.right[node]), int(trees.left[node])]
         order = order[:count]  # nodes that nothing leads to stay out
-        place = np.zeros(len(expected), np.int64)
-        place[order] = np.arange(count)
+        index = np.zeros(len(expected), np.int64)
+        index[order] = np.arange(count)
         splits = trees.feature[order] >= 0
-        right = np.where(splits, place[trees.right[order]] - np.arange(count) - 1, 0)
+        right = np.where(splits, index[trees.right[order]] - np.arange(count) - 1, 0)
         # All comparisons are "at or below" here: for float32, below t is at or below its predecessor.
         below = np.nextafter(trees.threshold, np.float32(-np.inf)) if trees.strict else trees.threshold
         return cls(
-            place[trees.starts[:-1]],
+            index[trees.starts[:-1]],
             trees.feature[order],
             right.astype(np.int32),
             below[order],
@@ -167,15 +167,15 @@ def _fast(scaled, roots, features, right, threshold, missing_left, change):  # t
         last = min(first + _BLOCK, count)
         for root in roots:
             for row in range(first, last):
-                place = root
-                feature = features[place]
+                index = root
+                feature = features[index]
                 while feature >= 0:
                     value = scaled[row, feature]
-                    left = (value <= threshold[place]) | ((value != value) & missing_left[place])
+                    left = (value <= threshold[index]) | ((value != value) & missing_left[index])
                     # Computed, not branched to: a processor guesses every other split wrong.
-                    place += 1 + (1 - np.int64(left)) * right[place]
-                    contributions[row, feature] += change[place]
-                    feature = features[place]
+                    index += 1 + (1 - np.int64(left)) * right[index]
+                    contributions[row, feature] += change[index]
+                    feature = features[index]
     return contributions
 
 
@@ -189,14 +189,14 @@ def _exact(scaled, leaves, steps, values, strict):  # type: ignore[no-untyped-de
     for row in range(len(scaled)):
         for leaf in range(len(values)):
             first, length = leaves[leaf], leaves[leaf + 1] - leaves[leaf]
-            for place in range(length):
-                step = steps[first + place]
-                known[place] = _arrives(scaled[row, step.feature], step, strict)
+            for index in range(length):
+                step = steps[first + index]
+                known[index] = _arrives(scaled[row, step.feature], step, strict)
             _extend(weights, steps, first, length, known)
-            for place in range(length):
-                step = steps[first + place]
-                total = _without(weights, length, step.share, known[place])
-                contributions[row, step.feature] += total * (known[place] - step.share) * values[leaf]
+            for index in range(length):
+                step = steps[first + index]
+                total = _without(weights, length, step.share, known[index])
+                contributions[row, step.feature] += total * (known[index] - step.share) * values[leaf]
     return contributions
 
 
@@ -217,9 +217,9 @@ def _extend(weights, steps, first, length, known):  # type: ignore[no-untyped-de
     for size in range(1, length + 1):
         share, one = steps[first + size - 1].share, known[size - 1]
         weights[size] = 0.0
-        for place in range(size - 1, -1, -1):
-            weights[place + 1] += one * weights[place] * (place + 1) / (size + 1)
-            weights[place] = share * weights[place] * (size - place) / (size + 1)
+        for index in range(size - 1, -1, -1):
+            weights[index + 1] += one * weights[index] * (index + 1) / (size + 1)
+            weights[index] = share * weights[index] * (size - index) / (size + 1)
 
 
 @kernel
@@ -227,12 +227,12 @@ def _without(weights, length, share, one):  # type: ignore[no-untyped-def]
     """Sum the weights of the subsets as if a feature had not been added."""
     total = 0.0
     if one == 0.0:
-        for place in range(length - 1, -1, -1):
-            total += weights[place] * (length + 1) / (share * (length - place))
+        for index in range(length - 1, -1, -1):
+            total += weights[index] * (length + 1) / (share * (length - index))
         return total
     following = weights[length]
-    for place in range(length - 1, -1, -1):
-        removed = following * (length + 1) / (place + 1)
+    for index in range(length - 1, -1, -1):
+        removed = following * (length + 1) / (index + 1)
         total += removed
-        following = weights[place] - removed * share * (length - place) / (length + 1)
+        following = weights[index] - removed * share * (length - index) / (length + 1)
     return total

@@ -123,9 +123,9 @@ class Trees:
             for side in ("true", "false")
         ]
         last = starts[1:][tree]
-        place = np.arange(len(tree))
+        index = np.arange(len(tree))
         feature = np.where(leaf, -1, raw["nodes_featureids"]).astype(np.int32)
-        astray = [(child[~leaf] <= place[~leaf]) | (child[~leaf] >= last[~leaf]) for child in children]
+        astray = [(child[~leaf] <= index[~leaf]) | (child[~leaf] >= last[~leaf]) for child in children]
         if np.any(astray) or (feature[~leaf] < 0).any() or (feature >= width).any():
             raise NetopsError("the model file holds a broken tree; train the model again")
         value = np.zeros(len(tree), np.float32)

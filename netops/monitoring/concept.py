@@ -162,11 +162,11 @@ def _since(stream: Outcomes, first: int, wrong: int, total: int, detector: str) 
         made.update(outcome)
     alarm = False
     watched = stream.wrong[first:]
-    for place, outcome in enumerate(watched.tolist(), start=1):
+    for index, outcome in enumerate(watched.tolist(), start=1):
         made.update(outcome)
         alarm |= made.drift_detected
-        if alarm and _chance(wrong, total, watched[max(0, place - _LATEST) : place]) < _SURE:
-            return int(stream.times[first + place - 1])
+        if alarm and _chance(wrong, total, watched[max(0, index - _LATEST) : index]) < _SURE:
+            return int(stream.times[first + index - 1])
     return None
 
 
@@ -183,7 +183,7 @@ def _chance(wrong: int, total: int, latest: Flags) -> float:
 
 def _evenly(rate: float, count: int) -> Iterator[bool]:
     """Spread wrong outcomes evenly, as the order of those in the test part is not kept."""
-    yield from (((place + 1) * rate + 0.5) // 1 > (place * rate + 0.5) // 1 for place in range(count))
+    yield from (((index + 1) * rate + 0.5) // 1 > (index * rate + 0.5) // 1 for index in range(count))
 
 
 def make_detector(name: str, rate: float) -> Detector:

@@ -124,13 +124,13 @@ def _of_moves(move: Moves, found: npt.NDArray[np.bool_], grid: Grid) -> Sequence
         Finding(
             kind,
             name,
-            float(move.scores[-1, place]),
+            float(move.scores[-1, index]),
             move.minimum,
-            float(move.p_values[-1, place]),
-            bool(found[-1, place]),
-            ends[int(np.argmax(found[:, place]))] if found[:, place].any() else None,
+            float(move.p_values[-1, index]),
+            bool(found[-1, index]),
+            ends[int(np.argmax(found[:, index]))] if found[:, index].any() else None,
         )
-        for place, name in enumerate(move.names)
+        for index, name in enumerate(move.names)
     ]
 
 

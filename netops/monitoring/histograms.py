@@ -58,12 +58,12 @@ class Histograms:
         values : float64 array, n × S
         """
         blocks, _, bins = self.counts.shape
-        place = timestamps // self.block - self.first
-        here = (place >= 0) & (place < blocks)
+        index = timestamps // self.block - self.first
+        here = (index >= 0) & (index < blocks)
         for series, edges in enumerate(self.edges):
             column = values[:, series]
             known = here & ~np.isnan(column)
-            flat = place[known] * bins + np.searchsorted(edges, column[known])
+            flat = index[known] * bins + np.searchsorted(edges, column[known])
             self.counts[:, series] += np.bincount(flat, minlength=blocks * bins).reshape(blocks, bins)
 
     def shares(self, start: int, stop: int) -> Floats:

@@ -55,8 +55,8 @@ class Healthy:
         interval = max(1, round(self.dataset.meta.interval_seconds * SECOND))
         stride = max(1, block // interval // _PER_BLOCK)
         # Devices take turns, so that a thinned block still holds every time of it.
-        place = np.arange(len(sequences)) - sequences.offsets[sequences.device_of_row] + sequences.device_of_row
-        chosen = np.flatnonzero(~self.inside & (sequences.timestamps >= since) & (place % stride == 0))
+        index = np.arange(len(sequences)) - sequences.offsets[sequences.device_of_row] + sequences.device_of_row
+        chosen = np.flatnonzero(~self.inside & (sequences.timestamps >= since) & (index % stride == 0))
         if most is not None and len(chosen) > most:
             chosen = chosen[:: -(-len(chosen) // most)]
         return chosen.astype(np.int64)

@@ -94,13 +94,13 @@ def _scores(comparer: Comparer, present: Histograms, grid: Grid) -> Floats:
     usual = np.median(comparer.rhythm.reference.counts.sum(axis=(0, 2))) / max(1, len(comparer.rhythm.reference))
     slots = comparer.rhythm.slot(present.numbers)
     scores = np.full((len(grid.stops), len(present.names)), np.nan)
-    for place, stop in enumerate(grid.stops):
+    for index, stop in enumerate(grid.stops):
         low, high = stop - grid.length - present.first, stop - present.first
         window = present.counts[low:high]
         distances = comparer.distances(window, slots[low:high], by_slot)
         # A window with next to nothing in it says nothing.
         enough = window.sum(axis=(0, 2)) > 0.02 * usual * grid.length
-        scores[place] = np.where(enough, distances, np.nan)
+        scores[index] = np.where(enough, distances, np.nan)
     return scores
 
 

@@ -71,21 +71,21 @@ def fill_device(
     for e in range(len(calm)):
         if scenarios[int(calm[e, KIND]), SHAPE] == PEAK:
             swell(calm_key, calm[e], scenarios[int(calm[e, KIND])], first, traffic)
-    places = _fill_metrics(key, first, metrics, cdf, traffic, steps, walks, values)
+    indices = _fill_metrics(key, first, metrics, cdf, traffic, steps, walks, values)
     errors[:] = False
     critical[:] = False
     for e in range(len(calm)):
-        _maintain(calm_key, calm[e], scenarios, order, effects, metrics, places, first, values)
+        _maintain(calm_key, calm[e], scenarios, order, effects, metrics, indices, first, values)
     truths = _fail(
-        failing_key, failures, scenarios, order, metrics, places, first, traffic, values, errors, critical
+        failing_key, failures, scenarios, order, metrics, indices, first, traffic, values, errors, critical
     )
     for m in range(len(metrics)):
-        _finish(derive(derive(key, randomness.METRICS), m), metrics[m], first, values[places[m] : places[m + 1]])
+        _finish(derive(derive(key, randomness.METRICS), m), metrics[m], first, values[indices[m] : indices[m + 1]])
     for e in range(len(calm)):
         if scenarios[int(calm[e, KIND]), SHAPE] == STUCK:
             _stick(
-                key, calm_key, calm[e], scenarios, order, metrics, cdf, vector, phase, steps, places, first, origin,
-                values,
+                key, calm_key, calm[e], scenarios, order, metrics, cdf, vector, phase, steps, indices, first,
+                origin, values,
             )  # fmt: skip
     return truths
 
@@ -121,29 +121,29 @@ def _fill_metrics(
 ) -> Ints:  # fmt: skip
     """Write all metrics; return the place of each one's first column, and the number of columns."""
     own, count = derive(key, randomness.METRICS), len(metrics)
-    places = np.zeros(count + 1, np.int64)
+    indices = np.zeros(count + 1, np.int64)
     for m in range(count):
         moves = _moves(steps, m, count)
-        fill_metric(derive(own, m), first, metrics[m], cdf, traffic, moves, walks[m : m + 1], values[places[m]])
-        places[m + 1] = places[m] + 1 + int(metrics[m, WITH_MAX]) + int(metrics[m, WITH_MIN])
-    return places
+        fill_metric(derive(own, m), first, metrics[m], cdf, traffic, moves, walks[m : m + 1], values[indices[m]])
+        indices[m + 1] = indices[m] + 1 + int(metrics[m, WITH_MAX]) + int(metrics[m, WITH_MIN])
+    return indices
 
 
 @kernel(error_model="numpy")
 def _maintain(
-    key: np.uint64, event: Floats, scenarios: Floats, order: Ints, effects: Floats, metrics: Floats, places: Ints,
+    key: np.uint64, event: Floats, scenarios: Floats, order: Ints, effects: Floats, metrics: Floats, indices: Ints,
     first: int, values: Floats,
 ) -> None:  # fmt: skip
     kind = int(event[KIND])
     if scenarios[kind, SHAPE] == STEP:
         for k in range(int(scenarios[kind, AFFECTED])):
             m = order[kind, k]
-            maintain(key, event, scenarios[kind], metrics[m], effects[kind, k], first, values[places[m]])
+            maintain(key, event, scenarios[kind], metrics[m], effects[kind, k], first, values[indices[m]])
 
 
 @kernel(error_model="numpy")
 def _fail(
-    key: np.uint64, events: Floats, scenarios: Floats, order: Ints, metrics: Floats, places: Ints, first: int,
+    key: np.uint64, events: Floats, scenarios: Floats, order: Ints, metrics: Floats, indices: Ints, first: int,
     traffic: Floats, values: Floats, errors: Bools, critical: Bools,
 ) -> Floats:  # fmt: skip
     truths = np.empty((len(events), 5))
@@ -153,7 +153,7 @@ def _fail(
         for k in range(len(rows)):
             m = order[kind, k]
             draws = derive(key, int(event[START]))
-            disturb(draws, rows[k], scenarios[kind], metrics[m], first, traffic, values[places[m]], errors[m])
+            disturb(draws, rows[k], scenarios[kind], metrics[m], first, traffic, values[indices[m]], errors[m])
         start, end = rows[:, PINNED].max(), event[START] + event[LENGTH]
         critical[max(0, int(start) - first) : max(0, int(end) - first)] = True
         truths[e, 0], truths[e, 1], truths[e, 2] = kind, event[START], start
@@ -186,7 +186,8 @@ def _extreme(key: np.uint64, first: int, spread: float, values: Floats, out: Flo
 @kernel(error_model="numpy")
 def _stick(
     key: np.uint64, calm_key: np.uint64, event: Floats, scenarios: Floats, order: Ints, metrics: Floats,
-    cdf: Floats, vector: Floats, phase: float, steps: Floats, places: Ints, first: int, origin: int, values: Floats,
+    cdf: Floats, vector: Floats, phase: float, steps: Floats, indices: Ints, first: int, origin: int,
+    values: Floats,
 ) -> None:  # fmt: skip
     """Freeze or lose the values; they freeze at what the undisturbed metric was when the event began."""
     kind, start = int(event[KIND]), int(event[START])
@@ -201,8 +202,10 @@ def _stick(
     for k in range(int(scenarios[kind, AFFECTED])):
         m = order[kind, k]
         if frozen:
-            _finish(derive(derive(key, randomness.METRICS), m), metrics[m], start, stuck[places[m] : places[m + 1]])
-        for c in range(places[m], places[m + 1]):
+            _finish(
+                derive(derive(key, randomness.METRICS), m), metrics[m], start, stuck[indices[m] : indices[m + 1]]
+            )
+        for c in range(indices[m], indices[m + 1]):
             values[c, low:high] = stuck[c, 0]
 
 

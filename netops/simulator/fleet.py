@@ -56,27 +56,27 @@ def make_fleet(settings: GeneratorSettings, devices: int, seed: int) -> Fleet:
         For a Faker provider or a name pattern that does not exist.
     """
     *upper, (device_level, device) = settings.deployment.items()
-    places = _places(dict(upper), seed)
+    indices = _places(dict(upper), seed)
     numbers = np.arange(devices)
-    sites, within = numbers % len(places), numbers // len(places)
-    above = [{level: places[site][level] for level, _ in upper} for site in sites]
+    sites, within = numbers % len(indices), numbers // len(indices)
+    above = [{level: indices[site][level] for level, _ in upper} for site in sites]
     name = _namer(device_level, device, seed, len(upper))
-    names = _distinct(name(int(number), place) for number, place in zip(within, above, strict=True))
-    attributes = {level: [place[level] for place in above] for level, _ in upper}
+    names = _distinct(name(int(number), index) for number, index in zip(within, above, strict=True))
+    attributes = {level: [index[level] for index in above] for level, _ in upper}
     attributes |= _statics(settings, devices, seed)
     return Fleet(names, attributes, sites, _depths(within, settings))
 
 
 def _places(levels: Mapping[str, LevelSettings], seed: int) -> list[dict[str, str]]:
-    places: list[dict[str, str]] = [{}]
+    indices: list[dict[str, str]] = [{}]
     for depth, (name, level) in enumerate(levels.items()):
         make = _namer(name, level, seed, depth)
         size = level_size(level)
-        items = [make(number % size, places[number // size]) for number in range(size * len(places))]
+        items = [make(number % size, indices[number // size]) for number in range(size * len(indices))]
         # Listed names and patterns repeat from parent to parent on purpose; a provider's names must not.
         items = _distinct(items) if level.faker else items
-        places = [{**places[number // size], name: item} for number, item in enumerate(items)]
-    return places
+        indices = [{**indices[number // size], name: item} for number, item in enumerate(items)]
+    return indices
 
 
 def _namer(name: str, level: LevelSettings, seed: int, depth: int) -> Callable[[int, Mapping[str, str]], str]:
@@ -135,8 +135,8 @@ def _distinct(names: Any) -> list[str]:
 
 def _statics(settings: GeneratorSettings, devices: int, seed: int) -> dict[str, list[str]]:
     columns = {}
-    for place, (name, static) in enumerate(settings.static.items()):
-        key = key_of(seed, STATIC, 1000 + place)
+    for index, (name, static) in enumerate(settings.static.items()):
+        key = key_of(seed, STATIC, 1000 + index)
         draws = [uniform(key, device) for device in range(devices)]
         columns[name] = [_static_value(static, draw) for draw in draws]
     return columns
@@ -152,8 +152,8 @@ def _static_value(static: Any, draw: float) -> str:
 def _depths(within: npt.NDArray[np.int64], settings: GeneratorSettings) -> npt.NDArray[np.int64]:
     """Hang device j behind device (j - uplinks) // fan_out, as a heap: no count of devices enters."""
     topology = settings.topology
-    place, depths = within.copy(), np.zeros(len(within), np.int64)
-    while (below := place >= topology.uplinks).any():
-        place[below] = (place[below] - topology.uplinks) // topology.fan_out
+    index, depths = within.copy(), np.zeros(len(within), np.int64)
+    while (below := index >= topology.uplinks).any():
+        index[below] = (index[below] - topology.uplinks) // topology.fan_out
         depths[below] += 1
     return depths

@@ -304,11 +304,11 @@ def _split(batch: Batch, until: int, last: bool) -> tuple[Batch, Batch]:
     return _take(batch, order[:cut]), _take(batch, order[cut:])
 
 
-def _take(batch: Batch, places: Ints) -> Batch:
+def _take(batch: Batch, indices: Ints) -> Batch:
     return Batch(
-        batch.devices[places],
-        batch.timestamps[places],
-        batch.values[places],
-        batch.is_error[places],
-        batch.arrivals[places],
+        batch.devices[indices],
+        batch.timestamps[indices],
+        batch.values[indices],
+        batch.is_error[indices],
+        batch.arrivals[indices],
     )

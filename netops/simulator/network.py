@@ -191,9 +191,9 @@ def produce(network: Network, devices: Ints, first: int, ticks: int, walks: Walk
     critical = np.empty((len(devices), ticks), np.bool_)
     present = np.empty(len(devices), np.int64)
     truths: list[Truth] = []
-    for place, device in enumerate(devices.tolist()):
-        views = values[:, place], errors[:, place], critical[place]
-        present[place], found = _produce_device(network, device, first, ticks, views, walks)
+    for index, device in enumerate(devices.tolist()):
+        views = values[:, index], errors[:, index], critical[index]
+        present[index], found = _produce_device(network, device, first, ticks, views, walks)
         truths += found
     return Block(devices, first, values, errors, critical, present, truths)
 

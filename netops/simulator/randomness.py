@@ -34,15 +34,15 @@ def derive(key: np.uint64, number: int) -> np.uint64:
 
 
 @kernel(error_model="numpy")
-def uniform(key: np.uint64, place: int) -> float:
+def uniform(key: np.uint64, index: int) -> float:
     """Draw from (0, 1), both ends excluded."""
-    return (float(_mix(key + np.uint64(place) * _GOLDEN) >> _S12) + 0.5) * 2.0**-52
+    return (float(_mix(key + np.uint64(index) * _GOLDEN) >> _S12) + 0.5) * 2.0**-52
 
 
 @kernel(error_model="numpy")
-def normal(key: np.uint64, place: int) -> float:
+def normal(key: np.uint64, index: int) -> float:
     """Draw from the standard normal distribution."""
-    return quantile(uniform(key, place))
+    return quantile(uniform(key, index))
 
 
 @kernel(error_model="numpy")

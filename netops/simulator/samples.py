@@ -43,12 +43,12 @@ def samples_of(network: Network, block: Block) -> Samples:
     if not shares[:5].any() and (block.present <= block.first).all():
         return _plain(network, block)
     parts = []
-    for place, device in enumerate(block.devices.tolist()):
+    for index, device in enumerate(block.devices.tolist()):
         key = key_of(network.seed, randomness.DEVICE, device, randomness.FAULTS)
         start = network.time_of(block.first)
-        begin = int(max(block.first, block.present[place]))
+        begin = int(max(block.first, block.present[index]))
         columns = _device_samples(key, block.first, begin, ticks, start, network.interval, shares)
-        parts.append((columns[0] + place * ticks, columns[1], columns[2]))
+        parts.append((columns[0] + index * ticks, columns[1], columns[2]))
     return Samples(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 

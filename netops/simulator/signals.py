@@ -145,11 +145,11 @@ def _add_smooth(key: np.uint64, first: int, period: float, sigma: float, out: Fl
     """Add noise that changes over about ``period`` ticks: interpolated between points, of constant variance."""
     known, left, right = -1, 0.0, 0.0
     for i in range(len(out)):
-        place = (first + i) / period
-        point = math.floor(place)
+        index = (first + i) / period
+        point = math.floor(index)
         if point != known:
             left = right if known >= 0 and point == known + 1 else normal(key, point)
             right, known = normal(key, point + 1), point
-        f = place - point
+        f = index - point
         value = (1.0 - f) * left + f * right
         out[i] += sigma * value / math.sqrt((1.0 - f) * (1.0 - f) + f * f)

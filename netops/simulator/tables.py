@@ -118,11 +118,11 @@ def make_tables(settings: GeneratorSettings, interval: int, origin: int) -> Tabl
     affected = [_affected(s, names) for s in events.values()]
     order = np.full((len(rows), len(names)), -1, np.int64)
     effects = np.zeros((len(rows), len(names)))
-    for row, (scenario, places) in enumerate(zip(events.values(), affected, strict=True)):
-        rows[row][AFFECTED] = len(places)
-        order[row, : len(places)] = places
+    for row, (scenario, indices) in enumerate(zip(events.values(), affected, strict=True)):
+        rows[row][AFFECTED] = len(indices)
+        order[row, : len(indices)] = indices
         if isinstance(scenario, library.Maintenance):
-            effects[row, : len(places)] = list(scenario.effects.values())
+            effects[row, : len(indices)] = list(scenario.effects.values())
     table = np.array(rows).reshape(len(rows), AFFECTED + 1)
     groups = _groups(settings, list(events.values()), interval)
     return Tables(

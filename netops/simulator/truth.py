@@ -40,10 +40,10 @@ class IncidentLog:
         truths: dict[int, list[Truth]] = {}
         for truth in block.truths:
             truths.setdefault(truth.device, []).append(truth)
-        for place, device in enumerate(block.devices.tolist()):
+        for index, device in enumerate(block.devices.tolist()):
             if device in truths or device in self._open:
-                part = slice(bounds[place], bounds[place + 1])
-                numbers = samples.places[part] - place * ticks + block.first
+                part = slice(bounds[index], bounds[index + 1])
+                numbers = samples.places[part] - index * ticks + block.first
                 self._device(device, samples.timestamps[part], flags[part], numbers, truths.get(device, []))
 
     def _device(self, device: int, times: Ints, flags: Bools, numbers: Ints, truths: list[Truth]) -> None:

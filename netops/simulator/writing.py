@@ -100,19 +100,19 @@ def _blocks(network: Network, shard: Shard, walks: Walks) -> Iterator[Block]:
 def table_of(network: Network, block: Block, samples: Samples, schema: pa.Schema) -> pa.Table:
     """Make the table of a block's samples."""
     cells = block.critical.size
-    places = None if len(samples.places) == cells and not network.settings.faults.duplicates else samples.places
+    indices = None if len(samples.places) == cells and not network.settings.faults.duplicates else samples.places
     arrays = [_times(samples.timestamps), *_labels(network, block, samples)]
-    arrays += [pa.array(_column(values, places)) for values in block.values]
-    arrays += [pa.array(_column(flags, places)) for flags in block.errors]
-    arrays.append(pa.array(_column(block.critical, places)))
+    arrays += [pa.array(_column(values, indices)) for values in block.values]
+    arrays += [pa.array(_column(flags, indices)) for flags in block.errors]
+    arrays.append(pa.array(_column(block.critical, indices)))
     if network.settings.faults.late:
         arrays.append(_times(samples.arrivals))
     return pa.table(arrays, schema=schema)
 
 
-def _column(cells: npt.NDArray[Any], places: Ints | None) -> npt.NDArray[Any]:
+def _column(cells: npt.NDArray[Any], indices: Ints | None) -> npt.NDArray[Any]:
     flat = cells.reshape(-1)
-    return flat if places is None else flat[places]
+    return flat if indices is None else flat[indices]
 
 
 def _times(values: Ints) -> pa.Array:

@@ -120,7 +120,7 @@ def sort_rows(table: pa.Table) -> Sorted:
     codes, times = codes[order], times[order]
     first = np.ones(len(order), bool)
     first[1:] = (codes[1:] != codes[:-1]) | (times[1:] != times[:-1])
-    sorted_names = [names[place] for place in order_of_names]
+    sorted_names = [names[index] for index in order_of_names]
     repeats = Repeats()
     if not first.all():
         table, repeats = combine(table, order, codes, first, sorted_names)

@@ -203,6 +203,6 @@ def timestamps_of(table: pa.Table) -> npt.NDArray[np.int64]:
 def matrix_of(table: pa.Table, columns: list[str]) -> npt.NDArray[np.float64]:
     """Take numeric columns out of a table: rows × columns, C order, NaN for null."""
     matrix = np.empty((table.num_rows, len(columns)))
-    for place, name in enumerate(columns):
-        matrix[:, place] = table.column(name).to_numpy()
+    for index, name in enumerate(columns):
+        matrix[:, index] = table.column(name).to_numpy()
     return matrix

@@ -25,7 +25,7 @@ def draft_folder(out: Path) -> Iterator[Path]:
     UsageError
         If ``out`` is a file, or a folder that holds something else than a dataset.
     """
-    refuse_strangers(out)
+    refuse_foreign_files(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = out.parent / f".{out.name}.{os.getpid()}.tmp"
     shutil.rmtree(draft, ignore_errors=True)
@@ -39,7 +39,7 @@ def draft_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def refuse_strangers(out: Path) -> None:
+def refuse_foreign_files(out: Path) -> None:
     """Refuse a folder that holds anything but a dataset of this program.
 
     Raises

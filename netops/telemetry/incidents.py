@@ -74,10 +74,10 @@ def snap(timestamps: npt.ArrayLike, starts: npt.ArrayLike, ends: npt.ArrayLike) 
     """
     times, begin, end = (np.asarray(values, np.int64) for values in (timestamps, starts, ends))
     marked = mark(times, begin, end)
-    place = np.searchsorted(times, begin)
-    hidden = (place == np.searchsorted(times, end)) & (place > 0) & (place < len(times))
-    place = place[hidden]
-    marked[place[times[place] - begin[hidden] <= 2 * _step(times)]] = True
+    index = np.searchsorted(times, begin)
+    hidden = (index == np.searchsorted(times, end)) & (index > 0) & (index < len(times))
+    index = index[hidden]
+    marked[index[times[index] - begin[hidden] <= 2 * _step(times)]] = True
     return marked
 
 
@@ -99,7 +99,7 @@ def unseen(timestamps: npt.ArrayLike, flags: Bool, starts: npt.ArrayLike, ends: 
         Those between two healthy samples. One before the first sample or after the last is none of them.
     """
     times, begin, end = (np.asarray(values, np.int64) for values in (timestamps, starts, ends))
-    place = np.searchsorted(times, begin)
-    between = (place == np.searchsorted(times, end)) & (place > 0) & (place < len(times))
-    beside = np.clip(place, 1, max(1, len(times) - 1))
+    index = np.searchsorted(times, begin)
+    between = (index == np.searchsorted(times, end)) & (index > 0) & (index < len(times))
+    beside = np.clip(index, 1, max(1, len(times) - 1))
     return between & ~flags[beside - 1] & ~flags[np.minimum(beside, len(times) - 1)]

@@ -276,15 +276,15 @@ class _Ingestion:
                 return np.zeros(table.num_rows, bool)
             return pc.fill_null(table.column(IS_ERROR), False).to_numpy()
         flags = np.zeros(table.num_rows, bool)
-        for place, device in enumerate(rows.devices):
-            span = slice(rows.offsets[place], rows.offsets[place + 1])
+        for index, device in enumerate(rows.devices):
+            span = slice(rows.offsets[index], rows.offsets[index + 1])
             flags[span] = snap(rows.timestamps[span], *self.log.of(device))
         return flags
 
     def _incidents(self, rows: Rows, is_error: Any) -> pa.Table:
         devices, starts, ends, kinds = [], [], [], []
-        for place, device in enumerate(rows.devices):
-            span = slice(rows.offsets[place], rows.offsets[place + 1])
+        for index, device in enumerate(rows.devices):
+            span = slice(rows.offsets[index], rows.offsets[index + 1])
             times = rows.timestamps[span]
             for start, end in self._spans(device, times, is_error[span]):
                 devices.append(device)
@@ -382,5 +382,5 @@ def _attribute(table: pa.Table, name: str) -> pa.Array:
 
 def _before(times: Any, start: int) -> int:
     """Give the time of the sample before an incident: what the log holds since then is part of it."""
-    place = int(np.searchsorted(times, start))
-    return int(times[place - 1]) if place else start
+    index = int(np.searchsorted(times, start))
+    return int(times[index - 1]) if index else start

@@ -198,11 +198,11 @@ def _comparable(column: pa.ChunkedArray, rows: Int64) -> tuple[npt.NDArray[np.fl
 
 def _first_known(owner: Int64, known: Bool) -> Int64:
     """Give for each row the first row of its group that knows the value (itself where none does)."""
-    places = np.arange(len(owner))
+    indices = np.arange(len(owner))
     begins = np.flatnonzero(np.diff(owner, prepend=-1))
-    best = np.minimum.reduceat(np.where(known, places, len(owner)), begins) if len(owner) else places
+    best = np.minimum.reduceat(np.where(known, indices, len(owner)), begins) if len(owner) else indices
     spread = np.repeat(best, np.diff(np.append(begins, len(owner))))
-    return np.where(spread < len(owner), spread, places)
+    return np.where(spread < len(owner), spread, indices)
 
 
 def _describe(
@@ -220,10 +220,10 @@ def _describe(
     part = of_device / np.maximum(1, np.bincount(codes, minlength=len(names)))
     worst = int(np.argmax(part))
     found.worst = float(part[worst]), names[worst]
-    place = int(np.flatnonzero(conflict)[0])
-    time = table.column(TIMESTAMP)[int(order[shared[place]])].value
+    index = int(np.flatnonzero(conflict)[0])
+    time = table.column(TIMESTAMP)[int(order[shared[index]])].value
     when = np.datetime_as_string(np.datetime64(time, "ns"), unit="s")
-    found.example = f"{names[codes[shared[place]]]} at {when}Z"
+    found.example = f"{names[codes[shared[index]]]} at {when}Z"
     some = order[shared[np.flatnonzero(conflict)[:10_000]]]
     times = table.column(TIMESTAMP).take(pa.array(some)).cast(pa.int64()).to_numpy()
     found.hours = set((times // _HOUR % 24).tolist())

@@ -69,10 +69,10 @@ def select(names: Names, read: Read, sample: Sample, most: int, seed: int) -> Na
     alive = np.flatnonzero(relevance >= 0)
     if len(alive) > most:
         alive = alive[np.argsort(-relevance[alive], kind="stable")[: CANDIDATES * most]]
-        gain = _gain(read(tuple(names[place] for place in alive)), sample, seed)
+        gain = _gain(read(tuple(names[index] for index in alive)), sample, seed)
         # Those that no tree used follow by their own relevance.
         alive = alive[np.lexsort((-relevance[alive], -gain))[:most]]
-    return tuple(names[place] for place in np.sort(alive))
+    return tuple(names[index] for index in np.sort(alive))
 
 
 def _relevance(columns: Floats, sample: Sample) -> Floats:
@@ -109,4 +109,4 @@ def _gain(columns: Floats, sample: Sample, seed: int) -> Floats:
     fixed = {"seed": seed, "nthread": 1, "verbosity": 0, "colsample_bynode": 0.5}
     booster = xgboost.train(parameters | fixed, matrix, 30)
     gains = booster.get_score(importance_type="total_gain")
-    return np.array([gains.get(f"f{place}", 0.0) for place in range(columns.shape[1])])
+    return np.array([gains.get(f"f{index}", 0.0) for index in range(columns.shape[1])])

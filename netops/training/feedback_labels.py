@@ -53,10 +53,10 @@ class Verdicts:
     @classmethod
     def from_table(cls, table: pa.Table, devices: Sequence[str], incidents: Incidents, horizon: int) -> "Verdicts":
         """Read the verdicts of a dataset (``Dataset.verdicts()``)."""
-        places = {name: place for place, name in enumerate(devices)}
-        known = [name in places for name in table.column(DEVICE).to_pylist()]
+        indices = {name: index for index, name in enumerate(devices)}
+        known = [name in indices for name in table.column(DEVICE).to_pylist()]
         table = table.filter(pa.array(known, pa.bool_()))
-        device = np.array([places[name] for name in table.column(DEVICE).to_pylist()], np.int64)
+        device = np.array([indices[name] for name in table.column(DEVICE).to_pylist()], np.int64)
         opened, calm, ended, repaired = (
             _times(table, name) for name in ("opened", "calm_since", "ended", "repaired_at")
         )
@@ -125,10 +125,10 @@ class Verdicts:
 
     def _spans(self, sequences: Sequences, which: Flags, since: Integers, until: Integers) -> Iterator[slice]:
         """Give the rows from one time (included) to another (excluded) on the device of each verdict."""
-        for place in np.flatnonzero(which).tolist():
-            first, last = sequences.offsets[self.device[place]], sequences.offsets[self.device[place] + 1]
+        for index in np.flatnonzero(which).tolist():
+            first, last = sequences.offsets[self.device[index]], sequences.offsets[self.device[index] + 1]
             times = sequences.timestamps[first:last]
-            low, high = np.searchsorted(times, (since[place], until[place]))
+            low, high = np.searchsorted(times, (since[index], until[index]))
             yield slice(int(first + low), int(first + high))
 
 

@@ -158,9 +158,9 @@ def score_rows(
         Risks in 0..1, NaN where nothing was to be scored.
     """
     risks = np.full(len(rows), np.nan)
-    places = np.flatnonzero(rows >= 0)
-    for piece, features in pieces(dataset, list(names), rows[places]):
-        risks[places[piece]] = score(features)
+    indices = np.flatnonzero(rows >= 0)
+    for piece, features in pieces(dataset, list(names), rows[indices]):
+        risks[indices[piece]] = score(features)
     return risks
 
 
@@ -210,11 +210,11 @@ def _agreement(
     rows = np.load(folder / "test.npy")
     rows[np.arange(len(rows)) % max(1, len(rows) // COMPARED_ROWS) > 0] = -1
     dataset = Dataset.open(Path(examples["sources"]["test"]))
-    places = np.flatnonzero(rows >= 0)
+    indices = np.flatnonzero(rows >= 0)
     greatest = 0.0
-    for piece, features in pieces(dataset, examples["names"], rows[places]):
+    for piece, features in pieces(dataset, examples["names"], rows[indices]):
         native = fitted.predict(scaling.apply(features))
-        greatest = max(greatest, float(np.abs(native - risks[places[piece]]).max()))
+        greatest = max(greatest, float(np.abs(native - risks[indices[piece]]).max()))
     if not greatest <= TOLERANCE:
         raise NetopsError(
             f"{job.family}: the model file is {greatest:.2g} off the native model on the test part, "

@@ -117,7 +117,7 @@ def write_excerpts(folder: Path, card: ModelCard, excerpts: list[Excerpt]) -> No
                 _DEVICE: [excerpt.device] * len(excerpt.timestamps),
                 _RISK: excerpt.risks,
                 _PROBABILITY: excerpt.probabilities,
-                **{f"{_METRIC}{name}": excerpt.values[:, place] for place, name in enumerate(card.metrics)},
+                **{f"{_METRIC}{name}": excerpt.values[:, index] for index, name in enumerate(card.metrics)},
             }
         )
         for excerpt in excerpts

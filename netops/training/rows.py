@@ -86,6 +86,6 @@ def _fill(
 
 def _matrix(table: Any, known: Any, columns: list[str] | tuple[str, ...], rows: Rows) -> npt.NDArray[np.float64]:
     matrix = np.empty((len(rows), len(columns)))
-    for place, name in enumerate(columns):
-        matrix[:, place] = table.column(name).to_numpy(zero_copy_only=False)[rows] if name in known else np.nan
+    for index, name in enumerate(columns):
+        matrix[:, index] = table.column(name).to_numpy(zero_copy_only=False)[rows] if name in known else np.nan
     return matrix

@@ -214,7 +214,7 @@ class Proposals:
     def ask(self) -> Family:
         """Propose a family to fit; the first is the configured one."""
         self._asked = self._study.ask(self._distributions)
-        found = {name: _value(self._spans[name], place) for name, place in self._asked.params.items()}
+        found = {name: _value(self._spans[name], index) for name, index in self._asked.params.items()}
         return replace(self._family, **found)  # type: ignore[type-var]
 
     def tell(self, value: float | None) -> None:
@@ -261,5 +261,5 @@ def _place(span: Between | OneOf, value: Any) -> Any:
     return span.values.index(value) if isinstance(span, OneOf) else value
 
 
-def _value(span: Between | OneOf, place: Any) -> Any:
-    return span.values[place] if isinstance(span, OneOf) else place
+def _value(span: Between | OneOf, index: Any) -> Any:
+    return span.values[index] if isinstance(span, OneOf) else index

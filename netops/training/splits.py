@@ -85,7 +85,7 @@ def split(
     kind : str
         ``time`` or ``device``.
     sequences, labels, incidents
-        All telemetry, its labels (``label_rows``) and what befell it.
+        All telemetry, its labels (``label_rows``) and what happened to it.
     horizon : int
         Nanoseconds.
     shares : tuple of float
@@ -134,8 +134,8 @@ def _boundaries(facts: _Facts, shares: tuple[float, ...], minimum: int) -> tuple
     if not useful.any():
         return None
     starts = np.sort(facts.incidents.start[useful])
-    places = np.unique(times[np.linspace(0, len(times) - 1, _CANDIDATES).astype(np.int64)])
-    edges = np.append(places, times[-1] + 1)
+    indices = np.unique(times[np.linspace(0, len(times) - 1, _CANDIDATES).astype(np.int64)])
+    edges = np.append(indices, times[-1] + 1)
     enough = _enough_from(edges, facts.incidents.start[useful], facts.incidents.end[useful], facts.horizon, minimum)
     rows = np.searchsorted(times, edges) / len(times)
     counts = np.searchsorted(starts, edges) / len(starts)
@@ -157,10 +157,10 @@ def _cheapest(
         best = total.min(axis=0)
     if not np.isfinite(best[-1]):
         return None
-    path, place = [], -1
+    path, index = [], -1
     for back in reversed(came_from):
-        place = int(back[place])
-        path.append(int(edges[place]))
+        index = int(back[index])
+        path.append(int(edges[index]))
     return tuple(reversed(path))
 
 
@@ -184,9 +184,9 @@ def separate_incidents(incidents: Incidents, useful: Flags, horizon: int) -> int
     """Count the incidents that are apart in time: neither overlapping nor within the horizon of each other."""
     start, end = incidents.start[useful], incidents.end[useful]
     count, at = 0, np.iinfo(np.int64).min
-    for place in np.argsort(end):
-        if start[place] - horizon >= at:
-            count, at = count + 1, end[place]
+    for index in np.argsort(end):
+        if start[index] - horizon >= at:
+            count, at = count + 1, end[index]
     return count
 
 

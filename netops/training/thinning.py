@@ -87,9 +87,9 @@ def _stretches(sequences: "Sequences", incidents: "Incidents", rows: Rows) -> Ro
     """Number the stretches: those before, between and after the incidents of each device."""
     device = np.searchsorted(sequences.offsets, rows, side="right") - 1
     stretch = np.empty(len(rows), np.int64)
-    for place in np.unique(device):
-        mine = slice(*np.searchsorted(device, (place, place + 1)))
-        first, last = incidents.offsets[place : place + 2]
+    for index in np.unique(device):
+        mine = slice(*np.searchsorted(device, (index, index + 1)))
+        first, last = incidents.offsets[index : index + 2]
         before = np.searchsorted(incidents.start[first:last], sequences.timestamps[rows[mine]], side="right")
-        stretch[mine] = first + place + before
+        stretch[mine] = first + index + before
     return stretch

@@ -33,7 +33,7 @@ def prune(*, keep: int | None = None, older_than: int | None = None, dry_run: bo
         ``runs`` and ``models`` that went, and the ``bytes`` they took.
     """
     ended = [run for run in workflows() if run["status"]["state"] != "running"]
-    old = [run["metadata"]["uid"] for place, run in enumerate(ended) if _is_old(place, run, keep, older_than)]
+    old = [run["metadata"]["uid"] for index, run in enumerate(ended) if _is_old(index, run, keep, older_than)]
     unused = _unused_models(set(old))
     folders = [*map(run_folder, old), *(Path(model.path) for model in unused)]
     size = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
@@ -47,9 +47,9 @@ def prune(*, keep: int | None = None, older_than: int | None = None, dry_run: bo
     return {"runs": old, "models": [model.version for model in unused], "bytes": size}
 
 
-def _is_old(place: int, run: Document, keep: int | None, older_than: int | None) -> bool:
+def _is_old(index: int, run: Document, keep: int | None, older_than: int | None) -> bool:
     if keep is not None:
-        return place >= keep
+        return index >= keep
     age = timedelta(seconds=(older_than or 0) / SECOND)
     return moment_of(run["status"]["start_time"]) < datetime.now(UTC) - age
 

@@ -101,12 +101,12 @@ def _override(document: Document, override: str) -> None:
         raise UsageError(
             f"--set {override}: no section '{key.split('.')[0]}'{closest(key.split('.')[0], document)}"
         )
-    place = document
+    index = document
     for part in way:
-        place = place.setdefault(part, {})
-        if not isinstance(place, dict):
+        index = index.setdefault(part, {})
+        if not isinstance(index, dict):
             raise UsageError(f"--set {override}: '{part}' holds a value, not keys")
-    place[last] = _value(override, text)
+    index[last] = _value(override, text)
 
 
 def _value(override: str, text: str) -> Any:

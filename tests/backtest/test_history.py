@@ -37,7 +37,7 @@ def test_what_people_recorded_counts_and_the_telemetry_stays_as_it_is(dataset: D
     before = {path.name: path.read_bytes() for path in dataset.path.iterdir() if path.is_file()}
     known = History.read(dataset, METRICS, 10 * MINUTE)
     healthy = sorted(set(range(len(known.sequences.devices))) - set(known.incidents.device.tolist()))
-    failed, confirmed = (known.sequences.devices[place] for place in healthy[:2])
+    failed, confirmed = (known.sequences.devices[index] for index in healthy[:2])
     at = START + 3 * HOUR
     said = Feedback(
         network="small",
@@ -55,7 +55,7 @@ def test_what_people_recorded_counts_and_the_telemetry_stays_as_it_is(dataset: D
     assert len(history.incidents) == len(known.incidents) + 1
     assert history.left_out is not None
     left_out = np.unique(history.sequences.device_of_row[history.left_out])
-    assert [history.sequences.devices[place] for place in left_out] == [confirmed]
+    assert [history.sequences.devices[index] for index in left_out] == [confirmed]
     part = history.part(np.ones(len(history.sequences), bool))
     assert (part.labels[history.left_out] == -1).all()
 

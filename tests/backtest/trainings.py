@@ -8,7 +8,7 @@ import yaml
 
 from netops.alerting.settings import AlertSettings
 from netops.config.durations import DAY, HOUR, MINUTE
-from netops.evaluation.assessment import judge
+from netops.evaluation.assessment import assess
 from netops.evaluation.evaluate import Evaluation
 from netops.features.build import build_features
 from netops.features.spec import FeatureSpec
@@ -64,6 +64,6 @@ def train(folder: Path, dataset: Dataset, split: str = "time", test: Dataset | N
     examples = prepare_examples(Dataset.open(features.path), settings, folder / "work")
     card = train_family(examples, "xgboost", settings, folder / "model", network="small")
     risks = [part_risks(examples, folder / "model", part) for part in ("validation", "test")]
-    judged = judge(examples, *risks, AlertSettings(), calibration=Platt.from_dict(card.calibration))
+    judged = assess(examples, *risks, AlertSettings(), calibration=Platt.from_dict(card.calibration))
     write_card(folder / "model", card.updated(threshold=judged.policy.threshold, alert=asdict(judged.policy)))
     return Training(dataset, folder / "model", judged.evaluation)

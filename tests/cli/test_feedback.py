@@ -72,7 +72,7 @@ def told(server: str, home: Path, tmp_path_factory: pytest.TempPathFactory) -> T
         row for row in call("alerts", "list", "--name", NETWORK, "--limit", "100000") if row["kind"] == "risk"
     ]
     assert len(alerts) >= 6
-    groups = [alerts[place::3] for place in range(3)]
+    groups = [alerts[index::3] for index in range(3)]
     for alert in groups[0][:5]:  # the server, over HTTP
         answer = httpx.post(f"{server}/alerts/{alert['id']}/feedback", json={"verdict": "confirmed", "by": "ada"})
         assert answer.json()["changed"]
@@ -156,8 +156,8 @@ def failing(features: Dataset, device: str, start: int, end: int) -> np.ndarray:
     for table in features.tables(["timestamp", "device", "is_error"]):
         rows = rows_of(table)
         if device in rows.devices:
-            place = rows.devices.index(device)
-            span = slice(rows.offsets[place], rows.offsets[place + 1])
+            index = rows.devices.index(device)
+            span = slice(rows.offsets[index], rows.offsets[index + 1])
             times = rows.timestamps[span]
             return table.column("is_error").to_numpy()[span][(times >= start) & (times < end)]
     raise AssertionError(device)
@@ -175,10 +175,10 @@ def test_the_labels_of_the_training_are_there(features: Dataset, told: Told) -> 
     verdicts = labelled.verdicts
     assert len(verdicts) == len(told.confirmed) + len(told.repaired) + len(told.dismissed)
     assert verdicts.coming.any()  # else nothing is tested
-    for place in np.flatnonzero(verdicts.coming):
-        device = verdicts.device[place]
+    for index in np.flatnonzero(verdicts.coming):
+        device = verdicts.device[index]
         span = slice(*labelled.sequences.offsets[device : device + 2])
-        here = labelled.sequences.timestamps[span] == verdicts.opened[place]
+        here = labelled.sequences.timestamps[span] == verdicts.opened[index]
         assert labelled.training_labels[span][here].tolist() == [1]
         assert labelled.left_out[span][here].all()
 

@@ -171,9 +171,9 @@ SPOT = """([source, place]) => {
 }"""
 
 
-def spot(page, source: str, place: int) -> list[float]:
+def spot(page, source: str, index: int) -> list[float]:
     """Tell where on the page something of the heat map is drawn."""
-    return page.evaluate(SPOT, [source, place])
+    return page.evaluate(SPOT, [source, index])
 
 
 def test_a_cell_leads_to_its_device(look, feed):

@@ -11,16 +11,16 @@ from netops.dashboard.layout import NARROW, WIDE, lay_out, natural
 
 def names_and_places(devices: int, companies: int, centers: int):
     names = [f"leaf-{n}" for n in range(devices)]
-    places = [(f"Company {n % companies}", f"City {n // companies % centers}") for n in range(devices)]
-    return names, places
+    indices = [(f"Company {n % companies}", f"City {n // companies % centers}") for n in range(devices)]
+    return names, indices
 
 
 @pytest.mark.parametrize(
     ("devices", "companies", "centers"), [(1, 1, 1), (30, 4, 2), (999, 7, 5), (10_000, 10, 4), (3000, 1500, 1)]
 )
 def test_each_device_has_a_cell_of_its_own_within_its_site(devices, companies, centers):
-    names, places = names_and_places(devices, companies, centers)
-    layout = lay_out(names, places)
+    names, indices = names_and_places(devices, companies, centers)
+    layout = lay_out(names, indices)
     assert sorted(layout.order.tolist()) == list(range(devices))
     cells = np.stack([layout.x, layout.y], axis=1)
     by_row = {}
@@ -34,7 +34,7 @@ def test_each_device_has_a_cell_of_its_own_within_its_site(devices, companies, c
         inside = cells[first : first + block.devices]
         assert np.all(inside >= (block.x + 0.49, block.label))
         assert np.all(inside <= (block.x + block.width - 0.49, block.y + block.height))
-        assert {places[slot] for slot in layout.order[first : first + block.devices].tolist()} == {
+        assert {indices[slot] for slot in layout.order[first : first + block.devices].tolist()} == {
             (block.company, block.data_center)
         }
         first += block.devices

@@ -136,8 +136,8 @@ class Story:
         time.sleep(0.25)
 
     def _site_of(self, device: str) -> str:
-        place = self._cascade.names.index(device)
-        return self._cascade.attributes["data_center"][place]
+        index = self._cascade.names.index(device)
+        return self._cascade.attributes["data_center"][index]
 
     def _company_of(self, site: str) -> str:
         attributes = self._cascade.attributes

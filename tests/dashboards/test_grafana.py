@@ -51,13 +51,13 @@ def test_a_dashboard_is_well_formed(path: Path) -> None:
 def test_panels_lie_side_by_side(path: Path) -> None:
     taken: set[tuple[int, int]] = set()
     for panel in json.loads(path.read_text())["panels"]:
-        place = panel["gridPos"]
+        index = panel["gridPos"]
         cells = {
             (x, y)
-            for x in range(place["x"], place["x"] + place["w"])
-            for y in range(place["y"], place["y"] + place["h"])
+            for x in range(index["x"], index["x"] + index["w"])
+            for y in range(index["y"], index["y"] + index["h"])
         }
-        assert place["x"] + place["w"] <= 24, panel["title"]
+        assert index["x"] + index["w"] <= 24, panel["title"]
         assert not cells & taken, f"{panel['title']} lies over another panel"
         taken |= cells
 

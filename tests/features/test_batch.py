@@ -114,5 +114,5 @@ def test_the_order_of_devices_changes_nothing(some, random):
     offsets = np.concatenate(([0], np.cumsum([len(times) for times, _ in shuffled])))
     times, values = (np.concatenate([device[i] for device in shuffled]) for i in (0, 1))
     found = np.split(transform(spec_of(), offsets, times, values), offsets[1:-1])
-    for place, i in enumerate(order):
-        np.testing.assert_array_equal(found[place], one(spec_of(), *some[i]))
+    for index, i in enumerate(order):
+        np.testing.assert_array_equal(found[index], one(spec_of(), *some[i]))

@@ -148,8 +148,8 @@ def test_a_state_serves_shorter_windows_but_no_longer_ones():
         FeatureEngine(spec_of(windows=(600,))).restore(0, engine.save(0))
 
 
-def damaged(state, place):
-    return state[:place] + bytes([state[place] ^ 1]) + state[place + 1 :]
+def damaged(state, index):
+    return state[:index] + bytes([state[index] ^ 1]) + state[index + 1 :]
 
 
 @pytest.mark.parametrize(("change", "message"), [

@@ -38,7 +38,7 @@ def make_dataset(
         METRICS, ("company",), devices * rows, devices, len(incidents), 5.0, "synthetic", features=spec().to_dict()
     )
     columns = [
-        pa.array([row[place] for row in incidents], INCIDENTS_SCHEMA.field(place).type) for place in range(3)
+        pa.array([row[index] for row in incidents], INCIDENTS_SCHEMA.field(index).type) for index in range(3)
     ]
     return finish(out, meta, pa.table(columns, schema=INCIDENTS_SCHEMA))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netops.alerting.resampling import Stretches, interval, stretch_at
+from netops.alerting.resampling import Periods, interval, period_at
 from tests.models.worlds import part, world
 
 
@@ -24,7 +24,7 @@ def test_stretches_end_with_their_incident():
 def test_weights_draw_devices_with_their_stretches():
     sequences, labels, incidents = world(devices=6)
     kept = sequences.where(sequences.device_of_row != 2)
-    stretches = Stretches.of(kept, incidents)
+    stretches = Periods.of(kept, incidents)
     weights = stretches.weights(seed=5, times=400)
     assert (weights == stretches.weights(seed=5, times=400)).all()
     missing = slice(stretches.first[2], stretches.first[3])
@@ -47,7 +47,7 @@ def test_an_interval_of_nothing_is_unknown():
 
 def test_each_stretch_of_a_device_is_drawn_as_often_as_the_others():
     sequences, _, incidents = world(devices=4)
-    stretches = Stretches.of(sequences, incidents)
+    stretches = Periods.of(sequences, incidents)
     weights = stretches.weights(seed=7, times=2000)[:, stretches.present]
     assert weights.mean(axis=0) == pytest.approx(1.0, abs=0.2)
     one = slice(0, stretches.first[1])
@@ -58,7 +58,7 @@ def test_each_stretch_of_a_device_is_drawn_as_often_as_the_others():
 
 def test_a_first_device_without_samples_is_never_drawn():
     sequences, _, incidents = world(devices=3)
-    stretches = Stretches.of(sequences.where(sequences.device_of_row != 0), incidents)
+    stretches = Periods.of(sequences.where(sequences.device_of_row != 0), incidents)
     weights = stretches.weights(seed=5, times=50)
     assert weights[:, : stretches.first[1]].sum() == 0
     by_device = np.add.reduceat(weights, stretches.first[:-1], axis=1) / np.diff(stretches.first)
@@ -70,5 +70,5 @@ def test_the_stretch_at_a_time_is_that_of_a_sample_of_then():
     sequences, incidents = judged.sequences, judged.incidents
     for row in range(0, len(sequences), 37):
         device = sequences.device_of_row[row]
-        found = stretch_at(device, sequences.timestamps[row], incidents.offsets, incidents.end)
+        found = period_at(device, sequences.timestamps[row], incidents.offsets, incidents.end)
         assert found == judged.stretches.of_row[row]

@@ -12,7 +12,7 @@ from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Sequences
 from netops.alerting.settings import AlertSettings
 from netops.config.durations import DAY, HOUR, MINUTE
-from netops.evaluation.assessment import judge_clock
+from netops.evaluation.assessment import assess_clock
 from netops.evaluation.clock_baseline import clock_features
 from netops.evaluation.clock_incidents import following_clock, without_clock
 from netops.evaluation.report.cautions import clock_incidents, no_better_than_clock
@@ -63,7 +63,7 @@ def test_the_clock_shows_hour_weekday_and_age() -> None:
 
 @pytest.mark.parametrize("daily", [True, False])
 def test_it_predicts_what_happens_at_the_same_time_each_day_alone(tmp_path: Path, daily: bool) -> None:
-    judged, risks = judge_clock(examples(tmp_path, daily), AlertSettings())
+    judged, risks = assess_clock(examples(tmp_path, daily), AlertSettings())
     figures = judged.evaluation.figures
     assert len(risks) == figures.samples + np.isnan(risks).sum()
     assert (figures.average_precision > 0.9) is daily
@@ -74,7 +74,7 @@ def test_incidents_that_follow_the_clock_are_found_and_taken_out(tmp_path: Path)
     found = examples(tmp_path, daily=True)
     test = found.part("test")
     assert following_clock(test, STEP / 10**9).all()
-    risks = judge_clock(found, AlertSettings())[1]
+    risks = assess_clock(found, AlertSettings())[1]
     rest = without_clock(test, {"clock_only": risks}, {"clock_only": AlertPolicy(0.5)}, STEP / 10**9)
     assert rest is not None
     assert rest.following == rest.incidents == test.observed.sum()
@@ -105,7 +105,7 @@ def test_alerts_around_incidents_that_are_taken_out_are_neither_true_nor_false()
 
 
 def test_a_model_that_ranks_no_better_than_the_clock_is_said_so(tmp_path: Path) -> None:
-    judged, _ = judge_clock(examples(tmp_path, daily=True), AlertSettings())
+    judged, _ = assess_clock(examples(tmp_path, daily=True), AlertSettings())
     figures = replace(judged.evaluation.figures, average_precision=0.3)
     worse = replace(judged, evaluation=replace(judged.evaluation, figures=figures))
     assert "predicts as well" in no_better_than_clock({"clock_only": judged, "xgboost": worse}, "xgboost")

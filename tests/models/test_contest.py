@@ -8,7 +8,7 @@ import pytest
 
 from netops.alerting.settings import AlertSettings
 from netops.config.durations import MINUTE
-from netops.evaluation.comparison import contest
+from netops.evaluation.comparison import compare_with_champion
 from netops.evaluation.promotion import Decision, PromotionSettings
 from netops.models.card import write_card
 from netops.training.examples import Examples, prepare_examples
@@ -48,7 +48,7 @@ def weak(examples: Examples) -> Path:
 
 def decided(examples: Examples, challenger: Path, champion: Path | None) -> Decision:
     settings = PromotionSettings(recall_floor=0.0, false_alarms_per_device_day=1e6)
-    return contest(examples, challenger, champion, AlertSettings(), settings)
+    return compare_with_champion(examples, challenger, champion, AlertSettings(), settings)
 
 
 def test_a_better_challenger_is_promoted_and_a_worse_one_is_not(examples: Examples, good: Path, weak: Path) -> None:

@@ -44,7 +44,7 @@ def promotions(trials: int, resamples: int) -> tuple[int, int]:
         random = np.random.default_rng(seed)
         part = small_part(random)
         champion, *challengers = equals(part, random, 4)
-        named = {str(place): risks for place, risks in enumerate(challengers)}
+        named = {str(index): risks for index, risks in enumerate(challengers)}
         best = named.pop(choose_best(part, named, resamples=2).best)
         how = {"seed": seed, "resamples": resamples}
         corrected += compare(part, best, champion, rivals=list(named.values()), **how).better

@@ -39,7 +39,7 @@ def test_the_sweep_counts_what_the_alerts_are(close_below, expire):
     policy = AlertPolicy(0.5, 2, HORIZON, close_below, expire)
     thresholds = candidates(judged, risks, 20)
     found = outcomes(judged, risks, policy, thresholds)
-    for place, threshold in enumerate(thresholds):
+    for index, threshold in enumerate(thresholds):
         alerts = open_alerts(
             AlertPolicy(threshold, 2, HORIZON, close_below, expire),
             judged.sequences.offsets,
@@ -49,8 +49,8 @@ def test_the_sweep_counts_what_the_alerts_are(close_below, expire):
         )
         matching = match(alerts, judged.incidents, HORIZON)
         counts = [int((matching.kind == kind).sum()) for kind in (FALSE, TRUE, NEITHER)]
-        assert [found.false[place].sum(), found.true[place].sum(), found.neither[place].sum()] == counts
-        assert (found.lead[place] == matching.lead).all()
+        assert [found.false[index].sum(), found.true[index].sum(), found.neither[index].sum()] == counts
+        assert (found.lead[index] == matching.lead).all()
 
 
 def test_the_figures_are_those_of_the_words():
@@ -144,12 +144,12 @@ def test_the_curve_tells_lead_times_at_every_threshold():
     judged, policy = part(), AlertPolicy(0.6, 2, HORIZON)
     risks = risks_of(judged.labels, 3)
     curve = evaluate(judged, risks, policy).curve
-    for place in (20, 60, 120):
-        at = evaluate(judged, risks, AlertPolicy(float(curve.threshold[place]), 2, HORIZON))
-        np.testing.assert_allclose(curve.lead_quantiles[place], np.quantile(at.lead_seconds, LEAD_SHARES))
-        assert curve.lead_quantiles[place, 2] == curve.median_lead_seconds[place] == at.figures.median_lead_seconds
-        assert curve.precision[place] == at.figures.precision
-        assert curve.event_recall[place] == at.figures.event_recall
+    for index in (20, 60, 120):
+        at = evaluate(judged, risks, AlertPolicy(float(curve.threshold[index]), 2, HORIZON))
+        np.testing.assert_allclose(curve.lead_quantiles[index], np.quantile(at.lead_seconds, LEAD_SHARES))
+        assert curve.lead_quantiles[index, 2] == curve.median_lead_seconds[index] == at.figures.median_lead_seconds
+        assert curve.precision[index] == at.figures.precision
+        assert curve.event_recall[index] == at.figures.event_recall
     assert np.isnan(curve.lead_quantiles[0]).all()
 
 

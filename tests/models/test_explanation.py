@@ -51,10 +51,10 @@ class Net:
 
     def build(self, graph: Graph, scaled: str) -> str:
         output = scaled
-        for place, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
-            constants = graph.constant(f"kernel_{place}", kernel), graph.constant(f"bias_{place}", bias)
+        for index, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
+            constants = graph.constant(f"kernel_{index}", kernel), graph.constant(f"bias_{index}", bias)
             output = graph.add("Gemm", output, *constants)
-            output = output if place == 2 else graph.add("Relu", output)
+            output = output if index == 2 else graph.add("Relu", output)
         return output
 
 
@@ -164,8 +164,8 @@ def test_net_gradient_is_the_slope() -> None:
 
 
 def test_highest() -> None:
-    places, values = highest(np.array([[1.0, 5, 3, 4], [-1, -2, 0, 2]]), 3)
-    np.testing.assert_array_equal(places, [[1, 3, 2], [3, 0, 0]])
+    indices, values = highest(np.array([[1.0, 5, 3, 4], [-1, -2, 0, 2]]), 3)
+    np.testing.assert_array_equal(indices, [[1, 3, 2], [3, 0, 0]])
     np.testing.assert_array_equal(values, [[5, 4, 3], [2, 0, 0]])
 
 

@@ -135,7 +135,7 @@ def test_row_order_of_scoring_does_not_matter(model: tuple[Scaling, Fitted]) -> 
     session = Session(build_model(*model))
     order = np.random.default_rng(0).permutation(500)
     np.testing.assert_array_equal(session.score(features)[order], session.score(features[order]))
-    one_by_one = np.concatenate([session.score(features[place : place + 1]) for place in range(50)])
+    one_by_one = np.concatenate([session.score(features[index : index + 1]) for index in range(50)])
     np.testing.assert_allclose(one_by_one, session.score(features)[:50], atol=1e-6)
 
 

@@ -11,16 +11,16 @@ WIDTH, ROWS = 1_800, 2_000
 def wide(names: tuple[str, ...], labels: np.ndarray) -> np.ndarray:
     """Columns made on demand: three tell something, some are constant or empty, the rest is noise."""
     matrix = np.empty((len(labels), len(names)))
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         number = int(name[1:])
         rng = np.random.default_rng(number)
         noise = rng.normal(size=len(labels))
         if number in (17, 900, 1_744):
-            matrix[:, place] = noise + 2 * labels
+            matrix[:, index] = noise + 2 * labels
         elif number % 10 == 1:
-            matrix[:, place] = 5.0 if number % 20 == 1 else np.nan
+            matrix[:, index] = 5.0 if number % 20 == 1 else np.nan
         else:
-            matrix[:, place] = noise
+            matrix[:, index] = noise
     return matrix
 
 
@@ -49,7 +49,7 @@ def test_finds_what_matters_among_thousands_in_bounded_memory(labels: np.ndarray
 def test_sees_what_is_not_monotone(labels: np.ndarray) -> None:
     rng = np.random.default_rng(1)
     bowl = np.where(labels, rng.choice([-2, 2], ROWS), 0) + 0.3 * rng.normal(size=ROWS)
-    columns = {f"n{place}": rng.normal(size=ROWS) for place in range(50)} | {"bowl": bowl}
+    columns = {f"n{index}": rng.normal(size=ROWS) for index in range(50)} | {"bowl": bowl}
     chosen = select(
         tuple(columns), lambda names: np.stack([columns[n] for n in names], 1), Sample(labels, np.ones(ROWS)), 5, 0
     )

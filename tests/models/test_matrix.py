@@ -137,7 +137,7 @@ _PEAK = """
 import json, sys, threading, time
 from netops.training.fitting import Job, fit
 import xgboost, onnxruntime, onnx
-from netops.models import matrix
+from netops.training import matrix
 matrix.PIECE = 400_000
 def anonymous():
     return next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith("RssAnon")) / 1024

@@ -11,7 +11,7 @@ from netops.alerting.matching import MISSED
 from netops.alerting.resampling import Interval
 from netops.alerting.settings import AlertSettings
 from netops.config.durations import MINUTE
-from netops.evaluation.assessment import Judgement, judge, judge_baseline
+from netops.evaluation.assessment import Assessment, assess, assess_baseline
 from netops.evaluation.evaluate import evaluate
 from netops.evaluation.other_thresholds import other_thresholds
 from netops.evaluation.promotion import Decision
@@ -82,21 +82,21 @@ class Run:
         for (_, out), trees in zip(self.models.items(), (20, 2), strict=True):
             fit(Job(str(self.examples.folder), "demo", "xgboost", {"trees": trees}, 0, 1, str(out)))
         self.alerting = AlertSettings(false_alarms_per_device_week=5.0)
-        self.baseline, judged, self.baseline_risks = judge_baseline(self.examples, self.alerting)
-        self.judgements: dict[str, Judgement] = {name: self._judge(name) for name in self.models}
-        self.judgements["static_threshold"] = judged
+        self.baseline, judged, self.baseline_risks = assess_baseline(self.examples, self.alerting)
+        self.assessments: dict[str, Assessment] = {name: self._judge(name) for name in self.models}
+        self.assessments["static_threshold"] = judged
         risks = {name: part_risks(self.examples, model, "validation") for name, model in self.models.items()}
         self.choice = choose_best(self.examples.part("validation"), risks)
         self.decision = Decision(True, ("first model of the network",))
 
-    def _judge(self, name: str) -> Judgement:
+    def _judge(self, name: str) -> Assessment:
         parts = (part_risks(self.examples, self.models[name], part) for part in ("validation", "test"))
         calibration = Platt.from_dict(read_card(self.models[name]).calibration)
-        return judge(self.examples, *parts, self.alerting, calibration=calibration)
+        return assess(self.examples, *parts, self.alerting, calibration=calibration)
 
-    def judged_at(self, threshold: float) -> Judgement:
+    def judged_at(self, threshold: float) -> Assessment:
         """The best model, had it another threshold."""
-        best = self.judgements[self.choice.best]
+        best = self.assessments[self.choice.best]
         policy = replace(best.policy, threshold=threshold)
         return replace(best, policy=policy, evaluation=evaluate(self.examples.part("test"), self.risks, policy))
 
@@ -112,7 +112,7 @@ class Run:
             "network": "demo",
             "examples": self.examples,
             "models": self.models,
-            "judgements": self.judgements,
+            "assessments": self.assessments,
             "choice": self.choice,
             "decision": self.decision,
             "baseline": self.baseline,
@@ -174,7 +174,7 @@ def test_it_has_every_section(html: str, section: str) -> None:
 
 
 def test_figures_stand_beside_what_they_rest_on(run: Run, html: str) -> None:
-    words, found = Page(html).words, run.judgements[run.choice.best].evaluation.figures
+    words, found = Page(html).words, run.assessments[run.choice.best].evaluation.figures
     assert f"base rate {number(found.base_rate)}" in words
     assert f"{found.incidents_warned} of {counted(found.incidents, 'incident')}" in words
     assert f"{counted(found.false_alarms, 'alarm')} in {number(found.device_days)} device-days" in words
@@ -182,13 +182,13 @@ def test_figures_stand_beside_what_they_rest_on(run: Run, html: str) -> None:
     assert "first model of the network" in words
     assert "abc123" in words
     assert "The kind of these incidents is not known" in words
-    for caution in cautions(run.judgements, run.choice):
+    for caution in cautions(run.assessments, run.choice):
         assert " ".join(caution.split()) in words
 
 
 def test_calibration_is_told_with_what_it_was_fitted_on(run: Run, html: str) -> None:
     words, card = Page(html).words, read_card(run.models[run.choice.best])
-    evaluation = run.judgements[run.choice.best].evaluation
+    evaluation = run.assessments[run.choice.best].evaluation
     assert f"{card.calibration['rows']:,} samples of the validation part" in words
     assert f"{card.calibration['positives']:,} of them positive" in words
     assert f"Calibration error {significant(evaluation.reliability.expected_calibration_error)}" in words
@@ -198,25 +198,25 @@ def test_calibration_is_told_with_what_it_was_fitted_on(run: Run, html: str) -> 
 
 def test_a_calibration_that_does_not_hold_is_told_of(run: Run) -> None:
     name = run.choice.best
-    found = run.judgements[name]
+    found = run.assessments[name]
     part, policy = run.examples.part("test"), found.policy
-    assert not [told for told in cautions(run.judgements, run.choice) if "ranking" in told]
+    assert not [told for told in cautions(run.assessments, run.choice) if "ranking" in told]
     worse = evaluate(part, run.risks, policy, probabilities=Platt(1.0, 4.0, 1, 1).apply(run.risks))
     (told,) = [
         told
-        for told in cautions(run.judgements | {name: replace(found, evaluation=worse)}, run.choice)
+        for told in cautions(run.assessments | {name: replace(found, evaluation=worse)}, run.choice)
         if "ranking" in told
     ]
     assert told.startswith(f"Probabilities are {number(worse.reliability.expected_calibration_error)} off")
     assert f"the risks were {number(worse.uncalibrated.expected_calibration_error)} before" in told
     better = evaluate(part, run.risks, policy, probabilities=run.risks)
     assert "before they were calibrated" not in " ".join(
-        cautions(run.judgements | {name: replace(found, evaluation=better)}, run.choice)
+        cautions(run.assessments | {name: replace(found, evaluation=better)}, run.choice)
     )
 
 
 def test_other_thresholds_are_told_of_and_drawn(run: Run, html: str) -> None:
-    page, evaluation = Page(html), run.judgements[run.choice.best].evaluation
+    page, evaluation = Page(html), run.assessments[run.choice.best].evaluation
     rows = other_thresholds(evaluation.to_dict())
     assert [row["in_service"] for row in rows].count(True) == 1
     assert [row["threshold"] for row in rows] == sorted((row["threshold"] for row in rows), reverse=True)
@@ -227,7 +227,7 @@ def test_other_thresholds_are_told_of_and_drawn(run: Run, html: str) -> None:
 
 
 def test_groups_stand_with_intervals(run: Run, html: str) -> None:
-    words, evaluation = Page(html).words, run.judgements[run.choice.best].evaluation
+    words, evaluation = Page(html).words, run.assessments[run.choice.best].evaluation
     for name, found in evaluation.groups["company"].items():
         ranges = Ranges.of(found, evaluation.group_intervals["company"][name])
         assert ranges.event_recall
@@ -235,9 +235,9 @@ def test_groups_stand_with_intervals(run: Run, html: str) -> None:
 
 
 def test_a_model_without_calibration_says_so(run: Run, tmp_path: Path) -> None:
-    found = run.judgements[run.choice.best]
+    found = run.assessments[run.choice.best]
     raw = replace(found, evaluation=evaluate(run.examples.part("test"), run.risks, found.policy))
-    html = run.write(tmp_path / "r.html", judgements=run.judgements | {run.choice.best: raw})
+    html = run.write(tmp_path / "r.html", assessments=run.assessments | {run.choice.best: raw})
     assert "line thin raw" not in html
     assert "of the risk: not calibrated" in Page(html).words
     card = read_card(run.models[run.choice.best])
@@ -263,8 +263,8 @@ def test_names_are_text_not_markup(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_model_that_never_alerts_is_told_of(run: Run, tmp_path: Path) -> None:
-    silent = run.judgements | {run.choice.best: run.judged_at(2.0)}
-    html = run.write(tmp_path / "r.html", judgements=silent)
+    silent = run.assessments | {run.choice.best: run.judged_at(2.0)}
+    html = run.write(tmp_path / "r.html", assessments=silent)
     words = Page(html).words
     assert "No incident of the test part was warned of." in words
     assert "No false alarm in the test part." in words
@@ -273,10 +273,10 @@ def test_a_model_that_never_alerts_is_told_of(run: Run, tmp_path: Path) -> None:
 
 
 def test_without_the_baseline(run: Run, tmp_path: Path) -> None:
-    judgements = {run.choice.best: run.judgements[run.choice.best]}
+    assessments = {run.choice.best: run.assessments[run.choice.best]}
     choice = replace(run.choice, ahead={})
     path = tmp_path / "r.html"
-    html = run.write(path, judgements=judgements, choice=choice, baseline=None, baseline_risks=None)
+    html = run.write(path, assessments=assessments, choice=choice, baseline=None, baseline_risks=None)
     assert "Static thresholds" not in Page(html).words.replace("Every model and the static thresholds", "")
 
 
@@ -287,10 +287,10 @@ def test_no_missed_incident_is_said(run: Run, tmp_path: Path) -> None:
         oracle, (run.models[name] / "model.onnx").read_bytes(), read_card(run.models[name]).updated(version="o")
     )
     np.save(risks_path(run.examples.folder, "o", "test"), knows)
-    policy = replace(run.judgements[name].policy, for_samples=1)
-    judged = replace(run.judgements[name], policy=policy, evaluation=evaluate(part, knows, policy))
+    policy = replace(run.assessments[name].policy, for_samples=1)
+    judged = replace(run.assessments[name], policy=policy, evaluation=evaluate(part, knows, policy))
     html = run.write(
-        tmp_path / "r.html", models=run.models | {name: oracle}, judgements=run.judgements | {name: judged}
+        tmp_path / "r.html", models=run.models | {name: oracle}, assessments=run.assessments | {name: judged}
     )
     assert "No missed incident" in Page(html).words
     assert "at least" in recall_range(judged.evaluation)
@@ -499,9 +499,9 @@ def test_thresholds_near_one_are_told_apart(value: float | None, written: str) -
 def test_figures_that_are_too_good_are_doubted(
     run: Run, average_precision: float, source: str, doubted: bool
 ) -> None:
-    judgement = run.judgements[run.choice.best]
+    judgement = run.assessments[run.choice.best]
     figures = replace(judgement.evaluation.figures, average_precision=average_precision)
     assert bool(near_perfect(figures, source)) is doubted
     shown = replace(judgement, evaluation=replace(judgement.evaluation, figures=figures))
-    listed = cautions(run.judgements | {run.choice.best: shown}, run.choice, source)
+    listed = cautions(run.assessments | {run.choice.best: shown}, run.choice, source)
     assert (near_perfect(figures, source) in listed) is doubted

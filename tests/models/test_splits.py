@@ -176,7 +176,7 @@ def telemetry(devices, samples, step, incidents):
     return sequences, label_rows(offsets, sequences.timestamps, known.inside(sequences), HORIZON), known
 
 
-def best_cost(sequences, incidents, shares, places):
+def best_cost(sequences, incidents, shares, indices):
     """Try every choice of boundaries: the smallest distance to the shares, of samples and incidents."""
     useful = incidents.observed(sequences, HORIZON)
     times, start, end = sequences.timestamps, incidents.start[useful], incidents.end[useful]
@@ -197,7 +197,7 @@ def best_cost(sequences, incidents, shares, places):
         )
 
     ends = times.min(), times.max() + 1
-    return {inner: cost((ends[0], *inner, ends[1])) for inner in combinations(places, len(shares) - 1)}
+    return {inner: cost((ends[0], *inner, ends[1])) for inner in combinations(indices, len(shares) - 1)}
 
 
 @pytest.mark.parametrize("shares", [(0.6, 0.2, 0.2), (0.75, 0.25), (0.3, 0.3, 0.4), (0.2, 0.3)])
@@ -292,8 +292,8 @@ def test_a_refusal_says_what_is_missing_and_what_would_work(kind, shares, device
 def test_incidents_with_no_sample_between_them_are_too_close_together():
     # Of six, the second and third, and the fourth and fifth, leave no sample between end and horizon.
     starts = [60 * MINUTE, 100 * MINUTE, 0, 200 * MINUTE, 0, 300 * MINUTE]
-    for place in (2, 4):
-        starts[place] = starts[place - 1] + MINUTE + 2 * SECOND + HORIZON
+    for index in (2, 4):
+        starts[index] = starts[index - 1] + MINUTE + 2 * SECOND + HORIZON
     incidents = [(0, start + SECOND, start + SECOND + MINUTE) for start in starts]
     with pytest.raises(NetopsError, match="hold 6 incidents, too close together; give longer"):
         split("time", *telemetry(1, 400, MINUTE, incidents), HORIZON)

@@ -14,7 +14,7 @@ import pytest
 from netops.alerting.settings import AlertSettings
 from netops.config.durations import MINUTE
 from netops.errors import NetopsError, UsageError
-from netops.evaluation.assessment import judge
+from netops.evaluation.assessment import assess
 from netops.models.card import ModelCard, read_card, version_of
 from netops.models.onnx_file import Scorer, save_model
 from netops.models.platt import Platt, fit_platt
@@ -115,8 +115,8 @@ def test_the_version_is_of_the_whole_file_and_figures_of_the_risk(
     assert card.version == version_of(model, *purpose)
     parts = [part_risks(examples, out, name) for name in ("validation", "test")]
     calibration = Platt.from_dict(card.calibration)
-    with_it = judge(examples, *parts, AlertSettings(), calibration=calibration)
-    without = judge(examples, *parts, AlertSettings())
+    with_it = assess(examples, *parts, AlertSettings(), calibration=calibration)
+    without = assess(examples, *parts, AlertSettings())
     assert (with_it.policy, with_it.choice) == (without.policy, without.choice)
     assert with_it.evaluation.figures == without.evaluation.figures
     told, raw = with_it.evaluation.to_dict(), without.evaluation.to_dict()

@@ -9,7 +9,7 @@ import yaml
 
 from netops.alerting.settings import AlertSettings
 from netops.config.durations import DAY, HOUR, MINUTE
-from netops.evaluation.assessment import judge
+from netops.evaluation.assessment import assess
 from netops.features.build import build_features
 from netops.features.spec import FeatureSpec
 from netops.models.card import write_card
@@ -65,7 +65,7 @@ class Network:
         examples = prepare_examples(self.features(self.telemetry(0, self.days)), settings, self.folder / "work")
         card = train_family(examples, "xgboost", settings, out, network="small")
         risks = [part_risks(examples, out, part) for part in ("validation", "test")]
-        judged = judge(examples, *risks, AlertSettings())
+        judged = assess(examples, *risks, AlertSettings())
         card = card.updated(
             threshold=judged.policy.threshold, alert=asdict(judged.policy), evaluation=judged.evaluation.to_dict()
         )

@@ -128,16 +128,16 @@ def generated(database, network, uid, state="completed", **results):
 
 def test_a_network_goes_on_where_its_last_telemetry_ended(database) -> None:
     fleet = FleetSettings(duration=10 * HOUR)
-    assert continuation.stretch_of("new", fleet, goes_on=True) == (MONDAY, MONDAY)
+    assert continuation.period_of("new", fleet, continues=True) == (MONDAY, MONDAY)
     generated(database, "new", "g1", **continuation.describe(MONDAY, MONDAY, fleet))
-    assert continuation.stretch_of("new", fleet, goes_on=False) == (MONDAY, MONDAY)
-    assert continuation.stretch_of("new", fleet, goes_on=True) == (MONDAY + 10 * HOUR, MONDAY)
+    assert continuation.period_of("new", fleet, continues=False) == (MONDAY, MONDAY)
+    assert continuation.period_of("new", fleet, continues=True) == (MONDAY + 10 * HOUR, MONDAY)
     later = continuation.describe(MONDAY + 10 * HOUR, MONDAY, fleet)
     generated(database, "new", "g2", "error", **later)
-    assert continuation.stretch_of("new", fleet, goes_on=True) == (MONDAY + 10 * HOUR, MONDAY)
+    assert continuation.period_of("new", fleet, continues=True) == (MONDAY + 10 * HOUR, MONDAY)
     generated(database, "new", "g3", **later)
-    assert continuation.stretch_of("new", fleet, goes_on=True) == (MONDAY + 20 * HOUR, MONDAY)
-    assert continuation.stretch_of("other", fleet, goes_on=True) == (MONDAY, MONDAY)
+    assert continuation.period_of("new", fleet, continues=True) == (MONDAY + 20 * HOUR, MONDAY)
+    assert continuation.period_of("other", fleet, continues=True) == (MONDAY, MONDAY)
 
 
 @pytest.mark.parametrize("moment", [MONDAY, MONDAY + 1, MONDAY + SECOND // 2])

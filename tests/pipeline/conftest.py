@@ -88,7 +88,7 @@ def graph(document: Document) -> dict[str, set[str]]:
 def options_of(template: Document, option: str) -> dict[str, str]:
     """Give what a step's command line says with an option (-p, -i), by name."""
     command = template["container"]["command"]
-    pairs = [command[place + 1] for place, word in enumerate(command) if word == option]
+    pairs = [command[index + 1] for index, word in enumerate(command) if word == option]
     return dict(pair.split("=", 1) for pair in pairs)
 
 

@@ -36,8 +36,8 @@ def parameters_of(handler: ast.FunctionDef) -> dict[str, tuple[str, bool]]:
     arguments = handler.args.args[1:]
     required = len(arguments) - len(handler.args.defaults)
     return {
-        argument.arg: (ast.unparse(argument.annotation), place < required)
-        for place, argument in enumerate(arguments)
+        argument.arg: (ast.unparse(argument.annotation), index < required)
+        for index, argument in enumerate(arguments)
     }
 
 

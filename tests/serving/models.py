@@ -21,16 +21,16 @@ def random_trees(features: int, trees: int, depth: int, seed: int) -> Trees:
     """Full trees with random splits; the first feature weighs most, so that high values mean a high risk."""
     random = np.random.default_rng(seed)
     inner, nodes = 2**depth - 1, 2 ** (depth + 1) - 1
-    place = np.tile(np.arange(nodes), trees)
+    index = np.tile(np.arange(nodes), trees)
     root = np.repeat(np.arange(trees) * nodes, nodes)
-    leaf = place >= inner
-    feature = np.where(random.random(len(place)) < 0.3, 0, random.integers(0, features, len(place)))
-    feature[place == 0] = 0
-    threshold = random.normal(0.0, 0.5, len(place))
-    threshold[place == 0] = 2.0
+    leaf = index >= inner
+    feature = np.where(random.random(len(index)) < 0.3, 0, random.integers(0, features, len(index)))
+    feature[index == 0] = 0
+    threshold = random.normal(0.0, 0.5, len(index))
+    threshold[index == 0] = 2.0
     # Leaves under the right half of a tree, where the first feature is above 2, raise the risk.
-    right = place >= (nodes - 1) // 2 + inner // 2 + 1
-    value = np.where(right, 6.0, -3.0) / trees + random.normal(0, 0.5 / trees, len(place))
+    right = index >= (nodes - 1) // 2 + inner // 2 + 1
+    value = np.where(right, 6.0, -3.0) / trees + random.normal(0, 0.5 / trees, len(index))
     return Trees(
         base=0.0,
         strict=False,
@@ -38,10 +38,10 @@ def random_trees(features: int, trees: int, depth: int, seed: int) -> Trees:
         feature=np.where(leaf, -1, feature).astype(np.int32),
         threshold=threshold.astype(np.float32),
         value=np.where(leaf, value, 0).astype(np.float32),
-        left=np.where(leaf, -1, root + 2 * place + 1).astype(np.int32),
-        right=np.where(leaf, -1, root + 2 * place + 2).astype(np.int32),
-        missing_left=np.ones(len(place), dtype=bool),
-        cover=(2.0 ** (depth - np.floor(np.log2(place + 1)))).astype(np.float32),
+        left=np.where(leaf, -1, root + 2 * index + 1).astype(np.int32),
+        right=np.where(leaf, -1, root + 2 * index + 2).astype(np.int32),
+        missing_left=np.ones(len(index), dtype=bool),
+        cover=(2.0 ** (depth - np.floor(np.log2(index + 1)))).astype(np.float32),
     )
 
 

@@ -104,7 +104,7 @@ def test_ended_alerts_are_removed_after_their_time_but_not_what_people_said(tmp_
     store.save([alert(n, ended=LATER) for n in (1, 2)] + [alert(3), alert(4, ended="2024-02-01T00:00:00Z")])
     store.save([alert(5, ended=LATER)], ["hook"])
     store.save([alert(6, ended=LATER)], [], {alert(6).id})
-    store.judge(alert(2).id, Statement(verdict="confirmed", given=LATER), BEGUN)
+    store.record_verdict(alert(2).id, Statement(verdict="confirmed", given=LATER), BEGUN)
     before = nanoseconds("2024-01-15T00:00:00Z")
     assert (store.prune(nanoseconds(LATER)), store.prune(before), store.prune(before)) == (0, 1, 0)
     assert {found.id for found in store.recent()} == {alert(n).id for n in (2, 3, 4, 5, 6)}

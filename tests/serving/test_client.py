@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from netops.client.http import Connection, Refused
+from netops.client.http import Connection, RefusedError
 from netops.errors import UsageError
 from tests.serving.hooks import Hook, free_port, status
 
@@ -46,8 +46,8 @@ def test_a_connection_that_was_lost_is_opened_again():
     ("answer", "error"),
     [
         (status(500), ConnectionError),
-        (status(404, b"no such path"), Refused),
-        (status(302, Location="/elsewhere"), Refused),
+        (status(404, b"no such path"), RefusedError),
+        (status(302, Location="/elsewhere"), RefusedError),
         (b"nonsense\r\n\r\n", ConnectionError),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut", ConnectionError),
     ],

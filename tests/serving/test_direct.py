@@ -32,7 +32,7 @@ REQUESTS = [
 
 def test_both_ways_answer_alike(start, tmp_path):
     from netops.serving.http.app import make_app
-    from netops.serving.http.fast_path import Direct
+    from netops.serving.http.fast_path import FastPath
     from netops.serving.mlrun.function import make_serving_function, start_graph
     from netops.serving.mlrun.service import Service
 
@@ -42,7 +42,7 @@ def test_both_ways_answer_alike(start, tmp_path):
         pipeline = start(settings, folder=tmp_path / way)
         service = Service(start_graph(make_serving_function(), pipeline.runtime), pipeline)
         app = make_app(service, "secret")
-        answers.append(asyncio.run(_ask(Direct(app, service, "secret") if way == "short" else app)))
+        answers.append(asyncio.run(_ask(FastPath(app, service, "secret") if way == "short" else app)))
     assert answers[0] == answers[1]
     assert [status for status, _ in answers[0]] == [200, 200, 200, 200, 400, 413, 413, 401, 200, 200, 400, 400]
 

@@ -40,8 +40,8 @@ def incident(number=1, **more) -> Incident:
 
 def test_the_last_verdict_counts_and_all_are_kept(store):
     store.save([alert()])
-    assert store.judge(alert().id, said("dismissed", by="eve"), NOW)[0].verdict == "dismissed"
-    assert store.judge(alert().id, said("confirmed", by="ada", note="fan"), NOW + 10**9)[1]
+    assert store.record_verdict(alert().id, said("dismissed", by="eve"), NOW)[0].verdict == "dismissed"
+    assert store.record_verdict(alert().id, said("confirmed", by="ada", note="fan"), NOW + 10**9)[1]
     assert [(s.verdict, s.by, s.note, s.given) for s in store.statements(alert().id)] == [
         ("dismissed", "eve", None, "2027-01-15T08:00:00Z"),
         ("confirmed", "ada", "fan", "2027-01-15T08:00:01Z"),
@@ -55,7 +55,7 @@ def test_the_last_verdict_counts_and_all_are_kept(store):
 
 def test_what_is_said_twice_is_said_once(store):
     store.save([alert()])
-    changes = [store.judge(alert().id, said(by="ada"), NOW + tick)[1] for tick in range(3)]
+    changes = [store.record_verdict(alert().id, said(by="ada"), NOW + tick)[1] for tick in range(3)]
     assert changes == [True, False, False]
     assert len(store.statements(alert().id)) == 1
 
@@ -69,17 +69,17 @@ def test_the_beginning_of_an_id_is_enough_where_no_other_has_it(store):
         store.find(twins[0])
     for unknown in ("x", "", "'; DROP TABLE alerts; --", "%", ids[0] + "0"):
         with pytest.raises(UnknownAlertError, match="no alert"):
-            store.judge(unknown, said(), NOW)
+            store.record_verdict(unknown, said(), NOW)
 
 
 def test_a_repair_comes_after_the_opening_and_goes_with_its_verdict(store):
     store.save([alert(5)])
     with pytest.raises(UsageError, match="must have come later"):
-        store.judge(alert(5).id, said("repaired", repaired_at="2024-01-01T00:00:05Z"), NOW)
+        store.record_verdict(alert(5).id, said("repaired", repaired_at="2024-01-01T00:00:05Z"), NOW)
     with pytest.raises(UsageError, match="goes with the verdict 'repaired'"):
-        store.judge(alert(5).id, said("confirmed", repaired_at="2024-01-01T00:01:00Z"), NOW)
+        store.record_verdict(alert(5).id, said("confirmed", repaired_at="2024-01-01T00:01:00Z"), NOW)
     assert store.statements(alert(5).id) == []
-    store.judge(alert(5).id, said("repaired", repaired_at="2024-01-01T00:01:00Z"), NOW)
+    store.record_verdict(alert(5).id, said("repaired", repaired_at="2024-01-01T00:01:00Z"), NOW)
     assert store.feedback("demo").verdicts[0].repaired_at == "2024-01-01T00:01:00Z"
 
 
@@ -88,9 +88,9 @@ def test_a_verdict_on_a_site_holds_for_its_alerts_that_have_none(store):
     own, other = alert(3), alert(5, id="other", device="b")
     before, silent = alert(1, id="before", ended=alert(2).opened), alert(4, id="quiet", kind="silent")
     store.save([site, own, other, before, silent, alert(5, id="elsewhere", device="c")])
-    store.judge("site", said("confirmed", by="ada"), NOW)
-    store.judge(own.id, said("dismissed"), NOW)
-    store.judge("quiet", said("dismissed"), NOW)
+    store.record_verdict("site", said("confirmed", by="ada"), NOW)
+    store.record_verdict(own.id, said("dismissed"), NOW)
+    store.record_verdict("quiet", said("dismissed"), NOW)
     found = {verdict.alert: verdict.verdict for verdict in store.feedback("demo").verdicts}
     assert found == {own.id: "dismissed", "other": "confirmed"}
 
@@ -166,7 +166,7 @@ def test_a_server_and_the_command_write_at_the_same_time(tmp_path):
     stores = [FeedbackStore(tmp_path / "alerts.sqlite") for _ in range(2)]
     stores[0].save([alert()])
     for number in range(20):
-        stores[number % 2].judge(alert().id, said(note=str(number)), NOW)
+        stores[number % 2].record_verdict(alert().id, said(note=str(number)), NOW)
         stores[1 - number % 2].record([incident(1, id=str(number))], NOW)
     assert len(stores[0].statements(alert().id)) == len(stores[1].incidents()) == 20
     for store in stores:
@@ -182,7 +182,7 @@ def test_the_alerts_of_an_earlier_version_are_taken_up(tmp_path):
         connection.execute("DROP TABLE statements")
         connection.execute("DROP TABLE incidents")
     store = FeedbackStore(path)
-    assert store.judge(alert().id, said(), NOW)[1]
+    assert store.record_verdict(alert().id, said(), NOW)[1]
     store.close()
 
 
@@ -202,6 +202,6 @@ def test_of_an_alert_that_was_renewed_the_opening_that_was_right_is_learned_from
     renewed = ["2026-01-05T01:00:00Z", "2026-01-05T02:00:00Z"]
     alert = Alert(id="x", kind="risk", network="demo", device="a", opened="2026-01-05T00:00:00Z", renewed=renewed)
     store.save([alert])
-    store.judge("x", Statement(verdict=verdict, repaired_at=repaired_at, given=renewed[1]), 10**18)
+    store.record_verdict("x", Statement(verdict=verdict, repaired_at=repaired_at, given=renewed[1]), 10**18)
     (found,) = store.feedback("demo").verdicts
     assert found.opened == opened

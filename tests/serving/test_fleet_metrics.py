@@ -24,10 +24,10 @@ def exported(pipeline: Pipeline, name: str) -> dict[tuple[str, ...], float]:
     }
 
 
-def heat(pipeline: Pipeline, *devices: str, ticks: int = 3, hot: bool = True, **place: str) -> None:
+def heat(pipeline: Pipeline, *devices: str, ticks: int = 3, hot: bool = True, **index: str) -> None:
     """Send some samples of devices that alert."""
     for tick in range(ticks):
-        pipeline.run(body(*(sample(device, tick, hot=hot, **place) for device in devices)))
+        pipeline.run(body(*(sample(device, tick, hot=hot, **index) for device in devices)))
 
 
 def test_sites_are_counted(start: Callable[..., Pipeline]) -> None:

@@ -33,8 +33,8 @@ def test_streaming_equals_the_batch_on_real_telemetry(source, start, tmp_path):
         rows = rows_of(table)
         features = transform(spec, rows.offsets, rows.timestamps, matrix_of(table, list(dataset.meta.metrics)), 1)
         risks = Scorer(folder).score(features)
-        for place, device in enumerate(rows.devices):
-            part = slice(rows.offsets[place], rows.offsets[place + 1])
+        for index, device in enumerate(rows.devices):
+            part = slice(rows.offsets[index], rows.offsets[index + 1])
             expected |= {
                 (device, at): risk for at, risk in zip(rows.timestamps[part].tolist(), risks[part], strict=True)
             }

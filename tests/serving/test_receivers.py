@@ -276,8 +276,10 @@ def test_a_stream_takes_alerts_by_device(tmp_path, monkeypatch):
         platform.fail = 0
         until(lambda: store.undelivered() == 0)
         deliveries.stop()
-    told = platform.records("projects/netops/alerts")
-    assert [(record["event"], record["device"], record["alert"]["id"]) for record in told] == [
+    taken = platform.records("projects/netops/alerts")
+    # Each waits for a time of its own after the failure: alerts have an order of their own events alone.
+    assert {(record["event"], record["device"], record["alert"]["id"]) for record in taken} == {
         ("opened", "a", alert(1).id),
         ("opened", "a", alert(2).id),
-    ]
+    }
+    assert len(taken) == 2

@@ -23,7 +23,7 @@ def send(start, tmp_path):
         random = np.random.default_rng(0)
         for tick in range(first, first + ticks * every, every):
             usual = {name: float(random.uniform(40, 60)) for name in METRICS}
-            pipeline.run(body(*(sample(f"d{place}", tick, **(usual | values)) for place in range(20))))
+            pipeline.run(body(*(sample(f"d{index}", tick, **(usual | values)) for index in range(20))))
         return health(pipeline.runtime).warnings
 
     send.runtime = pipeline.runtime
@@ -67,7 +67,7 @@ def test_another_champion_is_compared_anew(send, tmp_path):
 
 
 def test_one_large_request_does_not_stand_for_all(send):
-    rows = [sample(f"d{place}", 0, latency=0.5) for place in range(900)]
+    rows = [sample(f"d{index}", 0, latency=0.5) for index in range(900)]
     from netops.serving.engine.pipeline import Pipeline
 
     Pipeline(send.runtime).run(body(*rows))

@@ -12,7 +12,7 @@ from netops.client.playback import Chunk, Playback, Truth, generated, recorded
 from netops.client.simulate import simulate
 from netops.config.durations import HOUR, MINUTE, SECOND
 from netops.errors import NetopsError, UsageError
-from netops.serving.alerts.outcome import judge
+from netops.serving.alerts.outcome import assess
 from netops.serving.decode.times import iso
 from tests.serving.models import METRICS
 
@@ -76,7 +76,7 @@ def test_alerts_are_judged_by_the_incidents():
         {"kind": "silent", "device": "b", "opened": iso(START + MINUTE)},
         {"kind": "risk", "device": "other", "opened": iso(START + MINUTE)},
     ]
-    outcome = judge(alerts, incidents, ("a", "b"), 10 * MINUTE, START, START + 2 * HOUR)
+    outcome = assess(alerts, incidents, ("a", "b"), 10 * MINUTE, START, START + 2 * HOUR)
     assert outcome.to_dict() == {
         "incidents": 2,
         "warned": 1,
@@ -93,9 +93,9 @@ def short(ticks: int = 60, devices: int = 6) -> Playback:
     values[hot, 0] = 5.0
     failed = (device == 0) & (tick > ticks // 2 + 10)
     times = START + 5 * SECOND * tick
-    places = (("c", "d"),) * devices
+    indices = (("c", "d"),) * devices
     return Playback(
-        METRICS, tuple("abcdefgh"[:devices]), places, lambda: iter([Chunk(device, times, values, failed)])
+        METRICS, tuple("abcdefgh"[:devices]), indices, lambda: iter([Chunk(device, times, values, failed)])
     )
 
 

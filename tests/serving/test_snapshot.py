@@ -9,6 +9,7 @@ from itertools import count
 import msgspec
 import pytest
 
+from netops.alerting.machine import STATE
 from netops.config.durations import HOUR, MINUTE, SECOND
 from netops.serving.decode.times import iso
 from netops.serving.engine.champion import FixedModel

@@ -138,9 +138,9 @@ def http_service(tables: Tables) -> Iterator[str]:
 
 
 def _messages(body: bytes) -> list[bytes]:
-    messages, place = [], 0
-    while place < len(body):
-        (size,) = struct.unpack_from("<q", body, place)
-        messages.append(body[place + 8 : place + 8 + size])
-        place += 8 + size
+    messages, index = [], 0
+    while index < len(body):
+        (size,) = struct.unpack_from("<q", body, index)
+        messages.append(body[index + 8 : index + 8 + size])
+        index += 8 + size
     return messages

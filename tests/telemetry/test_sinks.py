@@ -53,9 +53,9 @@ def test_a_folder_a_table_and_a_stream_give_back_the_same(dataset, tmp_path, mon
             f"v3io://{api}/projects/netops?backend=stream",
         )
         for number, target in enumerate(targets):
-            place = place_for(SinkSettings(to=target), "core", "telemetry")
-            assert write(Rows.of(dataset), place) == 120
-            pd.testing.assert_frame_equal(rows_of(place, tmp_path / f"again-{number}"), expected)
+            index = place_for(SinkSettings(to=target), "core", "telemetry")
+            assert write(Rows.of(dataset), index) == 120
+            pd.testing.assert_frame_equal(rows_of(index, tmp_path / f"again-{number}"), expected)
 
 
 def test_each_network_and_kind_has_a_place_of_its_own(tmp_path, monkeypatch) -> None:
@@ -70,15 +70,15 @@ def test_each_network_and_kind_has_a_place_of_its_own(tmp_path, monkeypatch) -> 
 
 
 def test_other_devices_and_other_times_lie_beside_what_is_there(dataset, tmp_path) -> None:
-    place = str(tmp_path / "lake")
+    index = str(tmp_path / "lake")
     for given in (
         dataset,
         dataset,  # once more: in the place of the first
         telemetry(tmp_path / "made", "others", ["d2"]),
         telemetry(tmp_path / "made", "later", ["d0", "d1"], "2026-01-05T12:05:00Z"),
     ):
-        write(Rows.of(given), place)
-    assert len(rows_of(place, tmp_path / "again")) == 120 + 60 + 120
+        write(Rows.of(given), index)
+    assert len(rows_of(index, tmp_path / "again")) == 120 + 60 + 120
 
 
 def test_a_device_with_a_slash_is_one_item_of_a_key_value_table_and_not_a_folder(tmp_path) -> None:

@@ -60,21 +60,21 @@ class Platform:
 
     def seek_shard(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
         path, _, shard = path.rpartition("/")
-        records, place = self.streams[path][int(shard)], 0
+        records, index = self.streams[path][int(shard)], 0
         if body["Type"] == "TIME":
-            place = sum(record["ArrivalTimeSec"] < body["TimestampSec"] for record in records)
-        return 200, {"Location": str(place)}
+            index = sum(record["ArrivalTimeSec"] < body["TimestampSec"] for record in records)
+        return 200, {"Location": str(index)}
 
     def get_records(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
         path, _, shard = path.rpartition("/")
-        records, place = self.streams[path][int(shard)], int(body["Location"])
+        records, index = self.streams[path][int(shard)], int(body["Location"])
         found = [
-            record | {"SequenceNumber": place + number + 1}
-            for number, record in enumerate(records[place : place + body["Limit"]])
+            record | {"SequenceNumber": index + number + 1}
+            for number, record in enumerate(records[index : index + body["Limit"]])
         ]
-        behind = len(records) - place - len(found)
+        behind = len(records) - index - len(found)
         return 200, {
-            "NextLocation": str(place + len(found)),
+            "NextLocation": str(index + len(found)),
             "MSecBehindLatest": 0,
             "RecordsBehindLatest": behind,
             "Records": found,

@@ -224,7 +224,8 @@ def test_a_file_of_version_1_is_brought_up_to_date(path):
 
 
 def test_a_failed_migration_leaves_the_old_file(path, monkeypatch):
-    from netops.tracking.database import migrations, open_database
+    from netops.tracking.database import migrations
+    from netops.tracking.database.embedded import open_database
 
     def break_off(connection):
         connection.exec_driver_sql("DROP TABLE run_labels")

@@ -56,8 +56,8 @@ def dataset(folder: Path) -> Dataset:
 def test_a_dataset_comes_back_with_the_one_for_testing_in_it(context, platform, tmp_path) -> None:
     made = dataset(tmp_path / "source")
     folders.log_dataset(context, "telemetry", made)
-    place = f"projects/netops/{context.uid}/telemetry"
-    assert f"{place}/part-00000.parquet" in platform.objects
+    index = f"projects/netops/{context.uid}/telemetry"
+    assert f"{index}/part-00000.parquet" in platform.objects
     logged = context.artifacts[-1]["spec"]["target_path"]
     again = Dataset.open(folders.local_folder(mlrun.get_dataitem(logged)))
     assert again.path != made.path

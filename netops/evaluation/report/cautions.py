@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from netops.evaluation.assessment import Judgement
+from netops.evaluation.assessment import Assessment
 from netops.evaluation.clock_incidents import WithoutClock
 from netops.evaluation.evaluate import Evaluation, Figures
 from netops.evaluation.report.figures import BASELINE, CLOCK
@@ -19,7 +19,7 @@ _TOO_SURE = 0.05
 _NEAR_PERFECT = 0.98
 
 
-def verdict_of(best: Judgement, name: str, baseline: Judgement | None) -> str:
+def verdict_of(best: Assessment, name: str, baseline: Assessment | None) -> str:
     """Say in a sentence or two what the best model is worth."""
     found = best.evaluation.figures
     text = f"The best model, {titled(name)}, warned of {_warned(found)} in the test part"
@@ -47,13 +47,13 @@ def near_perfect(found: Figures, source: str) -> str:
 
 
 def cautions(
-    judgements: Mapping[str, Judgement], choice: Choice, source: str = "", rest: WithoutClock | None = None
+    assessments: Mapping[str, Assessment], choice: Choice, source: str = "", rest: WithoutClock | None = None
 ) -> list[str]:
     """List what limits the figures of the best model; empty where nothing does.
 
     Parameters
     ----------
-    judgements : mapping
+    assessments : mapping
         Family → what it is worth; the static thresholds as ``static_threshold``.
     choice : Choice
     source : str
@@ -61,7 +61,7 @@ def cautions(
     rest : WithoutClock, optional
         Figures without the incidents that follow the clock, where there are some.
     """
-    best = judgements[choice.best]
+    best = assessments[choice.best]
     found = best.evaluation.figures
     told = [
         _few_incidents(best.evaluation),
@@ -70,8 +70,8 @@ def cautions(
         _not_alone(choice),
         _guess(best.evaluation),
         near_perfect(found, source),
-        _baseline(judgements, choice.best),
-        no_better_than_clock(judgements, choice.best),
+        _baseline(assessments, choice.best),
+        no_better_than_clock(assessments, choice.best),
         clock_incidents(rest, choice.best, found),
         _blind(best.evaluation),
         _calibration(best.evaluation),
@@ -121,10 +121,10 @@ def _guess(evaluation: Evaluation) -> str:
     )
 
 
-def _baseline(judgements: Mapping[str, Judgement], best: str) -> str:
-    if BASELINE not in judgements:
+def _baseline(assessments: Mapping[str, Assessment], best: str) -> str:
+    if BASELINE not in assessments:
         return ""
-    mine, other = (judgements[name].evaluation.figures for name in (best, BASELINE))
+    mine, other = (assessments[name].evaluation.figures for name in (best, BASELINE))
     if known(other.event_recall) and mine.event_recall < other.event_recall:
         return "Static thresholds warned of more incidents of the test part than the best model."
     if known(other.average_precision) and mine.average_precision <= other.average_precision:
@@ -132,11 +132,11 @@ def _baseline(judgements: Mapping[str, Judgement], best: str) -> str:
     return ""
 
 
-def no_better_than_clock(judgements: Mapping[str, Judgement], best: str) -> str:
+def no_better_than_clock(assessments: Mapping[str, Assessment], best: str) -> str:
     """Say so where a model that sees the time alone ranks as well as the best one; empty where it does not."""
-    if CLOCK not in judgements:
+    if CLOCK not in assessments:
         return ""
-    mine, clock = (judgements[name].evaluation.figures.average_precision for name in (best, CLOCK))
+    mine, clock = (assessments[name].evaluation.figures.average_precision for name in (best, CLOCK))
     if not (known(mine) and known(clock)) or mine > clock:
         return ""
     return (

@@ -12,7 +12,7 @@ from netops.alerting.matching import MISSED
 from netops.alerting.outcomes import Part
 from netops.alerting.sequences import Flags, Floats
 from netops.config.durations import SECOND
-from netops.evaluation.assessment import Judgement
+from netops.evaluation.assessment import Assessment
 from netops.evaluation.clock_incidents import WithoutClock
 from netops.evaluation.evaluate import Evaluation
 from netops.evaluation.other_thresholds import other_thresholds
@@ -64,7 +64,7 @@ class Content:
     network: str
     examples: Examples
     models: Mapping[str, Path]
-    judgements: Mapping[str, Judgement]
+    assessments: Mapping[str, Assessment]
     choice: Choice
     decision: Decision
     baseline: StaticThresholds | None
@@ -80,7 +80,7 @@ class Content:
             "card": self.card,
             "cards": self.cards,
             "search": search_words(self.card),
-            "verdict": verdict_of(self.best, self.choice.best, self.judgements.get(figures.BASELINE)),
+            "verdict": verdict_of(self.best, self.choice.best, self.assessments.get(figures.BASELINE)),
             "policy": self.best.policy,
             "best_figures": self.best.evaluation.figures,
             "best_intervals": self.best.evaluation.intervals,
@@ -94,13 +94,13 @@ class Content:
             "significant": significant,
             "lasting": lasting,
             "counted": counted,
-            "cautions": cautions(self.judgements, self.choice, self._source, self.without),
+            "cautions": cautions(self.assessments, self.choice, self._source, self.without),
             "without": self.without,
             "decision": self.decision,
             "choice": self.choice,
             "series": self.series,
             "columns": COLUMNS,
-            "leaderboard": leaderboard(self.judgements, self.choice, self.cards, self.series),
+            "leaderboard": leaderboard(self.assessments, self.choice, self.cards, self.series),
             "static_thresholds": self._static_thresholds(),
             "horizon_seconds": self.examples.horizon / SECOND,
             **self._data(),
@@ -114,9 +114,9 @@ class Content:
         return str(self.examples.labelled[0].dataset.meta.source)
 
     @property
-    def best(self) -> Judgement:
+    def best(self) -> Assessment:
         """The judgement of the chosen model."""
-        return self.judgements[self.choice.best]
+        return self.assessments[self.choice.best]
 
     @cached_property
     def cards(self) -> dict[str, ModelCard]:
@@ -132,7 +132,7 @@ class Content:
     def series(self) -> list[figures.Series]:
         """How each model is drawn; the same family looks the same in every run."""
         last = (figures.BASELINE, figures.CLOCK)
-        return figures.series_of(sorted(self.judgements, key=lambda name: (name in last, name)))
+        return figures.series_of(sorted(self.assessments, key=lambda name: (name in last, name)))
 
     @cached_property
     def validation(self) -> Part:
@@ -157,11 +157,11 @@ class Content:
         return importance_of(self.examples, folder, self.validation, self.card.metrics, self.seed)
 
     def _baseline_figures(self) -> Any:
-        found = self.judgements.get(figures.BASELINE)
+        found = self.assessments.get(figures.BASELINE)
         return found.evaluation.figures if found else None
 
     def _static_thresholds(self) -> list[str]:
-        judged = self.judgements.get(figures.BASELINE)
+        judged = self.assessments.get(figures.BASELINE)
         return self.baseline.describe(judged.policy.threshold) if self.baseline and judged else []
 
     def _data(self) -> dict[str, Any]:
@@ -185,7 +185,7 @@ class Content:
         return {name: (int((own & warned).sum()), int(own.sum())) for name, own in mine.items()}
 
     def _comparisons(self) -> dict[str, Any]:
-        evaluations: dict[str, Evaluation] = {name: one.evaluation for name, one in self.judgements.items()}
+        evaluations: dict[str, Evaluation] = {name: one.evaluation for name, one in self.assessments.items()}
         seconds, budget = self.examples.horizon / SECOND, self.best.choice.budget
         style = next(one.style for one in self.series if one.name == self.choice.best)
         return {
@@ -228,7 +228,7 @@ class Content:
         """Give the episodes of each kind, with their drawings and reasons."""
         baseline = None
         if self.baseline_risks is not None:
-            policy = self.judgements[figures.BASELINE].policy
+            policy = self.assessments[figures.BASELINE].policy
             baseline = Verdict.of(self.test, self.baseline_risks, policy)
         found = choose_episodes(self.examples, self.verdict, baseline)
         reasons = reasons_of(self.examples, self.models[self.choice.best], found)

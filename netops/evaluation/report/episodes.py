@@ -110,8 +110,8 @@ def episodes_among(everything: Sequences, model: Verdict, baseline: Verdict | No
 def extremes(order: Integers, most: int = SHOWN) -> list[int]:
     """Take the first, the middle and the last of an order."""
     if len(order) <= most:
-        return [int(place) for place in order]
-    return [int(order[place]) for place in np.linspace(0, len(order) - 1, most).round().astype(np.int64)]
+        return [int(index) for index in order]
+    return [int(order[index]) for index in np.linspace(0, len(order) - 1, most).round().astype(np.int64)]
 
 
 class _Choosing:
@@ -125,33 +125,33 @@ class _Choosing:
         warned = np.flatnonzero(self.part.observed & (lead != MISSED))
         missed = np.flatnonzero(self.part.observed & (lead == MISSED))
         false = np.flatnonzero(self.model.matching.kind == FALSE)
-        near = np.array([self.model.highest_risk(int(place)) for place in missed])
+        near = np.array([self.model.highest_risk(int(index)) for index in missed])
         return [
             *(
-                self._incident(WARNED, place)
-                for place in extremes(warned[np.argsort(-lead[warned], kind="stable")])
+                self._incident(WARNED, index)
+                for index in extremes(warned[np.argsort(-lead[warned], kind="stable")])
             ),
-            *(self._incident(MISS, place) for place in extremes(missed[np.argsort(-near, kind="stable")])),
-            *(self._false_alarm(place) for place in extremes(false[np.argsort(-self.model.alerts.peak[false])])),
+            *(self._incident(MISS, index) for index in extremes(missed[np.argsort(-near, kind="stable")])),
+            *(self._false_alarm(index) for index in extremes(false[np.argsort(-self.model.alerts.peak[false])])),
         ]
 
-    def _incident(self, kind: str, place: int) -> Episode:
+    def _incident(self, kind: str, index: int) -> Episode:
         incidents, horizon = self.part.incidents, self.part.horizon
-        start, end = int(incidents.start[place]), int(incidents.end[place])
-        since, lead = int(self.model.warned_from[place]), int(self.model.matching.lead[place])
+        start, end = int(incidents.start[index]), int(incidents.end[index])
+        since, lead = int(self.model.warned_from[index]), int(self.model.matching.lead[index])
         earliest = max(min(since, start - max(lead, 0)), start - _FARTHEST * horizon)
         low = earliest - max(horizon, (start - earliest) // 3)
         high = min(end, start + 2 * horizon) + horizon // 3
-        note = incident_note(place, self.model, self.baseline)
-        shown = self._episode(kind, int(incidents.device[place]), start, low, high, note)
-        return replace(shown, warned_from=since, scenario=incidents.scenario[place])
+        note = incident_note(index, self.model, self.baseline)
+        shown = self._episode(kind, int(incidents.device[index]), start, low, high, note)
+        return replace(shown, warned_from=since, scenario=incidents.scenario[index])
 
-    def _false_alarm(self, place: int) -> Episode:
+    def _false_alarm(self, index: int) -> Episode:
         alerts, horizon = self.model.alerts, self.part.horizon
-        opened, closed = int(alerts.opened[place]), int(alerts.closed[place])
+        opened, closed = int(alerts.opened[index]), int(alerts.closed[index])
         low, high = opened - 3 * horizon, min(closed, opened + 4 * horizon) + horizon // 2
-        note = false_alarm_note(place, self.model)
-        return self._episode(FALSE_ALARM, int(alerts.device[place]), opened, low, high, note)
+        note = false_alarm_note(index, self.model)
+        return self._episode(FALSE_ALARM, int(alerts.device[index]), opened, low, high, note)
 
     def _episode(self, kind: str, device: int, at: int, low: int, high: int, note: str) -> Episode:
         incidents, sequences = self.part.incidents, self.part.sequences
@@ -208,5 +208,5 @@ def with_metrics(examples: Examples, episodes: list[Episode], metrics: list[list
 
 def _risks_at(rows: Integers, known: Integers, risks: Floats) -> Floats:
     """Find the risks of rows of the whole telemetry; NaN for those outside the test part."""
-    place = np.searchsorted(known, rows).clip(0, len(known) - 1)
-    return np.where(known[place] == rows, risks[place], np.nan)
+    index = np.searchsorted(known, rows).clip(0, len(known) - 1)
+    return np.where(known[index] == rows, risks[index], np.nan)

@@ -84,8 +84,8 @@ def _part_of(labelled: Labelled, kind: str) -> Integers:
         return np.searchsorted(np.asarray(split.boundaries), incidents.start, side="right")
     if kind == "test":
         return np.full(len(incidents), TEST)
-    place = {name: part for part, names in enumerate(split.devices) for name in names}
-    of_device = np.array([place.get(name, NONE) for name in labelled.sequences.devices], dtype=np.int64)
+    index = {name: part for part, names in enumerate(split.devices) for name in names}
+    of_device = np.array([index.get(name, NONE) for name in labelled.sequences.devices], dtype=np.int64)
     return of_device[incidents.device]
 
 

@@ -59,14 +59,14 @@ def false_alarms_figure(evaluations: Mapping[str, Evaluation], series: list[Seri
         if shown.any():
             alarms, recall = np.append(alarms[shown], most), np.append(recall[shown], recall[shown][-1])
             drawing.steps(x.all(alarms), y.all(recall), f"line {one.style}")
-    for place, one in enumerate(series):
+    for index, one in enumerate(series):
         found = evaluations[one.name].figures
         if known(_alarms(evaluations[one.name])) and known(found.event_recall):
             tip = f"{one.title}: recall {percent(found.event_recall)} at {number(_alarms(evaluations[one.name]))}"
             drawing.dot(
                 x(_alarms(evaluations[one.name])),
                 y(found.event_recall),
-                max(3.5, 8 - 1.3 * place),
+                max(3.5, 8 - 1.3 * index),
                 f"dot {one.style}",
                 tip,
             )
@@ -177,8 +177,8 @@ def importance_figure(losses: Mapping[str, float], key: str, title: str) -> str:
     drawing = Drawing(title, _told_losses(shown), WIDTH, 26.0 * len(shown) + 44, key)
     longest = max(len(shortened(name, _LONGEST)) for name, _ in shown)
     x = Scale(0, max([loss for _, loss in shown] + [1e-6]), min(7.0 * longest + 14, 360), WIDTH - 50)
-    for place, (name, loss) in enumerate(shown):
-        top = 8 + 26 * place
+    for index, (name, loss) in enumerate(shown):
+        top = 8 + 26 * index
         drawing.text(x.start - 10, top + 13, shortened(name, _LONGEST), "label", "end")
         drawing.box(x.start, top, x(loss) - x.start, 18, "bar", f"{name}: {number(loss)}")
         drawing.text(x(loss) + 6, top + 13, number(loss, 2), "tick")

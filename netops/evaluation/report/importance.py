@@ -82,8 +82,8 @@ def importance_of(
     features = gather(Dataset.open(Path(examples.sources["validation"])), names, rows)
     measured = _Measured(scorer, features, labels, weights)
     return Importance(
-        _falling({name: measured.loss([place], generator) for place, name in enumerate(names)}),
-        _falling({metric: measured.loss(places, generator) for metric, places in groups.items()}),
+        _falling({name: measured.loss([index], generator) for index, name in enumerate(names)}),
+        _falling({metric: measured.loss(indices, generator) for metric, indices in groups.items()}),
         measured.whole,
         len(chosen),
         int((labels == 1).sum()),
@@ -98,11 +98,11 @@ class _Measured:
         self.scorer, self.features, self.labels, self.weights = scorer, features, labels, weights
         self.whole = self._average_precision(features)
 
-    def loss(self, places: list[int], generator: np.random.Generator) -> float:
+    def loss(self, indices: list[int], generator: np.random.Generator) -> float:
         """Take some columns, together, from other samples, drawn as often as the part holds their like."""
         shuffled = self.features.copy()
         donors = generator.choice(len(shuffled), len(shuffled), p=self.weights / self.weights.sum())
-        shuffled[:, places] = self.features[donors[:, None], places]
+        shuffled[:, indices] = self.features[donors[:, None], indices]
         return self.whole - self._average_precision(shuffled)
 
     def _average_precision(self, features: Floats) -> float:
@@ -129,9 +129,9 @@ def _sample(part: Part, room: int, generator: np.random.Generator) -> tuple[Inte
 
 def _groups(names: tuple[str, ...], metrics: tuple[str, ...]) -> dict[str, list[int]]:
     groups: dict[str, list[int]] = {}
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         if owner := metric_of(name, metrics):
-            groups.setdefault(owner, []).append(place)
+            groups.setdefault(owner, []).append(index)
     return groups
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netops.alerting.resampling import Interval
-from netops.evaluation.assessment import Judgement
+from netops.evaluation.assessment import Assessment
 from netops.evaluation.evaluate import Evaluation
 from netops.evaluation.report.bounds import alarms_between, recall_between
 from netops.evaluation.report.figures import Series
@@ -51,28 +51,28 @@ COLUMNS = (
 
 
 def leaderboard(
-    judgements: Mapping[str, Judgement], choice: Choice, cards: Mapping[str, ModelCard], series: list[Series]
+    assessments: Mapping[str, Assessment], choice: Choice, cards: Mapping[str, ModelCard], series: list[Series]
 ) -> list[Row]:
     """Make the rows: the models by their validation average precision, the best first, then the baseline."""
-    most = _most(judgements)
+    most = _most(assessments)
     rows = [
         Row(
             one,
             one.name == choice.best,
             cards[one.name].version if one.name in cards else "",
-            _cells(judgements[one.name], one.name, choice, cards.get(one.name), most),
+            _cells(assessments[one.name], one.name, choice, cards.get(one.name), most),
         )
         for one in series
     ]
     return sorted(rows, key=lambda row: -choice.average_precision.get(row.series.name, -1.0))
 
 
-def _most(judgements: Mapping[str, Judgement]) -> dict[str, float]:
+def _most(assessments: Mapping[str, Assessment]) -> dict[str, float]:
     """Find the right end of the marks of each figure, the same for all models."""
     most = {"average_precision": 1.0}
     for name in ("false_alarms_per_device_day", "median_lead_seconds"):
         values = []
-        for judgement in judgements.values():
+        for judgement in assessments.values():
             found = judgement.evaluation
             values += [getattr(found.figures, name), *vars(found.intervals.get(name, Interval(0, 0))).values()]
         most[name] = max([value for value in values if known(value)], default=0.0)
@@ -80,7 +80,7 @@ def _most(judgements: Mapping[str, Judgement]) -> dict[str, float]:
 
 
 def _cells(
-    judgement: Judgement, name: str, choice: Choice, card: ModelCard | None, most: Mapping[str, float]
+    judgement: Assessment, name: str, choice: Choice, card: ModelCard | None, most: Mapping[str, float]
 ) -> list[Cell]:
     evaluation, policy = judgement.evaluation, judgement.policy
     found = evaluation.figures

@@ -47,5 +47,5 @@ def _deciding_row(episode: Episode) -> int | None:
     else:
         opened = [low for low, _ in episode.alerts if episode.warned_from <= low < episode.at]
         window = scored & (episode.times == min(opened, default=-1))
-    places = np.flatnonzero(window)
-    return int(episode.rows[places[episode.risks[places].argmax()]]) if len(places) else None
+    indices = np.flatnonzero(window)
+    return int(episode.rows[indices[episode.risks[indices].argmax()]]) if len(indices) else None

@@ -50,7 +50,7 @@ def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * size for size in (1, 2, 5, 10, 20) if span / (power * size) <= most)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [float(f"{place * step:.12g}") for place in range(first, last + 1)]
+    return [float(f"{index * step:.12g}") for index in range(first, last + 1)]
 
 
 @dataclass
@@ -93,8 +93,8 @@ class Drawing:
         """Write words."""
         turned = f' transform="rotate({turn} {_n(x)} {_n(y)})"' if turn else ""
         styled = f' class="{style}"' if style else ""
-        place = f'x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}"{turned}'
-        self._parts.append(f"<text{styled} {place}>{escape(words)}</text>")
+        index = f'x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}"{turned}'
+        self._parts.append(f"<text{styled} {index}>{escape(words)}</text>")
 
     def path(self, x: Floats, y: Floats, style: str) -> None:
         """Draw a line through points; it breaks where a value is missing."""

@@ -97,8 +97,8 @@ class _Panels:
             self.drawing.box(self.x.start, high, self.x.end - self.x.start, max(low - high, 0.5), "usual")
         self._line(values, y, "line metric")
         for value in (y.low, y.high):
-            place = y(value) + (4 if value == y.low else 8)
-            self.drawing.text(_LEFT - 7, place, compact(value), "tick", "end")
+            index = y(value) + (4 if value == y.low else 8)
+            self.drawing.text(_LEFT - 7, index, compact(value), "tick", "end")
 
     def _range(self, metric: str, values: Floats) -> tuple[float, float]:
         known = np.append(values[np.isfinite(values)], self.usual.get(metric, ()))
@@ -110,23 +110,23 @@ class _Panels:
 
     def _panel(self, name: str, top: float, height: float, low: float, high: float) -> Scale:
         lines = wrapped(name)
-        for place, words in enumerate(lines):
-            self.drawing.text(4, top + height / 2 + 4 + 13 * (place - (len(lines) - 1) / 2), words, "label")
+        for index, words in enumerate(lines):
+            self.drawing.text(4, top + height / 2 + 4 + 13 * (index - (len(lines) - 1) / 2), words, "label")
         self.drawing.line(self.x.start, top + height, self.x.end, top + height, "axis")
         return Scale(low, high, top + height, top)
 
     def _line(self, values: Floats, y: Scale, style: str) -> None:
-        x, places = self.x.all(self.episode.times.astype(np.float64)), y.all(values)
-        x, places = np.insert(x, self.gaps, np.nan), np.insert(places, self.gaps, np.nan)
-        self.drawing.path(*thinned(x, places), style)
+        x, indices = self.x.all(self.episode.times.astype(np.float64)), y.all(values)
+        x, indices = np.insert(x, self.gaps, np.nan), np.insert(indices, self.gaps, np.nan)
+        self.drawing.path(*thinned(x, indices), style)
 
     def _alerts(self, top: float) -> None:
         lanes: tuple[tuple[str, Spans, str], ...] = (
             ("alert", self.episode.alerts, "alert"),
             ("static thresholds", self.episode.baseline_alerts, "alert-baseline"),
         )
-        for place, (name, spans, style) in enumerate(lanes):
-            y = top + place * _LANE
+        for index, (name, spans, style) in enumerate(lanes):
+            y = top + index * _LANE
             self.drawing.text(4, y + 10, name, "label small")
             self.drawing.line(self.x.start, y + 5.5, self.x.end, y + 5.5, "grid")
             for low, high in spans:
@@ -149,9 +149,9 @@ class _Panels:
         at = self.episode.at
         step = next((s for s in _STEPS if (self.episode.high - self.episode.low) / s <= 10), _STEPS[-1])
         first = -((at - self.episode.low) // step)
-        for place in range(first, (self.episode.high - at) // step + 1):
-            x = self.x(at + place * step)
-            words = "0" if place == 0 else ("+" if place > 0 else "") + lasting(place * step / SECOND)
+        for index in range(first, (self.episode.high - at) // step + 1):
+            x = self.x(at + index * step)
+            words = "0" if index == 0 else ("+" if index > 0 else "") + lasting(index * step / SECOND)
             self.drawing.line(x, self.bottom, x, self.bottom + 5, "axis")
             self.drawing.text(x, self.bottom + 18, words, "tick", "middle")
         event = "alert" if self.episode.kind == FALSE_ALARM else "incident"

@@ -51,8 +51,8 @@ def lead_by_alarms_figure(
         curve = evaluations[one.name].curve
         shown = curve.false_alarms_per_device_day <= most
         alarms, leads = curve.false_alarms_per_device_day[shown], curve.lead_quantiles[shown] / unit
-        for place in (0, -1) if one.name == best else ():
-            drawing.path(x.all(alarms), _placed(y, leads[:, place]), f"line thin {one.style}")
+        for index in (0, -1) if one.name == best else ():
+            drawing.path(x.all(alarms), _placed(y, leads[:, index]), f"line thin {one.style}")
         drawing.path(x.all(alarms), _placed(y, leads[:, LEAD_SHARES.index(0.5)]), f"line {one.style}")
     for one in series:
         found = evaluations[one.name].figures

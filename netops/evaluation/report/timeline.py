@@ -56,8 +56,8 @@ class Timeline:
         x = Scale(*self.span, _LEFT, _WIDTH - 14)
         bottom = 26 + _LANE * len(lanes)
         self._frame(drawing, x, bottom)
-        for place, lane in enumerate(lanes):
-            y = 26 + _LANE * (place + 0.5)
+        for index, lane in enumerate(lanes):
+            y = 26 + _LANE * (index + 0.5)
             drawing.text(_LEFT - 10, y + 4, titled(lane) or "incidents", "label", "end")
             drawing.line(_LEFT, y, _WIDTH - 14, y, "grid")
             self._marks(drawing, x, y, lane)
@@ -77,11 +77,11 @@ class Timeline:
 
     def _marks(self, drawing: Drawing, x: Scale, y: float, lane: str) -> None:
         for number, log in enumerate(self.logs):
-            for place in np.flatnonzero([scenario == lane for scenario in log.scenario]):
-                time, part = int(log.start[place]), int(log.part[place])
+            for index in np.flatnonzero([scenario == lane for scenario in log.scenario]):
+                time, part = int(log.start[index]), int(log.part[index])
                 judged = self.warned is not None and number == len(self.logs) - 1 and part == TEST
-                warned = bool(self.warned[place]) if judged and self.warned is not None else None
-                style = _style(part, bool(log.counted[place]), warned)
+                warned = bool(self.warned[index]) if judged and self.warned is not None else None
+                style = _style(part, bool(log.counted[index]), warned)
                 # Marks that would lie on one another are drawn once: long logs stay small.
                 if (key := (round(x(time)), round(y), style)) not in self._seen:
                     self._seen.add(key)

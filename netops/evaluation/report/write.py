@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from netops.alerting.sequences import Floats
-from netops.evaluation.assessment import Judgement
+from netops.evaluation.assessment import Assessment
 from netops.evaluation.clock_incidents import WithoutClock
 from netops.evaluation.promotion import Decision
 from netops.evaluation.report.content import Content
@@ -24,7 +24,7 @@ def write_report(
     network: str,
     examples: Examples,
     models: Mapping[str, Path],
-    judgements: Mapping[str, Judgement],
+    assessments: Mapping[str, Assessment],
     choice: Choice,
     decision: Decision,
     baseline: StaticThresholds | None = None,
@@ -44,7 +44,7 @@ def write_report(
         What the models were trained on and judged by.
     models : mapping
         Family → model folder.
-    judgements : mapping
+    assessments : mapping
         Family → what it is worth; the static thresholds as ``static_threshold``.
     choice : Choice
         Which of them is best, on validation.
@@ -67,7 +67,7 @@ def write_report(
         ``path``.
     """
     content = Content(
-        network, examples, models, judgements, choice, decision, baseline, baseline_risks, without, seed
+        network, examples, models, assessments, choice, decision, baseline, baseline_risks, without, seed
     )
     write_text(path, render(content.everything() | {"run_id": run_id}))
     return path

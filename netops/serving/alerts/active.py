@@ -25,7 +25,7 @@ MAX_UNSAVED = 50_000
 _PRUNED_EVERY = 60.0
 
 
-class AlertBook:
+class ActiveAlerts:
     """Turns what the state machine says into alerts with reasons, and hands them to the store.
 
     Parameters
@@ -92,10 +92,10 @@ class AlertBook:
         codes, timestamps = work.codes[rows], work.samples.timestamps[rows]
         if state.tracker.any_open or (work.risks >= state.tracker.policy.threshold).any():
             work.alert = state.tracker.is_open(np.maximum(work.codes, 0)) & (work.codes >= 0)
-        places = np.flatnonzero(live)
+        indices = np.flatnonzero(live)
         for event in state.tracker.update(codes, timestamps, work.risks[live]):
-            place, kind = int(places[event["row"]]), int(event["kind"])
-            row, code, at = int(work.scored[place]), int(event["device"]), int(event["at"])
+            index, kind = int(indices[event["row"]]), int(event["kind"])
+            row, code, at = int(work.scored[index]), int(event["device"]), int(event["at"])
             work.alert[row:][work.codes[row:] == code] = kind in (OPENED, RENEWED)
             device, peak = str(state.table.names[code]), (float(event["peak"]), int(event["peak_at"]))
             if kind == CLOSED:
@@ -103,8 +103,8 @@ class AlertBook:
             elif kind != OPENED:
                 self._expire(device, at, peak, int(event["below_since"]))
             if kind in (OPENED, RENEWED):
-                high = peak if kind == OPENED else (float(work.risks[place]), at)
-                self._begin("risk", code, at, high, work, place)
+                high = peak if kind == OPENED else (float(work.risks[index]), at)
+                self._begin("risk", code, at, high, work, index)
         if self.open:
             self._raise_peaks(state, np.unique(codes[state.tracker.is_open(codes)]).tolist())
 
@@ -209,7 +209,7 @@ class AlertBook:
         opened: int,
         peak: tuple[float, int] | None = None,
         work: Work | None = None,
-        place: int = 0,
+        index: int = 0,
     ) -> None:
         device = str(self._state.table.names[code])
         company, center = self._state.table.places[code]
@@ -228,7 +228,7 @@ class AlertBook:
             company=company,
             data_center=center,
             opened=iso(opened),
-            reasons=work.reasons[place] if work else [],
+            reasons=work.reasons[index] if work else [],
             model=work.model.version if work else None,
             silenced=quiet,
         )
@@ -254,7 +254,7 @@ class AlertBook:
         for lapse in self.lapsed.of(key):
             if lapse.alert.id == identity(self.network, key[0], key[1], opened):
                 self.lapsed.remove(lapse)
-            elif lapse.goes_on(opened) and (lapse.in_doubt or self.settings.renewals == "update"):
+            elif lapse.continues(opened) and (lapse.in_doubt or self.settings.renewals == "update"):
                 alert = self._go_on(lapse)
                 alert.renewed.append(iso(opened))
                 self._renewed(key, alert, peak, quiet)

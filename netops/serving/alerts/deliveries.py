@@ -146,8 +146,9 @@ class Courier:
             )
         except Exception as error:
             failure = error if isinstance(error, FailedError) else FailedError(f"{type(error).__name__}: {error}")
-            for row in rows:
-                outbox.later(row, time() + (failure.retry_after or _pause(row.tries)), str(failure))
+            due = time() + (failure.retry_after or _pause(max(row.tries for row in rows)))
+            for row in rows:  # a batch stays one, in its order
+                outbox.later(row, due, str(failure))
             self._count("failed", len(rows))
             self._in_a_row += 1
             if failure.down or self._in_a_row >= _IN_A_ROW:

@@ -73,7 +73,7 @@ class FeedbackStore(AlertStore):
             raise UnknownAlertError(f"no alert '{name[:64]}'; 'netops alerts list' names them")
         return found
 
-    def judge(self, name: str, said: Statement, now: int) -> tuple[Alert, bool]:
+    def record_verdict(self, name: str, said: Statement, now: int) -> tuple[Alert, bool]:
         """Note what somebody says of an alert. What was said before is kept, and counts no longer.
 
         Parameters

@@ -42,7 +42,7 @@ class Lapse:
     until: int | None
     in_doubt: bool
 
-    def goes_on(self, opened: int) -> bool:
+    def continues(self, opened: int) -> bool:
         """Tell whether an alert that opens now is this one."""
         if len(self.alert.renewed) >= MAX_RENEWALS or opened <= latest_opening(self.alert):
             return False

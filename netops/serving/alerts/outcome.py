@@ -38,7 +38,7 @@ class Outcome:
         return asdict(self)
 
 
-def judge(
+def assess(
     alerts: list[dict[str, Any]], incidents: Incidents, devices: Sequence[str], horizon: int, first: int, last: int
 ) -> Outcome:
     """Match alerts to incidents; each renewal counts as an opening, as in every evaluation.
@@ -52,14 +52,14 @@ def judge(
     horizon, first, last : int
         The model's horizon, and the time played, in nanoseconds.
     """
-    places = {name: place for place, name in enumerate(devices)}
+    indices = {name: index for index, name in enumerate(devices)}
     openings = (
-        (places[alert["device"]], nanoseconds(moment))
+        (indices[alert["device"]], nanoseconds(moment))
         for alert in alerts
-        if alert["kind"] == "risk" and alert["device"] in places
+        if alert["kind"] == "risk" and alert["device"] in indices
         for moment in (alert["opened"], *alert.get("renewed", ()))
     )
-    return outcome([(place, at) for place, at in openings if first <= at <= last], incidents, horizon)
+    return outcome([(index, at) for index, at in openings if first <= at <= last], incidents, horizon)
 
 
 def outcome(rows: list[tuple[int, int]], incidents: Incidents, horizon: int) -> Outcome:

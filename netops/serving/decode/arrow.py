@@ -73,13 +73,13 @@ def _is_compressed(metadata: bytes) -> bool:
     return _field(metadata, table, _COMPRESSION) is not None
 
 
-def _field(buffer: bytes, table: int, place: int) -> int | None:
+def _field(buffer: bytes, table: int, index: int) -> int | None:
     """Find where a field of a flatbuffers table lies; None when the table leaves it out."""
     vtable = table - struct.unpack_from("<i", buffer, table)[0]
     size = struct.unpack_from("<H", buffer, vtable)[0]
-    if 4 + 2 * place >= size:
+    if 4 + 2 * index >= size:
         return None
-    offset = struct.unpack_from("<H", buffer, vtable + 4 + 2 * place)[0]
+    offset = struct.unpack_from("<H", buffer, vtable + 4 + 2 * index)[0]
     return table + offset if offset else None
 
 
@@ -114,13 +114,13 @@ def _refuse(samples: Samples, stamps: Any, known: bool, name_length: int) -> Non
     nulls = stamps.is_null().to_numpy(zero_copy_only=False)
     bad = nulls | (samples.timestamps < 0) | (samples.timestamps > LATEST)
     for row, name in enumerate(samples.devices):
-        places = (samples.companies[row] if samples.companies else None) or ""
+        indices = (samples.companies[row] if samples.companies else None) or ""
         centers = (samples.data_centers[row] if samples.data_centers else None) or ""
         if not known:
             samples.errors[row] = "none of the metrics is there"
         elif bad[row]:
             samples.errors[row] = "timestamp: not within 1970..2116"
-        elif not name or max(len(name), len(places), len(centers)) > name_length:
+        elif not name or max(len(name), len(indices), len(centers)) > name_length:
             samples.errors[row] = f"device, company, data center: 1 to {name_length} characters"
     for row in samples.errors:
         samples.timestamps[row] = 0

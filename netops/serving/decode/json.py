@@ -56,7 +56,7 @@ class JsonReader:
         self._one = msgspec.json.Decoder(self._type)
         self._many = msgspec.json.Decoder(list[self._type])  # type: ignore[name-defined]
         self._raw = msgspec.json.Decoder(list[msgspec.Raw])
-        fields = [f"m{place}" for place in range(len(self.metrics))]
+        fields = [f"m{index}" for index in range(len(self.metrics))]
         self._values: Callable[[Any], Any] = attrgetter(*fields)
 
     def read(self, body: Any) -> Samples:
@@ -194,8 +194,8 @@ def _sample_type(metrics: Sequence[str], name_length: int) -> Any:
         ("data_center", name | None, None),
         (IS_ERROR, Any, None),
     ]
-    fields += [(f"m{place}", float | None, _ABSENT) for place in range(len(metrics))]
-    names = {f"m{place}": metric for place, metric in enumerate(metrics)}
+    fields += [(f"m{index}", float | None, _ABSENT) for index in range(len(metrics))]
+    names = {f"m{index}": metric for index, metric in enumerate(metrics)}
     return msgspec.defstruct("Sample", fields, rename=names, gc=False)
 
 

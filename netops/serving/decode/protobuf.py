@@ -40,40 +40,40 @@ def fields(buffer: memoryview, budget: Budget) -> Iterator[tuple[int, int | memo
     ValueError
         If the message breaks off or holds a wire type that is not defined.
     """
-    place, end = 0, len(buffer)
-    while place < end:
+    index, end = 0, len(buffer)
+    while index < end:
         budget.left -= 1
         if budget.left < 0:
             raise TooManyFieldsError("too many fields")
-        key, place = varint(buffer, place)
+        key, index = varint(buffer, index)
         number, kind = key >> 3, key & 7
         if kind == VARINT:
-            value, place = varint(buffer, place)
+            value, index = varint(buffer, index)
             yield number, value
             continue
         if kind == BYTES:
-            size, place = varint(buffer, place)
+            size, index = varint(buffer, index)
         elif kind in (FIXED64, FIXED32):
             size = 8 if kind == FIXED64 else 4
         else:
             raise ValueError(f"wire type {kind} is not defined")
-        if place + size > end:
+        if index + size > end:
             raise ValueError("the message breaks off")
-        yield number, buffer[place : place + size]
-        place += size
+        yield number, buffer[index : index + size]
+        index += size
 
 
-def varint(buffer: memoryview, place: int) -> tuple[int, int]:
+def varint(buffer: memoryview, index: int) -> tuple[int, int]:
     """Read one varint of at most 64 bits; return it with the place after it."""
     value = shift = 0
     while shift < 70:
-        if place >= len(buffer):
+        if index >= len(buffer):
             raise ValueError("the message breaks off")
-        byte = buffer[place]
-        place += 1
+        byte = buffer[index]
+        index += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value & 0xFFFF_FFFF_FFFF_FFFF, place
+            return value & 0xFFFF_FFFF_FFFF_FFFF, index
         shift += 7
     raise ValueError("a varint is too long")
 

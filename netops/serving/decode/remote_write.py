@@ -97,8 +97,8 @@ def _series(series: memoryview, name_length: int, before: int, batch: int, budge
     metric = labels.get("__name__")
     if device is None or metric is None or len(device) > name_length:
         return []
-    place = tuple((labels.get(key) or "")[:name_length] or None for key in ("company", "data_center"))
-    return [Point(device, stamp, metric, value, *place) for stamp, value in values if 0 <= stamp <= LATEST]
+    index = tuple((labels.get(key) or "")[:name_length] or None for key in ("company", "data_center"))
+    return [Point(device, stamp, metric, value, *index) for stamp, value in values if 0 <= stamp <= LATEST]
 
 
 def _label(part: memoryview, budget: Budget) -> tuple[str, str]:
@@ -146,7 +146,7 @@ class Joiner:
 
     def __init__(self, metrics: tuple[str, ...], wait: int, devices: int, ahead: int = 10 * MINUTE) -> None:
         self.metrics, self.wait, self.devices, self.ahead = metrics, wait, devices, ahead
-        self._places = {name: place for place, name in enumerate(metrics)}
+        self._places = {name: index for index, name in enumerate(metrics)}
         self._open: dict[str, dict[int, _Row]] = {}
 
     def add(self, points: Iterable[Point], now: int = NEVER) -> Samples:
@@ -160,10 +160,10 @@ class Joiner:
         """
         touched: dict[str, None] = {}
         for point in points:
-            if (place := self._places.get(point.metric)) is not None:
+            if (index := self._places.get(point.metric)) is not None:
                 row = self._row(point)
-                row.values[place] = point.value
-                row.named.add(place)
+                row.values[index] = point.value
+                row.named.add(index)
                 touched[point.device] = None
         now = now if now != NEVER else self.pending() or 0
         done = [row for device in touched for row in self._finished(device, now)]

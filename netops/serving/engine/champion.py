@@ -171,7 +171,7 @@ class ServedModel:
         self.version, self.spec, self.scorer, self.explainer = version, spec, scorer, explainer
         self.columns, self.threshold, self.horizon = columns, threshold, horizon
         names = spec.names
-        self.features = names if columns is None else tuple(names[place] for place in columns)
+        self.features = names if columns is None else tuple(names[index] for index in columns)
 
     def select(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Take the model's columns out of n × spec features."""
@@ -203,11 +203,11 @@ class ServedModel:
         contributions = self.explainer.fast(selected)
         if len(exact):
             contributions[exact] = self.explainer.exact(selected[exact])
-        places, values = highest(contributions, REASONS)
+        indices, values = highest(contributions, REASONS)
         names = self.features
         return [
-            [Reason(names[place], value) for place, value in zip(row, shares, strict=True) if value > 0]
-            for row, shares in zip(places.tolist(), values.tolist(), strict=True)
+            [Reason(names[index], value) for index, value in zip(row, shares, strict=True) if value > 0]
+            for row, shares in zip(indices.tolist(), values.tolist(), strict=True)
         ]
 
 

@@ -262,8 +262,8 @@ class FleetState:
                 work.status[row] = REJECTED
                 work.samples.errors[row] = f"more than {capacity} devices in one request (limits.devices)"
                 work.samples.raw[row] = {"device": name, "timestamp": work.samples.stamps[row]}
-        kept = [place for place, name in enumerate(names) if name in admitted]
-        return rows[kept], [names[place] for place in kept]
+        kept = [index for index, name in enumerate(names) if name in admitted]
+        return rows[kept], [names[index] for index in kept]
 
     def _is_odd(self, codes: npt.NDArray[np.int64], timestamps: npt.NDArray[np.int64]) -> bool:
         """Tell whether a clock runs ahead, or has jumped, by these samples or by earlier ones of the devices."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from netops.alerting.settings import AlertSettings
 from netops.errors import NetopsError
-from netops.serving.alerts.active import AlertBook
+from netops.serving.alerts.active import ActiveAlerts
 from netops.serving.alerts.deliveries import Deliveries
 from netops.serving.alerts.feedback_store import FeedbackStore
 from netops.serving.alerts.store_guard import LOCK_TIMEOUT
@@ -36,7 +36,7 @@ from netops.serving.shadow.scoring import Shadow
 _LOG = logging.getLogger(__name__)
 
 
-class StateInUse(NetopsError):
+class StateInUseError(NetopsError):
     """Another server holds the state."""
 
 
@@ -48,7 +48,7 @@ def _lock(folder: Path) -> int:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(handle)
-        raise StateInUse(f"{folder}: in use by another server; stop it, or serve another --name") from None
+        raise StateInUseError(f"{folder}: in use by another server; stop it, or serve another --name") from None
     return handle
 
 
@@ -249,7 +249,7 @@ class Runtime:
         model = self.model
         policy = self.alerting.policy(model.threshold, model.horizon)
         self.state = FleetState(model.spec, policy, self.settings, model.counters)
-        self.book = AlertBook(
+        self.book = ActiveAlerts(
             self.network, self.alerting, self.store, self.deliveries.names, self.state, self.deliveries.reopen
         )
         time, limits = self.settings.time, self.settings.limits

@@ -17,7 +17,7 @@ from netops.serving.mlrun.service import Service
 TELEMETRY, INFER = "/telemetry", MODEL_PATH + "/infer"
 
 
-class Direct:
+class FastPath:
     """An ASGI application in front of another.
 
     Parameters

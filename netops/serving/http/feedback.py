@@ -108,7 +108,7 @@ def say(runtime: Runtime, name: str, body: bytes, now: Callable[[], int] = time.
     said = Statement(verdict=asked.verdict, by=asked.by, note=asked.note, repaired_at=repaired)
     with for_a_request():
         try:
-            alert, changed = runtime.store.judge(name, said, now())
+            alert, changed = runtime.store.record_verdict(name, said, now())
         except UsageError as error:
             raise BodyError(str(error), 404 if isinstance(error, UnknownAlertError) else 400) from None
         return Said(alert, runtime.store.statements(alert.id), changed)

@@ -17,7 +17,7 @@ from netops.config.durations import SECOND
 from netops.errors import NetopsError
 from netops.serving.engine.champion import ModelSource, load_model
 from netops.serving.engine.fleet_state import compile_kernels
-from netops.serving.engine.runtime import Runtime, StateInUse
+from netops.serving.engine.runtime import Runtime, StateInUseError
 from netops.serving.http.access import LOCAL, bind, token_for
 from netops.serving.http.guard import Guard
 from netops.serving.http.waiting import wait_for_champion
@@ -80,7 +80,7 @@ def _started(make: Callable[[], Runtime], patient: bool) -> Runtime | None:
     """Start what serves; None where it has to wait for a champion."""
     try:
         return make()
-    except StateInUse:
+    except StateInUseError:
         raise
     except NetopsError as error:
         if not patient:
@@ -132,11 +132,11 @@ def configured(service: Any, token: str | None, lifespan: Sequence[Any] = ()) ->
     uvicorn.Config
     """
     from netops.serving.http.app import make_app
-    from netops.serving.http.fast_path import Direct
+    from netops.serving.http.fast_path import FastPath
     from netops.serving.http.protocol import guarded
 
     settings = service.runtime.settings
-    app = Direct(make_app(service, token, lifespan), service, token)
+    app = FastPath(make_app(service, token, lifespan), service, token)
     return guarded(Guard(app, settings.host in LOCAL, settings.hosts), settings.limits, timeout_graceful_shutdown=5)
 
 

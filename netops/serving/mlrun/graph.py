@@ -18,7 +18,7 @@ import msgspec
 
 from netops.serving.engine.champion import ChampionFile, FixedModel, ModelSource, ServedModel, load_model
 from netops.serving.engine.pipeline import Pipeline
-from netops.serving.engine.runtime import Runtime, StateInUse
+from netops.serving.engine.runtime import Runtime, StateInUseError
 from netops.serving.engine.samples import BodyError
 from netops.serving.folders import adopt_replicas, state_folder
 from netops.serving.http.endpoints import JSON, ask
@@ -104,7 +104,7 @@ def _take_slot(path: Path, start: Callable[[Path], Runtime]) -> Runtime:
     for slot in range(SLOTS - 1):
         try:
             return start(path / f"replica-{slot}")
-        except StateInUse:
+        except StateInUseError:
             continue
     return start(path / f"replica-{SLOTS - 1}")
 

@@ -111,7 +111,7 @@ class Comparison:
         self.samples += len(risks[0])
         self.difference += float(np.abs(risks[0] - risks[1]).sum())
         bins = [np.minimum((role * BINS).astype(np.int64), BINS - 1) for role in risks]
-        self.histograms += np.stack([np.bincount(places, minlength=BINS) for places in bins])
+        self.histograms += np.stack([np.bincount(indices, minlength=BINS) for indices in bins])
         high = [role >= policy.threshold for role, policy in zip(risks, self.policies, strict=True)]
         self.reached += np.bincount(2 * high[0] + high[1], minlength=4).reshape(2, 2)
 
@@ -178,14 +178,14 @@ class Comparison:
                 "challenger_only": challenger,
                 "neither": neither,
             },
-            "histograms": {role: self.histograms[place].tolist() for place, role in enumerate(ROLES)},
+            "histograms": {role: self.histograms[index].tolist() for index, role in enumerate(ROLES)},
             "alerts": {
                 role: {
-                    "opened": int(self.opened[place]),
-                    "shared": int(self.shared[place]),
-                    "only": int(self.opened[place] - self.shared[place]),
+                    "opened": int(self.opened[index]),
+                    "shared": int(self.shared[index]),
+                    "only": int(self.opened[index] - self.shared[index]),
                 }
-                for place, role in enumerate(ROLES)
+                for index, role in enumerate(ROLES)
             },
             "judged": self._judge(table, recorded) if self.truth or recorded else None,
         }
@@ -198,13 +198,13 @@ class Comparison:
         told_of = [*self.incidents, *lasting] if self.truth else list(recorded)
         incidents = [incident for incident in told_of if self.since <= incident[1] <= until]
         names = [device for device, _, _ in incidents] + [device for own in self.alerts for device, _ in own]
-        places = {name: place for place, name in enumerate(dict.fromkeys(names))}
+        indices = {name: index for index, name in enumerate(dict.fromkeys(names))}
         device, start, end = ([incident[column] for incident in incidents] for column in range(3))
-        known = Incidents.of(len(places), [places[str(name)] for name in device], start, end)
+        known = Incidents.of(len(indices), [indices[str(name)] for name in device], start, end)
         days = self.healthy / DAY
         told: dict[str, Any] = {"until": iso(until), "device_days": days}
         for role, alerts in zip(ROLES, self.alerts, strict=True):
-            rows = [(places[name], opened) for name, opened in alerts if opened <= until]
+            rows = [(indices[name], opened) for name, opened in alerts if opened <= until]
             told[role] = _with_rates(outcome(rows, known, self.horizon).to_dict(), days)
         return told
 
@@ -255,8 +255,8 @@ class Comparison:
 
     def _restore_devices(self, saved: Saved, table: DeviceTable) -> None:
         found = [table.code(name) for name in saved.devices]
-        kept = np.array([place for place, code in enumerate(found) if code is not None], dtype=np.int64)
-        codes = np.array([found[place] for place in kept.tolist()], dtype=np.int64)
+        kept = np.array([index for index, code in enumerate(found) if code is not None], dtype=np.int64)
+        codes = np.array([found[index] for index in kept.tolist()], dtype=np.int64)
         count, room = len(saved.devices), int(codes.max(initial=-1)) + 1
         self._make_room(room)
         for tracker, buffer in zip(self.trackers, saved.trackers, strict=True):

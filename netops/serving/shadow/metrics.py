@@ -56,7 +56,7 @@ def _histogram(network: str, counts: dict[str, list[int]]) -> Metric:
     family = HistogramMetricFamily("netops_shadow_risk", about, labels=["network", "role"])
     for role, own in counts.items():
         total = np.cumsum(own).tolist()
-        buckets = [(f"{(place + 1) / BINS:g}", total[place]) for place in range(BINS - 1)]
+        buckets = [(f"{(index + 1) / BINS:g}", total[index]) for index in range(BINS - 1)]
         middles = (np.arange(BINS) + 0.5) / BINS
         family.add_metric([network, role], [*buckets, ("+Inf", total[-1])], float(np.dot(own, middles)))
     return family

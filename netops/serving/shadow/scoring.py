@@ -22,7 +22,7 @@ from netops.serving.engine.champion import Champion, ServedModel, load_model
 from netops.serving.engine.work import Work
 from netops.serving.folders import state_folder
 from netops.serving.shadow.comparison import Comparison
-from netops.serving.shadow.pair import Pair
+from netops.serving.shadow.scorer import ShadowScorer
 
 if TYPE_CHECKING:
     from netops.serving.engine.runtime import Runtime
@@ -91,7 +91,7 @@ class Shadow:
         self._runtime = runtime
         self.model: ServedModel | None = None
         self.failures = 0
-        self._pair: Pair | None = None
+        self._pair: ShadowScorer | None = None
         self._failed: tuple[str, str] | None = None
         self._saved = b""
 
@@ -199,7 +199,7 @@ class Shadow:
             policies = [runtime.alerting.policy(one.threshold, one.horizon) for one in both]
             versions = (runtime.model.version, model.version)
             fresh = Comparison(versions, (policies[0], policies[1]), runtime.model.horizon)
-            self._pair = Pair(model, self._go_on(fresh), runtime.state.table)
+            self._pair = ShadowScorer(model, self._go_on(fresh), runtime.state.table)
         except Exception as error:
             self._fail(model.version, error)
 

@@ -50,9 +50,9 @@ def near_rows(rows: Rows, is_error: Bool, horizon: int, limit: int) -> tuple[Int
     for start, end in zip(rows.offsets[:-1], rows.offsets[1:], strict=True):
         times = rows.timestamps[start:end]
         begins = incidents_of(times, is_error[start:end])[0]
-        place = np.searchsorted(begins, times, side="right")
-        ahead = place < len(begins)
-        positive[start:end][ahead] = begins[place[ahead]] - times[ahead] <= horizon
+        index = np.searchsorted(begins, times, side="right")
+        ahead = index < len(begins)
+        positive[start:end][ahead] = begins[index[ahead]] - times[ahead] <= horizon
     chosen = [
         _thin(np.flatnonzero(~is_error & positive), limit),
         _thin(np.flatnonzero(~is_error & ~positive), limit),

@@ -100,8 +100,8 @@ def _report(dataset: Dataset, settings: CheckSettings, found: dict[str, Found]) 
 
 def _look(seen: _Seen, table: pa.Table, meta: Meta, settings: CheckSettings, horizon: int) -> None:
     rows = rows_of(table)
-    for place, device in enumerate(rows.devices):
-        start, end = rows.offsets[place], rows.offsets[place + 1]
+    for index, device in enumerate(rows.devices):
+        start, end = rows.offsets[index], rows.offsets[index + 1]
         times = rows.timestamps[start:end]
         seen.spans[device] = int(times[0]), int(times[-1])
         seen.gaps[device] = _silence(times, settings.gap_intervals)
@@ -233,8 +233,8 @@ def _leakage(dataset: Dataset, seen: _Seen, settings: CheckSettings) -> Found:
     if not seen.near:
         return
     values, positive = np.concatenate(seen.near), np.concatenate(seen.positive)
-    for place, name in enumerate(dataset.meta.metrics):
-        area = too_good(values[:, place], positive)
+    for index, name in enumerate(dataset.meta.metrics):
+        area = too_good(values[:, index], positive)
         if area >= settings.too_good:
             yield name, f"alone it predicts the incidents with a ROC AUC of {area:.3f}; does it know the future?"
 

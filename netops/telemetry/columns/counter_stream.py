@@ -96,15 +96,15 @@ class CounterRates:
 
 
 @kernel
-def _update(devices, timestamps, values, places, latest, times, counts):  # type: ignore[no-untyped-def]
+def _update(devices, timestamps, values, indices, latest, times, counts):  # type: ignore[no-untyped-def]
     for row in range(len(devices)):
         device, now = devices[row], timestamps[row]
         late = now <= latest[device]
         if not late:
             latest[device] = now
-        for counter in range(len(places)):
-            count = values[row, places[counter]]
-            values[row, places[counter]] = np.nan
+        for counter in range(len(indices)):
+            count = values[row, indices[counter]]
+            values[row, indices[counter]] = np.nan
             if late or np.isnan(count):
                 continue
             before = times[device, counter]
@@ -112,5 +112,5 @@ def _update(devices, timestamps, values, places, latest, times, counts):  # type
                 increase = count - counts[device, counter]
                 if increase < 0:  # it has started again from zero
                     increase = count
-                values[row, places[counter]] = increase / ((now - before) / SECOND)
+                values[row, indices[counter]] = increase / ((now - before) / SECOND)
             times[device, counter], counts[device, counter] = now, count

@@ -189,9 +189,9 @@ class _Evidence:
         self.comma_decimal |= self.dot_group or some(r"^[+-]?0?,\d") or some(r",(\d{1,2}|\d{4,})([eE].*)?$")
         if self.comma_unclear is None:
             single = pc.match_substring_regex(text, r"^\s*[+-]?\d{1,3},\d{3}(\s*[^\d.,]*)$")
-            place = pc.index(single, True).as_py()
-            if place >= 0:
-                self.comma_unclear = self.row + place, text[place].as_py()
+            index = pc.index(single, True).as_py()
+            if index >= 0:
+                self.comma_unclear = self.row + index, text[index].as_py()
 
     def states_pair(self) -> tuple[str, ...] | None:
         if not self.words:
@@ -247,14 +247,14 @@ def read_numbers(text: pa.Array, notation: Notation) -> tuple[Float64, int | Non
     encoded = text.dictionary_encode()
     values, codes = encoded.dictionary, encoded.indices
     numbers, good = _states(values, notation) if notation.states else _numbers(values, notation)
-    places = codes.fill_null(len(values)).to_numpy(zero_copy_only=False)
-    wrong = np.flatnonzero(~np.append(good, True)[places])
-    return np.append(numbers, np.nan)[places], int(wrong[0]) if len(wrong) else None
+    indices = codes.fill_null(len(values)).to_numpy(zero_copy_only=False)
+    wrong = np.flatnonzero(~np.append(good, True)[indices])
+    return np.append(numbers, np.nan)[indices], int(wrong[0]) if len(wrong) else None
 
 
 def _states(values: pa.Array, notation: Notation) -> tuple[Float64, npt.NDArray[np.bool_]]:
-    place = pc.index_in(pc.utf8_lower(values), pa.array([notation.states[1], notation.states[0]]))
-    found = pc.fill_null(place, -1).to_numpy(zero_copy_only=False).astype(np.float64)
+    index = pc.index_in(pc.utf8_lower(values), pa.array([notation.states[1], notation.states[0]]))
+    found = pc.fill_null(index, -1).to_numpy(zero_copy_only=False).astype(np.float64)
     return found, found >= 0
 
 

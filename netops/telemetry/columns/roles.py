@@ -205,7 +205,7 @@ def refuse_twins(names: Sequence[str], where: str) -> None:
     """Refuse two columns of one name."""
     if len(set(names)) == len(names):
         return
-    twin = next(name for place, name in enumerate(names) if name in names[:place])
+    twin = next(name for index, name in enumerate(names) if name in names[:index])
     raise NetopsError(f"{where}: two columns are named '{twin}'; rename one of them")
 
 

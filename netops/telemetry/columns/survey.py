@@ -107,8 +107,8 @@ def _add(found: Survey, part: Sorted) -> None:
     found.repeats += part.repeats
     found.displaced += part.displaced
     found.samples += len(rows.timestamps)
-    for place, device in enumerate(rows.devices):
-        times = rows.timestamps[rows.offsets[place] : rows.offsets[place + 1]]
+    for index, device in enumerate(rows.devices):
+        times = rows.timestamps[rows.offsets[index] : rows.offsets[index + 1]]
         found.spans[device], found.lengths[device] = (int(times[0]), int(times[-1])), len(times)
         if len(times) > 1:
             found.steps.append((int(np.median(np.diff(times))), len(times)))

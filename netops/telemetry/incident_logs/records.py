@@ -115,7 +115,7 @@ def _from_lines(table: CsvTable) -> Records:
             raise _too_large(table.where)
         rows.append(values)
         lines.append(line)
-    columns = {name: [row[place].strip() for row in rows] for place, name in enumerate(names) if name}
+    columns = {name: [row[index].strip() for row in rows] for index, name in enumerate(names) if name}
     return Records(table.where, columns, lines)
 
 

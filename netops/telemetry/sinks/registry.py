@@ -20,7 +20,7 @@ def place_for(sink: SinkSettings, network: str, kind: str) -> str | None:
     return str(Address.parse(sink.to).below(network, kind))
 
 
-def write(rows: Rows, place: str, progress: Progress = silent) -> int:
+def write(rows: Rows, index: str, progress: Progress = silent) -> int:
     """Write rows to a folder, a table or a stream.
 
     Returns
@@ -33,16 +33,16 @@ def write(rows: Rows, place: str, progress: Progress = silent) -> int:
     NetopsError
         If a service cannot be reached or refuses.
     """
-    if not place.startswith("v3io://"):
+    if not index.startswith("v3io://"):
         from netops.telemetry.sinks.parquet import write_parquet
 
-        return write_parquet(rows, Path(place), progress)
+        return write_parquet(rows, Path(index), progress)
     from netops.telemetry.v3io.address import Address
 
-    if Address.parse(place).is_stream:
+    if Address.parse(index).is_stream:
         from netops.telemetry.sinks.stream import write_stream
 
-        return write_stream(rows, place, progress)
+        return write_stream(rows, index, progress)
     from netops.telemetry.sinks.v3io import write_table
 
-    return write_table(rows, place, progress)
+    return write_table(rows, index, progress)

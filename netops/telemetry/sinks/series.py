@@ -66,8 +66,8 @@ class SeriesInTable:
     def _by_series(self, frame: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], npt.NDArray[np.int64]]]:
         times = pd.to_datetime(frame[_TIME], utc=True).astype("int64").to_numpy() // _MILLISECOND
         groups = frame.groupby([frame[key].astype(str) for key in self.keys], sort=False).indices
-        for series, places in groups.items():
-            yield (series if isinstance(series, tuple) else (series,)), times[places]
+        for series, indices in groups.items():
+            yield (series if isinstance(series, tuple) else (series,)), times[indices]
 
 
 def _first(rows: Rows) -> Any:

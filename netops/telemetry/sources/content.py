@@ -206,10 +206,10 @@ def _is_binary(text: str) -> bool:
     return sum(char < " " and char not in "\t\r\n\f" for char in start) > 0.05 * len(start)
 
 
-def not_utf8(path: Path, raw: bytes, place: int, option: str = "telemetry.encoding") -> NetopsError:
+def not_utf8(path: Path, raw: bytes, index: int, option: str = "telemetry.encoding") -> NetopsError:
     """Make the error for text that is not UTF-8: it names the line, and the likely encoding."""
-    line = raw.count(b"\n", 0, place) + 1
-    sign = raw[place : place + 1]
+    line = raw.count(b"\n", 0, index) + 1
+    sign = raw[index : index + 1]
     likely = "cp1252"
     shown = sign.decode(likely, "replace")
     if sum(byte < 32 and byte not in b"\t\r\n\f" for byte in raw[:4096]) > 0.02 * len(raw[:4096]):

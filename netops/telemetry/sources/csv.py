@@ -226,8 +226,8 @@ class CsvTable:
                 good = states if pa.types.is_boolean(types[name]) else _numeric(column)
                 good = pc.or_(good, pc.is_in(column, pa.array(self.nulls)))
                 if not pc.all(good).as_py():
-                    place = pc.index(good, False).as_py()
-                    raise not_a_number(self.where, name, self.place(row + place), column[place].as_py())
+                    index = pc.index(good, False).as_py()
+                    raise not_a_number(self.where, name, self.place(row + index), column[index].as_py())
             row += batch.num_rows
 
     def _unreadable(self, error: Exception) -> NetopsError:

@@ -102,25 +102,25 @@ def _candidate(text: str, mark: str) -> tuple[tuple[float, int], Header] | None:
     if not counts:
         return None
     usual = max(counts, key=lambda count: (counts[count], count))
-    place = next((i for i, record in enumerate(bodies) if len(record.values) == usual), None)
-    if place is None:
+    index = next((i for i, record in enumerate(bodies) if len(record.values) == usual), None)
+    if index is None:
         return None
-    header = bodies[place]
-    if place == 0 and _is_data(header):
+    header = bodies[index]
+    if index == 0 and _is_data(header):
         raise NoHeaderError(
             f"line {header.line} is data, not the names of the columns: {_shown(header.raw)}; "
             "add a line with the names"
         )
-    if place > 0 and _holds_numbers(header):
+    if index > 0 and _holds_numbers(header):
         # The names are more or fewer than the values: the row will say so.
-        place, header = 0, bodies[0]
-    fit = sum(len(record.values) == len(header.values) for record in bodies[place:]) / len(bodies)
+        index, header = 0, bodies[0]
+    fit = sum(len(record.values) == len(header.values) for record in bodies[index:]) / len(bodies)
     before = [record for record in records if record.line < header.line]
     flux = any(record.values[0] in ANNOTATIONS for record in before)
     again = (
         flux
         or header.raw.startswith("# hostname")
-        or any(record.raw == header.raw or record.raw.startswith("# hostname") for record in bodies[place + 1 :])
+        or any(record.raw == header.raw or record.raw.startswith("# hostname") for record in bodies[index + 1 :])
     )
     found = Header(_named(header.values), mark, header.line, _preamble(before), flux, again)
     return (fit, len(header.values)), found
@@ -170,9 +170,9 @@ def _holds_numbers(record: _Record) -> bool:
 
 def _named(values: Sequence[str]) -> tuple[str, ...]:
     names: list[str] = []
-    for place, value in enumerate(values):
-        name = value.lstrip("\ufeff") if place == 0 else value
-        names.append(name if name.strip() or "" not in names else f"Unnamed: {place}")
+    for index, value in enumerate(values):
+        name = value.lstrip("\ufeff") if index == 0 else value
+        names.append(name if name.strip() or "" not in names else f"Unnamed: {index}")
         if not names[-1].strip():
             names[-1] = ""
     return tuple(names)

@@ -162,9 +162,9 @@ def _is_xport(document: Record) -> bool:
 
 def _xport(document: Record) -> Iterator[Record]:
     start, step, legend = (document["meta"][key] for key in ("start", "step", "legend"))
-    for place, values in enumerate(document["data"]):
+    for index, values in enumerate(document["data"]):
         values = values if isinstance(values, list) else [values]
-        yield {"timestamp": int(start) + place * int(step), **dict(zip(legend, values, strict=False))}
+        yield {"timestamp": int(start) + index * int(step), **dict(zip(legend, values, strict=False))}
 
 
 def _is_search(document: Record) -> bool:

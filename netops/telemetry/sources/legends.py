@@ -30,14 +30,14 @@ def parse_legend(name: str) -> Legend | None:
     if found is None:
         return None
     labels: dict[str, str] = {}
-    text, place = found["labels"], 0
-    while place < len(text):
-        label = _LABEL.match(text, place)
+    text, index = found["labels"], 0
+    while index < len(text):
+        label = _LABEL.match(text, index)
         if label is None:
             return None
         quoted = label[2] if label[2] is not None else label[3] if label[3] is not None else label[4].strip()
         labels[label[1]] = re.sub(r"\\(.)", r"\1", quoted)
-        place = label.end()
+        index = label.end()
     metric = found["metric"] or labels.pop("__name__", "")
     return Legend(metric or "value", labels)
 

@@ -139,7 +139,7 @@ class Pivot:
                 columns[name] = pa.array(np.logical_or.reduceat(flag[low:high], first - low))
             for name, (texts, codes) in others.items():
                 columns[name] = pa.array(texts, pa.string()).take(pa.array(codes[first], mask=codes[first] < 0))
-            columns |= {name: pa.array(matrix[place]) for place, name in enumerate(metric_names)}
+            columns |= {name: pa.array(matrix[index]) for index, name in enumerate(metric_names)}
             yield pa.table(columns)
 
     def _resolved(self, devices: Int64, metrics: Int64) -> tuple[list[str], list[str], Int64, Int64]:
@@ -157,7 +157,7 @@ class Pivot:
         if any(meant.get(name, (None, ""))[0] is None for name in texts) and not self._has_device:
             without = [name for name in texts if meant.get(name, (None, ""))[0] is None]
             raise NetopsError(f"{self._where}: no device in the names of some metrics: {brief(without)}")
-        new_devices, new_metrics = {name: place for place, name in enumerate(hosts)}, dict[str, int]()
+        new_devices, new_metrics = {name: index for index, name in enumerate(hosts)}, dict[str, int]()
         to_device, to_metric = [], []
         for name in texts:
             device, metric = meant.get(name, (None, name))

@@ -140,9 +140,9 @@ class PrometheusSource:
         for series in self._api.range(query, start, page.end / SECOND, step):
             device = self._device(name, series["metric"], found)
             times, texts = zip(*series["values"], strict=True)
-            places = np.round((np.array(times, np.float64) - start) / step).astype(np.int64)
+            indices = np.round((np.array(times, np.float64) - start) / step).astype(np.int64)
             found[device] = np.full(page.points, np.nan)
-            found[device][places] = np.array(texts, np.float64)
+            found[device][indices] = np.array(texts, np.float64)
         return found
 
     def _device(self, name: str, labels: Mapping[str, str], found: Mapping[str, Float64]) -> str:

@@ -67,18 +67,18 @@ def compile_format(text: str) -> Notation:
     """
     for short, long in _SHORT.items():
         text = text.replace(f"%{short}", long)
-    pattern, place = "", 0
-    while place < len(text):
-        char = text[place]
+    pattern, index = "", 0
+    while index < len(text):
+        char = text[index]
         if char != "%":
             pattern += r"\s+" if char == " " else re.escape(char)
-            place += 1
+            index += 1
             continue
-        directive = text[place + 1 : place + 2]
+        directive = text[index + 1 : index + 2]
         if directive not in _DIRECTIVES:
             raise ValueError(f"unknown directive '%{directive}'; known: {' '.join('%' + d for d in _DIRECTIVES)}")
         pattern += _DIRECTIVES[directive]
-        place += 2
+        index += 2
     groups = re.findall(r"\(\?P<(\w)>", pattern)
     if len(groups) != len(set(groups)):
         raise ValueError("a directive occurs twice")
@@ -212,8 +212,8 @@ def _numbers(column: pa.Array | None, default: int, rows: int) -> Int64:
 
 
 def _months(column: pa.Array, good: Bool) -> Int64:
-    place = pc.index_in(pc.utf8_lower(pc.fill_null(column, "")), pa.array(_MONTHS))
-    months = pc.fill_null(place, -1).to_numpy(zero_copy_only=False).astype(np.int64) + 1
+    index = pc.index_in(pc.utf8_lower(pc.fill_null(column, "")), pa.array(_MONTHS))
+    months = pc.fill_null(index, -1).to_numpy(zero_copy_only=False).astype(np.int64) + 1
     good &= months > 0
     return months
 

@@ -187,9 +187,9 @@ def _cast(text: pa.Array, kind: pa.DataType, rows: Int64) -> Int64:
     try:
         return text.cast(kind).cast(pa.int64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:
-        place = next(place for place in range(len(text)) if not _castable(text[place], kind))
+        index = next(index for index in range(len(text)) if not _castable(text[index], kind))
         raise UnreadableValueError(
-            int(rows[place]), text[place].as_py(), "not a valid time (ISO 8601 or epoch)"
+            int(rows[index]), text[index].as_py(), "not a valid time (ISO 8601 or epoch)"
         ) from None
 
 

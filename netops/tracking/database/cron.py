@@ -26,7 +26,7 @@ def normal(expression: str) -> str:
         raise UsageError(
             f"--cron '{expression}': {len(fields)} fields; write five, from minute to day of the week: '0 3 * * *'"
         )
-    fields[-1] = "/".join(_days(part) if not place else part for place, part in enumerate(fields[-1].split("/")))
+    fields[-1] = "/".join(_days(part) if not index else part for index, part in enumerate(fields[-1].split("/")))
     text = " ".join(fields)
     try:
         due = next_after(text, 0)

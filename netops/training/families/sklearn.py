@@ -86,13 +86,13 @@ class Bins:
     @classmethod
     def fit(cls, features: Floats) -> "Bins":
         """Place the edges at the quantiles of n × F features."""
-        return cls(tuple(_edges(features[:, place]) for place in range(features.shape[1])))
+        return cls(tuple(_edges(features[:, index]) for index in range(features.shape[1])))
 
     def apply(self, features: Floats) -> Floats:
         """Turn features into codes; NaN stays."""
         codes = np.empty(features.shape, np.float32)
-        for place, edges in enumerate(self.edges):
-            codes[:, place] = np.searchsorted(edges, features[:, place])
+        for index, edges in enumerate(self.edges):
+            codes[:, index] = np.searchsorted(edges, features[:, index])
         codes[np.isnan(features)] = np.nan
         return codes
 
@@ -105,8 +105,8 @@ def _edges(column: Floats) -> Floats:
     known = np.sort(column[~np.isnan(column)])
     if known.size == 0:
         return known
-    places = np.linspace(0, known.size - 1, EDGES + 2)[1:-1].astype(np.int64)
-    return np.unique(known[places])
+    indices = np.linspace(0, known.size - 1, EDGES + 2)[1:-1].astype(np.int64)
+    return np.unique(known[indices])
 
 
 class FittedSklearn:

@@ -78,10 +78,10 @@ class TensorFlow:
             keras.layers.Dense(
                 units,
                 activation="relu",
-                kernel_initializer=keras.initializers.HeNormal(seed=seed + place),
+                kernel_initializer=keras.initializers.HeNormal(seed=seed + index),
                 kernel_regularizer=keras.regularizers.L2(self.l2),
             )
-            for place, units in enumerate(self.layers)
+            for index, units in enumerate(self.layers)
         ]
         last = keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(seed=seed + len(hidden)))
         return keras.Sequential([keras.Input((features,)), *hidden, last])
@@ -129,10 +129,10 @@ class FittedTensorFlow:
         """Add the layers to an ONNX graph: Gemm and Relu nodes, the last one without Relu."""
         layers = [layer.get_weights() for layer in self.model.layers]
         output = scaled
-        for place, (kernel, bias) in enumerate(layers):
-            constants = graph.constant(f"kernel_{place}", kernel), graph.constant(f"bias_{place}", bias)
+        for index, (kernel, bias) in enumerate(layers):
+            constants = graph.constant(f"kernel_{index}", kernel), graph.constant(f"bias_{index}", bias)
             output = graph.add("Gemm", output, *constants)
-            output = output if place == len(layers) - 1 else graph.add("Relu", output)
+            output = output if index == len(layers) - 1 else graph.add("Relu", output)
         return output
 
 

@@ -56,7 +56,7 @@ class XGBoost:
             self._parameters(seed, threads),
             matrices[0],
             self.trees,
-            evals=[(matrix, f"part_{place}") for place, matrix in enumerate(matrices)][1:],
+            evals=[(matrix, f"part_{index}") for index, matrix in enumerate(matrices)][1:],
             early_stopping_rounds=self.patience if data.stops_early else None,
             verbose_eval=False,
         )

@@ -6,10 +6,10 @@ from typing import Any
 from netops.config.durations import SECOND
 
 #: Parameter of the `generate` stage: "true" goes on where the network's last telemetry ended.
-GOES_ON = "goes_on"
+GOES_ON = "continues"
 
 
-def stretch_of(network: str, fleet: Any, goes_on: bool) -> tuple[int, int]:
+def period_of(network: str, fleet: Any, continues: bool) -> tuple[int, int]:
     """Tell when the telemetry that is generated next begins, and since when the network has been there.
 
     Parameters
@@ -18,7 +18,7 @@ def stretch_of(network: str, fleet: Any, goes_on: bool) -> tuple[int, int]:
         Whose telemetry it is.
     fleet : netops.simulator.fleet_settings.FleetSettings
         Start of a network that is new.
-    goes_on : bool
+    continues : bool
         Whether to go on where the last telemetry ended.
 
     Returns
@@ -28,14 +28,14 @@ def stretch_of(network: str, fleet: Any, goes_on: bool) -> tuple[int, int]:
     """
     from netops.workflows.settings import start_of
 
-    last = _last_of(network) if goes_on else None
+    last = _last_of(network) if continues else None
     if last is None:
         return start_of(fleet), start_of(fleet)
     return parse(last["until"]), parse(last["origin"])
 
 
 def describe(start: int, origin: int, fleet: Any) -> dict[str, str]:
-    """Tell of a stretch of telemetry what :func:`stretch_of` reads later."""
+    """Tell of a stretch of telemetry what :func:`period_of` reads later."""
     until = start + fleet.duration // fleet.interval * fleet.interval
     return {"start": write(start), "until": write(until), "origin": write(origin)}
 

@@ -20,7 +20,7 @@ from netops.telemetry.dataset import Dataset
 from netops.telemetry.ingest import open_or_ingest
 from netops.workflows.project import load_project
 from netops.workflows.settings import generator_settings, section
-from netops.workflows.stages.continuation import stretch_of
+from netops.workflows.stages.continuation import period_of
 from netops.workflows.stages.feedback import beside_feedback
 
 Document = dict[str, Any]
@@ -71,7 +71,7 @@ def monitor(network: str, sources: Sequence[str], incidents: Path | None, settin
 def _generated(network: str, out: Path, settings: Any) -> Dataset:
     """Let the generated network go on where its last telemetry ended."""
     fleet = section(settings, "fleet")
-    start, origin = stretch_of(network, fleet, goes_on=True)
+    start, origin = period_of(network, fleet, continues=True)
     if start == origin:  # it was generated elsewhere
         start += fleet.duration
     return generate(

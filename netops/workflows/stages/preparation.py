@@ -11,7 +11,7 @@ from netops import progress
 from netops.config.durations import SECOND
 from netops.features.spec import FeatureSpec
 from netops.telemetry.dataset import TEST, Dataset
-from netops.telemetry.drafts import refuse_strangers
+from netops.telemetry.drafts import refuse_foreign_files
 from netops.telemetry.ingest import open_or_ingest
 from netops.telemetry.schema import TIMESTAMP
 from netops.workflows.settings import section
@@ -66,7 +66,7 @@ def ingest_and_build(
     out : Path
         Folder for the feature vectors; what is there must be a dataset, which is replaced.
     """
-    refuse_strangers(out)
+    refuse_foreign_files(out)
     dataset = open_or_ingest(
         sources,
         scratch / "telemetry",

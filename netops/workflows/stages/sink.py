@@ -32,14 +32,14 @@ def send(settings: Any, network: str, kind: str, rows: Rows) -> str | None:
     NetopsError
         If the sink cannot be reached, or refuses.
     """
-    place = place_for(section(settings, "telemetry").sink, network, kind)
-    if place is not None:
-        count = write(rows, place, progress.report)
-        said = f"{count:,} rows of {kind} sent to {place}"
+    index = place_for(section(settings, "telemetry").sink, network, kind)
+    if index is not None:
+        count = write(rows, index, progress.report)
+        said = f"{count:,} rows of {kind} sent to {index}"
         if count < rows.count:
             said = (
-                f"{count:,} of {rows.count:,} rows of {kind} are in {place}; it takes no row that is "
+                f"{count:,} of {rows.count:,} rows of {kind} are in {index}; it takes no row that is "
                 "older than the newest of its device"
             )
         progress.say(said)
-    return place
+    return index

@@ -75,8 +75,8 @@ def test_flipped_bytes_never_crash():
     random, whole = np.random.default_rng(0), bytearray(written(table()))
     for _ in range(300):
         broken = bytearray(whole)
-        for place in random.integers(0, len(whole), 4):
-            broken[place] = random.integers(256)
+        for index in random.integers(0, len(whole), 4):
+            broken[index] = random.integers(256)
         try:
             read(bytes(broken))
         except BodyError:

@@ -162,8 +162,8 @@ def test_arrays_hold_what_files_hold(tmp_path: Path) -> None:
     settings = GeneratorSettings.from_yaml(configuration)
     arrays = generate_arrays(settings, devices=6, duration=4 * HOUR, start=START, seed=5)
     assert arrays.values.shape == (6, 2880, 6)
-    for place, metric in enumerate(arrays.metrics):
-        np.testing.assert_array_equal(samples.column(metric).to_numpy(), arrays.values[:, :, place].ravel())
+    for index, metric in enumerate(arrays.metrics):
+        np.testing.assert_array_equal(samples.column(metric).to_numpy(), arrays.values[:, :, index].ravel())
     np.testing.assert_array_equal(samples.column("is_error").to_numpy(), arrays.errors.ravel())
     np.testing.assert_array_equal(samples.column("loss_is_error").to_numpy(), arrays.metric_errors[:, :, 1].ravel())
 

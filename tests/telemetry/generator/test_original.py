@@ -97,14 +97,14 @@ def agrees(one: np.ndarray, other: np.ndarray) -> bool:
     return bool(abs(one.mean() - other.mean()) < 4 * error)
 
 
-@pytest.mark.parametrize("place", range(4), ids=METRICS)
-def test_metrics_have_the_same_distribution_in_the_normal_state(place: int, theirs: Theirs, ours: Arrays) -> None:
+@pytest.mark.parametrize("index", range(4), ids=METRICS)
+def test_metrics_have_the_same_distribution_in_the_normal_state(index: int, theirs: Theirs, ours: Arrays) -> None:
     # The last tick of a scenario is normal again in the original, but still counts as part of it.
-    normal = theirs.values[~theirs.on][:, place].round(DECIMALS[place])
-    own = ours.values[~scenario_on(ours)][:, place]
+    normal = theirs.values[~theirs.on][:, index].round(DECIMALS[index])
+    own = ours.values[~scenario_on(ours)][:, index]
     assert ks_2samp(normal, own).pvalue > 0.001
     assert own.min() >= 0
-    assert own.max() <= (100, 100, 50, 300)[place]
+    assert own.max() <= (100, 100, 50, 300)[index]
 
 
 def test_scenarios_come_as_often(theirs: Theirs, ours: Arrays) -> None:
@@ -123,8 +123,8 @@ def test_metric_errors_last_as_long(theirs: Theirs, ours: Arrays) -> None:
 
 def test_values_are_clamped_to_the_same_limits(theirs: Theirs, ours: Arrays) -> None:
     assert set(theirs.values[theirs.error][:, 0]) == {100.0}
-    for place, limit in enumerate((100, 100, 50, 0)):
-        assert set(ours.values[ours.metric_errors[:, :, place]][:, place]) == {limit}
+    for index, limit in enumerate((100, 100, 50, 0)):
+        assert set(ours.values[ours.metric_errors[:, :, index]][:, index]) == {limit}
 
 
 def test_first_metric_jumps_as_often_in_its_precursor(theirs: Theirs, ours: Arrays) -> None:

@@ -13,14 +13,14 @@ def test_quantile_is_the_normal_distribution_s(p: float) -> None:
 
 
 def test_uniform_numbers_are_uniform_and_never_0_or_1() -> None:
-    drawn = np.array([uniform(key_of(1), place) for place in range(50_000)])
+    drawn = np.array([uniform(key_of(1), index) for index in range(50_000)])
     assert 0 < drawn.min() < drawn.max() < 1
     edges = np.sort(drawn) - np.arange(len(drawn)) / len(drawn)
     assert np.abs(edges).max() < 1.95 / math.sqrt(len(drawn))  # Kolmogorov-Smirnov at 0.001
 
 
 def test_normal_numbers_have_no_memory() -> None:
-    drawn = np.array([normal(key_of(2), place) for place in range(-20_000, 20_000)])
+    drawn = np.array([normal(key_of(2), index) for index in range(-20_000, 20_000)])
     assert abs(drawn.mean()) < 0.02
     assert drawn.std() == pytest.approx(1, abs=0.02)
     for lag in (1, 2, 3, 7, 64):

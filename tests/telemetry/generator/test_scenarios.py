@@ -80,7 +80,7 @@ def test_metrics_of_a_cascade_enter_one_after_the_other() -> None:
         device = result.names.index(row["device"])
         until = np.searchsorted(result.timestamps, row["start"].value)
         errors = result.metric_errors[device, max(0, until - 150) : until + 1]
-        entries = [int(errors[:, place].argmax()) for place in (2, 1, 0)]
+        entries = [int(errors[:, index].argmax()) for index in (2, 1, 0)]
         assert entries == sorted(entries)
         assert len(set(entries)) == 3
 
@@ -139,7 +139,7 @@ def test_site_outage_takes_all_devices_of_a_site_from_the_uplinks_on() -> None:
         starts.sort()
         groups = np.split(starts, np.flatnonzero(np.diff([s for s, _ in starts]) > 10 * MINUTE) + 1)
         for group in groups:
-            assert [place for _, place in group] == [0, 1, 2, 3]
+            assert [index for _, index in group] == [0, 1, 2, 3]
             steps = np.diff([start for start, _ in group]) / SECOND
             assert (steps > 0).all()
             assert (steps < 150).all()

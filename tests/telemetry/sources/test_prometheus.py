@@ -68,8 +68,8 @@ def _wait(done: Callable[[], bool], seconds: float = 20) -> None:
 def history() -> pd.DataFrame:
     """Make what the exporters told: device b has a gap, device c a counter that starts again, and a failure."""
     frames = []
-    for place, device in enumerate(DEVICES):
-        draw = np.random.default_rng(place)
+    for index, device in enumerate(DEVICES):
+        draw = np.random.default_rng(index)
         packets = draw.integers(10, 100, POINTS).cumsum().astype(float)
         frame = pd.DataFrame(
             {
@@ -80,10 +80,10 @@ def history() -> pd.DataFrame:
                 "down": 0.0,
             }
         )
-        if place == 2:
+        if index == 2:
             frame.loc[200:, "packets"] -= packets[200] - 3
             frame.loc[300:309, "down"] = 1.0
-        frames.append(frame.drop(index=range(100, 150)) if place == 1 else frame)
+        frames.append(frame.drop(index=range(100, 150)) if index == 1 else frame)
     return pd.concat(frames, ignore_index=True)
 
 

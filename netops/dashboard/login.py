@@ -13,7 +13,7 @@ from netops.dashboard.pages import page
 HTML = "text/html; charset=utf-8"
 
 
-def entrance(token: str | None) -> list[Any]:
+def login(token: str | None) -> list[Any]:
     """Make the handlers of the form, of leaving again, and of the health check."""
 
     @get("/login", opt={"open": True})

@@ -29,7 +29,7 @@ class _Waiting:
     is_error: npt.NDArray[np.bool_] | None
 
 
-class Pair:
+class ShadowScorer:
     """Takes what the champion scored, and keeps the comparison.
 
     Parameters
