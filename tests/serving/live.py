@@ -16,6 +16,7 @@ class LiveServer:
 
     def __init__(self, model: Path, state: Path, port: int = 0, **settings: object) -> None:
         self.model, self.state, self.port, self.settings = model, state, port, settings
+        self.process: subprocess.Popen | None = None
         self.start()
 
     def start(self) -> None:
@@ -30,6 +31,8 @@ class LiveServer:
             str(self.port),
             *values,
         ]
+        if self.process:  # the one before has ended
+            self.process.stdout.close()
         self.process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=os.environ | {"MLRUN_DBPATH": ""}
         )

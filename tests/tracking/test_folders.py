@@ -27,7 +27,15 @@ def platform(embedded, monkeypatch):
         mlrun.mlconf.v3io_api = f"http://{host}"
         mlrun.store_manager._stores.clear()
         yield platform
+        close_stores()
     mlrun.mlconf.v3io_api = before
+
+
+def close_stores() -> None:
+    """MLRun keeps a connection to each store until the process ends; the peer of a test is gone before."""
+    for store in mlrun.store_manager._stores.values():
+        if client := getattr(store, "client", None):
+            client.close()
     mlrun.store_manager._stores.clear()
 
 
