@@ -395,6 +395,22 @@ def test_a_column_of_numbers_here_and_text_there_is_refused(tmp_path: Path) -> N
         ingest([first, second], tmp_path / "out", SETTINGS)
 
 
+def test_devices_without_any_of_the_metrics_are_set_aside_and_reported(tmp_path: Path) -> None:
+    """T7: nine of 21 devices lost every metric, each known for few devices, and all 21 were counted."""
+    times = pd.date_range("2026-01-05", periods=30, freq="1min", tz="UTC")
+    frames = [
+        pd.DataFrame({"timestamp": times, "device": f"d{number:02}", name: np.arange(30) % 7})
+        for number in range(21)
+        for name in (["cpu"] if number < 12 else [f"fan{number // 3}"])
+    ]
+    pd.concat(frames).to_csv(tmp_path / "t.csv", index=False)
+    meta = ingest([tmp_path / "t.csv"], tmp_path / "out", SETTINGS).meta
+    assert (meta.metrics, meta.devices, meta.samples) == (("cpu",), 12, 360)
+    [why] = [why for why in meta.details["reading"]["dropped"] if "devices set aside" in why]
+    assert "270 samples, of 21" in why
+    assert "--set telemetry.min_device_share=0 keeps fan4, fan5, fan6" in why
+
+
 def test_many_buckets_give_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = csv(tmp_path / "t.csv", telemetry(40).sample(frac=1, random_state=2))
     whole = ingest([source], tmp_path / "whole", SETTINGS)
