@@ -2,7 +2,9 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +37,16 @@ def start(model: Path, tmp_path: Path) -> Iterator[Callable[..., Pipeline]]:
     yield begin
     for runtime in started:
         abandon(runtime)
+
+
+@contextmanager
+def mock_server(function: Any) -> Iterator[Any]:
+    """A function's mock server; MLRun has no end for it, so what it holds open is let go of here."""
+    from netops.serving.mlrun.graph import pipeline_of
+
+    server = function.to_mock_server()
+    yield server
+    abandon(pipeline_of(server.context).runtime)
 
 
 def abandon(runtime: Runtime) -> None:

@@ -88,6 +88,7 @@ class Run:
             writer = self.pipeline.runtime.snapshot()
             writer.__enter__()
             writer.write(next(writer.parts()))
+            writer._file.close()  # as the kernel does; the draft stays
         self._begin()
 
 

@@ -10,6 +10,8 @@ from netops.errors import NetopsError
 from netops.models.onnx_file import Scorer
 from netops.serving.mlrun.deployment import INFER, Nuclio, NuclioOptions, compare, roll_out
 from netops.serving.mlrun.function import make_serving_function
+from netops.serving.mlrun.graph import pipeline_of
+from tests.serving.conftest import abandon
 
 
 @pytest.fixture
@@ -48,6 +50,7 @@ class Recorded:
 
     def _end(self):
         self._server.wait_for_completion()
+        abandon(pipeline_of(self._server.context).runtime)
 
 
 def test_a_model_that_answers_as_tested_goes_into_service(model, rows) -> None:

@@ -142,18 +142,13 @@ for number in range(100_000):
 
 def test_killed_while_it_records_it_has_kept_what_it_said_it_had(tmp_path):
     path = tmp_path / "alerts.sqlite"
-    writer = subprocess.Popen(
-        [sys.executable, "-c", _WRITER, str(path)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    )
-    for _ in range(20):
-        told = int(writer.stdout.readline())
-    time.sleep(0.013)
-    os.kill(writer.pid, signal.SIGKILL)
-    told = max([told, *map(int, writer.stdout.read().split())])
-    writer.wait()
+    command, root = [sys.executable, "-c", _WRITER, str(path)], Path(__file__).parents[2]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as writer:
+        for _ in range(20):
+            told = int(writer.stdout.readline())
+        time.sleep(0.013)
+        os.kill(writer.pid, signal.SIGKILL)
+        told = max([told, *map(int, writer.stdout.read().split())])
     store = FeedbackStore(path)
     kept = [incident.id.split("-") for incident in store.incidents()]
     store.close()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from netops.models.onnx_file import Scorer
+from tests.serving.conftest import mock_server
 from tests.serving.models import SPEC
 from tests.serving.samples import START, sample
 
@@ -20,7 +21,8 @@ def function(model, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def mock(function):
-    return function.to_mock_server()
+    with mock_server(function) as server:
+        yield server
 
 
 def test_the_mock_server_answers_samples_in_their_form(mock):
@@ -84,5 +86,6 @@ def test_a_mock_server_without_a_state_path_leaves_the_state_of_a_running_server
     from netops.serving.mlrun.function import make_serving_function
 
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
-    make_serving_function(model_path=model).to_mock_server().test("/telemetry", body=sample("a", 0))
+    with mock_server(make_serving_function(model_path=model)) as server:
+        server.test("/telemetry", body=sample("a", 0))
     assert not (tmp_path / "serving").exists()

@@ -13,6 +13,7 @@ import pytest
 from netops.serving.engine.champion import ChampionFile
 from netops.serving.mlrun.graph import MODEL_PATH
 from tests.serving.bodies.test_remote_write import request, series
+from tests.serving.conftest import mock_server
 from tests.serving.models import SPEC, make_model
 from tests.serving.samples import START, body, sample
 
@@ -260,7 +261,8 @@ def test_two_replicas_functions_and_networks_keep_their_states_apart(worker, fun
         other = function.copy()
         path = {"state_path": str(tmp_path / "state")}
         other.spec.parameters = function.spec.parameters | path | parameters
-        assert pipeline_of(other.to_mock_server().context).runtime.folder == tmp_path / "state" / folder
+        with mock_server(other) as server:
+            assert pipeline_of(server.context).runtime.folder == tmp_path / "state" / folder
 
 
 def test_the_state_of_an_earlier_version_is_taken_up_by_its_network_alone(worker, tmp_path):

@@ -60,6 +60,7 @@ def test_a_real_prometheus_feeds_the_server(server, tmp_path, require_program):
         process.terminate()
         process.wait()
         exporter.shutdown()
+        exporter.server_close()
 
 
 def devices(url: str) -> list:

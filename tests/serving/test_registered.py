@@ -7,6 +7,7 @@ import pytest
 
 from netops.errors import NetopsError
 from netops.serving.mlrun.registered import RegisteredChampion
+from tests.serving.conftest import mock_server
 from tests.serving.models import make_model
 from tests.serving.samples import sample
 
@@ -47,7 +48,8 @@ def test_the_graph_serves_the_version_that_carries_the_tag(project, tmp_path) ->
     log(project, "v2", make_model(tmp_path / "v2", "v2", seed=1))
     function = make_serving_function("served", network="core", parameters={"state_path": str(tmp_path / "state")})
     assert not function.spec.build.requirements
-    assert function.to_mock_server().test("/telemetry", body=sample("a", 0))["model"] == "v1"
+    with mock_server(function) as server:
+        assert server.test("/telemetry", body=sample("a", 0))["model"] == "v1"
 
 
 def test_a_new_champion_is_seen(project, tmp_path) -> None:

@@ -1,7 +1,6 @@
 """The server as a process: started, killed under load, started again."""
 
 import contextlib
-import os
 import resource
 import signal
 import socket
@@ -27,6 +26,7 @@ from netops.serving.engine.runtime import Runtime
 from netops.serving.http.access import TOKEN, token_for
 from netops.serving.http.serve import serve
 from netops.serving.settings import ServingSettings
+from tests.serving.conftest import abandon
 from tests.serving.live import LiveServer
 from tests.serving.models import METRICS
 from tests.serving.samples import sample
@@ -60,8 +60,7 @@ def outcome(state, model):
     sites = sorted((a.site, nanoseconds(a.opened)) for a in stored if a.kind == "site")
     # The same event of a site is not told twice.
     assert all(one[0] != other[0] or other[1] - one[1] > 10 * MINUTE for one, other in pairwise(sites))
-    runtime.store.close()
-    os.close(runtime._lock)
+    abandon(runtime)
     return windows, alerts
 
 
