@@ -74,6 +74,13 @@ def test_a_challenger_must_be_better_and_break_no_guard(challenger, difference, 
     assert words in decision.reason
 
 
+def test_an_interval_that_begins_at_zero_shows_nothing():
+    for low, promoted in ((0.0, False), (1e-9, True)):
+        difference = Difference(0.1, Interval(low, 0.2))
+        assert difference.better == promoted
+        assert decide(Scorecard("2", 0.7, 0.9, 0.1), CHAMPION, difference, GUARDS).promoted == promoted
+
+
 def test_guards_do_not_keep_a_worse_champion():
     poor = Scorecard("1", 0.3, 0.2, 0.9)
     assert decide(Scorecard("2", 0.4, 0.3, 0.8), poor, BETTER, GUARDS).promoted
