@@ -226,12 +226,11 @@ def test_features_and_training_alone(netops: Call, tmp_path: Path) -> None:
 def test_a_killed_run_goes_on_where_it_was(home: Path, netops: Call, first: dict) -> None:
     settings = small("training.families.sklearn.enabled=false")
     command = [sys.executable, "-m", "netops.cli.main", "run", "--name", "killed", *settings]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    for line in process.stderr:
-        if line.startswith("Build feature vectors"):
-            break
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        for line in process.stderr:
+            if line.startswith("Build feature vectors"):
+                break
+        os.kill(process.pid, signal.SIGKILL)
     time.sleep(0.1)
     run = next(r for r in netops("runs", "list", "--json").rows if r["name"] == "killed")
     assert run["state"] not in ("completed", "running")
@@ -260,6 +259,7 @@ def served(home: Path, first: dict) -> Iterator[str]:
         yield json.loads(server.stdout.readline())["url"]
     finally:
         server.send_signal(signal.SIGTERM)
+        server.stdout.close()
         assert server.wait(30) == 0
 
 
@@ -325,6 +325,7 @@ def test_streaming_answers_are_those_of_the_batch(netops: Call, first: dict, tmp
         assert risks == pytest.approx(wanted.to_list(), abs=1e-6)
         compared += len(risks)
     assert compared == 3 * 2 * 720
+    runtime.close()
 
 
 def test_a_champion_is_promoted_and_rolled_back(netops: Call, first: dict) -> None:

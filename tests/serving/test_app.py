@@ -187,7 +187,6 @@ def test_the_champion_is_swapped_between_two_requests(client_of, model, tmp_path
     assert client.post("/v2/models/netops/infer", json={"inputs": rows}).json()["model_version"] == "v2"
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_the_published_description_holds_under_fuzzing(client):
     import schemathesis
     from hypothesis import HealthCheck, Phase, given, seed, settings
