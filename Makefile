@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run demo test lint bench soak mutation image clean
+.PHONY: setup run demo test lint bench soak mutation docs image clean
 .DEFAULT_GOAL := run
 
 $(STAMP): pyproject.toml constraints.txt
@@ -42,6 +42,10 @@ soak: setup
 mutation: setup
 	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev,mutation]'
 	@$(BIN)/python -m tests.mutation
+
+docs: setup
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
+	@echo "build/docs/index.html"
 
 IMAGE ?= netops:0.1.0
 SERVE_IMAGE ?= $(IMAGE)-serve

@@ -155,7 +155,11 @@ def _guard(token: str) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRout
 
 def _openapi(token: str | None) -> OpenAPIConfig:
     config = OpenAPIConfig(
-        title="NetOps", version=__version__, description="From a device's sample to an alert.", path="/schema"
+        title="NetOps",
+        version=__version__,
+        description="From a device's sample to an alert.",
+        path="/schema",
+        use_handler_docstrings=True,
     )
     if token:
         config.components = Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")})
