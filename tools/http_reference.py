@@ -15,9 +15,9 @@ HEAD = """# HTTP
 
 Written from the code by `python -m tools.http_reference > docs/reference/http.md`; a test compares them.
 
-What `netops serve` answers, and the same graph on Nuclio. Elsewhere than on this machine's own address every request
-but `/healthz` and `/readyz` carries `Authorization: Bearer <token>`. A running server describes itself at
-`/schema/openapi.json`. See [serving](../serving.md) for how to send telemetry.
+What `netops serve` answers, and the same graph on Nuclio. Elsewhere than on this machine's own address every
+request but `/healthz` and `/readyz` carries `Authorization: Bearer <token>`. A running server describes itself
+at `/schema/openapi.json`. See [serving](../serving.md) for how to send telemetry.
 
 | request | what it does |
 |---|---|
