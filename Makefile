@@ -34,6 +34,7 @@ test: lint
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 bench: setup
+	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev,bench]'
 	@$(BIN)/python -m benchmarks
 
 soak: setup
