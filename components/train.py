@@ -15,7 +15,7 @@ from netops.tracking.iterations import Iterations
 from netops.tracking.results import log_figures
 from netops.training.examples import prepare_examples
 from netops.training.proof import write_proof
-from netops.workflows import prestarted as warm
+from netops.workflows import prestarted
 from netops.workflows.settings import section
 from netops.workflows.stages.stage import stage
 
@@ -39,7 +39,7 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
     examples = prepare_examples(dataset, options, work / "examples", progress.report)
     folder = work / "models" / family
     trials = Iterations(context)
-    how: dict[str, Any] = {"workers": warm.workers(), "progress": progress.report, "heard": trials}
+    how: dict[str, Any] = {"workers": prestarted.workers(), "progress": progress.report, "heard": trials}
     card, judged = train_model(examples, family, options, alerting, folder, network=network, **how)
     trials.close()
     write_proof(examples, folder)

@@ -6,7 +6,7 @@ from typing import Any
 from netops.cluster.settings import SERVICE, ClusterSettings, StageSettings, from_secret
 from netops.config.durations import HOUR, SECOND, format_duration
 from netops.errors import NetopsError
-from netops.workflows.stages import dask as dask_function
+from netops.workflows.stages import dask
 
 #: Kubeflow's pod of a step outlives the time limit of the stage by this: MLRun ends the stage, and the pod sees it
 #: end. Were the pod first, Kubeflow would start the next attempt beside a stage that is still running.
@@ -26,14 +26,14 @@ def apply(project: Any, settings: ClusterSettings) -> None:
         Image, source, resources, node selection, secrets, time limits.
     """
     names = [definition["name"] for definition in project.spec.functions]
-    functions = {name: project.get_function(name) for name in names if name != dask_function.NAME}
+    functions = {name: project.get_function(name) for name in names if name != dask.NAME}
     settings.refuse_unknown(functions)
     project.set_default_image(settings.image)
     # MLRun would add its mounts to each function that it takes from the project, after the secrets are in place.
     project.spec.disable_auto_mount = True
     for name, function in functions.items():
         equip_function(function, settings.stage(name), settings)
-    dask_function.declare_dask(project, settings.dask, settings.image)
+    dask.declare_dask(project, settings.dask, settings.image)
     for workflow in project.spec.workflows:
         workflow |= {"cleanup_ttl": settings.ttl // SECOND, "image": settings.image}
         project.spec.set_workflow(workflow["name"], workflow)

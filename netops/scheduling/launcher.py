@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netops.errors import NetopsError
-from netops.workflows import run as local
+from netops.workflows import run as pipeline
 from netops.workflows.records.runs import workflows
 from netops.workflows.records.states import CANCELED
 
@@ -28,11 +28,11 @@ class LocalLauncher:
         state = self._state(run)
         try:
             if state is None:
-                local.run_workflow(document["workflow"], document["arguments"], run)
+                pipeline.run_workflow(document["workflow"], document["arguments"], run)
             elif state in ("completed", "canceled"):  # all but the last word of the scheduler was done
                 return state
             else:
-                local.resume(run)
+                pipeline.resume(run)
         except KeyboardInterrupt:
             if self._state(run) == "canceled":
                 return "canceled"

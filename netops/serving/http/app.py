@@ -18,7 +18,7 @@ from netops import __version__
 from netops.errors import UsageError
 from netops.serving.alerts.store import Alert
 from netops.serving.engine.samples import BodyError
-from netops.serving.http import queries as questions
+from netops.serving.http import queries
 from netops.serving.http.access import carries
 from netops.serving.http.endpoints import JSON
 from netops.serving.http.feedback_endpoints import feedback_handlers
@@ -102,43 +102,43 @@ def _handlers(service: Service) -> list[Any]:
         return msgspec.convert(service.infer(b"", MODEL_PATH, "GET")[1], ModelAnswer)
 
     @get("/healthz", tags=["state"], opt={"open": True})
-    async def healthz() -> questions.Health:
+    async def healthz() -> queries.Health:
         """Tell how the server is, and from which event time on samples are to be sent again after a crash."""
-        return questions.health(runtime)
+        return queries.health(runtime)
 
     @get("/readyz", tags=["state"], opt={"open": True})
-    async def readyz() -> questions.Health:
+    async def readyz() -> queries.Health:
         """Answer as ``/healthz`` does; refused with 503 while the network has no champion yet."""
-        return questions.health(runtime)
+        return queries.health(runtime)
 
     @get("/alerts", tags=["state"], responses=ERRORS)
     async def alerts(every: Every = False, limit: Limit = 1000) -> list[Alert]:
         """List alerts, the newest first."""
-        return questions.alerts(runtime, every, limit)
+        return queries.alerts(runtime, every, limit)
 
     @get("/devices", tags=["state"], responses=ERRORS)
-    async def devices(limit: Limit = 1000, offset: Offset = 0) -> list[questions.DeviceState]:
+    async def devices(limit: Limit = 1000, offset: Offset = 0) -> list[queries.DeviceState]:
         """List devices."""
-        return questions.devices(runtime, limit, offset)
+        return queries.devices(runtime, limit, offset)
 
     @get("/fleet", tags=["state"], responses=ERRORS)
     async def fleet(since: Cursor = 0) -> Fleet:
         """Tell of the devices heard of since an earlier answer, column by column: what a live view needs."""
-        return questions.fleet(runtime, since)
+        return queries.fleet(runtime, since)
 
     @get("/history", tags=["state"], responses=UNKNOWN_DEVICE)
     async def history(device: FromQuery[str]) -> History:
         """Give the samples of a device that its windows still hold."""
         try:
-            return questions.history(runtime, device)
+            return queries.history(runtime, device)
         except UsageError as error:
             raise BodyError(str(error), 404) from None
 
-    @get("/metrics", media_type=questions.METRICS_TYPE, tags=["state"])
+    @get("/metrics", media_type=queries.METRICS_TYPE, tags=["state"])
     async def exported() -> Response[bytes]:
         """Export metrics in Prometheus' text format."""
         # Litestar adds the charset to every type of text: given in the media type, it would be there twice.
-        return Response(metrics.export(), media_type=questions.METRICS_TYPE.rpartition(";")[0])
+        return Response(metrics.export(), media_type=queries.METRICS_TYPE.rpartition(";")[0])
 
     state = [healthz, readyz, alerts, devices, fleet, history, exported]
     return [telemetry, remote_write, infer, model, *state, *feedback_handlers(runtime)]

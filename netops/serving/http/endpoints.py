@@ -11,8 +11,7 @@ import msgspec
 from netops.errors import UsageError
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
-from netops.serving.http import feedback
-from netops.serving.http import queries as questions
+from netops.serving.http import feedback, queries
 
 JSON = "application/json"
 
@@ -59,7 +58,7 @@ def ask(runtime: Runtime, method: str, path: str, query: Mapping[str, Any], body
     except BodyError as error:
         return refusal(error.status, str(error))
     if isinstance(found, bytes):
-        return Reply(200, found, questions.METRICS_TYPE)
+        return Reply(200, found, queries.METRICS_TYPE)
     return Reply(200, found)
 
 
@@ -79,18 +78,18 @@ def _history(runtime: Runtime, query: Mapping[str, Any]) -> Any:
     if not query.get("device"):
         raise BodyError("device: missing; ask for /history?device=<name>", 400)
     try:
-        return questions.history(runtime, str(query["device"]))
+        return queries.history(runtime, str(query["device"]))
     except UsageError as error:
         raise BodyError(str(error), 404) from None
 
 
 def _alerts(runtime: Runtime, query: Mapping[str, Any]) -> Any:
-    return questions.alerts(runtime, _flag(query, "all"), _number(query, "limit", 1000, 1, 100_000))
+    return queries.alerts(runtime, _flag(query, "all"), _number(query, "limit", 1000, 1, 100_000))
 
 
 def _devices(runtime: Runtime, query: Mapping[str, Any]) -> Any:
     limit, offset = _number(query, "limit", 1000, 1, 100_000), _number(query, "offset", 0, 0, 10_000_000)
-    return questions.devices(runtime, limit, offset)
+    return queries.devices(runtime, limit, offset)
 
 
 def _number(query: Mapping[str, Any], name: str, default: int, minimum: int, maximum: int) -> int:
@@ -110,12 +109,12 @@ def _flag(query: Mapping[str, Any], name: str) -> bool:
 
 #: Path → what answers it.
 _QUESTIONS: dict[str, Callable[[Runtime, Mapping[str, Any]], Any]] = {
-    "/healthz": lambda runtime, _: questions.health(runtime),
-    "/readyz": lambda runtime, _: questions.health(runtime),
+    "/healthz": lambda runtime, _: queries.health(runtime),
+    "/readyz": lambda runtime, _: queries.health(runtime),
     "/alerts": _alerts,
     "/devices": _devices,
-    "/fleet": lambda runtime, query: questions.fleet(runtime, _number(query, "since", 0, 0, 2**62)),
+    "/fleet": lambda runtime, query: queries.fleet(runtime, _number(query, "since", 0, 0, 2**62)),
     "/history": _history,
-    "/feedback": lambda runtime, _: questions.said(runtime),
+    "/feedback": lambda runtime, _: queries.said(runtime),
     "/metrics": lambda runtime, _: runtime.metrics.export(),
 }
