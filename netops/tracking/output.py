@@ -79,7 +79,8 @@ class _Router(io.TextIOBase):
 
     def isatty(self) -> bool:
         """Say whether the terminal is one."""
-        return bool(self._terminal().isatty())
+        terminal = self._terminal()
+        return not terminal.closed and bool(terminal.isatty())  # libraries ask at the end of the process, too
 
     def fileno(self) -> int:
         """Give the terminal's descriptor."""
