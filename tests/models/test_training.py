@@ -126,6 +126,13 @@ def test_the_version_is_of_the_whole_file_and_figures_of_the_risk(
     assert told["intervals"]["brier"]["low"] <= told["brier"] <= told["intervals"]["brier"]["high"]
 
 
+def test_a_budget_that_excludes_nothing_is_reported_with_the_threshold(examples: Examples) -> None:
+    risks = [np.zeros(len(examples.part(name).labels)) for name in ("validation", "test")]
+    for budget, empty in ((1.0, False), (3000.0, True)):  # a week has 2,016 horizons
+        found = assess(examples, *risks, AlertSettings(false_alarms_per_device_week=budget))
+        assert ("excludes nothing" in found.choice.note) == empty
+
+
 def test_a_model_from_elsewhere_is_scored(
     examples: Examples, trained: tuple[ModelCard, Path], tmp_path: Path
 ) -> None:
