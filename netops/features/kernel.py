@@ -52,7 +52,7 @@ AT_SUM, AT_SLOPE, AT_CHANGE, AT_ABOVE, FIELDS, HISTORY, LATENESS = range(7)
 FIRST, LAST, FILL, NEWEST, WINDOWS = range(5)
 PAGE, PLACE, BEHIND, AHEAD, END, MARKS = range(6)
 # Rows of a window in State.tops: the prefix, then the suffixes from each place of the page, then the one after it.
-PREFIX, SUFFIX, TOPS = 0, 1, CHUNK + 2
+SUFFIX, TOPS = 1, CHUNK + 2
 
 
 _compiled = kernel(error_model="numpy")

@@ -171,6 +171,25 @@ def test_times_are_of_the_years_1970_to_2115(time, status):
     assert np.isnan(found).all() == (status == REJECTED)
 
 
+def test_a_sample_sent_again_is_known_on_whichever_page_it_is():
+    times, values = START + np.arange(5 * CHUNK) * SECOND, np.ones((5 * CHUNK, 2))
+    engine, codes = FeatureEngine(SPEC), np.zeros(5 * CHUNK, np.int64)
+    engine.update(codes, times, values)
+    _, again = engine.update(codes, times, values)
+    np.testing.assert_array_equal(again, np.where(times > times[-1] - max(WINDOWS) * SECOND, DUPLICATE, LATE))
+    _, between = engine.update(codes, times - 1, values)
+    assert (between == LATE).all()
+
+
+def test_a_forgotten_device_may_begin_at_the_first_time_there_is():
+    engine, values = FeatureEngine(SPEC), np.array([1.0, 2.0])
+    engine.update_one(0, START, values)
+    engine.forget(0)
+    found, status = engine.update_one(0, 0, values)
+    assert status == SCORED
+    np.testing.assert_array_equal(found, FeatureEngine(SPEC).update_one(0, 0, values)[0])
+
+
 def test_rows_that_are_not_scored_are_empty_and_the_others_are_not():
     times = np.array([START, START, START + SECOND])
     found, status = FeatureEngine(SPEC).update(np.zeros(3, np.int64), times, np.ones((3, 2)))
