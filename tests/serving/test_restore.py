@@ -1,5 +1,6 @@
 """What is read back of a snapshot: the clock of the network, and frames that are not what was written."""
 
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -60,3 +61,24 @@ def test_a_flipped_bit_of_a_name_is_noticed_though_it_can_be_decoded(start) -> N
     assert msgspec.msgpack.decode(raw[at : at + len(content)])[1]["name"] == "d5"
     assert len(start().runtime.state.table) == 0
     assert path.with_suffix(".damaged").exists()
+
+
+def test_a_snapshot_is_on_disk_before_it_takes_the_place_of_the_last_one(start, monkeypatch):
+    pipeline = start()
+    pipeline.run(body(*fleet(3, 20)))
+    done, fsync, replace = [], os.fsync, os.replace
+
+    def synced(handle):
+        done.append("folder" if os.path.isdir(f"/proc/self/fd/{handle}") else "file")
+        fsync(handle)
+
+    def replaced(draft, path):
+        done.append(f"replace {os.path.basename(path)}")
+        replace(draft, path)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    pipeline.runtime.save()
+    at = done.index(f"replace {FILE}")
+    assert "file" in done[:at]
+    assert done[at + 1] == "folder"
