@@ -71,7 +71,8 @@ class KernelCache:
         for folder in folders():
             # A file that is not there, cannot be read or was cut off is compiled anew.
             with suppress(OSError, EOFError, pickle.UnpicklingError):
-                payload = pickle.loads((folder / self._file(signature, target)).read_bytes())
+                content = (folder / self._file(signature, target)).read_bytes()
+                payload = pickle.loads(content)  # noqa: S301 numba's own format, from a folder of the user
                 return CompileResult._rebuild(target, *payload)
         return None
 

@@ -114,7 +114,7 @@ def _inside(section: str, path: str, kind: str, hint: Any) -> Iterator[Key]:
 
 
 def _shared(section: str, path: str) -> set[Key]:
-    """The keys that every failure has, and that need not be told again where they mean the same."""
+    """Return the keys that every failure has; they are not repeated where they mean the same."""
     return set(_keys(section, Failure, f"{path}.{NAMED[path]}.", EVERY_FAILURE))
 
 

@@ -62,7 +62,7 @@ def _time(value: Any, key: str) -> int:
         if isinstance(value, int) and not isinstance(value, bool):
             return value
         if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-            value = dt.datetime(value.year, value.month, value.day)
+            value = dt.datetime(value.year, value.month, value.day)  # noqa: DTZ001 its zone is read below
         moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(value)
     except (TypeError, ValueError):
         raise UsageError(

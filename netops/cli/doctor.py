@@ -1,4 +1,4 @@
-"""``netops doctor``: is everything there that a run needs?"""
+"""``netops doctor``: check that everything is there that a run needs."""
 
 from dataclasses import asdict
 from pathlib import Path

@@ -116,7 +116,7 @@ def _run(arguments: list[str]) -> int:
         return _fail(f"{missing} is not installed here: run this where the stages run, or: make setup", 1)
     except OSError as error:
         return _fail(_of_machine(error), 1)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         return _fail(f"unexpected {type(error).__name__}: {error} (--verbose shows where)", 1)
 
 

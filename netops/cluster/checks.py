@@ -54,7 +54,7 @@ def _artifacts(service: Service, settings: ClusterSettings) -> str:
         return f"{path}: a folder; right only where every pod, and every machine that runs stages, mounts it"
     try:
         write_and_read(path)
-    except Exception as error:  # each store has errors of its own
+    except Exception as error:  # noqa: BLE001 each store has errors of its own
         text = " ".join(str(error).split())[:160] or type(error).__name__
         return f"{path}: not reachable from here ({text}); whether stages reach it: netops doctor --deep"
     return f"{path}: written to, and read, from here"

@@ -172,7 +172,7 @@ def parse_yaml(text: str) -> Any:
     yaml.YAMLError
         If it is none.
     """
-    return yaml.load(text, Loader=_Loader)
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 a safe loader without times
 
 
 def read_yaml(path: Path) -> Any:

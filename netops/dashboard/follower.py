@@ -166,7 +166,7 @@ class Follower:
             since = loop.time()
             try:
                 await self.look()
-            except Exception as error:  # a fault in one look must not end all the others
+            except Exception as error:  # noqa: BLE001 a fault in one look must not end all the others
                 _LOG.exception("the fleet cannot be followed")
                 self.trouble = f"{type(error).__name__}: {error}"
             await asyncio.sleep(max(0.1, self._pause - (loop.time() - since)))

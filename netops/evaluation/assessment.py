@@ -61,7 +61,7 @@ class Assessment:
         return {name: float(value) if np.isfinite(value) else None for name, value in figures.items()}
 
     def interval_ends(self) -> dict[str, float]:
-        """Give the ends of the 95% intervals as numbers by name: ``event_recall.low``, ``event_recall.high``, …"""
+        """Give the ends of the 95% intervals as numbers by name: ``event_recall.low``, ``event_recall.high``."""
         ends = {
             f"{name}.{end}": getattr(spread, end)
             for name, spread in self.evaluation.intervals.items()

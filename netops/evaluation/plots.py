@@ -113,7 +113,7 @@ def confusion_plot(confusion: Confusion) -> bytes:
 
 
 def frontier(alarms: Any, recall: Any) -> tuple[Any, Any]:
-    """The best recall at no more than so many false alarms."""
+    """Return the best recall at no more than n false alarms."""
     order = np.lexsort((recall, alarms))
     return alarms[order], np.maximum.accumulate(np.nan_to_num(recall[order]))
 

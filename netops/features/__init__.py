@@ -1,0 +1,1 @@
+"""The feature engine: declaration of features, streaming kernel, batch."""

@@ -1,0 +1,1 @@
+"""What a model is: card, ONNX file, scaling, calibration, explanation."""

@@ -117,7 +117,7 @@ class ModelCard:
         return cls(**known | {name: tuple(known[name]) for name in ("features", "metrics")})
 
     def updated(self, **changes: Any) -> "ModelCard":
-        """Give the card with some entries changed: threshold, alert, evaluation, …"""
+        """Give the card with some entries changed, such as threshold, alert or evaluation."""
         return dataclasses.replace(self, **changes)
 
     @property

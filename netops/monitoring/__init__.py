@@ -1,0 +1,1 @@
+"""Drift of a network against what its model was trained on."""

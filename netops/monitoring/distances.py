@@ -16,7 +16,7 @@ _LEAST = 1e-4
 
 
 def psi(now: Floats, reference: Floats) -> Floats:
-    """Population stability index: the symmetric Kullback-Leibler divergence."""
+    """Return the population stability index: the symmetric Kullback-Leibler divergence."""
     now, reference = _filled(now), _filled(reference)
     return np.sum((now - reference) * np.log(now / reference), axis=-1)
 

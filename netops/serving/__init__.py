@@ -1,0 +1,1 @@
+"""The champion in service: state, requests, alerts, shadow, MLRun's graph."""

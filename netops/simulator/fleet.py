@@ -119,7 +119,7 @@ def _provider(name: str, provider: str, seed: int, depth: int) -> Callable[[int,
 
 
 def _distinct(names: Any) -> list[str]:
-    """Number the second and later bearers of a name."""
+    """Add a number to repeated names."""
     taken: set[str] = set()
     seen: dict[str, int] = {}
     distinct = []

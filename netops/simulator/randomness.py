@@ -47,7 +47,10 @@ def normal(key: np.uint64, index: int) -> float:
 
 @kernel(error_model="numpy")
 def quantile(p: float) -> float:
-    """Standard normal quantile of p in (0, 1): algorithm AS 241 (Wichura 1988), relative error about 1e-16."""
+    """Return the standard normal quantile of p in (0, 1).
+
+    Algorithm AS 241 (Wichura 1988), relative error about 1e-16.
+    """
     q = p - 0.5
     if abs(q) <= 0.425:
         return q * _centre(0.180625 - q * q)

@@ -22,8 +22,7 @@ _given: str | None = None
 
 @contextmanager
 def under_id(uid: str) -> Iterator[None]:
-    """Let the next workflow of this process run under an id: a new one that is known before, or that of a
-    workflow which goes on."""
+    """Run the next workflow of this process under an id: a new one, or that of a workflow to be resumed."""
     global _given
     _given = uid
     try:

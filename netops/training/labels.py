@@ -1,4 +1,4 @@
-"""Labels: does an incident of the device start within the horizon?"""
+"""Labels: whether an incident of the device starts within the horizon."""
 
 import numpy as np
 import numpy.typing as npt

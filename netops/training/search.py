@@ -188,7 +188,7 @@ class Search:
             fitted = family.fit(self.data, self.seed, self.threads)
             seconds = self.clock() - started
             return Trial(number, params, judged(fitted, self.data), seconds, fitted.iterations), fitted
-        except Exception as error:  # what a library thinks of odd hyper-parameters must not end the search
+        except Exception as error:  # noqa: BLE001 what a library thinks of odd hyper-parameters must not end the search
             text = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
             return Trial(number, params, 0.0, self.clock() - started, 0, text), None
 

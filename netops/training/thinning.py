@@ -84,7 +84,7 @@ def set_aside(
 
 
 def _stretches(sequences: "Sequences", incidents: "Incidents", rows: Rows) -> Rows:
-    """Number the stretches: those before, between and after the incidents of each device."""
+    """Assign a number to each period: those before, between and after the incidents of a device."""
     device = np.searchsorted(sequences.offsets, rows, side="right") - 1
     stretch = np.empty(len(rows), np.int64)
     for index in np.unique(device):

@@ -60,7 +60,7 @@ def _load(family: str, threads: int) -> None:
         from netops.training.families.registry import FAMILIES
 
         FAMILIES[family]().load(threads)
-    except Exception:
+    except Exception:  # noqa: BLE001
         # The job meets the same error and reports it.
         traceback.print_exc()
 
@@ -80,7 +80,7 @@ def _work(since: float, line: str, out: TextIO) -> dict[str, Any]:
         return {"card": card.to_dict()}
     except NetopsError as error:
         return {"error": str(error), "trace": traceback.format_exc()}
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         what = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
         return {"error": what, "trace": traceback.format_exc()}
 

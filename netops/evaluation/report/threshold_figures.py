@@ -64,7 +64,7 @@ def lead_by_alarms_figure(
 
 
 def _best_precision(evaluation: Evaluation) -> tuple[Floats, Floats]:
-    """The best share of true alerts at a recall or more: low thresholds, whose alerts never close, drop out."""
+    """Return the best precision at a recall or more: low thresholds, whose alerts never close, drop out."""
     curve = evaluation.curve
     shown = np.isfinite(curve.precision) & np.isfinite(curve.event_recall)
     order = np.lexsort((curve.precision[shown], curve.event_recall[shown]))

@@ -95,7 +95,7 @@ def _style(part: int, counts: bool, warned: bool | None) -> str:
 
 
 def _mark(drawing: Drawing, x: float, y: float, style: str, tip: str) -> None:
-    """A shape for each style, so that colour is not needed to tell them apart."""
+    """Return a shape for each style, so that colour alone need not distinguish them."""
     if style == "missed":
         drawing.line(x - 5, y - 5, x + 5, y + 5, "mark missed")
         drawing.line(x - 5, y + 5, x + 5, y - 5, "mark missed")

@@ -102,7 +102,7 @@ class Courier:
                 pause = self._round()
             except FailedError as error:
                 pause = self._down(error)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001
                 # The store is locked, damaged or gone, or there is a bug: the next round may go well.
                 _LOG.warning("deliveries to %s: %s: %s", self.name, type(error).__name__, error)
                 self._store.close()

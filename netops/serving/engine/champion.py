@@ -110,7 +110,7 @@ class FixedModel:
         return Champion(self.version, self.path)
 
     def shadow(self) -> None:
-        """It has none."""
+        """Return None: there is no shadow."""
 
     def find(self, version: str) -> Champion:
         """Give it, if it is the one."""

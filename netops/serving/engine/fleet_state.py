@@ -350,7 +350,7 @@ class FleetState:
         return count + 1 > max(since, KNOWN - 1)
 
     def _set_back(self, code: int) -> None:
-        """A clock that ran ahead has been set right: the device goes on from where it was before."""
+        """Continue a device from where it was, after its fast clock has been corrected."""
         jump, trial = self.jumps.pop(code, None), self._end_trial(code)
         state, newest = trial or ((jump.state, jump.newest) if jump else (b"", NEVER))
         self._behind.pop(code, None)
@@ -368,7 +368,7 @@ class FleetState:
         self.clock.set_back(code, newest)
 
     def _end_trials(self) -> None:
-        """The network has come to where a device was before it: its clock was right."""
+        """Accept a device whose clock was ahead, now that the network has reached its time."""
         limit = self.clock.now + self.settings.time.future_limit
         if self.trials:
             for code in np.flatnonzero(self.on_trial & (self.clock.newest <= limit)).tolist():

@@ -47,7 +47,7 @@ class LastChampion:
             found = self._source.champion()
         except NoChampionError:
             raise
-        except Exception as error:  # each registry and each store has errors of its own
+        except Exception as error:  # noqa: BLE001 each registry and each store has errors of its own
             return self._kept(error)
         self._away = False
         return self._keep(found, self._file.promote)

@@ -203,7 +203,7 @@ class Pipeline:
 
 
 def _rank(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Number the rows of each device in their order, from 0."""
+    """Return the rank of each row among those of its device, from 0."""
     order = np.argsort(codes, kind="stable")
     first = np.flatnonzero(np.diff(codes[order], prepend=-1))
     rank = np.empty(len(codes), dtype=np.int64)

@@ -122,7 +122,7 @@ class Runtime:
     def _look_at_shadow(self) -> None:
         try:
             self.shadow.take(self.shadow.look())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             _LOG.warning("no shadow can be looked up: %s", error)
 
     def _refresh_champion(self) -> bool:
@@ -131,7 +131,7 @@ class Runtime:
             if champion.version == self.model.version:
                 return False
             self.swap(load_model(champion))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # An unreachable registry must not end the service.
             _LOG.warning("the champion stays %s: %s", self.model.version, error)
             return False

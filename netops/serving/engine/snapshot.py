@@ -76,9 +76,11 @@ class Head(msgspec.Struct):
 
 
 class Tail(msgspec.Struct):
-    """The last frame: a snapshot without it is not whole. It holds the comparison with a shadow, if any,
-    the alerts that the alert store could not take or that have expired, the first snapshot that is needed beside
-    it, and the devices dropped while it was written."""
+    """The last frame, without which a snapshot is incomplete.
+
+    It holds the comparison with a shadow, if any, the alerts that the alert store could not take or that have
+    expired, the first snapshot that is needed beside it, and the devices dropped while it was written.
+    """
 
     devices: int
     shadow: bytes = b""

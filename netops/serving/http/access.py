@@ -6,7 +6,7 @@ import socket
 
 from netops.errors import UsageError
 
-TOKEN = "NETOPS_TOKEN"
+TOKEN = "NETOPS_TOKEN"  # noqa: S105 the name of a variable
 _SEND_BUFFER = 262_144
 LOCAL = ("127.0.0.1", "::1", "localhost")
 

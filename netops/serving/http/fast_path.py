@@ -66,7 +66,7 @@ class FastPath:
                 return timed.code, msgspec.json.encode(answer)
         except BodyError as error:
             return error.status, msgspec.json.encode({"error": str(error)})
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             return 500, msgspec.json.encode({"error": f"the server failed: {type(error).__name__}"})
 
 

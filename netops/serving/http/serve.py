@@ -151,7 +151,7 @@ def collect_seldom() -> None:
 async def _beside(
     runtime: Runtime, address: str, ready: Callable[[str], None] | None, failures: list[NetopsError]
 ) -> AsyncIterator[None]:
-    """What runs beside the requests: snapshots, champion, deliveries; at the end the state is saved."""
+    """Run snapshots, champion and deliveries beside the requests; save the state at the end."""
     settings = runtime.settings.state
     runtime.deliveries.start()
     ending = asyncio.Event()
@@ -182,7 +182,7 @@ async def _again(interval: int, work: Callable[[], Any], ending: asyncio.Event) 
             return
         try:
             await work()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # Whatever went wrong, a full disk or an unreachable registry: the next round may go well.
             _LOG.warning("%s: %s", type(error).__name__, error)
 

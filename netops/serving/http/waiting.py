@@ -71,7 +71,7 @@ class _Waiting:
         except NoChampionError:  # what else the registry holds is no business of whoever asks here
             self._reason = self._none
             return False
-        except Exception as error:  # a registry that does not answer yet
+        except Exception as error:  # noqa: BLE001 a registry that does not answer yet
             self._reason = " ".join(str(error).split())[:300] or type(error).__name__
             return False
         return True

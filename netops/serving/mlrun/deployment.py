@@ -149,7 +149,7 @@ def _first_answers(ask: Ask, rows: list[list[float | None]], patience: int, wait
     while True:
         try:
             return ask(rows)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             if pauses <= 0:
                 raise NetopsError(f"it does not answer: {_one_line(error)}") from None
             pauses -= 1
@@ -282,7 +282,7 @@ class Nuclio:
             found = mlrun.get_run_db().get_function(self.name, self.project.name)
             deployed: Any = mlrun.new_function(runtime=found)
             labels, state = deployed.metadata.labels or {}, deployed.status.state
-        except Exception:
+        except Exception:  # noqa: BLE001
             return None
         same = labels.get(_FINGERPRINT) == made.metadata.labels[_FINGERPRINT]
         return deployed if same and state == "ready" and not self.is_canary else None
@@ -290,7 +290,7 @@ class Nuclio:
     def _deploy(self, made: Any) -> Any:
         try:
             made.deploy(project=self.project.name, wait=True, timeout=self.options.timeout // SECOND)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             raise NetopsError(
                 f"function {self.name} cannot be deployed: {_one_line(error)}{_log_of(made)}"
             ) from None
@@ -327,7 +327,7 @@ def _log_of(function: Any) -> str:
 
     try:
         text, _ = mlrun.get_run_db().get_nuclio_deploy_status(function, last_log_timestamp=0, verbose=False)
-    except Exception:
+    except Exception:  # noqa: BLE001
         return ""
     lines = [" ".join(line.split()) for line in str(text or "").splitlines() if line.strip()]
     return f"; its log ends: {' | '.join(lines[-_LOG_LINES:])[-_LOG_LENGTH:]}" if lines else ""

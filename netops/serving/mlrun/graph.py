@@ -161,7 +161,7 @@ class Dispatch(Step):
             if isinstance(event.body, (bytes, str)):
                 event.body = msgspec.json.decode(event.body)
             event = self.model.do_event(event)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # A request's mistake is the request's answer; nothing is logged, or a sender could fill the disk.
             return self.answer(event, {"error": f"{error}"[:300]}, status=400)
         event.terminated = True

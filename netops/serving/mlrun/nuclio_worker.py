@@ -106,7 +106,7 @@ class Worker:
         raise SystemExit(0)
 
     def reassign(self) -> None:
-        """The shards of the stream are shared out anew: save at once, for another replica may take over."""
+        """Save the state at once: shards are being reassigned, and another replica may take over."""
         self.assignment.reassign()
         self._due.set()
 
@@ -118,7 +118,7 @@ class Worker:
             return await self._answer_request(event)
         except BodyError as error:
             return refusal(error.status, str(error))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             return refusal(500, f"the server failed: {type(error).__name__}")
 
     async def _take_message(self, event: Any) -> Reply:
@@ -183,7 +183,7 @@ class Worker:
     async def _attempt(self, work: Any) -> None:
         try:
             await work
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # Whatever went wrong, a full disk or an unreachable registry: the next round may go well.
             _LOG.warning("%s: %s", type(error).__name__, error)
 

@@ -106,7 +106,7 @@ class Shadow:
             return None
         try:
             return Found(wanted, load_model(wanted) if wanted else None)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             return Found(wanted, error=error)
 
     def take(self, found: Found | None) -> None:
@@ -132,7 +132,7 @@ class Shadow:
                 self._begin()
             if self._pair is not None and len(work.scored):
                 self._pair.add(work, features, [code for code, _ in self._runtime.state.dropped])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             self._fail(model.version, error)
 
     def end(self) -> None:
@@ -149,7 +149,7 @@ class Shadow:
                 return b""
             self._pair.flush()
             return self._pair.comparison.save(self._runtime.state.table)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             self._fail(self._version, error)
             return b""
 
@@ -161,7 +161,7 @@ class Shadow:
         """Tell how the shadow does; None where there is none."""
         try:
             return self._report()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             self._fail(self._version, error)
             return None
 
@@ -200,7 +200,7 @@ class Shadow:
             versions = (runtime.model.version, model.version)
             fresh = Comparison(versions, (policies[0], policies[1]), runtime.model.horizon)
             self._pair = ShadowScorer(model, self._go_on(fresh), runtime.state.table)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             self._fail(model.version, error)
 
     def _go_on(self, fresh: Comparison) -> Comparison:

@@ -151,7 +151,7 @@ def _from_excel(path: Path, kind: str) -> pa.Table:
         raise NetopsError(
             f"{path}: {kind} is read with {reader}, which is not installed: pip install {reader}, or save it as CSV"
         ) from None
-    except Exception as error:  # the readers raise whatever they like
+    except Exception as error:  # noqa: BLE001 the readers raise whatever they like
         raise NetopsError(f"{path}: not a readable {kind} file: {_first_line(error)}") from None
     return pa.table({str(name): column_of(frame[name].tolist()) for name in frame.columns})
 

@@ -129,7 +129,7 @@ def _start_of(path: Path, compression: str) -> tuple[bytes, bool]:
     ) as error:
         if not chunks:
             raise NetopsError(f"{path}: cannot be read: {_line(error)}") from None
-    except Exception as error:  # lzma and zlib have errors of their own
+    except Exception as error:  # noqa: BLE001 lzma and zlib have errors of their own
         if not chunks:
             raise NetopsError(f"{path}: cannot be read: {_line(error)}") from None
     raw = b"".join(chunks)

@@ -23,7 +23,7 @@ class Legend:
 
 
 def parse_legend(name: str) -> Legend | None:
-    """Take a name apart: ``cpu{instance="r1"}``, ``{__name__="cpu", host="r1"}``, ``\\\\HOST\\Memory\\Free``."""
+    r"""Take a name apart: ``cpu{instance="r1"}``, ``{__name__="cpu", host="r1"}``, ``\\HOST\Memory\Free``."""
     if found := _PERFMON.match(name):
         return Legend(found["counter"], {"host": found["host"]}, is_counter=True)
     found = _LEGEND.match(name)

@@ -8,7 +8,7 @@ from netops.errors import NetopsError
 from netops.http_client import client
 
 #: Environment variable with a bearer token, for a Prometheus that asks for one.
-TOKEN = "NETOPS_PROMETHEUS_TOKEN"
+TOKEN = "NETOPS_PROMETHEUS_TOKEN"  # noqa: S105 the name of a variable
 _TOO_MUCH = ("too many samples", "maximum resolution", "timed out", "too large")
 
 

@@ -141,7 +141,7 @@ def _text_of(column: Any) -> pa.Array:
 
 
 def _codes(batch: pa.Table, names: Sequence[str]) -> Any:
-    """Number the different combinations of some columns."""
+    """Assign a number to each combination of values of some columns."""
     codes = np.zeros(batch.num_rows, np.int64)
     for name in names:
         column = batch.column(name).combine_chunks()

@@ -145,7 +145,7 @@ def _use_wal(connection: Any) -> None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
-        time.sleep(random.uniform(0.001, 0.02))
+        time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 no secret
 
 
 def _explain(error: sa.exc.DatabaseError, path: Path) -> str:

@@ -66,7 +66,7 @@ def _function(name: str) -> Any:
     project = mlrun.get_current_project(silent=True)
     try:
         function = project.get_function(name) if project else mlrun.import_function(f"db://{PROJECT}/{name}")
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         raise NetopsError(f"features: scheduler: the project has no function '{name}': {error}") from None
     if function.kind != "dask":
         raise NetopsError(f"features: scheduler: function '{name}' is of kind {function.kind}, not dask")
