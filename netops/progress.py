@@ -22,6 +22,7 @@ def unheard(text: str) -> None:
 
 _report: Progress = silent
 _say: Callable[[str], None] = unheard
+_shown: set[str] = set()
 
 
 def report(done: int, total: int, what: str) -> None:
@@ -34,11 +35,19 @@ def say(text: str) -> None:
     _say(text)
 
 
+def say_once(text: str) -> None:
+    """Pass a line on as :func:`say` does, unless it was shown before in the same block."""
+    if _say is not unheard and text not in _shown:
+        _shown.add(text)
+        _say(text)
+
+
 @contextmanager
 def shown_by(progress: Progress, lines: Callable[[str], None]) -> Iterator[None]:
     """Let :func:`report` and :func:`say` reach these within the block, from every thread of the process."""
     global _report, _say
     before, (_report, _say) = (_report, _say), (progress, lines)
+    _shown.clear()
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ import pytest
 from netops.config.binding import Duration, bind, option, parse_yaml, read_yaml
 from netops.config.durations import MINUTE
 from netops.errors import UsageError
+from netops.progress import shown_by, silent
 
 
 @dataclass(frozen=True)
@@ -89,3 +90,23 @@ def test_times_in_yaml_stay_text(text, tmp_path):
     (tmp_path / "x.yaml").write_text(f"start: {text}\n")
     assert read_yaml(tmp_path / "x.yaml") == {"start": text}
     assert parse_yaml(text) == text
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """A section one of whose keys had another name."""
+
+    max_depth: int = option(4, help="depth", minimum=1, was="depth")
+
+
+def test_a_key_is_read_under_its_old_name_and_reported_once() -> None:
+    lines: list[str] = []
+    with shown_by(silent, lines.append):
+        assert bind(Renamed, {"depth": 2}, "x.yaml").max_depth == 2
+        assert bind(Renamed, {"depth": 3}, "x.yaml").max_depth == 3
+        assert bind(Renamed, {"max_depth": 5}, "x.yaml").max_depth == 5
+    assert lines == ["warn: x.yaml: 'depth' is now called 'max_depth'"]
+    with pytest.raises(UsageError, match=r"x\.yaml: 'depth' is the old name of 'max_depth': keep one of them"):
+        bind(Renamed, {"depth": 2, "max_depth": 2}, "x.yaml")
+    with pytest.raises(UsageError, match=r"x\.yaml: max_depth: 0 is below 1"):
+        bind(Renamed, {"depth": 0}, "x.yaml")

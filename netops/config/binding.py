@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import yaml
 
+from netops import progress
 from netops.config.durations import parse_duration
 from netops.errors import UsageError, closest
 
@@ -30,6 +31,7 @@ def option(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: Sequence[Any] | None = None,
+    was: str | None = None,
 ) -> Any:
     """Declare one key of a section.
 
@@ -44,8 +46,17 @@ def option(
         Bounds, both included.
     choices : sequence, optional
         The only values allowed.
+    was : str, optional
+        Its name in earlier versions, which files may still hold.
     """
-    about = {"help": help, "unit": unit, "minimum": minimum, "maximum": maximum, "choices": choices}
+    about = {
+        "help": help,
+        "unit": unit,
+        "minimum": minimum,
+        "maximum": maximum,
+        "choices": choices,
+        "was": was,
+    }
     if callable(default):
         return dataclasses.field(default_factory=default, metadata=about)
     return dataclasses.field(default=default, metadata=about)
@@ -72,6 +83,7 @@ def bind(section: type[T], values: Any, where: str) -> T:
     if not isinstance(values, Mapping):
         raise UsageError(f"{where}: expected keys and values, found {values!r}")
     fields = {field.name.rstrip("_"): field for field in dataclasses.fields(section)}  # type: ignore[arg-type]
+    values = _renamed(values, fields, where)
     hints = typing.get_type_hints(section, include_extras=True)
     if unknown := [key for key in values if key not in fields]:
         raise UsageError(f"{where}: unknown key '{unknown[0]}'{closest(str(unknown[0]), fields)}")
@@ -83,6 +95,18 @@ def bind(section: type[T], values: Any, where: str) -> T:
         if key not in values and field.default is field.default_factory is dataclasses.MISSING:
             raise UsageError(f"{where}: key '{key}' is missing")
     return section(**bound)
+
+
+def _renamed(values: Mapping[Any, Any], fields: Mapping[str, Any], where: str) -> Mapping[Any, Any]:
+    """Give keys that have an old name their new one."""
+    new = {field.metadata["was"]: key for key, field in fields.items() if field.metadata.get("was")}
+    if not any(key in new for key in values):
+        return values
+    for old in new.keys() & values.keys():
+        if new[old] in values:
+            raise UsageError(f"{where}: '{old}' is the old name of '{new[old]}': keep one of them")
+        progress.say_once(f"warn: {where}: '{old}' is now called '{new[old]}'")
+    return {new.get(key, key): value for key, value in values.items()}
 
 
 def _value(hint: Any, value: Any, where: str, about: Mapping[str, Any]) -> Any:

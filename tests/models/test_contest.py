@@ -18,8 +18,8 @@ from netops.training.settings import TrainingSettings
 from netops.training.train import train_family
 from tests.models.synthetic import make_dataset
 
-GOOD = XGBoost(trees=20, depth=6, learning_rate=0.1, column_share=0.8)
-WEAK = XGBoost(trees=1, depth=1, learning_rate=0.1, column_share=0.1)
+GOOD = XGBoost(n_estimators=20, max_depth=6, learning_rate=0.1, colsample_bytree=0.8)
+WEAK = XGBoost(n_estimators=1, max_depth=1, learning_rate=0.1, colsample_bytree=0.1)
 
 
 @pytest.fixture(scope="module")

@@ -65,7 +65,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         scaling = Scaling(scaling.centre, scaling.spread, 8.0, fill=True)
         fitted = Net()
     else:
-        family = XGBoost(trees=20, depth=4) if request.param == "xgboost" else Sklearn(trees=20)
+        family = XGBoost(n_estimators=20, max_depth=4) if request.param == "xgboost" else Sklearn(max_iter=20)
         fitted = family.fit(examples, 0, 1)
     out = tmp_path_factory.mktemp(request.param) / "model"
     names = tuple("abcde")
@@ -108,7 +108,7 @@ def test_agrees_with_xgboost(exact: bool, approximate: bool) -> None:
     import xgboost
 
     _, examples = data()
-    fitted = XGBoost(trees=50, min_child_weight=1.0).fit(examples, 0, 1)
+    fitted = XGBoost(n_estimators=50, min_child_weight=1.0).fit(examples, 0, 1)
     matrix = xgboost.DMatrix(examples.features[:200])
     theirs = fitted.booster.predict(matrix, pred_contribs=True, approx_contribs=approximate)
     explained = TreeContributions.of(fitted.trees())
@@ -120,7 +120,7 @@ def test_agrees_with_xgboost(exact: bool, approximate: bool) -> None:
 def test_exact_ones_are_shapley_values() -> None:
     """Against the definition: every subset of the features, unknown ones averaged over by the covers."""
     _, examples = data()
-    trees = Sklearn(trees=3, leaves=8).fit(examples, 0, 1).trees()
+    trees = Sklearn(max_iter=3, max_leaf_nodes=8).fit(examples, 0, 1).trees()
     found = TreeContributions.of(trees).exact(examples.features[:5])
     for row, values in zip(examples.features[:5], found, strict=True):
         for feature in range(WIDTH):

@@ -12,14 +12,20 @@ from netops.models.onnx_file import Session, build_model
 from netops.models.scaling import Scaling
 from netops.training.families.protocol import Family, FitData
 from netops.training.families.registry import FAMILIES
+from netops.training.families.sklearn import Sklearn
+from netops.training.families.tensorflow import TensorFlow
+from netops.training.families.xgboost import XGBoost
 from netops.training.search import Limits, Search, Trial, best_of, judged
 
 SMALL = {
-    "sklearn": {"trees": 30, "leaves": 15},
-    "xgboost": {"trees": 30, "depth": 4, "learning_rate": 0.1, "column_share": 0.8},
-    "tensorflow": {"layers": (16, 8), "epochs": 6, "learning_rate": 0.01, "batch": 256},
+    "sklearn": {"max_iter": 30, "max_leaf_nodes": 15},
+    "xgboost": {"n_estimators": 30, "max_depth": 4, "learning_rate": 0.1, "colsample_bytree": 0.8},
+    "tensorflow": {"layers": (16, 8), "epochs": 6, "learning_rate": 0.01, "batch_size": 256},
 }
 WIDTH = 6
+#: What limits the iterations of a family, and what ends a fit early.
+MOST = {Sklearn: "max_iter", XGBoost: "n_estimators", TensorFlow: "epochs"}
+PATIENCE = {Sklearn: "n_iter_no_change", XGBoost: "early_stopping_rounds", TensorFlow: "patience"}
 
 
 @pytest.fixture(scope="session", params=list(FAMILIES))
@@ -160,8 +166,7 @@ def test_no_early_stopping_with_nothing_set_aside(family: Family) -> None:
     features, labels = telemetry(rows=1_000)
     _, data = data_of(family, features, labels)
     whole = FitData(data.features, data.labels, data.weights, np.zeros(len(labels), bool))
-    most = getattr(family, "trees", None) or family.epochs
-    assert family.fit(whole, 0, 1).iterations == most
+    assert family.fit(whole, 0, 1).iterations == getattr(family, MOST[type(family)])
 
 
 def test_early_stopping_ends_a_fit_that_gains_nothing(family: Family) -> None:
@@ -170,9 +175,9 @@ def test_early_stopping_ends_a_fit_that_gains_nothing(family: Family) -> None:
     rng = np.random.default_rng(0)
     labels = (np.nan_to_num(features[:, 0]) + 4 * rng.normal(size=len(features)) > 5).astype(np.float32)
     _, data = data_of(family, features, labels)
-    most = "trees" if hasattr(family, "trees") else "epochs"
+    most, patience_of = MOST[type(family)], PATIENCE[type(family)]
     short, long = (
-        dataclasses.replace(family, **{most: 150, "patience": patience}).fit(data, 0, 1).iterations  # type: ignore[type-var]
+        dataclasses.replace(family, **{most: 150, patience_of: patience}).fit(data, 0, 1).iterations  # type: ignore[type-var]
         for patience in (1, 10)
     )
     assert 1 <= short <= long < 150
@@ -188,7 +193,7 @@ def test_early_stopping_keeps_as_many_steps_as_its_patience(family: Family, luck
     if luck == "best at once":  # the first tree ranks what is far from the boundary without a mistake
         labels, weights = data.labels, np.where(data.early & (np.abs(features[:, 0] - 1) < 1), 0, data.weights)
     lucky = FitData(data.features, labels, weights, data.early)
-    assert family.fit(lucky, 0, 1).iterations >= family.patience
+    assert family.fit(lucky, 0, 1).iterations >= getattr(family, PATIENCE[type(family)])
 
 
 def test_one_class_is_refused_in_one_line(family: Family) -> None:

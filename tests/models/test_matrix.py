@@ -28,7 +28,7 @@ from netops.training.settings import TrainingSettings
 from netops.training.train import part_risks
 from tests.models.synthetic import make_dataset
 
-TREES = XGBoost(trees=30, depth=4, learning_rate=0.2)
+TREES = XGBoost(n_estimators=30, max_depth=4, learning_rate=0.2)
 SETTINGS = TrainingSettings(horizon=5 * MINUTE)
 #: The smallest that there is room for: some thousand rows.
 LITTLE = 40_000
@@ -51,7 +51,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fitted(examples: Examples, out: Path, family: str = "xgboost", **changes: object) -> ModelCard:
-    params = {"xgboost": asdict(TREES), "sklearn": {"trees": 20}}[family]
+    params = {"xgboost": asdict(TREES), "sklearn": {"max_iter": 20}}[family]
     return fit(replace(Job(str(examples.folder), "demo", family, params, 0, 1, str(out)), **changes))  # type: ignore[arg-type]
 
 
@@ -166,7 +166,7 @@ def test_memory_stays_below_what_the_rows_would_take(examples: Examples, tmp_pat
         np.save(wide / f"{name}.npy", values)
     for name in ("examples.json", "validation.npy", "validation-labels.npy", "test.npy"):
         (wide / name).write_bytes((examples.folder / name).read_bytes())
-    job = Job(str(wide), "demo", "xgboost", asdict(replace(TREES, trees=3)), 0, 1, str(tmp_path / "model"))
+    job = Job(str(wide), "demo", "xgboost", asdict(replace(TREES, n_estimators=3)), 0, 1, str(tmp_path / "model"))
 
     def peak(room: int) -> float:
         command = [sys.executable, "-c", _PEAK, json.dumps(asdict(replace(job, memory_values=room)))]

@@ -80,7 +80,7 @@ class Run:
         self.examples: Examples = prepare_examples(make_dataset(folder / "features"), SETTINGS, folder)
         self.models = {name: folder / "models" / name for name in ("xgboost", "sklearn")}
         for (_, out), trees in zip(self.models.items(), (20, 2), strict=True):
-            fit(Job(str(self.examples.folder), "demo", "xgboost", {"trees": trees}, 0, 1, str(out)))
+            fit(Job(str(self.examples.folder), "demo", "xgboost", {"n_estimators": trees}, 0, 1, str(out)))
         self.alerting = AlertSettings(false_alarms_per_device_week=5.0)
         self.baseline, judged, self.baseline_risks = assess_baseline(self.examples, self.alerting)
         self.assessments: dict[str, Assessment] = {name: self._judge(name) for name in self.models}

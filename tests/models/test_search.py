@@ -25,7 +25,7 @@ from netops.training.settings import TrainingSettings
 from netops.training.train import Workers, train_family
 from tests.models.synthetic import make_dataset
 
-TREES = XGBoost(trees=15, depth=3, learning_rate=0.3)
+TREES = XGBoost(n_estimators=15, max_depth=3, learning_rate=0.3)
 SETTINGS = TrainingSettings(horizon=5 * MINUTE, trials=3, families=Families(xgboost=TREES))
 
 
@@ -144,21 +144,21 @@ def test_nothing_set_aside_is_no_search_and_says_so(tmp_path: Path) -> None:
     card = train_family(examples, "xgboost", settings, tmp_path / "m", network="demo", heard=heard.append)
     assert heard == []
     assert "too few training incidents" in card.search["note"]
-    assert card.params["depth"] == TREES.depth
+    assert card.params["max_depth"] == TREES.max_depth
 
 
 def test_a_failed_trial_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     real = XGBoost.fit
 
     def fit(self: XGBoost, data: FitData, seed: int, threads: int) -> Fitted:
-        if self.depth != TREES.depth:
+        if self.max_depth != TREES.max_depth:
             raise ValueError("not this one\nnor any other")
         return real(self, data, seed, threads)
 
     monkeypatch.setattr(XGBoost, "fit", fit)
     heard: list[Trial] = []
     family, _, _ = Search(data(), 0, 1, Limits(4), heard.append).run(TREES)
-    assert family.depth == TREES.depth  # type: ignore[attr-defined]
+    assert family.max_depth == TREES.max_depth  # type: ignore[attr-defined]
     failed = [trial for trial in heard if trial.error]
     assert failed
     assert failed[0].error == "ValueError: not this one"
@@ -186,9 +186,9 @@ def test_a_space_proposes_what_the_family_takes(name: str) -> None:
 
 
 def test_a_space_widens_to_what_is_configured() -> None:
-    odd = XGBoost(depth=12, l2=0.0)
+    odd = XGBoost(max_depth=12, reg_lambda=0.0)
     assert Proposals(odd, 0).ask() == odd
-    wide = TensorFlow(layers=(7, 3), batch=33)
+    wide = TensorFlow(layers=(7, 3), batch_size=33)
     assert Proposals(wide, 0).ask() == wide
 
 

@@ -34,8 +34,8 @@ def test_families_can_be_switched_off() -> None:
     ("values", "words"),
     [
         ({"families": {"xgbost": {}}}, "did you mean 'xgboost'"),
-        ({"families": {"xgboost": {"deph": 3}}}, "xgboost: unknown key 'deph'; did you mean 'depth'"),
-        ({"families": {"xgboost": {"depth": 0}}}, "depth: 0 is below 1"),
+        ({"families": {"xgboost": {"max_deph": 3}}}, "xgboost: unknown key 'max_deph'; did you mean 'max_depth'"),
+        ({"families": {"xgboost": {"max_depth": 0}}}, "max_depth: 0 is below 1"),
         ({"split": "random"}, "'random' is not allowed"),
         ({"families": {"tensorflow": {"layers": [64, 0]}}}, "0 is below 1"),
     ],

@@ -28,7 +28,7 @@ from netops.training.settings import TrainingSettings
 from netops.training.train import Workers, part_risks, train_family
 from tests.models.synthetic import make_dataset
 
-TREES = XGBoost(trees=20, depth=6, learning_rate=0.1, column_share=0.8)
+TREES = XGBoost(n_estimators=20, max_depth=6, learning_rate=0.1, colsample_bytree=0.8)
 SETTINGS = TrainingSettings(horizon=5 * MINUTE, families=Families(xgboost=TREES))
 
 
@@ -53,7 +53,7 @@ def test_card_tells_all(examples: Examples, trained: tuple[ModelCard, Path]) -> 
     assert card.features == examples.names
     assert card.agreement <= 1e-5
     assert card.fit_seconds > 0
-    assert card.params["trees"] == 20
+    assert card.params["n_estimators"] == 20
     assert card.params["seed"] == 0
     assert {"xgboost", "onnx", "numpy"} <= set(card.libraries)
     assert "unknown" not in card.libraries.values()

@@ -28,19 +28,19 @@ class Sklearn:
     limit: ClassVar[float] = 1e9
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn",)
     space: ClassVar[Space] = {
-        "leaves": Between(8, 128, log=True),
+        "max_leaf_nodes": Between(8, 128, log=True),
         "learning_rate": Between(0.02, 0.3, log=True),
-        "min_leaf_rows": Between(5, 200, log=True),
-        "l2": Between(0.01, 30.0, log=True),
+        "min_samples_leaf": Between(5, 200, log=True),
+        "l2_regularization": Between(0.01, 30.0, log=True),
     }
 
     enabled: bool = option(True, help="whether the family takes part")
-    trees: int = option(200, help="trees at most; early stopping keeps fewer", minimum=1, maximum=5_000)
-    leaves: int = option(31, help="leaves of a tree at most", minimum=2, maximum=1_024)
+    max_iter: int = option(200, help="trees; early stopping keeps fewer", minimum=1, maximum=5_000, was="trees")
+    max_leaf_nodes: int = option(31, help="most leaves of a tree", minimum=2, maximum=1_024, was="leaves")
     learning_rate: float = option(0.1, help="shrinkage of each tree", minimum=1e-4, maximum=1)
-    min_leaf_rows: int = option(20, help="least rows of a leaf", minimum=1)
-    l2: float = option(1.0, help="L2 penalty on leaf values", minimum=0)
-    patience: int = option(20, help="trees without gain before early stopping", minimum=1)
+    min_samples_leaf: int = option(20, help="smallest number of rows of a leaf", minimum=1, was="min_leaf_rows")
+    l2_regularization: float = option(1.0, help="L2 penalty on leaf values", minimum=0, was="l2")
+    n_iter_no_change: int = option(20, help="trees without gain before it stops", minimum=1, was="patience")
 
     def load(self, threads: int) -> None:
         """Import scikit-learn."""
@@ -52,13 +52,13 @@ class Sklearn:
         from threadpoolctl import threadpool_limits
 
         model = HistGradientBoostingClassifier(
-            max_iter=self.trees,
-            max_leaf_nodes=self.leaves,
+            max_iter=self.max_iter,
+            max_leaf_nodes=self.max_leaf_nodes,
             learning_rate=self.learning_rate,
-            min_samples_leaf=self.min_leaf_rows,
-            l2_regularization=self.l2,
+            min_samples_leaf=self.min_samples_leaf,
+            l2_regularization=self.l2_regularization,
             early_stopping=data.stops_early,
-            n_iter_no_change=self.patience,
+            n_iter_no_change=self.n_iter_no_change,
             random_state=seed,
         )
         features, labels, weights = data.part(early=False)

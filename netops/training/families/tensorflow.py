@@ -26,14 +26,14 @@ class TensorFlow:
         "layers": OneOf(((32,), (64, 32), (128, 64), (64, 64, 32))),
         "learning_rate": Between(5e-4, 1e-2, log=True),
         "l2": Between(1e-6, 1e-3, log=True),
-        "batch": OneOf((256, 512, 1_024)),
+        "batch_size": OneOf((256, 512, 1_024)),
     }
 
     enabled: bool = option(True, help="whether the family takes part")
     layers: tuple[int, ...] = option((64, 32), help="units of the hidden layers", minimum=1, maximum=4_096)
     learning_rate: float = option(0.002, help="step of the Adam optimizer", minimum=1e-6, maximum=1)
     l2: float = option(1e-5, help="L2 penalty on the weights", minimum=0)
-    batch: int = option(512, help="rows of a step", minimum=1)
+    batch_size: int = option(512, help="rows of a step", minimum=1, was="batch")
     epochs: int = option(20, help="passes over the rows at most", minimum=1, maximum=10_000)
     patience: int = option(4, help="epochs without gain before early stopping", minimum=1)
 
@@ -101,8 +101,8 @@ class TensorFlow:
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])
         def epoch(order: Any) -> None:
-            for start in tf.range(0, tf.size(order), self.batch):
-                rows = order[start : start + self.batch]
+            for start in tf.range(0, tf.size(order), self.batch_size):
+                rows = order[start : start + self.batch_size]
                 with tf.GradientTape() as tape:
                     value = loss(tf.gather(x, rows), tf.gather(y, rows), tf.gather(w, rows), training=True)
                     value += tf.add_n(model.losses)

@@ -25,23 +25,25 @@ class XGBoost:
     limit: ClassVar[float] = 1e9
     libraries: ClassVar[tuple[str, ...]] = ("xgboost",)
     space: ClassVar[Space] = {
-        "depth": Between(2, 8),
+        "max_depth": Between(2, 8),
         "learning_rate": Between(0.02, 0.3, log=True),
         "min_child_weight": Between(1.0, 50.0, log=True),
-        "l2": Between(0.1, 30.0, log=True),
-        "row_share": Between(0.5, 1.0),
-        "column_share": Between(0.15, 1.0),
+        "reg_lambda": Between(0.1, 30.0, log=True),
+        "subsample": Between(0.5, 1.0),
+        "colsample_bytree": Between(0.15, 1.0),
     }
 
     enabled: bool = option(True, help="whether the family takes part")
-    trees: int = option(400, help="trees at most; early stopping keeps fewer", minimum=1, maximum=5_000)
-    depth: int = option(4, help="depth of a tree", minimum=1, maximum=12)
+    n_estimators: int = option(400, help="trees; early stopping keeps fewer", minimum=1, maximum=5_000, was="trees")
+    max_depth: int = option(4, help="depth of a tree", minimum=1, maximum=12, was="depth")
     learning_rate: float = option(0.05, help="shrinkage of each tree", minimum=1e-4, maximum=1)
-    min_child_weight: float = option(5.0, help="least hessian weight of a leaf", minimum=0)
-    l2: float = option(1.0, help="L2 penalty on leaf values", minimum=0)
-    row_share: float = option(0.8, help="share of rows that each tree sees", minimum=0.1, maximum=1)
-    column_share: float = option(0.3, help="share of features that each tree sees", minimum=0.05, maximum=1)
-    patience: int = option(20, help="trees without gain before early stopping", minimum=1)
+    min_child_weight: float = option(5.0, help="smallest hessian weight of a leaf", minimum=0)
+    reg_lambda: float = option(1.0, help="L2 penalty on leaf values", minimum=0, was="l2")
+    subsample: float = option(0.8, help="fraction of rows each tree sees", minimum=0.1, maximum=1, was="row_share")
+    colsample_bytree: float = option(
+        0.3, help="fraction of features each", minimum=0.05, maximum=1, was="column_share"
+    )
+    early_stopping_rounds: int = option(20, help="trees without gain before it stops", minimum=1, was="patience")
 
     def load(self, threads: int) -> None:
         """Import XGBoost."""
@@ -55,14 +57,14 @@ class XGBoost:
         booster = xgboost.train(
             self._parameters(seed, threads),
             matrices[0],
-            self.trees,
+            self.n_estimators,
             evals=[(matrix, f"part_{index}") for index, matrix in enumerate(matrices)][1:],
-            early_stopping_rounds=self.patience if data.stops_early else None,
+            early_stopping_rounds=self.early_stopping_rounds if data.stops_early else None,
             verbose_eval=False,
         )
-        kept = self.trees
+        kept = self.n_estimators
         if data.stops_early:  # a handful of incidents set aside may be best ranked by the first trees, by luck
-            kept = max(booster.best_iteration + 1, min(self.patience, booster.num_boosted_rounds()))
+            kept = max(booster.best_iteration + 1, min(self.early_stopping_rounds, booster.num_boosted_rounds()))
         return FittedXGBoost(booster[:kept], threads)
 
     def _parameters(self, seed: int, threads: int) -> dict[str, Any]:
@@ -70,12 +72,12 @@ class XGBoost:
             "objective": "binary:logistic",
             "eval_metric": "aucpr",
             "tree_method": "hist",
-            "max_depth": self.depth,
+            "max_depth": self.max_depth,
             "learning_rate": self.learning_rate,
             "min_child_weight": self.min_child_weight,
-            "lambda": self.l2,
-            "subsample": self.row_share,
-            "colsample_bytree": self.column_share,
+            "lambda": self.reg_lambda,
+            "subsample": self.subsample,
+            "colsample_bytree": self.colsample_bytree,
             "seed": seed,
             "nthread": threads,
             "verbosity": 0,
