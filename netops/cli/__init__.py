@@ -1,1 +1,1 @@
-"""The ``netops`` command: each verb in a module of its own, imported when it is called."""
+"""The ``netops`` command: one module per subcommand, imported when it is called."""

@@ -1,4 +1,4 @@
-"""``netops alerts``: what was warned of, and what it was."""
+"""``netops alerts``: list alerts and record feedback on them."""
 
 from pathlib import Path
 from typing import Any
@@ -6,36 +6,36 @@ from typing import Any
 import click
 
 from netops.cli import options
-from netops.cli.output import note as tell
-from netops.cli.output import print_json, print_rows, say
+from netops.cli.output import note as print_note
+from netops.cli.output import print_json, print_rows, print_text
 from netops.errors import UsageError
 
 _COLUMNS = ["id", "kind", "device", "opened", "renewed", "ended", "peak", "verdict"]
-to = click.option("--to", "url", metavar="URL", help="A server elsewhere, in place of this machine's alerts.")
-_by = click.option("--by", help="Who says it; default your user name.")
-_note = click.option("--note", help="Why, in a sentence.")
+to = click.option("--to", "url", metavar="URL", help="A remote server, instead of the alerts on this machine.")
+_by = click.option("--by", help="Who gives the feedback; default: your user name.")
+_note = click.option("--note", help="The reason, in one sentence.")
 
 
 @click.group("alerts")
 def command() -> None:
-    """List alerts, and say what they were: the next training learns from it.
+    """List alerts and record feedback on them; the next training uses it as labels.
 
-    With or without a running server; ID may be the beginning of an id that no other alert has.
+    A running server is not needed. ID may be shortened to a unique prefix.
     """
 
 
 @command.command("list")
-@click.option("--open", "open_only", is_flag=True, help="Those that have not ended.")
-@click.option("--since", type=options.TIME, default=0, help="Opened since then, by the time of the samples.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="The newest so many.")
+@click.option("--open", "open_only", is_flag=True, help="Only open alerts.")
+@click.option("--since", type=options.TIME, default=0, help="Only alerts opened since this time (event time).")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Maximum number of alerts.")
 @options.name
 @to
 @options.common
 def list_(open_only: bool, since: int, limit: int, name: str | None, url: str | None, as_json: bool) -> None:
-    """List alerts, the newest first."""
+    """List alerts, newest first."""
     import msgspec
 
-    found = [msgspec.to_builtins(alert) for alert in desk(name, url).alerts(open_only, since, limit)]
+    found = [msgspec.to_builtins(alert) for alert in feedback_client(name, url).alerts(open_only, since, limit)]
     print_rows([alert if as_json else _row(alert) for alert in found], _COLUMNS, as_json)
 
 
@@ -46,9 +46,9 @@ def list_(open_only: bool, since: int, limit: int, name: str | None, url: str | 
 @options.name
 @to
 @options.common
-def confirm(alert: str, **asked: Any) -> None:
-    """Say that the device was about to fail."""
-    _say(alert, "confirmed", None, **asked)
+def confirm(alert: str, **options_: Any) -> None:
+    """Record that the device was about to fail."""
+    _record(alert, "confirmed", None, **options_)
 
 
 @command.command("dismiss")
@@ -58,22 +58,22 @@ def confirm(alert: str, **asked: Any) -> None:
 @options.name
 @to
 @options.common
-def dismiss(alert: str, **asked: Any) -> None:
-    """Say that nothing was wrong with the device."""
-    _say(alert, "dismissed", None, **asked)
+def dismiss(alert: str, **options_: Any) -> None:
+    """Record that nothing was wrong with the device (a false alarm)."""
+    _record(alert, "dismissed", None, **options_)
 
 
 @command.command("repaired")
 @click.argument("alert", metavar="ID")
-@click.option("--at", type=options.TIME, help="When it was repaired, by the time of the samples.")
+@click.option("--at", type=options.TIME, help="When it was repaired (event time).")
 @_by
 @_note
 @options.name
 @to
 @options.common
-def repaired(alert: str, at: int | None, **asked: Any) -> None:
-    """Say that the device was about to fail, and was repaired before it did."""
-    _say(alert, "repaired", at, **asked)
+def repaired(alert: str, at: int | None, **options_: Any) -> None:
+    """Record that the device was about to fail and was repaired before it did."""
+    _record(alert, "repaired", at, **options_)
 
 
 @command.command("show")
@@ -81,19 +81,19 @@ def repaired(alert: str, at: int | None, **asked: Any) -> None:
 @options.name
 @options.common
 def show(alert: str, name: str | None, as_json: bool) -> None:
-    """Show an alert of this machine and all that was said of it, by whom and when."""
+    """Show an alert on this machine and its feedback: what was recorded, by whom and when."""
     import msgspec
 
-    found, said = desk(name, None).show(alert)
-    statements = [msgspec.to_builtins(statement) for statement in said]
+    found, recorded = feedback_client(name, None).show(alert)
+    statements = [msgspec.to_builtins(statement) for statement in recorded]
     if as_json:
         print_json({**msgspec.to_builtins(found), "statements": statements})
         return
     for key, value in msgspec.to_builtins(found).items():
         if key != "reasons" and value not in (None, []):
-            say(f"{key.replace('_', ' '):12} {value}")
+            print_text(f"{key.replace('_', ' '):12} {value}")
     for reason in found.reasons:
-        say(f"{'reason':12} {reason.feature} {reason.contribution:+.2f}")
+        print_text(f"{'reason':12} {reason.feature} {reason.contribution:+.2f}")
     print_rows(statements, ["given", "verdict", "by", "repaired_at", "note"], as_json=False)
 
 
@@ -103,42 +103,42 @@ def show(alert: str, name: str | None, as_json: bool) -> None:
 @to
 @options.common
 def export(out: Path, name: str | None, url: str | None, as_json: bool) -> None:
-    """Write all verdicts and recorded incidents to a file, for a training elsewhere."""
+    """Write all feedback and recorded incidents to a file, for a training on another machine."""
     import msgspec
 
     from netops.files import write_text
 
-    found = desk(name, url).feedback()
+    found = feedback_client(name, url).feedback()
     write_text(out, msgspec.json.format(msgspec.json.encode(found), indent=1).decode() + "\n")
-    told = {"out": str(out), "incidents": len(found.incidents), "verdicts": len(found.verdicts)}
+    summary = {"out": str(out), "incidents": len(found.incidents), "verdicts": len(found.verdicts)}
     if as_json:
-        print_json(told)
+        print_json(summary)
     else:
-        click.echo(f"{out}: verdicts {told['verdicts']}, incidents {told['incidents']}")
+        click.echo(f"{out}: verdicts {summary['verdicts']}, incidents {summary['incidents']}")
 
 
 @command.command("deliveries")
-@click.option("--all", "every", is_flag=True, help="Those that are still due, too.")
-@click.option("--retry", is_flag=True, help="Send those that receivers refuse once more.")
+@click.option("--all", "every", is_flag=True, help="Include deliveries that are still pending.")
+@click.option("--retry", is_flag=True, help="Send the rejected deliveries again.")
 @options.name
 @options.common
 def deliveries(every: bool, retry: bool, name: str | None, as_json: bool) -> None:
-    """List what receivers refuse (parked), with their answers; --retry sends it again."""
+    """List the deliveries that receivers rejected (parked), with the responses; --retry sends them again."""
     import msgspec
 
-    found = desk(name, None)
+    client = feedback_client(name, None)
     if retry:
-        count = found.retry()
+        count = client.retry()
         if as_json:
             print_json({"retried": count})
         else:
-            click.echo(f"{count} parked deliveries are due again")
+            click.echo(f"{count} parked deliveries are queued again")
         return
-    rows = [msgspec.to_builtins(entry) for entry in found.deliveries(every)]
+    rows = [msgspec.to_builtins(entry) for entry in client.deliveries(every)]
     print_rows(rows, ["number", "state", "receiver", "event", "alert", "tries", "answer"], as_json)
 
 
-def _say(
+def _record(
     alert: str,
     verdict: Any,
     at: int | None,
@@ -153,27 +153,27 @@ def _say(
     from netops.feedback.records import Statement
     from netops.serving.decode.times import iso
 
-    said = Statement(verdict=verdict, by=by or _user(), note=note, repaired_at=None if at is None else iso(at))
-    found, statements, changed = desk(name, url).say(alert, said)
+    statement = Statement(verdict=verdict, by=by or _user(), note=note, repaired_at=None if at is None else iso(at))
+    found, statements, changed = feedback_client(name, url).record_verdict(alert, statement)
     if as_json:
-        told = {"alert": found.id, "device": found.device, "verdict": found.verdict, "changed": changed}
-        print_json(told | {"statements": [msgspec.to_builtins(statement) for statement in statements]})
+        answer = {"alert": found.id, "device": found.device, "verdict": found.verdict, "changed": changed}
+        print_json(answer | {"statements": [msgspec.to_builtins(entry) for entry in statements]})
         return
-    say(f"{found.id}: {_about(found)}, {found.verdict}")
+    print_text(f"{found.id}: {_about(found)}, {found.verdict}")
     if not changed:
-        tell("it was said before")
+        print_note("already recorded")
 
 
-def desk(name: str | None, url: str | None) -> Any:
-    """Go to this machine's alerts, or to a server."""
-    from netops.client.feedback import LocalDesk, RemoteDesk
+def feedback_client(name: str | None, url: str | None) -> Any:
+    """Return a client for the alerts on this machine, or for a server."""
+    from netops.client.feedback import LocalFeedbackClient, RemoteFeedbackClient
     from netops.serving.http.access import read_token
 
     if url is None:
-        return LocalDesk(name or "demo")
+        return LocalFeedbackClient(name or "demo")
     if name is not None:
-        raise UsageError("--name goes with the alerts of this machine; the server of --to has its own network")
-    return RemoteDesk(url, read_token())
+        raise UsageError("--name and --to exclude each other: the server at --to serves one network")
+    return RemoteFeedbackClient(url, read_token())
 
 
 def _row(alert: dict[str, Any]) -> dict[str, Any]:
@@ -186,7 +186,7 @@ def _about(alert: Any) -> str:
 
 
 def _user() -> str | None:
-    """Name who is at the keyboard; a container may not know."""
+    """Return the user name; None where the system has none, as in some containers."""
     from getpass import getuser
 
     try:

@@ -1,4 +1,4 @@
-"""``netops backtest``: what would have been alerted, against what happened."""
+"""``netops backtest``: replay past telemetry and compare the alerts with the incidents."""
 
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from netops.cli.output import note, print_json, print_rows, progress_bars
 @click.option("--telemetry", multiple=True, required=True, metavar="PATH", help="Files, folders or addresses.")
 @options.incidents
 @options.name
-@click.option("--version", help="A version other than the champion.")
-@click.option("--html", type=options.PATH, help="File to draw it in, too.")
+@click.option("--version", help="Model version; default: the champion.")
+@click.option("--html", type=options.PATH, help="Also write an HTML report to this file.")
 @options.config
 @options.overrides
 @options.common
@@ -28,9 +28,9 @@ def command(
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Replay telemetry through the serving pipeline, and judge the alerts by the incidents that happened.
+    """Replay past telemetry and report which incidents would have been predicted.
 
-    Times that the model was trained on are marked, and not counted.
+    Samples that the model was trained on are marked and not counted.
     """
     from netops.workflows.settings import read_settings
 
@@ -47,52 +47,52 @@ def command(
     network = name or "demo"
     model = registry.find(network, version) if version else registry.the_champion(network)
     with progress_bars():
-        done = backtest_model(network, local_model(model.uri), options.paths(telemetry), incidents, settings)
-    told = done.to_dict()
-    drawn = html if told["samples_counted"] else None
-    if drawn is not None:
+        result = backtest_model(network, local_model(model.uri), options.paths(telemetry), incidents, settings)
+    report = result.to_dict()
+    page = html if report["samples_counted"] else None
+    if page is not None:
         from netops.backtest.page import write_page
         from netops.workflows.settings import section
 
-        write_page(drawn, done, section(settings, "alerting").false_alarms_per_device_day)
+        write_page(page, result, section(settings, "alerting").false_alarms_per_device_day)
     if as_json:
-        print_json(told)
+        print_json(report)
         return
-    _print(told)
-    if drawn is not None:
-        click.echo(f"\n{drawn}")
+    _print(report)
+    if page is not None:
+        click.echo(f"\n{page}")
     elif html is not None:
-        note(f"{html}: not drawn, for nothing is counted")
+        note(f"{html}: not written, because no sample is counted")
 
 
-def _print(told: dict[str, Any]) -> None:
-    telemetry, policy, seconds = told["telemetry"], told["policy"], told["seconds"]
+def _print(report: dict[str, Any]) -> None:
+    telemetry, policy, seconds = report["telemetry"], report["policy"], report["seconds"]
     click.echo(
-        f"{told['network']}: {told['family']} {told['version']}, threshold {policy['threshold']:.4g}, over "
+        f"{report['network']}: {report['family']} {report['version']}, threshold {policy['threshold']:.4g}, over "
         f"{telemetry['samples']:,} samples of {telemetry['devices']} devices, {_clock(telemetry['from'])} to "
         f"{_clock(telemetry['to'])} UTC"
     )
     note(f"replayed in {seconds:.1f} s, {telemetry['samples'] / max(seconds, 1e-9):,.0f} samples a second")
     if not telemetry["incidents"]:
-        note("no incident is known in this telemetry; give --incidents, or every alert counts as a false alarm")
-    if not told["samples_counted"]:
-        click.echo(_nothing_counts(told))
+        note("no incidents are known for this telemetry, so every alert counts as a false alarm; pass --incidents")
+    if not report["samples_counted"]:
+        click.echo(_nothing_counts(report))
         return
-    if told["samples_trained_on"]:
+    if report["samples_trained_on"]:
         click.echo(
-            f"{told['samples_trained_on']:,} samples were trained on: what is of them is marked * and not counted"
+            f"{report['samples_trained_on']:,} samples are training data: their rows are marked * and not counted"
         )
-    _print_incidents(told["incidents"])
-    _print_false_alarms(told["false_alarms"])
-    _print_figures(told)
-    _print_alternatives(told)
-    _print_server(told["server"])
+    _print_incidents(report["incidents"])
+    _print_false_alarms(report["false_alarms"])
+    _print_figures(report)
+    _print_alternatives(report)
+    _print_server(report["server"])
 
 
-def _nothing_counts(told: dict[str, Any]) -> str:
-    if told["samples_trained_on"]:
-        return "all of it was trained on: nothing is counted; give telemetry from later, or of other devices"
-    return "no sample's next horizon was observed: nothing can be counted; give longer telemetry"
+def _nothing_counts(report: dict[str, Any]) -> str:
+    if report["samples_trained_on"]:
+        return "all samples were used in training, so none is counted; pass later telemetry or other devices"
+    return "the telemetry is shorter than the horizon, so no sample is counted; pass longer telemetry"
 
 
 def _print_incidents(incidents: list[dict[str, Any]]) -> None:
@@ -127,8 +127,8 @@ def _print_false_alarms(alarms: list[dict[str, Any]]) -> None:
         print_rows(rows, ["false_alarm", "device", "why"], as_json=False)
 
 
-def _print_figures(told: dict[str, Any]) -> None:
-    figures, intervals = told["figures"], told["intervals"]
+def _print_figures(report: dict[str, Any]) -> None:
+    figures, intervals = report["figures"], report["intervals"]
     rows = [{"figure": name.replace("_", " "), "value": figures[name], **intervals[name]} for name in intervals]
     click.echo(
         f"\n{figures['incidents_warned']} of {_counted(figures['incidents'], 'incident')} warned of, "
@@ -138,25 +138,25 @@ def _print_figures(told: dict[str, Any]) -> None:
     print_rows(rows, ["figure", "value", "low", "high"], as_json=False)
 
 
-def _print_alternatives(told: dict[str, Any]) -> None:
+def _print_alternatives(report: dict[str, Any]) -> None:
     figures = ["event_recall", "false_alarms_per_device_day", "precision", "median_lead_seconds"]
-    rows = [one | {"": "in force" if one["in_force"] else ""} for one in told["thresholds"]]
+    rows = [one | {"": "in force" if one["in_force"] else ""} for one in report["thresholds"]]
     click.echo("\nother thresholds")
     print_rows(rows, ["threshold", *figures, ""], as_json=False)
-    click.echo("\nthe best threshold, in hindsight, for other alert budgets (false alarms a device and week)")
-    print_rows(told["budgets"], ["budget", "threshold", *figures], as_json=False)
+    click.echo("\nthe best threshold in hindsight for other alert budgets (false alarms per device-week)")
+    print_rows(report["budgets"], ["budget", "threshold", *figures], as_json=False)
 
 
 def _print_server(server: dict[str, Any]) -> None:
     kinds = [alert["kind"] for alert in server["alerts"]]
-    told = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) or "none"
+    alerts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) or "none"
     others = ", ".join(f"{count:,} {status}" for status, count in server["samples"].items() if count)
-    click.echo(f"\nthe server, which is told of no incident, opened these alerts: {told}; samples: {others}")
+    click.echo(f"\nalerts of the server, which does not know the incidents: {alerts}; samples: {others}")
 
 
 def _counts(found: list[dict[str, Any]], what: str) -> str:
     trained = sum(one["trained"] for one in found)
-    return _counted(len(found) - trained, what) + (f", and {trained} * in what was trained on" if trained else "")
+    return _counted(len(found) - trained, what) + (f", and {trained} * in training data" if trained else "")
 
 
 def _counted(count: int, what: str) -> str:

@@ -1,4 +1,4 @@
-"""``netops compile``: a workflow as Kubeflow takes it, without a cluster."""
+"""``netops compile``: write a workflow for Kubeflow Pipelines; needs no cluster."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``netops features``: telemetry into feature vectors."""
+"""``netops features``: build feature vectors from telemetry."""
 
 import tempfile
 from pathlib import Path
@@ -13,7 +13,7 @@ from netops.cli.output import note, print_json, progress_bars
 @click.option("--telemetry", multiple=True, required=True, metavar="PATH", help="Files or folders.")
 @options.incidents
 @click.option("--out", type=options.PATH, required=True, help="Folder to write to.")
-@click.option("--windows", metavar="1m,1h", help="Spans to look back; default by configuration.")
+@click.option("--windows", metavar="1m,1h", help="Window lengths; default: as configured.")
 @options.config
 @options.overrides
 @options.workers
@@ -30,12 +30,12 @@ def command(
     scheduler: str | None,
     as_json: bool,
 ) -> None:
-    """Build the feature vectors of telemetry: a folder of Parquet files, one row a sample."""
+    """Build feature vectors from telemetry: a folder of Parquet files, one row per sample."""
     from netops.workflows.settings import read_settings
 
     values = {"features.windows": windows, "features.workers": workers, "features.scheduler": scheduler}
-    asked = [f"{key}={value}" for key, value in values.items() if value is not None]
-    settings = read_settings(config, [*overrides, *asked])
+    given = [f"{key}={value}" for key, value in values.items() if value is not None]
+    settings = read_settings(config, [*overrides, *given])
     options.must_exist(*telemetry, incidents)
 
     from netops.tracking.results import told

@@ -1,4 +1,4 @@
-"""``netops generate``: the telemetry of a network, with its failures."""
+"""``netops generate``: simulate the telemetry of a network with failures."""
 
 from pathlib import Path
 
@@ -11,13 +11,19 @@ from netops.config.durations import DAY, SECOND
 
 @click.command("generate")
 @click.option("--out", type=options.PATH, required=True, help="Folder to write to.")
-@click.option("--devices", type=click.IntRange(1), help="Devices in all; default as the YAML deploys them.")
-@click.option("--duration", type=options.DURATION, default=DAY, show_default="1d", help="How long it lasts.")
-@click.option("--interval", type=options.DURATION, help="Time between samples; default as the YAML says.")
-@click.option("--start", type=options.TIME, help="Time of the first sample; default 2026-01-05T00:00:00Z.")
-@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Same seed, same telemetry.")
+@click.option("--devices", type=click.IntRange(1), help="Number of devices; default: as in the YAML.")
+@click.option("--duration", type=options.DURATION, default=DAY, show_default="1d", help="Length of the telemetry.")
+@click.option("--interval", type=options.DURATION, help="Time between samples; default: as in the YAML.")
+@click.option("--start", type=options.TIME, help="Time of the first sample; default: 2026-01-05T00:00:00Z.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=7,
+    show_default=True,
+    help="Random seed; the same seed gives the same telemetry.",
+)
 @click.option("--metrics-config", type=options.PATH, help="YAML of metrics, deployment and scenarios.")
-@click.option("--workers", type=click.IntRange(1), default=1, help="Processes.")
+@click.option("--workers", type=click.IntRange(1), default=1, help="Number of processes.")
 @options.common
 def command(
     out: Path,
@@ -32,7 +38,7 @@ def command(
 ) -> None:
     """Generate telemetry into a folder of Parquet files.
 
-    A run that was broken off goes on where it stopped when it is called again.
+    If a run was interrupted, the same command resumes it.
     """
     from netops import progress
     from netops.simulator.generate import generate

@@ -1,11 +1,11 @@
-"""``netops incidents``: incidents recorded for a network."""
+"""``netops incidents``: manage recorded incidents."""
 
 from pathlib import Path
 
 import click
 
 from netops.cli import options
-from netops.cli.alerts import desk, to
+from netops.cli.alerts import feedback_client, to
 from netops.cli.output import print_json, print_rows
 from netops.errors import UsageError
 
@@ -14,25 +14,25 @@ _COLUMNS = ["source", "id", "device", "start", "end", "scenario", "recorded"]
 
 @click.group("incidents")
 def command() -> None:
-    """Record incidents of a network: every training from then on knows them."""
+    """Manage recorded incidents; trainings use them as labels."""
 
 
 @command.command("add")
 @click.argument("file", type=options.PATH)
-@click.option("--source", help="Where they come from; default the name of the file.")
+@click.option("--source", help="Name of their source; default: the file name.")
 @options.name
 @to
 @options.common
 def add(file: Path, source: str | None, name: str | None, url: str | None, as_json: bool) -> None:
-    """Record the incidents of a CSV: device, start, end, and where there are id and scenario.
+    """Record the incidents of a CSV file with the columns device, start, end and, optionally, id and scenario.
 
-    The same log may be added again: what is known by source and id is brought up to date, not doubled. Without a
-    column id, device and start tell one from the other. An empty end means that it still lasts.
+    The same file may be added again: an incident with a known source and id is updated, not duplicated. Without a
+    column id, device and start identify an incident. An empty end means that the incident is ongoing.
     """
     options.must_exist(file)
     from netops.client.feedback import read_csv
 
-    counts = desk(name, url).record(read_csv(file, source))
+    counts = feedback_client(name, url).record(read_csv(file, source))
     if as_json:
         print_json(counts)
     else:
@@ -44,10 +44,10 @@ def add(file: Path, source: str | None, name: str | None, url: str | None, as_js
 @to
 @options.common
 def list_(name: str | None, url: str | None, as_json: bool) -> None:
-    """List the recorded incidents in the order of their times."""
+    """List the recorded incidents in order of time."""
     import msgspec
 
-    found = desk(name, url).feedback().incidents
+    found = feedback_client(name, url).feedback().incidents
     print_rows([msgspec.to_builtins(incident) for incident in found], _COLUMNS, as_json)
 
 
@@ -57,11 +57,11 @@ def list_(name: str | None, url: str | None, as_json: bool) -> None:
 @options.name
 @options.common
 def remove(source: str, incident: str | None, name: str | None, as_json: bool) -> None:
-    """Take back an incident of a source, or all of them."""
-    count = desk(name, None).forget(source, incident)
+    """Remove one incident of a source, or all of them."""
+    count = feedback_client(name, None).remove(source, incident)
     if not count:
         what = f"incident '{incident}' of source" if incident else "incident of source"
-        raise UsageError(f"no {what} '{source}'; 'netops incidents list' names them")
+        raise UsageError(f"no {what} '{source}'; see 'netops incidents list'")
     if as_json:
         print_json({"removed": count})
     else:

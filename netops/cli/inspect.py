@@ -1,4 +1,4 @@
-"""``netops inspect``: what telemetry holds, before any run."""
+"""``netops inspect``: describe telemetry before a run."""
 
 import tempfile
 from pathlib import Path
@@ -13,7 +13,7 @@ from netops.cli.output import note, print_json, progress_bars
 @click.argument("telemetry", nargs=-1, required=True, metavar="PATH…")
 @options.incidents
 @options.horizon
-@click.option("--html", type=options.PATH, help="Write it as one HTML page, too.")
+@click.option("--html", type=options.PATH, help="Also write an HTML report to this file.")
 @options.config
 @options.overrides
 @options.common
@@ -26,22 +26,22 @@ def command(
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Report what would be read from telemetry and how, what is in it, and which run would work.
+    """Report how telemetry would be read, what it contains, and which settings of a run would work.
 
     PATH is a file, a folder or an address, as for netops run --telemetry.
     """
     from netops.config.durations import format_duration
     from netops.workflows.settings import read_settings, section
 
-    asked = [f"training.horizon={format_duration(horizon)}"] if horizon else []
-    settings = read_settings(config, [*overrides, *asked])
+    given = [f"training.horizon={format_duration(horizon)}"] if horizon else []
+    settings = read_settings(config, [*overrides, *given])
     options.must_exist(*telemetry, incidents)
 
     from netops import progress
     from netops.inspection.content import inspect_telemetry
 
-    more = [word for value in overrides for word in ("--set", value)]
-    more += ["--config", str(config)] if config else []
+    arguments = [word for value in overrides for word in ("--set", value)]
+    arguments += ["--config", str(config)] if config else []
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
         with progress_bars():
             found = inspect_telemetry(
@@ -50,7 +50,7 @@ def command(
                 section(settings, "telemetry"),
                 section(settings, "training"),
                 incidents and incidents.resolve(),
-                more,
+                arguments,
                 progress.report,
             )
         if html is not None:

@@ -1,6 +1,6 @@
 """Entry point of the ``netops`` command.
 
-Nothing heavy is imported here: ``netops --help`` must answer at once, and a verb pays for itself only.
+Nothing heavy is imported here: ``netops --help`` must be fast, and a command imports only what it needs.
 """
 
 import os
@@ -17,54 +17,54 @@ from netops.errors import NetopsError, UsageError, closest
 
 VERBOSE = "NETOPS_VERBOSE"
 
-# Verb → what `netops --help` says of it. The module of the same name in netops.cli holds the command.
-VERBS = {
-    "inspect": "Report what telemetry holds and which run would work, before any run.",
-    "run": "The whole way on this machine: telemetry, features, training, selection, deployment.",
-    "generate": "Generate the telemetry of a network, with its failures.",
-    "features": "Turn telemetry into feature vectors.",
+# Command → its line in `netops --help`. Each command is in the module of the same name in netops.cli.
+COMMANDS = {
+    "inspect": "Report what telemetry contains and which settings of a run would work.",
+    "run": "Run the pipeline on this machine: telemetry, features, training, selection, deployment.",
+    "generate": "Simulate the telemetry of a network with failures.",
+    "features": "Build feature vectors from telemetry.",
     "train": "Train model families on feature vectors.",
-    "score": "Risk of every sample of a batch, by the champion.",
+    "score": "Score a batch of telemetry with the champion.",
     "backtest": "Replay past telemetry and report which incidents would have been predicted.",
-    "serve": "The champion over HTTP: telemetry in, risks, reasons and alerts out.",
-    "simulate": "Play telemetry to a server, and see what it warns of.",
-    "dashboard": "The fleet live in a browser: devices, alerts, models and runs.",
-    "monitor": "Whether the champion still fits: drift of features, risks, outcomes, schema.",
-    "runs": "Runs of the pipeline: list, show, cancel, retry.",
-    "models": "Models of a network: list, show, promote, roll back.",
-    "alerts": "Alerts of a network: list, confirm, dismiss, repaired.",
+    "serve": "Serve the champion over HTTP: telemetry in, risks, reasons and alerts out.",
+    "simulate": "Replay telemetry to a server and report its alerts.",
+    "dashboard": "Show devices, alerts, models and runs live in a browser.",
+    "monitor": "Detect drift of features, risks, outcomes and schema.",
+    "runs": "Manage runs of the pipeline: list, show, cancel, retry.",
+    "models": "Manage the models of a network: list, show, promote, roll back.",
+    "alerts": "Manage the alerts of a network: list, confirm, dismiss, repaired.",
     "incidents": "Manage recorded incidents: add, list, remove.",
-    "compile": "Write a workflow as Kubeflow takes it; needs no cluster.",
+    "compile": "Compile a workflow for Kubeflow Pipelines; needs no cluster.",
     "submit": "Run a workflow on the cluster.",
-    "schedule": "Run workflows again and again: add, list, remove, start.",
-    "prune": "Delete old runs and what they left on disk.",
-    "doctor": "Check this installation and, where one is named, the MLRun service.",
+    "schedule": "Run workflows on a schedule: add, list, remove, start.",
+    "prune": "Delete old runs and their files.",
+    "doctor": "Check this installation and, if one is configured, the MLRun service.",
 }
 
 
-# What a machine may be like without anything being wrong with the program.
-_STATES = (EACCES, EDQUOT, EEXIST, EFBIG, EISDIR, ENAMETOOLONG, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS)
+# Errors that the machine causes (disk, permissions, paths), not the program.
+_ENVIRONMENT_ERRORS = (EACCES, EDQUOT, EEXIST, EFBIG, EISDIR, ENAMETOOLONG, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS)
 
 
 class Commands(click.Group):
-    """A group that imports a verb when it is called."""
+    """A group that imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """List the verbs in the order of the work."""
-        return list(VERBS)
+        """Return the names of the commands in the order of the workflow."""
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Import the module of one verb."""
-        if name not in VERBS:
-            raise click.UsageError(f"no such command '{name}'{closest(name, VERBS)}", ctx)
+        """Import the module of a command and return the command."""
+        if name not in COMMANDS:
+            raise click.UsageError(f"no such command '{name}'{closest(name, COMMANDS)}", ctx)
         module = import_module(f"netops.cli.{name}")
         command: click.Command = module.command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the verbs without importing them."""
+        """Write the list of commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,21 +72,21 @@ class Commands(click.Group):
 def cli() -> None:
     """Predict which network devices are about to fail, from their telemetry.
 
-    State lives in ~/.netops, or where NETOPS_HOME points.
+    State is stored in ~/.netops, or in NETOPS_HOME.
     """
 
 
 def main() -> None:
-    """Run the command; an error is one line on stderr and an exit code: 1 the work failed, 2 wrong usage."""
+    """Run the command; an error is one line on stderr and exit code 1 (failed) or 2 (wrong usage)."""
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command with these arguments and give its exit code."""
+    """Run the command with these arguments and return its exit code."""
     before = os.environ.get(VERBOSE)
     try:
         return _run(arguments)
-    finally:  # --verbose holds for one call
+    finally:  # --verbose applies to one call
         os.environ.pop(VERBOSE, None)
         if before is not None:
             os.environ[VERBOSE] = before
@@ -99,12 +99,12 @@ def _run(arguments: list[str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        verb = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "netops"
-        return _fail(f"{error.format_message()} (see '{verb} --help')", 2)
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "netops"
+        return _fail(f"{error.format_message()} (see '{command} --help')", 2)
     except (click.Abort, KeyboardInterrupt):
         return _fail("stopped", 130)
     except BrokenPipeError:
-        # The reader of our output has gone (`netops … | head`); let nothing complain about it at exit.
+        # The reader of our output has closed it (`netops … | head`): avoid an error message at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except NetopsError as error:
@@ -112,22 +112,22 @@ def _run(arguments: list[str]) -> int:
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing in ("", "netops", "components", "pipeline"):
-            return _fail(f"unexpected {type(error).__name__}: {error} (--verbose shows where)", 1)
-        return _fail(f"{missing} is not installed here: run this where the stages run, or: make setup", 1)
+            return _fail(f"unexpected {type(error).__name__}: {error} (--verbose shows the traceback)", 1)
+        return _fail(f"{missing} is not installed: run this where the stages run, or run: make setup", 1)
     except OSError as error:
-        return _fail(_of_machine(error), 1)
+        return _fail(_environment_message(error), 1)
     except Exception as error:  # noqa: BLE001
-        return _fail(f"unexpected {type(error).__name__}: {error} (--verbose shows where)", 1)
+        return _fail(f"unexpected {type(error).__name__}: {error} (--verbose shows the traceback)", 1)
 
 
-def _of_machine(error: OSError) -> str:
-    """Word an ordinary state of the machine: a full disk, missing rights, a file where a folder should be."""
-    if error.errno not in _STATES or not error.strerror:
-        return f"unexpected {type(error).__name__}: {error} (--verbose shows where)"
+def _environment_message(error: OSError) -> str:
+    """Return the message for an error of the environment, such as a full disk or missing permissions."""
+    if error.errno not in _ENVIRONMENT_ERRORS or not error.strerror:
+        return f"unexpected {type(error).__name__}: {error} (--verbose shows the traceback)"
     where = error.filename if isinstance(error.filename, str) else "the work folder"
     return (
-        f"{where}: {error.strerror.lower()}; check the path, its rights and the free space "
-        "(NETOPS_HOME holds the state, TMPDIR what is needed meanwhile)"
+        f"{where}: {error.strerror.lower()}; check the path, its permissions and the free space "
+        "(state is in NETOPS_HOME, temporary files are in TMPDIR)"
     )
 
 

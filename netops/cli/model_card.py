@@ -1,4 +1,4 @@
-"""What ``netops models`` tells of a model, for people: figures with their intervals, groups, other thresholds."""
+"""Text output of ``netops models``: metrics with intervals, groups, other thresholds."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from netops.alerting.resampling import Interval
     from netops.models.card import ModelCard
 
-#: What is told of a version in a list, and how it is headed.
+#: Field of a version → its column heading in the list.
 LISTED = {
     "network": "network",
     "version": "version",
@@ -27,7 +27,7 @@ LISTED = {
 
 
 def listed(row: Mapping[str, Any]) -> dict[str, str]:
-    """Write a version for the list: each figure with its 95% interval."""
+    """Return the row of a version in the list: each metric with its 95% interval."""
     cells = {
         "network": row["network"],
         "version": row["version"],
@@ -44,15 +44,15 @@ def listed(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def described(card: "ModelCard") -> Iterator[str]:
-    """Write a model card, line by line."""
+    """Yield the lines of a model card."""
     from netops.evaluation.report.calibration import calibration_words
     from netops.evaluation.report.search import search_words
 
     evaluation = card.evaluation
     if not evaluation:
-        yield "not judged yet: it has no threshold and no figures"
+        yield "not evaluated yet: it has no threshold and no metrics"
         return
-    yield from _headed("On the test part, at the threshold in service", _figures(evaluation))
+    yield from _headed("On the test split, at the threshold in service", _figures(evaluation))
     yield ""
     yield _alerts(card)
     yield f"calibration: {calibration_words(card)}"
@@ -61,7 +61,7 @@ def described(card: "ModelCard") -> Iterator[str]:
     for kind, members in (evaluation.get("groups") or {}).items():
         intervals = (evaluation.get("group_intervals") or {}).get(kind, {})
         yield from _headed(f"By {kind.replace('_', ' ')}", _group(members, intervals))
-    yield from _headed("Other thresholds, on the test part", _thresholds(evaluation))
+    yield from _headed("Other thresholds, on the test split", _thresholds(evaluation))
 
 
 def _headed(title: str, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
@@ -78,7 +78,7 @@ def _figures(evaluation: Mapping[str, Any]) -> list[dict[str, str]]:
     found = evaluation.get
     raw = found("uncalibrated") or {}
     alerts = (found("true_alerts") or 0) + (found("false_alarms") or 0)
-    rests_on = {
+    based_on = {
         "event_recall": f"{found('incidents_warned')} of {counted(found('incidents') or 0, 'incident')}",
         "false_alarms_per_device_day": (
             f"{counted(found('false_alarms') or 0, 'alarm')} in {number(found('device_days'))} device-days"
@@ -96,9 +96,9 @@ def _figures(evaluation: Mapping[str, Any]) -> list[dict[str, str]]:
             "figure": _TITLES.get(name, name.replace("_", " ")),
             "value": writes[name](found(name)),
             "95% interval": _range(name, evaluation, intervals),
-            "rests on": why,
+            "based on": why,
         }
-        for name, why in rests_on.items()
+        for name, why in based_on.items()
     ]
 
 
@@ -175,7 +175,7 @@ def _thresholds(evaluation: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _range(name: str, found: Mapping[str, Any], intervals: Mapping[str, "Interval"]) -> str:
-    """Say between what a figure lies; where all or nothing was seen, by the exact bound."""
+    """Return the interval of a metric as text; an exact bound where all or no incidents were predicted."""
     from netops.evaluation.report.bounds import alarms_between, recall_between
 
     if name in ("event_recall", "false_alarms_per_device_day"):

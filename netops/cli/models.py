@@ -1,4 +1,4 @@
-"""``netops models``: the versions of a network's model."""
+"""``netops models``: manage the model versions of a network."""
 
 from typing import Any
 
@@ -7,20 +7,20 @@ import click
 from netops.cli import model_card, options
 from netops.cli.output import print_json, print_rows
 
-#: What is told of a model beside its figures.
+#: Fields of a model that are printed in addition to its metrics.
 _KNOWN = ("network", "version", "family", "state", "state_reason", "champion", "shadow", "created")
 
 
 @click.group("models")
 def command() -> None:
-    """List and show models, put one in service, reject one, go back to the one before."""
+    """List and show models; promote, reject or roll back a version."""
 
 
 @command.command("list")
 @options.name
 @options.common
 def list_(name: str | None, as_json: bool) -> None:
-    """List models, the newest first."""
+    """List models, newest first."""
     registry = _registry()
     rows = [_row(model) for model in registry.versions(name)]
     shown = rows if as_json else [model_card.listed(row) for row in rows]
@@ -32,7 +32,7 @@ def list_(name: str | None, as_json: bool) -> None:
 @options.name
 @options.common
 def show(version: str | None, name: str | None, as_json: bool) -> None:
-    """Show one model, by default the champion: its figures with intervals, and the promotions of its network."""
+    """Show a model, by default the champion: its metrics with intervals, and the promotions of its network."""
     registry = _registry()
     from netops.models.card import read_card
     from netops.serving.shadow.scoring import read_report
@@ -43,8 +43,8 @@ def show(version: str | None, name: str | None, as_json: bool) -> None:
     card = read_card(local_model(model.uri))
     history, shadowed = registry.history(network), read_report(network, model.version)
     if as_json:
-        told = {"uri": model.uri, "path": model.path, "card": card.to_dict(), "history": history}
-        print_json(_row(model) | told | {"as_shadow": shadowed})
+        details = {"uri": model.uri, "path": model.path, "card": card.to_dict(), "history": history}
+        print_json(_row(model) | details | {"as_shadow": shadowed})
         return
     for key in ("network", "version", "family", "champion", "shadow", "created", "path"):
         click.echo(f"{key:10} {getattr(model, key)}")
@@ -52,7 +52,7 @@ def show(version: str | None, name: str | None, as_json: bool) -> None:
     for line in model_card.described(card):
         click.echo(line)
     if history:
-        click.echo("\nPromotions, the newest first")
+        click.echo("\nPromotions, newest first")
         print_rows(history, ["at", "version", "before", "reason"], as_json)
     if shadowed:
         _print_shadow(shadowed, model.shadow)
@@ -72,19 +72,19 @@ def _row(model: Any) -> dict[str, Any]:
 
 
 def _print_shadow(report: dict[str, Any], running: bool) -> None:
-    """Tell how a version does, or did, beside the champion."""
+    """Print how a version performs, or performed, as a shadow of the champion."""
     if report.get("failure"):
-        click.echo(f"\nits shadow was ended by a failure: {report['failure']}")
+        click.echo(f"\nthe shadow was stopped by a failure: {report['failure']}")
     if "samples" not in report:
         return
     now, agreement = "is" if running and not report.get("failure") else "was", report["agreement"]
-    click.echo(f"\nit {now} in the shadow of {report['champion']}: {report['samples']:,} samples", nl=False)
+    click.echo(f"\nit {now} a shadow of {report['champion']}: {report['samples']:,} samples", nl=False)
     if not report["samples"]:
         click.echo()
         return
     click.echo(f" from {report['since']} to {report['until']}")
     click.echo(
-        f"the risks differ by {report['mean_difference']:.3g} on average; both or neither at their threshold for "
+        f"mean difference of the risks: {report['mean_difference']:.3g}; both models agree on the threshold for "
         f"{agreement['share']:.2%} of the samples"
     )
     rows = [
@@ -92,8 +92,8 @@ def _print_shadow(report: dict[str, Any], running: bool) -> None:
         for role in ("champion", "challenger")
     ]
     columns = ["model", "opened", "shared", "only"]
-    judged = ["incidents", "warned", "false_alarms", "event_recall", "false_alarms_per_device_day"]
-    print_rows(rows, columns + ([*judged, "median_lead_seconds"] if report["judged"] else []), as_json=False)
+    assessed = ["incidents", "warned", "false_alarms", "event_recall", "false_alarms_per_device_day"]
+    print_rows(rows, columns + ([*assessed, "median_lead_seconds"] if report["judged"] else []), as_json=False)
 
 
 @command.command("promote")
@@ -101,12 +101,12 @@ def _print_shadow(report: dict[str, Any], running: bool) -> None:
 @options.name
 @options.common
 def promote(version: str, name: str | None, as_json: bool) -> None:
-    """Put a version in service; a running server switches to it without a gap.
+    """Put a version in service; a running server switches to it without downtime.
 
-    One that has never been proven, or was rejected, is proven first: it has to answer as it was tested.
+    A version that was rejected or never verified is verified first: it must reproduce its test scores.
     """
     registry = _registry()
-    _tell(registry.promote_by_hand(name or "demo", version, _prove), as_json)
+    _print_model(registry.promote_by_hand(name or "demo", version, _prove), as_json)
 
 
 def _prove(model: Any) -> Any:
@@ -124,7 +124,7 @@ def _prove(model: Any) -> Any:
 @options.name
 @options.common
 def reject(version: str, reason: str, name: str | None, as_json: bool) -> None:
-    """Let a version never serve; the champion's place is taken by the one before it."""
+    """Exclude a version from serving; if it is the champion, the previous champion replaces it."""
     registry, network = _registry(), name or "demo"
     model = registry.find(network, version)
     registry.reject(network, model.version, reason)
@@ -142,29 +142,29 @@ def reject(version: str, reason: str, name: str | None, as_json: bool) -> None:
 @options.name
 @options.common
 def shadow(version: str, name: str | None, as_json: bool) -> None:
-    """Let a version score live samples beside the champion, without alerting; off: none any more.
+    """Let a version score live samples in shadow, without alerts; ``off`` stops it.
 
-    A running server takes it up without a gap; what came of it tells ``netops models show VERSION``.
+    A running server starts it without downtime. ``netops models show VERSION`` prints the results.
     """
     registry, network = _registry(), name or "demo"
     model = registry.end_shadow(network) if version == "off" else registry.put_in_shadow(network, version)
     if as_json:
         print_json({"network": network, "shadow": None if version == "off" else model.version})
     elif version == "off":
-        click.echo(f"{network}: {f'{model.version} is no shadow any more' if model else 'there was no shadow'}")
+        click.echo(f"{network}: {f'{model.version} is no longer a shadow' if model else 'there was no shadow'}")
     else:
-        click.echo(f"{network}: {model.family} {model.version} scores in the shadow of the champion")
+        click.echo(f"{network}: {model.family} {model.version} scores as the shadow of the champion")
 
 
 @command.command("rollback")
 @options.name
 @options.common
 def rollback(name: str | None, as_json: bool) -> None:
-    """Put the champion before the present one back in service."""
-    _tell(_registry().rollback(name or "demo"), as_json)
+    """Put the previous champion back in service."""
+    _print_model(_registry().rollback(name or "demo"), as_json)
 
 
-def _tell(model: Any, as_json: bool) -> None:
+def _print_model(model: Any, as_json: bool) -> None:
     if as_json:
         print_json({"network": model.network, "version": model.version, "family": model.family})
     else:

@@ -1,4 +1,4 @@
-"""``netops monitor``: whether the champion still fits the network."""
+"""``netops monitor``: detect drift between a network and its champion."""
 
 import time
 from collections.abc import Callable
@@ -11,21 +11,19 @@ from netops.cli import options
 from netops.cli.output import note, print_json, print_rows, progress_bars
 
 _COLUMNS = ["drift", "kind", "name", "score", "minimum", "p_value", "since", "about"]
-#: Rows of the table; JSON has them all.
+#: Maximum rows of the table; JSON output has all.
 _ROWS = 20
 
 
 @click.command("monitor")
 @click.option(
-    "--telemetry", multiple=True, metavar="SOURCE", help="Default: the generated network goes on in time."
+    "--telemetry", multiple=True, metavar="SOURCE", help="Default: the simulated network, continued in time."
 )
 @options.incidents
 @options.name
-@click.option("--retrain-on-drift", is_flag=True, help="Start a training on drift, at most every retrain_every.")
-@click.option(
-    "--port", type=click.IntRange(0, 65535), help="Export metrics on this port, and look again and again."
-)
-@click.option("--plot", type=options.PATH, help="Write the picture of drift there (PNG).")
+@click.option("--retrain-on-drift", is_flag=True, help="Start a training on drift, at most once per retrain_every.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Export metrics on this port and check periodically.")
+@click.option("--plot", type=options.PATH, help="Write a heat map of the drift to this file (PNG).")
 @options.config
 @options.overrides
 @options.common
@@ -40,7 +38,7 @@ def command(
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Compare a network's telemetry with what its champion was trained on: features, risks, outcomes, schema."""
+    """Compare a network's telemetry with the training data of its champion: features, risks, outcomes, schema."""
     from netops.workflows.settings import read_settings, section
 
     settings = read_settings(config, overrides)
@@ -48,16 +46,16 @@ def command(
     network = name or (options.stem(telemetry[0]) if telemetry else "demo")
     sources, log = options.paths(telemetry), incidents and incidents.resolve()
 
-    def look() -> Any:
-        return _look(network, sources, log, settings, retrain_on_drift, plot, as_json)
+    def check() -> Any:
+        return _check(network, sources, log, settings, retrain_on_drift, plot, as_json)
 
     if port is None:
-        look()
+        check()
     else:
-        _again_and_again(look, network, port, section(settings, "monitoring").every)
+        _check_periodically(check, network, port, section(settings, "monitoring").every)
 
 
-def _look(
+def _check(
     network: str,
     sources: tuple[str, ...],
     incidents: Path | None,
@@ -81,7 +79,7 @@ def _look(
     if as_json:
         print_json(report.to_dict() | {"retraining": training})
     elif training is not None:
-        state = "trained anew" if training["started"] else "not trained"
+        state = "retrained" if training["started"] else "not trained"
         note(f"{state}: {training['reason']}" + (f" (run {training['run_id']})" if training["run_id"] else ""))
     return report
 
@@ -90,7 +88,7 @@ def _print(report: Any) -> None:
     rows = [_row(finding) for finding in report.findings[:_ROWS]]
     print_rows(rows, _COLUMNS, as_json=False)
     if (rest := len(report.findings) - len(rows)) > 0:
-        note(f"{rest} more have moved less; --json lists them")
+        note(f"{rest} more with smaller scores; --json lists them")
     for text in report.notes:
         note(text)
     drifted = len(report.drifted)
@@ -98,8 +96,8 @@ def _print(report: Any) -> None:
 
 
 def _row(finding: Any) -> dict[str, Any]:
-    told: dict[str, Any] = finding.to_dict()
-    return told | {"drift": "drift" if finding.detected else ""}
+    row: dict[str, Any] = finding.to_dict()
+    return row | {"drift": "drift" if finding.detected else ""}
 
 
 def _write_picture(path: Path, report: Any) -> None:
@@ -110,8 +108,8 @@ def _write_picture(path: Path, report: Any) -> None:
         draft.write_bytes(drift_picture(report))
 
 
-def _again_and_again(look: Callable[[], Any], network: str, port: int, every: int) -> None:
-    """Export metrics until it is stopped; a look that fails leaves what the one before it found."""
+def _check_periodically(check: Callable[[], Any], network: str, port: int, every: int) -> None:
+    """Export metrics until stopped; after a failed check the metrics of the previous one stay."""
     from prometheus_client import start_http_server
 
     from netops.errors import NetopsError
@@ -121,12 +119,12 @@ def _again_and_again(look: Callable[[], Any], network: str, port: int, every: in
 
     stop_on_terminate()
     metrics = MonitoringMetrics(network)
-    export(look(), metrics)
+    export(check(), metrics)
     server, _ = start_http_server(port, registry=metrics.registry)
-    note(f"metrics on port {server.server_port}; stop with Ctrl-C")
+    note(f"metrics on port {server.server_port} (Ctrl-C stops it)")
     while True:
         time.sleep(every / 1e9)
         try:
-            export(look(), metrics)
+            export(check(), metrics)
         except NetopsError as error:
             note(f"netops: {error}")

@@ -1,4 +1,4 @@
-"""Options that several verbs share, and how their values are read."""
+"""Options that several commands share, and the parsing of their values."""
 
 import functools
 import os
@@ -17,12 +17,12 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class DurationType(click.ParamType[int]):
-    """A duration such as ``10m``, held in nanoseconds."""
+    """A duration such as ``10m``, converted to nanoseconds."""
 
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read it, or say what is wrong with it."""
+        """Return the value in nanoseconds, or fail with a message."""
         if isinstance(value, int):
             return value
         try:
@@ -32,12 +32,12 @@ class DurationType(click.ParamType[int]):
 
 
 class TimeType(click.ParamType[int]):
-    """An instant: ISO 8601 (UTC unless it says otherwise) or epoch seconds, held in nanoseconds."""
+    """A timestamp: ISO 8601 (UTC unless it has an offset) or epoch seconds, converted to nanoseconds."""
 
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read it, or say what is wrong with it."""
+        """Return the value in nanoseconds, or fail with a message."""
         from datetime import datetime
 
         if isinstance(value, int):
@@ -59,19 +59,19 @@ PATH = click.Path(path_type=Path)
 
 
 def _network(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Refuse names that are no names of files and artifacts too."""
+    """Reject names that are not valid as names of files and artifacts."""
     if value is not None and not _NAME.fullmatch(value):
-        raise click.BadParameter(f"'{value}': use letters, digits, '-', '_' and '.', at most 64 in all")
+        raise click.BadParameter(f"'{value}': use letters, digits, '-', '_' and '.', at most 64 characters")
     return value
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 name = click.option(
-    "--name", callback=_network, help="Network; default demo, else the stem of the first telemetry path."
+    "--name", callback=_network, help="Network; default: the stem of the first telemetry path, or demo."
 )
-config = click.option("--config", "config", type=PATH, help="Folder of YAML files in place of the defaults.")
+config = click.option("--config", "config", type=PATH, help="Folder of YAML files that replace the defaults.")
 overrides = click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting, e.g. training.horizon=5m."
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting, e.g. training.horizon=5m."
 )
 telemetry = click.option(
     "--telemetry", multiple=True, metavar="PATH", help="CSV or Parquet files, or folders of them."
@@ -85,25 +85,25 @@ scheduler = click.option("--scheduler", metavar="tcp://…", help="A running Das
 trials = click.option(
     "--trials",
     type=click.IntRange(1),
-    help="Hyper-parameter sets to try for each family; the same seed, the same models.",
+    help="Hyper-parameter sets to try per family; reproducible with the same seed.",
 )
 budget = click.option(
-    "--budget", type=DURATION, help="Try hyper-parameters for so long, all families together, e.g. 60s."
+    "--budget", type=DURATION, help="Time for the hyper-parameter search of all families together, e.g. 60s."
 )
 
 
 def as_settings(
     horizon: int | None, split: str | None, trials: int | None, budget: int | None, **more: Any
 ) -> list[str]:
-    """Say the options that have a key in the configuration as ``--set`` would; ``more``: by section and key."""
+    """Return the options that have a configuration key as ``--set`` values; ``more``: named section__key."""
     from netops.config.durations import format_duration
 
     if trials and budget:
-        raise UsageError("--trials and --budget exclude each other: a number of trials, or a time for them")
+        raise UsageError("--trials and --budget exclude each other: limit the search by number or by time")
     values = {
         "training.horizon": horizon and format_duration(horizon),
         "training.split": split,
-        # Either takes the place of the other, should that be configured.
+        # Each replaces the other if the configuration sets it.
         "training.trials": trials or (budget and "null"),
         "training.budget": (budget and format_duration(budget)) or (trials and "null"),
         **{key.replace("__", "."): value for key, value in more.items()},
@@ -112,10 +112,10 @@ def as_settings(
 
 
 def common(function: Function) -> Function:
-    """Add ``--json`` and ``--verbose`` to a verb."""
+    """Add ``--json`` and ``--verbose`` to a command."""
 
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-    @click.option("--verbose", is_flag=True, help="Show tracebacks and the log.")
+    @click.option("--verbose", is_flag=True, help="Show tracebacks and log messages.")
     @functools.wraps(function)
     def wrapped(*args: Any, verbose: bool, **kwargs: Any) -> Any:
         if verbose:
@@ -126,19 +126,19 @@ def common(function: Function) -> Function:
 
 
 def paths(telemetry: tuple[str, ...]) -> tuple[str, ...]:
-    """Give telemetry sources in full, so that they hold wherever a stage runs; addresses stay as they are."""
+    """Return absolute paths of telemetry sources, valid wherever a stage runs; addresses stay unchanged."""
     return tuple(s if "://" in s else str(Path(s).expanduser().resolve()) for s in telemetry)
 
 
 def must_exist(*sources: str | Path | None) -> None:
-    """Refuse files that are not there before any work starts."""
+    """Raise UsageError if a file does not exist, before any work starts."""
     for source in sources:
         if source is not None and "://" not in str(source) and not Path(source).expanduser().exists():
             raise UsageError(f"{source}: no such file or folder")
 
 
 def must_be_telemetry(*groups: tuple[str, ...], settings: dict[str, Any]) -> None:
-    """Refuse files whose columns are not those of telemetry, before a run is recorded."""
+    """Reject files that are not readable as telemetry, before a run is recorded."""
     local = [[source for source in group if "://" not in source] for group in groups]
     if not any(local):
         return
@@ -150,6 +150,6 @@ def must_be_telemetry(*groups: tuple[str, ...], settings: dict[str, Any]) -> Non
 
 
 def stem(source: str) -> str:
-    """Name a network after the first source of its telemetry."""
+    """Return the network name for a telemetry source."""
     words = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(source).name.split(".")[0]).strip("-_")
     return words[:64].lower() or "telemetry"

@@ -1,4 +1,4 @@
-"""What a verb prints: data on stdout, everything else on stderr."""
+"""Output of commands: data on stdout, everything else on stderr."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from netops.progress import shown_by, silent
 
 
 def plain(value: Any) -> Any:
-    """Make a value fit for JSON: NaN and infinities become null, tuples lists."""
+    """Convert a value for JSON: NaN and infinities become null, tuples become lists."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -27,12 +27,12 @@ def plain(value: Any) -> Any:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON object in a line."""
+    """Print a value as one line of JSON."""
     click.echo(json.dumps(plain(value), allow_nan=False))
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], as_json: bool) -> None:
-    """Print rows as a table, or each as a JSON object of a line."""
+    """Print rows as a table, or as JSON lines."""
     if as_json:
         for row in rows:
             print_json(row)
@@ -45,7 +45,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], as_jso
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Write rows in columns, headed by their keys."""
+    """Yield the lines of a table whose headings are the keys of the rows."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     cells = [[column.replace("_", " ") for column in columns], *([_cell(r.get(c)) for c in columns] for r in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -61,9 +61,9 @@ def _cell(value: Any) -> str:
 
 
 def visible(text: str) -> str:
-    """Write as escapes what a terminal would act on or hide: control characters, changes of direction, line ends.
+    """Escape control characters, bidirectional marks and line ends, which a terminal would act on or hide.
 
-    Names of devices and errors of servers come from outside.
+    Names of devices and errors of servers are untrusted input.
     """
     if text.isprintable():
         return text
@@ -72,21 +72,21 @@ def visible(text: str) -> str:
     )
 
 
-def say(text: str) -> None:
-    """Print lines of text that may hold names from outside."""
+def print_text(text: str) -> None:
+    """Print text that may contain untrusted names to stdout, escaped."""
     click.echo("\n".join(map(visible, text.split("\n"))))
 
 
 def note(text: str) -> None:
-    """Say something to the person, not to the next program."""
+    """Print a message for the user to stderr, escaped."""
     click.echo("\n".join(map(visible, text.split("\n"))), err=True)
 
 
 @contextmanager
 def progress_bars() -> Iterator[None]:
-    """Show lines for people, and a bar for each piece of work under way where somebody looks.
+    """Print messages and, on a terminal, a progress bar per task to standard error.
 
-    Both go to what standard error is now: the work may send its own elsewhere.
+    The current stream is used, since a task may redirect its own standard error.
     """
     stream = sys.stderr
     if not stream.isatty():
@@ -101,11 +101,11 @@ def progress_bars() -> Iterator[None]:
     bars, tasks, lock = Progress(*columns, console=console), {}, threading.Lock()
 
     def draw(done: int, total: int, what: str) -> None:
-        work = what.partition(": ")[0]  # the rest is news of the same work
+        task = what.partition(": ")[0]  # the rest is the status of the same task
         with lock:
-            if work not in tasks:
-                tasks[work] = bars.add_task(work)
-        bars.update(tasks[work], completed=done, total=total, description=visible(what))
+            if task not in tasks:
+                tasks[task] = bars.add_task(task)
+        bars.update(tasks[task], completed=done, total=total, description=visible(what))
 
     with bars, shown_by(draw, lambda line: console.print(visible(line), markup=False, highlight=False)):
         yield

@@ -1,4 +1,4 @@
-"""``netops prune``: delete old runs and what they left on disk."""
+"""``netops prune``: delete old runs and their files."""
 
 import click
 
@@ -8,17 +8,17 @@ from netops.errors import UsageError
 
 
 @click.command("prune")
-@click.option("--keep", type=click.IntRange(0), help="Keep the newest so many runs.")
-@click.option("--older-than", type=options.DURATION, help="Delete runs that began longer ago.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@click.option("--keep", type=click.IntRange(0), help="Number of newest runs to keep.")
+@click.option("--older-than", type=options.DURATION, help="Delete runs that started longer ago.")
+@click.option("--dry-run", is_flag=True, help="Print what would be deleted, and delete nothing.")
 @options.common
 def command(keep: int | None, older_than: int | None, dry_run: bool, as_json: bool) -> None:
     """Delete runs with their records, files and unused model versions.
 
-    A run that is still going, the champions and the champions before them are kept.
+    Active runs, the champions and the previous champions are not deleted.
     """
     if (keep is None) == (older_than is None):
-        raise UsageError("give one of --keep and --older-than")
+        raise UsageError("pass either --keep or --older-than")
     from netops.workflows.project import load_project
 
     load_project()

@@ -1,4 +1,4 @@
-"""``netops run``: the whole way, on this machine."""
+"""``netops run``: the end-to-end pipeline on this machine."""
 
 from pathlib import Path
 from typing import Any
@@ -17,42 +17,42 @@ from netops.errors import UsageError
 @options.telemetry
 @options.incidents
 @options.horizon
-@click.option("--split", type=click.Choice(["time", "device"]), help="How to hold out the test part.")
-@click.option("--test", multiple=True, metavar="PATH", help="Telemetry to test on, in place of a split.")
+@click.option("--split", type=click.Choice(["time", "device"]), help="How to split off the test data.")
+@click.option("--test", multiple=True, metavar="PATH", help="Telemetry to test on, instead of a split.")
 @click.option("--test-incidents", type=options.PATH, help="CSV of the incidents of --test.")
 @options.workers
 @options.scheduler
 @options.trials
 @options.budget
-@click.option("--resume", metavar="RUN", help="Go on with a run that failed, from the stage that did.")
+@click.option("--resume", metavar="RUN", help="Resume a failed run at the stage that failed.")
 @options.common
-def command(as_json: bool, resume: str | None, **asked: Any) -> None:
-    """Run the whole way: telemetry, features, three model families, selection, deployment.
+def command(as_json: bool, resume: str | None, **given: Any) -> None:
+    """Run the pipeline: telemetry, features, training, selection, deployment.
 
-    Without --telemetry, a network is generated.
+    Without --telemetry, a network is simulated.
     """
     if resume:
-        if given := [key for key, value in asked.items() if value]:
-            option = {"overrides": "set"}.get(given[0], given[0].replace("_", "-"))
-            raise UsageError(f"--resume continues with the settings of that run; leave out --{option}")
-        work = _resumption(resume)
+        if extra := [key for key, value in given.items() if value]:
+            option = {"overrides": "set"}.get(extra[0], extra[0].replace("_", "-"))
+            raise UsageError(f"--resume uses the settings of that run; remove --{option}")
+        start = _resumed_run(resume)
     else:
-        work = _beginning(**asked)
+        start = _new_run(**given)
     with progress_bars():
-        summary = work()
+        summary = start()
     if as_json:
         print_json(summary)
     else:
         _print(summary)
 
 
-def _resumption(run_id: str) -> Any:
+def _resumed_run(run_id: str) -> Any:
     from netops.workflows.run import resume
 
     return lambda: resume(run_id)
 
 
-def _beginning(
+def _new_run(
     name: str | None,
     config: Path | None,
     overrides: tuple[str, ...],
@@ -66,7 +66,7 @@ def _beginning(
 ) -> Any:
     from netops.workflows.settings import read_settings
 
-    _refuse_strays(telemetry, incidents, test, test_incidents)
+    _reject_incomplete(telemetry, incidents, test, test_incidents)
     more: dict[str, Any] = {"features__workers": workers, "features__scheduler": scheduler}
     document = read_settings(config, [*overrides, *options.as_settings(**settings, **more)])
     options.must_exist(*telemetry, *test, incidents, test_incidents)
@@ -86,21 +86,21 @@ def _beginning(
     return lambda: run(request)
 
 
-def _refuse_strays(telemetry: Any, incidents: Any, test: Any, test_incidents: Any) -> None:
-    for option, value, needs, there in (
+def _reject_incomplete(telemetry: Any, incidents: Any, test: Any, test_incidents: Any) -> None:
+    for option, value, required, present in (
         ("--incidents", incidents, "--telemetry", telemetry),
         ("--test", test, "--telemetry", telemetry),
         ("--test-incidents", test_incidents, "--test", test),
     ):
-        if value and not there:
-            raise UsageError(f"{option} goes with {needs}")
+        if value and not present:
+            raise UsageError(f"{option} requires {required}")
 
 
 def _print(summary: dict[str, Any]) -> None:
-    told = summary["telemetry"]
+    telemetry = summary["telemetry"]
     click.echo(
-        f"{summary['name']}: {told['samples']:,} samples of {told['devices']} devices, "
-        f"{told['incidents']} incidents; horizon {told['horizon_seconds']:.0f} s"
+        f"{summary['name']}: {telemetry['samples']:,} samples of {telemetry['devices']} devices, "
+        f"{telemetry['incidents']} incidents; horizon {telemetry['horizon_seconds']:.0f} s"
     )
     rows = [{"model": name, **figures} for name, figures in (summary["models"] | summary["baselines"]).items()]
     columns = ["model", "average_precision", "base_rate", "roc_auc", "event_recall"]

@@ -1,23 +1,23 @@
-"""``netops runs``: what the pipeline has done."""
+"""``netops runs``: manage runs of the pipeline."""
 
 from typing import Any
 
 import click
 
 from netops.cli import options
-from netops.cli.output import print_json, print_rows, progress_bars, say
+from netops.cli.output import print_json, print_rows, print_text, progress_bars
 
 
 @click.group("runs")
 def command() -> None:
-    """List, show, cancel and take up again runs of the pipeline."""
+    """List, show, cancel and resume runs of the pipeline."""
 
 
 @command.command("list")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="The newest so many.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Maximum number of runs.")
 @options.common
 def list_(limit: int, as_json: bool) -> None:
-    """List runs, the newest first."""
+    """List runs, newest first."""
     from netops.workflows.project import connect
 
     connect()
@@ -32,7 +32,7 @@ def list_(limit: int, as_json: bool) -> None:
 @click.argument("run")
 @options.common
 def show(run: str, as_json: bool) -> None:
-    """Show one run: its steps, their states, and what came of them."""
+    """Show a run: its steps, their states and results."""
     from netops.workflows.project import connect
 
     connect()
@@ -62,21 +62,21 @@ def show(run: str, as_json: bool) -> None:
 @click.argument("run")
 @options.common
 def cancel(run: str, as_json: bool) -> None:
-    """Stop a run that is going."""
+    """Cancel an active run."""
     from netops.workflows.control import cancel as cancel_run
 
-    done = cancel_run(run)
+    message = cancel_run(run)
     if as_json:
         print_json({"run_id": run, "state": "canceled"})
     else:
-        click.echo(done)
+        click.echo(message)
 
 
 @command.command("retry")
 @click.argument("run")
 @options.common
 def retry(run: str, as_json: bool) -> None:
-    """Take up a run that failed or was stopped, without repeating what it finished."""
+    """Resume a failed or cancelled run; completed steps are not repeated."""
     from netops.workflows.control import retry as retry_run
 
     with progress_bars():
@@ -90,7 +90,7 @@ def retry(run: str, as_json: bool) -> None:
 def _print(run: dict[str, Any], steps: list[dict[str, Any]]) -> None:
     click.echo(f"{run['run_id']}  network {run['name']}  {run['workflow']}  {run['state']}")
     if run["error"]:
-        say(run["error"])
+        print_text(run["error"])
     print_rows(steps, ["workflow", "state", "started", "seconds", "error"], as_json=False)
     for step in steps:
         if trials := step["iterations"]:

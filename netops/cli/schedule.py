@@ -1,4 +1,4 @@
-"""``netops schedule``: workflows again and again."""
+"""``netops schedule``: run workflows periodically."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _COLUMNS = ["name", "network", "workflow", "cron", "next", "last_run", "last_sta
 def command() -> None:
     """Add, list and remove schedules, and run them.
 
-    With an MLRun service it keeps and runs them; without one `netops schedule start` does.
+    An MLRun service stores and runs the schedules; without one, `netops schedule start` runs them.
     """
 
 
@@ -25,14 +25,12 @@ def command() -> None:
 )
 @click.option("--workflow", default="retrain", show_default=True, help="main, retrain or score.")
 @click.option(
-    "--telemetry", multiple=True, metavar="SOURCE", help="Default: the generated network goes on in time."
+    "--telemetry", multiple=True, metavar="SOURCE", help="Default: the simulated network, continued in time."
 )
-@click.option("--as", "own_name", metavar="NAME", help="Name of the schedule; default <network>-<workflow>.")
+@click.option("--as", "own_name", metavar="NAME", help="Name of the schedule; default: <network>-<workflow>.")
+@click.option("--retries", type=click.IntRange(0), default=3, show_default=True, help="Retries after a failure.")
 @click.option(
-    "--retries", type=click.IntRange(0), default=3, show_default=True, help="Tries again after a failure."
-)
-@click.option(
-    "--backoff", type=options.DURATION, default=MINUTE, show_default="1m", help="Before the first of them."
+    "--backoff", type=options.DURATION, default=MINUTE, show_default="1m", help="Wait before the first retry."
 )
 @options.name
 @options.config
@@ -50,7 +48,7 @@ def add(
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Add a schedule; it keeps the configuration it is made with."""
+    """Add a schedule; later changes of the configuration do not affect it."""
     from netops.tracking.install import names_service
     from netops.workflows.settings import read_settings
 
@@ -71,7 +69,7 @@ def add(
     if as_json:
         print_json(schedule)
     else:
-        click.echo(f"{schedule['name']}: first due {schedule['next']} UTC")
+        click.echo(f"{schedule['name']}: first run due {schedule['next']} UTC")
 
 
 @command.command("list")
@@ -98,16 +96,16 @@ def remove(name: str, as_json: bool) -> None:
 
 
 @command.command("start")
-@click.option("--once", is_flag=True, help="Run what is due by now, then end.")
+@click.option("--once", is_flag=True, help="Run the schedules that are due now, then exit.")
 @options.common
 def start(once: bool, as_json: bool) -> None:
-    """Run the schedules of this machine, one run at a time, until it is stopped."""
+    """Run the schedules of this machine, one run at a time, until stopped."""
     from netops.scheduling import schedules
     from netops.workflows.signals import stop_on_terminate
 
     stop_on_terminate()
     if not once:
-        note("the schedules of this machine run from now on; stop with Ctrl-C")
+        note("running the schedules of this machine (Ctrl-C stops it)")
     with progress_bars():
         due = schedules.start(once)
     if as_json:

@@ -1,4 +1,4 @@
-"""``netops score``: the risk of every sample of a batch."""
+"""``netops score``: score a batch of telemetry."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from netops.cli.output import note, print_json, progress_bars
 @click.option("--telemetry", multiple=True, required=True, metavar="PATH", help="Files or folders.")
 @click.option("--out", type=options.PATH, required=True, help="File to write, .parquet or .csv.")
 @options.name
-@click.option("--version", help="A version other than the champion.")
+@click.option("--version", help="Model version; default: the champion.")
 @options.config
 @options.overrides
 @options.common

@@ -1,4 +1,4 @@
-"""``netops serve``: from a device's sample to an alert, over HTTP."""
+"""``netops serve``: score telemetry and raise alerts over HTTP."""
 
 import dataclasses
 from pathlib import Path
@@ -12,9 +12,9 @@ from netops.cli.output import note, print_json
 @click.command("serve")
 @options.name
 @click.option("--host", help="Address to bind; any but 127.0.0.1 needs NETOPS_TOKEN.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
-@click.option("--state", type=options.PATH, help="Folder of devices' state and alerts, in place of the network's.")
-@click.option("--wait", is_flag=True, help="Wait for a champion, in place of ending where there is none yet.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0: any free port.")
+@click.option("--state", type=options.PATH, help="Folder of device state and alerts; default: the network's.")
+@click.option("--wait", is_flag=True, help="Wait until there is a champion, instead of exiting.")
 @options.config
 @options.overrides
 @options.common
@@ -32,16 +32,16 @@ def command(
     from netops.workflows.settings import read_settings, section
 
     document = read_settings(config, overrides)
-    asked = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
-    settings = dataclasses.replace(section(document, "serving"), **asked)
+    given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    settings = dataclasses.replace(section(document, "serving"), **given)
 
     from netops.serving.http.access import token_for
 
-    token_for(settings.host)  # refused before MLRun is imported
+    token_for(settings.host)  # fail before MLRun is imported
 
     from netops.workflows.project import connect
 
-    connect(patient=True)  # the last champion is served while the service is away
+    connect(patient=True)  # the last champion is served while the service is unavailable
     from netops.serving.http.serve import serve
     from netops.workflows.champion_source import RegisteredChampion
 
@@ -51,11 +51,11 @@ def command(
         if as_json:
             print_json({"network": network, "url": address})
         else:
-            note(f"network {network}: {address} answers (Ctrl-C ends it)")
+            note(f"network {network}: serving on {address} (Ctrl-C stops it)")
 
     def waiting(address: str) -> None:
-        if not as_json:  # the one object of --json says that it serves
-            note(f"network {network} has no champion yet: {address} refuses all but /healthz until it has")
+        if not as_json:  # --json prints one object, when the server is ready
+            note(f"network {network} has no champion yet: until then {address} answers only /healthz")
 
     source = RegisteredChampion(network)
     serve(network, settings, section(document, "alerting"), source, state, ready, waiting if wait else None)

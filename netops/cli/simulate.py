@@ -1,4 +1,4 @@
-"""``netops simulate``: telemetry played to a server."""
+"""``netops simulate``: replay telemetry to a server."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,16 +14,26 @@ from netops.config.durations import DAY
 @click.command("simulate")
 @click.option("--to", "url", required=True, metavar="URL", help="Server, e.g. http://127.0.0.1:8080.")
 @click.option(
-    "--speed", type=click.FloatRange(0), default=60.0, show_default=True, help="Times real time; 0: at once."
+    "--speed",
+    type=click.FloatRange(0),
+    default=60.0,
+    show_default=True,
+    help="Speed-up over real time; 0: no pacing.",
 )
 @click.option(
-    "--devices", type=click.IntRange(1), help="Devices of the generated network; default as in fleet.yaml."
+    "--devices", type=click.IntRange(1), help="Devices of the simulated network; default: as in fleet.yaml."
 )
 @options.telemetry
 @options.incidents
-@click.option("--duration", type=options.DURATION, default=DAY, show_default="1d", help="How much is generated.")
-@click.option("--start", type=options.TIME, help="First sample; default where the telemetry of fleet.yaml ends.")
-@click.option("--connections", type=click.IntRange(1, 64), default=4, show_default=True, help="Requests at once.")
+@click.option(
+    "--duration", type=options.DURATION, default=DAY, show_default="1d", help="Length of the simulated telemetry."
+)
+@click.option(
+    "--start", type=options.TIME, help="Time of the first sample; default: the end of the telemetry of fleet.yaml."
+)
+@click.option(
+    "--connections", type=click.IntRange(1, 64), default=4, show_default=True, help="Concurrent requests."
+)
 @options.config
 @options.overrides
 @options.common
@@ -40,9 +50,9 @@ def command(
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Play generated or recorded telemetry to a running server, and see what it warns of.
+    """Replay simulated or recorded telemetry to a running server and report its alerts.
 
-    Without --telemetry the network of fleet.yaml goes on where its telemetry ended.
+    Without --telemetry, the network of fleet.yaml is simulated from the end of its telemetry on.
     """
     from netops.workflows.settings import read_settings
 
@@ -58,7 +68,12 @@ def command(
     else:
         playback = generated_network(document, devices, duration, start)
     report = simulate(
-        url, playback, speed=speed, connections=connections, token=read_token(), watch=_watch(as_json)
+        url,
+        playback,
+        speed=speed,
+        connections=connections,
+        token=read_token(),
+        on_progress=_progress_printer(as_json),
     )
     if as_json:
         print_json(report.to_dict())
@@ -67,7 +82,7 @@ def command(
             click.echo(f"{key.replace('_', ' '):24} {value}")
 
 
-def _watch(as_json: bool) -> Callable[[Any], None]:
+def _progress_printer(as_json: bool) -> Callable[[Any], None]:
     def show(live: Any) -> None:
         times = "  ".join(f"{name.removesuffix('_ms')} {value} ms" for name, value in live.percentiles().items())
         answered = ", ".join(f"{count:,} {status}" for status, count in live.answered.items() if count)

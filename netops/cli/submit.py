@@ -1,4 +1,4 @@
-"""``netops submit``: a workflow on the cluster."""
+"""``netops submit``: run a workflow on the cluster."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from netops.cli.output import note, print_json, progress_bars
 @click.option("--engine", type=click.Choice(["kfp", "remote"]), default="kfp", show_default=True,
               help="kfp: compiled here; remote: by the service, from the project's source.")  # fmt: skip
 @click.option("--telemetry", multiple=True, metavar="SOURCE", help="Source for retrain and score.")
-@click.option("--watch", is_flag=True, help="Follow the run to its end; the exit code is the run's.")
+@click.option("--watch", is_flag=True, help="Wait for the run to end; the exit code is the run's.")
 @options.name
 @options.config
 @options.overrides
@@ -38,13 +38,13 @@ def command(
     arguments = workflow_arguments(workflow, name, read_settings(config, overrides, cluster=True), telemetry)
 
     from netops.cluster import submit
-    from netops.cluster import watch as following
+    from netops.cluster import watch as run_watcher
 
     with progress_bars():
         run_id, page = submit.submit(workflow, arguments, engine)
         if not as_json:
             click.echo(run_id)
-            note(page or "the service names no page for it; see: netops runs list")
-        state = following.watch(run_id) if watch else "submitted"
+            note(page or "the service has no web page for this run; see: netops runs list")
+        state = run_watcher.watch(run_id) if watch else "submitted"
     if as_json:
         print_json({"run_id": run_id, "url": page or None, "workflow": workflow, "state": state})

@@ -1,4 +1,4 @@
-"""``netops train``: model families on feature vectors."""
+"""``netops train``: train model families on feature vectors."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ from netops.errors import UsageError
 
 @click.command("train")
 @click.option("--features", type=options.PATH, required=True, help="Folder that `netops features` wrote.")
-@click.option("--family", "families", multiple=True, help="Families to train; default all that are enabled.")
+@click.option("--family", "families", multiple=True, help="Families to train; default: all enabled ones.")
 @options.name
 @options.horizon
-@click.option("--split", type=click.Choice(["time", "device"]), help="How to hold out the test part.")
+@click.option("--split", type=click.Choice(["time", "device"]), help="How to split off the test data.")
 @options.trials
 @options.budget
 @options.config
@@ -32,9 +32,9 @@ def command(
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Train model families side by side and log them as versions of the network's model.
+    """Train model families in parallel and register them as versions of the network's model.
 
-    None of them is put in service: `netops models promote` does that.
+    This does not change the model in service; use `netops models promote` for that.
     """
     from netops.workflows.settings import read_settings
 
@@ -52,4 +52,4 @@ def command(
         return
     columns = ["family", "version", "average_precision", "base_rate", "event_recall", "false_alarms_per_device_day"]
     print_rows(rows, columns, as_json=False)
-    note("in service: no change; see: netops models list")
+    note("the model in service is unchanged; see: netops models list")

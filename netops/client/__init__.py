@@ -1,1 +1,1 @@
-"""Clients of a running server: requests, replay of telemetry, feedback."""
+"""Clients of a running server: HTTP requests, telemetry replay, feedback."""

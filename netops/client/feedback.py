@@ -1,4 +1,4 @@
-"""Where people say what an alert was, and which incidents there were: on this machine, or at a server elsewhere."""
+"""Clients that record feedback on alerts and incidents: on this machine, or on a remote server."""
 
 import asyncio
 import sqlite3
@@ -20,28 +20,28 @@ from netops.serving.decode.times import nanoseconds
 from netops.serving.folders import ALERTS, networks, state_folder
 
 Answer = TypeVar("Answer")
-#: Incidents that are sent at once.
-_AT_ONCE = 1000
+#: Maximum incidents per request.
+_BATCH = 1000
 
 
 class FeedbackClient(Protocol):
-    """Takes feedback of a network, and gives it."""
+    """Records and returns the feedback of a network."""
 
     def alerts(self, open_only: bool, since: int, limit: int) -> list[Alert]:
-        """List alerts that opened since a time (ns), the newest first."""
+        """Return alerts that opened since a time (ns), newest first."""
 
-    def say(self, name: str, said: Statement) -> tuple[Alert, list[Statement], bool]:
-        """Say what an alert was; give it, all that was said of it, and whether that was new."""
+    def record_verdict(self, name: str, statement: Statement) -> tuple[Alert, list[Statement], bool]:
+        """Record feedback on an alert; return the alert, all its feedback, and whether it changed."""
 
     def record(self, incidents: Sequence[Incident]) -> dict[str, int]:
-        """Record incidents; give how many are ``recorded``, ``changed`` and ``known``."""
+        """Record incidents; return how many are ``recorded``, ``changed`` and ``known``."""
 
     def feedback(self) -> Feedback:
-        """Give all that was said."""
+        """Return all feedback."""
 
 
-class LocalDesk:
-    """The network's own file on this machine; a server may be at work on it.
+class LocalFeedbackClient:
+    """The file of a network on this machine; a running server may use it at the same time.
 
     Parameters
     ----------
@@ -52,50 +52,50 @@ class LocalDesk:
         self.network, self.path = network, state_folder(network) / ALERTS
 
     def alerts(self, open_only: bool, since: int, limit: int) -> list[Alert]:
-        """List alerts, the newest first."""
+        """Return alerts, newest first."""
         return self._store().recent(open_only, limit, since) if self.path.is_file() else []
 
-    def say(self, name: str, said: Statement) -> tuple[Alert, list[Statement], bool]:
-        """Say what an alert was.
+    def record_verdict(self, name: str, statement: Statement) -> tuple[Alert, list[Statement], bool]:
+        """Record feedback on an alert.
 
         Raises
         ------
         UsageError
             If there is no such alert.
         """
-        store = self._known()
-        alert, changed = store.record_verdict(name, said, time.time_ns())
+        store = self._existing()
+        alert, changed = store.record_verdict(name, statement, time.time_ns())
         return alert, store.statements(alert.id), changed
 
     def show(self, name: str) -> tuple[Alert, list[Statement]]:
-        """Give an alert and all that was said of it."""
-        store = self._known()
+        """Return an alert and all feedback on it."""
+        store = self._existing()
         alert = store.find(name)
         return alert, store.statements(alert.id)
 
     def record(self, incidents: Sequence[Incident]) -> dict[str, int]:
-        """Record incidents; a network without a server gets a file of its own."""
+        """Record incidents; create the file if no server has run yet."""
         counts = self._store().record(incidents, time.time_ns())
         return {key: counts[key] for key in ("recorded", "changed", "known")}
 
-    def forget(self, source: str, name: str | None) -> int:
-        """Take back recorded incidents."""
+    def remove(self, source: str, name: str | None) -> int:
+        """Remove recorded incidents; return how many."""
         return self._store().forget(source, name) if self.path.is_file() else 0
 
     def feedback(self) -> Feedback:
-        """Give all that was said."""
+        """Return all feedback."""
         return self._store().feedback(self.network) if self.path.is_file() else Feedback(network=self.network)
 
     def deliveries(self, every: bool = False) -> list[Entry]:
-        """List deliveries that receivers refuse; those that are due, too, where all are asked for."""
-        return self._known().outbox.entries([PARKED, DUE] if every else [PARKED])
+        """Return the deliveries that receivers rejected; with ``every`` also the pending ones."""
+        return self._existing().outbox.entries([PARKED, DUE] if every else [PARKED])
 
     def retry(self) -> int:
-        """Send what receivers refuse once more; give how many deliveries that are."""
-        return self._known().outbox.retry()
+        """Queue the rejected deliveries again; return how many."""
+        return self._existing().outbox.retry()
 
-    def _known(self) -> FeedbackStore:
-        """Open the file that is there; to ask for an alert must not make one."""
+    def _existing(self) -> FeedbackStore:
+        """Open the existing file; a query must not create one."""
         if not self.path.is_file():
             known = networks()
             hint = closest(self.network, known) if known else "; no server has run here yet"
@@ -107,12 +107,14 @@ class LocalDesk:
         try:
             store.latest()
         except sqlite3.Error as error:
-            raise NetopsError(f"{self.path}: cannot be read: {error}; a server sets a damaged file aside") from None
+            raise NetopsError(
+                f"{self.path}: cannot be read: {error}; the server moves a damaged file aside when it starts"
+            ) from None
         return store
 
 
-class RemoteDesk:
-    """A server elsewhere.
+class RemoteFeedbackClient:
+    """A remote server.
 
     Parameters
     ----------
@@ -125,45 +127,45 @@ class RemoteDesk:
         self._url, self._token = url, token
 
     def alerts(self, open_only: bool, since: int, limit: int) -> list[Alert]:
-        """List alerts, the newest first."""
+        """Return alerts, newest first."""
         every = "" if open_only else "all=true&"
-        found = self._ask("GET", f"/alerts?{every}limit=100000", None, list[Alert])
+        found = self._call("GET", f"/alerts?{every}limit=100000", None, list[Alert])
         return [alert for alert in found if nanoseconds(alert.opened) >= since][:limit]
 
-    def say(self, name: str, said: Statement) -> tuple[Alert, list[Statement], bool]:
-        """Say what an alert was.
+    def record_verdict(self, name: str, statement: Statement) -> tuple[Alert, list[Statement], bool]:
+        """Record feedback on an alert.
 
         Raises
         ------
         UsageError
             If there is no such alert.
         """
-        values = {"verdict": said.verdict, "by": said.by, "note": said.note, "repaired_at": said.repaired_at}
-        answer = self._ask("POST", f"/alerts/{quote(name, safe='')}/feedback", values, _Said)
+        values = {key: getattr(statement, key) for key in ("verdict", "by", "note", "repaired_at")}
+        answer = self._call("POST", f"/alerts/{quote(name, safe='')}/feedback", values, _FeedbackAnswer)
         return answer.alert, answer.statements, answer.changed
 
     def record(self, incidents: Sequence[Incident]) -> dict[str, int]:
         """Record incidents."""
         counts = dict.fromkeys(("recorded", "changed", "known"), 0)
-        for start in range(0, len(incidents), _AT_ONCE):
-            rows = [msgspec.to_builtins(incident) for incident in incidents[start : start + _AT_ONCE]]
-            answer = self._ask("POST", "/incidents", rows, dict[str, Any])
+        for start in range(0, len(incidents), _BATCH):
+            rows = [msgspec.to_builtins(incident) for incident in incidents[start : start + _BATCH]]
+            answer = self._call("POST", "/incidents", rows, dict[str, Any])
             counts = {key: counts[key] + answer[key] for key in counts}
         return counts
 
     def feedback(self) -> Feedback:
-        """Give all that was said."""
-        return self._ask("GET", "/feedback", None, Feedback)
+        """Return all feedback."""
+        return self._call("GET", "/feedback", None, Feedback)
 
-    def _ask(self, method: str, path: str, value: Any, kind: type[Answer]) -> Answer:
+    def _call(self, method: str, path: str, value: Any, kind: type[Answer]) -> Answer:
         try:
             return msgspec.json.decode(asyncio.run(self._request(method, path, value)), type=kind)
         except RefusedError as error:
             raise _explained(error) from None
         except OSError as error:
-            raise NetopsError(f"{self._url} does not answer: {error}") from None
+            raise NetopsError(f"{self._url} does not respond: {error}") from None
         except msgspec.DecodeError as error:
-            raise NetopsError(f"{self._url} is no server of this version: {error}") from None
+            raise NetopsError(f"{self._url} is not a netops server of this version: {error}") from None
 
     async def _request(self, method: str, path: str, value: Any) -> bytes:
         connection = Connection(self._url, self._token)
@@ -173,14 +175,14 @@ class RemoteDesk:
             await connection.close()
 
 
-class _Said(msgspec.Struct):
+class _FeedbackAnswer(msgspec.Struct):
     alert: Alert
     statements: list[Statement]
     changed: bool
 
 
 def _explained(error: RefusedError) -> NetopsError:
-    """Say what the server says, and whose fault it is."""
+    """Return the error of the server as a usage error or a server error."""
     try:
         message = str(msgspec.json.decode(error.answer)["error"])
     except (msgspec.DecodeError, KeyError, TypeError):
@@ -189,17 +191,17 @@ def _explained(error: RefusedError) -> NetopsError:
 
 
 def fetch_feedback(url: str, token: str | None) -> Feedback:
-    """Fetch all that was said from a server; the address may end in ``/feedback``."""
-    return RemoteDesk(url.rstrip("/").removesuffix("/feedback"), token).feedback()
+    """Fetch all feedback from a server; the address may end in ``/feedback``."""
+    return RemoteFeedbackClient(url.rstrip("/").removesuffix("/feedback"), token).feedback()
 
 
 def read_csv(path: Path, source: str | None) -> list[Incident]:
-    """Read incidents from a CSV as ``--incidents`` takes it; a column ``id`` tells one from the other.
+    """Read incidents from a CSV in the format of ``--incidents``, with an optional column ``id``.
 
     Raises
     ------
     NetopsError
-        If it cannot be read, or a value is no time; it names column and line.
+        If it cannot be read or a time is invalid; the message names column and line.
     """
     from netops.serving.http.feedback import IncidentBody, incident_of
     from netops.telemetry.incident_logs.read import read_incidents

@@ -1,4 +1,4 @@
-"""A client for one server: JSON in and out over kept connections."""
+"""A JSON client for one server with persistent connections."""
 
 import asyncio
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,12 @@ from netops.http_client import async_client
 if TYPE_CHECKING:
     import httpx
 
-#: Time for one answer.
+#: Timeout of a request, in seconds.
 TIMEOUT = 30.0
 
 
 class RefusedError(NetopsError):
-    """The server answered that it does not take a request; to send it again would not help."""
+    """The server rejected a request; a retry would not help."""
 
     def __init__(self, message: str, status: int = 400, answer: bytes = b"") -> None:
         super().__init__(message)
@@ -25,7 +25,7 @@ class RefusedError(NetopsError):
 
 
 class Connection:
-    """Connections to one server; they are opened when they are needed, and kept.
+    """Persistent connections to one server, opened on first use.
 
     Parameters
     ----------
@@ -38,16 +38,16 @@ class Connection:
     def __init__(self, url: str, token: str | None = None) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(f"'{url}' is not an address; write it as http://127.0.0.1:8080")
+            raise UsageError(f"'{url}' is not a valid address: expected e.g. http://127.0.0.1:8080")
         self._url, self._token, self._host = url.rstrip("/"), token, parts.netloc.rpartition("@")[2]
         self._client: httpx.AsyncClient | None = None
 
     async def post(self, path: str, value: Any) -> bytes:
-        """Post a value as JSON; give the answer's body (see :meth:`request`)."""
+        """Post a value as JSON; return the response body (see :meth:`request`)."""
         return await self.request("POST", path, msgspec.json.encode(value))
 
     async def get(self, path: str) -> Any:
-        """Get JSON."""
+        """Return the JSON at a path."""
         return msgspec.json.decode(await self.request("GET", path, b""))
 
     async def close(self) -> None:
@@ -57,14 +57,14 @@ class Connection:
             await client.aclose()
 
     async def request(self, method: str, path: str, body: bytes) -> bytes:
-        """Send one request; give the answer's body.
+        """Send a request; return the response body.
 
         Raises
         ------
         OSError
-            If the connection was lost, or the server failed.
+            If the connection fails or the server returns status 5xx.
         RefusedError
-            If the server refused the request.
+            If the server rejects the request.
         """
         import httpx
 
@@ -73,13 +73,13 @@ class Connection:
                 answer = await self._opened().request(method, self._url + path, content=body)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
             await self.close()
-            raise ConnectionError(f"{self._host}: {str(error) or 'no answer'}") from error
+            raise ConnectionError(f"{self._host}: {str(error) or 'no response'}") from error
         status = answer.status_code
         if status >= 500:
             raise ConnectionError(f"{self._host}: status {status}")
         if status >= 300:
             excerpt = answer.content.decode(errors="replace")[:200]
-            raise RefusedError(f"{self._host} answers {status}: {excerpt}", status, answer.content)
+            raise RefusedError(f"{self._host} returned {status}: {excerpt}", status, answer.content)
         return answer.content
 
     def _opened(self) -> "httpx.AsyncClient":

@@ -1,4 +1,4 @@
-"""Telemetry to be played: samples of many devices in the order of their times, generated or recorded."""
+"""Telemetry for replay: samples of many devices in order of time, simulated or recorded."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from netops.telemetry.schema import COMPANY, DATA_CENTER
 
 Integers = npt.NDArray[np.int64]
 
-#: Samples read at once.
+#: Samples per chunk.
 _CHUNK = 20_000
 
 
@@ -24,7 +24,7 @@ class Chunk:
     Attributes
     ----------
     devices : int64 array, n
-        Places among the playback's devices.
+        Indices into the playback's devices.
     timestamps : int64 array, n
         Nanoseconds.
     values : float64 array, n × metrics
@@ -41,29 +41,29 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Playback:
-    """Telemetry, and what is known of its incidents.
+    """Telemetry and its known incidents.
 
     Attributes
     ----------
     metrics, devices : tuple of str
         Their names.
-    places : tuple of (company, data center)
-        Where each device stands.
+    locations : tuple of (company, data center)
+        The location of each device.
     chunks : function
-        Gives the samples from the beginning.
+        Returns an iterator over the samples from the beginning.
     incidents : Incidents or None
-        Those that are known beforehand; None: they are told by ``is_error`` of the samples played.
+        Incidents known beforehand; None: they are derived from ``is_error`` of the samples.
     """
 
     metrics: tuple[str, ...]
     devices: tuple[str, ...]
-    places: tuple[tuple[str | None, str | None], ...]
+    locations: tuple[tuple[str | None, str | None], ...]
     chunks: Callable[[], Iterator[Chunk]] = field(repr=False)
     incidents: Incidents | None = None
 
 
 def generated(network: Any) -> Playback:
-    """Play a generated network.
+    """Return the playback of a simulated network.
 
     Parameters
     ----------
@@ -84,10 +84,10 @@ def generated(network: Any) -> Playback:
 
 
 def recorded(dataset: Dataset) -> Playback:
-    """Play a dataset; it is held in memory."""
+    """Return the playback of a dataset, which is loaded into memory."""
     metrics = list(dataset.meta.metrics)
     devices: list[str] = []
-    indices: list[tuple[str | None, str | None]] = []
+    locations: list[tuple[str | None, str | None]] = []
     parts = []
     for table in dataset.tables():
         rows = rows_of(table)
@@ -95,20 +95,20 @@ def recorded(dataset: Dataset) -> Playback:
         codes = np.repeat(np.arange(len(devices), len(devices) + len(counts)), counts)
         parts.append((codes, rows.timestamps, matrix_of(table, metrics)))
         devices += rows.devices
-        indices += _places(table, rows.offsets[:-1])
+        locations += _locations(table, rows.offsets[:-1])
     codes, timestamps, values = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((codes, timestamps))
     known = dataset.incidents()
     return Playback(
         tuple(metrics),
         tuple(devices),
-        tuple(indices),
+        tuple(locations),
         lambda: _chunks(codes[order], timestamps[order], values, order),
         Incidents.from_table(known, devices) if known.num_rows else None,
     )
 
 
-def _places(table: Any, firsts: Integers) -> list[tuple[str | None, str | None]]:
+def _locations(table: Any, firsts: Integers) -> list[tuple[str | None, str | None]]:
     columns = [
         table.column(name).take(firsts).to_pylist() if name in table.column_names else [None] * len(firsts)
         for name in (COMPANY, DATA_CENTER)
@@ -125,15 +125,15 @@ def _chunks(
 
 
 class Truth:
-    """Incidents told by the samples as they are played."""
+    """Ground truth: the incidents of a playback, known beforehand or derived from the samples."""
 
     def __init__(self, playback: Playback) -> None:
         self._known, self._devices = playback.incidents, len(playback.devices)
         self._open: dict[int, int] = {}
         self._rows: list[tuple[int, int, int]] = []
 
-    def see(self, chunk: Chunk) -> None:
-        """Take samples in."""
+    def add(self, chunk: Chunk) -> None:
+        """Add samples that were sent."""
         if self._known is not None or chunk.is_error is None:
             return
         failing = np.union1d(chunk.devices[chunk.is_error], np.array(list(self._open), dtype=np.int64))
@@ -146,13 +146,13 @@ class Truth:
                 self._rows.append((device, self._open.pop(device), at))
 
     def incidents(self, first: int, last: int) -> Incidents:
-        """Give the incidents that began within the time played."""
+        """Return the incidents that started between two times (ns)."""
         if self._known is not None:
             known = self._known
             rows = list(zip(known.device, known.start, known.end, known.precursor_start, strict=True))
         else:
-            still = [(device, start, last + 1) for device, start in self._open.items()]
-            rows = [(*row, UNKNOWN) for row in [*self._rows, *still]]
+            ongoing = [(device, start, last + 1) for device, start in self._open.items()]
+            rows = [(*row, UNKNOWN) for row in [*self._rows, *ongoing]]
         columns = np.array(rows, dtype=np.int64).reshape(-1, 4)
         device, start, end, precursor = columns[(columns[:, 1] >= first) & (columns[:, 1] <= last)].T
         return Incidents.of(self._devices, device, start, end, precursor)

@@ -1,8 +1,8 @@
-"""``netops simulate``: plays telemetry to a server, as fast as it came or faster, and tells what comes back.
+"""``netops simulate``: replay telemetry to a server in real time or faster, and report the responses.
 
-Samples are played in slices of event time; in each, every connection sends the samples of its own devices in their
-order. What was sent since the server's replay point is kept, so that after a lost connection the play goes on from
-there: the server knows what it has seen already.
+Samples are sent in slices of event time; in each slice, every connection sends the samples of its own devices in
+order. Samples newer than the server's replay point are buffered, so that after a lost connection the replay resumes
+from there; the server ignores samples it has already processed.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from netops.serving.alerts.outcome import Outcome, assess
 from netops.serving.decode.times import nanoseconds
 from netops.serving.engine.samples import STATUSES, Answer
 
-#: Wall time (s) of a slice, most samples of a request, and how often (s) the server is asked for its replay point.
+#: Wall time (s) of a slice, maximum samples per request, and seconds between queries of the server's replay point.
 SLICE, BATCH, ASK = 0.1, 1000, 2.0
 #: Pauses (s) between attempts to reach a lost server.
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
@@ -32,22 +32,22 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 
 @dataclass
 class Live:
-    """What has happened so far.
+    """Progress of a replay.
 
     Attributes
     ----------
     sent : int
-        Samples, those sent again included.
+        Samples, including those sent again.
     answered : dict
         Status → samples.
     alerts : int
-        Alerts seen to open.
+        Alerts opened.
     lost : int
-        Lost connections.
+        Number of lost connections.
     event_time : int
-        Of the newest sample sent (ns).
+        Time of the newest sample sent (ns).
     latencies : deque of float
-        Of the latest requests, in seconds.
+        Latencies of the latest requests, in seconds.
     """
 
     sent: int = 0
@@ -58,7 +58,7 @@ class Live:
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=20_000))
 
     def percentiles(self) -> dict[str, float]:
-        """Give p50, p90 and p99 of the latest requests in milliseconds."""
+        """Return p50, p90 and p99 of the latest requests in milliseconds."""
         if not self.latencies:
             return {}
         found = np.percentile(np.array(self.latencies), [50, 90, 99]) * 1e3
@@ -67,14 +67,14 @@ class Live:
 
 @dataclass(frozen=True)
 class Report:
-    """What a play came to; ``outcome`` is None where no ground truth is known."""
+    """Result of a replay; ``outcome`` is None if no ground truth is known."""
 
     live: Live
     seconds: float
     outcome: Outcome | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain values."""
+        """Return the report as plain values."""
         live = self.live
         return {
             "sent": live.sent,
@@ -94,34 +94,34 @@ def simulate(
     speed: float = 60.0,
     connections: int = 4,
     token: str | None = None,
-    watch: Callable[[Live], None] | None = None,
-    patience: float = 60.0,
+    on_progress: Callable[[Live], None] | None = None,
+    reconnect_timeout: float = 60.0,
 ) -> Report:
-    """Play telemetry to a server.
+    """Replay telemetry to a server.
 
     Parameters
     ----------
     url : str
-        Of the server.
+        Address of the server.
     playback : Playback
-        What to play.
+        The telemetry.
     speed : float
-        Event time over wall time; 0: as fast as the server takes it.
+        Ratio of event time to wall time; 0: as fast as the server accepts it.
     connections : int
-        At most this many requests at once.
+        Maximum concurrent requests.
     token : str, optional
         Bearer token.
-    watch : callable, optional
-        Told once a second, and at the end, how it goes.
-    patience : float
-        How long (s) a lost server is waited for.
+    on_progress : callable, optional
+        Called once a second, and at the end.
+    reconnect_timeout : float
+        How long (s) to wait for an unreachable server.
 
     Raises
     ------
     NetopsError
-        If the server cannot be reached, or refuses what it is sent.
+        If the server cannot be reached or rejects the telemetry.
     """
-    return asyncio.run(_Player(url, playback, speed, connections, token, watch, patience).play())
+    return asyncio.run(_Player(url, playback, speed, connections, token, on_progress, reconnect_timeout).play())
 
 
 class _Player:
@@ -132,69 +132,69 @@ class _Player:
         speed: float,
         connections: int,
         token: str | None,
-        watch: Callable[[Live], None] | None,
-        patience: float,
+        on_progress: Callable[[Live], None] | None,
+        reconnect_timeout: float,
     ) -> None:
-        self._playback, self._speed, self._patience = playback, speed, patience
+        self._playback, self._speed, self._reconnect_timeout = playback, speed, reconnect_timeout
         self._lanes = [Connection(url, token) for _ in range(max(1, connections))]
         self._control = Connection(url, token)
-        self._watch = watch or (lambda _live: None)
+        self._on_progress = on_progress or (lambda _live: None)
         self._live, self._truth = Live(), Truth(playback)
-        self._kept: deque[Chunk] = deque()
+        self._buffer: deque[Chunk] = deque()
         self._alerting: set[int] = set()
-        self._begun = self._anchor = self._asked = self._told = perf_counter()
+        self._started = self._anchor = self._queried = self._reported = perf_counter()
 
     async def play(self) -> Report:
         first = last = 0
         try:
-            await self._reach()
-            for chunk in self._paced():
+            await self._wait_for_server()
+            for chunk in self._slices():
                 first = first or int(chunk.timestamps.min())
                 last = max(last, int(chunk.timestamps.max()))
-                await self._keep_time(chunk, first)
-                self._kept.append(chunk)
-                await self._send_surely(chunk)
-                await self._look_after()
-            self._watch(self._live)
-            return Report(self._live, perf_counter() - self._begun, await self._outcome(first, last))
+                await self._wait_until_due(chunk, first)
+                self._buffer.append(chunk)
+                await self._send_with_retry(chunk)
+                await self._report_and_trim()
+            self._on_progress(self._live)
+            return Report(self._live, perf_counter() - self._started, await self._outcome(first, last))
         finally:
             for connection in [*self._lanes, self._control]:
                 await connection.close()
 
-    def _paced(self) -> Iterator[Chunk]:
-        """Cut into slices: short stretches of event time, or whole chunks when nothing is waited for."""
+    def _slices(self) -> Iterator[Chunk]:
+        """Yield slices: short periods of event time, or chunks as they are if there is no pacing."""
         for chunk in self._playback.chunks():
-            self._truth.see(chunk)
+            self._truth.add(chunk)
             if len(chunk.devices) == 0:
                 continue
             ticks = np.zeros(len(chunk.devices), dtype=np.int64)
             if self._speed > 0:
-                # Out-of-order samples stay where they are: a slice is told by the newest time before it.
+                # Out-of-order samples are not moved: the slice of a sample is that of the newest time so far.
                 ticks = np.maximum.accumulate(chunk.timestamps) // int(max(1, SLICE * self._speed * SECOND))
             cuts = [0, *(np.flatnonzero(np.diff(ticks)) + 1).tolist(), len(ticks)]
             for start, end in pairwise(cuts):
                 part = slice(start, end)
                 yield Chunk(chunk.devices[part], chunk.timestamps[part], chunk.values[part])
 
-    async def _keep_time(self, chunk: Chunk, first: int) -> None:
+    async def _wait_until_due(self, chunk: Chunk, first: int) -> None:
         if self._speed > 0:
             due = self._anchor + (int(chunk.timestamps.max()) - first) / SECOND / self._speed
             await asyncio.sleep(max(0.0, due - perf_counter()))
 
-    async def _send_surely(self, chunk: Chunk) -> None:
-        """Send a slice; when the server is lost, wait for it and go on from its replay point."""
-        waiting = [chunk]
-        while waiting:
+    async def _send_with_retry(self, chunk: Chunk) -> None:
+        """Send a slice; if the connection is lost, wait for the server and resume from its replay point."""
+        pending = [chunk]
+        while pending:
             try:
-                await self._send(waiting[0])
-                waiting.pop(0)
+                await self._send(pending[0])
+                pending.pop(0)
             except OSError:
                 self._live.lost += 1
                 since = perf_counter()
-                point = await self._reach()
-                # The play goes on at its speed; it does not make up for the time that the server was away.
+                point = await self._wait_for_server()
+                # The replay continues at its speed; it does not catch up on the downtime of the server.
                 self._anchor += perf_counter() - since
-                waiting = [kept for kept in self._kept if int(kept.timestamps.max()) > point]
+                pending = [sent for sent in self._buffer if int(sent.timestamps.max()) > point]
 
     async def _send(self, chunk: Chunk) -> None:
         lanes = chunk.devices % len(self._lanes)
@@ -214,7 +214,7 @@ class _Player:
             since = perf_counter()
             answer = await connection.post("/telemetry", body)
             self._live.latencies.append(perf_counter() - since)
-            self._take(chunk, part, msgspec.json.decode(answer, type=list[Answer]))
+            self._count(chunk, part, msgspec.json.decode(answer, type=list[Answer]))
 
     def _sample(self, chunk: Chunk, row: int) -> dict[str, Any]:
         device = int(chunk.devices[row])
@@ -224,10 +224,10 @@ class _Player:
             "device": self._playback.devices[device],
             **{name: value if value == value else None for name, value in values},
         }
-        company, data_center = self._playback.places[device]
+        company, data_center = self._playback.locations[device]
         return sample | {"company": company, "data_center": data_center}
 
-    def _take(self, chunk: Chunk, rows: list[int], answers: list[Answer]) -> None:
+    def _count(self, chunk: Chunk, rows: list[int], answers: list[Answer]) -> None:
         self._live.sent += len(rows)
         for row, answer in zip(rows, answers, strict=True):
             self._live.answered[answer.status] += 1
@@ -238,29 +238,29 @@ class _Player:
             elif not answer.alert and answer.status == "scored":
                 self._alerting.discard(device)
 
-    async def _look_after(self) -> None:
+    async def _report_and_trim(self) -> None:
         now = perf_counter()
-        if now - self._told >= 1.0:
-            self._told = now
-            self._watch(self._live)
-        if now - self._asked >= ASK:
-            self._asked = now
+        if now - self._reported >= 1.0:
+            self._reported = now
+            self._on_progress(self._live)
+        if now - self._queried >= ASK:
+            self._queried = now
             try:
                 point = await self._replay_point()
             except OSError:
                 return
-            while self._kept and int(self._kept[0].timestamps.max()) <= point:
-                self._kept.popleft()
+            while self._buffer and int(self._buffer[0].timestamps.max()) <= point:
+                self._buffer.popleft()
 
-    async def _reach(self) -> int:
-        """Wait until the server answers; give its replay point."""
-        pause, until = FIRST_PAUSE, perf_counter() + self._patience
+    async def _wait_for_server(self) -> int:
+        """Wait until the server answers; return its replay point (ns)."""
+        pause, until = FIRST_PAUSE, perf_counter() + self._reconnect_timeout
         while True:
             try:
                 return await self._replay_point()
             except OSError as error:
                 if perf_counter() + pause > until:
-                    raise NetopsError(f"the server does not answer: {error}") from None
+                    raise NetopsError(f"the server does not respond: {error}") from None
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 

@@ -109,7 +109,7 @@ def test_the_time_of_a_repair_is_kept(netops: Call) -> None:
         (("alerts", "confirm", "zz", "--name", "egde"), "did you mean 'edge'?"),
         (("alerts", "show", "zz", "--name", "egde"), "did you mean 'edge'?"),
         (("alerts", "confirm", "zz", "--name", NETWORK, "--to", "http://127.0.0.1:9"), "--name goes with"),
-        (("alerts", "confirm", "zz", "--to", "ftp://x"), "is not an address"),
+        (("alerts", "confirm", "zz", "--to", "ftp://x"), "is not a valid address"),
         (("incidents", "add", "/nowhere.csv"), "no such file"),
         (("incidents", "remove", "mail", "--name", NETWORK), "no incident of source 'mail'"),
     ],

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from netops.cli.main import VERBS
+from netops.cli.main import COMMANDS
 
 from .conftest import Call
 
@@ -32,7 +32,7 @@ def test_help_imports_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_every_verb_explains_itself(netops: Call, verb: str) -> None:
     answer = netops(verb, "--help")
     assert answer.code == 0
@@ -63,7 +63,7 @@ def test_every_verb_explains_itself(netops: Call, verb: str) -> None:
         (["run", "--budget", "0"], "duration '0' must be more than zero"),
         (["run", "--budget=-60s"], "'-60s' is not a valid duration"),
         (["run", "--trials", "0"], "0 is not in the range"),
-        (["prune"], "give one of --keep and --older-than"),
+        (["prune"], "pass either --keep or --older-than"),
         (["generate", "--out", "x", "--devices", "0"], "--devices"),
         (["generate", "--out", "x", "--start", "soon"], "is not a valid time"),
     ],

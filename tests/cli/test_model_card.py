@@ -41,7 +41,7 @@ def test_figures_stand_beside_their_intervals_and_what_they_rest_on(card: ModelC
     assert significant(found["expected_calibration_error"]) in error
     assert f"{significant(found['uncalibrated']['expected_calibration_error'])} before calibration" in error
     assert any("1,234 samples of the validation part, 56 of them positive" in line for line in lines)
-    for title in ("By scenario", "By data center", "By device", "Other thresholds, on the test part"):
+    for title in ("By scenario", "By data center", "By device", "Other thresholds, on the test split"):
         assert title in lines
 
 
@@ -55,7 +55,7 @@ def test_every_group_has_a_line(card: ModelCard) -> None:
 
 def test_other_thresholds_stand_around_the_one_in_service(card: ModelCard) -> None:
     lines = list(described(card))
-    rows = lines[lines.index("Other thresholds, on the test part") + 2 :]
+    rows = lines[lines.index("Other thresholds, on the test split") + 2 :]
     thresholds = [float(row.split()[0]) for row in rows]
     assert thresholds == sorted(thresholds, reverse=True)
     assert [row.split()[1] == "*" for row in rows].count(True) == 1
@@ -67,7 +67,7 @@ def test_a_model_that_never_alerts_and_one_not_judged() -> None:
     (alarms,) = [line for line in silent if line.startswith("  false alarms")]
     assert "at most" in alarms
     assert any("no alert true" in line for line in silent)
-    assert list(described(card_of(evaluation={}))) == ["not judged yet: it has no threshold and no figures"]
+    assert list(described(card_of(evaluation={}))) == ["not evaluated yet: it has no threshold and no metrics"]
 
 
 def test_a_card_of_before_is_told_as_far_as_it_goes(card: ModelCard) -> None:

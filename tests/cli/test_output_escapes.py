@@ -3,12 +3,14 @@
 import pytest
 
 from netops.cli.main import _fail
-from netops.cli.output import note, print_rows, say, visible
+from netops.cli.output import note, print_rows, print_text, visible
 
 HOSTILE = "a\x1b[2J\x1b]0;owned\x07\nfake: ok\r\u202egnp.exe\u2066\u009b1m\ud800\u2028"
 
 
-@pytest.mark.parametrize("write", [note, say, lambda text: print_rows([{"device": text}], ["device"], False)])
+@pytest.mark.parametrize(
+    "write", [note, print_text, lambda text: print_rows([{"device": text}], ["device"], False)]
+)
 def test_what_a_terminal_would_act_on_is_written_as_escapes(capfd, write):
     """L6: device names reached the terminal raw."""
     write(HOSTILE.replace("\n", "\\n") if write is not print_rows else HOSTILE)

@@ -106,11 +106,11 @@ def test_the_token_is_a_secret(pod) -> None:
 
 
 def test_the_command_is_one_that_netops_takes(pod) -> None:
-    from netops.cli.main import VERBS
+    from netops.cli.main import COMMANDS
     from netops.cli.serve import command
 
     program, verb, *arguments = pod["containers"][0]["args"]
-    assert (program, verb in VERBS) == ("netops", True)
+    assert (program, verb in COMMANDS) == ("netops", True)
     known = {option for parameter in command.params for option in parameter.opts}
     assert {argument for argument in arguments if argument.startswith("--")} <= known
 

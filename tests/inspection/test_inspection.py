@@ -1,4 +1,4 @@
-"""``netops inspect``: what telemetry holds, before any run."""
+"""``netops inspect``: describe telemetry before a run."""
 
 import json
 import shlex

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from netops.client.feedback import LocalDesk
+from netops.client.feedback import LocalFeedbackClient
 from netops.errors import NetopsError
 from netops.feedback.records import Incident
 from netops.telemetry.dataset import Dataset
@@ -19,7 +19,7 @@ HERE = TelemetrySettings()
 def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path / "home"))
     incident = Incident(source="log", id="1", device="a", start=iso(30), end=iso(33))
-    assert LocalDesk("core").record([incident]) == {"recorded": 1, "changed": 0, "known": 0}
+    assert LocalFeedbackClient("core").record([incident]) == {"recorded": 1, "changed": 0, "known": 0}
 
 
 def contents(folder: Path) -> dict[str, bytes]:

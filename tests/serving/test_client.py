@@ -66,5 +66,5 @@ def test_nobody_there_is_a_lost_connection():
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8080", "ftp://x", "http://"])
 def test_an_address_without_a_server_is_refused(url):
-    with pytest.raises(UsageError, match="is not an address"):
+    with pytest.raises(UsageError, match="is not a valid address"):
         Connection(url)

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from netops.client.feedback import RemoteDesk, fetch_feedback
+from netops.client.feedback import RemoteFeedbackClient, fetch_feedback
 from netops.errors import NetopsError, UsageError
 from netops.feedback.records import Incident, Statement
 from tests.serving.samples import START, sample
@@ -119,15 +119,15 @@ def test_alertmanager_may_post_its_alerts_as_incidents_but_never_our_own(server)
 
 
 def test_the_desk_of_a_server_elsewhere_says_the_same(server, alert):
-    desk = RemoteDesk(server, None)
-    assert [found.id for found in desk.alerts(True, 0, 10)] == [alert]
-    assert desk.alerts(False, (START + 10**6) * 10**9, 10) == []
-    found, said, changed = desk.say(alert[:8], Statement(verdict="dismissed", by="ada"))
-    assert (found.verdict, said[-1].by, changed) == ("dismissed", "ada", True)
+    client = RemoteFeedbackClient(server, None)
+    assert [found.id for found in client.alerts(True, 0, 10)] == [alert]
+    assert client.alerts(False, (START + 10**6) * 10**9, 10) == []
+    found, statements, changed = client.record_verdict(alert[:8], Statement(verdict="dismissed", by="ada"))
+    assert (found.verdict, statements[-1].by, changed) == ("dismissed", "ada", True)
     many = [Incident(source="log", id=str(n), device="a", start="2024-01-01T00:00:00Z") for n in range(1500)]
-    assert desk.record(many) == {"recorded": 1500, "changed": 0, "known": 0}
+    assert client.record(many) == {"recorded": 1500, "changed": 0, "known": 0}
     assert len(fetch_feedback(server + "/feedback", None).incidents) == 1500
     with pytest.raises(UsageError, match="no alert 'nothing'"):
-        desk.say("nothing", Statement(verdict="dismissed"))
-    with pytest.raises(NetopsError, match="does not answer"):
-        RemoteDesk("http://127.0.0.1:9", None).alerts(False, 0, 1)
+        client.record_verdict("nothing", Statement(verdict="dismissed"))
+    with pytest.raises(NetopsError, match="does not respond"):
+        RemoteFeedbackClient("http://127.0.0.1:9", None).alerts(False, 0, 1)

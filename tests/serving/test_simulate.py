@@ -36,8 +36,8 @@ def test_generated_telemetry_is_played_in_the_order_of_its_arrival(network):
     assert sum(len(chunk.devices) for chunk in chunks) > 12 * 600
     assert chunks[0].values.shape[1] == len(playback.metrics)
     assert all(first.timestamps.min() <= second.timestamps.max() for first, second in pairwise(chunks))
-    assert len(playback.places) == len(playback.devices) == 12
-    assert all(center for _, center in playback.places)
+    assert len(playback.locations) == len(playback.devices) == 12
+    assert all(center for _, center in playback.locations)
 
 
 def test_recorded_telemetry_is_played_across_devices_in_time(tmp_path):
@@ -62,7 +62,7 @@ def test_incidents_are_told_by_the_samples_played():
         np.array([False, False, True, False, False, True]),
     )
     truth = Truth(Playback(("m",), ("a", "b"), ((None, None),) * 2, lambda: iter([chunk])))
-    truth.see(chunk)
+    truth.add(chunk)
     incidents = truth.incidents(1, 3)
     assert list(zip(incidents.device, incidents.start, incidents.end, strict=True)) == [(0, 2, 3), (1, 3, 4)]
     assert len(truth.incidents(1, 2)) == 1
@@ -101,7 +101,7 @@ def short(ticks: int = 60, devices: int = 6) -> Playback:
 
 def test_a_play_tells_what_was_sent_answered_and_warned_of(server):
     seen = []
-    report = simulate(server, short(), speed=0, connections=3, watch=seen.append)
+    report = simulate(server, short(), speed=0, connections=3, on_progress=seen.append)
     found = report.to_dict()
     assert found["sent"] == found["answered"]["scored"] == 360
     assert found["alerts"] == 1
@@ -118,7 +118,7 @@ def test_a_play_keeps_to_its_speed(server):
 
 
 def test_a_server_that_is_not_there_is_said():
-    with pytest.raises(NetopsError, match="does not answer"):
-        simulate("http://127.0.0.1:9", short(), patience=0.5)
-    with pytest.raises(UsageError, match="is not an address"):
+    with pytest.raises(NetopsError, match="does not respond"):
+        simulate("http://127.0.0.1:9", short(), reconnect_timeout=0.5)
+    with pytest.raises(UsageError, match="is not a valid address"):
         simulate("127.0.0.1:8080", short())

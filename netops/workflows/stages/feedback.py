@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from netops import progress
-from netops.client.feedback import LocalDesk, fetch_feedback
+from netops.client.feedback import LocalFeedbackClient, fetch_feedback
 from netops.feedback.merging import merge_feedback
 from netops.feedback.records import Feedback, read_feedback
 from netops.serving.http.access import read_token
@@ -64,7 +64,7 @@ def feedback_of(network: str, settings: TelemetrySettings) -> Feedback:
     """Read what people said of a network, from where the configuration names."""
     where = settings.feedback
     if where is None:
-        return LocalDesk(network).feedback()
+        return LocalFeedbackClient(network).feedback()
     if where == IGNORE:
         return Feedback(network=network)
     if "://" in where:
