@@ -56,14 +56,14 @@ class Counted:
 def count(part: Part, risks: Floats, policy: AlertPolicy, seed: int) -> Counted:
     """Count what the alerts of a policy do to a part."""
     found = outcomes(part, risks, policy, np.array([policy.threshold]))
-    resampled = part.stretches.weights(seed, TIMES)
-    weights = np.vstack([np.ones(len(part.stretches)), resampled])
+    resampled = part.periods.weights(seed, TIMES)
+    weights = np.vstack([np.ones(len(part.periods)), resampled])
     incidents, kept = part.incidents, part.observed
     lead = np.where(found.lead[0] == MISSED, np.nan, found.lead[0] / SECOND)
     precursor = np.minimum(incidents.start - incidents.precursor_start, part.horizon) / SECOND
     return Counted(
         np.array(incidents.scenario)[kept],
-        weights[:, part.stretch_of_incident[kept]],
+        weights[:, part.period_of_incident[kept]],
         lead[kept],
         precursor[kept],
         weights @ found.false[0],

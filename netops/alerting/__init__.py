@@ -1,1 +1,1 @@
-"""From risks to alerts: policy, state machine, matching to incidents, roll-up and silences."""
+"""Alerts: policy, state machine, matching to incidents, roll-up and silences."""

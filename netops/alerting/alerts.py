@@ -1,4 +1,4 @@
-"""Alerts over whole sequences: a replay of the one state machine."""
+"""Compute the alerts of complete sequences with the alert state machine."""
 
 from dataclasses import dataclass
 
@@ -17,15 +17,15 @@ class Alerts:
     Attributes
     ----------
     device : int64 array
-        The place of the device in the sequences.
+        Index of the device in the sequences.
     opened, closed : int64 array
-        Nanoseconds since the epoch; where an alert is still open, ``closed`` is the device's last time.
+        Nanoseconds since the epoch; for an open alert, ``closed`` is the time of the device's last sample.
     peak : float64 array
-        The highest risk, from the first sample at or above the threshold on.
+        Maximum risk since the first sample at or above the threshold.
     peak_at : int64 array
-        When it was reached.
+        Time of the peak.
     still_open : bool array
-        Whether the sequences ended before the alert did.
+        Whether the alert is open at the end of the sequences.
     """
 
     device: Integers
@@ -36,27 +36,27 @@ class Alerts:
     still_open: Flags
 
     def __len__(self) -> int:
-        """Count the alerts."""
+        """Return the number of alerts."""
         return len(self.opened)
 
 
 def open_alerts(
     policy: AlertPolicy, offsets: Integers, timestamps: Integers, risks: Floats, failed: Flags | None = None
 ) -> Alerts:
-    """Say which alerts a policy makes of risks.
+    """Return the alerts that a policy opens for a series of risks.
 
     Parameters
     ----------
     policy : AlertPolicy
-        When to open and to close.
+        The rule that opens and closes alerts.
     offsets : int64 array, devices + 1
-        Device i owns the rows offsets[i]:offsets[i + 1].
+        Device i has the rows offsets[i]:offsets[i + 1].
     timestamps : int64 array, rows
-        Rising within a device.
+        Increasing within a device.
     risks : float64 array, rows
-        NaN = not scored: neither opens nor closes.
+        NaN: not scored; neither opens nor closes an alert.
     failed : bool array, rows, optional
-        Inside an incident: an alert open when the incident starts ends there, and none opens before its end.
+        Whether the row is inside an incident: an open alert closes when it starts, and none opens before its end.
     """
     risks = np.ascontiguousarray(risks, dtype=np.float64)
     failed = np.zeros(len(risks), dtype=np.bool_) if failed is None else failed
@@ -78,10 +78,10 @@ def open_alerts(
 
 @kernel
 def _replay(fresh, offsets, timestamps, risks, failed, threshold, close_level, for_samples, cooldown, expire):  # type: ignore[no-untyped-def]
-    most = _most(offsets, timestamps, for_samples, expire)
-    times = np.empty((most, 4), dtype=np.int64)
-    peaks = np.empty(most)
-    still_open = np.zeros(most, dtype=np.bool_)
+    limit = _max_alerts(offsets, timestamps, for_samples, expire)
+    times = np.empty((limit, 4), dtype=np.int64)
+    peaks = np.empty(limit)
+    still_open = np.zeros(limit, dtype=np.bool_)
     count = 0
     for device in range(len(offsets) - 1):
         states = fresh.copy()
@@ -107,12 +107,15 @@ def _replay(fresh, offsets, timestamps, risks, failed, threshold, close_level, f
 
 
 @kernel
-def _most(offsets, timestamps, for_samples, expire):  # type: ignore[no-untyped-def]
-    """Bound the number of alerts: an opening takes rows of its own and one more to close, or the time to expire."""
-    most = len(offsets)
+def _max_alerts(offsets, timestamps, for_samples, expire):  # type: ignore[no-untyped-def]
+    """Return an upper bound of the number of alerts.
+
+    Each alert needs ``for_samples`` rows to open and one more to close, or the time to expire.
+    """
+    limit = len(offsets)
     for device in range(len(offsets) - 1):
         first, rows = offsets[device], offsets[device + 1] - offsets[device]
         if rows > 0:
             span = timestamps[first + rows - 1] - timestamps[first]
-            most += min(rows, rows // (for_samples + 1) + span // max(expire, 1))
-    return most
+            limit += min(rows, rows // (for_samples + 1) + span // max(expire, 1))
+    return limit

@@ -1,4 +1,4 @@
-"""The one state machine that opens and closes alerts, compiled; evaluation, backtest and server all run it."""
+"""The compiled state machine that opens and closes alerts; evaluation, backtest and server use it."""
 
 import numpy as np
 
@@ -6,15 +6,15 @@ from netops.kernels import kernel
 
 NOTHING, OPENED, CLOSED, EXPIRED, RENEWED = range(5)
 
-#: What is remembered of a device; all zeros is a device not seen before.
+#: The state of a device; all zeros for a device without samples.
 STATE = np.dtype(
     [
         ("seen", np.int64),  # 0 before the first sample
-        ("last", np.int64),  # time of the newest
+        ("last", np.int64),  # time of the newest sample
         ("streak", np.int64),  # samples in a row at or above the threshold
         ("is_open", np.int64),
         ("opened", np.int64),
-        ("cooling", np.int64),  # 1 while the risk is below
+        ("cooling", np.int64),  # 1 while the risk is below the close level
         ("below_since", np.int64),
         ("peak_at", np.int64),
         ("peak", np.float64),
@@ -25,19 +25,18 @@ STATE = np.dtype(
 
 @kernel(inline="always")
 def step(state, time, risk, failed, threshold, close_level, for_samples, cooldown, expire):  # type: ignore[no-untyped-def]
-    """Take one sample of one device.
+    """Process one sample of one device.
 
     Parameters
     ----------
     state : record of ``STATE``
         Changed in place.
     time : int64
-        Event time in nanoseconds. A sample that is not newer than the last one changes nothing: what came of its
-        time was settled when the newer one came.
+        Event time in nanoseconds. A sample that is not newer than the last one is ignored.
     risk : float64
-        NaN when the sample was not scored: it neither opens nor closes, and breaks no row of samples.
+        NaN if the sample was not scored: it neither opens nor closes, and does not reset the streak.
     failed : bool
-        Whether the device is inside an incident: what is open ends, nothing opens.
+        Whether the device is inside an incident: an open alert closes, and none opens.
     threshold, close_level, for_samples, cooldown, expire
         The policy.
 
@@ -45,8 +44,8 @@ def step(state, time, risk, failed, threshold, close_level, for_samples, cooldow
     -------
     int
         ``NOTHING``; ``OPENED``; ``CLOSED`` (cooled down, or the device failed); ``EXPIRED``; or ``RENEWED``: the
-        alert expired and the next one opened at the same sample. The opening and the peak of an alert that ended
-        are what the state held before the step.
+        alert expired and the next one opened at the same sample. Opening and peak of an alert that ended are in
+        the state before the step.
     """
     if state.seen and time <= state.last:
         return NOTHING
@@ -62,7 +61,7 @@ def step(state, time, risk, failed, threshold, close_level, for_samples, cooldow
         state.streak = 0
     if state.is_open == 1:
         return _hold(state, time, risk, close_level, for_samples, cooldown, expire)
-    # A peak below the threshold is of no alert: the first sample at the threshold replaces it.
+    # A peak below the threshold belongs to no alert: the first sample at the threshold replaces it.
     if state.streak == 1 or risk > state.peak:
         state.peak, state.peak_at = risk, time
     return _open(state, time, for_samples)
@@ -80,7 +79,7 @@ def _hold(state, time, risk, close_level, for_samples, cooldown, expire):  # typ
     if _cool(state, time, risk, close_level, cooldown) == CLOSED:
         return CLOSED
     if time - state.opened >= expire:
-        # What the risk was before belongs to the alert that ended.
+        # Earlier risks belong to the alert that ended.
         state.is_open, state.peak, state.peak_at = 0, risk, time
         return RENEWED if _open(state, time, for_samples) == OPENED else EXPIRED
     if risk > state.peak:

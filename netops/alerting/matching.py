@@ -1,4 +1,4 @@
-"""Alerts against incidents: which were true, which false, what was warned of and how early."""
+"""Match alerts to incidents: true and false alerts, predicted incidents and lead times."""
 
 from dataclasses import dataclass
 
@@ -10,23 +10,23 @@ from netops.config.durations import DAY
 from netops.kernels import kernel
 
 FALSE, TRUE, NEITHER = 0, 1, 2
-#: The lead time of an incident that nobody was warned of.
+#: The lead time of a missed incident.
 MISSED = -1
 
 
 @dataclass(frozen=True)
 class Matching:
-    """What became of alerts and incidents.
+    """Outcomes of alerts and incidents.
 
     Attributes
     ----------
     kind : int8 array, alerts
         ``TRUE`` if the alert opened in the precursor of an incident of its device or in [start − horizon, start);
-        ``NEITHER`` if it opened inside an incident; else ``FALSE``.
+        ``NEITHER`` if it opened inside an incident; otherwise ``FALSE``.
     incident : int64 array, alerts
-        The next incident that a true alert warned of, else -1.
+        The first incident that a true alert predicted, otherwise -1.
     lead : int64 array, incidents
-        Start − opening of the first true alert, in nanoseconds; ``MISSED`` where there was none.
+        Start − opening of the first true alert, in nanoseconds; ``MISSED`` if there was none.
     """
 
     kind: Integers
@@ -35,14 +35,14 @@ class Matching:
 
 
 def match(alerts: Alerts, incidents: Incidents, horizon: int) -> Matching:
-    """Match alerts to the incidents they warned of.
+    """Match alerts to the incidents they predicted.
 
     Parameters
     ----------
     alerts : Alerts
-        Their devices are places in the same sequences as those of the incidents.
+        Their device indices refer to the same sequences as those of the incidents.
     incidents : Incidents
-        All that are known, so that an alert inside one is not held against anybody.
+        All known incidents, so that an alert inside one does not count as false.
     horizon : int
         Nanoseconds.
     """
@@ -65,7 +65,7 @@ def _match(device, opened, offsets, start, end, warned_from):  # type: ignore[no
 
 @kernel
 def classify(opened, start, end, warned_from, first, last, lead):  # type: ignore[no-untyped-def]
-    """Judge one opening against the incidents first:last of its device, and note the lead of those it warned of."""
+    """Classify one alert by the incidents first:last of its device; store the leads of the predicted ones."""
     coming = first + np.searchsorted(start[first:last], opened, side="right")
     for earlier in range(first, coming):
         if opened < end[earlier]:
@@ -79,30 +79,27 @@ def classify(opened, start, end, warned_from, first, last, lead):  # type: ignor
     return kind, warned
 
 
-def healthy_days(
-    sequences: Sequences, failed: Flags, longest_gap: int
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Count the device-days that each row adds: 24 h of observed healthy time of one device.
+def healthy_days(sequences: Sequences, failed: Flags, max_gap: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return the device-days of each row; one device-day is 24 h of observed healthy time of one device.
 
-    The time from one sample to the next counts when the device is healthy at both and the gap is no longer than
-    ``longest_gap``: what happened in a longer one was not observed.
+    The time between two samples counts if the device is healthy at both and the gap is at most ``max_gap``.
 
     Parameters
     ----------
     sequences : Sequences
         Rows sorted by device and time.
     failed : bool array, rows
-        Inside an incident.
-    longest_gap : int
+        Whether the row is inside an incident.
+    max_gap : int
         Nanoseconds; the horizon, as for labels.
 
     Returns
     -------
     float64 array, rows
-        Days from the row before to this one, 0 for the first of a device.
+        Days since the previous row, 0 for the first row of a device.
     """
     gaps = np.diff(sequences.timestamps, prepend=sequences.timestamps[:1])
-    counts = ~failed & ~np.roll(failed, 1) & (gaps <= longest_gap)
+    counts = ~failed & ~np.roll(failed, 1) & (gaps <= max_gap)
     firsts = sequences.offsets[:-1][np.diff(sequences.offsets) > 0]
     counts[firsts] = False
     return np.where(counts, gaps / DAY, 0.0)

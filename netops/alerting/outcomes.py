@@ -1,4 +1,4 @@
-"""What alerts of a threshold do to a part of the telemetry: counted by stretch and by incident, for any weights."""
+"""Outcomes of alerts at many thresholds, counted per period and per incident, for any weights."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,24 +18,24 @@ from netops.kernels import kernel
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the telemetry that figures are about: validation, test, or a backtest.
+    """The telemetry that is evaluated: the validation split, the test split, or a backtest.
 
     Attributes
     ----------
     sequences : Sequences
-        The samples of the part.
+        The samples.
     labels : int8 array, rows
         1, 0, or -1 for none.
     incidents : Incidents
-        All that are known of the devices. Those that the part could not warn of (no healthy sample in
-        [start − horizon, start)) are not counted, but an alert inside one is not held against anybody.
+        All known incidents of the devices. Those that cannot be predicted (no healthy sample in
+        [start − horizon, start)) are not counted, but an alert inside one does not count as false.
     horizon : int
         Nanoseconds.
     attributes : dict
-        Attribute → its value for each device of the sequences, to break figures down by.
+        Attribute → its value for each device of the sequences; metrics are also reported per value.
     left_out : bool array, rows, or None
-        Rows about which only a verdict on an alert is known: no alert opens there, true or false, and their time
-        does not count as healthy.
+        Excluded rows, which are known only from feedback on an alert: no alert opens there, and their time does
+        not count as healthy.
     """
 
     sequences: Sequences
@@ -56,12 +56,12 @@ class Part:
         attributes: Mapping[str, Sequence[str]] | None = None,
         left_out: Flags | None = None,
     ) -> "Part":
-        """Take the rows of a part (``split.rows(TEST)``) out of all telemetry."""
-        without = None if left_out is None else left_out[keep]
-        return cls(sequences.where(keep), labels[keep], incidents, horizon, attributes or {}, without)
+        """Select the rows of a split (``split.rows(TEST)``) from all telemetry."""
+        excluded = None if left_out is None else left_out[keep]
+        return cls(sequences.where(keep), labels[keep], incidents, horizon, attributes or {}, excluded)
 
     def without(self, chosen: Flags) -> "Part":
-        """Take some incidents out, with their samples and those that could warn of them.
+        """Exclude some incidents, with their samples and those in which they could be predicted.
 
         Parameters
         ----------
@@ -75,41 +75,41 @@ class Part:
 
     @cached_property
     def inside(self) -> Flags:
-        """The rows inside an incident, or left out."""
+        """The rows that are inside an incident or excluded."""
         inside = self.incidents.inside(self.sequences)
         return inside if self.left_out is None else inside | self.left_out
 
     @cached_property
     def observed(self) -> Flags:
-        """The incidents that count."""
+        """The incidents that are counted."""
         return self.incidents.observed(self.sequences, self.horizon)
 
     @cached_property
-    def stretches(self) -> Periods:
+    def periods(self) -> Periods:
         """The units of resampling."""
         return Periods.of(self.sequences, self.incidents)
 
     @cached_property
-    def stretch_of_incident(self) -> Integers:
-        """The stretch that each incident ends."""
+    def period_of_incident(self) -> Integers:
+        """The period that each incident ends."""
         return self.incidents.device + np.arange(len(self.incidents), dtype=np.int64)
 
     @cached_property
     def device_days(self) -> Floats:
-        """Observed healthy time of each stretch, in device-days."""
+        """Observed healthy time of each period, in device-days."""
         days = healthy_days(self.sequences, self.inside, self.horizon)
-        return np.bincount(self.stretches.of_row, weights=days, minlength=len(self.stretches)).astype(np.float64)
+        return np.bincount(self.periods.of_row, weights=days, minlength=len(self.periods)).astype(np.float64)
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What happened at each of T thresholds.
+    """Outcomes at each of T thresholds.
 
     Attributes
     ----------
     thresholds : float64 array, T
-    false, true, neither : int64 array, T × stretches
-        Alerts by the stretch they opened in.
+    false, true, neither : int64 array, T × periods
+        Number of alerts by the period they opened in.
     lead : int64 array, T × incidents
         Nanoseconds from the first true alert to the start; ``MISSED`` where there was none.
     """
@@ -145,7 +145,7 @@ def outcomes(part: Part, risks: Floats, policy: AlertPolicy, thresholds: Floats)
 
 @dataclass(frozen=True)
 class Rates:
-    """Event figures, an array over thresholds, or over resamples."""
+    """Event metrics, as arrays over thresholds or over resamples."""
 
     event_recall: Floats
     precision: Floats
@@ -160,20 +160,20 @@ def rates(
     threshold: int,
     incidents: Floats | None = None,
 ) -> Rates:
-    """Weigh the outcomes of one threshold.
+    """Return the weighted event metrics at one threshold.
 
     Parameters
     ----------
     part : Part
     found : Outcomes
-    weights : float64 array, times × stretches
+    weights : float64 array, times × periods
     threshold : int
-        Its place.
+        Index of the threshold.
     incidents : float64 array, incidents, optional
-        1 for those that count, else 0; all if absent.
+        1 for incidents that count, otherwise 0; default: all count.
     """
     counted = part.observed if incidents is None else part.observed * incidents
-    of_incident = weights[:, part.stretch_of_incident] * counted
+    of_incident = weights[:, part.period_of_incident] * counted
     warned = found.lead[threshold] != MISSED
     false, true = weights @ found.false[threshold], weights @ found.true[threshold]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -186,17 +186,18 @@ def rates(
 
 
 def rates_by_threshold(part: Part, found: Outcomes) -> Rates:
-    """Weigh all alike: the figures at each threshold."""
-    everything = np.ones((1, len(part.stretches)))
+    """Return the event metrics at each threshold, with equal weights."""
+    everything = np.ones((1, len(part.periods)))
     each = [rates(part, found, everything, index) for index in range(len(found.thresholds))]
     names = Rates.__dataclass_fields__
     return Rates(**{name: np.array([getattr(rate, name)[0] for rate in each]) for name in names})
 
 
 def candidates(part: Part, risks: Floats, count: int = 200) -> Floats:
-    """Choose thresholds worth trying, falling: as dense as alerts are rare.
+    """Return candidate thresholds in decreasing order, denser where alerts are rarer.
 
-    They lie midway between two risks, so that rounding in another runtime moves nothing; the first lies above all.
+    Each is midway between two risks, so that rounding in another runtime has no effect; the first is above all
+    risks.
     """
     known = np.asarray(risks, dtype=np.float64)[~part.inside]
     known = -np.sort(-known[np.isfinite(known)])
@@ -209,15 +210,15 @@ def candidates(part: Part, risks: Floats, count: int = 200) -> Floats:
 
 
 def _weighted_median(values: Floats, weights: npt.NDArray[np.float64]) -> Floats:
-    """Weighted medians of the same values for many weights (times × values); NaN where all weigh nothing."""
+    """Return the weighted medians of values for many weights (times × values); NaN if all weights are 0."""
     if len(values) == 0:
         return np.full(len(weights), np.nan)
     order = np.argsort(values)
     rising, reached = values[order], np.cumsum(weights[:, order], axis=1)
     half = reached[:, -1:] / 2
     lower, upper = (reached < half).sum(axis=1), (reached <= half).sum(axis=1)
-    most = len(values) - 1
-    median = (rising[np.minimum(lower, most)] + rising[np.minimum(upper, most)]) / 2
+    last = len(values) - 1
+    median = (rising[np.minimum(lower, last)] + rising[np.minimum(upper, last)]) / 2
     return np.where(reached[:, -1] > 0, median, np.nan)
 
 

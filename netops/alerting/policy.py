@@ -1,4 +1,4 @@
-"""When a risk becomes an alert."""
+"""The rule that turns risks into alerts."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from netops.config.durations import MINUTE
 from netops.errors import UsageError
 
-#: An ``expire`` that never comes.
+#: The value of ``expires_after`` for alerts that do not expire.
 ENDLESS = 2**62
 
 
@@ -14,21 +14,21 @@ ENDLESS = 2**62
 class AlertPolicy:
     """The rule that turns risks into alerts.
 
-    An alert is opened when the risk is at or above ``threshold`` for ``for_samples`` consecutive samples, and
-    closed when it has stayed below ``close_below * threshold`` for ``cooldown``, or ``expire`` after it opened;
-    then the next one may open.
+    An alert opens when the risk is at or above ``threshold`` for ``for_samples`` consecutive samples. It closes
+    when the risk has been below ``close_below * threshold`` for ``cooldown``, and expires ``expire`` after it
+    opened; then the next one may open.
 
     Attributes
     ----------
     threshold : float
         The risk that alerts.
     for_samples : int
-        How many samples in a row must reach it.
+        Number of consecutive samples that must reach it.
     cooldown : int
         Nanoseconds.
     close_below : float
-        Share of the threshold, in (0, 1]; below 1 it gives hysteresis: a risk between the two levels keeps an open
-        alert open without opening one.
+        Fraction of the threshold, in (0, 1]. Below 1 it adds hysteresis: a risk between the two levels keeps an
+        open alert open but does not open one.
     expire : int or None
         Nanoseconds; None: an alert never expires.
     """
@@ -58,5 +58,5 @@ class AlertPolicy:
 
     @property
     def expires_after(self) -> int:
-        """The age at which an alert expires, as the state machine takes it."""
+        """The age at which an alert expires, in nanoseconds; ``ENDLESS`` if it does not."""
         return ENDLESS if self.expire is None else self.expire

@@ -1,8 +1,8 @@
-"""Intervals by bootstrap over devices and incidents: samples of one device are no independent evidence.
+"""Bootstrap intervals over devices and incidents, because the samples of one device are not independent.
 
-The unit is a *stretch*: the time of a device up to the end of an incident, from the end of the one before. Devices
-are drawn with replacement, and the stretches of each drawn device again (two-stage cluster bootstrap, Davison and
-Hinkley 1997, section 3.8).
+The unit is a *period*: the time of a device from the end of one incident to the end of the next. Devices are drawn
+with replacement, then periods of each drawn device (two-stage cluster bootstrap, Davison and Hinkley 1997,
+section 3.8).
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A percentile interval; NaN where nothing could be resampled."""
+    """A percentile interval; NaN if it cannot be estimated."""
 
     low: float
     high: float
@@ -29,16 +29,16 @@ class Interval:
 class Periods:
     """The units of resampling.
 
-    Stretch ``incidents.offsets[d] + d + i`` ends with incident i of device d; the last of each device has none.
+    Period ``incidents.offsets[d] + d + i`` ends with incident i of device d; the last one of each device is open.
 
     Attributes
     ----------
     of_row : int64 array, rows
-        The stretch of each sample.
+        The period of each sample.
     first : int64 array, devices + 1
-        Device d has the stretches first[d]:first[d + 1].
+        Device d has the periods first[d]:first[d + 1].
     present : int64 array
-        Periods that hold samples, sorted.
+        Periods with samples, sorted.
     """
 
     of_row: Integers
@@ -47,22 +47,22 @@ class Periods:
 
     @classmethod
     def of(cls, sequences: Sequences, incidents: Incidents) -> "Periods":
-        """Cut the sequences at the ends of the incidents."""
-        of_row = _stretches(sequences.offsets, sequences.timestamps, incidents.offsets, incidents.end)
+        """Split the sequences at the ends of the incidents."""
+        of_row = _periods(sequences.offsets, sequences.timestamps, incidents.offsets, incidents.end)
         first = incidents.offsets + np.arange(len(incidents.offsets))
         return cls(of_row, first, np.unique(of_row))
 
     def __len__(self) -> int:
-        """Count the stretches, with those that hold no sample."""
+        """Return the number of periods, including those without samples."""
         return int(self.first[-1])
 
     def weights(self, seed: int, times: int = TIMES) -> npt.NDArray[np.float64]:
-        """Draw resamples.
+        """Draw bootstrap resamples.
 
         Returns
         -------
-        float64 array, times × stretches
-            How often each stretch was drawn.
+        float64 array, times × periods
+            How often each period was drawn.
         """
         device = np.searchsorted(self.first, self.present, side="right") - 1
         starts = np.flatnonzero(np.diff(device, prepend=-1))
@@ -78,7 +78,7 @@ class Periods:
 
 
 def interval(values: Floats, level: float = LEVEL) -> Interval:
-    """Take the percentile interval of resampled figures; those that are undefined in a resample are left out."""
+    """Return the percentile interval of resampled values; non-finite values are ignored."""
     known = values[np.isfinite(values)]
     if len(known) < 2:
         return Interval(float("nan"), float("nan"))
@@ -88,18 +88,18 @@ def interval(values: Floats, level: float = LEVEL) -> Interval:
 
 @kernel
 def period_at(device, time, incident_offsets, end):  # type: ignore[no-untyped-def]
-    """Find the stretch of a device at a time."""
+    """Return the period of a device at a time."""
     first = incident_offsets[device]
     return first + device + np.searchsorted(end[first : incident_offsets[device + 1]], time, side="right")
 
 
 @kernel
-def _stretches(offsets, timestamps, incident_offsets, end):  # type: ignore[no-untyped-def]
-    stretch = np.empty(len(timestamps), dtype=np.int64)
+def _periods(offsets, timestamps, incident_offsets, end):  # type: ignore[no-untyped-def]
+    period = np.empty(len(timestamps), dtype=np.int64)
     for device in range(len(offsets) - 1):
         index, last = incident_offsets[device], incident_offsets[device + 1]
         for row in range(offsets[device], offsets[device + 1]):
             while index < last and end[index] <= timestamps[row]:
                 index += 1
-            stretch[row] = index + device
-    return stretch
+            period[row] = index + device
+    return period

@@ -1,4 +1,4 @@
-"""Many devices of a site that alert at once are one event: one site alert that names them."""
+"""Roll-up: if many devices of a site alert at the same time, they become one site alert."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from netops.telemetry.schema import COMPANY, DATA_CENTER
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a device stands; None where nobody knows."""
+class Location:
+    """The location of a device; None if unknown."""
 
     company: str | None = None
     data_center: str | None = None
@@ -24,11 +24,11 @@ class SiteAlert:
     level : str
         ``data_center`` or ``company``.
     company, site : str or None, str
-        Whose, and which: the name of the data center, or of the company.
+        The company, and the name of the data center or of the company.
     devices : tuple of str
-        The devices whose alerts it stands for, sorted.
+        The devices whose alerts it replaces, sorted.
     opened : int
-        When it became one event: the opening that made them enough. Nanoseconds since the epoch.
+        Time of the alert that reached the minimum number of devices, in nanoseconds since the epoch.
     """
 
     level: str
@@ -39,60 +39,60 @@ class SiteAlert:
 
 
 def roll_up(
-    opened: Mapping[str, int], indices: Mapping[str, Place], settings: RollUpSettings
+    opened: Mapping[str, int], locations: Mapping[str, Location], settings: RollUpSettings
 ) -> tuple[list[SiteAlert], list[str]]:
-    """Roll open alerts up by data center, and by company where an event spans several of its data centers.
+    """Roll up open alerts by data center, and by company if an event spans several of its data centers.
 
-    A site alerts when enough of its devices (``devices`` of them and ``share`` of all it has) have open alerts that
-    opened within ``window`` of each other. The result depends on the open alerts alone, so it may be taken at any
-    time, and a restart changes nothing.
+    A site alerts when enough of its devices (at least ``devices``, and at least the fraction ``share`` of all) have
+    open alerts that opened within ``window`` of each other. The result depends only on the open alerts, so it is
+    the same after a restart.
 
     Parameters
     ----------
     opened : mapping
-        Device → when its open alert opened.
-    indices : mapping
-        Every known device → where it stands.
+        Device → opening time of its alert.
+    locations : mapping
+        Every known device → its location.
     settings : RollUpSettings
 
     Returns
     -------
     list of SiteAlert
-        Sorted by level, company and site; a data center whose company alerts is not named again.
+        Sorted by level, company and site; data centers of a company that alerts are not included.
     list of str
-        The devices whose alerts stand for themselves, sorted.
+        The devices whose alerts are not rolled up, sorted.
     """
-    companies = _sites(opened, indices, settings, COMPANY)
+    companies = _sites(opened, locations, settings, COMPANY)
     covered = {device for alert in companies for device in alert.devices}
-    rest = {device: at for device, at in opened.items() if device not in covered}
-    centers = _sites(rest, indices, settings, DATA_CENTER)
+    remaining = {device: at for device, at in opened.items() if device not in covered}
+    centers = _sites(remaining, locations, settings, DATA_CENTER)
     covered |= {device for alert in centers for device in alert.devices}
     return [*companies, *centers], sorted(set(opened) - covered)
 
 
 def _sites(
-    opened: Mapping[str, int], indices: Mapping[str, Place], settings: RollUpSettings, level: str
+    opened: Mapping[str, int], locations: Mapping[str, Location], settings: RollUpSettings, level: str
 ) -> list[SiteAlert]:
     size: dict[tuple[str | None, str], int] = {}
     alerting: dict[tuple[str | None, str], dict[str, int]] = {}
-    for device, index in indices.items():
-        site = index.company if level == COMPANY else index.data_center
+    for device, location in locations.items():
+        site = location.company if level == COMPANY else location.data_center
         if site is None:
             continue
-        size[index.company, site] = size.get((index.company, site), 0) + 1
+        size[location.company, site] = size.get((location.company, site), 0) + 1
         if device in opened:
-            alerting.setdefault((index.company, site), {})[device] = opened[device]
+            alerting.setdefault((location.company, site), {})[device] = opened[device]
     found = []
     for key in sorted(alerting, key=lambda key: (key[0] or "", key[1])):
         needed = max(settings.devices, settings.share * size[key])
         event = _event(alerting[key], needed, settings.window)
-        if event and (level != COMPANY or len({indices[device].data_center for device in event[0]}) > 1):
+        if event and (level != COMPANY or len({locations[device].data_center for device in event[0]}) > 1):
             found.append(SiteAlert(level, *key, *event))
     return found
 
 
 def _event(opened: Mapping[str, int], needed: float, window: int) -> tuple[tuple[str, ...], int] | None:
-    """Find the devices whose alerts opened together: those of every window that holds enough openings."""
+    """Return the devices whose alerts opened within one window of sufficient size, and the time of the event."""
     order = sorted(opened, key=lambda device: (opened[device], device))
     together: set[str] = set()
     since, first = None, 0

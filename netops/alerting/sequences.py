@@ -1,4 +1,4 @@
-"""What is judged: the samples of devices in order, and the incidents that happened to them, as arrays."""
+"""Samples of devices in order of time, and their incidents, as arrays."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Flags = npt.NDArray[np.bool_]
 
 PRECURSOR_START = "precursor_start"
 SCENARIO = "scenario"
-#: The precursor of an incident whose beginning nobody knows.
+#: The start of a precursor that is unknown.
 UNKNOWN = np.iinfo(np.int64).max
 
 
@@ -30,11 +30,11 @@ class Sequences:
     Attributes
     ----------
     devices : tuple of str
-        The devices; one without samples keeps its place.
+        The devices, including those without samples.
     offsets : int64 array, len(devices) + 1
-        Device i owns the rows offsets[i]:offsets[i + 1].
+        Device i has the rows offsets[i]:offsets[i + 1].
     timestamps : int64 array, rows
-        Nanoseconds since the epoch, rising within a device.
+        Nanoseconds since the epoch, increasing within a device.
     """
 
     devices: tuple[str, ...]
@@ -43,7 +43,7 @@ class Sequences:
 
     @classmethod
     def of(cls, parts: Iterable[Rows]) -> "Sequences":
-        """Join the keys of a dataset's parts (``rows_of`` of each), in their order."""
+        """Concatenate the keys of a dataset's files (``rows_of`` of each)."""
         rows = list(parts)
         counts = [np.diff(part.offsets) for part in rows]
         offsets = np.concatenate([[0], np.cumsum(np.concatenate(counts))]) if rows else np.zeros(1)
@@ -52,18 +52,18 @@ class Sequences:
         return cls(devices, offsets.astype(np.int64), times.astype(np.int64))
 
     def __len__(self) -> int:
-        """Count the samples."""
+        """Return the number of samples."""
         return len(self.timestamps)
 
     @cached_property
     def device_of_row(self) -> Integers:
-        """The place of its device, for each row."""
+        """The device index of each row."""
         return np.repeat(np.arange(len(self.devices)), np.diff(self.offsets))
 
     def where(self, keep: Flags) -> "Sequences":
-        """Keep some rows; the devices keep their places, so that incidents still fit."""
-        kept = np.concatenate([[0], np.cumsum(keep)])
-        return Sequences(self.devices, kept[self.offsets].astype(np.int64), self.timestamps[keep])
+        """Select rows; device indices do not change, so the incidents remain valid."""
+        selected = np.concatenate([[0], np.cumsum(keep)])
+        return Sequences(self.devices, selected[self.offsets].astype(np.int64), self.timestamps[keep])
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,15 @@ class Incidents:
     Attributes
     ----------
     device : int64 array
-        The place of the device in the sequences.
+        Index of the device in the sequences.
     start, end : int64 array
         First failed sample, and first healthy sample after it, in nanoseconds since the epoch.
     precursor_start : int64 array
-        Where the precursor begins; ``UNKNOWN`` where nobody knows.
+        Start of the precursor; ``UNKNOWN`` if not known.
     scenario : tuple of str
-        What happened to the device; "" where nobody knows.
+        Type of the failure; "" if not known.
     offsets : int64 array, devices + 1
-        Device i suffered the incidents offsets[i]:offsets[i + 1].
+        Device i has the incidents offsets[i]:offsets[i + 1].
     """
 
     device: Integers
@@ -101,7 +101,7 @@ class Incidents:
         precursor_start: npt.ArrayLike | None = None,
         scenario: Sequence[str] | None = None,
     ) -> "Incidents":
-        """Sort incidents of ``devices`` devices, given in any order."""
+        """Create incidents of ``devices`` devices, given in any order."""
         device, start, end = (np.asarray(values, dtype=np.int64) for values in (device, start, end))
         if precursor_start is None:
             precursor_start = np.full(len(start), UNKNOWN)
@@ -119,14 +119,14 @@ class Incidents:
         Parameters
         ----------
         table : pyarrow.Table
-            Columns device, start, end; precursor_start and scenario where they are known.
+            Columns device, start, end; optionally precursor_start and scenario.
         devices : sequence of str
             The devices of the sequences.
 
         Raises
         ------
         NetopsError
-            If an incident is of a device that has no telemetry.
+            If the device of an incident has no telemetry.
         """
         indices = {name: index for index, name in enumerate(devices)}
         named = table.column(DEVICE).to_pylist()
@@ -139,22 +139,22 @@ class Incidents:
         return cls.of(len(indices), index, _times(table, START), _times(table, END), early, names)
 
     def __len__(self) -> int:
-        """Count the incidents."""
+        """Return the number of incidents."""
         return len(self.start)
 
     def warned_from(self, horizon: int) -> Integers:
-        """Say from when on an alert counts as a warning: the precursor or start − horizon, whichever is earlier."""
+        """Return from when an alert predicts each incident: the earlier of precursor and start − horizon."""
         return np.minimum(self.start - horizon, self.precursor_start)
 
     def where(self, keep: Flags) -> "Incidents":
-        """Take some of them."""
+        """Select incidents."""
         rows = np.flatnonzero(keep)
         names = [self.scenario[row] for row in rows.tolist()]
         columns = (self.device[rows], self.start[rows], self.end[rows], self.precursor_start[rows])
         return Incidents.of(len(self.offsets) - 1, *columns, names)
 
     def around(self, sequences: Sequences, horizon: int) -> Flags:
-        """Mark the samples inside an incident, and those where an alert would have been a warning of it."""
+        """Mark the samples inside an incident, and those in which an alert would predict it."""
         first = self.warned_from(horizon)
         return _inside(sequences.offsets, sequences.timestamps, self.offsets, first, self.end)
 
@@ -163,7 +163,7 @@ class Incidents:
         return _inside(sequences.offsets, sequences.timestamps, self.offsets, self.start, self.end)
 
     def observed(self, sequences: Sequences, horizon: int) -> Flags:
-        """Mark the incidents that could be warned of: a healthy sample lies in [start − horizon, start)."""
+        """Mark the incidents that can be predicted: those with a healthy sample in [start − horizon, start)."""
         healthy = ~self.inside(sequences)
         return _observed(sequences.offsets, sequences.timestamps, healthy, self.offsets, self.start, horizon)
 

@@ -1,4 +1,4 @@
-"""Maintenance windows and silences: alerts that are kept, but not sent."""
+"""Silences (maintenance windows): alerts are stored but not sent."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
@@ -13,15 +13,15 @@ from netops.telemetry.schema import COMPANY, DATA_CENTER, DEVICE
 
 @dataclass(frozen=True)
 class Silence:
-    """A time in which the alerts of some devices are not sent; no pattern at all means every device."""
+    """A time range in which alerts of matching devices are not sent; without patterns, of all devices."""
 
-    from_: Any = option(help="When it begins: ISO 8601, UTC unless it says otherwise")
-    until: Any = option(help="When it ends, itself not included")
-    every: Duration | None = option(None, help="Repeats after this time (7d for a weekly window)", unit="duration")
-    device: str = option("*", help="Pattern of the devices' names (* and ?)")
-    data_center: str = option("*", help="Pattern of their data centers")
-    company: str = option("*", help="Pattern of their companies")
-    reason: str = option("", help="Why, for whoever looks at the alert")
+    from_: Any = option(help="Start: ISO 8601, UTC unless it has an offset")
+    until: Any = option(help="End, exclusive")
+    every: Duration | None = option(None, help="Repetition interval (7d for a weekly window)", unit="duration")
+    device: str = option("*", help="Pattern of device names (* and ?)")
+    data_center: str = option("*", help="Pattern of data centers")
+    company: str = option("*", help="Pattern of companies")
+    reason: str = option("", help="Reason, shown with the alert")
 
     def __post_init__(self) -> None:
         for name in ("from_", "until"):
@@ -32,19 +32,19 @@ class Silence:
             raise UsageError("alerting: silences: every is shorter than the window from..until")
 
     def covers(self, attributes: Mapping[str, str | None], time: int) -> bool:
-        """Tell whether it holds for a device at an event time.
+        """Return whether the silence applies to a device at an event time.
 
         Parameters
         ----------
         attributes : mapping
-            ``device``, and ``data_center`` and ``company`` where they are known.
+            ``device`` and, if known, ``data_center`` and ``company``.
         time : int
             Nanoseconds since the epoch.
         """
         patterns = ((DEVICE, self.device), (DATA_CENTER, self.data_center), (COMPANY, self.company))
-        return self._holds(time) and all(fnmatchcase(attributes.get(k) or "", pattern) for k, pattern in patterns)
+        return self._active(time) and all(fnmatchcase(attributes.get(k) or "", pattern) for k, pattern in patterns)
 
-    def _holds(self, time: int) -> bool:
+    def _active(self, time: int) -> bool:
         since = time - self.from_
         if self.every is not None and since >= 0:
             since %= self.every
@@ -52,12 +52,12 @@ class Silence:
 
 
 def silenced(silences: Iterable[Silence], attributes: Mapping[str, str | None], time: int) -> Silence | None:
-    """Find the first silence that holds for a device at an event time."""
+    """Return the first silence that applies to a device at an event time, or None."""
     return next((silence for silence in silences if silence.covers(attributes, time)), None)
 
 
 def _time(value: Any, key: str) -> int:
-    """Read a time, given as text or as a date or datetime."""
+    """Parse a time given as text, date or datetime; return nanoseconds since the epoch."""
     try:
         if isinstance(value, int) and not isinstance(value, bool):
             return value

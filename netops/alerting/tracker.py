@@ -1,4 +1,4 @@
-"""Alerts as the samples come: the one state machine with the state of many devices."""
+"""Streaming alerts: the alert state machine with the state of many devices."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +11,9 @@ from netops.kernels import kernel
 
 __all__ = ["CLOSED", "EVENT", "EXPIRED", "OPENED", "RENEWED", "AlertTracker"]
 
-#: What happened at one sample. ``kind`` is OPENED, CLOSED, EXPIRED or RENEWED; ``row`` the index in the batch;
-#: ``at`` the event time, ``below_since`` since when the risk is below (``at`` where it is not). The rest is of the
-#: alert that opened or, where one ended, of that one.
+#: An event at one sample. ``kind`` is OPENED, CLOSED, EXPIRED or RENEWED; ``row`` is the index in the batch, ``at``
+#: the event time, ``below_since`` the time since which the risk is below the close level (``at`` if it is not). The
+#: other fields describe the alert that opened or ended; for RENEWED, the one that ended.
 EVENT = np.dtype(
     [
         ("row", np.int64),
@@ -30,15 +30,15 @@ EVENT = np.dtype(
 
 
 class AlertTracker:
-    """Opens and closes the alerts of many devices, one alert open a device.
+    """Opens and closes the alerts of many devices, at most one open alert per device.
 
     Parameters
     ----------
     policy : AlertPolicy
-        May be replaced between updates (a new champion brings its threshold); alerts that are open stay open until
-        they have cooled down by the new one.
+        May be replaced between updates, since a new champion has its own threshold; open alerts stay open until
+        they have cooled down by the new policy.
     devices : int
-        How many devices to make room for; more are taken as they come.
+        Number of devices to allocate; more are allocated on demand.
     """
 
     def __init__(self, policy: AlertPolicy, devices: int = 0) -> None:
@@ -49,27 +49,27 @@ class AlertTracker:
     def update(
         self, devices: Integers, timestamps: Integers, risks: Floats, failed: Flags | None = None
     ) -> npt.NDArray[np.void]:
-        """Take a batch of samples in the order of their arrival.
+        """Process a batch of samples in order of arrival.
 
         Parameters
         ----------
         devices : int64 array
             Small dense codes.
         timestamps : int64 array
-            Event times; a sample not newer than the device's last one changes nothing.
+            Event times; a sample not newer than the device's last one is ignored.
         risks : float64 array
-            NaN where a sample was not scored.
+            NaN if a sample was not scored.
         failed : bool array, optional
-            Where a device is known to be inside an incident.
+            Whether the device is inside a known incident.
 
         Returns
         -------
         array of ``EVENT``
-            What opened and closed, in order.
+            Openings and closings, in order.
         """
         if len(devices) == 0:
             return np.zeros(0, dtype=EVENT)
-        self._make_room(int(devices.max()) + 1)
+        self._allocate(int(devices.max()) + 1)
         failed = np.zeros(len(devices), dtype=np.bool_) if failed is None else failed
         events = np.zeros(len(devices), dtype=EVENT)
         policy = self.policy
@@ -85,36 +85,36 @@ class AlertTracker:
         return self._open > 0
 
     def open(self) -> Integers:
-        """List the devices whose alert is open."""
+        """Return the devices with an open alert."""
         return np.flatnonzero(self._states["is_open"])
 
     def is_open(self, devices: Integers) -> Flags:
-        """Tell whether the alert of each device is open; devices not seen have none."""
+        """Return whether each device has an open alert; unknown devices have none."""
         known = devices < len(self._states)
         return known & (self._states["is_open"][np.where(known, devices, 0)] == 1) if len(self._states) else known
 
     def peak(self, device: int) -> tuple[float, int]:
-        """Give the highest risk of a device's open alert, and when it was reached."""
+        """Return the maximum risk of a device's open alert, and its time."""
         state = self._states[device]
         return float(state["peak"]), int(state["peak_at"])
 
     def forget(self, device: int) -> None:
-        """Drop what is known of a device; its code may then be given to another."""
+        """Reset the state of a device, so that its code can be reused."""
         if device < len(self._states):
             self._open -= int(self._states["is_open"][device])
             self._states[device] = np.zeros((), dtype=STATE)
 
     def save(self) -> bytes:
-        """Give the state of all devices as a plain buffer."""
+        """Return the state of all devices as bytes."""
         return self._states.tobytes()
 
     def restore(self, buffer: bytes) -> None:
-        """Take back what ``save`` gave.
+        """Restore the state that ``save`` returned.
 
         Raises
         ------
         NetopsError
-            If the buffer is not a whole number of states.
+            If the length of the buffer is not a multiple of the state size.
         """
         if len(buffer) % STATE.itemsize:
             raise NetopsError(f"alert state of {len(buffer)} bytes is damaged: not a multiple of {STATE.itemsize}")
@@ -126,7 +126,7 @@ class AlertTracker:
         """Memory of the state, in bytes."""
         return int(self._states.nbytes)
 
-    def _make_room(self, devices: int) -> None:
+    def _allocate(self, devices: int) -> None:
         if devices > len(self._states):
             grown = np.zeros(max(devices, 2 * len(self._states), 16), dtype=STATE)
             grown[: len(self._states)] = self._states

@@ -200,12 +200,12 @@ def evaluate(
     risks = np.asarray(risks, dtype=np.float64)
     told = risks if probabilities is None else np.asarray(probabilities, dtype=np.float64)
     means = reliability(told, part.labels)
-    ranking = Ranking.of(risks, part.labels, part.stretches.of_row)
+    ranking = Ranking.of(risks, part.labels, part.periods.of_row)
     at = outcomes(part, risks, policy, np.array([policy.threshold]))
-    everything, weights = np.ones(len(part.stretches)), part.stretches.weights(seed, resamples)
+    everything, weights = np.ones(len(part.periods)), part.periods.weights(seed, resamples)
     return Evaluation(
         policy.threshold,
-        _figures(part, ranking, at, everything, everything[part.stretch_of_incident]),
+        _figures(part, ranking, at, everything, everything[part.period_of_incident]),
         _intervals(part, ranking, at, weights) | _calibration_intervals(part, told, means, weights),
         means,
         _confusion(part.labels, risks, policy.threshold),
@@ -219,7 +219,7 @@ def evaluate(
 
 def _figures(part: Part, ranking: Ranking, at: Outcomes, weights: Floats, of_incident: Floats) -> Figures:
     """Figures of the stretches and incidents that weigh 1 (others weigh 0)."""
-    labels, unit = part.labels, part.stretches.of_row
+    labels, unit = part.labels, part.periods.of_row
     samples = int(weights[unit] @ (labels >= 0))
     positives = int(weights[unit] @ (labels == 1))
     average_precision, roc_auc = ranking.figures(weights)
@@ -257,7 +257,7 @@ def _calibration_intervals(
     part: Part, probabilities: Floats, found: Reliability, weights: npt.NDArray[np.float64]
 ) -> dict[str, Interval]:
     brier, error = (
-        interval(figures) for figures in resampled(probabilities, part.labels, part.stretches.of_row, weights)
+        interval(figures) for figures in resampled(probabilities, part.labels, part.periods.of_row, weights)
     )
     # Chance can only add to a mean of absolute differences: its interval lies high, and may begin above the figure.
     lowest = min(error.low, found.expected_calibration_error)
@@ -274,7 +274,7 @@ def _groups(
     """Break the figures down by scenario, which owns incidents, and by attribute, which owns stretches."""
     groups: dict[str, dict[str, Figures]] = {}
     intervals: dict[str, dict[str, dict[str, Interval]]] = {}
-    everything, nothing = (np.full(len(part.stretches), weight) for weight in (1.0, 0.0))
+    everything, nothing = (np.full(len(part.periods), weight) for weight in (1.0, 0.0))
     for kind, members in _members(part).items():
         groups[kind], intervals[kind] = {}, {}
         for name, (stretches, incidents) in members.items():
@@ -293,13 +293,13 @@ def _members(part: Part) -> dict[str, dict[str, tuple[Floats | None, Floats]]]:
     scenarios = np.asarray(part.incidents.scenario, dtype=object)
     if known := sorted({name for name in part.incidents.scenario if name}):
         found["scenario"] = {name: (None, (scenarios == name).astype(np.float64)) for name in known}
-    device_of = np.repeat(np.arange(len(part.sequences.devices)), np.diff(part.stretches.first))
+    device_of = np.repeat(np.arange(len(part.sequences.devices)), np.diff(part.periods.first))
     for attribute, values in part.attributes.items():
         of_stretch = np.asarray(values, dtype=object)[device_of]
         named = sorted({str(value) for value in values if value is not None})
         if 1 < len(named) <= MOST_GROUPS:
             each = {name: (of_stretch == name).astype(np.float64) for name in named}
-            found[attribute] = {name: (mine, mine[part.stretch_of_incident]) for name, mine in each.items()}
+            found[attribute] = {name: (mine, mine[part.period_of_incident]) for name, mine in each.items()}
     return found
 
 

@@ -130,9 +130,9 @@ def against_chance(
     """
     models = {"first": first} | {f"rival {index}": risks for index, risks in enumerate(rivals)}
     found, resampled = _precisions(part, models, seed, resamples)
-    weights = part.stretches.weights(seed, resamples)
+    weights = part.periods.weights(seed, resamples)
     positives, labelled = (
-        np.bincount(part.stretches.of_row[rows], minlength=len(part.stretches)).astype(np.float64)
+        np.bincount(part.periods.of_row[rows], minlength=len(part.periods)).astype(np.float64)
         for rows in (part.labels == 1, part.labels >= 0)
     )
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -144,11 +144,11 @@ def _precisions(
     part: Part, risks: Mapping[str, Floats], seed: int, resamples: int
 ) -> tuple[dict[str, float], dict[str, Floats]]:
     """Give the average precision of each model on the split, and on resamples of it that are the same for all."""
-    weights = part.stretches.weights(seed, resamples)
+    weights = part.periods.weights(seed, resamples)
     once = np.ones((1, weights.shape[1]))
     found, resampled = {}, {}
     for name, risk in risks.items():
-        ranking = Ranking.of(risk, part.labels, part.stretches.of_row)
+        ranking = Ranking.of(risk, part.labels, part.periods.of_row)
         found[name] = float(ranking.average_precisions(once)[0])
         resampled[name] = ranking.average_precisions(weights)
     return found, resampled

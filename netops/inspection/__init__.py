@@ -1,1 +1,1 @@
-"""What telemetry holds and what can be learned from it, before any run."""
+"""Inspect telemetry before a run: its contents, and the settings with which training works."""

@@ -1,4 +1,4 @@
-"""All that can be said of telemetry before a run: what is read, what is in it, what can be learned from it."""
+"""Inspection of telemetry before a run: how it is read, what it contains, which settings work."""
 
 import shlex
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from netops.telemetry.ingest import open_or_ingest
 from netops.telemetry.settings import TelemetrySettings
 from netops.training.settings import TrainingSettings
 
-#: Metrics that are looked at, of telemetry that has more: their values are not read at all.
+#: Maximum number of metrics that are read.
 MAX_METRICS = 200
 _SHOWN = 12
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What is in telemetry.
+    """The result of an inspection.
 
     Attributes
     ----------
@@ -34,9 +34,9 @@ class Inspection:
     metrics : list of MetricFacts
     checks : CheckReport
     plans : list of Plan
-        Splits and horizons, those that work first; empty where there are no incidents.
+        Splits and horizons, those that work first; empty if there are no incidents.
     command : str
-        What to run next.
+        The command to run next.
     """
 
     dataset: Dataset
@@ -51,11 +51,11 @@ class Inspection:
         return self.dataset.meta
 
     def reading(self) -> list[str]:
-        """Report what was read and how, a line each."""
+        """Return the description of what was read and how, as lines."""
         return list(reading_lines(self.meta))
 
     def lines(self) -> list[str]:
-        """Write everything as text."""
+        """Return the inspection as lines of text."""
         lines = [*self.reading(), "", f"metrics ({len(self.meta.metrics)}): minimum, median, maximum"]
         lines += [f"  {_metric(metric)}" for metric in self.metrics[:_SHOWN]]
         if len(self.metrics) > _SHOWN:
@@ -67,11 +67,11 @@ class Inspection:
         return lines
 
     def left_out(self) -> dict[str, list[str]]:
-        """Give the columns that are no metrics, by the reason."""
+        """Return the columns that are not used as metrics, by reason."""
         return left_out_by_reason(self.meta)
 
     def to_dict(self) -> dict[str, Any]:
-        """Write everything as JSON takes it."""
+        """Return the inspection as plain values for JSON."""
         meta = self.meta
         return {
             "source": meta.source,
@@ -100,19 +100,19 @@ def inspect_telemetry(
     options: Sequence[str] = (),
     progress: Progress = silent,
 ) -> Inspection:
-    """Look at telemetry as a run would read it.
+    """Inspect telemetry as a run would read it.
 
     Parameters
     ----------
     paths : sequence of str
         Files, folders or addresses of telemetry.
     scratch : Path
-        Folder for what lies between; the caller removes it, after the inspection has been written.
+        Folder for intermediate files; the caller removes it after writing the inspection.
     telemetry, training : TelemetrySettings, TrainingSettings
     incidents : Path, optional
         A log of incidents.
     options : sequence of str
-        Further options that the command to run next needs, such as ``--set``.
+        Further options for the command to run next, such as ``--set``.
 
     Raises
     ------
@@ -139,7 +139,9 @@ def _command(
         words += ["--split", best.split] if best.split != "time" else []
         return shlex.join([*words, *options])
     if not tried:
-        return f"{shlex.join([*words, '--incidents', 'LOG.csv', *options])}  # no incident is known: add their log"
+        return (
+            f"{shlex.join([*words, '--incidents', 'LOG.csv', *options])}  # no incidents are known: add their log"
+        )
     return f"{shlex.join([*words, '--test', 'MORE.csv', *options])}  # too few incidents: test on other telemetry"
 
 

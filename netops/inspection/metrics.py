@@ -1,4 +1,4 @@
-"""The metrics of a dataset, in figures."""
+"""Summary statistics of the metrics of a dataset."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -7,22 +7,22 @@ import numpy as np
 
 from netops.telemetry.dataset import Dataset
 
-# Values of a part that the median is taken from.
+# Maximum number of values per file that the median is computed from.
 _SAMPLE = 5_000
 
 
 @dataclass(frozen=True)
 class MetricFacts:
-    """One metric.
+    """Summary of one metric.
 
     Attributes
     ----------
     name : str
     known : float
-        Fraction of the samples in which it has a value.
+        Fraction of the samples with a value.
     minimum, median, maximum : float
     counter : bool
-        Whether it arrives as a counter and is turned into a rate per second.
+        Whether it is a counter, converted to a rate per second.
     """
 
     name: str
@@ -33,12 +33,12 @@ class MetricFacts:
     counter: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """Write it as JSON takes it."""
+        """Return the summary as plain values for JSON."""
         return asdict(self)
 
 
 def metric_facts(dataset: Dataset) -> list[MetricFacts]:
-    """Describe every metric of a dataset; the median is of evenly spaced samples."""
+    """Summarise each metric of a dataset; the median is estimated from evenly spaced samples."""
     names, counters = list(dataset.meta.metrics), set(dataset.meta.details.get("counters", ()))
     known, low, high = np.zeros(len(names)), np.full(len(names), np.inf), np.full(len(names), -np.inf)
     some: list[list[np.ndarray[Any, Any]]] = [[] for _ in names]

@@ -1,4 +1,4 @@
-"""An inspection as one HTML file."""
+"""Write an inspection as an HTML file."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ TEMPLATE = "inspection.html.j2"
 
 
 def write_page(path: Path, found: Inspection) -> Path:
-    """Write an inspection as one HTML file that needs nothing else; it appears whole or not at all."""
+    """Write an inspection as a self-contained HTML file, atomically."""
     content = {
         "found": found,
         "meta": found.meta,
@@ -31,7 +31,7 @@ def write_page(path: Path, found: Inspection) -> Path:
 
 
 def _timeline(found: Inspection) -> str:
-    """Draw the incidents over time, by their split where one works."""
+    """Return the timeline of the incidents, by split if one works."""
     log = next((plan.log for plan in found.plans if plan.log is not None), None) or _unsplit(found)
     if not len(log.start):
         return ""

@@ -1,4 +1,4 @@
-"""Which horizons and splits would work, and how many incidents each split would hold."""
+"""Find horizons and splits with which training works, and count the incidents of each split."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from netops.training.labelled import Labelled, label
 from netops.training.splits import TEST, TRAIN, VALIDATION
 
 _KINDS = ("time", "device")
-# Horizons in sampling intervals that are tried beside the one that is configured.
+# Horizons, in sampling intervals, that are tried if the configured one does not work.
 _INTERVALS = (12, 60, 360)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One way to hold out validation and test.
+    """A combination of split and horizon.
 
     Attributes
     ----------
@@ -27,11 +27,11 @@ class Plan:
     horizon : int
         Nanoseconds.
     incidents : tuple of int
-        Incidents that can be warned of in training, validation and test; empty where it does not work.
+        Predictable incidents in training, validation and test; empty if the plan does not work.
     why_not : str
-        Why it does not work.
+        The reason why the plan does not work.
     log : Log or None
-        The incidents with their part of the split, to be drawn.
+        The incidents with their split, for the timeline.
     """
 
     split: str
@@ -42,11 +42,11 @@ class Plan:
 
     @property
     def works(self) -> bool:
-        """Whether training, validation and test can each show something."""
+        """Whether training, validation and test each have enough incidents."""
         return bool(self.incidents)
 
     def to_dict(self) -> dict[str, Any]:
-        """Write it as JSON takes it."""
+        """Return the plan as plain values for JSON."""
         return {
             "split": self.split,
             "horizon_seconds": self.horizon / SECOND,
@@ -55,12 +55,12 @@ class Plan:
         }
 
     def line(self) -> str:
-        """Write it as text."""
+        """Return the plan as a line of text."""
         start = f"--split {self.split} --horizon {format_duration(self.horizon)}"
         if not self.works:
             return f"{start}: {self.why_not}"
         train, validation, test = self.incidents
-        return f"{start}: {train} incidents to learn from, {validation} to choose by, {test} to test on"
+        return f"{start}: {train} incidents for training, {validation} for validation, {test} for test"
 
 
 def plans(dataset: Dataset, horizon: int, seed: int) -> list[Plan]:
@@ -71,15 +71,14 @@ def plans(dataset: Dataset, horizon: int, seed: int) -> list[Plan]:
     dataset : Dataset
         Telemetry.
     horizon : int
-        The configured one, nanoseconds; others are tried where it does not work.
+        The configured horizon in nanoseconds; others are tried if it does not work.
     seed : int
-        Of a split by device.
+        Seed of a split by device.
 
     Returns
     -------
     list of Plan
-        Those of the configured horizon, and of others only where none of these works; the first that works is the
-        one to take.
+        Plans for the configured horizon, and for others only if none of these works. Plans that work come first.
     """
     found = _try(dataset, [horizon], seed)
     if not any(plan.works for plan in found):

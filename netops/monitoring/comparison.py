@@ -1,10 +1,10 @@
-"""Windows of the present against the reference, at the same times of the day.
+"""Compare current windows with the reference at the same times of the day.
 
-A statistic alone says little: the network has a daily rhythm, neighbouring samples say nearly the same, and one
-window is compared in many features. What chance does is therefore read from the reference itself. Windows of the
-same length are taken out of it and compared with the rest of it, and a window of the present is significant when
-its statistic is beyond what an F distribution, fitted to those, allows (Satterthwaite 1946: a sum of squares of
-correlated noise is about a scaled chi-square; the mean of the few windows that calibrate it is another).
+The statistic needs calibration: the network has a daily cycle, neighbouring samples are correlated, and each window
+is compared in many features. The null distribution is therefore estimated from the reference: windows of the same
+length are compared with the rest of the reference. A current window is significant if its statistic exceeds an F
+distribution fitted to these (Satterthwaite 1946: a sum of squares of correlated noise is approximately a scaled
+chi-square, and so is the mean of the few calibration windows).
 """
 
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ import numpy as np
 from netops.monitoring.distances import STATISTICS, energy
 from netops.monitoring.histograms import Floats, Histograms, Ints
 
-#: A slot of the rhythm, or a window, with a smaller share of the usual samples says nothing.
-_ENOUGH = 0.1
+#: Minimum fraction of the usual samples that a slot or a window needs.
+_MIN_COVERAGE = 0.1
 
 
 @dataclass(frozen=True)
 class Rhythm:
-    """A reference by time of the day (or of whatever period the network has).
+    """A reference by time of the day, or of another period of the network.
 
     Attributes
     ----------
     reference : Histograms
     slots : int
-        Blocks in a period.
+        Blocks per period.
     memory : int
-        Blocks that two times must lie apart to tell different things: the longest window of the features.
+        Blocks after which two times are independent: the longest window of the features.
     """
 
     reference: Histograms
@@ -36,11 +36,11 @@ class Rhythm:
     memory: int = 1
 
     def slot(self, numbers: Ints) -> Ints:
-        """Give the place of blocks in the period."""
+        """Return the index of blocks within the period."""
         return numbers % self.slots
 
     def by_slot(self, start: int = 0, stop: int = 0) -> Ints:
-        """Sum up the reference by slot, without its blocks start:stop: slots × S × K."""
+        """Return the counts of the reference by slot, excluding blocks start:stop: slots × S × K."""
         counts, slots = self.reference.counts.copy(), self.slot(self.reference.numbers)
         counts[start:stop] = 0
         total = np.zeros((self.slots, *counts.shape[1:]), np.int64)
@@ -49,28 +49,28 @@ class Rhythm:
 
     @property
     def periods(self) -> float:
-        """How many periods the reference covers."""
+        """Number of periods in the reference."""
         return len(self.reference) / self.slots
 
 
 def matched(window: Ints, slots: Ints, by_slot: Ints) -> tuple[Floats, Floats]:
-    """Give the shares of a window, and of the reference at the same times with the same weights.
+    """Return the bin fractions of a window, and of the reference at the same times with the same weights.
 
     Parameters
     ----------
     window : int64 array, blocks × S × K
     slots : int64 array, blocks
-        Their places in the period.
+        Their indices within the period.
     by_slot : int64 array, slots × S × K
-        The reference. What it hardly knows is left out of the window.
+        The reference. Slots with too few samples in it are ignored in the window.
 
     Returns
     -------
     float64 arrays, S × K
-        NaN for a series of which too little is left.
+        NaN for a series without samples.
     """
     sums = by_slot.sum(axis=-1)
-    known = sums > _ENOUGH * np.median(sums, axis=0, keepdims=True)
+    known = sums > _MIN_COVERAGE * np.median(sums, axis=0, keepdims=True)
     usable = known[slots]
     counts = window * usable[..., None]
     weights = counts.sum(axis=-1)
@@ -81,17 +81,17 @@ def matched(window: Ints, slots: Ints, by_slot: Ints) -> tuple[Floats, Floats]:
 
 
 @dataclass(frozen=True)
-class Chance:
-    """What the statistic comes to where nothing has changed.
+class NullDistribution:
+    """The null distribution: the statistic without drift.
 
     Attributes
     ----------
     mean : float64 array, S
-        Of its energy; NaN where the reference cannot tell.
+        Mean of the energy; NaN if the reference is too short.
     shape : float64 array, S
-        Of the gamma distribution of the energy.
+        Shape of the gamma distribution of the energy.
     windows : float
-        How many independent windows have told it.
+        Number of independent windows it was estimated from.
     """
 
     mean: Floats
@@ -99,10 +99,10 @@ class Chance:
     windows: float
 
     def p_values(self, energies: Floats) -> Floats:
-        """Give the chance of an energy at least as large, (…, S)."""
+        """Return the probability of an energy at least as large, (…, S)."""
         from scipy.special import fdtrc
 
-        # Where the reference never moved at all, any move is beyond chance.
+        # If the reference is constant, any change is significant.
         ratio = energies / np.maximum(self.mean, 1e-12)
         values: Floats = fdtrc(2 * self.shape, 2 * self.shape * self.windows, ratio)
         return values
@@ -116,17 +116,17 @@ class Comparer:
     statistic: str
 
     def distances(self, window: Ints, slots: Ints, by_slot: Ints) -> Floats:
-        """Give the statistic of each series, S."""
+        """Return the statistic of each series, S."""
         return STATISTICS[self.statistic](*matched(window, slots, by_slot))
 
-    def chance(self, length: int) -> Chance:
-        """Calibrate for windows of so many blocks."""
+    def null_distribution(self, length: int) -> NullDistribution:
+        """Return the null distribution for windows of ``length`` blocks."""
         if self.rhythm.periods >= 2 and length <= len(self.rhythm.reference) // 2:
             return self._from_other_days(length)
         return self._from_neighbours(length)
 
-    def _from_other_days(self, length: int) -> Chance:
-        """Compare each window of the reference with all other days."""
+    def _from_other_days(self, length: int) -> NullDistribution:
+        """Estimate it by comparing each window of the reference with all other days."""
         reference = self.rhythm.reference
         slots = self.rhythm.slot(reference.numbers)
         starts = range(len(reference) - length + 1)
@@ -138,35 +138,35 @@ class Comparer:
         ]
         return self._fitted(np.array(found), len(reference) / length)
 
-    def _from_neighbours(self, length: int) -> Chance:
-        """Compare short stretches with what lies around them, and take their noise to fall as time goes on.
+    def _from_neighbours(self, length: int) -> NullDistribution:
+        """Estimate it by comparing short windows with their neighbours; noise is assumed to decrease with length.
 
-        Two periods at the least show what one day differs from the next; with less, this has to do. A reference
-        that holds no three stretches longer than its memory tells nothing.
+        Used if the reference has fewer than two periods, so that days cannot be compared. The reference must hold
+        at least three windows longer than its memory.
         """
         reference = self.rhythm.reference
         short = max(1, min(length, len(reference) // 8), 2 * self.rhythm.memory)
-        nowhere = np.zeros(short, np.int64)
+        no_slots = np.zeros(short, np.int64)
         found = []
         for start in range(short, len(reference) - 2 * short + 1):
-            around = reference.counts[start - short : start + 2 * short].sum(axis=0, keepdims=True)
+            neighbours = reference.counts[start - short : start + 2 * short].sum(axis=0, keepdims=True)
             inside = reference.counts[start : start + short]
-            found.append(self.distances(inside, nowhere, around - inside.sum(axis=0, keepdims=True)))
+            found.append(self.distances(inside, no_slots, neighbours - inside.sum(axis=0, keepdims=True)))
         copies = max(1.0, self.rhythm.periods)
         scale = (1 + 1 / copies) / max(length, short) / (1.5 / short)
-        chance = self._fitted(np.array(found), max(1.0, len(reference) / short / 3))
-        return Chance(chance.mean * scale, chance.shape, chance.windows)
+        estimate = self._fitted(np.array(found), max(1.0, len(reference) / short / 3))
+        return NullDistribution(estimate.mean * scale, estimate.shape, estimate.windows)
 
-    def _fitted(self, distances: Floats, windows: float) -> Chance:
+    def _fitted(self, distances: Floats, windows: float) -> NullDistribution:
         energies = energy(self.statistic, distances)
         mean = _mean(energies)
         with np.errstate(invalid="ignore", divide="ignore"):
             shapes = mean**2 / _mean((energies - mean) ** 2)
-        # A few windows tell a shape badly: none is taken to be better behaved than the usual series, and none worse
-        # than a single degree of freedom.
+        # Few windows estimate the shape poorly, so it is limited: at most the median of all series, at least one
+        # degree of freedom.
         known = shapes[np.isfinite(shapes)]
         usual = max(0.5, float(np.median(known))) if len(known) else 0.5
-        return Chance(mean, np.clip(np.where(np.isfinite(shapes), shapes, 0.5), 0.5, usual), windows)
+        return NullDistribution(mean, np.clip(np.where(np.isfinite(shapes), shapes, 0.5), 0.5, usual), windows)
 
 
 def _mean(values: Floats) -> Floats:

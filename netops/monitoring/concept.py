@@ -1,8 +1,8 @@
-"""Concept drift: whether the model is as right as it was, told by incidents and alerts whose outcome is known.
+"""Concept drift: detect a loss of accuracy from incidents and alerts with a known outcome.
 
-Outcomes are taken one an incident and one an alert, not one a sample: the samples before one incident are right or
-wrong together. A detector first sees the outcomes of the model's test part, so that a model that is worse from the
-first day on is found too.
+There is one outcome per incident and one per alert, not per sample, because the samples before one incident are
+correlated. A detector first processes the outcomes of the model's test split, so that it also detects a model that
+is worse from the first day on.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,21 +17,21 @@ from netops.alerting.matching import FALSE, MISSED, NEITHER, match
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Flags, Floats, Incidents, Integers, Sequences
 
-#: What the streams are called, and the figures of the test part that tell how many were wrong and how many right.
+#: Names of the outcome streams.
 MISSED_INCIDENTS, FALSE_ALARMS = "missed incidents", "false alarms"
-#: Outcomes of the test part that a detector sees first, at most; and those that the present rate is of.
+#: Maximum outcomes of the test split that a detector processes first, and outcomes used for the current rate.
 _PRIMER, _LATEST = 200, 50
-#: With fewer outcomes the test part says nothing; so many of the stream then take its place.
-_LEAST, _FIRST = 10, 60
-#: What a detector has seen before it says something.
+#: Minimum outcomes of the test split; with fewer, that many first outcomes of the stream replace it.
+_MIN_OUTCOMES, _FIRST = 10, 60
+#: Outcomes a detector processes before it may signal drift.
 _WARM = 30
-#: A detector's alarm counts once the latest outcomes are worse than chance allows at this level.
-_SURE = 0.001
+#: Significance level at which the latest outcomes must confirm a detector's signal.
+_SIGNIFICANCE = 0.001
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Outcomes in the order in which they became known.
+    """A stream of outcomes in order of time.
 
     Attributes
     ----------
@@ -49,17 +49,17 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Concept:
-    """What a detector says of a stream of outcomes.
+    """Result of a detector for a stream of outcomes.
 
     Attributes
     ----------
     name : str
     outcomes : int
-        How many there were.
+        Number of outcomes.
     before, now : float or None
-        Share that was wrong in the test part, and among the latest; None where there is none.
+        Error rate in the test split, and in the latest outcomes; None if there are no outcomes.
     since : int or None
-        When drift was found, nanoseconds since the epoch.
+        Time at which drift was detected, in nanoseconds since the epoch.
     """
 
     name: str
@@ -70,14 +70,14 @@ class Concept:
 
 
 class Detector(Protocol):
-    """What river's detectors have in common."""
+    """The interface of river's detectors."""
 
     @property
     def drift_detected(self) -> bool:
-        """Whether the last value made it certain."""
+        """Whether the last value signalled drift."""
 
     def update(self, x: Any) -> Any:
-        """See one more outcome."""
+        """Process one outcome."""
 
 
 def outcomes(
@@ -88,7 +88,7 @@ def outcomes(
     horizon: int,
     left_out: Flags | None = None,
 ) -> list[Outcomes]:
-    """Say what became of incidents and alerts.
+    """Return the outcomes of incidents and alerts.
 
     Parameters
     ----------
@@ -99,9 +99,9 @@ def outcomes(
         NaN inside incidents.
     policy : AlertPolicy
     horizon : int
-        Nanoseconds. Alerts whose next horizon is not over have no outcome yet.
+        Nanoseconds. Alerts have no outcome until the horizon after them has passed.
     left_out : bool array, rows, optional
-        Rows of which only a verdict on an alert tells what they were: an alert there is neither right nor wrong.
+        Excluded rows, which are known only from feedback on an alert: an alert there has no outcome.
     """
     inside = incidents.inside(sequences)
     failed = inside if left_out is None else inside | left_out
@@ -120,21 +120,21 @@ def _in_order(name: str, times: Integers, wrong: Flags) -> Outcomes:
     return Outcomes(name, times[order], wrong[order])
 
 
-def watch(stream: Outcomes, evaluation: Mapping[str, Any], detector: str) -> Concept:
-    """Let a detector see the outcomes.
+def detect_drift(stream: Outcomes, evaluation: Mapping[str, Any], detector: str) -> Concept:
+    """Run a detector on a stream of outcomes.
 
     Parameters
     ----------
     stream : Outcomes
     evaluation : mapping
-        Figures of the test part, from the model card. Where it holds too few outcomes, the first ones of the stream
-        take their place.
+        Metrics of the test split, from the model card. If it has too few outcomes, the first ones of the stream
+        replace them.
     detector : str
         ``ddm`` (Gama et al. 2004), ``eddm`` (Baena-García et al. 2006), ``page_hinkley`` (Page 1954) or ``adwin``
         (Bifet and Gavaldà 2007).
     """
-    wrong, total = _of_test_part(stream.name, evaluation)
-    before = wrong / total if total >= _LEAST else None
+    wrong, total = _of_test_split(stream.name, evaluation)
+    before = wrong / total if total >= _MIN_OUTCOMES else None
     latest = stream.wrong[-_LATEST:]
     now = float(latest.mean()) if len(latest) else None
     first = 0
@@ -145,7 +145,7 @@ def watch(stream: Outcomes, evaluation: Mapping[str, Any], detector: str) -> Con
     return Concept(stream.name, len(stream.wrong), before, now, since)
 
 
-def _of_test_part(name: str, evaluation: Mapping[str, Any]) -> tuple[int, int]:
+def _of_test_split(name: str, evaluation: Mapping[str, Any]) -> tuple[int, int]:
     if name == MISSED_INCIDENTS:
         total = int(evaluation.get("incidents") or 0)
         return total - int(evaluation.get("incidents_warned") or 0), total
@@ -154,8 +154,8 @@ def _of_test_part(name: str, evaluation: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def _since(stream: Outcomes, first: int, wrong: int, total: int, detector: str) -> int | None:
-    """Say when the outcomes from ``first`` on got worse than ``wrong`` of ``total``."""
-    # Laplace's rule: a part without a wrong outcome does not promise that there will never be one.
+    """Return when the outcomes from ``first`` on became worse than ``wrong`` of ``total``, or None."""
+    # Laplace's rule of succession: a split without errors does not mean an error rate of 0.
     rate = (wrong + 1) / (total + 2)
     made = make_detector(detector, rate)
     for outcome in _evenly(rate, min(max(total, _WARM), _PRIMER)):
@@ -165,16 +165,16 @@ def _since(stream: Outcomes, first: int, wrong: int, total: int, detector: str) 
     for index, outcome in enumerate(watched.tolist(), start=1):
         made.update(outcome)
         alarm |= made.drift_detected
-        if alarm and _chance(wrong, total, watched[max(0, index - _LATEST) : index]) < _SURE:
+        if alarm and _p_value(wrong, total, watched[max(0, index - _LATEST) : index]) < _SIGNIFICANCE:
             return int(stream.times[first + index - 1])
     return None
 
 
-def _chance(wrong: int, total: int, latest: Flags) -> float:
-    """Give the chance of as many wrong ones among the latest, were they no worse (Fisher's exact test).
+def _p_value(wrong: int, total: int, latest: Flags) -> float:
+    """Return the p-value of the errors among the latest outcomes (Fisher's exact test).
 
-    Detectors take outcomes for many: where few are wrong they raise alarms on two or three, and some also where a
-    model has become better.
+    Detectors assume many outcomes: with few errors they signal drift after two or three, and some also when the
+    model has improved.
     """
     now, count = int(latest.sum()), len(latest)
     ways = [comb(wrong + now, k) * comb(total + count - wrong - now, count - k) for k in range(now, count + 1)]
@@ -182,16 +182,16 @@ def _chance(wrong: int, total: int, latest: Flags) -> float:
 
 
 def _evenly(rate: float, count: int) -> Iterator[bool]:
-    """Spread wrong outcomes evenly, as the order of those in the test part is not kept."""
+    """Yield outcomes with evenly spaced errors, since the order in the test split is not stored."""
     yield from (((index + 1) * rate + 0.5) // 1 > (index * rate + 0.5) // 1 for index in range(count))
 
 
 def make_detector(name: str, rate: float) -> Detector:
-    """Make a detector for outcomes of which a share is wrong.
+    """Create a detector for outcomes with an error rate.
 
     The parameters were chosen so that at most a few of 100 streams of 400 outcomes without drift raise an alarm.
     """
-    # river.drift alone takes most of the import of river; nothing else of it is used.
+    # Importing river.drift avoids most of the import time of river.
     from river.drift import ADWIN, PageHinkley
     from river.drift.binary import DDM, EDDM
 

@@ -1,7 +1,7 @@
-"""How far two binned distributions are apart.
+"""Distances between two binned distributions.
 
-Every statistic takes two arrays of shares whose last axis are the bins, and gives one number for each pair. None is
-negative; 0 means that they are alike.
+Each takes two arrays of fractions whose last axis is the bins, and returns one number per pair. It is not negative;
+0 means that the distributions are equal.
 """
 
 from collections.abc import Callable
@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-#: What an empty bin counts as, so that logarithms stay finite.
-_LEAST = 1e-4
+#: The fraction assigned to an empty bin, so that logarithms are finite.
+_MIN_FRACTION = 1e-4
 
 
 def psi(now: Floats, reference: Floats) -> Floats:
@@ -22,18 +22,18 @@ def psi(now: Floats, reference: Floats) -> Floats:
 
 
 def kl(now: Floats, reference: Floats) -> Floats:
-    """Kullback-Leibler divergence of the present from the reference, in nats."""
+    """Kullback-Leibler divergence from the reference, in nats."""
     now, reference = _filled(now), _filled(reference)
     return np.sum(now * np.log(now / reference), axis=-1)
 
 
 def ks(now: Floats, reference: Floats) -> Floats:
-    """Kolmogorov-Smirnov: the greatest difference of the distribution functions, at the edges of the bins."""
+    """Kolmogorov-Smirnov: the maximum difference of the distribution functions, at the bin edges."""
     return np.abs(np.cumsum(now - reference, axis=-1)).max(axis=-1)
 
 
 def total_variation(now: Floats, reference: Floats) -> Floats:
-    """Total variation distance: the share that lies elsewhere."""
+    """Total variation distance: half the sum of the absolute differences."""
     return np.abs(now - reference).sum(axis=-1) / 2
 
 
@@ -49,17 +49,17 @@ STATISTICS: dict[str, Callable[[Floats, Floats], Floats]] = {
     "hellinger": hellinger,
     "kl": kl,
 }
-#: Below this a move is not worth telling. Each is about what a shift by a quarter of a standard deviation gives.
+#: Minimum distance that is reported: about that of a shift by a quarter of a standard deviation.
 MINIMA = {"psi": 0.05, "ks": 0.09, "total_variation": 0.09, "hellinger": 0.08, "kl": 0.025}
-#: Statistics that grow with the square of a small move; the others grow with the move itself.
+#: Statistics that grow with the square of a small shift; the others grow linearly.
 QUADRATIC = ("psi", "kl")
 
 
 def energy(name: str, values: Floats) -> Floats:
-    """Give a statistic in a scale in which noise adds up as chi-square does: the square of a distance."""
+    """Return a statistic as a squared distance, for which noise is approximately chi-square."""
     return values if name in QUADRATIC else values**2
 
 
 def _filled(shares: Floats) -> Floats:
-    filled = np.maximum(shares, _LEAST)
+    filled = np.maximum(shares, _MIN_FRACTION)
     return filled / filled.sum(axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Monitoring: telemetry of a network against the reference of a model."""
+"""Monitoring: compare the telemetry of a network with the reference of a model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from netops.errors import NetopsError
 from netops.models.card import ModelCard
 from netops.models.onnx_file import Scorer
 from netops.monitoring.comparison import Rhythm
-from netops.monitoring.concept import Concept, outcomes, watch
+from netops.monitoring.concept import Concept, detect_drift, outcomes
 from netops.monitoring.exported import Drift
 from netops.monitoring.histograms import Histograms
 from netops.monitoring.reading import Healthy, as_flags, count
@@ -29,13 +29,13 @@ _NAMES: dict[str, Drift] = {"features": "feature", "risk": "risk", "alerting": "
 
 
 def examine(features: Dataset, model: Path, settings: MonitoringSettings) -> Report:
-    """Compare telemetry with the reference of a model.
+    """Compare telemetry with the reference of a model and report drift.
 
     Parameters
     ----------
     features : Dataset
-        Feature vectors of the telemetry, by the declaration of the model's card. Where incidents are known,
-        concept drift is looked for too.
+        Feature vectors of the telemetry, with the features of the model card. If incidents are known, concept drift
+        is tested too.
     model : Path
         Model folder.
     settings : MonitoringSettings
@@ -43,11 +43,11 @@ def examine(features: Dataset, model: Path, settings: MonitoringSettings) -> Rep
     Raises
     ------
     NetopsError
-        If the model keeps no reference, or there is no healthy sample.
+        If the model has no reference, or there is no healthy sample.
     """
     reference, scorer, healthy = read_reference(model), Scorer(model), Healthy.of(features)
     if not (~healthy.inside).any():
-        raise NetopsError(f"{features.path}: no sample outside of incidents; give telemetry of healthy time too")
+        raise NetopsError(f"{features.path}: all samples are inside incidents; pass telemetry with healthy periods")
     start, end = healthy.span
     grid = Grid.over(start, end, reference.features.block, settings)
     present, concepts = _present(healthy, reference, scorer, grid, settings.detector)
@@ -93,7 +93,7 @@ def _present(
     count(healthy, rows, present["features"], present["missing"])
     labelled = len(healthy.incidents) > 0
     risks = np.full(len(healthy.sequences), np.nan)
-    # Alerts need the risk of every sample; for the distribution some are enough.
+    # Alerts need the risk of every sample; for the distribution a subset is enough.
     scored = np.flatnonzero(~healthy.inside) if labelled else rows
     risks[scored] = score_rows(scorer.score, healthy.dataset, scorer.card.features, scored)
     times = healthy.sequences.timestamps[rows]
@@ -109,7 +109,7 @@ def _concepts(healthy: Healthy, risks: Floats, card: ModelCard, detector: str) -
     verdicts = Verdicts.from_table(healthy.dataset.verdicts(), sequences.devices, incidents, card.horizon)
     left_out = verdicts.left_out(sequences)
     streams = outcomes(sequences, incidents, risks, AlertPolicy(**card.alert), card.horizon, left_out)
-    return [watch(stream, card.evaluation, detector) for stream in streams]
+    return [detect_drift(stream, card.evaluation, detector) for stream in streams]
 
 
 def _newest(grid: Grid, present: Histograms) -> tuple[int, int]:
@@ -136,11 +136,11 @@ def _of_moves(move: Moves, found: npt.NDArray[np.bool_], grid: Grid) -> Sequence
 
 def _of_concept(concept: Concept) -> Finding:
     score = float("nan") if concept.now is None else concept.now - (concept.before or 0.0)
-    told = [f"{concept.outcomes} outcomes"]
-    told += [f"{concept.now:.0%} of the latest wrong"] if concept.now is not None else []
-    told += [f"{concept.before:.0%} in the test part"] if concept.before is not None else []
+    text = [f"{concept.outcomes} outcomes"]
+    text += [f"{concept.now:.0%} of the latest wrong"] if concept.now is not None else []
+    text += [f"{concept.before:.0%} in the test split"] if concept.before is not None else []
     detected = concept.since is not None
-    return Finding("concept", concept.name, score, None, None, detected, concept.since, ", ".join(told))
+    return Finding("concept", concept.name, score, None, None, detected, concept.since, ", ".join(text))
 
 
 def _of_change(change: Change) -> Finding:
@@ -152,10 +152,10 @@ def _notes(reference: Reference, moved: Moves) -> list[str]:
     periods = len(reference.features) / reference.slots
     if periods < 2:
         notes.append(
-            f"the reference covers {periods:.2g} periods of the rhythm; what one differs from the next is not known"
+            f"the reference covers only {periods:.2g} periods, so the variation between periods is unknown"
         )
     if (np.isnan(moved.p_values[-1]) & ~np.isnan(moved.scores[-1])).any():
-        notes.append("of some of it the reference is too short to tell chance from drift")
+        notes.append("the reference is too short to test some of the features for significance")
     if np.isnan(moved.scores[-1]).all():
-        notes.append("the reference holds nothing of the times of the newest window")
+        notes.append("the reference has no samples at the times of day of the newest window")
     return notes

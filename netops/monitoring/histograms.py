@@ -1,4 +1,4 @@
-"""Distributions in blocks of time: how many samples of each block fall into each bin."""
+"""Histograms per block of time: the number of samples of each block in each bin."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ class Histograms:
     names : tuple of str, S
         The series.
     edges : float64 array, S × (K - 1)
-        Upper edges of all bins but the last, rising, filled up with infinity.
+        Upper edges of all bins but the last, increasing, padded with infinity.
     block : int
-        Length of a block in nanoseconds; blocks begin at its multiples since the epoch.
+        Length of a block in nanoseconds; blocks start at its multiples since the epoch.
     first : int
         Number of the first block.
     counts : int64 array, blocks × S × K
@@ -34,7 +34,7 @@ class Histograms:
     counts: Ints
 
     def __len__(self) -> int:
-        """Count the blocks."""
+        """Return the number of blocks."""
         return len(self.counts)
 
     @property
@@ -43,13 +43,13 @@ class Histograms:
         return self.first + np.arange(len(self), dtype=np.int64)
 
     def emptied(self, first: int, blocks: int) -> "Histograms":
-        """Give the same bins over other blocks, with nothing in them."""
+        """Return empty histograms with the same bins over other blocks."""
         return Histograms(
             self.names, self.edges, self.block, first, np.zeros((blocks, *self.counts.shape[1:]), np.int64)
         )
 
     def add(self, timestamps: Ints, values: Floats) -> None:
-        """Count values in; NaN are left out, and so is what lies outside of the blocks.
+        """Add values; NaN and values outside of the blocks are ignored.
 
         Parameters
         ----------
@@ -59,46 +59,46 @@ class Histograms:
         """
         blocks, _, bins = self.counts.shape
         index = timestamps // self.block - self.first
-        here = (index >= 0) & (index < blocks)
+        inside = (index >= 0) & (index < blocks)
         for series, edges in enumerate(self.edges):
             column = values[:, series]
-            known = here & ~np.isnan(column)
+            known = inside & ~np.isnan(column)
             flat = index[known] * bins + np.searchsorted(edges, column[known])
             self.counts[:, series] += np.bincount(flat, minlength=blocks * bins).reshape(blocks, bins)
 
     def shares(self, start: int, stop: int) -> Floats:
-        """Give the shares of the bins over blocks start:stop, S × K; NaN for a series without values."""
+        """Return the bin fractions over blocks start:stop, S × K; NaN for a series without values."""
         total = self.counts[start:stop].sum(axis=0)
         with np.errstate(invalid="ignore"):
             shares: Floats = total / total.sum(axis=-1, keepdims=True)
         return shares
 
     def cut(self, start: int, stop: int) -> "Histograms":
-        """Keep blocks start:stop."""
+        """Return the histograms of blocks start:stop."""
         return Histograms(self.names, self.edges, self.block, self.first + start, self.counts[start:stop])
 
 
 def binned(names: Iterable[str], sample: Floats, bins: int, block: int, first: int, blocks: int) -> Histograms:
-    """Make bins that a sample of the reference fills about equally, over some blocks, with nothing in them.
+    """Return empty histograms with bins of about equal frequency in a sample of the reference.
 
     A value that many samples share gets a bin of its own.
 
     Parameters
     ----------
     sample : float64 array, n × S
-        NaN is left out.
+        NaN is ignored.
     """
     edges = [_edges(column[~np.isnan(column)], bins) for column in sample.T]
     width = max(map(len, edges), default=1)
     filled = np.full((len(edges), width), np.inf)
-    for series, those in enumerate(edges):
-        filled[series, : len(those)] = those
+    for series, values in enumerate(edges):
+        filled[series, : len(values)] = values
     counts = np.zeros((blocks, len(edges), width + 1), np.int64)
     return Histograms(tuple(names), filled, block, first, counts)
 
 
 def flags(names: Iterable[str], block: int, first: int, blocks: int) -> Histograms:
-    """Make two bins for series of 0 and 1."""
+    """Return empty histograms with two bins, for series of 0 and 1."""
     names = tuple(names)
     return Histograms(
         names, np.full((len(names), 1), 0.5), block, first, np.zeros((blocks, len(names), 2), np.int64)
@@ -114,6 +114,6 @@ def _edges(values: Floats, bins: int) -> Floats:
 
 
 def _often(values: Floats, bins: int) -> Floats:
-    """Find the values that fill half a bin alone."""
+    """Return the values that are frequent enough to fill half a bin."""
     distinct, times = np.unique(values, return_counts=True)
     return distinct[times > len(values) / bins / 2]

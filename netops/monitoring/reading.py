@@ -1,4 +1,4 @@
-"""Reading a features dataset for monitoring: healthy samples, thinned, for their neighbours say nearly the same."""
+"""Read the healthy samples of a features dataset, thinned because neighbouring samples are nearly equal."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +13,7 @@ from netops.telemetry.dataset import Dataset, rows_of
 from netops.telemetry.schema import DEVICE, TIMESTAMP
 from netops.training.rows import pieces
 
-#: Samples of a device that are read of each block.
+#: Samples read per device and block.
 _PER_BLOCK = 60
 
 
@@ -49,21 +49,21 @@ class Healthy:
         """The first and the last time, nanoseconds since the epoch."""
         return int(self.sequences.timestamps.min()), int(self.sequences.timestamps.max())
 
-    def thinned(self, block: int, since: int = 0, most: int | None = None) -> Integers:
-        """Choose rows, rising: healthy, from a time on, so many of each block, and no more than so many in all."""
+    def thinned(self, block: int, since: int = 0, max_rows: int | None = None) -> Integers:
+        """Return the indices of healthy rows since a time, thinned per block and limited in number, increasing."""
         sequences = self.sequences
         interval = max(1, round(self.dataset.meta.interval_seconds * SECOND))
         stride = max(1, block // interval // _PER_BLOCK)
-        # Devices take turns, so that a thinned block still holds every time of it.
+        # The offset differs by device, so that a thinned block still has samples at every time.
         index = np.arange(len(sequences)) - sequences.offsets[sequences.device_of_row] + sequences.device_of_row
         chosen = np.flatnonzero(~self.inside & (sequences.timestamps >= since) & (index % stride == 0))
-        if most is not None and len(chosen) > most:
-            chosen = chosen[:: -(-len(chosen) // most)]
+        if max_rows is not None and len(chosen) > max_rows:
+            chosen = chosen[:: -(-len(chosen) // max_rows)]
         return chosen.astype(np.int64)
 
 
 def count(healthy: Healthy, rows: Integers, features: Histograms, missing: Histograms) -> None:
-    """Count chosen rows into the distributions of features and into the shares of missing values of metrics."""
+    """Add rows to the histograms of features and of missing values of metrics."""
     names = list(dict.fromkeys((*features.names, *missing.names)))
     of_feature, of_metric = ([names.index(name) for name in some.names] for some in (features, missing))
     for piece, values in pieces(healthy.dataset, names, rows):
@@ -73,5 +73,5 @@ def count(healthy: Healthy, rows: Integers, features: Histograms, missing: Histo
 
 
 def as_flags(values: npt.NDArray[np.bool_]) -> Floats:
-    """Write flags as the series of 0 and 1 that histograms count."""
+    """Convert flags to 0.0 and 1.0."""
     return values.astype(np.float64)

@@ -1,7 +1,7 @@
-"""The reference of a model: how its features, its risks and its missing values were distributed, hour by hour.
+"""The reference of a model: the hourly distributions of its features, risks and missing values.
 
-It is kept in the model folder beside the card, as plain arrays, so that the present can be compared with the same
-time of the day, and chance be told from what one day differs from the next.
+It is stored in the model folder beside the card, as plain arrays. New telemetry is compared with the same time of
+the day, and the variation between days gives the significance.
 """
 
 import json
@@ -26,30 +26,30 @@ from netops.training.train import part_risks
 
 REFERENCE_FILE = "reference.npz"
 FORMAT = 1
-#: Values that are read at most, 160 MB; and samples that the bins are found by.
+#: Maximum number of values read (160 MB), and of samples used to choose the bins.
 _VALUES, _SAMPLE = 20_000_000, 20_000
-#: A reference is cut into so many blocks at the least, where its sampling allows.
+#: Minimum number of blocks of a reference, if its sampling interval allows.
 _BLOCKS = 24
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What the present is compared with.
+    """What new telemetry is compared with.
 
     Attributes
     ----------
     features, missing : Histograms
         Distributions of the features, and missing values of the metrics, over the training telemetry.
     risk, alerting : Histograms
-        Distribution of the risk, and samples at or above the threshold, over its held-out parts.
+        Distribution of the risk, and samples at or above the threshold, over the held-out splits.
     threshold : float
-        The one of ``alerting``.
+        The threshold of ``alerting``.
     slots : int
-        Blocks in a period of the rhythm.
+        Blocks per period.
     devices, columns : tuple of str
-        The devices and all columns that the telemetry had, also those that are no metrics.
+        The devices and all columns of the telemetry, including those that are not metrics.
     interval_seconds : float
-        Between two samples.
+        Time between two samples.
     memory : int
         The longest window of the features, in blocks.
     """
@@ -70,7 +70,7 @@ _KINDS = ("features", "missing", "risk", "alerting")
 
 
 def reference_of(examples: Examples, model: Path, settings: MonitoringSettings) -> Reference:
-    """Make the reference of a model that was trained, and whose threshold was chosen, on examples.
+    """Build the reference of a model from the examples it was trained on.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def reference_of(examples: Examples, model: Path, settings: MonitoringSettings) 
 
 @dataclass(frozen=True)
 class _Common:
-    """What the models of one training share."""
+    """The part of the reference that is the same for all models of a training."""
 
     features: Histograms
     missing: Histograms
@@ -116,7 +116,7 @@ _latest: dict[str, _Common] = {}
 
 
 def _common_once(examples: Examples, settings: MonitoringSettings) -> _Common:
-    """Read the telemetry once for all families of a run."""
+    """Read the telemetry once for all model families of a run."""
     key = repr((examples.folder.resolve(), examples.key, settings))
     with _lock:
         if key not in _latest:
@@ -147,7 +147,7 @@ def _common(dataset: Dataset, names: tuple[str, ...], settings: MonitoringSettin
 
 
 def slots_for(span: int, interval_seconds: float, rhythm: int) -> int:
-    """Choose the blocks in a period: of an hour, or less where the reference is short."""
+    """Return the number of blocks per period: one hour each, or less if the reference is short."""
     block = max(min(HOUR, span // _BLOCKS), round(10 * interval_seconds * SECOND), 1)
     return max(1, -(-rhythm // block))
 
@@ -160,7 +160,7 @@ def _grid(times: Ints, block: int) -> tuple[int, int, int]:
 
 
 def _held_out(examples: Examples, model: Path) -> tuple[Ints, Floats]:
-    """Give times and risks of the parts that the model was not fitted on, of the telemetry it was trained with."""
+    """Return times and risks of the splits of the training telemetry that the model was not fitted on."""
     sequences = examples.labelled[0].sequences
     times, risks = [], []
     for part in ("validation", "test"):
@@ -172,7 +172,7 @@ def _held_out(examples: Examples, model: Path) -> tuple[Ints, Floats]:
 
 
 def write_reference(folder: Path, reference: Reference) -> None:
-    """Write the reference into a model folder, at once."""
+    """Write the reference into a model folder, atomically."""
     arrays: dict[str, Any] = {}
     about: dict[str, Any] = {
         "format": FORMAT,
@@ -184,9 +184,9 @@ def write_reference(folder: Path, reference: Reference) -> None:
         "memory": reference.memory,
     }
     for kind in _KINDS:
-        told: Histograms = getattr(reference, kind)
-        arrays[f"{kind}_edges"], arrays[f"{kind}_counts"] = told.edges, told.counts.astype(np.uint32)
-        about[kind] = {"names": told.names, "block": told.block, "first": told.first}
+        histograms: Histograms = getattr(reference, kind)
+        arrays[f"{kind}_edges"], arrays[f"{kind}_counts"] = histograms.edges, histograms.counts.astype(np.uint32)
+        about[kind] = {"names": histograms.names, "block": histograms.block, "first": histograms.first}
     arrays["about"] = np.array(json.dumps(about))
     with atomic_path(folder / REFERENCE_FILE) as draft, draft.open("wb") as file:
         np.savez_compressed(file, **arrays)
@@ -205,10 +205,10 @@ def read_reference(folder: Path) -> Reference:
         with np.load(path, allow_pickle=False) as arrays:
             about = json.loads(str(arrays["about"]))
             if about["format"] != FORMAT:
-                raise NetopsError(f"{path}: of a format that is not known; train the model again")
+                raise NetopsError(f"{path}: unknown format; train the model again")
             kinds = {kind: _histograms(about[kind], arrays, kind) for kind in _KINDS}
     except FileNotFoundError:
-        raise NetopsError(f"{folder}: the model keeps no reference ({REFERENCE_FILE}); train it again") from None
+        raise NetopsError(f"{folder}: the model has no reference ({REFERENCE_FILE}); train it again") from None
     except (OSError, ValueError, KeyError) as error:
         raise NetopsError(f"{path}: not readable ({error}); train the model again") from None
     return Reference(

@@ -1,4 +1,4 @@
-"""What monitoring finds."""
+"""The report of monitoring."""
 
 import math
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from netops.monitoring.histograms import Floats
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was compared.
+    """The result of one comparison.
 
     Attributes
     ----------
@@ -20,17 +20,18 @@ class Finding:
         ``feature``, ``risk``, ``missing``, ``concept`` or ``schema``.
     name : str
     score : float
-        How far it has moved, in the newest window; NaN where that says nothing.
+        Drift score in the newest window; NaN if there are too few samples.
     minimum : float or None
-        A smaller move is not worth telling.
+        Smaller scores are not reported as drift.
     p_value : float or None
-        The chance of such a move where nothing has changed, for this one comparison.
+        Probability of such a score without drift, for this comparison alone.
     detected : bool
-        Whether it is beyond chance and worth telling, in the newest window.
+        Whether there is drift in the newest window: significant and at least ``minimum``.
     since : int or None
-        When it was first found in the time that was looked at, nanoseconds since the epoch, also where it is over.
+        When drift was first detected in the examined time range, in nanoseconds since the epoch, even if it is
+        over.
     about : str
-        In words.
+        Description.
     """
 
     kind: Drift
@@ -43,36 +44,36 @@ class Finding:
     about: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as JSON takes it; unknown values None."""
+        """Return the finding as plain values for JSON; unknown values are None."""
         plain = {key: None if _unknown(value) else value for key, value in asdict(self).items()}
         return plain | {"since": None if self.since is None else written(self.since)}
 
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a network since its champion was trained.
+    """The drift of a network since its champion was trained.
 
     Attributes
     ----------
     network, version : str
-        Whose telemetry, and which model it was compared with.
+        The network, and the model version it was compared with.
     start, end : int
-        The time that was looked at, nanoseconds since the epoch.
+        The examined time range, in nanoseconds since the epoch.
     statistic : str
     window : int
         Length of a window in nanoseconds.
     findings : tuple of Finding
-        Drift first, then by how far things have moved.
+        Drift first, then by decreasing score.
     ends : tuple of int
-        When each window ends.
+        End of each window.
     scores : dict
-        Feature → its scores, window by window, in units of the smallest move that is worth telling.
+        Feature → its score per window, as a multiple of the minimum reported score.
     found : dict
-        Feature → the windows in which it had drifted.
+        Feature → whether it had drifted, per window.
     missing : dict
-        Metric → share of missing values in the newest window.
+        Metric → fraction of missing values in the newest window.
     notes : tuple of str
-        What the reference could not tell.
+        Limitations of the reference.
     """
 
     network: str
@@ -90,11 +91,11 @@ class Report:
 
     @property
     def drifted(self) -> tuple[Finding, ...]:
-        """What has drifted."""
+        """The findings with drift."""
         return tuple(finding for finding in self.findings if finding.detected)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the report as JSON takes it."""
+        """Return the report as plain values for JSON."""
         return {
             "network": self.network,
             "model_version": self.version,
@@ -109,7 +110,7 @@ class Report:
         }
 
     def export(self, metrics: MonitoringMetrics) -> None:
-        """Set the gauges that tell of drift."""
+        """Set the drift gauges."""
         for finding in self.findings:
             if not math.isnan(finding.score):
                 metrics.drift(finding.kind, finding.name, finding.score, finding.detected)
@@ -117,17 +118,17 @@ class Report:
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Put drift first, then what has moved furthest."""
+    """Sort findings: drift first, then by decreasing relative score."""
 
     def key(finding: Finding) -> tuple[bool, float]:
-        far = finding.score / finding.minimum if finding.minimum else finding.score
-        return not finding.detected, -(0.0 if math.isnan(far) else far)
+        relative = finding.score / finding.minimum if finding.minimum else finding.score
+        return not finding.detected, -(0.0 if math.isnan(relative) else relative)
 
     return tuple(sorted(findings, key=key))
 
 
 def written(moment: int) -> str:
-    """Write nanoseconds since the epoch as ISO 8601, to the second."""
+    """Format nanoseconds since the epoch as ISO 8601, to the second."""
     return f"{datetime.fromtimestamp(moment // 1_000_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 

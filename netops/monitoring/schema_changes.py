@@ -1,4 +1,4 @@
-"""Changes of the telemetry's schema since a model was trained."""
+"""Detect changes of the telemetry's schema since a model was trained."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,26 +6,26 @@ from dataclasses import dataclass
 from netops.monitoring.reference import Reference
 from netops.telemetry.dataset import Meta
 
-#: An interval that differs by more than this factor is another one.
+#: Minimum factor by which a sampling interval differs to count as changed.
 _INTERVAL = 1.5
-#: Share of devices that are new from which on they are more than the usual coming and going.
+#: Minimum fraction of new devices that counts as a change.
 _NEW_DEVICES = 0.1
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change.
+    """A change of the schema.
 
     Attributes
     ----------
     name : str
         The column, ``interval`` or ``devices``.
     score : float
-        How much: a factor, or a share in 0..1.
+        Size of the change: a factor, or a fraction in 0..1.
     detected : bool
-        Whether it matters to the model; the others are worth knowing.
+        Whether it affects the model; otherwise it is informational.
     about : str
-        In words.
+        Description.
     """
 
     name: str
@@ -37,22 +37,22 @@ class Change:
 def schema_changes(
     reference: Reference, telemetry: Meta, devices: Iterable[str], empty: Iterable[str]
 ) -> list[Change]:
-    """Compare telemetry with what a model was trained on.
+    """Compare telemetry with the training telemetry of a model.
 
     Parameters
     ----------
     reference : Reference
     telemetry : Meta
-        Of the telemetry that is monitored.
+        Metadata of the monitored telemetry.
     devices : iterable of str
         Its devices.
     empty : iterable of str
-        Metrics that are not known for a single sample of it.
+        Metrics without any value in it.
     """
-    changes = [Change(name, 1.0, True, "gone: no sample has a value") for name in empty]
+    changes = [Change(name, 1.0, True, "missing: no sample has a value") for name in empty]
     columns = (*telemetry.metrics, *telemetry.left_out, *telemetry.attributes)
-    fresh = [name for name in dict.fromkeys(columns) if name not in reference.columns]
-    changes += [Change(name, 1.0, True, "new: the model does not know it") for name in fresh]
+    new = [name for name in dict.fromkeys(columns) if name not in reference.columns]
+    changes += [Change(name, 1.0, True, "new: not in the training telemetry") for name in new]
     return (
         changes + _interval(reference.interval_seconds, telemetry.interval_seconds) + _devices(reference, devices)
     )
@@ -61,7 +61,7 @@ def schema_changes(
 def _interval(before: float, now: float) -> list[Change]:
     if not before or not now or max(before / now, now / before) <= _INTERVAL:
         return []
-    return [Change("interval", now / before, True, f"a sample every {now:g} s, in training every {before:g} s")]
+    return [Change("interval", now / before, True, f"sampling interval {now:g} s, in training {before:g} s")]
 
 
 def _devices(reference: Reference, devices: Iterable[str]) -> list[Change]:
@@ -70,5 +70,5 @@ def _devices(reference: Reference, devices: Iterable[str]) -> list[Change]:
     if not new and not gone:
         return []
     share = len(new) / max(1, len(present))
-    about = f"{len(new)} new, {len(gone)} gone, {len(present & known)} as in training"
+    about = f"{len(new)} new, {len(gone)} missing, {len(present & known)} as in training"
     return [Change("devices", share, share >= _NEW_DEVICES, about)]

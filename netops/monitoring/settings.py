@@ -1,4 +1,4 @@
-"""The ``monitoring:`` section: when the present counts as different from what a model was trained on."""
+"""The ``monitoring:`` section: drift detection."""
 
 from dataclasses import dataclass
 
@@ -11,30 +11,28 @@ DETECTORS = ("ddm", "eddm", "page_hinkley", "adwin")
 
 @dataclass(frozen=True)
 class MonitoringSettings:
-    """What is compared, how, and what follows."""
+    """Settings of drift detection and retraining."""
 
-    statistic: str = option("psi", help="how far two distributions are apart", choices=tuple(MINIMA))
+    statistic: str = option("psi", help="distance between two distributions", choices=tuple(MINIMA))
     minimum: float | None = option(
-        None, help="a move below this is not worth reporting, however sure; empty: by the statistic", minimum=0
+        None, help="smaller distances are not reported, even if significant; empty: by the statistic", minimum=0
     )
     minimum_share: float = option(
-        0.02, help="the same for shares: of missing values, of samples at or above the threshold", minimum=0
+        0.02, help="the same for fractions of missing values and of samples at or above the threshold", minimum=0
     )
-    window: Duration = option(DAY, help="stretch that is compared with the reference", unit="duration")
-    step: Duration = option(6 * HOUR, help="from one window to the next", unit="duration")
-    rhythm: Duration = option(
-        DAY, help="period after which the network does the same again; 7d where weekends differ", unit="duration"
-    )
+    window: Duration = option(DAY, help="time range that is compared with the reference", unit="duration")
+    step: Duration = option(6 * HOUR, help="time from one window to the next", unit="duration")
+    rhythm: Duration = option(DAY, help="period of the network's load; 7d if weekends differ", unit="duration")
     reference: Duration = option(
-        28 * DAY, help="the newest part of the training telemetry that the reference is made of", unit="duration"
+        28 * DAY, help="newest time range of the training telemetry that is used as the reference", unit="duration"
     )
-    bins: int = option(10, help="bins of a distribution, equally full in the reference", minimum=3, maximum=50)
+    bins: int = option(10, help="bins of a histogram, equally filled in the reference", minimum=3, maximum=50)
     false_alarms_per_month: float = option(
         0.1,
-        help="chance of a false alarm in 30 days, over all features and windows together",
+        help="probability of a false alarm in 30 days, over all features and windows",
         minimum=0.0001,
         maximum=1,
     )
-    detector: str = option("ddm", help="what watches the outcomes for concept drift", choices=DETECTORS)
-    retrain_every: Duration = option(DAY, help="drift starts a training at most so often", unit="duration")
-    every: Duration = option(HOUR, help="how often `netops monitor --port` looks again", unit="duration")
+    detector: str = option("ddm", help="detector of concept drift", choices=DETECTORS)
+    retrain_every: Duration = option(DAY, help="minimum time between trainings that drift starts", unit="duration")
+    every: Duration = option(HOUR, help="how often `netops monitor --port` checks for drift", unit="duration")

@@ -1,4 +1,4 @@
-"""Sliding windows over the present: how far each series has moved, and whether that is beyond chance."""
+"""Sliding windows over the telemetry: the drift score of each series, and its significance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from netops.monitoring.histograms import Floats, Histograms
 from netops.monitoring.settings import MonitoringSettings
 
 MONTH = 30 * DAY
-#: The statistic of series of 0 and 1: the difference of the shares.
+#: The statistic of series of 0 and 1: the difference of the fractions.
 SHARE = "total_variation"
 
 
@@ -28,7 +28,7 @@ class Grid:
     length, step : int
         Blocks.
     stops : tuple of int
-        The block behind each window, rising; the last is behind the newest telemetry.
+        The end (exclusive) of each window, increasing; the last is the end of the telemetry.
     """
 
     block: int
@@ -38,7 +38,7 @@ class Grid:
 
     @classmethod
     def over(cls, first: int, last: int, block: int, settings: MonitoringSettings) -> "Grid":
-        """Lay windows over the time from ``first`` to ``last`` (ns); a shorter one where that is too little."""
+        """Return windows over the time from ``first`` to ``last`` (ns); they are shortened if it is too short."""
         start, stop = first // block, last // block + 1
         length = max(1, min(round(settings.window / block), stop - start))
         step = max(1, round(settings.step / block))
@@ -47,7 +47,7 @@ class Grid:
 
     @property
     def ends(self) -> list[int]:
-        """When each window ends, nanoseconds since the epoch."""
+        """End of each window, in nanoseconds since the epoch."""
         return [stop * self.block for stop in self.stops]
 
     @property
@@ -58,7 +58,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Moves:
-    """How series moved, window by window.
+    """Drift scores of series by window.
 
     Attributes
     ----------
@@ -66,9 +66,9 @@ class Moves:
         ``feature``, ``risk`` or ``missing``.
     names : tuple of str, S
     scores, p_values : float64 array, windows × S
-        The statistic, and the chance of it where nothing has changed; NaN where a window says nothing.
+        The statistic, and its p-value; NaN for a window with too few samples.
     minimum : float
-        A move below this is not worth telling.
+        Smaller scores are not reported as drift.
     """
 
     kind: str
@@ -79,13 +79,13 @@ class Moves:
 
 
 def moves(kind: str, present: Histograms, reference: Rhythm, grid: Grid, settings: MonitoringSettings) -> Moves:
-    """Compare every window of the present with the reference."""
+    """Compare each window of the telemetry with the reference."""
     shares = present.counts.shape[-1] == 2 and kind != "feature"
     statistic = SHARE if shares else settings.statistic
     minimum = settings.minimum_share if shares else settings.minimum
     comparer = Comparer(reference, statistic)
     scores = _scores(comparer, present, grid)
-    p_values = comparer.chance(grid.length).p_values(energy(statistic, scores))
+    p_values = comparer.null_distribution(grid.length).p_values(energy(statistic, scores))
     return Moves(kind, present.names, scores, p_values, MINIMA[statistic] if minimum is None else minimum)
 
 
@@ -98,32 +98,34 @@ def _scores(comparer: Comparer, present: Histograms, grid: Grid) -> Floats:
         low, high = stop - grid.length - present.first, stop - present.first
         window = present.counts[low:high]
         distances = comparer.distances(window, slots[low:high], by_slot)
-        # A window with next to nothing in it says nothing.
+        # A window with too few samples has no score.
         enough = window.sum(axis=(0, 2)) > 0.02 * usual * grid.length
         scores[index] = np.where(enough, distances, np.nan)
     return scores
 
 
 def detected(moved: Sequence[Moves], grid: Grid, settings: MonitoringSettings) -> list[npt.NDArray[np.bool_]]:
-    """Say which moves are beyond chance and worth telling.
+    """Return which scores are significant and at least the minimum.
 
-    The chance of any false alarm in 30 days, over all series and windows, is held by Bonferroni over the windows
-    and Holm over the series of each.
+    The probability of any false alarm in 30 days is limited by Bonferroni correction over the windows and Holm
+    correction over the series of each window.
 
     Returns
     -------
     list of bool arrays, windows × S
-        One for each of ``moved``.
+        One per item of ``moved``.
     """
     level = settings.false_alarms_per_month / grid.per_month
-    together = np.concatenate([m.p_values for m in moved], axis=1)
-    beyond = np.array([holm(row, level) for row in together]).reshape(together.shape)
+    p_values = np.concatenate([m.p_values for m in moved], axis=1)
+    significant = np.array([holm(row, level) for row in p_values]).reshape(p_values.shape)
     cuts = np.cumsum([len(m.names) for m in moved])[:-1]
-    return [part & (m.scores >= m.minimum) for part, m in zip(np.split(beyond, cuts, axis=1), moved, strict=True)]
+    return [
+        part & (m.scores >= m.minimum) for part, m in zip(np.split(significant, cuts, axis=1), moved, strict=True)
+    ]
 
 
 def holm(p_values: Floats, level: float) -> npt.NDArray[np.bool_]:
-    """Reject hypotheses so that the chance of any wrong rejection is at most ``level`` (Holm 1979); NaN never."""
+    """Return the rejected hypotheses at family-wise error rate ``level`` (Holm 1979); NaN is not rejected."""
     known = np.flatnonzero(~np.isnan(p_values))
     rejected = np.zeros(len(p_values), np.bool_)
     order = known[np.argsort(p_values[known], kind="stable")]

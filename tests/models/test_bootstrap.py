@@ -11,13 +11,13 @@ def test_stretches_end_with_their_incident():
     judged = part(devices=4)
     for incident, device in enumerate(judged.incidents.device):
         rows = judged.sequences.device_of_row == device
-        stretch = judged.stretches.of_row[rows]
+        stretch = judged.periods.of_row[rows]
         times = judged.sequences.timestamps[rows]
-        before = times[stretch <= judged.stretch_of_incident[incident]]
+        before = times[stretch <= judged.period_of_incident[incident]]
         assert (
             before.max()
             < judged.incidents.end[incident]
-            <= times[stretch > judged.stretch_of_incident[incident]].min()
+            <= times[stretch > judged.period_of_incident[incident]].min()
         )
 
 
@@ -71,4 +71,4 @@ def test_the_stretch_at_a_time_is_that_of_a_sample_of_then():
     for row in range(0, len(sequences), 37):
         device = sequences.device_of_row[row]
         found = period_at(device, sequences.timestamps[row], incidents.offsets, incidents.end)
-        assert found == judged.stretches.of_row[row]
+        assert found == judged.periods.of_row[row]

@@ -186,8 +186,8 @@ def test_calibration_error_is_that_of_the_definition():
 
 def test_resampled_calibration_figures_are_those_of_the_drawn_samples():
     judged = part(devices=6)
-    risks, units = risks_of(judged.labels), judged.stretches.of_row
-    weights = judged.stretches.weights(0, 5)
+    risks, units = risks_of(judged.labels), judged.periods.of_row
+    weights = judged.periods.weights(0, 5)
     brier, error = resampled(risks, judged.labels, units, weights)
     for drawn, found in zip(weights, zip(brier, error, strict=True), strict=True):
         rows = np.repeat(np.arange(len(risks)), drawn[units].astype(int))

@@ -37,7 +37,7 @@ def p_values(days: int, shift: float, statistic: str, length: int = SLOTS) -> np
     by_slot, slots = comparer.rhythm.by_slot(), present.numbers % SLOTS
     starts = range(0, len(present) - length + 1, length)
     scores = [comparer.distances(present.counts[s : s + length], slots[s : s + length], by_slot) for s in starts]
-    return comparer.chance(length).p_values(energy(statistic, np.array(scores)))
+    return comparer.null_distribution(length).p_values(energy(statistic, np.array(scores)))
 
 
 @pytest.mark.parametrize("statistic", STATISTICS)
@@ -79,5 +79,5 @@ def test_times_that_the_reference_does_not_know_are_left_out() -> None:
 
 def test_a_reference_shorter_than_its_memory_tells_nothing() -> None:
     reference = network(1, 1)
-    chance = Comparer(Rhythm(reference, SLOTS, memory=6), "psi").chance(SLOTS)
+    chance = Comparer(Rhythm(reference, SLOTS, memory=6), "psi").null_distribution(SLOTS)
     assert np.isnan(chance.p_values(np.ones(len(reference.names)))).all()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from netops.alerting.rollup import Place, SiteAlert, roll_up
+from netops.alerting.rollup import Location, SiteAlert, roll_up
 from netops.alerting.settings import RollUpSettings
 from netops.serving.alerts.store import Alert, identity
 from netops.serving.decode.times import iso, nanoseconds
@@ -101,5 +101,5 @@ class SiteAlerts:
         )
 
 
-def _places(table: DeviceTable) -> Mapping[str, Place]:
-    return {str(table.names[code]): Place(*table.places[code]) for code in table.codes()}
+def _places(table: DeviceTable) -> Mapping[str, Location]:
+    return {str(table.names[code]): Location(*table.places[code]) for code in table.codes()}
