@@ -145,7 +145,7 @@ def test_telemetry_of_incidents_alone_is_refused(network: Network) -> None:
     )
     pq.write_table(everything, features.path / "_incidents.parquet")
     assert incidents.num_rows == 0
-    with pytest.raises(NetopsError, match="no sample outside of incidents"):
+    with pytest.raises(NetopsError, match="all samples are inside incidents"):
         examine(features, network.model, MonitoringSettings())
 
 

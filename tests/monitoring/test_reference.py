@@ -44,7 +44,7 @@ def test_it_is_written_and_read_the_same(network: Network, tmp_path: Path) -> No
 
 
 def test_a_model_without_one_is_refused_in_a_line(tmp_path: Path) -> None:
-    with pytest.raises(NetopsError, match="keeps no reference"):
+    with pytest.raises(NetopsError, match="has no reference"):
         read_reference(tmp_path)
     (tmp_path / REFERENCE_FILE).write_bytes(b"nothing of the kind")
     with pytest.raises(NetopsError, match="not readable"):

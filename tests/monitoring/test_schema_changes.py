@@ -47,7 +47,7 @@ def test_another_interval(reference: Reference, seconds: float, changed: bool) -
 def test_devices_come_and_go(reference: Reference) -> None:
     one = changes(reference, (*reference.devices, "stranger"))["devices"]
     assert not one.detected
-    assert one.about == "1 new, 0 gone, 10 as in training"
+    assert one.about == "1 new, 0 missing, 10 as in training"
     many = changes(reference, (*reference.devices[:6], *map(str, range(3))))["devices"]
     assert many.detected
     assert many.score == pytest.approx(1 / 3)
