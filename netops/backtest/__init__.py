@@ -1,1 +1,1 @@
-"""History replayed through the serving pipeline: what would have been alerted, against what happened."""
+"""Backtest: replay past telemetry through the serving pipeline and compare the alerts with the incidents."""

@@ -1,4 +1,4 @@
-"""What another threshold, or another alert budget, would have done."""
+"""Results at other thresholds and alert budgets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Floats
 from netops.evaluation.threshold import best_within, selective
 
-#: Thresholds shown on either side of the one in force.
+#: Number of thresholds shown above and below the one in force.
 SIDE = 4
-#: Alert budgets tried, as shares of the one in force.
+#: Alert budgets that are tried, as multiples of the one in force.
 BUDGETS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """A threshold, and what it would have done; ``budget`` (a device and week) where it was chosen for one."""
+    """Results at a threshold; ``budget`` (false alarms per device-week) if it was chosen for one."""
 
     threshold: float
     event_recall: float
@@ -30,15 +30,15 @@ class Alternative:
 
 
 class Sweep:
-    """The alert machine run at many thresholds, once for all questions.
+    """Outcomes at many thresholds, computed once.
 
     Parameters
     ----------
     part : Part
-        What counts of the history.
+        The counted rows of the history.
     risks : float64 array, rows of the part
     policy : AlertPolicy
-        With the threshold in force.
+        The policy with the threshold in force.
     """
 
     def __init__(self, part: Part, risks: Floats, policy: AlertPolicy) -> None:
@@ -49,22 +49,22 @@ class Sweep:
         self.rates: Rates = rates_by_threshold(part, found)
 
     def thresholds_around(self) -> list[Alternative]:
-        """Give the threshold in force between those next to it at which something changes, falling."""
-        here = int(np.flatnonzero(self.thresholds == self.policy.threshold)[0])
-        above = self._changes(range(here - 1, -1, -1), here)
-        below = self._changes(range(here + 1, len(self.thresholds)), here)
-        indices = [*above[SIDE - 1 :: -1], here, *below[:SIDE]]
+        """Return the threshold in force and the nearest ones with different results, in decreasing order."""
+        current = int(np.flatnonzero(self.thresholds == self.policy.threshold)[0])
+        above = self._changes(range(current - 1, -1, -1), current)
+        below = self._changes(range(current + 1, len(self.thresholds)), current)
+        indices = [*above[SIDE - 1 :: -1], current, *below[:SIDE]]
         return [self._at(index) for index in indices]
 
     def budgets(self, in_force: float, shares: Sequence[float] = BUDGETS) -> list[Alternative]:
-        """Choose the threshold for each of some budgets by what happened, as a training does on validation.
+        """Return the best threshold for each alert budget, chosen in hindsight on the replayed telemetry.
 
         Parameters
         ----------
         in_force : float
-            False alarms a device and week.
+            False alarms per device-week.
         shares : sequence of float
-            Of it.
+            Multiples of ``in_force``.
         """
         recall = np.nan_to_num(self.rates.event_recall)
         found = []
@@ -74,16 +74,16 @@ class Sweep:
                 found.append(self._at(best_within(within, recall), budget))
         return found
 
-    def _changes(self, indices: Sequence[int], here: int) -> list[int]:
-        """Take the first threshold of each row of thresholds that do the same."""
-        found, before = [], self._does(here)
+    def _changes(self, indices: Sequence[int], current: int) -> list[int]:
+        """Return the first threshold of each run of thresholds with equal results."""
+        found, before = [], self._results(current)
         for index in indices:
-            if (does := self._does(index)) != before:
+            if (result := self._results(index)) != before:
                 found.append(index)
-                before = does
+                before = result
         return found
 
-    def _does(self, index: int) -> tuple[float, float]:
+    def _results(self, index: int) -> tuple[float, float]:
         rates = self.rates
         return float(np.nan_to_num(rates.event_recall[index])), float(rates.false_alarms_per_device_day[index])
 

@@ -1,4 +1,4 @@
-"""The backtest: history replayed, then judged as a training judges its test part."""
+"""The backtest: replay past telemetry, then evaluate it like a test split."""
 
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -36,33 +36,33 @@ from netops.serving.engine.champion import FixedModel
 from netops.serving.settings import ServingSettings
 from netops.telemetry.dataset import Dataset
 
-#: Figures that are told with their intervals.
+#: Metrics that are reported with intervals.
 FIGURES = ("event_recall", "false_alarms_per_device_day", "precision", "median_lead_seconds", "average_precision")
 
 
 @dataclass(frozen=True)
 class Backtest:
-    """What would have been alerted, against what happened.
+    """The result of a backtest.
 
     Attributes
     ----------
     card : ModelCard
     policy : AlertPolicy
-        In force.
+        The policy in force.
     history : History
     replayed : Replayed
     trained, counted : bool array, rows of the history
-        What the model was trained on; what counts.
+        Rows the model was trained on; rows that are counted.
     evaluation : Evaluation or None
-        Over what counts; None where nothing does.
+        Evaluation over the counted rows; None if there are none.
     thresholds, budgets : list of Alternative
-        What others would have done.
+        Results at other thresholds and budgets.
     incidents : list of Incident
-        By start.
+        Sorted by start.
     false_alarms : list of FalseAlarm
-        By opening.
+        Sorted by opening.
     seconds : float
-        What the replay took.
+        Duration of the replay.
     """
 
     card: ModelCard
@@ -85,7 +85,7 @@ class Backtest:
         return iso(int(times.min())), iso(int(times.max()))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all of it as JSON takes it."""
+        """Return the result as plain values for JSON."""
         sequences = self.history.sequences
         return {
             "network": self.card.network,
@@ -120,8 +120,9 @@ class Backtest:
     def _figures(self) -> dict[str, Any] | None:
         if self.evaluation is None:
             return None
-        told = self.evaluation.reliability
-        calibration = {"brier": told.brier, "expected_calibration_error": told.expected_calibration_error}
+        reliability = self.evaluation.reliability
+        error = reliability.expected_calibration_error
+        calibration = {"brier": reliability.brier, "expected_calibration_error": error}
         return asdict(self.evaluation.figures) | calibration
 
     def _server(self) -> dict[str, Any]:
@@ -155,37 +156,37 @@ def backtest(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Backtest:
-    """Replay telemetry through the serving pipeline with one model, and judge what came of it.
+    """Replay telemetry through the serving pipeline with one model, and evaluate the alerts.
 
     Parameters
     ----------
     dataset : Dataset
-        Telemetry with its incidents, counters as rates.
+        Telemetry with its incidents; counters are rates.
     model : FixedModel
-        The model that serves.
+        The model to serve.
     network : str
     serving, alerting
         Sections of the configuration.
     seed : int
-        Of the bootstrap.
+        Seed of the bootstrap.
     progress : Progress
 
     Raises
     ------
     NetopsError
-        If the model cannot serve: no threshold was chosen, or it cannot be loaded.
+        If the model has no threshold or cannot be loaded.
     """
     card = read_card(model.path)
     if card.threshold is None:
-        raise NetopsError(f"model {card.version} has no threshold, and so never alerts; give another --version")
+        raise NetopsError(f"model {card.version} has no threshold and never alerts; pass another --version")
     history = History.read(dataset, FeatureSpec.from_dict(card.spec).metrics, card.horizon)
     since = perf_counter()
     replayed = replay(history, network, model, serving, alerting, progress)
     seconds = perf_counter() - since
-    return _judge(card, history, replayed, alerting, seed, seconds)
+    return _evaluate(card, history, replayed, alerting, seed, seconds)
 
 
-def _judge(
+def _evaluate(
     card: ModelCard, history: History, replayed: Replayed, alerting: AlertSettings, seed: int, seconds: float
 ) -> Backtest:
     policy = alerting.policy(float(card.threshold or 0.0), card.horizon)
@@ -219,24 +220,24 @@ def _judge(
 def _findings(
     history: History, replayed: Replayed, policy: AlertPolicy, trained: Flags, counted: Flags
 ) -> tuple[list[Incident], list[FalseAlarm]]:
-    """Look into both what counts and what was trained on; an incident that both could warn of counts."""
+    """Return the findings of counted and trained rows; an incident predictable from both is counted."""
     served = ServedAlerts(replayed.alerts, history.sequences.devices)
     both = [
         find(history, Verdict.of(history.part(rows), replayed.risks[rows], policy), served, is_trained)
         for rows, is_trained in ((trained, True), (counted, False))
     ]
-    wanted = np.unique(np.concatenate([found.rows for found in both]))
-    named = reasons_at(history, replayed.model, wanted) if len(wanted) else []
-    reasons = dict(zip(wanted.tolist(), named, strict=True))
-    return _joined([found.explained(reasons) for found in both], history, trained)
+    openings = np.unique(np.concatenate([found.rows for found in both]))
+    explained = reasons_at(history, replayed.model, openings) if len(openings) else []
+    reasons = dict(zip(openings.tolist(), explained, strict=True))
+    return _joined([found.with_reasons(reasons) for found in both], history, trained)
 
 
 def _joined(both: list[Findings], history: History, trained: Flags) -> tuple[list[Incident], list[FalseAlarm]]:
     found = both[0].incidents | both[1].incidents
-    rest = [index for index in range(len(history.incidents)) if index not in found]
+    others = [index for index in range(len(history.incidents)) if index not in found]
     inside = np.array([_was_trained_on(history, trained, index) for index in range(len(history.incidents))])
     incidents = sorted(
-        [*found.values(), *unobserved(history, rest, inside)], key=lambda one: (one.start, one.device)
+        [*found.values(), *unobserved(history, others, inside)], key=lambda one: (one.start, one.device)
     )
     alarms = sorted([*both[0].false_alarms, *both[1].false_alarms], key=lambda one: (one.opened, one.device))
     return incidents, alarms

@@ -1,4 +1,4 @@
-"""Incident by incident: warned of and when, or not and why; and the false alarms, each with its reasons."""
+"""Findings per incident (predicted or missed, and why) and per false alarm, with their reasons."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,7 +21,7 @@ WARNED, MISS, UNOBSERVED = "warned", "missed", "unobserved"
 
 @dataclass(frozen=True)
 class Incident:
-    """An incident, and whether it was warned of.
+    """An incident, and whether it was predicted.
 
     Attributes
     ----------
@@ -29,15 +29,15 @@ class Incident:
     start, end : str
         ISO 8601.
     trained : bool
-        Whether the model was trained on the time before it: it is not counted.
+        Whether the model was trained on the time before it; if so, it is not counted.
     outcome : str
-        ``warned``, ``missed``, or ``unobserved``: no healthy sample came in the horizon before it.
+        ``warned`` (predicted), ``missed``, or ``unobserved`` (no healthy sample in the horizon before it).
     opened, lead_seconds, peak : str, float, float
-        Of the alert that warned of it; None without one.
+        Of the alert that predicted it; None without one.
     reasons : tuple of Reason
-        Of the sample that opened the alert.
+        Reasons of the sample that opened the alert.
     note : str
-        Why it was not warned of, or what else is to be said.
+        Why it was missed, or another remark.
     """
 
     device: str
@@ -55,7 +55,7 @@ class Incident:
 
 @dataclass(frozen=True)
 class FalseAlarm:
-    """An alert that warned of nothing."""
+    """An alert without a following incident."""
 
     device: str
     opened: str
@@ -67,7 +67,7 @@ class FalseAlarm:
 
 
 class ServedAlerts:
-    """The alerts for risk that the server opened, by device: it is not told of incidents, and alerts on."""
+    """The risk alerts that the server opened, by device. The server does not know the incidents."""
 
     def __init__(self, alerts: list[Alert], devices: tuple[str, ...]) -> None:
         indices = {name: index for index, name in enumerate(devices)}
@@ -80,32 +80,32 @@ class ServedAlerts:
                 self._of.setdefault(indices[alert.device], []).extend((*span, alert) for span in spans)
 
     def opened_within(self, device: int, low: int, high: int) -> int | None:
-        """Give the first opening in low..high, the last not included."""
+        """Return the first opening in [low, high), or None."""
         return next((opened for opened, _, _ in self._of.get(device, ()) if low <= opened < high), None)
 
     def note(self, device: int, opened: int) -> str:
-        """Say where the server did otherwise than an alert that opened then, or told nobody."""
+        """Return a remark if the server did not open or not send an alert that opened at a time, otherwise ""."""
         for begun, ended, alert in self._of.get(device, ()):
             if begun < opened < ended:
-                return f"In service no new one opened: that of {_clock(begun)} was still open."
+                return f"In service no new alert opened: the alert of {_clock(begun)} was still open."
             if begun == opened and alert.silenced:
-                return "Silenced: nobody was told."
+                return "Silenced: not sent."
             if begun == opened and alert.rolled_up:
-                return "Told as part of a site's alert."
+                return "Sent as part of a site alert."
         return ""
 
 
 @dataclass(frozen=True)
 class Findings:
-    """All incidents and false alarms of some rows, and the rows whose reasons are wanted."""
+    """Incidents and false alarms of some rows, and the rows that opened their alerts."""
 
     incidents: dict[int, Incident]
     false_alarms: list[FalseAlarm]
     rows_of_incidents: dict[int, int]
     rows_of_alarms: list[int]
 
-    def explained(self, reasons: dict[int, list[Reason]]) -> "Findings":
-        """Add the reasons: row → reasons."""
+    def with_reasons(self, reasons: dict[int, list[Reason]]) -> "Findings":
+        """Return the findings with the reasons of each row."""
         incidents = {
             index: replace(found, reasons=tuple(reasons[self.rows_of_incidents[index]]))
             if index in self.rows_of_incidents
@@ -120,12 +120,12 @@ class Findings:
 
     @property
     def rows(self) -> Integers:
-        """The rows that opened an alert."""
+        """The rows that opened alerts."""
         return np.unique([*self.rows_of_incidents.values(), *self.rows_of_alarms]).astype(np.int64)
 
 
 def find(history: History, verdict: Verdict, served: ServedAlerts, trained: bool) -> Findings:
-    """Look at each incident that the rows of a verdict could warn of, and at each false alarm among its alerts."""
+    """Return the findings for each incident that the rows could predict, and for each false alarm."""
     first = _first_warnings(verdict)
     incidents, rows = {}, {}
     for index in np.flatnonzero(verdict.part.observed).tolist():
@@ -140,13 +140,13 @@ def find(history: History, verdict: Verdict, served: ServedAlerts, trained: bool
 
 
 def unobserved(history: History, indices: list[int], trained: Flags) -> list[Incident]:
-    """List incidents that nobody could have warned of."""
-    before = f"No healthy sample came in the {lasting(history.horizon / SECOND)} before it."
+    """Return the incidents that could not be predicted."""
+    before = f"No healthy sample in the {lasting(history.horizon / SECOND)} before it."
     return [replace(_plain(history, index, bool(trained[index])), note=before) for index in indices]
 
 
 def _first_warnings(verdict: Verdict) -> dict[int, int]:
-    """Incident → the first true alert: the one whose lead counts."""
+    """Return incident → its first true alert, which defines the lead time."""
     found, lead, start = {}, verdict.matching.lead, verdict.part.incidents.start
     by_opening = {
         (int(device), int(opened)): index
@@ -210,5 +210,5 @@ def _clock(time: int) -> str:
 
 
 def plain_reasons(reasons: tuple[Reason, ...]) -> list[dict[str, Any]]:
-    """Give reasons as JSON takes them."""
+    """Return reasons as plain values for JSON."""
     return [{"feature": reason.feature, "contribution": reason.contribution} for reason in reasons]

@@ -1,4 +1,4 @@
-"""Telemetry of the past, and what is known of it, as arrays."""
+"""Past telemetry with labels and incidents, as arrays."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +16,7 @@ from netops.training.labels import NO_LABEL
 
 @dataclass(frozen=True)
 class History:
-    """A dataset of telemetry, held in memory.
+    """A telemetry dataset in memory.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class History:
     horizon : int
         Nanoseconds.
     left_out : bool array, rows, or None
-        Of which only a verdict on an alert tells what they were: no figure counts them.
+        Excluded rows, which are known only from feedback on an alert: no metric counts them.
     """
 
     sequences: Sequences
@@ -45,7 +45,7 @@ class History:
 
     @classmethod
     def read(cls, dataset: Dataset, metrics: tuple[str, ...], horizon: int) -> "History":
-        """Read a dataset; a metric that it lacks is missing in every sample."""
+        """Read a dataset; a metric that it does not have is missing in every sample."""
         sequences, labels, incidents, attributes = observe(dataset, horizon)
         values, first = np.full((len(sequences), len(metrics)), np.nan), 0
         for table in dataset.tables():
@@ -63,18 +63,18 @@ class History:
 
     @cached_property
     def in_time(self) -> Integers:
-        """The rows in the order of their times, over all devices."""
+        """The rows sorted by time, over all devices."""
         return np.lexsort((self.sequences.device_of_row, self.sequences.timestamps))
 
     def part(self, keep: Flags) -> Part:
-        """Take some rows for evaluation."""
-        labels, unsure = self.labels, self.left_out
-        if unsure is not None:
-            labels = np.where(unsure, np.int8(NO_LABEL), labels)
+        """Return selected rows for evaluation."""
+        labels, excluded = self.labels, self.left_out
+        if excluded is not None:
+            labels = np.where(excluded, np.int8(NO_LABEL), labels)
         facts = (self.incidents, self.horizon, self.attributes)
-        return Part.where(keep, self.sequences, labels, *facts, unsure)
+        return Part.where(keep, self.sequences, labels, *facts, excluded)
 
     def row_at(self, device: int, time: int) -> int:
-        """Find the row of a sample of a device."""
+        """Return the row of a device's sample at a time."""
         first, last = self.sequences.offsets[device], self.sequences.offsets[device + 1]
         return int(first + np.searchsorted(self.sequences.timestamps[first:last], time))

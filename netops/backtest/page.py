@@ -1,4 +1,4 @@
-"""A backtest as one HTML file, with the drawings of the run report."""
+"""Write a backtest as an HTML file, with the figures of the run report."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -20,36 +20,36 @@ from netops.serving.decode.times import iso
 from netops.serving.engine.samples import Reason
 
 TEMPLATE = "backtest.html.j2"
-#: Metrics drawn of an episode, where the telemetry has more.
-_MOST_METRICS = 4
+#: Maximum number of metrics drawn per episode.
+_MAX_METRICS = 4
 
 
-def write_page(path: Path, done: Backtest, budget: float) -> Path:
-    """Write a backtest as one HTML file that needs nothing else.
+def write_page(path: Path, result: Backtest, budget: float) -> Path:
+    """Write a backtest as a self-contained HTML file.
 
     Parameters
     ----------
     path : Path
-        The file; it appears whole or not at all.
-    done : Backtest
+        The file; it is written atomically.
+    result : Backtest
     budget : float
-        False alarms per device-day that are bearable.
+        Alert budget: false alarms per device-day.
 
     Raises
     ------
     NetopsError
-        If nothing counted: there is nothing to draw.
+        If no sample is counted.
     """
-    if done.evaluation is None:
-        raise NetopsError(f"{path}: not written: nothing of the telemetry is counted, so there is nothing to show")
-    family = done.card.family
+    if result.evaluation is None:
+        raise NetopsError(f"{path}: not written, because no sample is counted")
+    family = result.card.family
     content = {
-        "done": done,
-        "told": done.to_dict(),
-        "figures": done.evaluation.figures,
-        "intervals": done.evaluation.intervals,
-        "curve": false_alarms_figure({family: done.evaluation}, series_of([family]), budget),
-        "episodes": _episodes(done),
+        "result": result,
+        "report": result.to_dict(),
+        "figures": result.evaluation.figures,
+        "intervals": result.evaluation.intervals,
+        "curve": false_alarms_figure({family: result.evaluation}, series_of([family]), budget),
+        "episodes": _episodes(result),
         "spread": spread,
         "counted": counted,
         "lasting": lasting,
@@ -58,30 +58,30 @@ def write_page(path: Path, done: Backtest, budget: float) -> Path:
     return path
 
 
-def _episodes(done: Backtest) -> dict[str, list[dict[str, Any]]]:
-    """Draw what counts, by the rule of the run report: of many, the two ends and the middle."""
-    history, rows = done.history, done.counted
-    verdict = Verdict.of(history.part(rows), done.replayed.risks[rows], done.policy)
-    reasons = {(one.device, one.start): one.reasons for one in done.incidents}
-    reasons |= {(one.device, one.opened): one.reasons for one in done.false_alarms}
-    usual, interval = usual_ranges(done.card), done.card.interval_seconds
+def _episodes(result: Backtest) -> dict[str, list[dict[str, Any]]]:
+    """Return the figures of counted episodes, selected like those of the run report."""
+    history, rows = result.history, result.counted
+    verdict = Verdict.of(history.part(rows), result.replayed.risks[rows], result.policy)
+    reasons = {(one.device, one.start): one.reasons for one in result.incidents}
+    reasons |= {(one.device, one.opened): one.reasons for one in result.false_alarms}
+    normal, interval = usual_ranges(result.card), result.card.interval_seconds
     shown: dict[str, list[dict[str, Any]]] = {WARNED: [], MISS: [], FALSE_ALARM: []}
     for number, episode in enumerate(episodes_among(history.sequences, verdict)):
-        why = reasons.get((episode.device, iso(episode.at)), ())
+        causes = reasons.get((episode.device, iso(episode.at)), ())
         drawn = telemetry_figure(
-            _with_telemetry(done, episode, why), done.policy.threshold, usual, f"episode-{number}", interval
+            _with_telemetry(result, episode, causes), result.policy.threshold, normal, f"episode-{number}", interval
         )
-        shown[episode.kind].append({"episode": episode, "figure": drawn, "reasons": why})
+        shown[episode.kind].append({"episode": episode, "figure": drawn, "reasons": causes})
     return shown
 
 
-def _with_telemetry(done: Backtest, episode: Episode, why: Iterable[Reason]) -> Episode:
-    """Add the samples: risks, and the metrics of the reasons before others."""
-    metrics = done.replayed.model.spec.metrics
-    wanted = list(dict.fromkeys([*(metric_of(reason.feature, metrics) for reason in why), *metrics]))
-    drawn = [name for name in metrics if name in wanted[:_MOST_METRICS]]
-    rows, history = episode.rows, done.history
+def _with_telemetry(result: Backtest, episode: Episode, reasons: Iterable[Reason]) -> Episode:
+    """Return the episode with its risks and metrics, those of the reasons first."""
+    metrics = result.replayed.model.spec.metrics
+    wanted = list(dict.fromkeys([*(metric_of(reason.feature, metrics) for reason in reasons), *metrics]))
+    drawn = [name for name in metrics if name in wanted[:_MAX_METRICS]]
+    rows, history = episode.rows, result.history
     values = {name: history.values[rows, metrics.index(name)] for name in drawn}
-    risks = done.replayed.risks[rows].copy()
+    risks = result.replayed.risks[rows].copy()
     risks[history.inside[rows]] = float("nan")
     return replace(episode, times=history.sequences.timestamps[rows], metrics=values, risks=risks)

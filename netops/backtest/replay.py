@@ -1,4 +1,4 @@
-"""History through the serving pipeline: every sample as if it had just come in, in the order of their times."""
+"""Replay past telemetry through the serving pipeline in order of time."""
 
 import dataclasses
 import tempfile
@@ -25,27 +25,27 @@ from netops.serving.engine.work import Work
 from netops.serving.settings import ServingSettings
 from netops.telemetry.schema import COMPANY, DATA_CENTER
 
-#: Most samples of a batch.
+#: Maximum samples per batch.
 BATCH = 4_096
-_NOTHING: list[Reason] = []
+_NO_REASONS: list[Reason] = []
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """What the server did.
+    """The result of a replay.
 
     Attributes
     ----------
     model : ServedModel
-        What it served.
+        The served model.
     risks : float64 array, rows of the history
-        NaN where a sample was not scored.
+        NaN if a sample was not scored.
     alerts : list of Alert
-        Of every kind, in the order in which they opened; without reasons.
+        Alerts of every kind in order of opening, without reasons.
     statuses : dict
-        Status → how many samples were answered so.
+        Status → number of samples.
     on_trial : int
-        Samples of devices ahead of their network's time, which do not alert.
+        Samples of quarantined devices (clock ahead of the network's), which do not alert.
     """
 
     model: ServedModel
@@ -55,12 +55,12 @@ class Replayed:
     on_trial: int
 
 
-class _Mute(Pipeline):
-    """Names no reasons: a replay wants those of a few samples, and finds them afterwards."""
+class _WithoutReasons(Pipeline):
+    """A pipeline that computes no reasons: a replay needs few of them and computes them afterwards."""
 
     def explain(self, work: Work) -> Work:
         """Leave the reasons empty."""
-        work.reasons = [_NOTHING] * len(work.scored)
+        work.reasons = [_NO_REASONS] * len(work.scored)
         return work
 
 
@@ -72,15 +72,15 @@ def replay(
     alerting: AlertSettings,
     progress: Progress = silent,
 ) -> Replayed:
-    """Let a server that knows nothing yet take the whole history. Nobody is told of an alert.
+    """Replay a history through a server with empty state. Alerts are not sent.
 
     Parameters
     ----------
     history : History
-        Its values in the order of the model's metrics, counters as rates.
+        Values in the order of the model's metrics; counters are rates.
     network : str
     model : FixedModel
-        What is served.
+        The model to serve.
     serving, alerting
         Sections of the configuration.
     progress : Progress
@@ -91,17 +91,17 @@ def replay(
         If the model cannot be loaded.
     """
     with tempfile.TemporaryDirectory(prefix="netops-") as folder:
-        quiet = dataclasses.replace(serving, receivers=())
-        runtime = Runtime(network, model, quiet, alerting, Path(folder))
+        without_receivers = dataclasses.replace(serving, receivers=())
+        runtime = Runtime(network, model, without_receivers, alerting, Path(folder))
         try:
-            runtime.model.counters = ()  # the history holds rates
+            runtime.model.counters = ()  # the history already has rates
             runtime.reset()
-            return _play(_Mute(runtime), history, progress)
+            return _replay(_WithoutReasons(runtime), history, progress)
         finally:
             runtime.close()
 
 
-def _play(pipeline: _Mute, history: History, progress: Progress) -> Replayed:
+def _replay(pipeline: _WithoutReasons, history: History, progress: Progress) -> Replayed:
     runtime, total = pipeline.runtime, len(history.sequences)
     risks, statuses, on_trial = np.full(total, np.nan), Counter[int](), 0
     for rows, samples in _batches(history, runtime):
@@ -111,12 +111,12 @@ def _play(pipeline: _Mute, history: History, progress: Progress) -> Replayed:
         on_trial += int(work.on_trial.sum())
         progress(statuses.total(), total, "replay")
     alerts = runtime.store.recent(limit=2**31)[::-1]
-    told = {name: statuses[code] for code, name in enumerate(STATUSES)}
-    return Replayed(runtime.model, risks, alerts, told, on_trial)
+    counts = {name: statuses[code] for code, name in enumerate(STATUSES)}
+    return Replayed(runtime.model, risks, alerts, counts, on_trial)
 
 
 def _batches(history: History, runtime: Runtime) -> Iterator[tuple[Integers, Samples]]:
-    """Cut the history into batches short enough in event time that silences are seen as they would have been."""
+    """Split the history into batches, short enough in event time to detect stale devices as in service."""
     sequences, order = history.sequences, history.in_time
     devices, times = sequences.device_of_row[order], sequences.timestamps[order]
     names = np.array(sequences.devices, dtype=object)
@@ -124,9 +124,9 @@ def _batches(history: History, runtime: Runtime) -> Iterator[tuple[Integers, Sam
     seen = np.zeros(len(names), dtype=np.bool_)
     for start, end in pairwise(_cuts(times, span)):
         rows, codes = order[start:end], devices[start:end]
-        # Where a device stands is told once.
-        fresh = not seen[codes].all()
-        companies, centers = (_places(history, name, codes) if fresh else [] for name in (COMPANY, DATA_CENTER))
+        # The location of a device is sent once.
+        unseen = not seen[codes].all()
+        companies, centers = (_locations(history, name, codes) if unseen else [] for name in (COMPANY, DATA_CENTER))
         seen[codes] = True
         stamps: list[Stamp | None] = [None] * len(rows)
         named, values = names[codes].tolist(), history.values[rows]
@@ -134,7 +134,7 @@ def _batches(history: History, runtime: Runtime) -> Iterator[tuple[Integers, Sam
 
 
 def _cuts(times: Integers, span: int) -> list[int]:
-    """Begin a new batch with each ``span`` of event time, and with the first instant that a batch cannot hold."""
+    """Return where batches start: after each ``span`` of event time or ``BATCH`` samples, between timestamps."""
     cuts, total = [0], len(times)
     while cuts[-1] < total:
         start = cuts[-1]
@@ -145,7 +145,7 @@ def _cuts(times: Integers, span: int) -> list[int]:
     return cuts
 
 
-def _places(history: History, attribute: str, codes: Integers) -> list[str | None]:
+def _locations(history: History, attribute: str, codes: Integers) -> list[str | None]:
     if attribute not in history.attributes:
         return [None] * len(codes)
     known = history.attributes[attribute]
@@ -153,9 +153,9 @@ def _places(history: History, attribute: str, codes: Integers) -> list[str | Non
 
 
 def reasons_at(history: History, model: ServedModel, rows: Integers) -> list[list[Reason]]:
-    """Name the exact reasons of some samples: what the server says of a sample that opens an alert.
+    """Return the reasons of some samples, as the server reports them for an alert.
 
-    A sample's features depend on the samples inside its windows alone, so that these suffice to have them again.
+    The features of a sample depend only on the samples in its windows, so they are recomputed from these.
     """
     spec, sequences = model.spec, history.sequences
     features = np.empty((len(rows), len(spec.names)))

@@ -1,4 +1,4 @@
-"""Which of the history a model was trained on: it counts for nothing."""
+"""Find the samples that a model was trained on; they are not counted."""
 
 import numpy as np
 
@@ -9,12 +9,12 @@ from netops.training.splits import TEST, dropped
 
 
 def trained_rows(card: ModelCard, sequences: Sequences) -> Flags:
-    """Mark the samples of the devices and times that a model was fitted on, or its threshold chosen.
+    """Mark the samples of the devices and times used to fit a model or to choose its threshold.
 
     Parameters
     ----------
     card : ModelCard
-        Its split says which part was which. A card that does not name its devices may have seen any.
+        Its split defines training, validation and test. Without device names in the card, all devices match.
     sequences : Sequences
     """
     low, high = _times(card)
@@ -23,30 +23,29 @@ def trained_rows(card: ModelCard, sequences: Sequences) -> Flags:
 
 
 def counted_rows(card: ModelCard, history: History, trained: Flags) -> Flags:
-    """Mark the samples that count, by the rules of the test part.
+    """Mark the samples that are counted, by the rules of a test split.
 
-    Those whose next horizon is not observed are no part of it, nor those whose next horizon reaches over into what
-    was trained on.
+    Samples whose next horizon is not observed, or overlaps the training data, are not counted.
     """
     times, low = history.sequences.timestamps, _times(card)[0]
     known = _known(card, history.sequences)[history.sequences.device_of_row]
-    reaches_over = known & (times < low) & (times + card.horizon >= low)
-    return ~trained & ~reaches_over & ~dropped(history.labels, history.inside)
+    overlaps = known & (times < low) & (times + card.horizon >= low)
+    return ~trained & ~overlaps & ~dropped(history.labels, history.inside)
 
 
 def _times(card: ModelCard) -> tuple[int, int]:
-    """Say from when to when samples were trained on, the last included."""
+    """Return the first and the last time of the training data."""
     data, boundaries = card.data, card.split.get("boundaries") or []
     low, high = int(data.get("from", 0)), int(data.get("to", np.iinfo(np.int64).max))
-    # Two boundaries: validation begins, test begins. With one, the test telemetry lay apart.
+    # Two boundaries: start of validation, start of test. With one, the test telemetry was separate.
     return low, int(boundaries[TEST - 1]) - 1 if len(boundaries) == TEST else high
 
 
 def _known(card: ModelCard, sequences: Sequences) -> Flags:
-    """Mark the devices that were trained on."""
-    dealt = card.split.get("devices") or []
-    if card.split.get("kind") == "device" and dealt:
-        names = {name for part in dealt[:TEST] for name in part}
+    """Mark the devices in the training data."""
+    groups = card.split.get("devices") or []
+    if card.split.get("kind") == "device" and groups:
+        names = {name for group in groups[:TEST] for name in group}
     elif "device_names" in card.data:
         names = set(card.data["device_names"])
     else:

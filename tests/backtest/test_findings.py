@@ -84,8 +84,8 @@ def test_a_false_alarm_says_how_it_went() -> None:
 @pytest.mark.parametrize(
     ("served", "note"),
     [
-        (alert(45, silenced=True), "Silenced: nobody was told."),
-        (alert(45, rolled_up="y"), "Told as part of a site's alert."),
+        (alert(45, silenced=True), "Silenced: not sent."),
+        (alert(45, rolled_up="y"), "Sent as part of a site alert."),
         (alert(20), "In service no new one opened: that of 1970-01-01 00:20:00 UTC was still open."),
         (alert(20, 30), ""),
         (alert(45), ""),

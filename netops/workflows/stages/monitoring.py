@@ -43,7 +43,7 @@ def monitor(network: str, sources: Sequence[str], incidents: Path | None, settin
     Raises
     ------
     NetopsError
-        If the network has no champion, or its model keeps no reference.
+        If the network has no champion, or its model has no reference.
     """
     project = load_project()
     from netops import registry
