@@ -122,4 +122,4 @@ class _Nuclio:
 def _undo(proof: Any) -> None:
     """Give the function back to the champion, where a model was started there that is not promoted."""
     if isinstance(proof, _Nuclio) and proof.started:
-        proof.platform.take_back(proof.previous)
+        proof.platform.roll_back(proof.previous)

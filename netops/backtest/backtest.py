@@ -141,7 +141,7 @@ class Backtest:
         )
         return {
             "samples": self.replayed.statuses,
-            "samples_on_trial": self.replayed.on_trial,
+            "samples_on_trial": self.replayed.quarantined,
             "alerts": [{name: getattr(alert, name) for name in names} for alert in self.replayed.alerts],
         }
 

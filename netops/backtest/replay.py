@@ -44,7 +44,7 @@ class Replayed:
         Alerts of every kind in order of opening, without reasons.
     statuses : dict
         Status → number of samples.
-    on_trial : int
+    quarantined : int
         Samples of quarantined devices (clock ahead of the network's), which do not alert.
     """
 
@@ -52,7 +52,7 @@ class Replayed:
     risks: Floats
     alerts: list[Alert]
     statuses: dict[str, int]
-    on_trial: int
+    quarantined: int
 
 
 class _WithoutReasons(Pipeline):
@@ -103,16 +103,16 @@ def replay(
 
 def _replay(pipeline: _WithoutReasons, history: History, progress: Progress) -> Replayed:
     runtime, total = pipeline.runtime, len(history.sequences)
-    risks, statuses, on_trial = np.full(total, np.nan), Counter[int](), 0
+    risks, statuses, quarantined = np.full(total, np.nan), Counter[int](), 0
     for rows, samples in _batches(history, runtime):
         work = pipeline.alert(pipeline.explain(pipeline.score(pipeline.features(pipeline.validate(samples)))))
         risks[rows[work.scored]] = work.risks
         statuses.update(dict(enumerate(np.bincount(work.status).tolist())))
-        on_trial += int(work.on_trial.sum())
+        quarantined += int(work.quarantined.sum())
         progress(statuses.total(), total, "replay")
     alerts = runtime.store.recent(limit=2**31)[::-1]
     counts = {name: statuses[code] for code, name in enumerate(STATUSES)}
-    return Replayed(runtime.model, risks, alerts, counts, on_trial)
+    return Replayed(runtime.model, risks, alerts, counts, quarantined)
 
 
 def _batches(history: History, runtime: Runtime) -> Iterator[tuple[Integers, Samples]]:

@@ -80,7 +80,7 @@ class LocalFeedbackClient:
 
     def remove(self, source: str, name: str | None) -> int:
         """Remove recorded incidents; return how many."""
-        return self._store().forget(source, name) if self.path.is_file() else 0
+        return self._store().remove(source, name) if self.path.is_file() else 0
 
     def feedback(self) -> Feedback:
         """Return all feedback."""

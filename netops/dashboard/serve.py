@@ -42,7 +42,7 @@ def serve_dashboard(
         store = Records()
         follower = Follower(server, token)
         app = make_app(
-            follower, store, token, host in LOCAL, [lambda _app: _beside(follower, store, address, ready)]
+            follower, store, token, host in LOCAL, [lambda _app: _background(follower, store, address, ready)]
         )
         logging.getLogger("httpx").setLevel(logging.WARNING)
         config = guarded(app, LimitSettings(), timeout_graceful_shutdown=1)
@@ -52,7 +52,7 @@ def serve_dashboard(
 
 
 @asynccontextmanager
-async def _beside(
+async def _background(
     follower: Follower, store: Records, address: str, ready: Callable[[str], None] | None
 ) -> AsyncIterator[Any]:
     """Follow the server beside the requests, and get ready what takes time."""

@@ -105,14 +105,14 @@ def compare() -> None:
     from netops.serving.shadow.scoring import report_path
 
     table, minute = DeviceTable(2), 60 * 10**9
-    codes = table.take(["leaf-1", "leaf-2"])
+    codes = table.assign(["leaf-1", "leaf-2"])
     policy = AlertPolicy(0.5, 2, 10 * minute)
     comparison = Comparison(("v1", "v2"), (policy, policy), 10 * minute)
     for tick in range(60):
         challenger = np.array([0.1, 0.9 if 20 <= tick < 30 else 0.1])
         failed = np.array([False, 26 <= tick < 32])
         times = np.full(2, tick * minute)
-        comparison.follow(table, codes, times, (np.full(2, 0.2), challenger), ~failed, failed)
+        comparison.add(table, codes, times, (np.full(2, 0.2), challenger), ~failed, failed)
     write_json(report_path(state_folder("demo"), "v2"), comparison.report(table))
 
 

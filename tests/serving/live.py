@@ -87,7 +87,7 @@ def main() -> None:
             json.loads(value) if value[0] in "{[1234567890" and value[-1] in "}]0123456789" else value
         )
     if pauses := values.pop("pauses", None):
-        deliveries.FIRST_PAUSE, deliveries.LONGEST_PAUSE = pauses / 5, pauses
+        deliveries.FIRST_PAUSE, deliveries.MAX_PAUSE = pauses / 5, pauses
     alerting = bind(AlertSettings, values.pop("alerting", {}), "alerting")
     path = Path(model)
     source = ChampionFile(path) if path.suffix == ".json" else FixedModel(read_card(path).version, path)

@@ -36,7 +36,7 @@ def stored(pipeline):
 
 
 def current(pipeline, kind="risk"):
-    return [alert for alert in pipeline.runtime.book.current() if alert.kind == kind]
+    return [alert for alert in pipeline.runtime.active_alerts.current() if alert.kind == kind]
 
 
 def events(pipeline):
@@ -92,7 +92,7 @@ def test_the_alert_of_a_device_that_falls_silent_expires_by_the_time_of_the_othe
     pipeline = start(RECEIVER)
     run(pipeline, range(20), hot="a")
     run(pipeline, range(20, 3 * HORIZON), devices=("b", "c"))
-    assert [alert.kind for alert in pipeline.runtime.book.current()] == ["silent"]
+    assert [alert.kind for alert in pipeline.runtime.active_alerts.current()] == ["silent"]
     (risk,) = [alert for alert in stored(pipeline).values() if alert.kind == "risk"]
     assert risk.end_reason == "expired"
     assert events(pipeline).count("ended") == 1
@@ -134,11 +134,11 @@ def test_devices_whose_site_alert_has_ended_stand_for_themselves(start):
 
     for number in range(10):
         tick(number, {0, 1, 2} if number > 3 else ())
-    assert {alert.kind for alert in pipeline.runtime.book.current()} == {"risk", "site"}
+    assert {alert.kind for alert in pipeline.runtime.active_alerts.current()} == {"risk", "site"}
     assert events(pipeline) == ["opened"]
     for number in range(10, 3 * HORIZON):
         tick(number, {0})
-    (left,) = pipeline.runtime.book.current()
+    (left,) = pipeline.runtime.active_alerts.current()
     assert (left.device, left.rolled_up) == ("d0", None)
     assert sorted(events(pipeline)[:3]) == ["ended", "opened", "opened"]
 
@@ -215,12 +215,12 @@ def test_silent_and_site_alerts_of_before_do_not_stay_open_for_ever(start):
     for tick in range(80):
         devices = "abcd" if tick < 10 else "abc"
         pipeline.run(body(*[sample(name, tick, hot=name in "ab", **site) for name in devices]))
-    assert {alert.kind for alert in pipeline.runtime.book.current()} == {"risk", "site", "silent"}
+    assert {alert.kind for alert in pipeline.runtime.active_alerts.current()} == {"risk", "site", "silent"}
     pipeline = start(RECEIVER, alerting=alerting(roll_up={"devices": 2, "share": 0.1}))
     for tick in range(90, 90 + 2 * HORIZON):
         pipeline.run(body(*[sample(name, tick, **site) for name in "abc"]))
     assert pipeline.runtime.store.unsettled() == []
-    assert pipeline.runtime.book.current() == []
+    assert pipeline.runtime.active_alerts.current() == []
     reasons = {(alert.kind, alert.end_reason) for alert in stored(pipeline).values()}
     lost = "not held by the restored state"
     assert reasons == {("risk", lost), ("silent", lost), ("site", lost)}
@@ -277,7 +277,7 @@ def test_what_a_locked_store_did_not_take_is_in_the_snapshot(start, quick):
     other.execute("BEGIN IMMEDIATE")
     run(pipeline, range(5, 8), hot="a")
     run(pipeline, range(8, 8 + 2 * HORIZON))
-    assert len(pipeline.runtime.book.unsaved()) == 1
+    assert len(pipeline.runtime.active_alerts.unsaved()) == 1
     pipeline.runtime.save()
     other.execute("ROLLBACK")
     other.close()
@@ -303,7 +303,7 @@ def test_a_damaged_store_is_set_aside_and_what_is_open_is_in_the_new_one(start, 
     assert {one.device for one in stored(pipeline).values()} == {"a", "b"}
     assert alert.id in stored(pipeline)
     assert path.with_name(f"{path.name}.damaged-1").stat().st_size == size
-    assert pipeline.runtime.book.guard.failures > 0
+    assert pipeline.runtime.active_alerts.guard.failures > 0
 
 
 def test_a_server_starts_on_a_damaged_store(start, tmp_path):
@@ -372,10 +372,10 @@ def test_what_is_kept_in_memory_is_bounded_and_what_is_dropped_is_counted(start,
         run(pipeline, [tick], hot="a")
         run(pipeline, range(tick + 1, tick + 30))
     other.execute("ROLLBACK")
-    lost = pipeline.runtime.book.lost
+    lost = pipeline.runtime.active_alerts.lost
     assert lost > 0
     assert pipeline.runtime.metrics.registry.get_sample_value("netops_alerts_lost", {"network": "demo"}) == lost
-    assert len(pipeline.runtime.book.unsaved()) <= 2
+    assert len(pipeline.runtime.active_alerts.unsaved()) <= 2
 
 
 def test_deliveries_go_on_with_the_new_file_after_a_damaged_one(start, quick):

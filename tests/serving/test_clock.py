@@ -5,7 +5,7 @@ from netops.serving.engine.clock import NEVER, NetworkClock
 
 def hear(clock, *pairs):
     codes, times = zip(*pairs, strict=True)
-    return clock.hear(np.array(codes), np.array(times))
+    return clock.observe(np.array(codes), np.array(times))
 
 
 def test_one_clock_in_the_future_does_not_move_the_time_of_the_network():
@@ -19,10 +19,10 @@ def test_the_time_follows_once_half_of_the_devices_are_there():
     clock = NetworkClock(10, 60)
     hear(clock, *[(code, 100) for code in range(5)])
     hear(clock, (0, 10_000), (1, 10_000))
-    clock.look()
+    clock.update_time()
     assert clock.now == 100
     hear(clock, (2, 10_000))
-    clock.look()
+    clock.update_time()
     assert clock.now == 10_000
 
 
@@ -30,7 +30,7 @@ def test_a_first_sample_from_the_future_is_outvoted():
     clock = NetworkClock(10, 60)
     hear(clock, (0, 10**9))
     hear(clock, (1, 100))
-    clock.look()
+    clock.update_time()
     assert clock.now == 100
 
 
@@ -40,9 +40,9 @@ def test_a_device_falls_silent_by_the_time_of_the_others_and_speaks_again():
         hear(clock, (0, now), (1, now))
     for now in range(60, 600, 5):
         hear(clock, (0, now))
-    clock.look()
-    assert clock.fall_silent().tolist() == [1]
-    assert clock.fall_silent().tolist() == []
+    clock.update_time()
+    assert clock.find_stale().tolist() == [1]
+    assert clock.find_stale().tolist() == []
     assert hear(clock, (1, 600)).tolist() == [1]
     assert not clock.silent.any()
 
@@ -51,7 +51,7 @@ def test_a_device_whose_clock_is_behind_is_not_silent():
     clock = NetworkClock(4, 60)
     for now in range(0, 5000, 5):
         hear(clock, (0, now), (1, now), (2, now // 100))
-        assert clock.fall_silent().tolist() == []
+        assert clock.find_stale().tolist() == []
 
 
 def test_a_name_that_came_up_once_is_no_silent_device():
@@ -59,7 +59,7 @@ def test_a_name_that_came_up_once_is_no_silent_device():
     hear(clock, (2, 0))
     for now in range(0, 5000, 5):
         hear(clock, (0, now), (1, now))
-        assert clock.fall_silent().tolist() == []
+        assert clock.find_stale().tolist() == []
 
 
 def test_forgotten_devices_have_no_time():
@@ -67,5 +67,5 @@ def test_forgotten_devices_have_no_time():
     hear(clock, (0, 5), (1, 9))
     clock.forget(np.array([0]))
     assert clock.newest[0] == NEVER
-    clock.look()
+    clock.update_time()
     assert clock.now == 9

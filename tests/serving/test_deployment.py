@@ -39,11 +39,11 @@ class Recorded:
 
         return answer
 
-    def settle(self):
+    def shift_traffic(self):
         self._end()
         return INFER
 
-    def take_back(self, previous):
+    def roll_back(self, previous):
         if previous:
             self.calls.append(("take back", previous))
         self._end()
@@ -70,7 +70,7 @@ def test_one_that_never_answers_gives_its_place_back(model, rows) -> None:
     platform, waits = Recorded(silent=99), []
     with pytest.raises(NetopsError, match="does not answer: connection refused"):
         roll_out(
-            platform, str(model), "before", rows, Scorer(model).score(rows), patience=5 * SECOND, wait=waits.append
+            platform, str(model), "before", rows, Scorer(model).score(rows), timeout=5 * SECOND, wait=waits.append
         )
     assert len(waits) == 5
     assert platform.calls == [("start", str(model)), ("take back", "before")]
@@ -143,7 +143,7 @@ def test_the_gateway_of_a_canary_has_the_shares_of_the_configuration() -> None:
             return SimpleNamespace(invoke_url="https://core.example")
 
     platform = Nuclio(Project(), "core", NuclioOptions("registry/netops:1", canary=20), replaces=True)
-    assert platform.settle() == "https://core.example"
+    assert platform.shift_traffic() == "https://core.example"
     [gateway] = stored
     shares = [(upstream.nucliofunction["name"], upstream.percentage) for upstream in gateway.spec.upstreams]
     # Nuclio takes the share of one function; the other, here the new one, has the rest.

@@ -104,9 +104,9 @@ def test_incidents_are_told_apart_by_source_and_id(store):
         ("tickets", "1", None),
         ("tickets", "2", "2024-01-02T01:00:00Z"),
     ]
-    assert store.forget("tickets", "1") == 1
-    assert store.forget("tickets") == 1
-    assert store.forget("tickets") == 0
+    assert store.remove("tickets", "1") == 1
+    assert store.remove("tickets") == 1
+    assert store.remove("tickets") == 0
     assert len(store.incidents()) == 1
 
 

@@ -107,11 +107,11 @@ def test_clocks_that_were_all_wrong_at_first_are_all_set_right(start):
     names = [f"d{number}" for number in range(5)]
     for tick in range(4):
         statuses(pipeline, *[sample(name, 0, hot=True) | {"timestamp": FAR + tick} for name in names])
-    assert len(pipeline.runtime.book.open) == 5
+    assert len(pipeline.runtime.active_alerts.open) == 5
     last = [statuses(pipeline, *[sample(name, tick) for name in names]) for tick in range(8)][-1]
     assert last == ["scored"] * 5
     assert pipeline.runtime.state.clock.now == (START + 35) * SECOND
-    assert not pipeline.runtime.book.open
+    assert not pipeline.runtime.active_alerts.open
 
 
 def test_a_replay_of_old_samples_sets_no_clock_back(start):

@@ -326,13 +326,13 @@ def test_messages_of_the_old_assignment_do_not_count(tmp_path):
 
     now = 100.0
     assignment = Assignment(tmp_path, 5.0, lambda: now)
-    assignment.note(["a"], 1)
+    assignment.add(["a"], 1)
     assert not assignment.is_elsewhere("a")
     assignment.reassign()
-    assignment.note(["a"], 1)
+    assignment.add(["a"], 1)
     assert assignment.is_elsewhere("a")
     now = 106.0
-    assignment.note(["a"], 1)
+    assignment.add(["a"], 1)
     assert not assignment.is_elsewhere("a")
     assert not assignment.is_elsewhere("over-http")
 

@@ -85,7 +85,7 @@ def test_two_hot_samples_open_an_alert_and_a_cool_while_ends_it(start):
     pipeline = start()
     answers = pipeline.run(body(*[sample("a", tick, hot=tick in (3, 4, 5), data_center="x") for tick in range(10)]))
     assert [answer.alert for answer in answers] == [False] * 4 + [True] * 6
-    (alert,) = pipeline.runtime.book.current()
+    (alert,) = pipeline.runtime.active_alerts.current()
     assert (alert.device, alert.data_center, alert.kind, alert.model) == ("a", "x", "risk", "v1")
     assert alert.reasons[0].feature.startswith("cpu_utilization")
     assert alert.reasons == answers[4].reasons
@@ -93,7 +93,7 @@ def test_two_hot_samples_open_an_alert_and_a_cool_while_ends_it(start):
     assert alert.peak == max(answer.risk for answer in answers)
     answers = pipeline.run(body(*[sample("a", tick) for tick in range(10, 200)]))
     assert not answers[-1].alert
-    assert pipeline.runtime.book.current() == []
+    assert pipeline.runtime.active_alerts.current() == []
     (ended,) = pipeline.runtime.store.recent()
     assert ended.id == alert.id
     assert ended.ended is not None
@@ -103,12 +103,12 @@ def test_a_silent_device_has_an_alert_of_its_own_and_no_risk(start):
     pipeline = start()
     for tick in range(100):
         pipeline.run(body(*[sample(device, tick) for device in "abc" if device != "c" or tick < 5]))
-    (alert,) = pipeline.runtime.book.current()
+    (alert,) = pipeline.runtime.active_alerts.current()
     assert (alert.kind, alert.device, alert.risk if hasattr(alert, "risk") else None) == ("silent", "c", None)
     code = pipeline.runtime.state.table.code("c")
     assert np.isnan(pipeline.runtime.state.risk[code])
     pipeline.run(body(sample("c", 100)))
-    assert pipeline.runtime.book.current() == []
+    assert pipeline.runtime.active_alerts.current() == []
     assert not np.isnan(pipeline.runtime.state.risk[code])
 
 
@@ -121,7 +121,7 @@ def test_a_clock_in_the_future_poisons_neither_the_others_nor_itself(start):
     assert not any(answer.alert for answer in ahead), "a device on trial does not alert"
     others = pipeline.run(body(*[sample(device, 30) for device in "bcd"]))
     assert statuses(others) == ["scored"] * 3
-    assert pipeline.runtime.book.current() == []
+    assert pipeline.runtime.active_alerts.current() == []
     # The clock is set right: the device goes on as if nothing had been.
     back = pipeline.run(body(sample("a", 31)))
     expected = start(folder=pipeline.runtime.folder.parent / "other")
@@ -136,7 +136,7 @@ def test_after_an_outage_of_the_whole_network_nothing_is_lost(start):
     for tick in [*range(20), *range(5000, 5020)]:
         answers = pipeline.run(body(*[sample(device, tick) for device in "abcde"]))
         assert statuses(answers) == ["scored"] * 5
-    assert pipeline.runtime.state.trials == {}
+    assert pipeline.runtime.state.quarantine == {}
 
 
 def test_a_device_that_was_ahead_from_its_first_sample_starts_anew(start):
@@ -162,14 +162,14 @@ def test_many_devices_of_a_site_are_one_alert(start):
     for tick in range(10):
         hot = [sample(f"d{n}", tick, hot=tick > 5 and n < 4, company="c", data_center="x") for n in range(6)]
         pipeline.run(body(*hot, sample("other", tick, company="c", data_center="y")))
-    alerts = pipeline.runtime.book.current()
+    alerts = pipeline.runtime.active_alerts.current()
     (site,) = [alert for alert in alerts if alert.kind == "site"]
     assert site.devices == ["d0", "d1", "d2", "d3"]
     assert (site.company, site.data_center, site.device) == ("c", "x", None)
     assert {alert.rolled_up for alert in alerts if alert.kind == "risk"} == {site.id}
     pipeline.run(body(*[sample(f"d{n}", tick) for tick in range(10, 200) for n in range(6)]))
     pipeline.run(body(sample("other", 200)))
-    assert pipeline.runtime.book.current() == []
+    assert pipeline.runtime.active_alerts.current() == []
 
 
 def test_settings_of_time_are_heeded(start):

@@ -22,7 +22,7 @@ from tests.telemetry.v3io_peer import Platform, web_api
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.02)
-    monkeypatch.setattr(module, "LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr(module, "MAX_PAUSE", 0.1)
 
 
 @contextmanager

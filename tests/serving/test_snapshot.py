@@ -32,7 +32,7 @@ def known(pipeline):
     windows = {table.names[code]: engine.save(code) for code in table.codes()}
     stored = runtime.store.recent(limit=10_000)
     alerts = sorted((a.id, a.opened, a.ended, a.ended and a.peak, a.ended and a.peak_at) for a in stored)
-    current = sorted((a.id, a.peak, a.peak_at) for a in runtime.book.current())
+    current = sorted((a.id, a.peak, a.peak_at) for a in runtime.active_alerts.current())
     return windows, alerts, current
 
 
@@ -449,7 +449,7 @@ def test_a_snapshot_holds_what_has_changed_and_what_is_open(start, few_whole):
     play(pipeline, [sample(name, tick) for tick in range(10) for name in ("d0", "d1", "d2", "d3", "away", "hot")])
     play(pipeline, [sample(f"d{number}", tick) for tick in range(10, 100) for number in range(4)])
     play(pipeline, [sample("hot", tick, hot=True) for tick in range(97, 100)])
-    assert set(pipeline.runtime.book.open) == {("silent", "away"), ("risk", "hot")}
+    assert set(pipeline.runtime.active_alerts.open) == {("silent", "away"), ("risk", "hot")}
     assert len(records(pipeline)) == 6
     play(pipeline, [sample("d2", 100)])
     found = {record.name: record for record in records(pipeline)}

@@ -61,7 +61,7 @@ def test_a_remote_write_of_empty_fields_is_refused(service):
     flood = bytes(cramjam.snappy.compress_raw(b"\x0a\x00" * 3_000_000))
     since = perf_counter()
     with pytest.raises(BodyError, match="more than 640000 fields"):
-        turns(lambda: service.take(flood, "application/x-protobuf"))
+        turns(lambda: service.process(flood, "application/x-protobuf"))
     assert perf_counter() - since < 30
 
 
@@ -71,12 +71,12 @@ def test_many_values_in_one_series_are_refused_while_they_are_read(service):
     series = b"\x12\x00" * 20_000
     flood = b"\x0a" + bytes([0x80 | len(series) & 0x7F, 0x80 | len(series) >> 7 & 0x7F, len(series) >> 14]) + series
     with pytest.raises(BodyError, match="more than 10000 values"):
-        turns(lambda: service.take(bytes(cramjam.snappy.compress_raw(flood)), "application/x-protobuf"))
+        turns(lambda: service.process(bytes(cramjam.snappy.compress_raw(flood)), "application/x-protobuf"))
 
 
 def test_a_long_body_is_read_beside_the_event_loop(service):
     malformed = b"[" + b"1," * 9_999 + b"1]"
-    answers, counted = turns(lambda: service.take(malformed, ""))
+    answers, counted = turns(lambda: service.process(malformed, ""))
     assert json.loads(answers)[0]["status"] == "rejected"
     assert counted > 10_000 / SLICE
 
@@ -103,21 +103,21 @@ def test_samples_that_come_late_are_taken_in_small_parts(service):
 def test_late_samples_of_a_request_are_limited(service_of):
     service = service_of(ServingSettings(limits=LimitSettings(late=600)))
     late = [sample("d0", 50) | {"timestamp": sample("d0", 50)["timestamp"] - (row + 1) / 1e3} for row in range(800)]
-    asyncio.run(service.take(body(sample("d0", 50)), ""))
-    answers = json.loads(asyncio.run(service.take(body(*late), "")))
+    asyncio.run(service.process(body(sample("d0", 50)), ""))
+    answers = json.loads(asyncio.run(service.process(body(*late), "")))
     assert [answer["status"] for answer in answers] == ["scored"] * 600 + ["rejected"] * 200
     assert answers[600]["error"] == "more than 600 late samples in one request (limits.late)"
     letters = service.runtime.letters.path().read_text().splitlines()
     assert [json.loads(line)["sent"] for line in letters] == late[600:]
-    rest = json.loads(asyncio.run(service.take(body(*late[600:]), "")))
+    rest = json.loads(asyncio.run(service.process(body(*late[600:]), "")))
     assert {answer["status"] for answer in rest} == {"scored"}, "the limit is that of one request"
 
 
 def test_samples_sent_again_do_not_count_as_late(service_of):
     service = service_of(ServingSettings(limits=LimitSettings(late=500)))
     sent = body(*fleet(1, 1200))
-    asyncio.run(service.take(sent, ""))
-    again = json.loads(asyncio.run(service.take(sent, "")))
+    asyncio.run(service.process(sent, ""))
+    again = json.loads(asyncio.run(service.process(sent, "")))
     assert {answer["status"] for answer in again} == {"duplicate", "late"}, "late: older than the windows"
 
 

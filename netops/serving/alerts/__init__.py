@@ -1,1 +1,1 @@
-"""Alerts of a server: open ones, their store, and delivery to receivers."""
+"""Alerts of a server: active alerts, alert store, and delivery to receivers."""

@@ -1,4 +1,4 @@
-"""The open alerts of a network: one a device for its risk, one for its silence, one a site."""
+"""The active alerts of a network: one per device for its risk, one if it is stale, one per site."""
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
@@ -20,41 +20,41 @@ from netops.serving.engine.work import Work
 from netops.telemetry.schema import COMPANY, DATA_CENTER, DEVICE
 
 COOLED, HEARD, DROPPED = "cooled down", "heard from again", "device no longer monitored"
-#: Changed alerts that are kept in memory while the store cannot be used; of more, the oldest ended ones go.
+#: Maximum changed alerts in memory while the store is unavailable; beyond it, the oldest ended ones are dropped.
 MAX_UNSAVED = 50_000
 _PRUNED_EVERY = 60.0
 
 
 class ActiveAlerts:
-    """Turns what the state machine says into alerts with reasons, and hands them to the store.
+    """Creates alerts with reasons from the events of the state machine, and stores them.
 
     Parameters
     ----------
     network : str
-        Whose alerts they are.
+        Name of the network.
     settings : AlertSettings
-        Silences, renewals, and when the alerts of a site become one.
+        Silences, renewals and roll-up.
     store : AlertStore
-        Where they are kept.
+        The store of the alerts.
     receivers : sequence of str
-        Names of the receivers that have to be told.
+        Names of the receivers to notify.
     state : FleetState
-        The devices, and the state machine over their risks.
+        The devices and the alert state machine.
     replaced : callable
-        Called when a damaged store was set aside and a new one takes its place.
+        Called when a damaged store has been replaced by a new one.
 
     Attributes
     ----------
     open : dict
-        (kind, device) → its open alert.
+        (kind, device) → open alert.
     lapsed : Lapsed
-        Alerts that have ended but may go on.
+        Alerts that have ended but may continue.
     sites : SiteAlerts
-        The open alerts of sites.
+        The open site alerts.
     guard : StoreGuard
-        Whether the store can be used.
+        Handles errors of the store.
     lost : int
-        Changes that no store could take.
+        Number of changes that could not be stored.
     """
 
     def __init__(
@@ -69,24 +69,24 @@ class ActiveAlerts:
         self.network, self.settings, self.store, self.receivers = network, settings, store, list(receivers)
         self.open: dict[tuple[Kind, str], Alert] = {}
         self.lapsed = Lapsed(lambda: state.tracker.policy.cooldown)
-        self.sites = SiteAlerts(network, settings.roll_up, self._recall_site)
-        self.guard = StoreGuard(store, self._begin_anew)
+        self.sites = SiteAlerts(network, settings.roll_up, self._find_site)
+        self.guard = StoreGuard(store, self._refill_store)
         self.lost = 0
         self._state, self._replaced = state, replaced
         self._unsaved: dict[str, Alert] = {}
-        self._fresh: set[str] = set()
-        self._silent: list[tuple[int, str]] = []  # when the alerts of silent devices expire, a heap
-        self._moved = self._reconciled = False
-        self._known_until = -1
+        self._unsent: set[str] = set()
+        self._stale: list[tuple[int, str]] = []  # heap of (expiry, device) of stale devices
+        self._changed = self._reconciled = False
+        self._stored_until = -1
         self._pruned = monotonic()
 
-    def follow(self, state: FleetState, work: Work, live: npt.NDArray[np.bool_]) -> None:
-        """Take the risks of a request: alerts open, rise and end, and ``work.alert`` says so sample by sample.
+    def update(self, state: FleetState, work: Work, live: npt.NDArray[np.bool_]) -> None:
+        """Open, update and end alerts for the risks of a request, and set ``work.alert``.
 
         Parameters
         ----------
         live : bool array, k
-            The scored rows that count.
+            The scored rows that may alert.
         """
         rows = work.scored[live]
         codes, timestamps = work.codes[rows], work.samples.timestamps[rows]
@@ -108,24 +108,24 @@ class ActiveAlerts:
         if self.open:
             self._raise_peaks(state, np.unique(codes[state.tracker.is_open(codes)]).tolist())
 
-    def silence(self, state: FleetState, codes: Iterable[int]) -> None:
-        """Open an alert for each device that has fallen silent; its risk is no longer known."""
+    def mark_stale(self, state: FleetState, codes: Iterable[int]) -> None:
+        """Open an alert of kind ``silent`` for each device that has become stale."""
         for code in codes:
             self._begin("silent", code, int(state.clock.newest[code]) + state.clock.silent_after)
-            self._watch_expiry(str(state.table.names[code]))
+            self._schedule_expiry(str(state.table.names[code]))
 
-    def speak(self, state: FleetState, codes: Iterable[int]) -> None:
-        """End the silence of devices that are heard again."""
+    def recover(self, state: FleetState, codes: Iterable[int]) -> None:
+        """End the ``silent`` alerts of devices that have recovered."""
         for code in codes:
             device = str(state.table.names[code])
             self._end("silent", device, int(state.clock.newest[code]), HEARD)
             for lapse in self.lapsed.of(("risk", device)):
                 if not lapse.in_doubt and state.tracker.is_open(np.array([code]))[0]:
-                    # It expired by the network's time, and the device has not come that far.
-                    self._go_on(lapse)
+                    # It expired by the network time, but the device's own time is earlier.
+                    self._continue(lapse)
 
     def drop(self, devices: Iterable[str], now: int) -> None:
-        """End the alerts of devices that are no longer kept."""
+        """End the alerts of devices that were dropped."""
         for device in devices:
             self._end("risk", device, now, DROPPED)
             self._end("silent", device, now, DROPPED)
@@ -133,10 +133,10 @@ class ActiveAlerts:
                 self.lapsed.remove(lapse)
                 self._settle(lapse)
 
-    def watch(self, now: int) -> None:
-        """Settle what did not go on, and let the alerts of silent devices expire, by the network's event time."""
-        while self._silent and self._silent[0][0] <= now:
-            due, device = heapq.heappop(self._silent)
+    def advance(self, now: int) -> None:
+        """Expire the alerts of stale devices and end lapsed alerts, by the network's event time."""
+        while self._stale and self._stale[0][0] <= now:
+            due, device = heapq.heappop(self._stale)
             alert = self.open.get(("risk", device))
             if alert is not None and ("silent", device) in self.open and self._expiry(alert) == due:
                 self._expire(device, due)
@@ -144,14 +144,14 @@ class ActiveAlerts:
             self._settle(lapse)
 
     def flush(self, state: FleetState) -> None:
-        """Roll up and hand changed alerts to the store; while the disk does not take them they are kept here."""
+        """Roll up alerts and store the changed ones; if the store fails, they stay in memory."""
         if not self._reconciled:
             self.reconcile()
-        if self._moved:
-            self._moved = False
-            # What is in doubt belongs to samples that have not been sent again yet.
+        if self._changed:
+            self._changed = False
+            # Doubted alerts belong to samples that have not been sent again yet.
             risks, doubted = [*self.open.values(), *self.lapsed.expired()], self.lapsed.doubted("site")
-            for alert in self.sites.follow(risks, state.table, state.clock.now, self._fresh, doubted):
+            for alert in self.sites.update(risks, state.table, state.clock.now, self._unsent, doubted):
                 self._unsaved[alert.id] = alert
             for site in self.sites.open:
                 for lapse in self.lapsed.of(("site", site)):
@@ -164,33 +164,33 @@ class ActiveAlerts:
             self.guard.write(lambda: self._prune(state.clock.now))
 
     def reconcile(self) -> None:
-        """Compare the store with the state that was restored, once the store can be read.
+        """Reconcile the store with the restored state, once the store can be read.
 
-        What the store holds open and the state does not is in doubt, and ended when nothing opens it again; what
-        the state holds and the store has lost is written again.
+        Alerts that are open in the store but not in the state are doubted, and end unless replayed samples open
+        them again. Alerts that are only in the state are stored again.
         """
         self._reconciled = self.guard.write(self._reconcile)
 
     def current(self) -> list[Alert]:
-        """List the open alerts, the newest first."""
+        """Return the open alerts, newest first."""
         alerts = [*self.open.values(), *self.sites.open.values()]
         return sorted(alerts, key=lambda alert: (alert.opened, alert.id), reverse=True)
 
-    def put(self, alert: Alert) -> None:
-        """Take back an open alert of a device from a snapshot."""
+    def restore_open(self, alert: Alert) -> None:
+        """Restore an open alert of a device from a snapshot."""
         self.open[alert.kind, str(alert.device)] = alert
 
     def unsaved(self) -> list[Alert]:
-        """List the alerts that the store does not hold as they are."""
+        """Return the alerts with changes that are not stored yet."""
         return list(self._unsaved.values())
 
-    def to_restore(self) -> list[Alert]:
-        """List the alerts that a snapshot has to hold besides the open ones of devices."""
+    def for_snapshot(self) -> list[Alert]:
+        """Return the alerts for a snapshot, in addition to the open ones of devices."""
         others = [*self.lapsed.expired(), *self.sites.open.values()]
         return [*self.unsaved(), *(alert for alert in others if alert.id not in self._unsaved)]
 
     def restore(self, alerts: Iterable[Alert]) -> None:
-        """Take back from a snapshot what :meth:`to_restore` gave, after the open alerts of the devices."""
+        """Restore what :meth:`for_snapshot` returned, after the open alerts of the devices."""
         for alert in alerts:
             held = self.open.get((alert.kind, str(alert.device)))
             if held is not None and held.id == alert.id:  # it has changed since its device was written
@@ -212,13 +212,13 @@ class ActiveAlerts:
         index: int = 0,
     ) -> None:
         device = str(self._state.table.names[code])
-        company, center = self._state.table.places[code]
+        company, center = self._state.table.locations[code]
         attributes = {DEVICE: device, COMPANY: company, DATA_CENTER: center}
-        quiet = silenced(self.settings.silences, attributes, opened) is not None
-        if self._renew((kind, device), opened, peak, quiet):
+        is_silenced = silenced(self.settings.silences, attributes, opened) is not None
+        if self._renew((kind, device), opened, peak, is_silenced):
             return
         if (before := self._renewed_before((kind, device), opened)) is not None:
-            self._renewed((kind, device), before, peak, quiet)
+            self._renewed((kind, device), before, peak, is_silenced)
             return
         alert = Alert(
             id=identity(self.network, kind, device, opened),
@@ -230,41 +230,41 @@ class ActiveAlerts:
             opened=iso(opened),
             reasons=work.reasons[index] if work else [],
             model=work.model.version if work else None,
-            silenced=quiet,
+            silenced=is_silenced,
         )
         if peak is not None:
             alert.peak, alert.peak_at = peak[0], iso(peak[1])
         self.open[kind, device] = alert
         self._change(alert)
-        before = self._from_before(alert.id, opened)
+        before = self._stored_before(alert.id, opened)
         if before is None or before.rolled_up:
-            self._fresh.add(alert.id)
+            self._unsent.add(alert.id)
         if before is not None:
             alert.rolled_up = before.rolled_up
 
-    def _from_before(self, name: str, opened: int) -> Alert | None:
-        """Find an alert that comes up again when samples are sent again: who was told of it stays as it was."""
+    def _stored_before(self, name: str, opened: int) -> Alert | None:
+        """Return the stored alert that replayed samples open again; its notifications are not repeated."""
         found: list[Alert | None] = []
-        if opened <= self._known_until:
+        if opened <= self._stored_until:
             self.guard.read(lambda: found.append(self.store.get(name)))
         return found[0] if found else None
 
-    def _renew(self, key: Key, opened: int, peak: tuple[float, int] | None, quiet: bool) -> bool:
-        """Let an alert that lapsed go on, if the one that opens is the same."""
+    def _renew(self, key: Key, opened: int, peak: tuple[float, int] | None, is_silenced: bool) -> bool:
+        """Continue a lapsed alert if the opening one is the same; return whether there was one."""
         for lapse in self.lapsed.of(key):
             if lapse.alert.id == identity(self.network, key[0], key[1], opened):
                 self.lapsed.remove(lapse)
             elif lapse.continues(opened) and (lapse.in_doubt or self.settings.renewals == "update"):
-                alert = self._go_on(lapse)
+                alert = self._continue(lapse)
                 alert.renewed.append(iso(opened))
-                self._renewed(key, alert, peak, quiet)
+                self._renewed(key, alert, peak, is_silenced)
                 return True
             elif opened > latest_opening(lapse.alert):
                 self.lapsed.remove(lapse)
                 self._settle(lapse)
         return False
 
-    def _go_on(self, lapse: Lapse) -> Alert:
+    def _continue(self, lapse: Lapse) -> Alert:
         self.lapsed.remove(lapse)
         alert = lapse.alert
         alert.ended = alert.end_reason = alert.calm_since = None
@@ -273,11 +273,11 @@ class ActiveAlerts:
         return alert
 
     def _renewed_before(self, key: Key, opened: int) -> Alert | None:
-        """Find the alert that was renewed at this very time before a restart, when samples are sent again.
+        """Return the alert that was renewed at this time before a restart, if samples are replayed.
 
-        Its later renewals come up again too.
+        Its later renewals are removed, because the replay repeats them.
         """
-        if opened > self._known_until:
+        if opened > self._stored_until:
             return None
         found = [lapse.alert for lapse in self.lapsed.of(key) if iso(opened) in lapse.alert.renewed]
         if not found:
@@ -291,8 +291,8 @@ class ActiveAlerts:
             return alert
         return None
 
-    def _renewed(self, key: Key, alert: Alert, peak: tuple[float, int] | None, quiet: bool) -> None:
-        alert.silenced = alert.silenced and quiet
+    def _renewed(self, key: Key, alert: Alert, peak: tuple[float, int] | None, is_silenced: bool) -> None:
+        alert.silenced = alert.silenced and is_silenced
         _raise_peak(alert, peak)
         self.open[key] = alert
         self._change(alert)
@@ -329,39 +329,39 @@ class ActiveAlerts:
     ) -> None:
         if (alert := self.open.pop((kind, device), None)) is not None:
             _raise_peak(alert, peak)
-            # A silence began by the time of the others; what the device sends then may be a backlog from before it.
+            # A device is stale by the network time; its next samples may be an older backlog.
             at = max(at, nanoseconds(alert.opened))
             alert.ended, alert.end_reason, alert.calm_since = iso(at), reason, calm_since
             self._change(alert)
 
-    def _watch_expiry(self, device: str) -> None:
+    def _schedule_expiry(self, device: str) -> None:
         if (alert := self.open.get(("risk", device))) is not None:
-            heapq.heappush(self._silent, (self._expiry(alert), device))
+            heapq.heappush(self._stale, (self._expiry(alert), device))
 
     def _expiry(self, alert: Alert) -> int:
         return latest_opening(alert) + self._state.tracker.policy.expires_after
 
     def _time_of(self, key: Key) -> int:
-        """Give the time of a device that sends, else the network's."""
+        """Return the time of a device, or of the network if the device is unknown or stale."""
         clock, code = self._state.clock, self._state.table.code(key[1])
         return clock.now if code is None or clock.silent[code] else int(clock.newest[code])
 
     def _change(self, alert: Alert) -> None:
-        self._unsaved[alert.id], self._moved = alert, True
+        self._unsaved[alert.id], self._changed = alert, True
 
-    def _recall_site(self, key: str, opened: int) -> Alert | None:
-        """Find the alert of a site that comes up again."""
+    def _find_site(self, key: str, opened: int) -> Alert | None:
+        """Return the stored alert of a site that opens again after a restart."""
         if self.guard.trouble:
             return None
         try:
-            return self.store.like(key, opened, self.settings.roll_up.window)
+            return self.store.near(key, opened, self.settings.roll_up.window)
         except STORE_ERRORS:
             return None
 
     def _save(self) -> None:
         lapsed = {alert.id for alert in self.lapsed.expired()}
         self.store.save(self._unsaved.values(), self.receivers, lapsed)
-        self._fresh.clear()
+        self._unsent.clear()
         self._unsaved.clear()
 
     def _reconcile(self) -> None:
@@ -375,18 +375,18 @@ class ActiveAlerts:
             displaced = self.lapsed.expire(key, alert) if lapsed else self.lapsed.doubt(key, alert)
             if displaced is not None:
                 self._settle(displaced)
-        self._moved = True
-        self._known_until = max([self.store.latest(), *(latest_opening(alert) for alert, _ in found)])
+        self._changed = True
+        self._stored_until = max([self.store.latest(), *(latest_opening(alert) for alert, _ in found)])
         stored = {alert.id for alert, _ in found}
         for alert in self.open.values():
             if alert.id not in stored and self.store.get(alert.id) is None:
                 self._change(alert)
         for kind, device in list(self.open):
             if kind == "silent":
-                self._watch_expiry(device)
+                self._schedule_expiry(device)
 
-    def _begin_anew(self) -> None:
-        """Write all that is open to a new store."""
+    def _refill_store(self) -> None:
+        """Write all open and lapsed alerts to a new store."""
         for alert in (*self.current(), *self.lapsed):
             self._change(alert)
         self._replaced()
@@ -396,9 +396,9 @@ class ActiveAlerts:
             self.store.prune(now - self.settings.retention)
 
     def _limit(self) -> None:
-        surplus = len(self._unsaved) - MAX_UNSAVED
-        if surplus > 0:
-            ended = [name for name, alert in self._unsaved.items() if alert.ended][:surplus]
+        excess = len(self._unsaved) - MAX_UNSAVED
+        if excess > 0:
+            ended = [name for name, alert in self._unsaved.items() if alert.ended][:excess]
             for name in ended:
                 del self._unsaved[name]
             self.lost += len(ended)

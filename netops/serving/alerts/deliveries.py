@@ -1,4 +1,4 @@
-"""Deliveries: threads that empty the outbox, one for each receiver, whatever the receiver does."""
+"""Delivery of alerts: one thread per receiver sends the events in the outbox and retries failures."""
 
 import logging
 import random
@@ -15,23 +15,23 @@ from netops.serving.settings import ReceiverSettings
 
 _LOG = logging.getLogger(__name__)
 
-#: Seconds between two looks at the outbox, and the longest pause between two tries.
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
-#: Rows, or alerts to repeat, that are read at once.
+#: Seconds between two polls of the outbox, and the maximum pause between two attempts.
+FIRST_PAUSE, MAX_PAUSE = 0.5, 60.0
+#: Maximum rows, or alerts to repeat, read at once.
 _ROWS = 200
-#: A receiver that fails so many events one after the other is down.
-_IN_A_ROW = 3
+#: Consecutive failures after which a receiver counts as down.
+_MAX_FAILURES = 3
 
 
 class Deliveries:
-    """Tells the receivers what they have to be told, in a thread for each.
+    """Sends alert events to the receivers, with one thread per receiver.
 
     Parameters
     ----------
     path : Path
         The alert store.
     receivers : sequence of ReceiverSettings
-        Whom to tell.
+        The receivers.
     metrics : ServingMetrics
     """
 
@@ -47,21 +47,21 @@ class Deliveries:
 
     @property
     def names(self) -> list[str]:
-        """Names of the receivers, as the store knows them."""
+        """Names of the receivers in the store."""
         return [courier.name for courier in self._couriers]
 
     def start(self) -> None:
-        """Begin to tell; one thread a receiver, so that none waits for another."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
     def reopen(self) -> None:
-        """Have the threads open the store again: the file at its path is another one."""
+        """Make the threads reopen the store, because the file was replaced."""
         for courier in self._couriers:
             courier.reopen.set()
 
     def stop(self) -> None:
-        """End; what is not told yet is told after the next start."""
+        """Stop the threads; pending events are sent after the next start."""
         self._stopped.set()
         for thread in self._threads:
             if thread.is_alive():
@@ -69,18 +69,18 @@ class Deliveries:
 
 
 class Courier:
-    """Takes what is due to one receiver, and repeats what is open where the receiver wants that.
+    """Delivers pending events to one receiver, and repeats open alerts if the receiver requires it.
 
     Parameters
     ----------
     name : str
-        The receiver's, as the store knows it.
+        Name of the receiver in the store.
     receiver : Receiver
     path : Path
         The alert store.
     metrics : ServingMetrics
     stopped : threading.Event
-        Set when it has to end.
+        Set to stop the thread.
     """
 
     def __init__(
@@ -89,33 +89,33 @@ class Courier:
         self.name, self.reopen = name, threading.Event()
         self._receiver, self._metrics, self._stopped = receiver, metrics, stopped
         self._store = AlertStore(path)
-        self._tries, self._in_a_row = 0, 0
-        # Sent, but not noted yet: a locked file must not have them sent twice.
-        self._taken: list[Row] = []
+        self._tries, self._failures = 0, 0
+        # Sent but not acknowledged yet: a locked file must not cause a second delivery.
+        self._sent: list[Row] = []
         self._repeated, self._repeat_from = monotonic(), ""
 
     def run(self) -> None:
-        """Deliver until it is stopped; nothing that a receiver or the disk does ends it."""
+        """Deliver until stopped; errors of the receiver or the disk do not end the loop."""
         pause = FIRST_PAUSE
         while not self._stopped.wait(pause):
             try:
                 pause = self._round()
             except FailedError as error:
-                pause = self._down(error)
+                pause = self._backoff(error)
             except Exception as error:  # noqa: BLE001
-                # The store is locked, damaged or gone, or there is a bug: the next round may go well.
+                # The store is locked, damaged or missing, or there is a bug: the next round may succeed.
                 _LOG.warning("deliveries to %s: %s: %s", self.name, type(error).__name__, error)
                 self._store.close()
-                pause = self._down(None)
+                pause = self._backoff(None)
         self._store.close()
         self._receiver.close()
 
     def _round(self) -> float:
-        """Send what is due now; give the seconds until there may be more."""
+        """Send the events that are due; return the seconds until the next poll."""
         if self.reopen.is_set():
             self.reopen.clear()
             self._store.close()
-            self._taken.clear()
+            self._sent.clear()
         self._acknowledge([])
         rows = self._store.outbox.due(self.name, time(), _ROWS)
         for start in range(0, len(rows), self._receiver.batch):
@@ -132,14 +132,14 @@ class Courier:
         try:
             self._receiver.send([(row.event, alert_of(row.body, row.verdict)) for row in rows])
         except RefusedError as error:
-            if len(rows) > 1:  # find out which one
+            if len(rows) > 1:  # find the rejected one
                 self._deliver(rows[: len(rows) // 2])
                 self._deliver(rows[len(rows) // 2 :])
                 return
             outbox.park(rows[0], str(error))
             self._count("parked")
             _LOG.warning(
-                "%s refuses alert event %d, which is parked (netops alerts deliveries): %s",
+                "%s rejected alert event %d, which is parked (see 'netops alerts deliveries'): %s",
                 self.name,
                 rows[0].number,
                 error,
@@ -147,54 +147,56 @@ class Courier:
         except Exception as error:
             failure = error if isinstance(error, FailedError) else FailedError(f"{type(error).__name__}: {error}")
             due = time() + (failure.retry_after or _pause(max(row.tries for row in rows)))
-            for row in rows:  # a batch stays one, in its order
+            for row in rows:  # a batch is retried as a whole, in order
                 outbox.later(row, due, str(failure))
             self._count("failed", len(rows))
-            self._in_a_row += 1
-            if failure.down or self._in_a_row >= _IN_A_ROW:
+            self._failures += 1
+            if failure.down or self._failures >= _MAX_FAILURES:
                 raise failure from error
-            _LOG.warning("%s did not take alert event %d and gets it again: %s", self.name, rows[0].number, failure)
+            _LOG.warning(
+                "%s did not accept alert event %d, which will be retried: %s", self.name, rows[0].number, failure
+            )
             return
         else:
             self._acknowledge(rows)
             self._count("told", len(rows))
-        self._in_a_row = 0
+        self._failures = 0
 
     def _acknowledge(self, rows: Sequence[Row]) -> None:
-        self._taken += rows
-        if self._taken:
-            self._store.outbox.done(self._taken)
-            self._taken.clear()
+        self._sent += rows
+        if self._sent:
+            self._store.outbox.done(self._sent)
+            self._sent.clear()
 
     def _repeat(self, every: float) -> None:
-        """Send all open alerts again, batch by batch; what fails is continued in the next round."""
+        """Send all open alerts again in batches; after a failure, continue in the next round."""
         if not self._repeat_from and monotonic() - self._repeated < every:
             return
         while alerts := self._store.to_repeat(self.name, self._repeat_from, _ROWS):
             for start in range(0, len(alerts), self._receiver.batch):
                 if self._stopped.is_set():
                     return
-                self._send_again(alerts[start : start + self._receiver.batch])
+                self._resend(alerts[start : start + self._receiver.batch])
             self._repeat_from = alerts[-1].id
         self._repeated, self._repeat_from = monotonic(), ""
 
-    def _send_again(self, alerts: Sequence[Alert]) -> None:
+    def _resend(self, alerts: Sequence[Alert]) -> None:
         try:
             self._receiver.send([(OPENED, alert) for alert in alerts])
         except RefusedError:
-            # Refused before by itself, or changed since; its own rows say which.
+            # An alert in the batch was rejected; its own event reports it.
             half = len(alerts) // 2
             for part in (alerts[:half], alerts[half:]) if half else ():
-                self._send_again(part)
+                self._resend(part)
 
-    def _down(self, error: FailedError | None) -> float:
-        """Wait longer with each failure in a row, or as long as the receiver asks."""
+    def _backoff(self, error: FailedError | None) -> float:
+        """Return the pause after a failure: exponential backoff, or what the receiver requests."""
         pause = _pause(self._tries)
         self._tries += 1
         if error is None:
             return pause
         wait = pause if error.retry_after is None else max(error.retry_after, FIRST_PAUSE)
-        _LOG.warning("%s does not take alerts; the next try is in %.1f s: %s", self.name, wait, error)
+        _LOG.warning("%s does not accept alerts, retrying in %.1f s: %s", self.name, wait, error)
         return wait
 
     def _count(self, result: str, number: int = 1) -> None:
@@ -203,5 +205,5 @@ class Courier:
 
 
 def _pause(tries: int, draw: Callable[[float, float], float] = random.uniform) -> float:
-    """Give the seconds before the next try: twice as long each time, with jitter so that senders do not meet."""
-    return min(FIRST_PAUSE * 2 ** min(tries, 30), LONGEST_PAUSE) * draw(0.5, 1.0)
+    """Return the seconds before the next attempt: exponential backoff with jitter."""
+    return min(FIRST_PAUSE * 2 ** min(tries, 30), MAX_PAUSE) * draw(0.5, 1.0)

@@ -1,6 +1,6 @@
-"""What people say of a network, beside its alerts on disk: verdicts with their history, and recorded incidents.
+"""The feedback on a network, stored with its alerts: feedback labels with their history, and recorded incidents.
 
-Whoever writes here is told only once it is safe on disk. A server and the command may write at the same time.
+A write returns only after it is durable on disk. A server and the CLI may write at the same time.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS incidents (
     scenario TEXT NOT NULL, recorded INTEGER NOT NULL, PRIMARY KEY (source, id)
 );
 """
-_SAID = "verdict, by, note, repaired_at"
+_COLUMNS = "verdict, by, note, repaired_at"
 _LATEST = (
     "SELECT a.body, a.verdict, s.verdict, s.by, s.note, s.repaired_at, s.given FROM statements s "
     "JOIN alerts a ON a.id = s.alert "
@@ -36,30 +36,30 @@ _LATEST = (
 
 
 class UnknownAlertError(UsageError):
-    """There is no such alert."""
+    """The alert does not exist."""
 
 
 class FeedbackStore(AlertStore):
-    """The alerts of a network and what was said of it, in the same file.
+    """The alerts of a network and the feedback on it, in the same file.
 
     Parameters
     ----------
     path : Path
-        The SQLite file; made when missing.
+        The SQLite file; created if missing.
     """
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.executescript(_SCHEMA)
 
     def find(self, name: str) -> Alert:
-        """Find an alert by its id, or a beginning of it that no other has.
+        """Return an alert by its id or a unique prefix of it.
 
         Raises
         ------
         UnknownAlertError
             If there is none.
         UsageError
-            If more than one begins so.
+            If the prefix is ambiguous.
         """
         if (alert := self.get(name)) is not None:
             return alert
@@ -67,72 +67,72 @@ class FeedbackStore(AlertStore):
             "SELECT id FROM alerts WHERE id >= ? AND id < ? ORDER BY id LIMIT 2", (name, name + "\U0010ffff")
         ).fetchall()
         if len(rows) > 1 and name:
-            raise UsageError(f"more than one alert begins with '{name[:64]}'; give more of its id")
+            raise UsageError(f"more than one alert id starts with '{name[:64]}'; use a longer prefix")
         found = self.get(rows[0][0]) if len(rows) == 1 and name else None
         if found is None:
-            raise UnknownAlertError(f"no alert '{name[:64]}'; 'netops alerts list' names them")
+            raise UnknownAlertError(f"no alert '{name[:64]}'; see 'netops alerts list'")
         return found
 
-    def record_verdict(self, name: str, said: Statement, now: int) -> tuple[Alert, bool]:
-        """Note what somebody says of an alert. What was said before is kept, and counts no longer.
+    def record_verdict(self, name: str, statement: Statement, now: int) -> tuple[Alert, bool]:
+        """Record feedback on an alert. Earlier feedback stays in the history but no longer applies.
 
         Parameters
         ----------
         name : str
-            Id of the alert, or the beginning of it.
-        said : Statement
+            Id of the alert, or a unique prefix of it.
+        statement : Statement
         now : int
-            When it is said, nanoseconds since the epoch.
+            Current time, nanoseconds since the epoch.
 
         Returns
         -------
         Alert, bool
-            The alert, and whether that is anything but what was said last.
+            The alert, and whether the feedback differs from the latest one.
 
         Raises
         ------
         UsageError
-            If there is no such alert, or it cannot have been so.
+            If the alert does not exist, or the feedback is invalid for it.
         """
         alert = self.find(name)
-        repaired = _repaired(said, alert)
-        with self._surely() as connection:
+        repaired = _repaired(statement, alert)
+        with self._durable_transaction() as connection:
             last = connection.execute(
-                f"SELECT {_SAID} FROM statements WHERE alert = ? ORDER BY number DESC LIMIT 1", (alert.id,)
+                f"SELECT {_COLUMNS} FROM statements WHERE alert = ? ORDER BY number DESC LIMIT 1", (alert.id,)
             ).fetchone()
-            values = (said.verdict, said.by, said.note, repaired)
+            values = (statement.verdict, statement.by, statement.note, repaired)
             if last != values:
                 connection.execute(
-                    f"INSERT INTO statements (alert, {_SAID}, given) VALUES (?, ?, ?, ?, ?, ?)",
-                    (alert.id, *values, _whole(now)),
+                    f"INSERT INTO statements (alert, {_COLUMNS}, given) VALUES (?, ?, ?, ?, ?, ?)",
+                    (alert.id, *values, _whole_seconds(now)),
                 )
-                connection.execute("UPDATE alerts SET verdict = ? WHERE id = ?", (said.verdict, alert.id))
-        alert.verdict = said.verdict
+                connection.execute("UPDATE alerts SET verdict = ? WHERE id = ?", (statement.verdict, alert.id))
+        alert.verdict = statement.verdict
         return alert, last != values
 
     def statements(self, alert: str) -> list[Statement]:
-        """List what was said of an alert, the latest last."""
+        """Return the feedback on an alert, oldest first."""
         rows = self._connection.execute(
-            f"SELECT {_SAID}, given FROM statements WHERE alert = ? ORDER BY number", (alert,)
+            f"SELECT {_COLUMNS}, given FROM statements WHERE alert = ? ORDER BY number", (alert,)
         )
         return [_statement(*row) for row in rows]
 
     def verdicts_of_open(self) -> dict[str, str]:
-        """Give the verdicts on alerts that are open, by their ids."""
+        """Return the feedback labels of open alerts, by alert id."""
         return dict(
             self._connection.execute("SELECT id, verdict FROM alerts WHERE ended IS NULL AND verdict IS NOT NULL")
         )
 
     def record(self, incidents: Iterable[Incident], now: int) -> Counter[str]:
-        """Record incidents, all or none of them; one that is known by source and id is brought up to date.
+        """Record incidents in one transaction; an incident with a known source and id is updated.
 
         Returns
         -------
         Counter
-            How many were ``recorded``, ``changed``, and ``known`` just so.
+            How many were ``recorded``, ``changed``, and ``known`` (unchanged).
         """
         counts: Counter[str] = Counter()
-        with self._surely() as connection:
+        with self._durable_transaction() as connection:
             for incident in incidents:
                 values = (incident.device, nanoseconds(incident.start), _time(incident.end), incident.scenario)
                 key = (incident.source, incident.id)
@@ -143,18 +143,18 @@ class FeedbackStore(AlertStore):
                 if known != values:
                     connection.execute(
                         "INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?)",
-                        (*key, *values, _whole(now)),
+                        (*key, *values, _whole_seconds(now)),
                     )
         return counts
 
-    def forget(self, source: str, name: str | None = None) -> int:
-        """Take back a recorded incident, or all of a source; give how many."""
+    def remove(self, source: str, name: str | None = None) -> int:
+        """Remove a recorded incident, or all of a source; return how many."""
         where, values = ("source = ? AND id = ?", (source, name)) if name else ("source = ?", (source,))
-        with self._surely() as connection:
+        with self._durable_transaction() as connection:
             return connection.execute(f"DELETE FROM incidents WHERE {where}", values).rowcount
 
     def incidents(self) -> list[Incident]:
-        """List the recorded incidents in the order of their times."""
+        """Return the recorded incidents in order of time."""
         rows = self._connection.execute(
             "SELECT source, id, device, start, end, scenario, recorded FROM incidents "
             "ORDER BY start, device, source, id"
@@ -162,11 +162,11 @@ class FeedbackStore(AlertStore):
         return [_incident(*row) for row in rows]
 
     def feedback(self, network: str) -> Feedback:
-        """Put all together; a verdict on a site holds for the alerts it stands for that have none of their own."""
+        """Return all feedback; feedback on a site alert applies to its device alerts without feedback."""
         found: dict[str, Verdict] = {}
         sites: list[tuple[Alert, Statement]] = []
-        for body, verdict, *said in self._connection.execute(_LATEST):
-            alert, statement = alert_of(body, verdict), _statement(*said)
+        for body, verdict, *columns in self._connection.execute(_LATEST):
+            alert, statement = alert_of(body, verdict), _statement(*columns)
             if alert.kind == "risk":
                 found[alert.id] = _verdict(alert, statement)
             elif alert.kind == "site":
@@ -178,7 +178,7 @@ class FeedbackStore(AlertStore):
         return Feedback(network=network, incidents=self.incidents(), verdicts=ordered)
 
     def _of_site(self, site: Alert) -> Iterator[Alert]:
-        """Find the alerts of a site's devices that were open while the site's was."""
+        """Yield the alerts of a site's devices that were open at the same time as the site alert."""
         opened, ended = nanoseconds(site.opened), _time(site.ended)
         for device in site.devices:
             rows = self._connection.execute(
@@ -189,8 +189,8 @@ class FeedbackStore(AlertStore):
             yield from (alert for row in rows if (alert := alert_of(*row)).kind == "risk")
 
     @contextlib.contextmanager
-    def _surely(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that is safe on disk when it ends, even should the power fail."""
+    def _durable_transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run a transaction that is durable when it ends, even after a power failure."""
         self._connection.execute("PRAGMA synchronous=FULL")
         try:
             with self._transaction() as connection:
@@ -199,17 +199,17 @@ class FeedbackStore(AlertStore):
             self._connection.execute("PRAGMA synchronous=NORMAL")
 
 
-def _repaired(said: Statement, alert: Alert) -> int | None:
-    repaired = _time(said.repaired_at)
-    if repaired is not None and said.verdict != REPAIRED:
-        raise UsageError(f"a time of repair goes with the verdict 'repaired', not with '{said.verdict}'")
+def _repaired(statement: Statement, alert: Alert) -> int | None:
+    repaired = _time(statement.repaired_at)
+    if repaired is not None and statement.verdict != REPAIRED:
+        raise UsageError(f"repaired_at requires the verdict 'repaired', not '{statement.verdict}'")
     if repaired is not None and repaired <= nanoseconds(alert.opened):
-        raise UsageError(f"alert {alert.id} opened at {alert.opened}: the repair must have come later")
+        raise UsageError(f"alert {alert.id} opened at {alert.opened}: the repair must be later")
     return repaired
 
 
-def _whole(now: int) -> int:
-    """Leave out fractions of a second, which nobody reads."""
+def _whole_seconds(now: int) -> int:
+    """Truncate to whole seconds."""
     return now - now % SECOND
 
 
@@ -239,25 +239,25 @@ def _incident(
     )
 
 
-def _opening(alert: Alert, said: Statement) -> str:
-    """Give the opening that was right: of an alert that was renewed the last before the failure, or the repair."""
-    if said.verdict == DISMISSED:
+def _opening(alert: Alert, statement: Statement) -> str:
+    """Return the opening that the feedback applies to: of a renewed alert, the last one before the repair."""
+    if statement.verdict == DISMISSED:
         return alert.opened
-    repaired = _time(said.repaired_at)
+    repaired = _time(statement.repaired_at)
     before = [one for one in alert.renewed if repaired is None or nanoseconds(one) < repaired]
     return before[-1] if before else alert.opened
 
 
-def _verdict(alert: Alert, said: Statement) -> Verdict:
+def _verdict(alert: Alert, statement: Statement) -> Verdict:
     return Verdict(
         alert=alert.id,
         device=str(alert.device),
-        opened=_opening(alert, said),
+        opened=_opening(alert, statement),
         calm_since=alert.calm_since,
         ended=alert.ended,
-        verdict=said.verdict,
-        by=said.by,
-        note=said.note,
-        repaired_at=said.repaired_at,
-        given=said.given,
+        verdict=statement.verdict,
+        by=statement.by,
+        note=statement.note,
+        repaired_at=statement.repaired_at,
+        given=statement.given,
     )

@@ -1,4 +1,4 @@
-"""The SQLite file of a network's alerts: its tables, older versions of them, and what to do when it is damaged."""
+"""The SQLite file of a network's alerts: schema, migrations, and handling of damaged files."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from netops.errors import NetopsError
 
-#: Version of the tables, in ``PRAGMA user_version``. Files of before there were versions have 0.
+#: Version of the schema, in ``PRAGMA user_version``. Files without a version have 0.
 VERSION = 2
 
 _TABLES = """
@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS outbox (
 CREATE INDEX IF NOT EXISTS outbox_due ON outbox (receiver, number) WHERE state = 'due';
 CREATE INDEX IF NOT EXISTS outbox_parked ON outbox (number) WHERE state = 'parked';
 """
-# Since version 2: lapsed = 1 while an alert that ended may still go on, so that its end is not reported yet.
+# Since version 2: lapsed = 1 while an ended alert may still continue, so its end is not reported yet.
 _LAPSED = """
 ALTER TABLE alerts ADD COLUMN lapsed INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX alerts_lapsed ON alerts (lapsed) WHERE lapsed = 1;
@@ -44,7 +44,7 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def open_file(path: Path, timeout: float) -> sqlite3.Connection:
-    """Open the file, made when missing; tables of an older version are brought up to date.
+    """Open the file, create it if missing, and migrate older versions.
 
     Parameters
     ----------
@@ -55,12 +55,12 @@ def open_file(path: Path, timeout: float) -> sqlite3.Connection:
     Raises
     ------
     sqlite3.Error
-        If it is locked, damaged, or cannot be made.
+        If it is locked, damaged, or cannot be created.
     NetopsError
-        If a newer version of NetOps has written it.
+        If it was written by a newer version of NetOps.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # One connection a thread: a delivery must never wait for a transaction of the server, or the other way.
+    # One connection per thread: deliveries and the server must not wait for each other's transactions.
     connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -74,12 +74,12 @@ def open_file(path: Path, timeout: float) -> sqlite3.Connection:
 
 
 def is_damaged(error: sqlite3.Error) -> bool:
-    """Tell a file that is no database any more from one that is locked, or on a full disk."""
+    """Return whether the file is damaged, in contrast to a locked file or a full disk."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a damaged file, with what belongs to it; give its new name."""
+    """Rename a damaged file and its companion files; return the new name."""
     number = 1
     while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
         number += 1
@@ -92,13 +92,13 @@ def set_aside(path: Path) -> Path:
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """All of a block, or nothing of it."""
+    """Run a block as one transaction."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield connection
         connection.execute("COMMIT")
     except BaseException:
-        with contextlib.suppress(sqlite3.Error):  # a full disk has rolled it back by itself
+        with contextlib.suppress(sqlite3.Error):  # already rolled back, for example on a full disk
             connection.execute("ROLLBACK")
         raise
 
@@ -109,7 +109,7 @@ def _version(connection: sqlite3.Connection) -> int:
 
 def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
     with transaction(connection):
-        found = _version(connection)  # another process may have been quicker
+        found = _version(connection)  # another process may have migrated it
         if found > VERSION:
             raise NetopsError(f"{path}: written by a newer NetOps (version {found} of the file); update this one")
         if found == VERSION:
@@ -121,6 +121,6 @@ def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _run(connection: sqlite3.Connection, script: str) -> None:
-    # executescript() would commit what came before.
+    # executescript() would commit the open transaction.
     for statement in filter(str.strip, script.split(";")):
         connection.execute(statement)

@@ -1,8 +1,8 @@
-"""Alerts that have ended but may go on: expired ones, and those that a restored state does not hold.
+"""Lapsed alerts: alerts that have ended but may continue.
 
-An alert that expired goes on when the risk reaches the threshold again before it has been down for a cool-down. An
-alert that was open when the server ended, and that the restored state does not hold, is in doubt: samples that are
-sent again may open it again, and then nobody must hear that it ended. What does not go on in time is settled.
+An expired alert continues if the risk reaches the threshold again within a cool-down. An alert that was open when
+the server stopped, but is not in the restored state, is doubted: replayed samples may open it again, and then its
+end must not be reported. A lapsed alert that does not continue in time ends.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,29 +12,29 @@ from netops.serving.alerts.store import Alert, Kind
 from netops.serving.decode.times import iso, nanoseconds
 
 Key = tuple[Kind, str]
-#: More renewals than this are a new alert, so that no alert grows for ever.
+#: Maximum renewals of an alert, so that its size is bounded.
 MAX_RENEWALS = 1000
 EXPIRED, LOST = "expired", "not held by the restored state"
 
 
 def latest_opening(alert: Alert) -> int:
-    """Give the time (ns) at which an alert opened, or was renewed last."""
+    """Return the time (ns) at which an alert opened or was last renewed."""
     return nanoseconds(alert.renewed[-1] if alert.renewed else alert.opened)
 
 
 @dataclass
 class Lapse:
-    """One alert that may go on.
+    """A lapsed alert.
 
     Attributes
     ----------
     key : tuple of kind and str
-        What the alert is about.
+        Kind and device (or site) of the alert.
     alert : Alert
     until : int or None
-        Event time (ns) after which it is settled; None in doubt, until the device has come past its opening.
+        Event time (ns) after which it ends; None for a doubted alert until the device's time passes its opening.
     in_doubt : bool
-        Whether it was open when the server ended.
+        Whether it was open when the server stopped.
     """
 
     key: Key
@@ -43,65 +43,65 @@ class Lapse:
     in_doubt: bool
 
     def continues(self, opened: int) -> bool:
-        """Tell whether an alert that opens now is this one."""
+        """Return whether an alert that opens now continues this one."""
         if len(self.alert.renewed) >= MAX_RENEWALS or opened <= latest_opening(self.alert):
             return False
         return self.until is None or opened <= self.until
 
 
 class Lapsed:
-    """The lapsed alerts of a network, by what they are about.
+    """The lapsed alerts of a network, by kind and device.
 
     Parameters
     ----------
     wait : callable
-        Gives the nanoseconds of event time after which an alert that did not go on is settled: the cool-down.
+        Returns the nanoseconds of event time after which a lapsed alert ends: the cool-down.
     """
 
     def __init__(self, wait: Callable[[], int]) -> None:
         self._wait = wait
-        # One of each sort: what is in doubt may have opened after what has expired.
+        # One expired and one doubted alert per key: the doubted one may have opened after the expired one.
         self._all: dict[tuple[Key, bool], Lapse] = {}
         self._next: int | None = None
 
     def __iter__(self) -> Iterator[Alert]:
-        """Yield the alerts."""
+        """Iterate over the alerts."""
         return (lapse.alert for lapse in self._all.values())
 
     def expire(self, key: Key, alert: Alert) -> Lapse | None:
-        """Add an alert that expired; give one that it displaces."""
+        """Add an expired alert; return the one it replaces, if any."""
         calm_since = nanoseconds(str(alert.calm_since or alert.ended))
         return self._add(Lapse(key, alert, calm_since + self._wait(), False))
 
     def doubt(self, key: Key, alert: Alert) -> Lapse | None:
-        """Add an alert that the restored state does not hold; give one that it displaces."""
+        """Add a doubted alert; return the one it replaces, if any."""
         return self._add(Lapse(key, alert, None, True))
 
     def of(self, key: Key) -> list[Lapse]:
-        """List what has lapsed about something: the expired alert, then the one in doubt."""
+        """Return the lapsed alerts of a key: the expired one, then the doubted one."""
         return [self._all[key, in_doubt] for in_doubt in (False, True) if (key, in_doubt) in self._all]
 
     def remove(self, lapse: Lapse) -> None:
-        """Remove an alert, to go on or to be settled."""
+        """Remove an alert."""
         self._all.pop((lapse.key, lapse.in_doubt), None)
 
     def expired(self) -> list[Alert]:
-        """List the alerts whose end is known, but not reported yet."""
+        """Return the expired alerts, whose end is not reported yet."""
         return [lapse.alert for lapse in self._all.values() if not lapse.in_doubt]
 
     def doubted(self, kind: Kind) -> list[Alert]:
-        """List the alerts of a kind that the restored state does not hold."""
+        """Return the doubted alerts of a kind."""
         return [one.alert for one in self._all.values() if one.key[0] == kind and one.in_doubt]
 
     def due(self, now: int, time_of: Callable[[Key], int]) -> list[Lapse]:
-        """Remove and give those that are settled.
+        """Remove and return the alerts whose wait is over.
 
         Parameters
         ----------
         now : int
             Event time of the network (ns).
         time_of : callable
-            Gives the time of what an alert is about: a device that sends its backlog is behind the network.
+            Returns the time of a key's device, which may be behind the network while it sends a backlog.
         """
         if not self._all or (self._next is not None and now < self._next):
             return []
@@ -122,7 +122,7 @@ class Lapsed:
         return displaced
 
     def _plan(self, now: int) -> None:
-        """Say when to look again, so that no request looks at all of them for nothing."""
+        """Compute the time of the next check, so that requests do not scan all alerts needlessly."""
         times = [
             latest_opening(lapse.alert) if lapse.until is None else lapse.until for lapse in self._all.values()
         ]
@@ -130,7 +130,7 @@ class Lapsed:
 
 
 def settled(lapse: Lapse, now: int) -> Alert:
-    """End an alert that did not go on."""
+    """End an alert that did not continue."""
     alert = lapse.alert
     if lapse.in_doubt:
         alert.ended, alert.end_reason = iso(max(now, latest_opening(alert))), LOST

@@ -1,4 +1,4 @@
-"""What each receiver has yet to be told: one row per event and receiver, acknowledged one by one."""
+"""The outbox: one row per event and receiver, acknowledged individually."""
 
 import contextlib
 import sqlite3
@@ -11,10 +11,10 @@ from netops.serving.alerts.file import transaction
 
 Event = Literal["opened", "renewed", "ended"]
 OPENED, RENEWED, ENDED = "opened", "renewed", "ended"
-#: A row is due until the receiver has taken it (done), refuses it (parked), or has left the configuration (closed).
+#: A row is due until the receiver accepts it (done), rejects it (parked), or is removed from the settings (closed).
 DUE, DONE, PARKED, CLOSED = "due", "done", "parked", "closed"
 
-# Rows of one alert go out in their order: none while an earlier one waits for its next try.
+# Rows of an alert are sent in order: none while an earlier one waits for a retry.
 _DUE = """
 SELECT o.number, o.event, o.tries, a.body, a.verdict FROM outbox o JOIN alerts a ON a.id = o.alert
 WHERE o.receiver = ? AND o.state = 'due' AND o.due_at <= ? AND NOT EXISTS (
@@ -26,12 +26,12 @@ _OPENED = """
 INSERT INTO outbox (alert, event, at, receiver) SELECT ?, 'opened', ?, ?
 WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE alert = ? AND receiver = ? AND event = 'opened')
 """
-# Only who was sent the opening is sent what follows; an end is sent once, unless a renewal followed it.
+# Only receivers of the opening receive later events; an end is sent once, unless a renewal followed it.
 _TO_THOSE = """
 INSERT OR IGNORE INTO outbox (alert, event, at, receiver)
 SELECT o.alert, ?, ?, o.receiver FROM outbox o WHERE o.alert = ? AND o.event = 'opened' AND o.state != 'closed'
 """
-# Who is sent the opening after a renewal knows of it.
+# An opening that is sent after a renewal includes it.
 _BEFORE = "AND o.at < ?"
 _NOT_ENDED = """
 AND (SELECT l.event FROM outbox l WHERE l.alert = o.alert AND l.receiver = o.receiver
@@ -40,7 +40,7 @@ AND (SELECT l.event FROM outbox l WHERE l.alert = o.alert AND l.receiver = o.rec
 
 
 class Row(msgspec.Struct):
-    """One event for one receiver; the alert is as it stands in the file."""
+    """An event for a receiver, with the current alert."""
 
     number: int
     event: Event
@@ -50,7 +50,7 @@ class Row(msgspec.Struct):
 
 
 class Entry(msgspec.Struct):
-    """One row as ``netops alerts deliveries`` lists it."""
+    """A row as listed by ``netops alerts deliveries``."""
 
     number: int
     receiver: str
@@ -62,42 +62,42 @@ class Entry(msgspec.Struct):
 
 
 class Outbox:
-    """The rows of one file.
+    """The outbox of an alert store.
 
     Parameters
     ----------
     connection : callable
-        Gives the connection to the file; a reopened file has another one.
+        Returns the current connection to the file.
     """
 
     def __init__(self, connection: Callable[[], sqlite3.Connection]) -> None:
         self._connection = connection
 
     def opened(self, alert: str, at: int, receivers: Sequence[str]) -> None:
-        """Note that receivers are to be sent an opening; part of the caller's transaction, like the next two."""
+        """Queue an opening for receivers, within the caller's transaction."""
         self._connection().executemany(_OPENED, [(alert, at, receiver, alert, receiver) for receiver in receivers])
 
     def renewed(self, alert: str, at: int) -> None:
-        """Note that those who were sent the opening are to be sent a renewal."""
+        """Queue a renewal for the receivers of the opening, within the caller's transaction."""
         self._connection().execute(_TO_THOSE + _BEFORE, (RENEWED, at, alert, at))
 
     def ended(self, alert: str, at: int) -> None:
-        """Note that those who were sent the opening are to be sent the end."""
+        """Queue the end for the receivers of the opening, within the caller's transaction."""
         self._connection().execute(_TO_THOSE + _NOT_ENDED, (ENDED, at, alert))
 
     def due(self, receiver: str, now: float, limit: int = 100) -> list[Row]:
-        """List the rows of a receiver whose time has come (seconds since the epoch), the oldest first."""
+        """Return the rows of a receiver that are due at a time (seconds since the epoch), oldest first."""
         return [Row(*row) for row in self._connection().execute(_DUE, (receiver, now, limit))]
 
     def done(self, rows: Sequence[Row]) -> None:
-        """Note that the receiver has taken rows."""
+        """Mark rows as delivered."""
         with self._write() as connection:
             connection.executemany(
                 "UPDATE outbox SET state = 'done', answer = NULL WHERE number = ?", [(row.number,) for row in rows]
             )
 
     def later(self, row: Row, due_at: float, answer: str) -> None:
-        """Note that a row failed, and when it is tried again."""
+        """Schedule the retry of a failed row."""
         with self._write() as connection:
             connection.execute(
                 "UPDATE outbox SET tries = tries + 1, due_at = ?, answer = ? WHERE number = ?",
@@ -105,7 +105,7 @@ class Outbox:
             )
 
     def park(self, row: Row, answer: str) -> None:
-        """Note that the receiver refuses a row: it is not tried again by itself."""
+        """Park a rejected row, which is not retried automatically."""
         with self._write() as connection:
             connection.execute(
                 "UPDATE outbox SET state = 'parked', tries = tries + 1, answer = ? WHERE number = ?",
@@ -113,7 +113,7 @@ class Outbox:
             )
 
     def retry(self, numbers: Sequence[int] | None = None) -> int:
-        """Make parked rows due again, all of them or those named; give how many."""
+        """Queue parked rows again, all or the given ones; return how many."""
         where = "state = 'parked'"
         if numbers is not None:
             where += f" AND number IN ({', '.join('?' * len(numbers))})"
@@ -123,7 +123,7 @@ class Outbox:
             ).rowcount
 
     def close_others(self, receivers: Sequence[str]) -> int:
-        """Close what is open of receivers that are no longer configured; give how many rows."""
+        """Close the rows of receivers that are no longer configured; return how many."""
         marks = ", ".join("?" * len(receivers))
         with self._write() as connection:
             return connection.execute(
@@ -133,12 +133,12 @@ class Outbox:
             ).rowcount
 
     def count(self, state: str) -> int:
-        """Count the rows that are due, or parked."""
+        """Return the number of rows in a state."""
         row = self._connection().execute(f"SELECT count(*) FROM outbox WHERE state = '{state}'").fetchone()
         return int(row[0])
 
     def entries(self, states: Sequence[str], limit: int = 1000) -> list[Entry]:
-        """List rows by their states, the oldest first."""
+        """Return the rows in some states, oldest first."""
         marks = ", ".join("?" * len(states))
         rows = self._connection().execute(
             "SELECT number, receiver, event, alert, state, tries, answer FROM outbox "

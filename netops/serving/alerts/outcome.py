@@ -1,4 +1,4 @@
-"""What a server's alerts were worth, against the incidents that really happened."""
+"""Assess a server's alerts against known incidents."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,16 +15,16 @@ from netops.serving.decode.times import nanoseconds
 
 @dataclass(frozen=True)
 class Outcome:
-    """Counts of incidents and alerts, and how early the warnings came.
+    """Counts of incidents and alerts, and the lead time.
 
     Attributes
     ----------
     incidents, warned : int
-        Incidents in the time played, and those with a true alert before them.
+        Incidents in the replayed time, and those with a true alert before them.
     true_alerts, false_alarms : int
-        Alerts that warned of an incident, and those that did not.
+        Alerts that predicted an incident, and those that did not.
     median_lead_seconds : float or None
-        Of the incidents warned of.
+        Median lead time of the predicted incidents.
     """
 
     incidents: int
@@ -34,7 +34,7 @@ class Outcome:
     median_lead_seconds: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain values."""
+        """Return the outcome as plain values."""
         return asdict(self)
 
 
@@ -46,11 +46,11 @@ def assess(
     Parameters
     ----------
     alerts : list of dict
-        As ``GET /alerts`` gives them.
+        As returned by ``GET /alerts``.
     incidents : Incidents
-        Those that happened; their devices are places in ``devices``.
+        Known incidents; their devices are indices into ``devices``.
     horizon, first, last : int
-        The model's horizon, and the time played, in nanoseconds.
+        The model's horizon, and the replayed time range, in nanoseconds.
     """
     indices = {name: index for index, name in enumerate(devices)}
     openings = (
@@ -63,7 +63,7 @@ def assess(
 
 
 def outcome(rows: list[tuple[int, int]], incidents: Incidents, horizon: int) -> Outcome:
-    """Match alerts, given as place of the device and opening (ns), to incidents.
+    """Match alerts, given as device index and opening (ns), to incidents.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Receivers of alerts: a webhook, Alertmanager, or a v3io stream.
 
-What has to be sent waits in the outbox until the receiver has taken it (``deliveries``). A receiver may get an
-event twice when the server dies between sending it and noting so; the alert's id is the same then.
+Events stay in the outbox until the receiver accepts them (``deliveries``). A receiver may get an event twice if the
+server is killed between sending and acknowledging it; the alert's id is the same then.
 """
 
 import email.utils
@@ -19,31 +19,31 @@ from netops.serving.settings import ReceiverSettings
 from netops.telemetry.v3io.streams import Stream
 
 TIMEOUT = 5.0
-#: Alertmanager takes an alert for resolved when it is not told of it again within five times this.
+#: Seconds between repetitions. Alertmanager resolves an alert that is not repeated within five times this.
 REPEAT = 60.0
-#: Longest pause that a receiver may ask for.
+#: Maximum pause that a receiver may request.
 MAX_RETRY_AFTER = 3600.0
-_KEPT_OPEN = timedelta(seconds=5 * REPEAT)
+_RESOLVE_AFTER = timedelta(seconds=5 * REPEAT)
 _TOO_MANY, _UNAVAILABLE = 429, 503
 _RETRIED = (408, _TOO_MANY)
 _EXCERPT = 300
 
-Told = tuple[str, Alert]
+AlertEvent = tuple[str, Alert]
 
 
 class RefusedError(NetopsError):
-    """The receiver refuses an event; sending it again would not help."""
+    """The receiver rejected an event; a retry would not help."""
 
 
 class FailedError(NetopsError):
-    """The receiver did not take an event; it may take it later.
+    """The receiver did not accept an event; a retry may succeed.
 
     Attributes
     ----------
     retry_after : float or None
-        Seconds that the receiver asks to wait.
+        Seconds until the retry, requested by the receiver.
     down : bool
-        Whether other events would fail as well.
+        Whether other events would also fail.
     """
 
     def __init__(self, message: str, retry_after: float | None = None, down: bool = True) -> None:
@@ -52,7 +52,7 @@ class FailedError(NetopsError):
 
 
 class Receiver(Protocol):
-    """Takes alerts."""
+    """Receives alert events."""
 
     @property
     def repeat(self) -> float | None:
@@ -60,19 +60,19 @@ class Receiver(Protocol):
 
     @property
     def batch(self) -> int:
-        """How many events are sent at once: all of them are taken, or none."""
+        """Maximum events per request; they are accepted all together or not at all."""
 
-    def send(self, events: Sequence[Told]) -> None:
-        """Send events, the oldest first.
+    def send(self, events: Sequence[AlertEvent]) -> None:
+        """Send events, oldest first.
 
         Raises
         ------
         RefusedError, FailedError
-            If the receiver did not take them.
+            If the receiver did not accept them.
         """
 
     def close(self) -> None:
-        """Let go of its connections."""
+        """Close the connections."""
 
 
 class Webhook:
@@ -84,7 +84,7 @@ class Webhook:
     def __init__(self, url: str) -> None:
         self._poster = _Poster(url)
 
-    def send(self, events: Sequence[Told]) -> None:
+    def send(self, events: Sequence[AlertEvent]) -> None:
         """Post the event."""
         for event, alert in events:
             self._poster.post({"event": event, "alert": alert})
@@ -103,7 +103,7 @@ class Alertmanager:
     def __init__(self, url: str) -> None:
         self._poster = _Poster(url.rstrip("/") + "/api/v2/alerts")
 
-    def send(self, events: Sequence[Told]) -> None:
+    def send(self, events: Sequence[AlertEvent]) -> None:
         """Post all events at once."""
         self._poster.post([_posted(event, alert) for event, alert in events])
 
@@ -121,8 +121,8 @@ class AlertStream:
     def __init__(self, url: str) -> None:
         self._stream, self._made = Stream.parse(url), False
 
-    def send(self, events: Sequence[Told]) -> None:
-        """Append the event; the stream is made where there is none."""
+    def send(self, events: Sequence[AlertEvent]) -> None:
+        """Append the event; the stream is created if missing."""
         records = [
             {"event": event, "device": alert.device, "alert": msgspec.to_builtins(alert)} for event, alert in events
         ]
@@ -136,7 +136,7 @@ class AlertStream:
         self._made = True
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing: no connection is kept open."""
 
 
 _KINDS: dict[str, type[Webhook] | type[Alertmanager] | type[AlertStream]] = {
@@ -148,12 +148,12 @@ _TITLES = {"risk": "DeviceAboutToFail", "silent": "DeviceSilent", "site": "SiteA
 
 
 def make_receiver(settings: ReceiverSettings) -> Receiver:
-    """Make a receiver of its settings."""
+    """Create a receiver from its settings."""
     return _KINDS[settings.kind](settings.url)
 
 
 class _Poster:
-    """Posts JSON to one address; what the answer means is decided here."""
+    """Posts JSON to one address and maps the response status to errors."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -169,20 +169,20 @@ class _Poster:
         if 200 <= answer.status < 300:
             return
         status = answer.status
-        told = f"{status} {answer.text[:_EXCERPT]}".strip()
+        message = f"{status} {answer.text[:_EXCERPT]}".strip()
         if 300 <= status < 400:
-            raise RefusedError(f"{told} (redirect to {answer.headers.get('location', '?')[:200]}, not followed)")
+            raise RefusedError(f"{message} (redirect to {answer.headers.get('location', '?')[:200]}, not followed)")
         if 400 <= status < 500 and status not in _RETRIED:
-            raise RefusedError(told)
+            raise RefusedError(message)
         wait = _retry_after(answer.headers.get("retry-after"))
-        raise FailedError(told, wait, down=wait is not None or status in (_TOO_MANY, _UNAVAILABLE))
+        raise FailedError(message, wait, down=wait is not None or status in (_TOO_MANY, _UNAVAILABLE))
 
     def close(self) -> None:
         self._client.close()
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Read ``Retry-After``: seconds, or an HTTP date (RFC 9110, 10.2.3)."""
+    """Parse ``Retry-After``: seconds, or an HTTP date (RFC 9110, 10.2.3)."""
     if not value:
         return None
     try:
@@ -208,8 +208,8 @@ def _posted(event: str, alert: Alert) -> dict[str, Any]:
     }
     reasons = ", ".join(f"{reason.feature} {reason.contribution:+.2f}" for reason in alert.reasons)
     notes = {"peak": alert.peak, "reasons": reasons, "devices": ", ".join(alert.devices), "model": alert.model}
-    # Alertmanager measures by the wall clock; event time may lie in the past when telemetry is played again.
-    ends = alert.ended if event == ENDED else (datetime.now(UTC) + _KEPT_OPEN).isoformat()
+    # Alertmanager uses the wall clock; event time may be in the past when telemetry is replayed.
+    ends = alert.ended if event == ENDED else (datetime.now(UTC) + _RESOLVE_AFTER).isoformat()
     return {
         "labels": {key: value for key, value in labels.items() if value},
         "annotations": {key: str(value) for key, value in notes.items() if value},

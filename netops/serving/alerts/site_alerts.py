@@ -1,4 +1,4 @@
-"""Alerts of many devices of a site, made one: which site alerts are open, by the open alerts of the devices."""
+"""Site alerts: roll up the open alerts of many devices of a site."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -12,45 +12,47 @@ FEWER = "fewer of its devices alert"
 
 
 class SiteAlerts:
-    """Keeps the open site alerts of a network.
+    """The open site alerts of a network.
 
     Parameters
     ----------
     network : str
-        Its name.
+        Name of the network.
     settings : RollUpSettings
-        When the alerts of a site become one.
-    recall : callable
-        Finds the alert of a site (its key) that opened at about a time (ns): one that comes up again after a crash.
+        Settings of the roll-up.
+    find_stored : callable
+        Returns the stored alert of a site (key) that opened at about a time (ns), to reuse it after a crash.
     """
 
-    def __init__(self, network: str, settings: RollUpSettings, recall: Callable[[str, int], Alert | None]) -> None:
-        self.network, self.settings, self._recall = network, settings, recall
+    def __init__(
+        self, network: str, settings: RollUpSettings, find_stored: Callable[[str, int], Alert | None]
+    ) -> None:
+        self.network, self.settings, self._find_stored = network, settings, find_stored
         self.open: dict[str, Alert] = {}
 
-    def follow(
-        self, alerts: Iterable[Alert], table: DeviceTable, now: int, fresh: set[str], doubted: Iterable[Alert] = ()
+    def update(
+        self, alerts: Iterable[Alert], table: DeviceTable, now: int, unsent: set[str], doubted: Iterable[Alert] = ()
     ) -> list[Alert]:
-        """Look at the open alerts of the devices again.
+        """Update the site alerts from the open alerts of the devices.
 
         Parameters
         ----------
         alerts : iterable of Alert
-            Those that are open.
+            The open alerts.
         table : DeviceTable
-            Where each known device stands.
+            The locations of the devices.
         now : int
-            The network's event time: when a site alert that is no more has ended.
-        fresh : set of str
-            Ids of alerts nobody has been told of yet: those a site alert stands for are not told one by one.
+            The network's event time: the end of site alerts that close.
+        unsent : set of str
+            Ids of alerts that have not been sent; those in a site alert are not sent individually.
         doubted : iterable of Alert
-            Site alerts of before a restart that may come up again: what they stood for waits for them.
+            Site alerts from before a restart that may open again; their device alerts stay rolled up.
 
         Returns
         -------
         list of Alert
-            The site alerts that are new or have changed, and the alerts of devices whose site's alert has ended:
-            they stand for themselves again.
+            New and changed site alerts, and the device alerts whose site alert has ended, which are no longer
+            rolled up.
         """
         risks = {str(alert.device): alert for alert in alerts if alert.kind == "risk"}
         before = {key: list(alert.devices) for key, alert in self.open.items()}
@@ -58,33 +60,33 @@ class SiteAlerts:
             found: list[SiteAlert] = []
         else:
             opened = {device: nanoseconds(alert.opened) for device, alert in risks.items()}
-            found, _ = roll_up(opened, _places(table), self.settings)
-        kept = {key: alert for site in found for key, alert in [self._take(site)]}
-        changed = [alert for key, alert in kept.items() if before.get(key) != alert.devices]
+            found, _ = roll_up(opened, _locations(table), self.settings)
+        current = {key: alert for site in found for key, alert in [self._site_alert(site)]}
+        changed = [alert for key, alert in current.items() if before.get(key) != alert.devices]
         for key, alert in self.open.items():
-            if key not in kept:
+            if key not in current:
                 alert.ended, alert.end_reason = iso(max(now, nanoseconds(alert.opened))), FEWER
                 changed.append(alert)
-        self.open = kept
+        self.open = current
         changed += self._release(risks, {alert.id for alert in doubted})
-        for site in kept.values():
+        for site in current.values():
             for device in site.devices:
-                if device in risks and risks[device].id in fresh and not risks[device].silenced:
+                if device in risks and risks[device].id in unsent and not risks[device].silenced:
                     risks[device].rolled_up = site.id
         return changed
 
     def _release(self, risks: Mapping[str, Alert], doubted: set[str]) -> list[Alert]:
-        """Let the open alerts that ended site alerts stood for go to another site's, or stand for themselves."""
+        """Assign the alerts of ended site alerts to another site alert, or to none; return them."""
         sites = {site.id for site in self.open.values()} | doubted
         released = [alert for alert in risks.values() if alert.rolled_up and alert.rolled_up not in sites]
-        standing = {device: site.id for site in self.open.values() for device in site.devices}
+        site_of = {device: site.id for site in self.open.values() for device in site.devices}
         for alert in released:
-            alert.rolled_up = standing.get(str(alert.device))
+            alert.rolled_up = site_of.get(str(alert.device))
         return released
 
-    def _take(self, site: SiteAlert) -> tuple[str, Alert]:
+    def _site_alert(self, site: SiteAlert) -> tuple[str, Alert]:
         key = "/".join((site.level, site.company or "", site.site))
-        alert = self.open.get(key) or self._recall(key, site.opened)
+        alert = self.open.get(key) or self._find_stored(key, site.opened)
         if alert is not None:
             alert.devices, alert.ended = sorted({*alert.devices, *site.devices}), None
             alert.end_reason = None
@@ -101,5 +103,5 @@ class SiteAlerts:
         )
 
 
-def _places(table: DeviceTable) -> Mapping[str, Location]:
-    return {str(table.names[code]): Location(*table.places[code]) for code in table.codes()}
+def _locations(table: DeviceTable) -> Mapping[str, Location]:
+    return {str(table.names[code]): Location(*table.locations[code]) for code in table.codes()}

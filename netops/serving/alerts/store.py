@@ -1,7 +1,7 @@
-"""Alerts on disk, and the outbox of what each receiver has yet to be told: one SQLite file a network.
+"""The alert store: alerts and the outbox of pending deliveries, in one SQLite file per network.
 
-An alert's identity is made of what it is about and when it opened, by event time. So an alert that comes up again
-when samples are sent again after a crash is the same alert, and no receiver is told of it a second time.
+The id of an alert is derived from its kind, device and opening (event time). An alert that opens again when samples
+are replayed after a crash is therefore the same alert, and is not sent a second time.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ INSERT INTO alerts (id, about, opened, ended, body, lapsed) VALUES (?, ?, ?, ?, 
 ON CONFLICT (id) DO UPDATE SET ended = excluded.ended, body = excluded.body, lapsed = excluded.lapsed
 """
 _UNSETTLED = "(ended IS NULL OR lapsed = 1)"
-# An end is old by the time of the samples; what people said of an alert is kept with it.
+# Age is measured in event time; alerts with feedback are not deleted.
 _OLD = """
 SELECT id FROM alerts a WHERE ended < ? AND lapsed = 0 AND verdict IS NULL
 AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.alert = a.id AND o.state = 'due') LIMIT ?
@@ -33,13 +33,13 @@ AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.alert = a.id AND o.state = 'due')
 
 
 class Alert(msgspec.Struct, kw_only=True):
-    """One alert; times are ISO 8601, UTC.
+    """An alert; times are ISO 8601, UTC.
 
-    A silenced alert, and one that is rolled up (named there: the site alert that stands for it), is kept but told
-    to no receiver. A site alert names its devices; its ``device`` is null, its ``data_center`` too when it stands
-    for a company, and ``site`` is its level, company and name. ``calm_since`` is when the risk had come down for
-    good; the alert ended a cool-down later. ``renewed`` are the times at which it expired and opened again, the
-    latest last; ``end_reason`` says why it ended.
+    A silenced alert and a rolled-up alert (``rolled_up`` is the id of its site alert) are stored but not sent. A
+    site alert lists its devices; its ``device`` is null, and so is its ``data_center`` if it is for a company;
+    ``site`` is level, company and name. ``calm_since`` is the start of the cool-down that ended the alert.
+    ``renewed`` are the times at which it expired and opened again, oldest first; ``end_reason`` is the reason for
+    the end.
     """
 
     id: str
@@ -65,20 +65,20 @@ class Alert(msgspec.Struct, kw_only=True):
 
 
 def identity(network: str, kind: Kind, about: str, opened: int) -> str:
-    """Name an alert by what it is about and when it opened (ns)."""
+    """Return the id of an alert, derived from what it is about and when it opened (ns)."""
     text = "\0".join((network, kind, about, str(opened)))
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 class AlertStore:
-    """The alerts of a network, open and ended, and the deliveries that are due.
+    """The alerts of a network, open and ended, and the pending deliveries.
 
-    The file is opened when it is first used, so that a server starts and answers while it cannot be.
+    The file is opened on first use, so that a server can start while the file is unavailable.
 
     Parameters
     ----------
     path : Path
-        The SQLite file; made when missing.
+        The SQLite file; created if missing.
     timeout : float
         Seconds to wait for a lock.
     """
@@ -91,7 +91,7 @@ class AlertStore:
     def save(
         self, alerts: Iterable[Alert], receivers: Sequence[str] = (), lapsed: Collection[str] = frozenset()
     ) -> None:
-        """Write alerts, new or changed, and what the receivers have to be told.
+        """Store new and changed alerts, and queue their events for the receivers.
 
         Parameters
         ----------
@@ -99,12 +99,12 @@ class AlertStore:
         receivers : sequence of str
             Names of the receivers.
         lapsed : collection of str
-            Ids of alerts that have ended but may go on: their end is not reported yet.
+            Ids of ended alerts that may continue; their end is not reported yet.
 
         Raises
         ------
         sqlite3.Error
-            If the disk does not take them.
+            If they cannot be written.
         """
         with self._transaction() as connection:
             for alert in alerts:
@@ -120,7 +120,7 @@ class AlertStore:
                     self.outbox.ended(alert.id, ended)
 
     def recent(self, open_only: bool = False, limit: int = 1000, since: int = 0) -> list[Alert]:
-        """List alerts that opened since a time (ns), the newest first."""
+        """Return alerts that opened since a time (ns), newest first."""
         where = "opened >= ? AND ended IS NULL" if open_only else "opened >= ?"
         rows = self._connection.execute(
             f"SELECT body, verdict FROM alerts WHERE {where} ORDER BY opened DESC, id LIMIT ?", (since, limit)
@@ -128,7 +128,7 @@ class AlertStore:
         return [alert_of(*row) for row in rows]
 
     def unsettled(self, after: str = "", limit: int = -1) -> list[tuple[Alert, bool]]:
-        """List the alerts that are open or have lapsed, by id, from one id on (not included).
+        """Return the open and lapsed alerts after an id, sorted by id.
 
         Returns
         -------
@@ -142,10 +142,10 @@ class AlertStore:
         return [(alert_of(body, verdict), bool(lapsed)) for body, verdict, lapsed in rows]
 
     def to_repeat(self, receiver: str, after: str = "", limit: int = 500) -> list[Alert]:
-        """List the alerts that a receiver is reminded of, by id, from one id on (not included).
+        """Return the alerts to repeat to a receiver after an id, sorted by id.
 
-        Those that it was told of and not of their end, and open ones of before it was configured; none that is
-        silenced, part of a site's alert, or waits for its own delivery.
+        These are open alerts that it received or that opened before it was configured. Silenced and rolled-up
+        alerts, and those with a pending delivery, are excluded.
         """
         rows = self._connection.execute(
             f"SELECT body, verdict FROM alerts a WHERE {_UNSETTLED} AND id > ? AND NOT EXISTS ("
@@ -157,12 +157,12 @@ class AlertStore:
         return [alert_of(*row) for row in rows]
 
     def get(self, name: str) -> Alert | None:
-        """Find an alert by its id."""
+        """Return an alert by its id, or None."""
         row = self._connection.execute("SELECT body, verdict FROM alerts WHERE id = ?", (name,)).fetchone()
         return alert_of(*row) if row else None
 
     def renewed_at(self, kind: Kind, device: str, moment: int) -> list[Alert]:
-        """Find the alert of a device that was renewed at a time (ns), if there is one."""
+        """Return the alert of a device that was renewed at a time (ns), if any."""
         rows = self._connection.execute(
             "SELECT body, verdict FROM alerts WHERE about = ? AND opened < ? AND (ended IS NULL OR ended >= ?) "
             "ORDER BY opened DESC",
@@ -173,14 +173,14 @@ class AlertStore:
         return [alert for alert in found if alert.kind == kind and renewed in alert.renewed][:1]
 
     def latest(self) -> int:
-        """Give the newest time (ns) at which an alert opened or ended; -1 where there is none."""
+        """Return the latest time (ns) at which an alert opened or ended; -1 if there is none."""
         row = self._connection.execute(
             "SELECT max(coalesce(max(opened), -1), coalesce(max(ended), -1)) FROM alerts"
         )
         return int(row.fetchone()[0])
 
-    def like(self, site: str, opened: int, within: int) -> Alert | None:
-        """Find the alert of a site that opened at about a time (ns)."""
+    def near(self, site: str, opened: int, within: int) -> Alert | None:
+        """Return the alert of a site that opened at about a time (ns), or None."""
         row = self._connection.execute(
             "SELECT body, verdict FROM alerts WHERE about = ? AND opened BETWEEN ? AND ? ORDER BY opened LIMIT 1",
             (f"site {site}", opened - within, opened + within),
@@ -188,11 +188,11 @@ class AlertStore:
         return alert_of(*row) if row else None
 
     def undelivered(self) -> int:
-        """Count the deliveries that are due."""
+        """Return the number of pending deliveries."""
         return self.outbox.count(DUE)
 
     def prune(self, before: int, limit: int = 500) -> int:
-        """Remove alerts that ended before a time (ns), but for those people said something of; give how many."""
+        """Delete alerts without feedback that ended before a time (ns); return how many."""
         old = self._connection.execute(_OLD, (before, limit)).fetchall()
         if old:
             with self._transaction() as connection:
@@ -201,7 +201,7 @@ class AlertStore:
         return len(old)
 
     def close(self) -> None:
-        """Close the file; it is opened again when it is used again."""
+        """Close the file; the next use reopens it."""
         if self._opened is not None:
             self._opened.close()
             self._opened = None
@@ -219,7 +219,7 @@ class AlertStore:
         return self._opened
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Add what a kind of store has besides."""
+        """Create further tables; for subclasses."""
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -228,7 +228,7 @@ class AlertStore:
 
 
 def alert_of(body: bytes, verdict: str | None) -> Alert:
-    """Read an alert from its columns."""
+    """Return an alert from its columns."""
     alert = msgspec.json.decode(body, type=Alert)
     alert.verdict = verdict
     return alert

@@ -1,4 +1,4 @@
-"""Keeps a server answering while its alert store is locked, full or damaged, and brings the store back."""
+"""Keep a server running while its alert store is locked, full or damaged, and recover the store."""
 
 import contextlib
 import logging
@@ -14,16 +14,16 @@ from netops.serving.engine.samples import BodyError
 
 _LOG = logging.getLogger(__name__)
 
-#: What goes wrong with a file: SQLite's errors, the disk's, and a file of a newer version.
+#: Errors of the store: from SQLite, from the disk, and for a file of a newer version.
 STORE_ERRORS = (sqlite3.Error, OSError, NetopsError)
-#: Seconds to wait for a lock in the server: requests wait as long.
+#: Seconds that the server waits for a lock, during which requests wait.
 LOCK_TIMEOUT = 0.05
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 
 
 @contextlib.contextmanager
 def for_a_request() -> Iterator[None]:
-    """Answer 503 where a request needs the store and it cannot be used.
+    """Answer a request with status 503 if the store is unavailable.
 
     Raises
     ------
@@ -37,22 +37,22 @@ def for_a_request() -> Iterator[None]:
 
 
 class StoreGuard:
-    """Tries the store, and tries it more and more seldom while it fails.
+    """Calls the store, with exponential backoff while it fails.
 
     Parameters
     ----------
     store : AlertStore
     replaced : callable
-        Called when a damaged file was set aside and a new one takes its place.
+        Called when a damaged file has been replaced by a new one.
     clock : callable
-        Gives seconds.
+        Returns the time in seconds.
 
     Attributes
     ----------
     trouble : str
-        Why the store cannot be used; empty while it can.
+        Why the store is unavailable; empty if it is available.
     failures : int
-        How often it could not be used.
+        Number of failures.
     """
 
     def __init__(
@@ -64,16 +64,16 @@ class StoreGuard:
         self._waiting = {DUE: 0, PARKED: 0}
 
     def write(self, work: Callable[[], None]) -> bool:
-        """Write to the store, if it is time; tell whether it was done, which shows that it can be used."""
+        """Write to the store unless waiting for a retry; return whether it succeeded."""
         if not self.read(work):
             return False
         if self.trouble:
-            _LOG.warning("%s can be used again", self._store.path)
+            _LOG.warning("%s is available again", self._store.path)
         self.trouble, self._pause = "", _FIRST_PAUSE
         return True
 
     def read(self, work: Callable[[], None]) -> bool:
-        """Read from the store, if it is time; tell whether it was done. A locked store can be read."""
+        """Read from the store unless waiting for a retry; return whether it succeeded."""
         if self.trouble and self._clock() < self._next:
             return False
         try:
@@ -84,7 +84,7 @@ class StoreGuard:
         return True
 
     def waiting(self) -> dict[str, int]:
-        """Count the deliveries that are due, and parked; as they were last while the store cannot be read."""
+        """Return the numbers of pending and parked deliveries; the last known ones if the store cannot be read."""
 
         def count() -> None:
             self._waiting = {state: self._store.outbox.count(state) for state in (DUE, PARKED)}
@@ -95,11 +95,11 @@ class StoreGuard:
     def _fail(self, error: Exception) -> None:
         trouble = f"{self._store.path.name}: {error or type(error).__name__}"
         if trouble != self.trouble:
-            _LOG.warning("%s: %s; alerts are kept in memory meanwhile", self._store.path, error)
+            _LOG.warning("%s: %s; alerts are kept in memory until it is available", self._store.path, error)
         self.trouble, self.failures = trouble, self.failures + 1
         self._next = self._clock() + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
-        # The connection may be part of the trouble.
+        # The connection may be the cause.
         self._store.close()
         if isinstance(error, sqlite3.Error) and is_damaged(error):
             self._set_aside()
@@ -110,6 +110,6 @@ class StoreGuard:
         except OSError as error:
             _LOG.warning("%s is damaged and cannot be renamed: %s", self._store.path, error)
             return
-        _LOG.error("%s was damaged and is kept as %s; a new one is begun", self._store.path, aside.name)
+        _LOG.error("%s was damaged and renamed to %s; a new file is created", self._store.path, aside.name)
         self._next = 0.0
         self._replaced()

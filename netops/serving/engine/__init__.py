@@ -1,1 +1,1 @@
-"""The state of a network and the steps that every sample takes through it."""
+"""The serving engine: the state of a network and the processing steps of its samples."""

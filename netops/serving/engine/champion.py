@@ -1,4 +1,4 @@
-"""The model in service: where it is looked up, and what of it the steps need."""
+"""The model in service: its source, and what the serving steps need of it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,24 +15,24 @@ from netops.serving.engine.samples import Reason
 if TYPE_CHECKING:
     from netops.models.card import ModelCard
 
-#: Reasons given for a sample.
+#: Number of reasons per sample.
 REASONS = 3
-#: The threshold of a model whose card names none: it scores, but never alerts.
+#: The threshold of a model without one in its card: it scores, but never alerts.
 UNREACHABLE = 2.0
 
 
 class Champion(NamedTuple):
-    """Which model is in service: its version and its folder."""
+    """Version and folder of a model in service."""
 
     version: str
     path: Path
 
 
 class ModelSource(Protocol):
-    """Says which model is in service; asked again and again, so it must be quick."""
+    """Returns the model in service. It is polled, so it must be fast."""
 
     def champion(self) -> Champion:
-        """Name the champion.
+        """Return the champion.
 
         Raises
         ------
@@ -41,10 +41,10 @@ class ModelSource(Protocol):
         """
 
     def shadow(self) -> Champion | None:
-        """Name the challenger that scores in its shadow, if there is one."""
+        """Return the challenger that scores in shadow, or None."""
 
     def find(self, version: str) -> Champion:
-        """Find a version of the network, in service or not, such as one that is to be proven.
+        """Return any version of the network, for example one that is to be verified.
 
         Raises
         ------
@@ -55,44 +55,44 @@ class ModelSource(Protocol):
 
 @dataclass(frozen=True)
 class ChampionFile:
-    """A champion named by a JSON file ``{"version": …, "path": …}``; a relative path is relative to the file.
+    """A champion defined by a JSON file ``{"version": …, "path": …}``; a relative path is relative to the file.
 
-    A shadow is named the same way under the key ``shadow``.
+    The key ``shadow`` defines a shadow in the same way.
     """
 
     file: Path
 
     def champion(self) -> Champion:
-        """Read the file."""
+        """Read the model from the file."""
         try:
             raw = read_json(self.file)
             return Champion(str(raw["version"]), self.file.parent / raw["path"])
         except FileNotFoundError:
             raise NoChampionError(f"{self.file}: no champion yet; train one with 'netops run'") from None
         except (ValueError, KeyError, TypeError, OSError) as error:
-            raise NetopsError(f"{self.file}: names no champion: {error!r}") from None
+            raise NetopsError(f"{self.file}: invalid champion: {error!r}") from None
 
     def shadow(self) -> Champion | None:
-        """Read the file."""
+        """Read the model from the file."""
         raw = read_json(self.file).get("shadow")
         return Champion(str(raw["version"]), self.file.parent / raw["path"]) if raw else None
 
     def find(self, version: str) -> Champion:
-        """Give the champion or its shadow."""
+        """Return the champion or its shadow by version."""
         return _named(version, self.champion(), self.shadow())
 
     def promote(self, version: str, path: Path) -> None:
-        """Put a model in service, at once; a shadow stays, unless it is the one."""
+        """Put a model in service; a shadow stays, unless it is the promoted model."""
         before = read_json(self.file).get("shadow") if self.file.is_file() else None
-        kept = {"shadow": before} if before and before["version"] != version else {}
-        write_json(self.file, {"version": version, "path": str(path)} | kept)
+        unchanged = {"shadow": before} if before and before["version"] != version else {}
+        write_json(self.file, {"version": version, "path": str(path)} | unchanged)
 
     def put_in_shadow(self, version: str, path: Path) -> None:
-        """Let a model score in the shadow of the champion, at once."""
+        """Let a model score as the shadow of the champion."""
         write_json(self.file, read_json(self.file) | {"shadow": {"version": version, "path": str(path)}})
 
     def end_shadow(self) -> None:
-        """Let no model score in the shadow of the champion any more."""
+        """Remove the shadow."""
         named = read_json(self.file) if self.file.is_file() else {}
         if named.pop("shadow", None):
             write_json(self.file, named)
@@ -100,20 +100,20 @@ class ChampionFile:
 
 @dataclass(frozen=True)
 class FixedModel:
-    """A model folder that stays in service."""
+    """A source with one fixed model."""
 
     version: str
     path: Path
 
     def champion(self) -> Champion:
-        """Name it."""
+        """Return the model."""
         return Champion(self.version, self.path)
 
     def shadow(self) -> None:
         """Return None: there is no shadow."""
 
     def find(self, version: str) -> Champion:
-        """Give it, if it is the one."""
+        """Return the model if it has this version."""
         return _named(version, self.champion())
 
 
@@ -121,17 +121,17 @@ def _named(version: str, *known: Champion | None) -> Champion:
     for champion in known:
         if champion is not None and champion.version == version:
             return champion
-    raise NetopsError(f"no version '{version[:40]}' is served here")
+    raise NetopsError(f"version '{version[:40]}' not found")
 
 
 class Explainer(Protocol):
-    """Splits risks into contributions of features, in log-odds; n × features in, n × features out."""
+    """Computes the contributions of features to risks, in log-odds; n × features in, n × features out."""
 
     def fast(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Give contributions quickly."""
+        """Return approximate contributions, quickly."""
 
     def exact(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Give exact contributions."""
+        """Return exact contributions."""
 
 
 class ServedModel:
@@ -140,19 +140,19 @@ class ServedModel:
     Parameters
     ----------
     version : str
-        Named in every answer.
+        The version in each answer.
     spec : FeatureSpec
         The features that the engine must compute.
     scorer, explainer
-        What scores and explains; the explainer may be None.
+        Objects that score and explain; the explainer may be None.
     columns : sequence of int or None
-        Which of the spec's columns the model takes, in its order; None for all.
+        Indices of the model's columns in the spec, in the model's order; None for all.
     threshold, horizon : float, int
         From the card: the risk that alerts, and the horizon in nanoseconds.
     counters : tuple of str
-        Metrics that are sent as counters, and were turned into rates for training.
+        Metrics that are sent as counters and converted to rates.
     card : ModelCard, optional
-        What is known of its training.
+        The model card.
     """
 
     def __init__(
@@ -174,27 +174,27 @@ class ServedModel:
         self.features = names if columns is None else tuple(names[index] for index in columns)
 
     def select(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Take the model's columns out of n × spec features."""
+        """Return the model's columns of n × spec features."""
         return features if self.columns is None else np.ascontiguousarray(features[:, self.columns])
 
     def score(self, selected: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Score n × model features: risks in 0..1."""
+        """Return the risks (0..1) of n × model features."""
         return np.asarray(self.scorer.score(selected), dtype=np.float64)
 
     def both(self, selected: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Score n × model features: risks and probabilities in 0..1; the latter NaN from a model without."""
+        """Return risks and probabilities (0..1) of n × model features; NaN probabilities if not calibrated."""
         risks, probabilities = self.scorer.both(selected)
         return risks, probabilities
 
     def reasons(self, selected: npt.NDArray[np.float64], exact: npt.NDArray[np.int64]) -> list[list[Reason]]:
-        """Name the features that raised each risk most.
+        """Return the features that raised each risk most.
 
         Parameters
         ----------
         selected : float64 array, n × model features
             The feature vectors.
         exact : int64 array
-            The rows whose contributions are to be exact.
+            The rows that need exact contributions.
         """
         if self.explainer is None or len(selected) == 0:
             return [[] for _ in range(len(selected))]
@@ -212,12 +212,12 @@ class ServedModel:
 
 
 def load_model(champion: Champion) -> ServedModel:
-    """Open a model folder for service.
+    """Load a model folder for serving.
 
     Raises
     ------
     NetopsError
-        If the folder holds no model.
+        If the folder has no valid model.
     """
     from netops.models.explanation import Explainer as RowExplainer
     from netops.models.onnx_file import Scorer
@@ -230,7 +230,7 @@ def load_model(champion: Champion) -> ServedModel:
     counters = tuple(card.data.get("counters") or ())
     explainer = RowExplainer(champion.path)
     model = ServedModel(champion.version, spec, scorer, explainer, columns, threshold, card.horizon, counters, card)
-    # The first call is the slow one: buffers are made, kernels loaded. No request should pay for it.
+    # Warm up: the first call allocates buffers and loads kernels. No request should wait for it.
     blank = np.zeros((2, len(card.features)))
     model.both(blank)
     model.reasons(blank, np.array([0]))

@@ -1,9 +1,9 @@
-"""What time it is in a network, told by its devices' event times alone.
+"""The event-time clock of a network, computed from the event times of its devices.
 
-The time of the network is the (lower) median of the newest event times of the devices heard of lately. A device
-whose clock runs ahead, or behind, moves the median by one place at most; half of the devices must agree before the
-network's time follows them. "Lately" is counted in samples, not in seconds: a device that falls silent drops out
-once each other one has been heard of some twenty times more.
+The network time is the (lower) median of the newest event times of the recently seen devices. A device whose clock
+is ahead or behind shifts the median by at most one rank; half of the devices must agree before the network time
+follows. "Recently" is measured in samples, not in seconds: a stale device is excluded once each other device has
+sent about twenty more samples.
 """
 
 import numpy as np
@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 Integers = npt.NDArray[np.int64]
 
-#: A device counts as heard of lately while fewer than this many samples a device have come in since.
-PATIENCE = 20
-#: A device that was heard of this often is known to be there.
+#: A device counts as recently seen until this many samples per device have arrived since its last one.
+RECENT = 20
+#: Minimum number of samples for a device to count as real, not as a misspelt name.
 KNOWN = 3
 #: The time before any sample.
 NEVER = -1
@@ -21,31 +21,31 @@ _NONE = np.zeros(0, dtype=np.int64)
 
 
 class NetworkClock:
-    """Newest event time and last arrival of each device, and the network's time made of them.
+    """Newest event time and last arrival of each device, and the resulting network time.
 
     Parameters
     ----------
     devices : int
-        Most devices, by small dense code.
+        Maximum number of devices, by small dense code.
     silent_after : int
-        How far (ns) the network's time must be past a device's newest sample for the device to be silent.
+        Age (ns) of a device's newest sample, by network time, from which the device is stale.
     """
 
     def __init__(self, devices: int, silent_after: int) -> None:
         self.silent_after = silent_after
         self.newest = np.full(devices, NEVER, dtype=np.int64)
         self.arrival = np.full(devices, NEVER, dtype=np.int64)
-        self.heard = np.zeros(devices, dtype=np.int64)
+        self.sample_counts = np.zeros(devices, dtype=np.int64)
         self.silent = np.zeros(devices, dtype=np.bool_)
         self.now = NEVER
         self.arrivals = 0
-        self._next_look = 0  # at this many arrivals
+        self._next_update = 0  # at this many arrivals
         self._used = 0
 
-    def hear(self, codes: Integers, timestamps: Integers) -> Integers:
-        """Take samples in, in order of arrival; give the silent devices that speak again.
+    def observe(self, codes: Integers, timestamps: Integers) -> Integers:
+        """Process samples in order of arrival; return the stale devices that have recovered.
 
-        The network's time is looked at again once an eighth of the devices may have moved.
+        The network time is recomputed after every (devices / 8) samples.
         """
         if len(codes) == 0:
             return codes
@@ -53,63 +53,63 @@ class NetworkClock:
         np.maximum.at(self.newest, codes, timestamps)
         self.arrival[codes] = np.arange(self.arrivals, self.arrivals + len(codes))
         self.arrivals += len(codes)
-        np.add.at(self.heard, codes, 1)
+        np.add.at(self.sample_counts, codes, 1)
         silent = self.silent[codes]
-        back = np.unique(codes[silent]) if silent.any() else _NONE
-        self.silent[back] = False
-        if self.arrivals >= self._next_look:
-            self.look()
-        return back
+        recovered = np.unique(codes[silent]) if silent.any() else _NONE
+        self.silent[recovered] = False
+        if self.arrivals >= self._next_update:
+            self.update_time()
+        return recovered
 
-    def look(self) -> None:
-        """Tell the time anew."""
-        lately = self.lately()
-        self.now = _median(self.newest[: self._used][lately]) if lately.any() else self.now
-        self._next_look = self.arrivals + max(1, int(lately.sum()) // 8)
+    def update_time(self) -> None:
+        """Recompute the network time."""
+        recent = self.recently_seen()
+        self.now = _median(self.newest[: self._used][recent]) if recent.any() else self.now
+        self._next_update = self.arrivals + max(1, int(recent.sum()) // 8)
 
-    def lately(self) -> npt.NDArray[np.bool_]:
-        """Mark the devices heard of lately, of all codes in use."""
+    def recently_seen(self) -> npt.NDArray[np.bool_]:
+        """Mark the recently seen devices, for all codes in use."""
         arrival = self.arrival[: self._used]
-        heard = arrival >= 0
-        oldest = self.arrivals - PATIENCE * max(int(heard.sum()), 1)
-        return heard & (arrival >= oldest)
+        seen = arrival >= 0
+        oldest = self.arrivals - RECENT * max(int(seen.sum()), 1)
+        return seen & (arrival >= oldest)
 
-    def would_be(self, codes: Integers, timestamps: Integers) -> int:
-        """Tell what time it would be once these samples were in."""
+    def time_with(self, codes: Integers, timestamps: Integers) -> int:
+        """Return what the network time would be with these samples."""
         newest, arrival = self.newest.copy(), self.arrival.copy()
         np.maximum.at(newest, codes, timestamps)
         arrival[codes] = self.arrivals
         used = max(self._used, int(codes.max(initial=-1)) + 1)
-        heard = arrival[:used] >= self.arrivals - PATIENCE * max(int((arrival[:used] >= 0).sum()), 1)
-        return _median(newest[:used][heard & (arrival[:used] >= 0)])
+        recent = arrival[:used] >= self.arrivals - RECENT * max(int((arrival[:used] >= 0).sum()), 1)
+        return _median(newest[:used][recent & (arrival[:used] >= 0)])
 
-    def fall_silent(self) -> Integers:
-        """Give the devices that are silent from now on.
+    def find_stale(self) -> Integers:
+        """Return the devices that have become stale, and mark them.
 
-        One that was heard of lately has a clock that is behind; one that was heard of only once or twice is a
-        misspelt name rather than a device.
+        A recently seen device is not stale: its clock is behind. A device with only one or two samples is ignored,
+        since it may be a misspelt name.
         """
-        newest, known = self.newest[: self._used], self.heard[: self._used] >= KNOWN
-        quiet = known & ~self.silent[: self._used] & (newest < self.now - self.silent_after) & ~self.lately()
-        found = np.flatnonzero(quiet)
+        newest, known = self.newest[: self._used], self.sample_counts[: self._used] >= KNOWN
+        stale = known & ~self.silent[: self._used] & (newest < self.now - self.silent_after) & ~self.recently_seen()
+        found = np.flatnonzero(stale)
         self.silent[found] = True
         return found
 
     def set_back(self, code: int, newest: int) -> None:
-        """Take back what a device claimed its time to be."""
+        """Reset the newest event time of a device."""
         self.newest[code] = newest
 
-    def recall(self, code: int, newest: int, arrival: int, silent: bool, heard: int = KNOWN) -> None:
-        """Take a device up again from a snapshot."""
+    def restore_device(self, code: int, newest: int, arrival: int, silent: bool, samples: int = KNOWN) -> None:
+        """Restore a device from a snapshot."""
         self._used = max(self._used, code + 1)
         self.newest[code], self.arrival[code], self.silent[code] = newest, arrival, silent
-        self.heard[code] = heard
+        self.sample_counts[code] = samples
 
     def forget(self, codes: Integers) -> None:
-        """Drop devices; their codes may be given to others."""
+        """Remove devices; their codes may be reused."""
         self.newest[codes] = NEVER
         self.arrival[codes] = NEVER
-        self.heard[codes] = 0
+        self.sample_counts[codes] = 0
         self.silent[codes] = False
 
 

@@ -1,4 +1,4 @@
-"""Samples that were not taken, kept for a human or a later repair: JSON lines, rotated and bounded."""
+"""The dead-letter file: samples that were not accepted, as JSON lines, rotated and bounded."""
 
 import base64
 import json
@@ -8,21 +8,21 @@ from typing import Any
 
 import msgspec
 
-#: Longest body or sample kept whole; of a larger one the beginning is kept.
-LONGEST = 16_384
+#: Maximum length of a stored body or sample; longer ones are truncated.
+MAX_LENGTH = 16_384
 
 
 class DeadLetters:
-    """Appends to ``dead-letters.jsonl``; full files become ``dead-letters.1.jsonl`` and so on, the oldest goes.
+    """Appends to ``dead-letters.jsonl``; full files become ``dead-letters.1.jsonl`` and so on.
 
     Parameters
     ----------
     folder : Path
-        Where the files lie.
+        The folder of the files.
     size : int
-        Bytes at which a file is full.
+        Maximum size of a file in bytes.
     files : int
-        Files kept, the current one included.
+        Number of files, including the current one.
     """
 
     def __init__(self, folder: Path, size: int, files: int) -> None:
@@ -32,7 +32,7 @@ class DeadLetters:
         self._open()
 
     def write(self, letters: Iterable[dict[str, Any]]) -> None:
-        """Append letters; on a full disk they are counted in ``lost`` instead, and service goes on."""
+        """Append letters; if the disk is full, they are counted in ``lost`` and serving continues."""
         lines = b"".join(_line(letter) for letter in letters)
         if not lines:
             return
@@ -49,11 +49,11 @@ class DeadLetters:
         self._file.close()
 
     def path(self, age: int = 0) -> Path:
-        """Name the current file (0) or an older one."""
+        """Return the path of the current file (0) or an older one."""
         return self.folder / (f"dead-letters.{age}.jsonl" if age else "dead-letters.jsonl")
 
     def _open(self) -> None:
-        # Unbuffered: one write a request, and nothing of it is lost when the process is killed.
+        # Unbuffered: one write per request, and nothing is lost if the process is killed.
         self._file = self.path().open("ab", buffering=0)
         self._written = self.path().stat().st_size
 
@@ -68,24 +68,24 @@ class DeadLetters:
 
 
 def letter(why: str, error: str | None, raw: Any, **known: Any) -> dict[str, Any]:
-    """Make a letter: why it was not taken, and what was sent."""
+    """Return a dead letter: why the sample was not accepted, and what was sent."""
     return {"why": why, "error": error, **known, "sent": _clip(raw)}
 
 
 def _clip(raw: Any) -> Any:
     if isinstance(raw, (bytes, bytearray, memoryview, msgspec.Raw)):
-        data = bytes(raw)[:LONGEST]
+        data = bytes(raw)[:MAX_LENGTH]
         try:
             return data.decode("utf-8")
         except UnicodeDecodeError:
             return {"base64": base64.b64encode(data).decode()}
     if isinstance(raw, str):
-        return raw[:LONGEST].encode("utf-8", "replace").decode()
-    return raw if len(repr(raw)) <= LONGEST else repr(raw)[:LONGEST]
+        return raw[:MAX_LENGTH].encode("utf-8", "replace").decode()
+    return raw if len(repr(raw)) <= MAX_LENGTH else repr(raw)[:MAX_LENGTH]
 
 
 def _line(letter: dict[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(letter, enc_hook=str) + b"\n"
-    except UnicodeEncodeError:  # a lone surrogate somewhere in what was sent
+    except UnicodeEncodeError:  # a lone surrogate in the input
         return json.dumps(letter, default=str).encode() + b"\n"

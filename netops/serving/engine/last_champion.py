@@ -1,4 +1,4 @@
-"""The champion of a network with a copy in the state folder: served on while the registry is away."""
+"""A copy of the champion in the state folder, served while the registry is unavailable."""
 
 import hashlib
 import logging
@@ -15,84 +15,84 @@ FILE = "champion.json"
 
 
 class LastChampion:
-    """A source of models that remembers what it found (see ``champion.ModelSource``).
+    """A model source with a local copy (see ``champion.ModelSource``).
 
-    Champion and shadow are copied when they change. When the source fails, the copies are named in its place; a
-    source that answers that there is no champion is believed.
+    Champion and shadow are copied when they change. If the source fails, the copies are used. If the source answers
+    that there is no champion, the copy is not used.
 
     Parameters
     ----------
     source : ModelSource
-        Where they are looked up.
+        The source of the models.
     folder : Path
-        Where the copies are kept.
+        The folder of the copies.
     """
 
     def __init__(self, source: ModelSource, folder: Path) -> None:
         self._source, self._folder = source, folder
         self._file = ChampionFile(folder / FILE)
-        self._away = False  # the source failed, and a copy stood in
+        self._source_failed = False  # the source failed and a copy is used
 
     def champion(self) -> Champion:
-        """Name the champion.
+        """Return the champion.
 
         Raises
         ------
         NoChampionError
-            If the source says that there is none.
+            If the source answers that there is none.
         NetopsError
-            If the source fails and no copy has been kept.
+            If the source fails and there is no copy.
         """
         try:
             found = self._source.champion()
         except NoChampionError:
             raise
-        except Exception as error:  # noqa: BLE001 each registry and each store has errors of its own
-            return self._kept(error)
-        self._away = False
-        return self._keep(found, self._file.promote)
+        except Exception as error:  # registries and stores raise different errors  # noqa: BLE001 each registry and each store has errors of its own
+            return self._copy_instead(error)
+        self._source_failed = False
+        return self._store(found, self._file.promote)
 
     def shadow(self) -> Champion | None:
-        """Name the challenger that scores in the champion's shadow, if there is one."""
-        if self._away:  # the champion was asked for first: no need to wait for a second failure
+        """Return the challenger that scores in shadow, or None."""
+        if self._source_failed:  # looking up the champion failed first: do not wait for a second failure
             return self._file.shadow()
         found = self._source.shadow()
         if found is not None:
-            return self._keep(found, self._file.put_in_shadow)
+            return self._store(found, self._file.put_in_shadow)
         self._file.end_shadow()
         return None
 
     def find(self, version: str) -> Champion:
-        """Name any version of the network; no copy is kept of it."""
+        """Return any version of the network; it is not copied."""
         return self._source.find(version)
 
-    def _kept(self, error: Exception) -> Champion:
+    def _copy_instead(self, error: Exception) -> Champion:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         try:
-            kept = self._file.champion()
+            copy = self._file.champion()
         except NetopsError:
-            raise NetopsError(f"the champion cannot be looked up, and none was served before: {reason}") from error
-        if not self._away:
-            _LOG.warning("the champion cannot be looked up, %s stays in service: %s", kept.version, reason)
-        self._away = True
-        return kept
+            raise NetopsError(f"the champion cannot be looked up and there is no local copy: {reason}") from error
+        if not self._source_failed:
+            _LOG.warning("the champion cannot be looked up, %s stays in service: %s", copy.version, reason)
+        self._source_failed = True
+        return copy
 
-    def _keep(self, found: Champion, name_it: Callable[[str, Path], None]) -> Champion:
-        """Copy a model, then name the copy: whenever this ends, the file names a whole folder."""
+    def _store(self, found: Champion, write_name: Callable[[str, Path], None]) -> Champion:
+        """Copy a model, then write its name to the file, so that the file always names a complete folder."""
         folder = self._folder / hashlib.sha256(found.version.encode()).hexdigest()[:16]
         try:
             known = [self._file.champion(), self._file.shadow()] if self._file.file.is_file() else []
             if not folder.is_dir():
                 _copy(found.path, folder)
             if Champion(found.version, folder) not in known:
-                name_it(found.version, Path(folder.name))
-                self._forget_others()
+                write_name(found.version, Path(folder.name))
+                self._delete_others()
         except OSError as error:
-            _LOG.warning("model %s is served without a copy for later: %s", found.version, error)
+            _LOG.warning("model %s is served, but could not be copied: %s", found.version, error)
             return found
         return Champion(found.version, folder)
 
-    def _forget_others(self) -> None:
+    def _delete_others(self) -> None:
         named = {model.path for model in (self._file.champion(), self._file.shadow()) if model}
         for folder in self._folder.iterdir():
             if folder.is_dir() and folder not in named:
@@ -100,7 +100,7 @@ class LastChampion:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a folder; the copy appears whole or not at all."""
+    """Copy a folder, atomically."""
     draft = target.with_name(f".{target.name}.tmp")
     shutil.rmtree(draft, ignore_errors=True)
     try:

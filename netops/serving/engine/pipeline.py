@@ -1,7 +1,7 @@
-"""The steps from a request's samples to its answers: validate, features, score, explain, alert.
+"""The steps from the samples of a request to its answers: validate, features, score, explain, alert.
 
-Plain Python, without MLRun: the steps of the serving graph are thin classes over these methods, so that the HTTP
-server, MLRun's mock server and a Nuclio function run the very same code.
+Plain Python without MLRun: the steps of the serving graph are thin wrappers of these methods, so that the HTTP
+server, MLRun's mock server and a Nuclio function run the same code.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from netops.serving.decode.arrow import read_arrow
 from netops.serving.decode.remote_write import Point, read_remote_write
 from netops.serving.engine.dead_letters import letter
 from netops.serving.engine.runtime import Runtime
-from netops.serving.engine.samples import REJECTED, Answer, BodyError, Samples, refuse_broken_text
+from netops.serving.engine.samples import REJECTED, Answer, BodyError, Samples, reject_invalid_text
 from netops.serving.engine.work import Work
 
 ARROW_TYPES = ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file")
@@ -26,38 +26,38 @@ REMOTE_WRITE_TYPE = "application/x-protobuf"
 
 
 class Unreadable(NamedTuple):
-    """A body that cannot be read at all."""
+    """A body that cannot be parsed."""
 
     body: Any
     error: BodyError
 
 
 class Pipeline:
-    """Takes requests through the steps, one request at a time.
+    """Processes requests, one at a time.
 
     Parameters
     ----------
     runtime : Runtime
-        The champion, the state of the devices and all else that lasts.
+        The champion, the state of the devices and other long-lived objects.
     """
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
 
     def validate(self, body: Any, content_type: str = "") -> Work:
-        """Read the samples of a body; those that are none are rejected, and kept as dead letters.
+        """Read the samples of a body; invalid ones are rejected and written to the dead-letter file.
 
         Parameters
         ----------
         body : bytes, str, dict, list, Samples or Work
-            As it came, or as far as it has been read already.
+            The raw body, or an already parsed one.
         content_type : str
-            JSON where nothing else is said.
+            Default: JSON.
 
         Raises
         ------
         BodyError
-            If nothing of the body can be answered sample by sample.
+            If the body cannot be parsed into samples.
         """
         since = perf_counter()
         samples = body if isinstance(body, Samples) else self.read(body, content_type)
@@ -66,32 +66,32 @@ class Pipeline:
         return work
 
     def read(self, body: Any, content_type: str = "") -> Samples:
-        """Read the samples of a body; one that cannot be read at all is kept as a dead letter.
+        """Read the samples of a body; an unreadable body is written to the dead-letter file.
 
         Raises
         ------
         BodyError
-            If nothing of the body can be answered sample by sample.
+            If the body cannot be parsed into samples.
         """
         return self.admit(self.parse(body, content_type))
 
     def parse(self, body: Any, content_type: str = "") -> "Samples | list[Point] | Unreadable":
-        """Take a body apart; touches no state, so that it may run in another thread."""
+        """Parse a body; changes no state, so it may run in another thread."""
         try:
             found = self._parse(body, content_type)
         except BodyError as error:
             return Unreadable(body, error)
         if isinstance(found, Samples):
-            refuse_broken_text(found)
+            reject_invalid_text(found)
         return found
 
     def admit(self, parsed: "Samples | list[Point] | Unreadable") -> Samples:
-        """Turn what was parsed into samples: values of remote write are joined, an unreadable body is kept.
+        """Convert a parsed body to samples: join remote-write values, store an unreadable body.
 
         Raises
         ------
         BodyError
-            If nothing of the body can be answered sample by sample.
+            If the body cannot be parsed into samples.
         """
         runtime = self.runtime
         if isinstance(parsed, Unreadable):
@@ -101,7 +101,7 @@ class Pipeline:
         if isinstance(parsed, Samples):
             return parsed
         if parsed:
-            runtime.replay.take(min(point.timestamp for point in parsed))
+            runtime.replay.add(min(point.timestamp for point in parsed))
         return runtime.joiner.add(parsed, runtime.state.clock.now)
 
     def _parse(self, body: Any, content_type: str) -> "Samples | list[Point]":
@@ -116,8 +116,8 @@ class Pipeline:
             return read_remote_write(_bytes(body), limits.body_bytes, limits.batch, limits.name_length)
         return runtime.reader.read(body)
 
-    def refuse_late(self, samples: Samples, rows: Sequence[int]) -> None:
-        """Reject late samples of a request that holds too many of them; they are kept as dead letters."""
+    def reject_late(self, samples: Samples, rows: Sequence[int]) -> None:
+        """Reject late samples of a request with too many of them; they are written to the dead-letter file."""
         limit = self.runtime.settings.limits.late
         for row in rows:
             if row not in samples.errors:
@@ -125,13 +125,13 @@ class Pipeline:
                 samples.raw[row] = self._sent(samples, row)
 
     def features(self, work: Work) -> Work:
-        """Update the windows of the devices and take the feature vectors out of them."""
+        """Update the windows of the devices and compute the feature vectors."""
         since = perf_counter()
-        back = self.runtime.state.update(work)
+        recovered = self.runtime.state.update(work)
         if len(work.scored):
-            self.runtime.replay.take(int(work.samples.timestamps[work.scored].min()))
-        if len(back):
-            self.runtime.book.speak(self.runtime.state, back.tolist())
+            self.runtime.replay.add(int(work.samples.timestamps[work.scored].min()))
+        if len(recovered):
+            self.runtime.active_alerts.recover(self.runtime.state, recovered.tolist())
         self.runtime.metrics.step("features", since)
         return work
 
@@ -142,52 +142,52 @@ class Pipeline:
         work.features = work.model.select(features)
         if len(work.scored):
             work.risks, work.probabilities = work.model.both(work.features)
-        self.runtime.state.keep_risks(work)
+        self.runtime.state.store_risks(work)
         self.runtime.metrics.step("score", since)
         if self.runtime.shadow.model is not None:
-            self.runtime.shadow.follow(work, features)
+            self.runtime.shadow.score(work, features)
         return work
 
     def explain(self, work: Work) -> Work:
-        """Name the reasons: exact ones for samples that alert, up to a limit a request, quick ones for others."""
+        """Compute the reasons: exact for alerting samples, up to a limit per request; approximate for others."""
         since = perf_counter()
-        work.reasons = work.model.reasons(work.features, self._worth_exactness(work))
+        work.reasons = work.model.reasons(work.features, self._rows_for_exact_reasons(work))
         self.runtime.metrics.step("explain", since)
         return work
 
     def alert(self, work: Work) -> Work:
-        """Open and close alerts, note what was not taken, and look who has fallen silent."""
+        """Open and close alerts, write dead letters, and detect stale devices."""
         since = perf_counter()
         runtime = self.runtime
-        runtime.book.follow(runtime.state, work, ~work.on_trial)
-        runtime.watch()
-        self._keep_letters(work)
+        runtime.active_alerts.update(runtime.state, work, ~work.quarantined)
+        runtime.housekeeping()
+        self._write_letters(work)
         runtime.metrics.count(work.status)
         runtime.metrics.step("alert", since)
         return work
 
     def run(self, body: Any, content_type: str = "") -> list[Answer]:
-        """Take one body through all steps."""
+        """Run all steps on a body and return the answers."""
         work = self.validate(body, content_type)
         answers = self.alert(self.explain(self.score(self.features(work)))).answers()
         if self.runtime.replay.due:
             self.runtime.replay.write()
         return answers
 
-    def _worth_exactness(self, work: Work) -> npt.NDArray[np.int64]:
-        """Choose the alerting samples whose reasons are to be exact: first those that may open an alert.
+    def _rows_for_exact_reasons(self, work: Work) -> npt.NDArray[np.int64]:
+        """Return the alerting samples that get exact reasons: first those that may open an alert.
 
-        Of a device's samples the first ones open it: those of the others are not kept waiting behind the rest.
+        The first samples of a device open its alert, so the first samples of all devices have priority.
         """
         alerting = np.flatnonzero(work.risks >= work.model.threshold)
         if len(alerting) == 0:
             return alerting
         codes = work.codes[work.scored[alerting]]
         is_open = self.runtime.state.tracker.is_open(codes)
-        most = ceil(self.runtime.settings.exact_reasons * work.samples.share)
-        return alerting[np.lexsort((_rank(codes), is_open))][:most]
+        limit = ceil(self.runtime.settings.exact_reasons * work.samples.share)
+        return alerting[np.lexsort((_rank(codes), is_open))][:limit]
 
-    def _keep_letters(self, work: Work) -> None:
+    def _write_letters(self, work: Work) -> None:
         if work.status.any() and (bad := np.flatnonzero(work.status >= LATE).tolist()):
             self.runtime.letters.write(self._letter(work, row) for row in bad)
 
@@ -203,7 +203,7 @@ class Pipeline:
 
 
 def _rank(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the rank of each row among those of its device, from 0."""
+    """Return the position of each row among the rows of its device, from 0."""
     order = np.argsort(codes, kind="stable")
     first = np.flatnonzero(np.diff(codes[order], prepend=-1))
     rank = np.empty(len(codes), dtype=np.int64)
@@ -212,7 +212,7 @@ def _rank(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _bytes(body: Any) -> bytes:
-    """Give a body as it came; a number, of which Python would make that many zero bytes, is none."""
+    """Return a body as bytes; a number is rejected, because ``bytes(n)`` would return n zero bytes."""
     if isinstance(body, str):
         return body.encode("utf-8", "replace")
     if body is None or isinstance(body, (bytes, bytearray, memoryview)):

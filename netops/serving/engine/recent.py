@@ -1,4 +1,4 @@
-"""What has been sent lately, compared with what the champion was trained on: metrics, scale, sampling interval."""
+"""Compare recent samples with the training data of the champion: metrics, scale, sampling interval."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-#: Samples that are kept: of each request a few, so that no single one fills it.
+#: Samples stored, in total and per request, so that a single request does not fill the buffer.
 _KEPT, _OF_REQUEST = 512, 64
-#: Fewer say nothing about a network.
-_ENOUGH = 200
+#: Minimum samples for a comparison.
+_MIN_SAMPLES = 200
 #: Samples between two comparisons.
 _EVERY = 5_000
-#: Metrics that are compared, of a network that has more: a request must not wait for it.
+#: Maximum number of metrics compared, so that a request does not wait for it.
 _METRICS = 100
 
 
 class RecentSamples:
-    """A few hundred of the newest samples, and how far apart those of a device are.
+    """A few hundred of the newest samples, and their time gaps per device.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class RecentSamples:
     Attributes
     ----------
     found : tuple of str
-        How they differ from those in training, a line each; empty until enough have come.
+        Differences from the training data, one line each; empty until there are enough samples.
     """
 
     def __init__(self, metrics: Sequence[str]) -> None:
@@ -43,27 +43,27 @@ class RecentSamples:
         self._values = np.full((_KEPT, len(self._metrics)), np.nan)
         self._gaps = np.full(_KEPT, np.nan)
         self._taken = self._seen = 0
-        self._next = _ENOUGH
+        self._next = _MIN_SAMPLES
         self.found: tuple[str, ...] = ()
 
     @property
     def due(self) -> bool:
         """Whether it is time to compare again."""
-        return self._seen >= self._next and self._taken >= _ENOUGH
+        return self._seen >= self._next and self._taken >= _MIN_SAMPLES
 
-    def take(self, codes: Integers, timestamps: Integers, values: Floats, newest: Integers) -> None:
-        """Take in samples of a request.
+    def add(self, codes: Integers, timestamps: Integers, values: Floats, newest: Integers) -> None:
+        """Add samples of a request.
 
         Parameters
         ----------
         codes, timestamps : int64 arrays, n
         values : float64 array, n × metrics
         newest : int64 array, by code
-            The newest time of each device before this request; negative where there is none.
+            The newest time of each device before this request; negative if there is none.
         """
         self._seen += len(codes)
         codes, timestamps = codes[:_OF_REQUEST], timestamps[:_OF_REQUEST]
-        # Of several samples of a device only the first is next to what came before.
+        # Only the first of several samples of a device is adjacent to its previous sample.
         codes, first = np.unique(codes, return_index=True) if len(codes) > 1 else (codes, slice(None))
         before = newest[codes]
         gaps = (timestamps[first] - before) / SECOND
@@ -73,15 +73,15 @@ class RecentSamples:
         self._taken += len(codes)
 
     def compare(self, card: "ModelCard") -> tuple[str, ...]:
-        """Compare with what a model was trained on; give what was not found before, a line each."""
+        """Compare with the training data of a model; return new differences, one line each."""
         self._next = self._seen + _EVERY
         values = self._values[: min(self._taken, _KEPT)]
         gaps = self._gaps[np.isfinite(self._gaps)]
         columns = {name: column[np.isfinite(column)] for name, column in zip(self._metrics, values.T, strict=True)}
-        interval = float(np.median(gaps)) if len(gaps) >= _ENOUGH // 2 else 0.0
+        interval = float(np.median(gaps)) if len(gaps) >= _MIN_SAMPLES // 2 else 0.0
         before, self.found = self.found, tuple(differences(columns, interval, card).findings())
         return tuple(line for line in self.found if line not in before)
 
     def reset(self) -> None:
-        """Forget what was found: another model was trained on something else."""
+        """Clear the differences, for a new model."""
         self.found, self._next = (), self._seen

@@ -1,8 +1,8 @@
-"""From which event time on samples are to be sent again after a crash.
+"""The replay point: the event time from which samples must be sent again after a crash.
 
-A finished snapshot holds all samples up to some event time. A device that was cut off may send its backlog later:
-samples from before that time, which the snapshot does not hold. So the point moves back when such a sample is
-taken, and is on disk before the sample is answered.
+A finished snapshot contains all samples up to some event time. A device that was disconnected may send its backlog
+later: samples before that time, which are not in the snapshot. The point then moves back, and is written to disk
+before the sample is answered.
 """
 
 import os
@@ -22,33 +22,33 @@ class ReplayPoint:
     Parameters
     ----------
     folder : Path
-        Where the state is.
+        The state folder.
 
     Attributes
     ----------
     point : int or None
-        Samples with a later event time (ns) are to be sent again; None: all are.
+        Samples with a later event time (ns) must be sent again; None: all samples.
     due : bool
-        Whether :meth:`write` has to be called before the samples taken last are answered.
+        Whether :meth:`write` must be called before the latest samples are answered.
     """
 
     def __init__(self, folder: Path) -> None:
         self.point: int | None = None
         self.due = False
         self._path = folder / FILE
-        self._lowest = _NONE  # of what came since the snapshot under way, or else the last one, was begun
-        self._guarded = NEVER  # what comes from before it must be noted
-        self._noted = _NONE
+        self._lowest = _NONE  # earliest sample since the start of the current or last snapshot
+        self._guarded = NEVER  # earlier samples move the point
+        self._written = _NONE
         self._lock, self._writing = Lock(), Lock()
 
     def restore(self, point: int) -> None:
-        """Begin with the point of a restored snapshot, or what was noted since."""
+        """Start with the point of a restored snapshot, or the one written since."""
         noted = int(read_json(self._path)["point"]) if self._path.exists() else _NONE
-        self.point, self._noted = min(point, noted), noted
+        self.point, self._written = min(point, noted), noted
         self._guarded = self.point
 
-    def take(self, earliest: int) -> None:
-        """Note the earliest event time of samples that were taken."""
+    def add(self, earliest: int) -> None:
+        """Process the earliest event time of accepted samples."""
         if earliest >= self._lowest:
             return
         with self._lock:
@@ -57,23 +57,23 @@ class ReplayPoint:
                 self._guarded = self.point = min(self.point, max(earliest - 1, NEVER))
                 self.due = True
 
-    def begin(self) -> None:
-        """Begin a snapshot: what is taken from now on may be missing in it."""
+    def start(self) -> None:
+        """Start a snapshot: samples from now on may be missing in it."""
         with self._lock:
             self._lowest = _NONE
 
     def finishing(self, point: int) -> None:
-        """Have on disk what the snapshot needs, just before it is put in place."""
+        """Write the point that the snapshot needs to disk, just before the snapshot is put in place."""
         with self._lock:
             self._guarded = max(point, self._guarded)
             missing = self._lowest - 1 < point
             if missing and self.point is not None:
                 self.point = min(self.point, self._lowest - 1)
         if missing:
-            self._write(min(self._noted, self._lowest - 1))
+            self._write(min(self._written, self._lowest - 1))
 
     def finished(self, point: int) -> None:
-        """Take over the point of a snapshot that is in place."""
+        """Set the point of a snapshot that is in place."""
         with self._lock:
             self.point = max(min(point, self._lowest - 1), NEVER)
             self._guarded = self.point
@@ -82,7 +82,7 @@ class ReplayPoint:
         else:
             with self._writing:
                 self._path.unlink(missing_ok=True)
-                self._noted = _NONE
+                self._written = _NONE
 
     def write(self) -> None:
         """Write the point to disk; may run in another thread."""
@@ -95,4 +95,4 @@ class ReplayPoint:
             file.write(f'{{"point": {point}}}\n')
             file.flush()
             os.fsync(file.fileno())
-            self._noted = point
+            self._written = point

@@ -1,4 +1,4 @@
-"""The state of all devices read back from the snapshots that hold it."""
+"""Restore the state of all devices from snapshots."""
 
 import logging
 import struct
@@ -13,7 +13,7 @@ import numpy as np
 from netops.alerting.machine import STATE
 from netops.errors import NetopsError
 from netops.features import saved
-from netops.serving.engine.fleet_state import UNCHANGED, take_up
+from netops.serving.engine.fleet_state import UNCHANGED, restore_windows
 from netops.serving.engine.snapshot import FILE, FRAME, MAGIC, DeviceRecord, Head, Tail
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _OLD_MAGIC = b"netops state 1\n"
 
 
 class _Brief(msgspec.Struct):
-    """As much of a record as is needed to choose the devices."""
+    """The fields of a record that are needed to select devices."""
 
     name: str
     arrival: int
@@ -32,12 +32,12 @@ class _Brief(msgspec.Struct):
 
 
 def read_snapshot(runtime: "Runtime") -> bool:
-    """Take up the state that was saved; False where none was.
+    """Restore the saved state; return False if there is none.
 
     Raises
     ------
     NetopsError
-        If a file is damaged or of another network; all are renamed, and the state stays empty.
+        If a file is damaged or of another network; all files are renamed, and the state stays empty.
     """
     path = runtime.snapshots.path()
     if not path.exists() and not runtime.snapshots.earlier():
@@ -54,7 +54,7 @@ def read_snapshot(runtime: "Runtime") -> bool:
 
 
 def network_of(folder: Path) -> str | None:
-    """Read which network the state in a folder is of; None where there is none that can be read."""
+    """Return the network of the state in a folder; None if there is no readable state."""
     try:
         return msgspec.msgpack.decode(next(_frames(folder / FILE)), type=Head).network
     except (OSError, ValueError, StopIteration, msgspec.DecodeError):
@@ -63,9 +63,9 @@ def network_of(folder: Path) -> str | None:
 
 def _read(runtime: "Runtime") -> Head:
     files = _needed(runtime)
-    wholes, arrivals = _survey(files)
-    kept = _within_limit(arrivals, runtime.settings.limits.devices)
-    runtime.state.gone += [name for name in arrivals if name not in kept]
+    full, arrivals = _survey(files)
+    selected = _within_limit(arrivals, runtime.settings.limits.devices)
+    runtime.state.gone += [name for name in arrivals if name not in selected]
     trackers: dict[int, bytes] = {}
     for sequence, (head, path) in files.items():
         _check(runtime, head)
@@ -76,7 +76,7 @@ def _read(runtime: "Runtime") -> Head:
                 continue
             records += len(found)
             for record in found:
-                if record.name in kept and sequence >= wholes[record.name]:
+                if record.name in selected and sequence >= full[record.name]:
                     _put(runtime, record, sequence, trackers)
     states = bytearray(STATE.itemsize * (max(trackers, default=-1) + 1))
     for code, state in trackers.items():
@@ -86,7 +86,7 @@ def _read(runtime: "Runtime") -> Head:
 
 
 def _needed(runtime: "Runtime") -> dict[int, tuple[Head, Path]]:
-    """Find the files that the newest snapshot needs, in their order."""
+    """Return the files that the newest snapshot needs, in order."""
     found: dict[int, tuple[Head, Path]] = {}
     for path in (*runtime.snapshots.earlier().values(), runtime.snapshots.path()):
         if path.exists():
@@ -97,7 +97,7 @@ def _needed(runtime: "Runtime") -> dict[int, tuple[Head, Path]]:
     for tail_or_records in _decoded(found[newest][1], Tail | list[_Brief]):
         tail = tail_or_records
     if not isinstance(tail, Tail):
-        raise ValueError("it breaks off")
+        raise ValueError("it is truncated")
     first = newest if tail.needs is None else tail.needs
     missing = [number for number in range(first, newest + 1) if number not in found]
     if missing:
@@ -106,33 +106,33 @@ def _needed(runtime: "Runtime") -> dict[int, tuple[Head, Path]]:
 
 
 def _survey(files: dict[int, tuple[Head, Path]]) -> tuple[dict[str, int], dict[str, int]]:
-    """Tell which file holds each device's whole windows last, and when each device was last heard of."""
-    wholes: dict[str, int] = {}
+    """Return the last file with the full windows of each device, and the last arrival of each device."""
+    full: dict[str, int] = {}
     arrivals: dict[str, int] = {}
     for sequence, (head, path) in files.items():
-        _forget(wholes, arrivals, head.gone)
+        _forget(full, arrivals, head.gone)
         for found in _decoded(path, Tail | list[_Brief]):
             if isinstance(found, Tail):
-                _forget(wholes, arrivals, found.gone)
+                _forget(full, arrivals, found.gone)
                 continue
             for record in found:
                 if record.since is None:
-                    wholes[record.name] = sequence
-                if record.name in wholes:
+                    full[record.name] = sequence
+                if record.name in full:
                     arrivals[record.name] = record.arrival
-    return wholes, arrivals
+    return full, arrivals
 
 
-def _forget(wholes: dict[str, int], arrivals: dict[str, int], gone: list[str]) -> None:
+def _forget(full: dict[str, int], arrivals: dict[str, int], gone: list[str]) -> None:
     for name in gone:
-        wholes.pop(name, None)
+        full.pop(name, None)
         arrivals.pop(name, None)
 
 
 def _within_limit(arrivals: dict[str, int], limit: int) -> set[str]:
     if len(arrivals) > limit:
         _LOG.warning(
-            "the limit of %d devices is lower than before: %d are dropped, those not heard of for longest",
+            "the limit of %d devices is lower than before: dropped the %d least recently seen",
             limit,
             len(arrivals) - limit,
         )
@@ -141,7 +141,7 @@ def _within_limit(arrivals: dict[str, int], limit: int) -> set[str]:
 
 def _check(runtime: "Runtime", head: Head) -> None:
     if head.network != runtime.network or head.metrics != list(runtime.model.spec.metrics):
-        raise NetopsError(f"it is of network {head.network} with the metrics {', '.join(head.metrics)}")
+        raise NetopsError(f"it belongs to network {head.network} with the metrics {', '.join(head.metrics)}")
 
 
 def _finish(runtime: "Runtime", head: Head, tail: Tail, records: int, is_last: bool) -> None:
@@ -151,49 +151,49 @@ def _finish(runtime: "Runtime", head: Head, tail: Tail, records: int, is_last: b
         runtime.state.clock.now, runtime.state.clock.arrivals = head.now, head.arrivals
         runtime.joiner.restore(head.pending)
         runtime.shadow.restore(tail.shadow)
-        runtime.book.restore(tail.alerts)
+        runtime.active_alerts.restore(tail.alerts)
 
 
 def _put(runtime: "Runtime", record: DeviceRecord, sequence: int, trackers: dict[int, bytes]) -> None:
     state = runtime.state
-    code = int(state.table.take([record.name])[0])
-    state.table.move(code, record.company, record.data_center)
+    code = int(state.table.assign([record.name])[0])
+    state.table.set_location(code, record.company, record.data_center)
     if record.since is None:
-        take_up(state.engine, code, record.windows)
-        state.whole_in[code] = sequence
+        restore_windows(state.engine, code, record.windows)
+        state.full_in[code] = sequence
     else:
         _continue(state.engine, code, record.since, record.windows)
     state.changed[code] = UNCHANGED
     if state.counters is not None:
         state.counters.restore(code, record.counters)
     trackers[code] = record.tracker.ljust(STATE.itemsize, b"\0")
-    state.clock.recall(code, record.newest, record.arrival, record.silent, record.heard)
+    state.clock.restore_device(code, record.newest, record.arrival, record.silent, record.heard)
     state.risk[code] = record.risk
-    state.forget_trials(code)
+    state.clear_quarantine(code)
     if record.trial is not None:
-        state.begin_trial(code, *record.trial)
+        state.start_quarantine(code, *record.trial)
     if record.jump is not None:
         state.jumps[code] = record.jump
     for kind in ("risk", "silent"):
-        runtime.book.open.pop((kind, record.name), None)
+        runtime.active_alerts.open.pop((kind, record.name), None)
     for alert in record.alerts:
-        runtime.book.put(alert)
+        runtime.active_alerts.restore_open(alert)
 
 
 def _continue(engine: Any, code: int, since: int, windows: bytes) -> None:
-    """Add to a device's windows what changed after ``since``."""
+    """Add the samples after ``since`` to a device's windows."""
     times, values = saved.unpack(engine.spec, 0, windows)
     newest = engine.newest(code)
     if newest is not None and newest > since:
         before, known = saved.unpack(engine.spec, 0, engine.save(code))
-        kept = before <= since
-        times, values = np.concatenate([before[kept], times]), np.concatenate([known[kept], values])
+        earlier = before <= since
+        times, values = np.concatenate([before[earlier], times]), np.concatenate([known[earlier], values])
         engine.forget(code)
     engine.update(np.full(len(times), code, dtype=np.int64), times, values)
 
 
 def _decoded(path: Path, kind: Any) -> Iterator[Any]:
-    """Decode what follows the head; the tail comes last, and must be there."""
+    """Decode the frames after the head; the last one must be the tail."""
     decoder = msgspec.msgpack.Decoder(kind)
     frames = _frames(path)
     next(frames)
@@ -202,7 +202,7 @@ def _decoded(path: Path, kind: Any) -> Iterator[Any]:
         yield found
         if isinstance(found, Tail):
             return
-    raise ValueError("it breaks off")
+    raise ValueError("it is truncated")
 
 
 def _frames(path: Path) -> Iterator[bytes]:
@@ -213,5 +213,5 @@ def _frames(path: Path) -> Iterator[bytes]:
             size, check = FRAME.unpack(head)
             body = file.read(size)
             if len(body) != size or zlib.crc32(body) != check:
-                raise ValueError("a part is damaged")
+                raise ValueError("a frame is damaged")
             yield body

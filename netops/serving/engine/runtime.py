@@ -1,4 +1,4 @@
-"""What lasts from request to request: the champion, the state of the devices, alerts, letters and metrics."""
+"""The long-lived objects of a served network: champion, device state, alerts, dead letters and metrics."""
 
 import fcntl
 import logging
@@ -37,11 +37,11 @@ _LOG = logging.getLogger(__name__)
 
 
 class StateInUseError(NetopsError):
-    """Another server holds the state."""
+    """Another server uses the state."""
 
 
 def _lock(folder: Path) -> int:
-    """Hold a state folder until the process ends, however it ends."""
+    """Lock a state folder until the process ends."""
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -53,27 +53,27 @@ def _lock(folder: Path) -> int:
 
 
 class Runtime:
-    """One network in service. Not safe for several threads at once.
+    """A served network. Not thread-safe.
 
     Parameters
     ----------
     network : str
-        Its name.
+        Name of the network.
     source : ModelSource
-        Where the champion is looked up.
+        The source of the champion.
     settings : ServingSettings
         The ``serving`` section.
     alerting : AlertSettings
         The ``alerting`` section.
     folder : Path, optional
-        Where its state is kept; what is found there is taken up again.
+        The state folder; existing state is restored.
 
     Raises
     ------
     NoChampionError
         If there is no champion.
     NetopsError
-        If it cannot be looked up, and no copy of an earlier one is in the state folder.
+        If it cannot be looked up and there is no copy of an earlier one in the state folder.
     """
 
     def __init__(
@@ -87,43 +87,43 @@ class Runtime:
         self.network = network
         self.settings, self.alerting = settings or ServingSettings(), alerting or AlertSettings()
         self.folder = folder or state_folder(network)
-        #: Which shards of a stream this replica reads; None where samples come over HTTP alone.
+        #: The shards of a stream that this replica reads; None if samples come only over HTTP.
         self.assignment: Assignment | None = None
         self._lock = _lock(self.folder)
         self.source: ModelSource = LastChampion(source, self.folder / CHAMPION)
         try:
             self.model = load_model(self.source.champion())
         except BaseException:
-            os.close(self._lock)  # whoever waits for a champion tries again
+            os.close(self._lock)  # a server that waits for a champion retries
             raise
         self.snapshots, self.replay = Snapshots(self.folder), ReplayPoint(self.folder)
         self.metrics = ServingMetrics(network)
-        limits, kept = self.settings.limits, self.settings.state
-        self.letters = DeadLetters(self.folder, kept.dead_letter_bytes, kept.dead_letter_files)
+        limits, files = self.settings.limits, self.settings.state
+        self.letters = DeadLetters(self.folder, files.dead_letter_bytes, files.dead_letter_files)
         self.store = FeedbackStore(self.folder / ALERTS, LOCK_TIMEOUT)
         self.deliveries = Deliveries(self.folder / ALERTS, self.settings.receivers, self.metrics)
         self.reader = JsonReader(self.model.spec.metrics, limits.batch, limits.name_length)
-        self._watched = -1
+        self._last_check = -1
         self.shadow = Shadow(self)
         self.reset()
         self._restore()
-        self.book.reconcile()
-        self._look_at_shadow()
+        self.active_alerts.reconcile()
+        self._refresh_shadow()
         self.metrics.registry.register(RuntimeCollector(self))
         self.metrics.registry.register(FleetCollector(self))
         self.metrics.registry.register(ShadowCollector(self))
 
     def refresh(self) -> bool:
-        """Look champion and shadow up; put a new one in place. What is loaded stays in service when that fails."""
+        """Look up champion and shadow and load new ones; if that fails, the loaded ones stay in service."""
         swapped = self._refresh_champion()
-        self._look_at_shadow()
+        self._refresh_shadow()
         return swapped
 
-    def _look_at_shadow(self) -> None:
+    def _refresh_shadow(self) -> None:
         try:
-            self.shadow.take(self.shadow.look())
+            self.shadow.apply(self.shadow.check())
         except Exception as error:  # noqa: BLE001
-            _LOG.warning("no shadow can be looked up: %s", error)
+            _LOG.warning("the shadow cannot be looked up: %s", error)
 
     def _refresh_champion(self) -> bool:
         try:
@@ -132,7 +132,7 @@ class Runtime:
                 return False
             self.swap(load_model(champion))
         except Exception as error:  # noqa: BLE001
-            # An unreachable registry must not end the service.
+            # An unreachable registry must not stop the server.
             _LOG.warning("the champion stays %s: %s", self.model.version, error)
             return False
         self.metrics.swaps.inc()
@@ -144,78 +144,78 @@ class Runtime:
         Raises
         ------
         NetopsError
-            If it is of another metric schema.
+            If the model has other metrics.
         """
         if (model.spec.metrics, model.counters) != (self.model.spec.metrics, self.model.counters):
-            raise NetopsError(f"model {model.version} takes other metrics than the network's {self.network} has")
+            raise NetopsError(f"model {model.version} requires other metrics than those of network {self.network}")
         if model.spec != self.model.spec:
-            self.state.with_spec(model.spec)
+            self.state.change_spec(model.spec)
         self.model = model
         self.state.recent.reset()
         self.state.tracker.policy = self.alerting.policy(model.threshold, model.horizon)
 
-    def watch(self) -> None:
-        """Look who has fallen silent, and end the alerts of devices that were dropped to make room."""
+    def housekeeping(self) -> None:
+        """Detect stale devices, end the alerts of evicted devices, and store changed alerts."""
         state = self.state
         if state.dropped:
             self.metrics.evicted.inc(len(state.dropped))
             self._end_alerts_of_dropped()
         if state.restarted:
-            self.book.drop(state.restarted, state.clock.now)
+            self.active_alerts.drop(state.restarted, state.clock.now)
             state.restarted.clear()
-        if state.clock.now != self._watched:
-            self._watched = state.clock.now
-            silent = self._without_moved(state.clock.fall_silent())
-            if len(silent):
-                state.risk[silent] = np.nan
-                state.changed[silent] = np.minimum(state.changed[silent], state.clock.newest[silent])
-                self.book.silence(state, silent.tolist())
-            self.book.watch(state.clock.now)
+        if state.clock.now != self._last_check:
+            self._last_check = state.clock.now
+            stale = self._without_moved(state.clock.find_stale())
+            if len(stale):
+                state.risk[stale] = np.nan
+                state.changed[stale] = np.minimum(state.changed[stale], state.clock.newest[stale])
+                self.active_alerts.mark_stale(state, stale.tolist())
+            self.active_alerts.advance(state.clock.now)
         if state.recent.due and self.model.card is not None:
             for line in state.recent.compare(self.model.card):
-                _LOG.warning("telemetry that is sent: %s", line)
-        self.book.flush(state)
+                _LOG.warning("received telemetry: %s", line)
+        self.active_alerts.flush(state)
 
-    def _without_moved(self, silent: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Forget the devices, of those that would be silent, that another replica serves by now."""
-        if self.assignment is None or len(silent) == 0:
-            return silent
+    def _without_moved(self, stale: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Remove the devices that another replica serves now; return the other stale devices."""
+        if self.assignment is None or len(stale) == 0:
+            return stale
         names = self.state.table.names
-        elsewhere = np.array([self.assignment.is_elsewhere(str(names[code])) for code in silent.tolist()])
+        elsewhere = np.array([self.assignment.is_elsewhere(str(names[code])) for code in stale.tolist()])
         if elsewhere.any():
-            self.state.drop(silent[elsewhere].tolist())
+            self.state.drop(stale[elsewhere].tolist())
             self.metrics.moved.inc(int(elsewhere.sum()))
             self._end_alerts_of_dropped()
-        return silent[~elsewhere]
+        return stale[~elsewhere]
 
     def _end_alerts_of_dropped(self) -> None:
         state = self.state
         names = [name for _, name in state.dropped]
-        self.book.drop(names, state.clock.now)
+        self.active_alerts.drop(names, state.clock.now)
         if self.assignment is not None:
             self.assignment.forget(names)
         state.dropped.clear()
 
     def highest_risks(self) -> list[tuple[str, str | None, str | None, float]]:
-        """List the devices with the highest risks, up to a limit: device, company, data center, risk."""
+        """Return the devices with the highest risks, up to a limit: device, company, data center, risk."""
         state, limit = self.state, self.settings.limits.risk_series
         known = np.flatnonzero(~np.isnan(state.risk))
         chosen = known[np.argsort(-state.risk[known], kind="stable")[:limit]].tolist()
         return [
-            (str(state.table.names[code]), *state.table.places[code], float(state.risk[code])) for code in chosen
+            (str(state.table.names[code]), *state.table.locations[code], float(state.risk[code])) for code in chosen
         ]
 
     @property
     def replay_point(self) -> int | None:
-        """Samples with a later event time (ns) are to be sent again after a crash; None: all are."""
+        """Samples with a later event time (ns) must be sent again after a crash; None: all samples."""
         return self.replay.point
 
     def snapshot(self) -> SnapshotWriter:
-        """Begin a snapshot; its ``steps`` write it part by part."""
+        """Start a snapshot, which is written frame by frame."""
         return SnapshotWriter(self)
 
     def save(self) -> None:
-        """Write a snapshot in one go."""
+        """Write a snapshot."""
         since = perf_counter()
         with self.snapshot() as writer:
             for part in writer.parts():
@@ -224,7 +224,7 @@ class Runtime:
         self.metrics.snapshot_seconds.set(perf_counter() - since)
 
     def close(self) -> None:
-        """Save the state and let go of all files.
+        """Save the state and close all files.
 
         Raises
         ------
@@ -245,19 +245,19 @@ class Runtime:
             os.close(self._lock)
 
     def reset(self) -> None:
-        """Begin with no devices."""
+        """Reset the state: no devices."""
         model = self.model
         policy = self.alerting.policy(model.threshold, model.horizon)
         self.state = FleetState(model.spec, policy, self.settings, model.counters)
-        self.book = ActiveAlerts(
+        self.active_alerts = ActiveAlerts(
             self.network, self.alerting, self.store, self.deliveries.names, self.state, self.deliveries.reopen
         )
         time, limits = self.settings.time, self.settings.limits
         self.joiner = Joiner(model.spec.metrics, time.join_wait, limits.devices, time.future_limit)
-        self._watched = self.state.clock.now
+        self._last_check = self.state.clock.now
 
     def _restore(self) -> None:
         try:
             read_snapshot(self)
         except NetopsError as error:
-            _LOG.warning("%s; it is set aside and the state begins anew", error)
+            _LOG.warning("%s; the file was renamed and the server starts with an empty state", error)

@@ -1,4 +1,4 @@
-"""Samples of one request as columns, and the answers to them."""
+"""The samples of a request as columns, and the answers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,19 +12,19 @@ import numpy.typing as npt
 from netops.serving.decode.times import Stamp
 
 SCORED, DUPLICATE, LATE, REJECTED = 0, 1, 2, 3
-#: By status code, as answered.
+#: Names of the status codes, as in answers.
 STATUSES = ("scored", "duplicate", "late", "rejected")
 
 
 class Reason(msgspec.Struct, gc=False):
-    """One feature that raised the risk, with its share of the log-odds."""
+    """A feature that raised the risk, and its contribution in log-odds."""
 
     feature: str
     contribution: float
 
 
 class Answer(msgspec.Struct, omit_defaults=True, gc=False):
-    """The answer to one sample; the first eight fields are always there."""
+    """The answer to a sample; the first eight fields are always present."""
 
     device: str | None
     timestamp: Stamp | None
@@ -39,30 +39,30 @@ class Answer(msgspec.Struct, omit_defaults=True, gc=False):
 
 @dataclass(slots=True)
 class Samples:
-    """The samples of one request, in its order; columns of n rows.
+    """The samples of a request in order, as columns of n rows.
 
     Attributes
     ----------
     devices : list of str or None
-        None where a sample could not be read that far.
+        None if the device of a sample could not be read.
     stamps : list
-        The times as they were sent, to be echoed.
+        The times as sent, returned in the answers.
     timestamps : int64 array
         Nanoseconds since the epoch; 0 in rejected rows.
     values : float64 array, n × metrics
-        NaN where a metric is missing.
+        NaN if a metric is missing.
     companies, data_centers : list of str or None
-        Where a device stands; an empty list when no sample says so.
+        The location of the device; an empty list if no sample has one.
     errors : dict
-        Row → why it is rejected.
+        Row → reason of the rejection.
     raw : dict
-        Rejected row → what was sent, for the dead-letter file.
+        Rejected row → the raw input, for the dead-letter file.
     single : bool
-        One sample was sent as such, not a list of one.
+        Whether one sample was sent as an object, not as a list.
     is_error : bool array or None
-        Whether the device has failed, where that is sent and asked for.
+        Whether the device has failed, if that is sent and needed.
     share : float
-        How much of its request this is: 1 unless it was cut.
+        Fraction of the request: 1 unless it was split.
     """
 
     devices: list[str | None]
@@ -81,11 +81,11 @@ class Samples:
         return len(self.devices)
 
     def slices(self, size: int) -> Iterator["Samples"]:
-        """Cut into parts of ``size`` rows."""
+        """Split into slices of ``size`` rows."""
         return self.cut([*range(0, len(self), size), len(self)])
 
     def cut(self, bounds: Sequence[int]) -> Iterator["Samples"]:
-        """Cut into parts at these rows, the first and the last included."""
+        """Split at these rows, which include the first and the end."""
         for start, stop in pairwise(bounds):
             rows = slice(start, stop)
             yield Samples(
@@ -102,8 +102,8 @@ class Samples:
             )
 
 
-def refuse_broken_text(samples: Samples) -> None:
-    """Reject samples with names that are no text: a lone surrogate can be written to no file and no answer."""
+def reject_invalid_text(samples: Samples) -> None:
+    """Reject samples with invalid names: a lone surrogate cannot be encoded in files and answers."""
     columns = [samples.devices, samples.companies, samples.data_centers]
     if all("".join(filter(None, column)).isascii() for column in columns if column):
         return
@@ -128,7 +128,7 @@ def _readable(text: str) -> str:
 
 
 class BodyError(Exception):
-    """A body that cannot be read at all; ``status`` is the HTTP status to answer with."""
+    """A body that cannot be parsed; ``status`` is the HTTP status of the answer."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -136,7 +136,7 @@ class BodyError(Exception):
 
 
 def rejected(message: str, raw: Any, metrics: int) -> Samples:
-    """Answer a body that cannot be told apart into samples: one rejected row."""
+    """Return one rejected row, for a body that cannot be split into samples."""
     return Samples(
         [None],
         [None],

@@ -1,14 +1,14 @@
-"""The state of all devices on disk: snapshots that hold what has changed, put in place at once.
+"""Snapshots of the state of all devices: incremental, and replaced atomically.
 
-A snapshot need not show all devices at the same instant: each device is whole in itself, and samples sent again
-from the replay point on are duplicates to the devices that hold them already. So requests are served between two
-parts, and no request waits longer than one part takes.
+A snapshot need not show all devices at the same time: each device is consistent in itself, and samples sent again
+from the replay point are duplicates for devices that already have them. Requests are therefore served between two
+frames, and no request waits longer than writing one frame takes.
 
-The windows of many devices are much to write, and little of them is new. So a snapshot holds of most devices the
-samples since the one before, and of some the whole windows, in turn; earlier ones are kept as long as the whole
-windows of a device are in one of them. With few devices each snapshot is whole.
+The windows of many devices are large, and little in them changes. A snapshot therefore contains the new samples of
+most devices, and the full windows of some devices in turn; earlier snapshots are kept while they are needed for the
+full windows of a device. With few devices each snapshot is full.
 
-The file: a magic line, then frames of length, CRC-32 and a MessagePack map; the last one says that it is the last.
+The file has a magic line, then frames of length, CRC-32 and MessagePack data; the last frame is the tail.
 """
 
 import os
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
 FILE = "state.bin"
 MAGIC = b"netops state 2\n"
 FRAME = struct.Struct("<II")
-#: Time (s) that making a part may take, and most devices in it.
+#: Maximum time (s) to build a frame, and maximum devices per frame.
 _PART_SECONDS, _PART = 0.004, 200
-#: Devices whose whole windows are in each snapshot: this many, or more where there are many devices.
+#: Number of devices with full windows per snapshot: at least _WHOLE, and at least 1/_TURNS of all.
 _WHOLE, _TURNS = 256, 16
 
 
 class DeviceRecord(msgspec.Struct):
-    """One device in a snapshot; ``windows`` holds its samples after ``since``, all of them where that is None."""
+    """A device in a snapshot; ``windows`` are its samples after ``since``, or all samples if that is None."""
 
     name: str
     company: str | None
@@ -63,7 +63,7 @@ class DeviceRecord(msgspec.Struct):
 
 
 class Head(msgspec.Struct):
-    """What a snapshot is of; ``gone`` names the devices dropped since the one before."""
+    """The head of a snapshot; ``gone`` are the devices dropped since the previous one."""
 
     network: str
     metrics: list[str]
@@ -76,11 +76,9 @@ class Head(msgspec.Struct):
 
 
 class Tail(msgspec.Struct):
-    """The last frame, without which a snapshot is incomplete.
-
-    It holds the comparison with a shadow, if any, the alerts that the alert store could not take or that have
-    expired, the first snapshot that is needed beside it, and the devices dropped while it was written.
-    """
+    """The last frame; without it a snapshot is incomplete. It contains the comparison with a shadow, if any, the
+    alerts that could not be stored or that have expired, the first earlier snapshot that is needed, and the devices
+    dropped while the snapshot was written."""
 
     devices: int
     shadow: bytes = b""
@@ -95,12 +93,12 @@ class Snapshots:
     Parameters
     ----------
     folder : Path
-        Drafts that a killed server has left in it are removed: whoever makes this holds the folder's lock.
+        The state folder, which the caller has locked. Drafts of a killed server in it are removed.
 
     Attributes
     ----------
     sequence : int
-        Of the newest; -1 where there is none.
+        Number of the newest snapshot; -1 if there is none.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -109,16 +107,16 @@ class Snapshots:
             draft.unlink()
 
     def path(self, sequence: int | None = None) -> Path:
-        """Name the file of the newest snapshot, or of an earlier one."""
+        """Return the file of the newest snapshot, or of an earlier one."""
         return self.folder / (FILE if sequence is None else f"state.{sequence}.bin")
 
     def earlier(self) -> dict[int, Path]:
-        """Find the earlier snapshots, by their sequence."""
+        """Return the earlier snapshots by sequence number."""
         found = {path.suffixes[0][1:]: path for path in self.folder.glob("state.*.bin")}
         return {int(number): path for number, path in sorted(found.items()) if number.isdigit()}
 
     def put(self, draft: Path, sequence: int, needs: int) -> None:
-        """Put a finished draft in place; keep the earlier ones that it needs."""
+        """Move a finished draft into place; keep the earlier snapshots that it needs."""
         if needs <= self.sequence and self.path().exists():
             os.replace(self.path(), self.path(self.sequence))
         os.replace(draft, self.path())
@@ -129,14 +127,14 @@ class Snapshots:
                 path.unlink()
 
     def set_aside(self) -> None:
-        """Rename all of them: they cannot be read."""
+        """Rename all snapshots, because they cannot be read."""
         for path in (self.path(), *self.earlier().values()):
             if path.exists():
                 path.replace(path.with_suffix(".damaged"))
 
 
 class SnapshotWriter:
-    """Writes one snapshot; if it is not finished, nothing is left of it, and the next one has what changed."""
+    """Writes a snapshot. If it is not finished, the draft is deleted and the next one includes the changes."""
 
     def __init__(self, runtime: "Runtime") -> None:
         self._runtime, self._snapshots = runtime, runtime.snapshots
@@ -153,13 +151,13 @@ class SnapshotWriter:
         self._file = self._draft.open("wb")
         self._file.write(MAGIC)
         runtime = self._runtime
-        runtime.replay.begin()
+        runtime.replay.start()
         self._point = replay_point(runtime)
         self._gone, runtime.state.gone = runtime.state.gone, []
         return self
 
     def parts(self) -> Iterator[bytes]:
-        """Give the parts one after the other; the state may change in between."""
+        """Yield the frames one by one; the state may change in between."""
         runtime = self._runtime
         state = runtime.state
         yield _frame(
@@ -177,18 +175,18 @@ class SnapshotWriter:
         yield from self._devices()
         self._report = runtime.shadow.report()
         codes = np.array(state.table.codes(), dtype=np.int64)
-        held = state.whole_in[codes]
-        # A device that has come since is in none yet: the next snapshot has it, and replay brings it until then.
+        held = state.full_in[codes]
+        # A device that is new since then is in no snapshot yet; until the next one, replay restores it.
         self._needs = int(held[held >= 0].min(initial=self._sequence))
-        shadow, unsaved = runtime.shadow.save(), runtime.book.to_restore()
+        shadow, unsaved = runtime.shadow.save(), runtime.active_alerts.for_snapshot()
         yield _frame(Tail(len(self._taken), shadow, unsaved, self._needs, state.gone))
 
     def write(self, part: bytes) -> None:
-        """Write one part; may run in another thread."""
+        """Write one frame; may run in another thread."""
         self._file.write(part)
 
     def finish(self) -> None:
-        """Put the snapshot in place; may run in another thread, for the disk may take its time."""
+        """Put the snapshot in place; may run in another thread, because the disk may be slow."""
         runtime = self._runtime
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -202,80 +200,80 @@ class SnapshotWriter:
         self._file.close()
         self._draft.unlink(missing_ok=True)
         if not self._is_finished:
-            self._give_back()
+            self._restore_changes()
 
-    def _give_back(self) -> None:
+    def _restore_changes(self) -> None:
         state = self._runtime.state
         state.gone = self._gone + state.gone
-        for code, (name, changed, whole_in) in self._taken.items():
+        for code, (name, changed, full_in) in self._taken.items():
             if state.table.code(name) == code:
                 state.changed[code] = min(state.changed[code], changed)
-                state.whole_in[code] = whole_in
+                state.full_in[code] = full_in
 
     def _devices(self) -> Iterator[bytes]:
         state = self._runtime.state
         codes = state.table.codes()
-        whole = self._chosen(codes)
+        full = self._chosen(codes)
         records: list[DeviceRecord] = []
         trackers, since = state.tracker.save(), perf_counter()
         for code in codes:
             name = state.table.names[code]
-            if name is not None and self._is_due(code, name, code in whole):
-                records.append(self._record(code, name, code in whole, trackers))
+            if name is not None and self._is_due(code, name, code in full):
+                records.append(self._record(code, name, code in full, trackers))
             if len(records) == _PART or perf_counter() - since > _PART_SECONDS:
                 yield _frame(records)
                 records, trackers, since = [], state.tracker.save(), perf_counter()
         yield _frame(records)
 
     def _chosen(self, codes: list[int]) -> set[int]:
-        """Choose the devices whose windows are written whole: those whose last whole ones are the oldest."""
+        """Return the devices to write with full windows: those whose last full windows are oldest."""
         wanted = max(_WHOLE, -(-len(codes) // _TURNS))
         known = np.array(codes, dtype=np.int64)
-        return set(known[np.argsort(self._runtime.state.whole_in[known], kind="stable")[:wanted]].tolist())
+        return set(known[np.argsort(self._runtime.state.full_in[known], kind="stable")[:wanted]].tolist())
 
-    def _is_due(self, code: int, name: str, whole: bool) -> bool:
-        """Tell whether a device has changed; what is open of it may have changed without a sample."""
-        book = self._runtime.book
+    def _is_due(self, code: int, name: str, full: bool) -> bool:
+        """Return whether to write a device: it has changed, or has open alerts, which may have changed."""
+        alerts = self._runtime.active_alerts
         changed = self._runtime.state.changed[code] != UNCHANGED
-        return whole or bool(changed) or ("risk", name) in book.open or ("silent", name) in book.open
+        return full or bool(changed) or ("risk", name) in alerts.open or ("silent", name) in alerts.open
 
-    def _record(self, code: int, name: str, whole: bool, trackers: bytes) -> DeviceRecord:
-        state, book = self._runtime.state, self._runtime.book
-        changed, whole_in = int(state.changed[code]), int(state.whole_in[code])
-        self._taken[code] = name, changed, whole_in
-        # Whose windows no snapshot has yet has changed since NEVER.
-        whole = whole or changed == NEVER
+    def _record(self, code: int, name: str, full: bool, trackers: bytes) -> DeviceRecord:
+        state, alerts = self._runtime.state, self._runtime.active_alerts
+        changed, full_in = int(state.changed[code]), int(state.full_in[code])
+        self._taken[code] = name, changed, full_in
+        # A device in no snapshot has ``changed == NEVER``.
+        full = full or changed == NEVER
         state.changed[code] = UNCHANGED
-        if whole:
-            state.whole_in[code] = self._sequence
+        if full:
+            state.full_in[code] = self._sequence
         return DeviceRecord(
             name,
-            *state.table.places[code],
-            state.engine.save(code, None if whole else changed),
+            *state.table.locations[code],
+            state.engine.save(code, None if full else changed),
             state.counters.save(code) if state.counters is not None else b"",
             trackers[code * STATE.itemsize : (code + 1) * STATE.itemsize],
             int(state.clock.newest[code]),
             int(state.clock.arrival[code]),
             bool(state.clock.silent[code]),
             float(state.risk[code]),
-            state.trials.get(code),
-            [book.open[kind, name] for kind in ("risk", "silent") if (kind, name) in book.open],
-            None if whole else changed,
-            int(state.clock.heard[code]),
+            state.quarantine.get(code),
+            [alerts.open[kind, name] for kind in ("risk", "silent") if (kind, name) in alerts.open],
+            None if full else changed,
+            int(state.clock.sample_counts[code]),
             state.jumps.get(code),
         )
 
 
 def replay_point(runtime: "Runtime") -> int:
-    """Tell the event time (ns) from which samples are to be sent again after a crash, were the state saved now.
+    """Return the event time (ns) after which samples must be sent again if the state is saved now.
 
-    Whatever a device heard of lately has sent up to here is in the state, but for samples that are more out of
-    order than is allowed; so is whatever still waits to be joined.
+    All earlier samples of recently seen devices are in the state, except those that are more out of order than
+    allowed. Values that wait to be joined count as not yet in the state.
     """
     clock = runtime.state.clock
     times = clock.newest[: len(runtime.state.table.names)]
-    lately = clock.lately()
-    times = times[: len(lately)][lately & (times[: len(lately)] != NEVER)]
+    recent = clock.recently_seen()
+    times = times[: len(recent)][recent & (times[: len(recent)] != NEVER)]
     point = int(times.min()) if len(times) else NEVER
     waiting = runtime.joiner.pending()
     point = point if waiting is None else min(point, waiting - 1)

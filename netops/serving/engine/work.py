@@ -1,4 +1,4 @@
-"""One request on its way through the steps."""
+"""The data of a request during processing."""
 
 from dataclasses import dataclass, field
 
@@ -8,36 +8,36 @@ import numpy.typing as npt
 from netops.serving.engine.champion import ServedModel
 from netops.serving.engine.samples import REJECTED, STATUSES, Answer, Reason, Samples
 
-#: Rows scored at once: enough to be quick, few enough that no other request waits long.
+#: Rows scored at once: large enough to be efficient, small enough that other requests do not wait long.
 SLICE = 250
 
 
 @dataclass(slots=True)
 class Work:
-    """The samples of one request and what the steps find out about them.
+    """The samples of a request and the results of the steps.
 
     Attributes
     ----------
     samples : Samples
-        What was sent, n rows.
+        The samples, n rows.
     model : ServedModel
-        The champion when the request came in; it stays the same to the end of the request.
+        The champion at the arrival of the request, used until its end.
     status : uint8 array, n
-        What became of each sample.
+        Status of each sample.
     codes : int64 array, n
         Codes of the devices; -1 in rejected rows.
     scored : int64 array, k
         The rows that were scored.
-    on_trial : bool array, k
-        Rows of devices whose clock runs ahead of their network: they are scored, but do not alert.
+    quarantined : bool array, k
+        Rows of devices whose clock is ahead of the network: they are scored, but do not alert.
     features : float64 array, k × features
-        Their feature vectors.
+        Feature vectors.
     risks : float64 array, k
-        Their risks.
+        Risks.
     probabilities : float64 array, k
-        How probable failures within the horizon are; NaN from a model that does not tell.
+        Probabilities of a failure within the horizon; NaN if the model is not calibrated.
     reasons : list of list of Reason, k
-        Why.
+        Reasons of each risk.
     alert : bool array, n
         Whether the device's alert is open after the sample.
     """
@@ -47,7 +47,7 @@ class Work:
     status: npt.NDArray[np.uint8]
     codes: npt.NDArray[np.int64]
     scored: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    on_trial: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    quarantined: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
     features: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
     risks: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     probabilities: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
@@ -56,7 +56,7 @@ class Work:
 
     @classmethod
     def of(cls, samples: Samples, model: ServedModel) -> "Work":
-        """Begin with what was sent."""
+        """Create the work for samples."""
         count = len(samples)
         status = np.zeros(count, dtype=np.uint8)
         if samples.errors:
@@ -66,7 +66,7 @@ class Work:
         )
 
     def answers(self) -> list[Answer]:
-        """Answer each sample, in the order in which they came."""
+        """Return the answer to each sample, in order."""
         samples, version = self.samples, self.model.version
         answers = [
             Answer(device, stamp, STATUSES[status], None, alert, [], version, None)

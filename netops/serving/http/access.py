@@ -1,4 +1,4 @@
-"""Who may reach a server: an address of this machine alone, or a token that every request carries."""
+"""Access control: a server is bound to a local address, or requires a bearer token."""
 
 import hmac
 import os
@@ -12,19 +12,19 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
 def read_token() -> str | None:
-    """Read the token from the environment: the one rule for servers, functions and clients.
+    """Read the token from the environment, for servers, functions and clients.
 
-    Blanks and line ends around it are dropped, because files that hold secrets often end with one.
+    Surrounding whitespace is stripped, because files with secrets often end with a line break.
 
     Returns
     -------
     str or None
-        None where the variable is not set, or empty.
+        None if the variable is not set or empty.
 
     Raises
     ------
     UsageError
-        If it is blank, or holds anything but visible ASCII characters: no HTTP header could carry it.
+        If it is blank or has other than visible ASCII characters, which an HTTP header cannot contain.
     """
     given = os.environ.get(TOKEN)
     if not given:
@@ -32,33 +32,33 @@ def read_token() -> str | None:
     token = given.strip()
     if not token or not all("!" <= character <= "~" for character in token):
         raise UsageError(
-            f"{TOKEN}: expected visible ASCII characters without blanks; make one with: openssl rand -hex 32"
+            f"{TOKEN}: expected visible ASCII characters without spaces; generate one with: openssl rand -hex 32"
         )
     return token
 
 
 def token_for(host: str) -> str | None:
-    """Give the token that requests to a server at this address must carry.
+    """Return the token that a server at this address requires.
 
     Raises
     ------
     UsageError
-        If none is set and the address can be reached from other machines, or it breaks the rule of ``read_token``.
+        If the address is not local and no token is set, or the token is invalid.
     """
     token = read_token()
     if token is None and host not in LOCAL:
-        raise UsageError(f"--host {host} can be reached by others: set {TOKEN} to a secret, or bind 127.0.0.1")
+        raise UsageError(f"--host {host} is not a local address: set {TOKEN} to a secret, or bind 127.0.0.1")
     return token
 
 
 def carries(authorization: str | bytes, token: str) -> bool:
-    """Check an ``Authorization`` header against the token, in a time that does not depend on either."""
+    """Return whether an ``Authorization`` header has the token, in constant time."""
     given = authorization.encode("utf-8", "replace") if isinstance(authorization, str) else authorization
     return hmac.compare_digest(given, f"Bearer {token}".encode())
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Listen at an address; port 0 takes a free one.
+    """Listen at an address; port 0: any free port.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def bind(host: str, port: int) -> socket.socket:
     """
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-        # Inherited by the connections: what a peer does not read fills no more than this of the kernel's memory.
+        # Inherited by the connections: limits the kernel memory for data that a peer does not read.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
     except OSError as error:
         raise UsageError(f"{host}:{port} cannot be bound: {error.strerror}; choose another --port") from None

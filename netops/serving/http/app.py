@@ -35,23 +35,23 @@ from netops.serving.http.schemas import Fleet, History
 from netops.serving.mlrun.graph import MODEL_PATH
 from netops.serving.mlrun.service import Service
 
-Limit = Annotated[int, QueryParameter(ge=1, le=100_000, description="most entries of the answer")]
-Offset = Annotated[int, QueryParameter(ge=0, le=10_000_000, description="entries left out at the beginning")]
-Cursor = Annotated[int, QueryParameter(ge=0, le=2**62, description="cursor of an earlier answer")]
-Every = Annotated[bool, QueryParameter(name="all", description="ended ones too")]
+Limit = Annotated[int, QueryParameter(ge=1, le=100_000, description="maximum number of entries")]
+Offset = Annotated[int, QueryParameter(ge=0, le=10_000_000, description="number of entries to skip")]
+Cursor = Annotated[int, QueryParameter(ge=0, le=2**62, description="cursor of a previous answer")]
+Every = Annotated[bool, QueryParameter(name="all", description="include ended alerts")]
 
 
 def make_app(service: Service, token: str | None, lifespan: Sequence[Any] = ()) -> Litestar:
-    """Make the application.
+    """Create the application.
 
     Parameters
     ----------
     service : Service
-        What answers.
+        The service that processes the requests.
     token : str or None
-        The bearer token that all requests but ``/healthz`` and ``/readyz`` must carry; None: none is asked for.
+        The bearer token of all requests except ``/healthz`` and ``/readyz``; None: no token is required.
     lifespan : sequence of async context managers
-        What runs beside the requests.
+        Background tasks.
     """
     return Litestar(
         _handlers(service),
@@ -71,26 +71,26 @@ def _handlers(service: Service) -> list[Any]:
 
     @post("/telemetry", status_code=200, operation_class=SamplesOperation, responses=ERRORS, tags=["telemetry"])
     async def telemetry(request: Request[Any, Any, Any]) -> Response[bytes]:
-        """Take samples and answer each with risk, alert and reasons: one for one, a list for a list."""
+        """Score samples; return risk, alert and reasons for each: an object for an object, a list for a list."""
         body = await request.body()
         with metrics.timed("telemetry"):
-            answer = await service.take(body, request.headers.get("content-type", ""))
+            answer = await service.process(body, request.headers.get("content-type", ""))
         return Response(answer, media_type=JSON)
 
     @post(
         "/api/v1/write", status_code=204, operation_class=RemoteWriteOperation, responses=ERRORS, tags=["telemetry"]
     )
     async def remote_write(request: Request[Any, Any, Any]) -> None:
-        """Take samples as Prometheus and Telegraf send them (remote write 1.0)."""
+        """Accept samples from Prometheus and Telegraf (remote write 1.0)."""
         body = await request.body()
         with metrics.timed("remote_write", 204):
-            await service.take(body, "application/x-protobuf")
+            await service.process(body, "application/x-protobuf")
 
     @post(
         MODEL_PATH + "/infer", status_code=200, operation_class=VectorsOperation, responses=ERRORS, tags=["model"]
     )
     async def infer(request: Request[Any, Any, Any]) -> Response[bytes]:
-        """Score ready-made feature vectors (MLRun's V2 protocol)."""
+        """Score feature vectors (MLRun's V2 protocol)."""
         body = await request.body()
         with metrics.timed("infer") as timed:
             timed.code, answer = await service.score(body, MODEL_PATH + "/infer")
@@ -98,37 +98,37 @@ def _handlers(service: Service) -> list[Any]:
 
     @get(MODEL_PATH, tags=["model"])
     async def model() -> ModelAnswer:
-        """Describe the champion: features, version, threshold."""
+        """Return the features, version and threshold of the champion."""
         return msgspec.convert(service.infer(b"", MODEL_PATH, "GET")[1], ModelAnswer)
 
     @get("/healthz", tags=["state"], opt={"open": True})
     async def healthz() -> queries.Health:
-        """Tell how the server is, and from which event time on samples are to be sent again after a crash."""
+        """Return the health of the server, and the replay point after a crash."""
         return queries.health(runtime)
 
     @get("/readyz", tags=["state"], opt={"open": True})
     async def readyz() -> queries.Health:
-        """Answer as ``/healthz`` does; refused with 503 while the network has no champion yet."""
+        """Return the same as ``/healthz``; 503 while the network has no champion."""
         return queries.health(runtime)
 
     @get("/alerts", tags=["state"], responses=ERRORS)
     async def alerts(every: Every = False, limit: Limit = 1000) -> list[Alert]:
-        """List alerts, the newest first."""
+        """Return alerts, newest first."""
         return queries.alerts(runtime, every, limit)
 
     @get("/devices", tags=["state"], responses=ERRORS)
     async def devices(limit: Limit = 1000, offset: Offset = 0) -> list[queries.DeviceState]:
-        """List devices."""
+        """Return devices."""
         return queries.devices(runtime, limit, offset)
 
     @get("/fleet", tags=["state"], responses=ERRORS)
     async def fleet(since: Cursor = 0) -> Fleet:
-        """Tell of the devices heard of since an earlier answer, column by column: what a live view needs."""
+        """Return the devices that changed since a previous answer, as columns, for live views."""
         return queries.fleet(runtime, since)
 
     @get("/history", tags=["state"], responses=UNKNOWN_DEVICE)
     async def history(device: FromQuery[str]) -> History:
-        """Give the samples of a device that its windows still hold."""
+        """Return the samples in a device's windows."""
         try:
             return queries.history(runtime, device)
         except UsageError as error:
@@ -136,8 +136,8 @@ def _handlers(service: Service) -> list[Any]:
 
     @get("/metrics", media_type=queries.METRICS_TYPE, tags=["state"])
     async def exported() -> Response[bytes]:
-        """Export metrics in Prometheus' text format."""
-        # Litestar adds the charset to every type of text: given in the media type, it would be there twice.
+        """Return metrics in the Prometheus text format."""
+        # Litestar adds the charset to text types; without this it would be there twice.
         return Response(metrics.export(), media_type=queries.METRICS_TYPE.rpartition(";")[0])
 
     state = [healthz, readyz, alerts, devices, fleet, history, exported]
@@ -148,7 +148,7 @@ def _guard(token: str) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRout
     def check(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         given = connection.headers.get("authorization", "")
         if not handler.opt.get("open") and not carries(given, token):
-            raise NotAuthorizedException("a bearer token is needed: Authorization: Bearer <NETOPS_TOKEN>")
+            raise NotAuthorizedException("a bearer token is required: Authorization: Bearer <NETOPS_TOKEN>")
 
     return check
 
@@ -157,9 +157,8 @@ def _openapi(token: str | None) -> OpenAPIConfig:
     config = OpenAPIConfig(
         title="NetOps",
         version=__version__,
-        description="From a device's sample to an alert.",
+        description="Scores device telemetry and raises alerts.",
         path="/schema",
-        use_handler_docstrings=True,
     )
     if token:
         config.components = Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")})

@@ -1,4 +1,4 @@
-"""Who holds the connections of a server: limits for all of them together, and for each address."""
+"""Limits on the connections of a server, in total and per address."""
 
 import asyncio
 from collections import deque
@@ -7,31 +7,31 @@ from typing import Any, Protocol
 
 from netops.serving.settings import LimitSettings
 
-#: Requests sent ahead that are begun in one turn of the event loop, of all connections together.
+#: Maximum pipelined requests started per turn of the event loop, over all connections.
 _TURN = 4
 
 
 class Connection(Protocol):
-    """What is known of one connection."""
+    """A connection."""
 
     peer: str
     since: float
     transport: Any
 
     def is_waiting(self) -> bool:
-        """Tell whether no request on it is being answered."""
+        """Return whether no request on it is being answered."""
         ...
 
     def is_half_open(self) -> bool:
-        """Tell whether a request on it has not come in completely; a new connection's first one has not."""
+        """Return whether a request on it is incomplete, as on a new connection."""
         ...
 
 
 class Connections:
     """The open connections of one server.
 
-    Where there are too many, the one that has waited longest is ended, not the one that has just come: a client
-    that leaves its requests half done loses its own connections only.
+    If there are too many, the longest idle connection is closed, not the newest. A client with incomplete requests
+    loses only its own connections.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ class Connections:
         self._unread: set[Connection] = set()
         self._later: deque[Callable[[], None]] = deque()
 
-    def follow(self, loop: asyncio.AbstractEventLoop, start: Callable[[], None]) -> None:
-        """Begin a request that was sent ahead of earlier answers; those that wait for theirs come first."""
+    def schedule(self, loop: asyncio.AbstractEventLoop, start: Callable[[], None]) -> None:
+        """Start a pipelined request, after the requests of other connections."""
         self._later.append(start)
         if len(self._later) == 1:
             loop.call_soon(self._turn, loop)
@@ -59,18 +59,18 @@ class Connections:
             loop.call_soon(self._turn, loop)
 
     def add(self, connection: Connection) -> None:
-        """Take a connection in, and end others, or this one, where a limit is passed."""
+        """Add a connection; close others, or this one, if a limit is exceeded."""
         limits, peer = self._limits, self._peers.setdefault(connection.peer, {})
         peer[connection] = None
         self._count += 1
         if len(peer) > limits.connections_per_address and not self._end_one(peer):
             connection.transport.abort()
         elif self._count >= limits.connections:
-            self._end_one({one: None for held in self._peers.values() for one in held if one is not connection})
+            self._end_one({one: None for group in self._peers.values() for one in group if one is not connection})
         self.check(connection)
 
     def check(self, connection: Connection) -> None:
-        """End the oldest half-open request of an address that has too many."""
+        """Close the oldest incomplete request of an address with too many."""
         peer = self._peers.get(connection.peer, {})
         if len(peer) <= self._limits.half_open_per_address:
             return
@@ -79,7 +79,7 @@ class Connections:
             min(half, key=lambda one: one.since).transport.abort()
 
     def remove(self, connection: Connection) -> None:
-        """Forget a connection that has ended."""
+        """Remove a closed connection."""
         self._unread.discard(connection)
         peer = self._peers.get(connection.peer, {})
         if peer.pop(connection, self) is not self:
@@ -88,14 +88,14 @@ class Connections:
             self._peers.pop(connection.peer, None)
 
     def unread(self, connection: Connection) -> None:
-        """Note that answers on a connection are not being read; end the worst where they take too much memory."""
+        """Mark a connection as not reading; close the largest one if unread answers use too much memory."""
         self._unread.add(connection)
         sizes = {one: one.transport.get_write_buffer_size() for one in self._unread}
         if sum(sizes.values()) > self._limits.unsent_bytes:
             max(sizes, key=lambda one: sizes[one]).transport.abort()
 
     def read(self, connection: Connection) -> None:
-        """Note that answers are being read again."""
+        """Mark a connection as reading again."""
         self._unread.discard(connection)
 
     def _end_one(self, candidates: dict[Connection, None]) -> bool:

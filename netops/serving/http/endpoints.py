@@ -1,6 +1,6 @@
-"""Paths that are answered from the state, for servers without a web framework: mock server and Nuclio function.
+"""Endpoints for servers without a web framework: mock server and Nuclio function.
 
-They are those of the HTTP server, with the same parameters, bounds and answers.
+Paths, parameters, limits and answers are those of the HTTP server.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,44 +17,44 @@ JSON = "application/json"
 
 
 class Reply(NamedTuple):
-    """An answer: its status, its body (what msgspec can encode, or bytes as they are sent) and its content type."""
+    """An answer: status, body (bytes, or a value that msgspec can encode) and content type."""
 
     status: int
     body: Any
     content_type: str = JSON
 
     def encoded(self) -> bytes:
-        """Give the body as it is sent."""
+        """Return the encoded body."""
         return self.body if isinstance(self.body, bytes) else msgspec.json.encode(self.body)
 
 
 def refusal(status: int, message: str) -> Reply:
-    """Say why a request is not answered."""
+    """Return an error answer."""
     return Reply(status, {"error": message})
 
 
 def ask(runtime: Runtime, method: str, path: str, query: Mapping[str, Any], body: Any = b"") -> Reply:
-    """Answer a request from the state, or take what people report.
+    """Answer a query or record feedback.
 
     Parameters
     ----------
     runtime : Runtime
-        The network in service.
+        The served network.
     method, path : str
-        As requested, the path without a slash at its end.
+        Method, and path without a trailing slash.
     query : mapping
-        The parameters in the address, as text.
+        The query parameters.
     body : bytes, str or plain values
-        As it came, or as MLRun has read it.
+        The raw body, or the one parsed by MLRun.
     """
-    if feedback.takes(path):
+    if feedback.accepts(path):
         return _record(runtime, path, body) if method == "POST" else _not_allowed(method)
-    if (question := _QUESTIONS.get(path)) is None:
+    if (handler := _QUERIES.get(path)) is None:
         return refusal(404, f"no such path: {path[:100]}")
     if method not in ("GET", "HEAD"):
         return _not_allowed(method)
     try:
-        found = question(runtime, query)
+        found = handler(runtime, query)
     except BodyError as error:
         return refusal(error.status, str(error))
     if isinstance(found, bytes):
@@ -65,7 +65,7 @@ def ask(runtime: Runtime, method: str, path: str, query: Mapping[str, Any], body
 def _record(runtime: Runtime, path: str, body: Any) -> Reply:
     content = body if isinstance(body, (bytes, str)) else msgspec.json.encode(body)
     try:
-        return Reply(200, feedback.take(runtime, path, content))
+        return Reply(200, feedback.handle(runtime, path, content))
     except BodyError as error:
         return refusal(error.status, str(error))
 
@@ -76,7 +76,7 @@ def _not_allowed(method: str) -> Reply:
 
 def _history(runtime: Runtime, query: Mapping[str, Any]) -> Any:
     if not query.get("device"):
-        raise BodyError("device: missing; ask for /history?device=<name>", 400)
+        raise BodyError("device: missing; use /history?device=<name>", 400)
     try:
         return queries.history(runtime, str(query["device"]))
     except UsageError as error:
@@ -107,14 +107,14 @@ def _flag(query: Mapping[str, Any], name: str) -> bool:
     return text in ("true", "1")
 
 
-#: Path → what answers it.
-_QUESTIONS: dict[str, Callable[[Runtime, Mapping[str, Any]], Any]] = {
+#: Path → handler.
+_QUERIES: dict[str, Callable[[Runtime, Mapping[str, Any]], Any]] = {
     "/healthz": lambda runtime, _: queries.health(runtime),
     "/readyz": lambda runtime, _: queries.health(runtime),
     "/alerts": _alerts,
     "/devices": _devices,
     "/fleet": lambda runtime, query: queries.fleet(runtime, _number(query, "since", 0, 0, 2**62)),
     "/history": _history,
-    "/feedback": lambda runtime, _: queries.said(runtime),
+    "/feedback": lambda runtime, _: queries.feedback(runtime),
     "/metrics": lambda runtime, _: runtime.metrics.export(),
 }

@@ -1,7 +1,7 @@
-"""The short way for the two busiest paths: plain requests are answered before the framework looks at them.
+"""A fast path for the two busiest endpoints, which bypasses the web framework.
 
-Only what is plain takes it, a POST with a known length within the limit and, where one is asked for, the right
-token. Everything else goes to the application, which answers the same paths in the same way and describes them.
+It handles POST requests with a known length within the limit and, if required, the right token. All other requests
+go to the application, which gives the same answers and provides the OpenAPI schema.
 """
 
 from typing import Any
@@ -23,11 +23,11 @@ class FastPath:
     Parameters
     ----------
     app : ASGI application
-        What answers all that is not plain.
+        The application for all other requests.
     service : Service
-        What answers the rest.
+        The service of the fast path.
     token : str or None
-        The bearer token that is asked for.
+        The required bearer token.
     """
 
     def __init__(self, app: Any, service: Service, token: str | None) -> None:
@@ -36,13 +36,13 @@ class FastPath:
         self._limit = service.runtime.settings.limits.body_bytes
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer one request."""
+        """Answer a request."""
         path = scope.get("path")
         if path not in (TELEMETRY, INFER) or scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        if not self._is_plain(headers):
+        if not self._is_supported(headers):
             await self._app(scope, receive, send)
             return
         body = await _body(receive)
@@ -50,7 +50,7 @@ class FastPath:
             status, answer = await self._answer(path, body, headers.get(b"content-type", b""))
             await _send(send, status, answer)
 
-    def _is_plain(self, headers: dict[bytes, bytes]) -> bool:
+    def _is_supported(self, headers: dict[bytes, bytes]) -> bool:
         length = headers.get(b"content-length", b"")
         if not length.isdigit() or len(length) > 12 or int(length) > self._limit:
             return False
@@ -61,7 +61,7 @@ class FastPath:
         try:
             with timed:
                 if path == TELEMETRY:
-                    return 200, await self._service.take(body, content_type.decode("latin-1"))
+                    return 200, await self._service.process(body, content_type.decode("latin-1"))
                 timed.code, answer = await self._service.score(body, INFER)
                 return timed.code, msgspec.json.encode(answer)
         except BodyError as error:
@@ -71,7 +71,7 @@ class FastPath:
 
 
 async def _body(receive: Any) -> bytes | None:
-    """Read a body; None when the client went away."""
+    """Read a body; None if the client disconnected."""
     message = await receive()
     if message["type"] != "http.request":
         return None

@@ -1,4 +1,4 @@
-"""What people tell a server: verdicts on its alerts, and incidents; bodies in, answers out."""
+"""Handlers of feedback: feedback labels of alerts, and recorded incidents."""
 
 import hashlib
 import re
@@ -20,12 +20,12 @@ from netops.serving.engine.samples import BodyError
 Name: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=2000)]
 Kind: TypeAlias = Annotated[str, msgspec.Meta(max_length=128)]
-#: Source of incidents that do not name one.
+#: Source of incidents without one.
 WEBHOOK = "webhook"
 
 
 class VerdictBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What somebody says of an alert."""
+    """Feedback on an alert."""
 
     verdict: VerdictName
     by: Name | None = None
@@ -34,7 +34,7 @@ class VerdictBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class IncidentBody(msgspec.Struct):
-    """One incident; keys that are not listed are passed over."""
+    """An incident; other keys are ignored."""
 
     device: Name
     start: Stamp
@@ -45,31 +45,31 @@ class IncidentBody(msgspec.Struct):
     id: Name | None = None
 
 
-class Said(msgspec.Struct):
-    """The alert as it stands, all that was said of it (the latest last), and whether this was anything new."""
+class FeedbackAnswer(msgspec.Struct):
+    """The alert, all feedback on it (oldest first), and whether it has changed."""
 
     alert: Alert
     statements: list[Statement]
     changed: bool
 
 
-class SetAside(msgspec.Struct):
-    """An incident that was not taken: its place in the list, and why."""
+class InvalidIncident(msgspec.Struct):
+    """A rejected incident: its index in the list, and the error."""
 
     index: int
     error: str
 
 
 class Recorded(msgspec.Struct):
-    """How many incidents are new, changed or known just so; those set aside; devices the server has not heard of.
+    """Counts of new, changed and known incidents, the rejected ones (``set_aside``), and unknown devices.
 
-    Incidents of such devices are recorded too: their telemetry may come another way.
+    Incidents of unknown devices are recorded too, because their telemetry may be stored elsewhere.
     """
 
     recorded: int
     changed: int
     known: int
-    set_aside: list[SetAside]
+    set_aside: list[InvalidIncident]
     unknown_devices: list[str]
 
 
@@ -77,61 +77,63 @@ _VERDICT = re.compile(r"/alerts/([^/]+)/feedback")
 _INCIDENTS = "/incidents"
 
 
-def takes(path: str) -> bool:
-    """Say whether something is told at a path."""
+def accepts(path: str) -> bool:
+    """Return whether a path accepts feedback."""
     return path == _INCIDENTS or _VERDICT.fullmatch(path) is not None
 
 
-def take(runtime: Runtime, path: str, body: bytes | str) -> Said | Recorded:
-    """Take what is told at a path.
+def handle(runtime: Runtime, path: str, body: bytes | str) -> FeedbackAnswer | Recorded:
+    """Handle a feedback request.
 
     Raises
     ------
     BodyError
-        If it cannot be taken.
+        If the request is invalid.
     """
     content = body.encode() if isinstance(body, str) else body
     found = _VERDICT.fullmatch(path)
-    return say(runtime, found[1], content) if found else record(runtime, content)
+    return record_verdict(runtime, found[1], content) if found else record(runtime, content)
 
 
-def say(runtime: Runtime, name: str, body: bytes, now: Callable[[], int] = time.time_ns) -> Said:
-    """Take what somebody says of an alert.
+def record_verdict(
+    runtime: Runtime, name: str, body: bytes, now: Callable[[], int] = time.time_ns
+) -> FeedbackAnswer:
+    """Record feedback on an alert.
 
     Raises
     ------
     BodyError
-        404 where there is no such alert, 400 where the body does not say it.
+        404 if the alert does not exist, 400 if the body is invalid.
     """
-    asked = _decode(body, VerdictBody)
-    repaired = None if asked.repaired_at is None else _moment(asked.repaired_at, "repaired_at")
-    said = Statement(verdict=asked.verdict, by=asked.by, note=asked.note, repaired_at=repaired)
+    given = _decode(body, VerdictBody)
+    repaired = None if given.repaired_at is None else _moment(given.repaired_at, "repaired_at")
+    statement = Statement(verdict=given.verdict, by=given.by, note=given.note, repaired_at=repaired)
     with for_a_request():
         try:
-            alert, changed = runtime.store.record_verdict(name, said, now())
+            alert, changed = runtime.store.record_verdict(name, statement, now())
         except UsageError as error:
             raise BodyError(str(error), 404 if isinstance(error, UnknownAlertError) else 400) from None
-        return Said(alert, runtime.store.statements(alert.id), changed)
+        return FeedbackAnswer(alert, runtime.store.statements(alert.id), changed)
 
 
 def record(runtime: Runtime, body: bytes, now: Callable[[], int] = time.time_ns) -> Recorded:
-    """Take incidents: one, a list, or what Alertmanager posts to a webhook.
+    """Record incidents: one, a list, or an Alertmanager webhook message.
 
     Raises
     ------
     BodyError
-        400 where none of them can be read, 413 where they are too many.
+        400 if none is valid, 413 if there are too many.
     """
     found = _decode(body, Any)
     items = _items(found)
     if len(items) > runtime.settings.limits.batch:
-        raise BodyError(f"{len(items)} incidents at once; at most {runtime.settings.limits.batch}", 413)
+        raise BodyError(f"{len(items)} incidents in one request; the limit is {runtime.settings.limits.batch}", 413)
     incidents, set_aside = [], []
     for index, item in enumerate(items):
         try:
             incidents.append(incident_of(msgspec.convert(item, IncidentBody)))
         except (msgspec.ValidationError, ValueError) as error:
-            set_aside.append(SetAside(index, str(error)[:300]))
+            set_aside.append(InvalidIncident(index, str(error)[:300]))
     if set_aside and not incidents:
         where = f"incident {set_aside[0].index}: " if isinstance(found, list) else ""
         raise BodyError(where + set_aside[0].error, 400)
@@ -143,30 +145,30 @@ def record(runtime: Runtime, body: bytes, now: Callable[[], int] = time.time_ns)
 
 
 def feedback(runtime: Runtime) -> Feedback:
-    """Give all that was said, for a training elsewhere."""
+    """Return all feedback, for a training on another machine."""
     with for_a_request():
         return runtime.store.feedback(runtime.network)
 
 
-def incident_of(asked: IncidentBody) -> Incident:
-    """Check an incident; without an id it is made of device and start.
+def incident_of(given: IncidentBody) -> Incident:
+    """Validate an incident; without an id, one is derived from device and start.
 
     Raises
     ------
     ValueError
-        If a time is none, or the end is not after the start.
+        If a time is invalid, or the end is not after the start.
     """
-    start, end = nanoseconds(asked.start), None if asked.end is None else nanoseconds(asked.end)
+    start, end = nanoseconds(given.start), None if given.end is None else nanoseconds(given.end)
     if end is not None and end <= start:
-        raise ValueError(f"the incident of device '{asked.device}' does not end after its start")
-    name = asked.id or hashlib.blake2b(f"{asked.device}\0{start}".encode(), digest_size=8).hexdigest()
+        raise ValueError(f"the incident of device '{given.device}' does not end after its start")
+    name = given.id or hashlib.blake2b(f"{given.device}\0{start}".encode(), digest_size=8).hexdigest()
     return Incident(
-        source=asked.source,
+        source=given.source,
         id=name,
-        device=asked.device,
+        device=given.device,
         start=iso(start),
         end=None if end is None else iso(end),
-        scenario=asked.scenario or asked.cause or "",
+        scenario=given.scenario or given.cause or "",
     )
 
 
@@ -182,15 +184,16 @@ _DEVICES = ("device", "node", "host", "instance")
 
 
 def from_alertmanager(alert: Any) -> Any:
-    """Read one alert of Alertmanager's webhook as an incident; what is no alert is left as it is.
+    """Convert an alert of an Alertmanager webhook message to an incident; other values are returned unchanged.
 
-    Our own warnings, sent on by an Alertmanager, are no incidents: learned from, they would prove themselves.
+    NetOps alerts forwarded by Alertmanager are rejected: as incidents, they would confirm the model's own
+    predictions.
     """
     labels = alert.get("labels") if isinstance(alert, dict) else None
     if not isinstance(labels, dict):
         return alert
     if "network" in labels and "alert" in labels:
-        return {"error": "a warning of NetOps is no incident"}
+        return {"error": "an alert of NetOps is not an incident"}
     found: dict[str, Any] = {"start": alert.get("startsAt"), "source": "alertmanager"}
     found["device"] = next((labels[key] for key in _DEVICES if key in labels), None)
     found["scenario"] = labels.get("alertname")

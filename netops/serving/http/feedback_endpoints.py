@@ -1,4 +1,4 @@
-"""The endpoints by which people tell the server what its alerts were, and what happened."""
+"""HTTP endpoints of feedback and incidents."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from netops.serving.http.openapi import ERRORS, Error, stamp_schema
 _TEXT = Schema(type=OpenAPIType.STRING)
 _INCIDENT = Schema(
     type=OpenAPIType.OBJECT,
-    description="one incident; source and id make it the same one when it comes again",
+    description="an incident, identified by source and id",
     properties={
         "device": _TEXT,
         "start": stamp_schema(),
@@ -31,7 +31,7 @@ _INCIDENT = Schema(
 )
 _ALERTMANAGER = Schema(
     type=OpenAPIType.OBJECT,
-    description="as Alertmanager posts to a webhook",
+    description="an Alertmanager webhook message",
     properties={"alerts": Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.OBJECT))},
     required=["alerts"],
 )
@@ -70,8 +70,8 @@ def _json(schema: Schema) -> RequestBody:
 
 
 def feedback_handlers(runtime: Runtime) -> list[Any]:
-    """Make the handlers."""
-    unknown = ERRORS | {404: ResponseSpec(data_container=Error, description="There is no such alert")}
+    """Create the handlers."""
+    unknown = ERRORS | {404: ResponseSpec(data_container=Error, description="The alert does not exist")}
 
     @post(
         "/alerts/{name:str}/feedback",
@@ -80,18 +80,18 @@ def feedback_handlers(runtime: Runtime) -> list[Any]:
         responses=unknown,
         tags=["feedback"],
     )
-    async def say(name: FromPath[str], request: Request[Any, Any, Any]) -> feedback.Said:
-        """Say what an alert was: confirmed, dismissed, or repaired before the failure."""
-        return feedback.say(runtime, name, await request.body())
+    async def record_verdict(name: FromPath[str], request: Request[Any, Any, Any]) -> feedback.FeedbackAnswer:
+        """Record feedback on an alert: confirmed, dismissed, or repaired before the failure."""
+        return feedback.record_verdict(runtime, name, await request.body())
 
     @post("/incidents", status_code=200, operation_class=IncidentsOperation, responses=ERRORS, tags=["feedback"])
     async def record(request: Request[Any, Any, Any]) -> feedback.Recorded:
-        """Record incidents; one that comes again is known, or brought up to date."""
+        """Record incidents; known ones are updated."""
         return feedback.record(runtime, await request.body())
 
     @get("/feedback", responses=ERRORS, tags=["feedback"])
     async def everything() -> Feedback:
-        """Give all recorded incidents and all verdicts that count, for a training elsewhere."""
+        """Return all recorded incidents and current feedback labels, for a training on another machine."""
         return feedback.feedback(runtime)
 
-    return [say, record, everything]
+    return [record_verdict, record, everything]

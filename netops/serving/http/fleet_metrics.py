@@ -1,6 +1,6 @@
-"""What the server exports of sites and devices: who alerts, who is silent, what the riskiest devices measure.
+"""Prometheus metrics of sites and devices: alerts, stale devices, telemetry of the devices with the highest risk.
 
-Names of sites and devices come from whoever sends samples, so each family has a limit on its series.
+Names of sites and devices are untrusted input, so the number of series is limited.
 """
 
 from collections import Counter
@@ -10,29 +10,29 @@ from typing import Any
 import numpy as np
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-PLACE = ("company", "data_center")
+LOCATION = ("company", "data_center")
 Site = tuple[str, str]
 
 
 class FleetCollector:
-    """Gauges by site and by device, read off the runtime when they are asked for.
+    """Collects gauges by site and by device from the runtime.
 
     Parameters
     ----------
     runtime : Runtime
-        Its state, its book of alerts and its limits.
+        The runtime with state, active alerts and limits.
     """
 
     def __init__(self, runtime: Any) -> None:
         self.runtime = runtime
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing is known before it is asked for."""
+        """Return no metrics: they are only known on collection."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield one family after the other."""
-        alerts = [alert for alert in self.runtime.book.current() if not alert.silenced]
+        """Yield the metric families."""
+        alerts = [alert for alert in self.runtime.active_alerts.current() if not alert.silenced]
         yield from self._sites(alerts)
         yield self._alerts(alerts)
         yield self._values()
@@ -40,24 +40,26 @@ class FleetCollector:
     def _sites(self, alerts: list[Any]) -> Iterator[Metric]:
         table, silent = self.runtime.state.table, self.runtime.state.clock.silent
         devices: Counter[Site] = Counter()
-        quiet: Counter[Site] = Counter()
+        stale: Counter[Site] = Counter()
         for code in table.codes():
-            site = _site(*table.places[code])
+            site = _site(*table.locations[code])
             devices[site] += 1
-            quiet[site] += int(silent[code])
-        kept = [site for site, _ in devices.most_common(self.runtime.settings.limits.risk_series)]
-        yield self._family("netops_site_devices", "Devices known, by site", PLACE, ((s, devices[s]) for s in kept))
+            stale[site] += int(silent[code])
+        sites = [site for site, _ in devices.most_common(self.runtime.settings.limits.risk_series)]
         yield self._family(
-            "netops_site_devices_silent", "Devices that are silent, by site", PLACE, ((s, quiet[s]) for s in kept)
+            "netops_site_devices", "Known devices, by site", LOCATION, ((s, devices[s]) for s in sites)
+        )
+        yield self._family(
+            "netops_site_devices_silent", "Stale devices, by site", LOCATION, ((s, stale[s]) for s in sites)
         )
         opened = Counter((alert.kind, _site(alert.company, alert.data_center)) for alert in alerts)
-        rows = (((kind, *site), opened[kind, site]) for site in kept for kind in ("risk", "silent", "site"))
-        yield self._family("netops_site_alerts_open", "Open alerts, by site and kind", ("kind", *PLACE), rows)
+        rows = (((kind, *site), opened[kind, site]) for site in sites for kind in ("risk", "silent", "site"))
+        yield self._family("netops_site_alerts_open", "Open alerts, by site and kind", ("kind", *LOCATION), rows)
 
     def _alerts(self, alerts: list[Any]) -> Metric:
-        # Sites first: should there be more alerts than series, what stands for many must not be missing.
+        # Sites first, so that they are not cut off if there are more alerts than series.
         ordered = sorted(alerts, key=lambda alert: alert.kind != "site")[: self.runtime.settings.limits.risk_series]
-        labels = ("kind", "device", *PLACE)
+        labels = ("kind", "device", *LOCATION)
         rows = (
             ((alert.kind, alert.device or "", *_site(alert.company, alert.data_center)), 1) for alert in ordered
         )
@@ -65,15 +67,17 @@ class FleetCollector:
 
     def _values(self) -> Metric:
         state, metrics = self.runtime.state, self.runtime.model.spec.metrics
-        most = self.runtime.settings.limits.telemetry_series // max(len(metrics), 1)
+        limit = self.runtime.settings.limits.telemetry_series // max(len(metrics), 1)
         rows = (
             ((device, *_site(company, center), metric), value)
-            for device, company, center, _ in self.runtime.highest_risks()[:most]
+            for device, company, center, _ in self.runtime.highest_risks()[:limit]
             for metric, value in zip(metrics, state.values[state.table.code(device)].tolist(), strict=True)
             if not np.isnan(value)
         )
-        labels = ("device", *PLACE, "metric")
-        return self._family("netops_device_metric", "Newest telemetry of the riskiest devices", labels, rows)
+        labels = ("device", *LOCATION, "metric")
+        return self._family(
+            "netops_device_metric", "Newest telemetry of the devices with the highest risk", labels, rows
+        )
 
     def _family(
         self, name: str, about: str, labels: tuple[str, ...], rows: Iterable[tuple[tuple[str, ...], float]]

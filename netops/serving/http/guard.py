@@ -1,8 +1,8 @@
-"""What each request to the server and the dashboard passes first: where it may come from, how it is answered.
+"""Protection of the server and the dashboard from requests by foreign web pages.
 
-A browser is a way in for any web page that somebody on this machine looks at. So a request is refused when it names
-a host that is not this one (a page elsewhere whose name was pointed at this machine), or when the browser reports
-that a page from elsewhere has sent it. Programs send no such headers and are not concerned.
+Any web page in a browser on this machine can send requests. A request is therefore rejected if its ``Host`` is not
+this machine (DNS rebinding), or if the browser reports that it comes from another origin. Other programs do not
+send these headers and are not affected.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import msgspec
 
 from netops.serving.http.access import LOCAL
 
-#: Sent with every answer that does not set them itself.
+#: Default headers of all answers.
 HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -29,13 +29,13 @@ class Guard:
     Parameters
     ----------
     app : ASGI application
-        What answers.
+        The wrapped application.
     local : bool
-        Whether the server is for this machine alone: then ``Host`` must name this machine.
+        Whether the server is local: then ``Host`` must name this machine.
     hosts : sequence of str
-        Further names under which it may be addressed, such as that of a proxy before it.
+        Further accepted host names, such as that of a proxy.
     headers : sequence of (bytes, bytes)
-        Sent with every answer that does not set them itself.
+        Default headers of all answers.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Guard:
         self._known: set[bytes] = set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Check one request and pass it on."""
+        """Check a request and forward it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -66,7 +66,7 @@ class Guard:
             await _refuse(guarded, *refusal)
             return
         if scope["method"] == "HEAD":
-            # Answered as GET; the HTTP protocol leaves the body out.
+            # Answered as GET; the HTTP protocol omits the body.
             scope = scope | {"method": "GET"}
         await self._app(scope, receive, guarded)
 
@@ -77,7 +77,7 @@ class Guard:
         return found
 
     def _refusal(self, scope: Any) -> tuple[int, str] | None:
-        host: bytes | None = None  # old probes send none; browsers always do
+        host: bytes | None = None  # old probes send none; browsers always send it
         origin = site = mode = b""
         for name, value in scope["headers"]:
             if name == b"host":

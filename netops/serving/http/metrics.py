@@ -1,4 +1,4 @@
-"""What the server exports on ``/metrics``; dashboards and rules are built on these names."""
+"""Prometheus metrics of the server; dashboards and alerting rules use these names."""
 
 from collections.abc import Iterator
 from time import perf_counter, time
@@ -15,36 +15,38 @@ STEPS = ("validate", "features", "score", "explain", "alert")
 
 
 class ServingMetrics:
-    """Counters, histograms and gauges of one server, in a registry of its own.
+    """Counters, histograms and gauges of a server, with their own registry.
 
     Parameters
     ----------
     network : str
-        The label that every series carries.
+        The value of the label ``network`` of every series.
     """
 
     def __init__(self, network: str) -> None:
         self.registry = CollectorRegistry()
         self.network = network
-        samples = self._counter("netops_samples", "Samples by what became of them", "status")
+        samples = self._counter("netops_samples", "Samples by status", "status")
         self._samples = [samples.labels(network, status) for status in STATUSES]
         steps = self._histogram("netops_step_seconds", "Time a request spends in a step of the graph", "step")
         self._steps = {step: steps.labels(network, step) for step in STEPS}
         self._requests = self._histogram(
             "netops_request_seconds", "Time from request to answer", "endpoint", "code"
         )
-        self.evicted = self._counter("netops_devices_evicted", "Devices dropped to make room").labels(network)
+        self.evicted = self._counter(
+            "netops_devices_evicted", "Devices evicted because the limit was reached"
+        ).labels(network)
         self.moved = self._counter(
-            "netops_devices_moved", "Devices forgotten because another replica reads their shard"
+            "netops_devices_moved", "Devices removed because another replica reads their shard"
         ).labels(network)
         self.swaps = self._counter("netops_model_swaps", "Champions put in service while running").labels(network)
         self.snapshots = self._counter("netops_snapshots", "Snapshots of the state", "result")
-        self.snapshot_seconds = self._gauge("netops_snapshot_seconds", "Time the last snapshot took").labels(
+        self.snapshot_seconds = self._gauge("netops_snapshot_seconds", "Duration of the last snapshot").labels(
             network
         )
         self.deliveries = self._counter(
             "netops_deliveries",
-            "Alert events sent to receivers: told, failed (and tried again) or parked",
+            "Alert events sent to receivers: told (delivered), failed (retried) or parked",
             "receiver",
             "result",
         )
@@ -59,21 +61,21 @@ class ServingMetrics:
                 counter.inc(found)
 
     def step(self, name: str, since: float) -> float:
-        """Note the time a step took; give the time now."""
+        """Record the duration of a step; return the current time."""
         now = perf_counter()
         self._steps[name].observe(now - since)
         return now
 
     def request(self, endpoint: str, code: int, seconds: float) -> None:
-        """Note the time a request took."""
+        """Record the duration of a request."""
         self._requests.labels(self.network, endpoint, str(code)).observe(seconds)
 
     def timed(self, endpoint: str, code: int = 200) -> "Timed":
-        """Note the time of a block, from the body that has arrived to the answer, and how it ended."""
+        """Record duration and status of a block that processes a request."""
         return Timed(self, endpoint, code)
 
     def export(self) -> bytes:
-        """Write all series in Prometheus' text format."""
+        """Return all series in the Prometheus text format."""
         return generate_latest(self.registry)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
@@ -87,7 +89,7 @@ class ServingMetrics:
 
 
 class Timed:
-    """One request while it is worked on; ``code`` is its status unless it ends with an error."""
+    """Context manager that times a request; ``code`` is its status unless an error is raised."""
 
     __slots__ = ("_endpoint", "_metrics", "_since", "code")
 
@@ -100,36 +102,39 @@ class Timed:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         if error is not None:
-            # What is wrong with the request says its status; anything else is a fault of the server.
+            # Errors of the request have a status; others are server errors.
             self.code = int(getattr(error, "status", getattr(error, "status_code", 500)))
         self._metrics.request(self._endpoint, self.code, perf_counter() - self._since)
 
 
 class RuntimeCollector:
-    """Gauges that are read off the runtime when they are asked for."""
+    """Collects gauges from the runtime."""
 
     def __init__(self, runtime: Any) -> None:
         self.runtime = runtime
 
     def collect(self) -> Iterator[Metric]:
-        """Yield one family after the other."""
+        """Yield the metric families."""
         runtime, network = self.runtime, self.runtime.network
         state = runtime.state
-        guard, waiting = runtime.book.guard, runtime.book.guard.waiting()
+        guard, waiting = runtime.active_alerts.guard, runtime.active_alerts.guard.waiting()
         plain = {
-            "netops_devices": ("Devices known", len(state.table)),
-            "netops_devices_silent": ("Devices that are silent", int(state.clock.silent.sum())),
-            "netops_devices_on_trial": ("Devices whose clock runs ahead of the network", len(state.trials)),
+            "netops_devices": ("Known devices", len(state.table)),
+            "netops_devices_silent": ("Stale devices", int(state.clock.silent.sum())),
+            "netops_devices_on_trial": ("Quarantined devices (clock ahead of the network)", len(state.quarantine)),
             "netops_feature_state_bytes": ("Memory of the feature windows", state.engine.nbytes),
-            "netops_deliveries_due": ("Alert events that receivers still have to be told of", waiting[DUE]),
-            "netops_deliveries_parked": ("Alert events that a receiver refuses", waiting[PARKED]),
-            "netops_alert_store_up": ("1 while the alert store can be used", not guard.trouble),
-            "netops_alerts_unsaved": ("Alerts that the alert store has yet to take", len(runtime.book.unsaved())),
-            "netops_alerts_lost": (
-                "Changes of alerts that were dropped before a store could take them",
-                runtime.book.lost,
+            "netops_deliveries_due": ("Pending alert events", waiting[DUE]),
+            "netops_deliveries_parked": ("Alert events rejected by a receiver", waiting[PARKED]),
+            "netops_alert_store_up": ("1 if the alert store is available", not guard.trouble),
+            "netops_alerts_unsaved": (
+                "Changed alerts that are not stored yet",
+                len(runtime.active_alerts.unsaved()),
             ),
-            "netops_dead_letters_lost": ("Dead letters that the disk did not take", runtime.letters.lost),
+            "netops_alerts_lost": (
+                "Changes of alerts that were dropped before they could be stored",
+                runtime.active_alerts.lost,
+            ),
+            "netops_dead_letters_lost": ("Dead letters that could not be written", runtime.letters.lost),
         }
         for name, (about, value) in plain.items():
             yield _gauge(name, about, ["network"], [([network], value)])
@@ -148,15 +153,20 @@ class RuntimeCollector:
             at = now / 1e9
             yield _gauge("netops_event_time_seconds", "The network's event time", ["network"], [([network], at)])
             yield _gauge(
-                "netops_event_lag_seconds", "Clock less event time", ["network"], [([network], time() - at)]
+                "netops_event_lag_seconds", "Wall clock minus event time", ["network"], [([network], time() - at)]
             )
         if self.runtime.replay_point is not None:
             point = self.runtime.replay_point / 1e9
-            yield _gauge("netops_replay_point_seconds", "State is safe up to", ["network"], [([network], point)])
+            yield _gauge(
+                "netops_replay_point_seconds",
+                "Event time up to which the state is on disk",
+                ["network"],
+                [([network], point)],
+            )
 
     def _alerts(self) -> Metric:
         counts = {"risk": 0, "silent": 0, "site": 0}
-        for alert in self.runtime.book.current():
+        for alert in self.runtime.active_alerts.current():
             counts[alert.kind] += 1
         rows = [([self.runtime.network, kind], count) for kind, count in counts.items()]
         return _gauge("netops_alerts_open", "Open alerts by kind", ["network", "kind"], rows)
@@ -167,7 +177,7 @@ class RuntimeCollector:
             for device, company, center, risk in self.runtime.highest_risks()
         ]
         labels = ["network", "device", "company", "data_center"]
-        return _gauge("netops_device_risk", "Risk of a device's newest sample, the highest first", labels, rows)
+        return _gauge("netops_device_risk", "Risk of a device's newest sample, highest first", labels, rows)
 
 
 def _gauge(name: str, about: str, labels: list[str], rows: list[tuple[list[str], Any]]) -> Metric:

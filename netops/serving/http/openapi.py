@@ -1,4 +1,4 @@
-"""What the OpenAPI description says of bodies that the handlers read by themselves."""
+"""OpenAPI schemas of bodies that the handlers parse themselves."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
 
 class Error(msgspec.Struct):
-    """Why a request was refused."""
+    """The reason why a request was rejected."""
 
     error: str
 
@@ -43,10 +43,10 @@ ERRORS = {
         400: "The request cannot be read",
         401: "The bearer token is missing or wrong",
         413: "The request is larger than a limit",
-        415: "The body is of a kind that is not taken",
+        415: "The content type is not supported",
     }.items()
 }
-UNKNOWN_DEVICE = ERRORS | {404: ResponseSpec(data_container=Error, description="The device is not known")}
+UNKNOWN_DEVICE = ERRORS | {404: ResponseSpec(data_container=Error, description="The device is unknown")}
 
 _TEXT = Schema(type=OpenAPIType.STRING)
 _NUMBER = Schema(type=[OpenAPIType.NUMBER, OpenAPIType.NULL])
@@ -59,7 +59,7 @@ _TIME = Schema(
 )
 _SAMPLE = Schema(
     type=OpenAPIType.OBJECT,
-    description="one device at one instant; every further key is a metric (or an attribute, which is passed over)",
+    description="one device at one timestamp; further keys are metrics, or attributes, which are ignored",
     properties={"timestamp": _TIME, "device": _TEXT, "company": _TEXT, "data_center": _TEXT},
     required=["timestamp", "device"],
     additional_properties=_NUMBER,
@@ -93,7 +93,7 @@ _ANSWER = Schema(
 
 
 def stamp_schema() -> Schema:
-    """Describe a time as senders write it."""
+    """Return the schema of a timestamp."""
     return _TIME
 
 
@@ -129,7 +129,7 @@ class SamplesOperation(Operation):
                 "application/vnd.apache.arrow.file": _binary(),
             }
         )
-        _answer(self, _one_or_many(_ANSWER), "One answer a sample, in their order")
+        _answer(self, _one_or_many(_ANSWER), "One answer per sample, in order")
 
 
 @dataclass
@@ -160,4 +160,4 @@ class VectorsOperation(Operation):
             properties={"outputs": outputs, "model_version": _TEXT},
             required=["outputs", "model_version"],
         )
-        _answer(self, answer, "One risk a row")
+        _answer(self, answer, "One risk per row")

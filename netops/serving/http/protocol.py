@@ -1,8 +1,7 @@
-"""HTTP connections with limits, applied before any work is done, and a server that ends well.
+"""HTTP connections with limits, and a server with a clean shutdown.
 
-uvicorn has none for the head of a request, for requests sent ahead of their answers, or for answers that nobody
-reads. Here a connection is parsed in small pieces, and no further while its requests wait or its answers are not
-read: what the peer sends then stays with the peer.
+uvicorn does not limit request heads, pipelined requests, or answers that are not read. Here a connection is parsed
+in small pieces, and parsing pauses while its requests wait or its answers are not read (backpressure).
 """
 
 import asyncio
@@ -15,20 +14,20 @@ from typing import Any
 from netops.serving.http.connections import Connections
 from netops.serving.settings import LimitSettings
 
-#: Bytes parsed at once: of heads, which may be many requests, and of a body.
+#: Bytes parsed at once: of heads (possibly many requests), and of a body.
 _PIECE, _BODY_PIECE = 2048, 65_536
 _REASONS = {400: "Bad Request", 414: "URI Too Long", 431: "Request Header Fields Too Large"}
 
 
 def guarded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
-    """Make the connection class of one server, for uvicorn.
+    """Create the connection class of a server, for uvicorn.
 
     Parameters
     ----------
     limits : LimitSettings
-        ``receive_seconds``: time for a whole request, head and body, from its first byte (for the first one: from
-        the connection) on, and for a peer to read any of its answers; ``head_bytes``, ``headers``, ``url_bytes``,
-        ``pipelined``; and those of :class:`Connections`.
+        ``receive_seconds``: time for a complete request since its first byte (the first one: since the connection),
+        and for a peer to read part of an answer; ``head_bytes``, ``headers``, ``url_bytes``, ``pipelined``; and
+        those of :class:`Connections`.
     """
     import httptools
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -36,13 +35,13 @@ def guarded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
     table = Connections(limits)
 
     class GuardedProtocol(HttpToolsProtocol):
-        """One timer runs while a request is coming in, one while answers are not read."""
+        """An HTTP connection with a timer for incoming requests and one for unread answers."""
 
         peer = ""
         since = 0.0
         _timer: asyncio.TimerHandle | None = None
         _stuck: asyncio.TimerHandle | None = None
-        _in_head = _ended = _following = False
+        _in_head = _ended = _is_pipelined = False
         _head = _body = 0
         _refusal = 400, "not HTTP"
 
@@ -95,7 +94,7 @@ def guarded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
                 self.flow.pause_reading()
 
         def _expected(self) -> int:
-            """Bytes of the body that is coming in: no other request is among them."""
+            """Return the remaining bytes of the current body, which contain no other request."""
             if self._in_head or self._timer is None or self.scope is None:
                 return 0
             length = next((value for name, value in self.headers if name == b"content-length"), b"")
@@ -106,7 +105,7 @@ def guarded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
             try:
                 self.parser.feed_data(data)
             except httptools.HttpParserUpgrade:
-                self._ahead.clear()  # nothing is upgraded here: it is answered as if it had not been asked for
+                self._ahead.clear()  # upgrades are not supported: the request is answered normally
             except httptools.HttpParserError:
                 self._refuse(*self._refusal)
                 return
@@ -148,7 +147,7 @@ def guarded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
             raise ValueError(message)  # out of the parser
 
         def _refuse(self, status: int, message: str) -> None:
-            """Answer with an error and end the connection; where other answers are due first, only end it."""
+            """Answer with an error and close the connection; if other answers are pending, only close it."""
             self._ended = True
             self._ahead.clear()
             if self.pipeline or not (self.cycle is None or self.cycle.response_complete):
@@ -166,15 +165,15 @@ def guarded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
 
         def on_response_complete(self) -> None:
             self.since = self.loop.time()
-            self._following = True
+            self._is_pipelined = True
             super().on_response_complete()
-            self._following = False
+            self._is_pipelined = False
             if self._ahead:
                 self._parse_ahead()
 
         def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-            if self._following:
-                table.follow(self.loop, lambda: self._begin(cycle, app))
+            if self._is_pipelined:
+                table.schedule(self.loop, lambda: self._begin(cycle, app))
             else:
                 super()._start_asgi_task(cycle, app)
 
@@ -197,9 +196,9 @@ def guarded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
                 self._parse_ahead()
 
         def _watch(self, unsent: int) -> None:
-            self._stuck = self.loop.call_later(limits.receive_seconds, self._look, unsent)
+            self._stuck = self.loop.call_later(limits.receive_seconds, self._check_progress, unsent)
 
-        def _look(self, before: int) -> None:
+        def _check_progress(self, before: int) -> None:
             unsent = self.transport.get_write_buffer_size()
             if unsent < before:
                 self._watch(unsent)
@@ -226,7 +225,7 @@ def guarded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
 
 
 def guarded(app: Any, limits: LimitSettings, **more: Any) -> Any:
-    """Configure uvicorn for an application, with every limit on its connections.
+    """Return the uvicorn configuration of an application, with limits on its connections.
 
     Returns
     -------
@@ -247,19 +246,19 @@ def guarded(app: Any, limits: LimitSettings, **more: Any) -> Any:
 
 
 def guarded_server(config: Any, ending: Callable[[], Awaitable[None]] | None = None) -> Any:
-    """Make a uvicorn server that, told to end, answers what is under way and ends as a success.
+    """Return a uvicorn server that completes active requests on shutdown and exits with success.
 
     Parameters
     ----------
     config : uvicorn.Config
-        Of the server.
+        Configuration of the server.
     ending : callable, optional
-        Awaited first when the server is told to end: what lets go of answers that would go on for ever.
+        Awaited first on shutdown, to end streaming answers.
     """
     import uvicorn
 
     class GuardedServer(uvicorn.Server):
-        """uvicorn's own would raise the signal once more at the end."""
+        """A uvicorn server that does not raise the signal again at the end."""
 
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""What can be asked of a running server, beside sending samples."""
+"""Queries of a running server."""
 
 import msgspec
 import numpy as np
@@ -19,10 +19,10 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class Health(msgspec.Struct):
     """State of the server.
 
-    ``replay_point`` is the event time up to which the state is safe on disk: after a crash, samples from then on
-    are to be sent again. Null before the first snapshot: all are. ``status`` is ``degraded`` while something does
-    not work, named in ``problems``; samples are answered all the same. ``warnings`` says how the samples that are
-    sent differ from those that the champion was trained on.
+    ``replay_point`` is the event time up to which the state is on disk: after a crash, later samples must be sent
+    again. Null before the first snapshot: all samples. ``status`` is ``degraded`` if there are ``problems``;
+    samples are still scored. ``warnings`` lists differences between the samples and the training data of the
+    champion.
     """
 
     status: str
@@ -37,7 +37,7 @@ class Health(msgspec.Struct):
 
 
 class DeviceState(msgspec.Struct):
-    """What is known of one device; a silent one has no risk."""
+    """State of a device. A stale device (``silent``) has no risk; ``on_trial``: quarantined."""
 
     device: str
     company: str | None
@@ -50,10 +50,10 @@ class DeviceState(msgspec.Struct):
 
 
 def health(runtime: Runtime) -> Health:
-    """Tell how the server is."""
+    """Return the health of the server."""
     point, now = runtime.replay_point, runtime.state.clock.now
-    runtime.book.flush(runtime.state)  # a store that can be used again is found out without samples, too
-    trouble = runtime.book.guard.trouble
+    runtime.active_alerts.flush(runtime.state)  # detects a recovered store also if there are no samples
+    trouble = runtime.active_alerts.guard.trouble
     return Health(
         "degraded" if trouble else "ok",
         runtime.network,
@@ -61,36 +61,36 @@ def health(runtime: Runtime) -> Health:
         iso(point) if point is not None and point > NEVER else None,
         iso(now) if now > NEVER else None,
         len(runtime.state.table),
-        len(runtime.book.open),
+        len(runtime.active_alerts.open),
         [trouble] if trouble else [],
         list(runtime.state.recent.found),
     )
 
 
 def alerts(runtime: Runtime, every: bool = False, limit: int = 1000) -> list[Alert]:
-    """List alerts, the newest first: the open ones, or all that are kept.
+    """Return alerts, newest first: the open ones, or all stored ones.
 
     Raises
     ------
     BodyError
-        If all are asked for and the store cannot be read.
+        If all are requested and the store cannot be read.
     """
     if every:
         with for_a_request():
             return runtime.store.recent(limit=limit)
-    found = runtime.book.current()[:limit]
+    found = runtime.active_alerts.current()[:limit]
 
     def add_verdicts() -> None:
         verdicts = runtime.store.verdicts_of_open()
         for alert in found:
             alert.verdict = verdicts.get(alert.id)
 
-    runtime.book.guard.read(add_verdicts)
+    runtime.active_alerts.guard.read(add_verdicts)
     return found
 
 
 def devices(runtime: Runtime, limit: int = 1000, offset: int = 0) -> list[DeviceState]:
-    """List devices in the order in which they were first seen."""
+    """Return devices in the order in which they were first seen."""
     return [_device(runtime, code) for code in runtime.state.table.codes()[offset : offset + limit]]
 
 
@@ -99,23 +99,23 @@ def _device(runtime: Runtime, code: int) -> DeviceState:
     name, newest, risk = str(state.table.names[code]), int(state.clock.newest[code]), float(state.risk[code])
     return DeviceState(
         name,
-        *state.table.places[code],
+        *state.table.locations[code],
         iso(newest) if newest > NEVER else None,
         risk if risk == risk else None,
-        ("risk", name) in runtime.book.open,
+        ("risk", name) in runtime.active_alerts.open,
         bool(state.clock.silent[code]),
-        code in state.trials,
+        code in state.quarantine,
     )
 
 
 def fleet(runtime: Runtime, since: int = 0) -> Fleet:
-    """Tell of the devices heard of since a cursor; of all where the cursor is 0, or of before a restart."""
+    """Return the devices seen since a cursor, or all if the cursor is 0 or from before a restart."""
     state, model = runtime.state, runtime.model
     table, clock = state.table, state.clock
     codes = np.array(table.codes(), dtype=np.int64)
     since = since if since <= clock.arrivals else 0
-    heard = codes[clock.arrival[codes] >= since] if since else codes
-    picked = heard.tolist()
+    changed = codes[clock.arrival[codes] >= since] if since else codes
+    listed = changed.tolist()
     return Fleet(
         runtime.network,
         model.version,
@@ -125,36 +125,36 @@ def fleet(runtime: Runtime, since: int = 0) -> Fleet:
         clock.now // 10**6 if clock.now > NEVER else None,
         clock.arrivals,
         len(table),
-        [str(table.names[code]) for code in picked],
-        [table.places[code][0] for code in picked],
-        [table.places[code][1] for code in picked],
-        (clock.newest[heard] // 10**6).tolist(),
-        state.risk[heard].tolist(),
-        [device for kind, device in runtime.book.open if kind == "risk"],
+        [str(table.names[code]) for code in listed],
+        [table.locations[code][0] for code in listed],
+        [table.locations[code][1] for code in listed],
+        (clock.newest[changed] // 10**6).tolist(),
+        state.risk[changed].tolist(),
+        [device for kind, device in runtime.active_alerts.open if kind == "risk"],
         [str(table.names[code]) for code in codes[clock.silent[codes]].tolist()],
-        [str(table.names[code]) for code in state.trials],
+        [str(table.names[code]) for code in state.quarantine],
     )
 
 
 def history(runtime: Runtime, device: str) -> History:
-    """Give the samples of a device that are still in its longest window.
+    """Return the samples in the longest window of a device.
 
     Raises
     ------
     UsageError
-        If the device is not known.
+        If the device is unknown.
     """
     state = runtime.state
     if (code := state.table.code(device)) is None:
-        raise UsageError(f"no device {device!r}; GET /devices lists them")
+        raise UsageError(f"no device {device!r}; see GET /devices")
     spec = state.engine.spec
     times, values = unpack(spec, 0, state.engine.save(code))
     columns = zip(spec.metrics, values.T, strict=True)
     return History(device, (times // 10**6).tolist(), {name: column.tolist() for name, column in columns})
 
 
-def said(runtime: Runtime) -> Feedback:
-    """Give all that people said of the network.
+def feedback(runtime: Runtime) -> Feedback:
+    """Return all feedback on the network.
 
     Raises
     ------

@@ -1,14 +1,15 @@
-"""What the server answers to those who follow a whole fleet; readers share it, so it imports nothing heavy."""
+"""Answers of the server that clients share; imports nothing heavy."""
 
 import msgspec
 
 
 class Fleet(msgspec.Struct):
-    """Devices heard of since an earlier answer, column by column, for who follows a whole fleet.
+    """The devices seen since a previous answer, as columns.
 
-    ``cursor`` is what to ask from next time. ``devices`` and the lists beside it are of the same length; a time is
-    in milliseconds since the epoch. ``alerting``, ``silent`` and ``on_trial`` are complete, ``known`` counts all
-    devices: where it differs from what the reader holds, some have been dropped, and all should be asked for again.
+    ``cursor`` is the value of ``since`` for the next query. ``devices`` and the columns have the same length; times
+    are in milliseconds since the epoch. ``alerting``, ``silent`` (stale) and ``on_trial`` (quarantined) are
+    complete. ``known`` is the number of all devices: if the client has another number, devices were dropped, and it
+    should query all devices again.
     """
 
     network: str
@@ -30,7 +31,7 @@ class Fleet(msgspec.Struct):
 
 
 class History(msgspec.Struct):
-    """The samples of one device that its windows hold: times in milliseconds since the epoch, values by metric."""
+    """The samples in a device's windows: times in milliseconds since the epoch, values by metric."""
 
     device: str
     times: list[int]

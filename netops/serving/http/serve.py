@@ -1,4 +1,4 @@
-"""``netops serve``: the HTTP server's process, from start to end."""
+"""``netops serve``: the process of the HTTP server."""
 
 import asyncio
 import gc
@@ -36,30 +36,30 @@ def serve(
     ready: Callable[[str], None] | None = None,
     waiting: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve a network over HTTP until the process is told to end (SIGTERM, SIGINT).
+    """Serve a network over HTTP until SIGTERM or SIGINT.
 
     Parameters
     ----------
     network : str
-        Its name.
+        Name of the network.
     settings, alerting
         Sections of the configuration.
     source : ModelSource, optional
-        Where the champion is looked up; by default in the registry of MLRun.
+        The source of the champion; default: the MLRun registry.
     state : Path, optional
-        Folder of the state; by default below ``NETOPS_HOME``.
+        State folder; default: in ``NETOPS_HOME``.
     ready : callable, optional
-        Told the address once requests are answered.
+        Called with the address when the server is ready.
     waiting : callable, optional
-        With it, a network without a champion is waited for: it is told the address, where ``/healthz`` answers,
-        ``/readyz`` and all else are refused. Without it, such a network is an error.
+        If given, the server waits for a champion: it is called with the address, which answers only ``/healthz``
+        until then. If None, a missing champion is an error.
 
     Raises
     ------
     UsageError
         If the address is not local and no token is set, or cannot be bound.
     NetopsError
-        If there is no champion, and none is waited for.
+        If there is no champion and ``waiting`` is None.
     """
     settings = settings or ServingSettings()
     token = token_for(settings.host)
@@ -67,23 +67,23 @@ def serve(
     try:
         found = source or RegisteredChampion(network)
         make = partial(Runtime, network, found, settings, alerting, state)
-        tell = waiting and partial(waiting, _address(listener))
-        while (runtime := _started(make, tell is not None)) is None:
-            if not wait_for_champion(network, lambda: load_model(found.champion()), listener, settings, tell):
+        on_waiting = waiting and partial(waiting, _address(listener))
+        while (runtime := _started(make, on_waiting is not None)) is None:
+            if not wait_for_champion(network, lambda: load_model(found.champion()), listener, settings, on_waiting):
                 return
         _run(runtime, listener, token, ready)
     finally:
         listener.close()
 
 
-def _started(make: Callable[[], Runtime], patient: bool) -> Runtime | None:
-    """Start what serves; None where it has to wait for a champion."""
+def _started(make: Callable[[], Runtime], wait: bool) -> Runtime | None:
+    """Create the runtime; None if it must wait for a champion."""
     try:
         return make()
     except StateInUseError:
         raise
     except NetopsError as error:
-        if not patient:
+        if not wait:
             raise
         _LOG.warning("%s", error)
         return None
@@ -95,7 +95,7 @@ def _address(listener: socket.socket) -> str:
 
 
 def _run(runtime: Runtime, listener: socket.socket, token: str | None, ready: Callable[[str], None] | None) -> None:
-    gc.disable()  # what is imported stays: collecting meanwhile costs a tenth of the start, and frees nothing
+    gc.disable()  # imported modules are not garbage: collecting takes 10% of the start-up time
     try:
         from netops.serving.http.protocol import guarded_server
         from netops.serving.mlrun.function import make_serving_function, start_graph
@@ -109,23 +109,23 @@ def _run(runtime: Runtime, listener: socket.socket, token: str | None, ready: Ca
     service = Service(graph, pipeline_of(graph.context))
     address = _address(listener)
     failures: list[NetopsError] = []
-    config = configured(service, token, [lambda _app: _beside(runtime, address, ready, failures)])
+    config = configured(service, token, [lambda _app: _background(runtime, address, ready, failures)])
     guarded_server(config).run(sockets=[listener])
-    for failure in failures:  # the process ends as one whose work failed
+    for failure in failures:  # exit with an error
         raise failure
 
 
 def configured(service: Any, token: str | None, lifespan: Sequence[Any] = ()) -> Any:
-    """Put the server's application and its connections together, all guards included.
+    """Return the configuration of the server with its application, limits and guards.
 
     Parameters
     ----------
     service : netops.serving.mlrun.service.Service
-        What answers.
+        The service that processes the requests.
     token : str or None
-        The bearer token that is asked for.
+        The required bearer token.
     lifespan : sequence of async context managers
-        What runs beside the requests.
+        Background tasks.
 
     Returns
     -------
@@ -140,42 +140,42 @@ def configured(service: Any, token: str | None, lifespan: Sequence[Any] = ()) ->
     return guarded(Guard(app, settings.host in LOCAL, settings.hosts), settings.limits, timeout_graceful_shutdown=5)
 
 
-def collect_seldom() -> None:
-    """Keep the garbage collector from what is loaded by now, which stays, and from every request's rows."""
+def tune_garbage_collector() -> None:
+    """Exclude loaded objects from garbage collection, and collect less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
 
 
 @asynccontextmanager
-async def _beside(
+async def _background(
     runtime: Runtime, address: str, ready: Callable[[str], None] | None, failures: list[NetopsError]
 ) -> AsyncIterator[None]:
-    """Run snapshots, champion and deliveries beside the requests; save the state at the end."""
+    """Run the background tasks (snapshots, champion lookup, deliveries); save the state at the end."""
     settings = runtime.settings.state
     runtime.deliveries.start()
     ending = asyncio.Event()
-    saving = asyncio.create_task(_again(settings.snapshot_interval, lambda: save(runtime), ending))
-    looking = asyncio.create_task(_again(settings.champion_interval, lambda: refresh(runtime), ending))
-    # A long body is read in a thread: the event loop must get its turn from it soon.
+    saving = asyncio.create_task(_repeat(settings.snapshot_interval, lambda: save(runtime), ending))
+    refreshing = asyncio.create_task(_repeat(settings.champion_interval, lambda: refresh(runtime), ending))
+    # Large bodies are parsed in a thread: switch to the event loop more often.
     sys.setswitchinterval(0.001)
-    collect_seldom()
+    tune_garbage_collector()
     if ready is not None:
         ready(address)
     try:
         yield
     finally:
         ending.set()
-        looking.cancel()
-        # A snapshot under way is not cut off: its thread would go on writing beside the last one.
-        await asyncio.gather(saving, looking, return_exceptions=True)
+        refreshing.cancel()
+        # An active snapshot is not cancelled: its thread would write at the same time as the last one.
+        await asyncio.gather(saving, refreshing, return_exceptions=True)
         try:
             runtime.close()
         except NetopsError as error:
             failures.append(error)
 
 
-async def _again(interval: int, work: Callable[[], Any], ending: asyncio.Event) -> None:
+async def _repeat(interval: int, work: Callable[[], Any], ending: asyncio.Event) -> None:
     while not ending.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(ending.wait(), interval / SECOND)
@@ -183,12 +183,12 @@ async def _again(interval: int, work: Callable[[], Any], ending: asyncio.Event) 
         try:
             await work()
         except Exception as error:  # noqa: BLE001
-            # Whatever went wrong, a full disk or an unreachable registry: the next round may go well.
+            # For example a full disk or an unreachable registry: the next attempt may succeed.
             _LOG.warning("%s: %s", type(error).__name__, error)
 
 
 async def save(runtime: Runtime) -> None:
-    """Write a snapshot; requests are answered between its parts."""
+    """Write a snapshot; requests are processed between its frames."""
     since = perf_counter()
     try:
         with runtime.snapshot() as writer:
@@ -203,9 +203,9 @@ async def save(runtime: Runtime) -> None:
 
 
 async def refresh(runtime: Runtime) -> None:
-    """Look champion and shadow up and load a new one beside the requests; the swap itself is one assignment."""
+    """Look up champion and shadow and load new ones in a thread; the swap itself is one assignment."""
     champion = await asyncio.to_thread(runtime.source.champion)
     if champion.version != runtime.model.version:
         runtime.swap(await asyncio.to_thread(load_model, champion))
         runtime.metrics.swaps.inc()
-    runtime.shadow.take(await asyncio.to_thread(runtime.shadow.look))
+    runtime.shadow.apply(await asyncio.to_thread(runtime.shadow.check))

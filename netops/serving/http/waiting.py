@@ -1,4 +1,4 @@
-"""What a server answers until its network has a champion: that it has none yet."""
+"""A server that answers until the network has a champion."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ STATUS = "no champion"
 
 def wait_for_champion(
     network: str,
-    look: Callable[[], Any],
+    lookup: Callable[[], Any],
     listener: socket.socket,
     settings: ServingSettings,
     ready: Callable[[], None] | None = None,
@@ -27,27 +27,27 @@ def wait_for_champion(
     Parameters
     ----------
     network : str
-        Its name.
-    look : callable
-        Looks the champion up; raises an exception while there is none.
+        Name of the network.
+    lookup : callable
+        Looks up the champion; raises an exception if there is none.
     listener : socket
-        Stays open for the server that follows.
+        Stays open for the actual server.
     settings : ServingSettings
-        How often to look, and what connections may cost.
+        Interval of the lookup, and limits of connections.
     ready : callable, optional
-        Called once requests are answered.
+        Called when requests are answered.
 
     Returns
     -------
     bool
-        Whether one was found; False if the process was told to end first.
+        Whether a champion was found; False if the process was stopped first.
     """
-    return asyncio.run(_Waiting(network, look, settings).run(listener.dup(), ready))
+    return asyncio.run(_WaitingServer(network, lookup, settings).run(listener.dup(), ready))
 
 
-class _Waiting:
-    def __init__(self, network: str, look: Callable[[], Any], settings: ServingSettings) -> None:
-        self._network, self._look, self._settings = network, look, settings
+class _WaitingServer:
+    def __init__(self, network: str, lookup: Callable[[], Any], settings: ServingSettings) -> None:
+        self._network, self._lookup, self._settings = network, lookup, settings
         self._reason = self._none = f"network '{network}' has no champion yet"
 
     async def run(self, listener: socket.socket, ready: Callable[[], None] | None) -> bool:
@@ -67,11 +67,11 @@ class _Waiting:
 
     async def _found(self) -> bool:
         try:
-            await asyncio.to_thread(self._look)
-        except NoChampionError:  # what else the registry holds is no business of whoever asks here
+            await asyncio.to_thread(self._lookup)
+        except NoChampionError:  # do not expose other contents of the registry
             self._reason = self._none
             return False
-        except Exception as error:  # noqa: BLE001 a registry that does not answer yet
+        except Exception as error:  # for example, the registry is not available yet  # noqa: BLE001 a registry that does not answer yet
             self._reason = " ".join(str(error).split())[:300] or type(error).__name__
             return False
         return True

@@ -1,7 +1,7 @@
-"""Which shards of a stream (partitions, in Kafka's words) a replica reads, as far as its messages show.
+"""The shards of a stream (partitions in Kafka) that a replica reads, derived from its messages.
 
-Nuclio tells a worker that the shards are shared out anew, but not how. A shard that sends nothing afterwards, while
-others move the network's time on, is read by another replica: its devices have moved there and are not stale.
+Nuclio notifies a worker of a reassignment of shards, but not of the result. If a shard sends nothing afterwards, it
+is read by another replica: its devices have moved there and are not stale.
 """
 
 import logging
@@ -18,16 +18,16 @@ _FILE = "shards.json"
 
 
 class Assignment:
-    """The shard that each device was last heard of through, and the shards that are read now.
+    """The last shard of each device, and the shards that are currently read.
 
     Parameters
     ----------
     folder : Path
-        Where it is stored, so that a restarted replica knows which of its devices another one reads by now.
+        Where it is stored, so that a restarted replica knows which devices another one reads.
     settle : float
-        Seconds after a change in which messages do not count: those of the old assignment are still handed over.
+        Seconds after a reassignment during which messages of the old assignment may still arrive.
     clock : callable
-        Gives seconds that only grow.
+        Returns monotonic time in seconds.
     """
 
     def __init__(self, folder: Path, settle: float, clock: Callable[[], float] = monotonic) -> None:
@@ -37,8 +37,8 @@ class Assignment:
         self._since = clock() - settle
         self._changed = False
 
-    def note(self, devices: Iterable[str | None], shard: int) -> None:
-        """Take note of the devices of a message."""
+    def add(self, devices: Iterable[str | None], shard: int) -> None:
+        """Record the devices of a message."""
         if shard not in self._reading and self._clock() - self._since >= self._settle:
             self._reading.add(shard)
         for device in devices:
@@ -47,17 +47,17 @@ class Assignment:
                 self._changed = True
 
     def reassign(self) -> None:
-        """Take note that the shards are shared out anew."""
+        """Handle a reassignment of shards."""
         self._reading.clear()
         self._since = self._clock()
 
     def is_elsewhere(self, device: str) -> bool:
-        """Tell whether a device came through a shard that this replica no longer reads; one of no shard has not."""
+        """Return whether the device's shard is no longer read by this replica; False without a shard."""
         shard = self._shard_of.get(device)
         return shard is not None and shard not in self._reading
 
     def forget(self, devices: Iterable[str]) -> None:
-        """Forget devices."""
+        """Remove devices."""
         for device in devices:
             self._changed |= self._shard_of.pop(device, None) is not None
 
@@ -73,5 +73,5 @@ class Assignment:
         except FileNotFoundError:
             return {}
         except (OSError, msgspec.DecodeError) as error:
-            _LOG.warning("%s: cannot be read and is written anew: %s", self._file, error)
+            _LOG.warning("%s: cannot be read and is overwritten: %s", self._file, error)
             return {}

@@ -1,4 +1,4 @@
-"""A model goes into service: started, asked rows whose risks are known, and taken back if it answers otherwise."""
+"""Deploy a model: start it, verify its answers on rows with known risks, and roll back on a difference."""
 
 import hashlib
 import json
@@ -18,23 +18,23 @@ from netops.serving.mlrun.function import MODEL_NAME, make_serving_function
 from netops.serving.mlrun.triggers import add_http, add_kafka, add_state_volume, add_v3io_stream
 
 Floats = npt.NDArray[np.float64]
-#: Sends feature vectors (null for what is unknown) and gives the risks.
+#: Sends feature vectors (null: unknown) and returns the risks.
 Ask = Callable[[list[list[float | None]]], list[float]]
 
 INFER = f"/v2/models/{MODEL_NAME}/infer"
-#: How far an answer may be from the offline risk.
+#: Maximum difference from the offline risk.
 TOLERANCE = 1e-6
-#: Label of a function, by which it is seen whether it would be deployed in the same way.
+#: Label of a function with a hash of its configuration.
 _FINGERPRINT = "netops/fingerprint"
-#: Of the log of a deployment that fails, so much is in the error.
+#: Lines and characters of a failed deployment's log that are included in the error.
 _LOG_LINES, _LOG_LENGTH = 8, 1500
 
 
 class Platform(Protocol):
-    """Where a model can be started."""
+    """A platform on which a model can be deployed."""
 
     def start(self, model: str) -> Ask:
-        """Start a model, in the place of what runs there, and say how it is asked.
+        """Start a model, replacing the running one; return the function that queries it.
 
         Parameters
         ----------
@@ -42,11 +42,11 @@ class Platform(Protocol):
             Model folder or ``store://`` address.
         """
 
-    def settle(self) -> str:
-        """Let the model that was started have its traffic, and name the address."""
+    def shift_traffic(self) -> str:
+        """Shift the traffic to the started model; return the address."""
 
-    def take_back(self, previous: str | None) -> None:
-        """Let the previous model have its place again; without one, take away what was started."""
+    def roll_back(self, previous: str | None) -> None:
+        """Restore the previous model; without one, remove the started one."""
 
 
 def roll_out(
@@ -56,43 +56,43 @@ def roll_out(
     rows: Floats,
     risks: Floats,
     *,
-    patience: int = MINUTE,
+    timeout: int = MINUTE,
     wait: Callable[[float], None] = time.sleep,
 ) -> tuple[float, str]:
-    """Put a model in service and prove that it answers as it was tested; else put the one before back.
+    """Deploy a model and verify that it reproduces its test risks; otherwise roll back.
 
     Parameters
     ----------
     platform : Platform
-        Where.
+        The platform.
     model, previous : str
-        The model, and the one it replaces, if any: folder or ``store://`` address.
+        The model and the one it replaces, if any: folder or ``store://`` address.
     rows : float64 array, rows × features
-        What it is asked.
+        Feature vectors to verify.
     risks : float64 array
-        What it must answer.
-    patience : int
-        Nanoseconds that it may take until it answers.
+        Expected risks.
+    timeout : int
+        Nanoseconds to wait for the first answer.
     wait : callable
-        Waits for so many seconds.
+        Sleeps for a number of seconds.
 
     Returns
     -------
     tuple of float and str
-        The largest difference, and the address.
+        The maximum difference, and the address.
 
     Raises
     ------
     NetopsError
-        If it does not start, does not answer, or answers otherwise; the previous model is in service again.
+        If it does not start or answer, or its answers differ; the previous model is restored.
     """
     try:
-        return prove(platform.start(model), rows, risks, patience=patience, wait=wait), platform.settle()
+        return prove(platform.start(model), rows, risks, timeout=timeout, wait=wait), platform.shift_traffic()
     except Exception as error:
-        platform.take_back(previous)
+        platform.roll_back(previous)
         if isinstance(error, NetopsError):
             raise
-        # Whoever reports it says its causes too, and would say this one twice.
+        # The cause is in the message; chaining would report it twice.
         raise NetopsError(f"the model cannot be deployed: {_one_line(error)}") from None
 
 
@@ -101,33 +101,33 @@ def prove(
     rows: Floats,
     risks: Floats,
     *,
-    patience: int = MINUTE,
+    timeout: int = MINUTE,
     wait: Callable[[float], None] = time.sleep,
 ) -> float:
-    """Prove that a model that was started answers as it was tested: once it answers, all rows are asked.
+    """Verify that a started model reproduces its test risks.
 
     Parameters
     ----------
     ask : callable
-        What ``Platform.start`` gave.
-    rows, risks, patience, wait
+        The function that ``Platform.start`` returned.
+    rows, risks, timeout, wait
         See :func:`roll_out`.
 
     Returns
     -------
     float
-        The largest difference.
+        The maximum difference.
 
     Raises
     ------
     NetopsError
-        If it does not answer in time, or answers otherwise.
+        If it does not answer in time, or its answers differ.
     """
-    return compare(_first_answers(ask, _plain(rows), patience, wait), risks)
+    return compare(_first_answers(ask, _plain(rows), timeout, wait), risks)
 
 
 def compare(answers: list[float], risks: Floats) -> float:
-    """Compare answers with the risks that were tested.
+    """Compare answers with the test risks.
 
     Raises
     ------
@@ -143,9 +143,9 @@ def compare(answers: list[float], risks: Floats) -> float:
     return difference
 
 
-def _first_answers(ask: Ask, rows: list[list[float | None]], patience: int, wait: Callable[[float], None]) -> Any:
-    """Ask until there is an answer."""
-    pauses = max(patience // SECOND, 1)
+def _first_answers(ask: Ask, rows: list[list[float | None]], timeout: int, wait: Callable[[float], None]) -> Any:
+    """Query until there is an answer."""
+    pauses = max(timeout // SECOND, 1)
     while True:
         try:
             return ask(rows)
@@ -166,26 +166,26 @@ def _plain(rows: Floats) -> list[list[float | None]]:
 
 @dataclass(frozen=True)
 class NuclioOptions:
-    """How the function runs on Nuclio.
+    """Options of the function on Nuclio.
 
     Attributes
     ----------
     image : str
         The project's image.
     min_replicas, max_replicas : int
-        Replicas; each owns its share of the devices.
+        Number of replicas; each handles some of the devices.
     stream : str
         ``kafka://broker,broker/topic`` or ``v3io:///container/path``; HTTP alone if empty.
     state_claim : str
         Volume claim for the state; none if empty.
     timeout : int
-        Nanoseconds until it must be there.
+        Nanoseconds to wait for the deployment.
     canary : int
-        Share of the traffic for the new model, in per cent.
+        Percentage of the traffic for the new model.
     environment : tuple of dict
-        Variables, as Kubernetes takes them.
+        Environment variables in Kubernetes format.
     requirements : tuple of str
-        Packages that the image lacks; Nuclio builds them in.
+        Additional packages, which Nuclio installs in the image.
     parameters : dict
         Sections ``serving`` and ``alerting`` of the configuration.
     """
@@ -206,9 +206,9 @@ class NuclioOptions:
 class Nuclio:
     """The real-time function of a network on Nuclio.
 
-    The function follows the network's champion by itself. A version is proven on it by its name, before it becomes
-    the champion; what runs is deployed again only where something else than the model has changed. A canary is a
-    second function, of one model, behind one API gateway.
+    The function polls the network's champion. A version is verified on it before it becomes the champion. The
+    function is deployed again only if something other than the model has changed. A canary is a second function
+    with a fixed model behind the same API gateway.
     """
 
     project: Any
@@ -219,18 +219,18 @@ class Nuclio:
 
     @property
     def is_canary(self) -> bool:
-        """Whether the model only gets a share: there must be one that keeps the rest."""
+        """Whether the model gets only part of the traffic; this requires a previous model."""
         return self.replaces and self.options.canary < 100
 
     @property
     def name(self) -> str:
-        """Name of the function that a model is started as."""
+        """Name of the function."""
         return f"{self.network}-serving" + ("-canary" if self.is_canary else "")
 
     def start(self, model: str) -> Ask:
-        """Deploy the function, unless it runs as it would be deployed, and wait until Nuclio calls it ready."""
+        """Deploy the function, unless it already runs with this configuration, and wait until it is ready."""
         made = self.function(model)
-        self._refuse_without_token(made)
+        self._require_token(made)
         self._function = self._running(made) or self._deploy(made)
         path = INFER if self.is_canary else f"/v2/models/{MODEL_NAME}/versions/{_version(model)}/infer"
         return lambda rows: list(
@@ -238,7 +238,7 @@ class Nuclio:
         )
 
     def function(self, model: str) -> Any:
-        """Make the function as it is deployed."""
+        """Create the function to deploy."""
         options = self.options
         parameters = options.parameters | {"follow": not self.is_canary}
         made: Any = make_serving_function(
@@ -254,28 +254,27 @@ class Nuclio:
         made.metadata.labels[_FINGERPRINT] = _fingerprint(made)
         return made
 
-    def settle(self) -> str:
-        """Give a canary its share; anything else has the traffic already."""
+    def shift_traffic(self) -> str:
+        """Shift the configured fraction of traffic to a canary; return the address."""
         if self.is_canary:
             return str(self._split())
         return str(self._function.get_url())
 
-    def take_back(self, previous: str | None) -> None:
-        """Delete what was started for this model alone; a function that follows the champion still serves that."""
+    def roll_back(self, previous: str | None) -> None:
+        """Delete the function of a new model; a function that follows the champion is kept."""
         if previous is None or self.is_canary:
             import mlrun
 
             mlrun.get_run_db().delete_function(self.name, self.project.name)
 
-    def _refuse_without_token(self, made: Any) -> None:
+    def _require_token(self, made: Any) -> None:
         if TOKEN not in {_name(variable) for variable in made.spec.env}:
             raise NetopsError(
-                f"cluster.yaml: secrets: the function needs {TOKEN}, without it it is closed over HTTP; "
-                f"add '<secret>:{TOKEN}'"
+                f"cluster.yaml: secrets: the function needs {TOKEN} to accept HTTP requests; add '<secret>:{TOKEN}'"
             )
 
     def _running(self, made: Any) -> Any:
-        """Give the function that is deployed, if it is ready and differs in nothing but the model."""
+        """Return the deployed function if it is ready and differs only in the model."""
         import mlrun
 
         try:
@@ -313,7 +312,7 @@ def _version(model: str) -> str:
 
 
 def _fingerprint(function: Any) -> str:
-    """Tell two functions apart that differ in more than the model they begin with."""
+    """Return a hash of a function's configuration, excluding its initial model."""
     spec = function.to_dict()["spec"]
     parameters = {key: value for key, value in spec["parameters"].items() if key != "model_path"}
     return hashlib.blake2b(
@@ -322,7 +321,7 @@ def _fingerprint(function: Any) -> str:
 
 
 def _log_of(function: Any) -> str:
-    """Give the end of what Nuclio logged of a deployment, the function's own log included."""
+    """Return the end of Nuclio's log of a deployment, including the function's own log."""
     import mlrun
 
     try:

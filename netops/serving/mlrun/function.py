@@ -1,4 +1,4 @@
-"""The MLRun serving function: the same object is started as a mock server here and deployed on Nuclio there."""
+"""The MLRun serving function, for the mock server and for deployment on Nuclio."""
 
 from pathlib import Path
 from typing import Any
@@ -25,32 +25,32 @@ def make_serving_function(
     network: str = "demo",
     parameters: dict[str, Any] | None = None,
 ) -> ServingRuntime:
-    """Make the function whose graph takes telemetry and answers with risks, reasons and alerts.
+    """Create the function whose graph scores telemetry and returns risks, reasons and alerts.
 
     Parameters
     ----------
     project, name : str
-        Where MLRun files the function, and under which name.
+        MLRun project, and name of the function.
     model_path : str or Path
-        A model folder, the ``store://`` address of a model artifact, or a JSON file that names a folder; without
-        one the network's champion in the project's registry, and each new one after it.
+        A model folder, the ``store://`` address of a model artifact, or a JSON file that names a folder. Default:
+        the network's current champion in the project's registry.
     image : str
-        Container image on a cluster; it must have this package in it, as the project's own does.
+        Container image on a cluster; it must contain this package.
     network : str
-        The network it serves.
+        The served network.
     parameters : dict, optional
         ``state_path`` and the sections ``serving`` and ``alerting`` of the configuration.
 
     Returns
     -------
     ServingRuntime
-        ``.to_mock_server().test("/v2/models/netops/infer", body={"inputs": rows})`` answers in process, and so
-        does ``.test("/telemetry", body=sample)``.
+        Use ``.to_mock_server().test("/v2/models/netops/infer", body={"inputs": rows})`` or
+        ``.test("/telemetry", body=sample)`` to run it in process.
     """
     function: Any = mlrun.code_to_function(name, project=project, kind="serving", image=image, filename=str(CODE))
-    # MLRun has appended its own init_context and handler, and on Nuclio the last ones of a name count: ours.
+    # MLRun appends its own init_context and handler; replace the code, because Nuclio uses the last definitions.
     function.spec.build.functionSourceCode = encode_user_code(CODE.read_text(encoding="utf-8"))
-    # From its file MLRun would run it here only where that lies below the working directory; the code is embedded.
+    # MLRun runs code from a file only below the working directory; the embedded code is used instead.
     function.spec.build.origin_filename = None
     step = function.set_topology("flow", engine="sync")
     for key, step_class in STEPS.items():
@@ -61,7 +61,7 @@ def make_serving_function(
 
 
 def start_graph(function: ServingRuntime, runtime: Runtime) -> GraphServer:
-    """Start a function's graph over a runtime, in this process and without a run database."""
+    """Start a function's graph with a runtime, in this process and without a run database."""
     from mlrun.utils import logger
 
     server = create_graph_server(graph=function.spec.graph, parameters=function.spec.parameters)

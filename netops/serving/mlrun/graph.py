@@ -1,7 +1,7 @@
-"""The serving graph: thin MLRun steps over the pipeline, the same under HTTP, MLRun's mock server and Nuclio.
+"""The serving graph: MLRun steps that wrap the pipeline, for HTTP, MLRun's mock server and Nuclio.
 
-``dispatch`` looks at the path first: ready-made feature vectors go to the V2 model, questions are answered from the
-state, samples go on through ``validate → features → score → explain → alert``.
+``dispatch`` routes by path: feature vectors go to the V2 model, queries are answered from the state, and samples
+pass through ``validate → features → score → explain → alert``.
 """
 
 import atexit
@@ -28,7 +28,7 @@ from netops.serving.settings import ServingSettings
 
 MODEL_NAME = "netops"
 MODEL_PATH = f"/v2/models/{MODEL_NAME}"
-#: Paths that take samples; a stream's messages have the path "/".
+#: Paths that accept samples; stream messages have the path "/".
 SAMPLE_PATHS = ("", "/telemetry", "/api/v1/write")
 _VERSION = re.compile(r"/versions/([^/]+)")
 #: Replicas that can share a state volume.
@@ -40,7 +40,7 @@ _ATTRIBUTE = "netops_pipeline"
 
 @contextmanager
 def given(runtime: Runtime) -> Iterator[None]:
-    """Let the graphs that are started in this block use a runtime that is there already."""
+    """Let graphs that are started in this block use an existing runtime."""
     token = _GIVEN.set(runtime)
     try:
         yield
@@ -49,12 +49,12 @@ def given(runtime: Runtime) -> Iterator[None]:
 
 
 def pipeline_of(context: Any) -> Pipeline:
-    """Find the pipeline that all steps of one graph share; the first step to ask makes it.
+    """Return the pipeline that all steps of a graph share, and create it on first use.
 
     Parameters
     ----------
     context : GraphContext
-        Its function parameters say what to serve: ``network``, ``model_path`` (folder, ``store://`` address or
+        Its function parameters define what to serve: ``network``, ``model_path`` (folder, ``store://`` address or
         champion file; without one the champion in the registry of ``project``), ``state_path``, ``serving`` and
         ``alerting`` (sections of the configuration).
     """
@@ -70,7 +70,7 @@ def _runtime(context: Any) -> Runtime:
     from netops.config.binding import bind
 
     network = context.get_param("network") or "demo"
-    return _take_slot(
+    return _start_in_free_slot(
         _state_path(context, network),
         lambda folder: Runtime(
             network,
@@ -84,23 +84,23 @@ def _runtime(context: Any) -> Runtime:
 
 def _state_path(context: Any, network: str) -> Path:
     if path := context.get_param("state_path"):
-        # A volume may be that of several networks, and of a function and its canary.
+        # A volume may be shared by several networks, and by a function and its canary.
         folder = Path(path) / network / (context.get_param("function") or "serving")
         if not folder.exists():
             adopt_replicas(Path(path), folder, network)
         return folder
-    # A mock server is a trial: it must not touch the state of a server that is running.
-    return _trial_folder() if context.is_mock else state_folder(network)
+    # A mock server must not change the state of a running server.
+    return _temporary_folder() if context.is_mock else state_folder(network)
 
 
-def _trial_folder() -> Path:
+def _temporary_folder() -> Path:
     folder = tempfile.mkdtemp(prefix="netops-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)
 
 
-def _take_slot(path: Path, start: Callable[[Path], Runtime]) -> Runtime:
-    """Take the first state folder that no other replica holds: a replica's own name changes with every restart."""
+def _start_in_free_slot(path: Path, start: Callable[[Path], Runtime]) -> Runtime:
+    """Start in the first state folder that no other replica uses, since replica names change at each restart."""
     for slot in range(SLOTS - 1):
         try:
             return start(path / f"replica-{slot}")
@@ -123,7 +123,7 @@ def _source(network: str, context: Any) -> ModelSource:
 
 
 class Step:
-    """One step of the graph."""
+    """A step of the graph."""
 
     def __init__(self, context: Any = None, name: str | None = None) -> None:
         self.context, self.name = context, name
@@ -139,7 +139,7 @@ class Step:
 
 
 class Dispatch(Step):
-    """Looks at the path: model, question or samples."""
+    """Routes by path: model, query or samples."""
 
     def __init__(self, context: Any = None, name: str | None = None) -> None:
         super().__init__(context, name)
@@ -147,7 +147,7 @@ class Dispatch(Step):
         self._candidate: ServedModel | None = None
 
     def do_event(self, event: Any) -> Any:
-        """Pass samples on, answer everything else."""
+        """Forward samples, answer other requests."""
         path = (event.path or "").rstrip("/")
         if path in SAMPLE_PATHS:
             return event
@@ -162,13 +162,13 @@ class Dispatch(Step):
                 event.body = msgspec.json.decode(event.body)
             event = self.model.do_event(event)
         except Exception as error:  # noqa: BLE001
-            # A request's mistake is the request's answer; nothing is logged, or a sender could fill the disk.
+            # Errors of a request are only returned, not logged, so that a client cannot fill the disk.
             return self.answer(event, {"error": f"{error}"[:300]}, status=400)
         event.terminated = True
         return event
 
     def _choose(self, operation: str) -> str:
-        """Have the champion answer, or the version that the path names, and give the path without it."""
+        """Select the champion, or the version in the path; return the path without the version."""
         if (named := _VERSION.match(operation)) is None:
             champion = self.pipeline.runtime.model
             self.model.scorer, self.model.version = champion.scorer, champion.version
@@ -189,7 +189,7 @@ class Validate(Step):
     """Reads the samples."""
 
     def do_event(self, event: Any) -> Any:
-        """Make the body a piece of work."""
+        """Convert the body to ``Work``."""
         try:
             event.body = self.pipeline.validate(event.body, event.content_type or "")
         except BodyError as error:
@@ -216,7 +216,7 @@ class Score(Step):
 
 
 class Explain(Step):
-    """Names the reasons."""
+    """Computes the reasons."""
 
     def do_event(self, event: Any) -> Any:
         """Add reasons to the work."""
@@ -225,10 +225,10 @@ class Explain(Step):
 
 
 class Alert(Step):
-    """Opens and closes alerts, and answers."""
+    """Opens and closes alerts, and creates the answers."""
 
     def do_event(self, event: Any) -> Any:
-        """Turn the work into answers: one for one sample, a list for a list."""
+        """Convert the work to answers: an object for one sample, a list for a list."""
         work = self.pipeline.alert(event.body)
         answers = work.answers()
         if getattr(event, "typed", False):
@@ -239,7 +239,7 @@ class Alert(Step):
         return event
 
 
-#: The steps in their order: name and class.
+#: Name and class of the steps, in order.
 STEPS = {
     "dispatch": Dispatch,
     "validate": Validate,

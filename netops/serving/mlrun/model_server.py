@@ -1,4 +1,4 @@
-"""The champion behind MLRun's V2 model protocol: ``/v2/models/<name>/infer`` over ready-made feature vectors."""
+"""The champion with MLRun's V2 model protocol: ``/v2/models/<name>/infer`` for feature vectors."""
 
 import shutil
 from pathlib import Path
@@ -22,8 +22,8 @@ MODEL_FILE, CARD_FILE = "model.onnx", "card.json"
 class OnnxModel(V2ModelServer):
     """Scores feature vectors with a model folder (``model.onnx`` and ``card.json``); nothing is unpickled.
 
-    ``model_path`` is the folder, or the ``store://`` address of the model artifact that holds it. A ``scorer``
-    given in its place is used as it is.
+    ``model_path`` is the folder, or the ``store://`` address of its model artifact. Alternatively, pass a
+    ``scorer``.
     """
 
     def __init__(self, *args: Any, scorer: "Scorer | None" = None, **kwargs: Any) -> None:
@@ -33,7 +33,7 @@ class OnnxModel(V2ModelServer):
         self.ready = scorer is not None
 
     def load(self) -> None:
-        """Load the model folder that ``model_path`` names."""
+        """Load the model folder at ``model_path``."""
         from netops.models.onnx_file import Scorer
 
         self.scorer = Scorer(local_folder(str(self.model_path)))
@@ -49,17 +49,17 @@ class OnnxModel(V2ModelServer):
         Returns
         -------
         list of float
-            One risk (0..1) a row.
+                One risk (0..1) per row.
 
         Raises
         ------
         MLRunInvalidArgumentError
-            If the inputs are no matrix of that width (answered with status 400).
+            If the inputs are not a matrix of that width (answered with status 400).
         """
         return self.loaded.score(self._matrix(request["inputs"])).tolist()
 
     def do_event(self, event: Any, *args: Any, **kwargs: Any) -> Any:
-        """Answer one request; the description of the model tells its features, version and threshold too."""
+        """Answer a request; the model description includes features, version and threshold."""
         event = super().do_event(event, *args, **kwargs)
         if isinstance(event.body, dict):
             event.body["model_version"] = self.version or self.loaded.card.version
@@ -68,7 +68,7 @@ class OnnxModel(V2ModelServer):
         return event
 
     def describe(self) -> dict[str, Any]:
-        """Tell what goes in and what comes out."""
+        """Return the inputs and outputs of the model."""
         card = self.loaded.card
         return {
             "version": self.version or card.version,
@@ -99,7 +99,7 @@ class OnnxModel(V2ModelServer):
 
 
 def local_folder(model_path: str) -> Path:
-    """Bring a model here.
+    """Return the local folder of a model; download it if needed.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def local_folder(model_path: str) -> Path:
 
 
 def _gather(model_file: Path, extra: dict[str, Any]) -> Path:
-    """Bring a model file and all that is kept beside it in the artifact store into one local folder."""
+    """Download a model file and its extra artifacts into a local folder."""
     if CARD_FILE not in extra:
         raise MLRunInvalidArgumentError(f"{model_file}: no {CARD_FILE} beside the model; log the whole folder")
     folder = scratch_folder()

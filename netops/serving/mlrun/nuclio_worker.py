@@ -1,7 +1,7 @@
-"""A worker of the Nuclio function: what it does with each message, and beside the messages.
+"""A worker of the Nuclio function.
 
-It answers as the HTTP server does, by the same code: the same paths, methods, limits and bodies. Samples of a
-stream come without a path and without a token, and nobody reads their answers.
+It uses the code of the HTTP server: the same paths, methods, limits and bodies. Samples of a stream have no path
+and no token, and their answers are discarded.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from netops.serving.engine.fleet_state import compile_kernels
 from netops.serving.engine.samples import BodyError
 from netops.serving.http.access import TOKEN, carries, read_token
 from netops.serving.http.endpoints import Reply, ask, refusal
-from netops.serving.http.serve import collect_seldom, refresh, save
+from netops.serving.http.serve import refresh, save, tune_garbage_collector
 from netops.serving.mlrun.assignment import Assignment
 from netops.serving.mlrun.graph import MODEL_PATH, pipeline_of
 from netops.serving.mlrun.service import Service
@@ -29,8 +29,8 @@ _REMOTE_WRITE = "/api/v1/write"
 
 def init_context(context: Any) -> None:
     """Start the graph in a worker (called by Nuclio once, in its event loop)."""
-    _leave_json_alone()
-    nuclio_init_hook(context, {"handler": handler}, "serving_v2")  # MLRun logs all that it is given here
+    _disable_json_parsing()
+    nuclio_init_hook(context, {"handler": handler}, "serving_v2")  # MLRun logs everything passed here
     context.netops = Worker(Service(context._server, pipeline_of(context._server.context)))
     context.netops.start()
     if hasattr(context.platform, "set_termination_callback"):
@@ -44,11 +44,10 @@ async def handler(context: Any, event: Any) -> Any:
     return context.Response(body=body, status_code=reply.status, content_type=reply.content_type)
 
 
-def _leave_json_alone() -> None:
-    """Have Nuclio's SDK hand JSON over as it came.
+def _disable_json_parsing() -> None:
+    """Disable JSON parsing in Nuclio's SDK.
 
-    Our reader is quicker, and answers what is malformed sample by sample; a body that the SDK has read all the same
-    is taken too.
+    Our parser is faster and rejects malformed samples individually. A body parsed by the SDK is accepted too.
     """
     from nuclio_sdk import event  # type: ignore[import-untyped]
 
@@ -57,7 +56,7 @@ def _leave_json_alone() -> None:
 
 
 class Worker:
-    """Answers messages, and stores the state and follows the registry beside them.
+    """Answers messages; saves the state and refreshes the champion in the background.
 
     Parameters
     ----------
@@ -73,20 +72,20 @@ class Worker:
         self._due, self._saving = asyncio.Event(), asyncio.Lock()
 
     def start(self) -> None:
-        """Begin what runs beside the messages; needs the event loop that the messages come in."""
+        """Start the background tasks, in the event loop of the messages."""
         runtime = self.runtime
         compile_kernels(runtime.model.spec, runtime.state.tracker.policy)
         runtime.assignment = self.assignment
         runtime.deliveries.start()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._keep_saving()), loop.create_task(self._keep_refreshing())]
-        # Nuclio's wrapper sets its handlers when this has returned, and throws away what comes in after a drain:
-        # a request that waits then is never answered, and its worker never free again. Nothing here needs that.
+        # Nuclio's wrapper sets its handlers after this returns, and drops messages after a drain: a request that
+        # waits then is never answered and blocks its worker. Replace that handler.
         loop.call_soon(loop.add_signal_handler, signal.SIGUSR2, self.reassign)
-        collect_seldom()
+        tune_garbage_collector()
 
     async def stop(self) -> None:
-        """Save the state and end the process, for which Nuclio waits (called by Nuclio when it ends).
+        """Save the state and exit (called by Nuclio on shutdown).
 
         Raises
         ------
@@ -106,7 +105,7 @@ class Worker:
         raise SystemExit(0)
 
     def reassign(self) -> None:
-        """Save the state at once: shards are being reassigned, and another replica may take over."""
+        """Handle a reassignment of shards: save now, because another replica may take over."""
         self.assignment.reassign()
         self._due.set()
 
@@ -114,19 +113,19 @@ class Worker:
         """Answer one message."""
         try:
             if event.trigger.kind in STREAMS:
-                return await self._take_message(event)
+                return await self._process_message(event)
             return await self._answer_request(event)
         except BodyError as error:
             return refusal(error.status, str(error))
         except Exception as error:  # noqa: BLE001
             return refusal(500, f"the server failed: {type(error).__name__}")
 
-    async def _take_message(self, event: Any) -> Reply:
+    async def _process_message(self, event: Any) -> Reply:
         with self.runtime.metrics.timed("stream"):
             samples = self.service.pipeline.read(event.body)
             await self.service.run(samples)
         code = self.runtime.state.table.code
-        self.assignment.note((name for name in samples.devices if name and code(name) is not None), event.shard_id)
+        self.assignment.add((name for name in samples.devices if name and code(name) is not None), event.shard_id)
         return Reply(200, b"")
 
     async def _answer_request(self, event: Any) -> Reply:
@@ -139,10 +138,10 @@ class Worker:
         metrics = self.runtime.metrics
         if (method, path) == ("POST", "/telemetry"):
             with metrics.timed("telemetry"):
-                return Reply(200, await self.service.take(event.body, event.content_type or ""))
+                return Reply(200, await self.service.process(event.body, event.content_type or ""))
         if (method, path) == ("POST", _REMOTE_WRITE):
             with metrics.timed("remote_write", 204):
-                await self.service.take(event.body, "application/x-protobuf")
+                await self.service.process(event.body, "application/x-protobuf")
             return Reply(204, b"")
         if (method, path) == ("GET", MODEL_PATH) or (method == "POST" and path.startswith(MODEL_PATH + "/")):
             with metrics.timed("infer") as timed:
@@ -155,12 +154,12 @@ class Worker:
     def _refusal(self, event: Any) -> Reply | None:
         if self._token is None:
             return refusal(
-                401, f"the function has no {TOKEN}, so it is closed over HTTP: give it one and deploy again"
+                401, f"the function has no {TOKEN}, so it rejects HTTP requests: set it and deploy again"
             )
         headers = event.headers or {}
         given = next((str(value) for name, value in headers.items() if name.lower() == "authorization"), "")
         if not carries(given, self._token):
-            return refusal(401, f"a bearer token is needed: Authorization: Bearer <{TOKEN}>")
+            return refusal(401, f"a bearer token is required: Authorization: Bearer <{TOKEN}>")
         return None
 
     async def _keep_saving(self) -> None:
@@ -184,7 +183,7 @@ class Worker:
         try:
             await work
         except Exception as error:  # noqa: BLE001
-            # Whatever went wrong, a full disk or an unreachable registry: the next round may go well.
+            # For example a full disk or an unreachable registry: the next attempt may succeed.
             _LOG.warning("%s: %s", type(error).__name__, error)
 
 

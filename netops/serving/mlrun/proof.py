@@ -1,7 +1,7 @@
-"""The proof that a model serves as it was tested: raw samples through the serving pipeline, in its own process.
+"""Verify that a model reproduces its test results in the serving pipeline, in a separate process.
 
-``python -m netops.serving.mlrun.proof FOLDER`` starts what a server starts for a model folder, except the network,
-sends the samples that training has left beside the model as a client would, and compares the answers.
+``python -m netops.serving.mlrun.proof FOLDER`` starts the pipeline of a server for a model folder, without HTTP,
+sends the samples that training has stored with the model, and compares the answers.
 """
 
 import dataclasses
@@ -24,11 +24,11 @@ from netops.models.platt import Platt
 from netops.registry import ProofError
 from netops.training.proof import Excerpt, read_proof
 
-#: How far an answer may be from what was tested.
+#: Maximum difference from the test result.
 TOLERANCE = 1e-6
-#: Seconds that the process may take.
+#: Timeout of the process, in seconds.
 TIMEOUT = 120.0
-#: Samples of a request.
+#: Samples per request.
 _REQUEST = 500
 _WRONG = 3
 
@@ -37,14 +37,14 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Proof:
-    """What a proof has compared.
+    """The result of a verification.
 
     Attributes
     ----------
     rows : int
         Samples whose risk was compared.
     difference : float
-        The greatest.
+        Maximum difference.
     """
 
     rows: int
@@ -52,19 +52,19 @@ class Proof:
 
 
 def prove(folder: Path) -> Proof:
-    """Start a model folder in a process of its own and compare its answers with what was tested.
+    """Load a model folder in a separate process and compare its answers with the test results.
 
     Parameters
     ----------
     folder : Path
-        With the proof of its training (``netops.training.proof``).
+        A model folder with the stored test samples (``netops.training.proof``).
 
     Raises
     ------
     ProofError
-        If it does not load, does not answer, or answers otherwise.
+        If the model does not load or answer, or its answers differ.
     NetopsError
-        If no process can be started, or it is ended from outside: that says nothing about the model.
+        If the process cannot be started or is killed, so that the model could not be verified.
     """
     root = str(Path(netops.__file__).resolve().parents[1])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
@@ -167,7 +167,7 @@ def _difference(what: str, answered: Floats, expected: Floats) -> float:
 
 
 def main() -> int:
-    """Prove the folder that the command line names; print the proof as JSON."""
+    """Verify the folder given on the command line; print the result as JSON."""
     folder = Path(sys.argv[1])
     try:
         proof = compare(read_proof(folder), folder)

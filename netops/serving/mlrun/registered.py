@@ -1,4 +1,4 @@
-"""The champion as MLRun's registry names it: the version of a network's model that carries the tag ``champion``."""
+"""The champion in MLRun's registry: the version of a network's model with the tag ``champion``."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,20 +9,20 @@ from netops.scratch import discard
 from netops.serving.engine.champion import Champion
 
 CHAMPION, SHADOW = CHAMPION_TAG, SHADOW_TAG
-#: Versions whose downloaded files are kept: champion, shadow, and those that they follow.
+#: Number of versions whose downloaded files are kept: champion, shadow, and their predecessors.
 _KEPT = 4
 
 
 @dataclass
 class RegisteredChampion:
-    """The champion of a network in a project; each look reads one tag.
+    """The champion of a network in a project; each lookup reads one tag.
 
     Attributes
     ----------
     network, project : str
-        Whose champion, and in which project.
+        Name of the network and of the project.
     fallback : str
-        Address of the model that is served until the network has a champion: one that is to be proven first.
+        Address of the model that is served until the network has a champion.
     """
 
     network: str
@@ -31,7 +31,7 @@ class RegisteredChampion:
     _folders: dict[str, Path] = field(default_factory=dict)
 
     def champion(self) -> Champion:
-        """Name the champion; its files are brought here once.
+        """Return the champion; its files are downloaded once.
 
         Raises
         ------
@@ -40,15 +40,15 @@ class RegisteredChampion:
         """
         if self.fallback and self._tagged(CHAMPION) is None:
             return self._read(self.fallback)
-        return self._here(*self.look())
+        return self._download(*self.look_up())
 
     def shadow(self) -> Champion | None:
-        """Name the version that scores in its shadow; its files are brought here once."""
+        """Return the shadow, or None; its files are downloaded once."""
         found = self._tagged(SHADOW)
-        return self._here(*found) if found else None
+        return self._download(*found) if found else None
 
     def find(self, version: str) -> Champion:
-        """Name any version of the network, such as one that is to be proven; its files are brought here once.
+        """Return any version of the network; its files are downloaded once.
 
         Raises
         ------
@@ -57,15 +57,15 @@ class RegisteredChampion:
         """
         if (found := self._labelled(f"version={version}", tag="*")) is None:
             raise NetopsError(f"network '{self.network}' has no version '{version[:40]}'")
-        return self._here(*found)
+        return self._download(*found)
 
-    def look(self) -> tuple[str, str]:
-        """Give the version and the ``store://`` address of the champion."""
+    def look_up(self) -> tuple[str, str]:
+        """Return the version and the ``store://`` address of the champion."""
         if (found := self._tagged(CHAMPION)) is None:
             raise NoChampionError(f"network '{self.network}' has no champion; train one: netops run")
         return found
 
-    def _here(self, version: str, address: str) -> Champion:
+    def _download(self, version: str, address: str) -> Champion:
         from netops.serving.mlrun.model_server import local_folder
 
         folder = self._folders.pop(version, None) or local_folder(address)

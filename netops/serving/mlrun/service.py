@@ -1,4 +1,4 @@
-"""Requests through the serving graph: what the HTTP server and a worker of the Nuclio function have in common."""
+"""Run requests through the serving graph; shared by the HTTP server and the Nuclio function."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ from netops.serving.engine.work import SLICE
 from netops.serving.http.endpoints import JSON
 
 _ENCODER = msgspec.json.Encoder()
-#: Bytes of a body that are read on the event loop; longer ones are read by one thread beside it.
+#: Maximum bytes of a body that is parsed on the event loop; larger ones are parsed in a thread.
 INLINE = 4096
 _READER = ThreadPoolExecutor(1, "read")
 
@@ -27,7 +27,7 @@ def _decoded(body: bytes) -> Any:
 
 
 class Event:
-    """A request as the graph takes it: what a Nuclio event has, and no more."""
+    """A request of the graph, with the attributes of a Nuclio event."""
 
     __slots__ = ("body", "content_type", "error", "headers", "id", "key", "method", "path", "terminated", "typed")
 
@@ -35,7 +35,7 @@ class Event:
         self, body: Any, path: str, method: str = "POST", content_type: str = "", typed: bool = False
     ) -> None:
         self.body, self.path, self.method, self.typed = body, path, method, typed
-        # MLRun parses what says plain "application/json" by itself; the steps do that quicker.
+        # MLRun parses "application/json" itself; the parsing in the steps is faster.
         self.content_type = "raw" if content_type in ("", JSON) else content_type
         self.headers: dict[str, str] = {}
         self.id = self.key = ""
@@ -56,25 +56,25 @@ class Service:
     def __init__(self, server: GraphServer, pipeline: Pipeline) -> None:
         self.server, self.pipeline, self.runtime = server, pipeline, pipeline.runtime
 
-    async def take(self, body: Any, content_type: str) -> bytes:
-        """Take the samples of a body; give the answers as JSON.
+    async def process(self, body: Any, content_type: str) -> bytes:
+        """Process the samples of a body; return the answers as JSON.
 
-        A large body goes through the graph slice by slice, and other requests get their turn in between.
+        A large body is processed in slices, with other requests in between.
         """
         samples = await self._read(body, content_type)
         answers = await self.run(samples)
         return _ENCODER.encode(answers[0] if samples.single else answers)
 
     async def run(self, samples: Samples) -> list[Answer]:
-        """Take samples that have been read; give their answers."""
+        """Process parsed samples; return the answers."""
         answers = self._run(samples) if len(samples) == 1 else await self._run_parts(samples)
         if self.runtime.replay.due:  # before the samples are answered
             await asyncio.to_thread(self.runtime.replay.write)
         return answers
 
     async def _run_parts(self, samples: Samples) -> list[Answer]:
-        """Run a request part by part; once as many late samples are scored as it may hold, the rest is rejected."""
-        state, room = self.runtime.state, self.runtime.settings.limits.late
+        """Process a request in slices; late samples beyond the limit are rejected."""
+        state, remaining = self.runtime.state, self.runtime.settings.limits.late
         late = state.late(samples)
         bounds = state.slices(samples, late, SLICE)
         answers: list[Answer] = []
@@ -82,10 +82,10 @@ class Service:
             if start:
                 await asyncio.sleep(0)
             rows = np.flatnonzero(late[start : start + len(part)]).tolist()
-            self.pipeline.refuse_late(part, rows[room:])
+            self.pipeline.reject_late(part, rows[remaining:])
             found = self._run(part)
-            # One that was sent again costs little: the replay after a crash may hold any number.
-            room -= sum(found[row].status == "scored" for row in rows[:room])
+            # Duplicates are cheap and do not count, since a replay after a crash may have any number.
+            remaining -= sum(found[row].status == "scored" for row in rows[:remaining])
             answers += found
         return answers
 
@@ -96,7 +96,7 @@ class Service:
         return self.pipeline.admit(await loop.run_in_executor(_READER, self.pipeline.parse, body, content_type))
 
     async def score(self, body: Any, path: str, method: str = "POST") -> tuple[int, Any]:
-        """Score feature vectors, many of them slice by slice: status and answer."""
+        """Score feature vectors, in slices if there are many; return status and answer."""
         if method != "POST" or not isinstance(body, bytes) or len(body) <= INLINE:
             return self.infer(body, path, method)
         request = await asyncio.get_running_loop().run_in_executor(_READER, _decoded, body)
@@ -109,7 +109,7 @@ class Service:
         return await self._score_slices(request, rows, path)
 
     async def _score_slices(self, request: dict[str, Any], rows: list[Any], path: str) -> tuple[int, Any]:
-        """Have all rows scored by one version: a champion promoted meanwhile scores them anew."""
+        """Score all rows with one version: if the champion changes meanwhile, score them again."""
         while True:
             outputs: list[Any] = []
             versions = set()
@@ -125,7 +125,7 @@ class Service:
                 return 200, answer | {"outputs": outputs}
 
     def infer(self, body: Any, path: str, method: str) -> tuple[int, Any]:
-        """Ask the model: status and answer."""
+        """Query the model; return status and answer."""
         answer = self.server.run(Event(body or None, path, method), get_body=True)
         if hasattr(answer, "status_code"):
             return answer.status_code, answer.body

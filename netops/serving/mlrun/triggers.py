@@ -1,8 +1,8 @@
-"""What a deployed function listens to, and where it keeps its state.
+"""Triggers and state volume of a deployed function.
 
-A replica has one worker, which all triggers share by name: every worker of Nuclio is a process with a state of its
-own, and what comes over HTTP must be answered from the state that the stream fills. Stream messages must be
-partitioned by device, so that each replica owns its devices.
+A replica has one worker that all triggers share: each Nuclio worker is a process with its own state, and HTTP
+queries must see the state that the stream updates. Stream messages must be partitioned by device, so that all
+samples of a device go to the same replica.
 """
 
 from typing import Any
@@ -16,17 +16,17 @@ from netops.serving.settings import LimitSettings
 STATE_PATH = "/state"
 #: Kinds of triggers whose messages are samples.
 STREAMS = ("kafka-cluster", "kafka", "v3ioStream", "v3io-stream")
-#: Nuclio's longest wait for a worker that is to end. A function of one trigger ends as soon as its state is saved.
-#: With two triggers Nuclio waits for the one worker twice, and only the first wait sees its end; and each time the
-#: shards of a stream are shared out anew, all of it is waited out. What is not saved by then has 5 s more.
+#: Nuclio's maximum wait for a worker to stop. A function with one trigger stops as soon as its state is saved. With
+#: two triggers Nuclio waits for the worker twice, and at each reassignment of shards the full time passes. A save
+#: that is not complete by then has 5 s more.
 TERMINATION_HTTP, TERMINATION = 20 * SECOND, 5 * SECOND
 _WORKER = "netops"
 
 
 def add_http(function: ServingRuntime, port: int = 0) -> ServingRuntime:
-    """Let samples, feature vectors and questions in over HTTP; every request must carry the token.
+    """Add an HTTP trigger for samples, feature vectors and queries; requests need the token.
 
-    Bodies of up to twice ``limits.body_bytes`` come in, to be refused with a sentence; Nuclio cuts off longer ones.
+    Bodies of up to twice ``limits.body_bytes`` are rejected with a message; Nuclio truncates longer ones.
     """
     limits = (function.spec.parameters.get("serving") or {}).get("limits") or {}
     longest = int(limits.get("body_bytes", LimitSettings().body_bytes))
@@ -40,14 +40,14 @@ def add_http(function: ServingRuntime, port: int = 0) -> ServingRuntime:
 def add_kafka(
     function: ServingRuntime, brokers: list[str], topic: str, group: str = "netops", replicas: int = 1
 ) -> ServingRuntime:
-    """Let samples in from a Kafka topic whose messages are keyed by device, and questions over HTTP.
+    """Add a trigger for a Kafka topic with messages keyed by device, and an HTTP trigger for queries.
 
     Parameters
     ----------
     brokers : list of str
         ``host:port`` of each.
     topic, group : str
-        What to read, and as which consumer group.
+        Topic and consumer group.
     replicas : int
         Replicas that share the partitions; there must be at least as many partitions.
     """
@@ -56,7 +56,7 @@ def add_kafka(
         "topics": [topic],
         "consumerGroup": group,
         "initialOffset": "earliest",
-        # A static worker would be taken out of the pool, and HTTP would get none.
+        # A static worker would be removed from the pool, and HTTP would have none.
         "workerAllocationMode": "pool",
         "ackWindowSize": 1000,
     }
@@ -66,7 +66,7 @@ def add_kafka(
 def add_v3io_stream(
     function: ServingRuntime, stream: str, group: str = "netops", replicas: int = 1
 ) -> ServingRuntime:
-    """Let samples in from a V3IO stream sharded by device, and questions over HTTP.
+    """Add a trigger for a V3IO stream sharded by device, and an HTTP trigger for queries.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def add_v3io_stream(
 
 
 def add_state_volume(function: ServingRuntime, claim: str, path: str = STATE_PATH) -> ServingRuntime:
-    """Keep the state on a persistent volume claim, so that a replica finds it again after a restart."""
+    """Store the state on a persistent volume claim, so that it survives restarts."""
     from mlrun.runtimes.mounts import mount_pvc
 
     function.apply(mount_pvc(claim, volume_name="netops-state", volume_mount_path=path))
@@ -90,7 +90,7 @@ def add_state_volume(function: ServingRuntime, claim: str, path: str = STATE_PAT
 
 def _add_stream(function: ServingRuntime, name: str, trigger: dict[str, Any], replicas: int) -> ServingRuntime:
     if "spec.triggers.http" not in function.spec.config:
-        # Nuclio would add one by itself, with a worker of its own and nothing in it.
+        # Nuclio would add one with a separate worker and empty state.
         add_http(function)
     _share_worker(function.spec.config["spec.triggers.http"], TERMINATION)
     _share_worker(trigger, TERMINATION)
@@ -100,6 +100,6 @@ def _add_stream(function: ServingRuntime, name: str, trigger: dict[str, Any], re
 
 
 def _share_worker(trigger: dict[str, Any], termination: int) -> None:
-    # Nuclio before 1.14 knows maxWorkers alone, from 1.15 on numWorkers alone.
+    # Nuclio before 1.14 supports only maxWorkers, since 1.15 only numWorkers.
     trigger |= {"numWorkers": 1, "maxWorkers": 1, "workerAllocatorName": _WORKER}
     trigger["workerTerminationTimeout"] = f"{termination // SECOND}s"

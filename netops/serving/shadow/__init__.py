@@ -1,1 +1,1 @@
-"""A challenger that scores beside the champion."""
+"""Shadow scoring: a challenger scores the same samples as the champion, without alerts."""

@@ -1,4 +1,4 @@
-"""A champion and its shadow side by side over live samples: what each would have done, kept in little room."""
+"""Compare champion and shadow on live samples, with bounded memory."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -27,12 +27,12 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 ROLES = (CHAMPION, CHALLENGER)
 #: Bins of the risk histograms, equal in width over 0..1.
 BINS = 20
-#: Alerts of each role, and incidents, that are remembered to be judged.
-MOST = 5_000
+#: Maximum alerts per role, and incidents, stored for the assessment.
+MAX_EVENTS = 5_000
 
 
 class Saved(msgspec.Struct):
-    """A comparison as a snapshot holds it; arrays are plain buffers, of devices in the order of ``devices``."""
+    """A comparison in a snapshot; arrays are raw buffers, with devices in the order of ``devices``."""
 
     versions: tuple[str, str]
     since: int
@@ -50,16 +50,16 @@ class Saved(msgspec.Struct):
 
 
 class Comparison:
-    """Counts what two models make of the same samples, each with an alert machine that begins with the comparison.
+    """Compares two models on the same samples, each with its own alert state machine.
 
     Parameters
     ----------
     versions : tuple of str
-        Of the champion and of the challenger.
+        Versions of champion and challenger.
     policies : tuple of AlertPolicy
-        Of each.
+        Alert policy of each.
     horizon : int
-        The champion's, in nanoseconds: alerts of both are judged by it.
+        Horizon of the champion in nanoseconds, used to assess the alerts of both.
     """
 
     def __init__(self, versions: tuple[str, str], policies: tuple[AlertPolicy, AlertPolicy], horizon: int) -> None:
@@ -67,15 +67,15 @@ class Comparison:
         self.since = self.until = NEVER
         self.samples, self.difference, self.healthy, self.truth = 0, 0.0, 0, False
         self.histograms = np.zeros((2, BINS), np.int64)
-        self.reached = np.zeros((2, 2), np.int64)  # by whether champion, and challenger, are at their threshold
+        self.reached = np.zeros((2, 2), np.int64)  # [champion at its threshold, challenger at its threshold]
         self.opened, self.shared = np.zeros(2, np.int64), np.zeros(2, np.int64)
         self.trackers = [AlertTracker(policy) for policy in policies]
-        self.alerts: list[deque[tuple[str, int]]] = [deque(maxlen=MOST) for _ in ROLES]
-        self.incidents: deque[tuple[str, int, int]] = deque(maxlen=MOST)
-        self._open, self._met = np.zeros((2, 0), np.bool_), np.zeros((2, 0), np.bool_)
+        self.alerts: list[deque[tuple[str, int]]] = [deque(maxlen=MAX_EVENTS) for _ in ROLES]
+        self.incidents: deque[tuple[str, int, int]] = deque(maxlen=MAX_EVENTS)
+        self._open, self._shared = np.zeros((2, 0), np.bool_), np.zeros((2, 0), np.bool_)
         self._newest, self._failed_since = np.zeros(0, np.int64), np.zeros(0, np.int64)
 
-    def follow(
+    def add(
         self,
         table: DeviceTable,
         codes: Integers,
@@ -84,23 +84,23 @@ class Comparison:
         live: Flags,
         is_error: Flags | None,
     ) -> None:
-        """Take samples that both have scored.
+        """Add samples that both have scored.
 
         Parameters
         ----------
         table : DeviceTable
-            Gives the names of the codes.
+            The names of the device codes.
         codes, timestamps : int64 array, k
         risks : tuple of float64 arrays, k
-            Of champion and challenger.
+            Risks of champion and challenger.
         live : bool array, k
             The samples that may alert.
         is_error : bool array, k, or None
-            Whether the device has failed, where the sender says so.
+            Whether the device has failed, if the sender provides it.
         """
         if len(codes) == 0:
             return
-        self._make_room(int(codes.max()) + 1)
+        self._allocate(int(codes.max()) + 1)
         self.since = int(timestamps.min()) if self.since == NEVER else self.since
         self.until = max(self.until, int(timestamps.max()))
         self._count(risks)
@@ -122,18 +122,18 @@ class Comparison:
             events += [(int(e["row"]), role, int(e["device"]), int(e["kind"]), int(e["at"])) for e in found]
         for _, role, code, kind, at in sorted(events):
             opened = kind in (OPENED, RENEWED)
-            self._open[role, code], self._met[role, code] = opened, False
+            self._open[role, code], self._shared[role, code] = opened, False
             if opened:
                 self.opened[role] += 1
                 self.alerts[role].append((str(table.names[code]), at))
                 if self._open[1 - role, code]:
-                    self._meet(code)
+                    self._count_shared(code)
 
-    def _meet(self, code: int) -> None:
-        """Note, once for each alert, that the other model's for the same device was open at the same time."""
+    def _count_shared(self, code: int) -> None:
+        """Count, once per alert, that both models had an open alert for the same device."""
         for role in (0, 1):
-            self.shared[role] += not self._met[role, code]
-            self._met[role, code] = True
+            self.shared[role] += not self._shared[role, code]
+            self._shared[role, code] = True
 
     def _observe(self, table: DeviceTable, codes: Integers, timestamps: Integers, is_error: Flags | None) -> None:
         self.truth |= is_error is not None
@@ -146,21 +146,21 @@ class Comparison:
             self.incidents.append((str(table.names[code]), start, end))
 
     def forget(self, codes: Iterable[int]) -> None:
-        """Drop devices; their codes may be given to others."""
+        """Remove devices; their codes may be reused."""
         for code in codes:
             for tracker in self.trackers:
                 tracker.forget(code)
             if code < len(self._newest):
-                self._open[:, code] = self._met[:, code] = False
+                self._open[:, code] = self._shared[:, code] = False
                 self._newest[code] = self._failed_since[code] = NEVER
 
     def report(self, table: DeviceTable, recorded: Sequence[tuple[str, int, int]] = ()) -> dict[str, Any]:
-        """Tell the state of things as JSON takes it.
+        """Return the comparison as plain values for JSON.
 
         Parameters
         ----------
         recorded : sequence of (device, start, end)
-            Incidents that people recorded, in nanoseconds; used where the samples themselves tell of none.
+            Recorded incidents, in nanoseconds; used if the samples have no ``is_error``.
         """
         share = float(self.reached.trace() / self.samples) if self.samples else None
         (neither, challenger), (champion, both) = self.reached.tolist()
@@ -187,31 +187,31 @@ class Comparison:
                 }
                 for index, role in enumerate(ROLES)
             },
-            "judged": self._judge(table, recorded) if self.truth or recorded else None,
+            "judged": self._assess(table, recorded) if self.truth or recorded else None,
         }
 
-    def _judge(self, table: DeviceTable, recorded: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
-        """Judge the alerts of both, up to where the next horizon has been seen."""
+    def _assess(self, table: DeviceTable, recorded: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
+        """Assess the alerts of both that are older than a horizon."""
         until = self.until - self.horizon
         failing = np.flatnonzero(self._failed_since != NEVER).tolist()
-        lasting = [(str(table.names[code]), int(self._failed_since[code]), self.until + 1) for code in failing]
-        told_of = [*self.incidents, *lasting] if self.truth else list(recorded)
-        incidents = [incident for incident in told_of if self.since <= incident[1] <= until]
+        ongoing = [(str(table.names[code]), int(self._failed_since[code]), self.until + 1) for code in failing]
+        all_incidents = [*self.incidents, *ongoing] if self.truth else list(recorded)
+        incidents = [incident for incident in all_incidents if self.since <= incident[1] <= until]
         names = [device for device, _, _ in incidents] + [device for own in self.alerts for device, _ in own]
         indices = {name: index for index, name in enumerate(dict.fromkeys(names))}
         device, start, end = ([incident[column] for incident in incidents] for column in range(3))
         known = Incidents.of(len(indices), [indices[str(name)] for name in device], start, end)
         days = self.healthy / DAY
-        told: dict[str, Any] = {"until": iso(until), "device_days": days}
+        assessment: dict[str, Any] = {"until": iso(until), "device_days": days}
         for role, alerts in zip(ROLES, self.alerts, strict=True):
             rows = [(indices[name], opened) for name, opened in alerts if opened <= until]
-            told[role] = _with_rates(outcome(rows, known, self.horizon).to_dict(), days)
-        return told
+            assessment[role] = _with_rates(outcome(rows, known, self.horizon).to_dict(), days)
+        return assessment
 
     def save(self, table: DeviceTable) -> bytes:
-        """Give all of it as bytes."""
+        """Return the comparison as bytes."""
         codes = np.array(table.codes(), dtype=np.int64)
-        self._make_room(int(codes.max(initial=-1)) + 1)
+        self._allocate(int(codes.max(initial=-1)) + 1)
         saved = Saved(
             self.versions,
             self.since,
@@ -225,12 +225,12 @@ class Comparison:
             list(self.incidents),
             [str(table.names[code]) for code in codes.tolist()],
             [_states(tracker, codes).tobytes() for tracker in self.trackers],
-            [array[..., codes].tobytes() for array in (self._open, self._met, self._newest, self._failed_since)],
+            [array[..., codes].tobytes() for array in (self._open, self._shared, self._newest, self._failed_since)],
         )
         return msgspec.msgpack.encode(saved)
 
     def restore(self, buffer: bytes, table: DeviceTable) -> bool:
-        """Go on where :meth:`save` was called; False, and nothing, where that was of other models.
+        """Restore what :meth:`save` returned; return False, without changes, if it is of other models.
 
         Raises
         ------
@@ -247,29 +247,29 @@ class Comparison:
             (self.histograms, self.reached, self.opened, self.shared), saved.counts, strict=True
         ):
             array[...] = np.frombuffer(counts, np.int64).reshape(array.shape)
-        for mine, theirs in zip(self.alerts, saved.alerts, strict=True):
-            mine.extend(theirs)
+        for own, stored in zip(self.alerts, saved.alerts, strict=True):
+            own.extend(stored)
         self.incidents.extend(saved.incidents)
         self._restore_devices(saved, table)
         return True
 
     def _restore_devices(self, saved: Saved, table: DeviceTable) -> None:
         found = [table.code(name) for name in saved.devices]
-        kept = np.array([index for index, code in enumerate(found) if code is not None], dtype=np.int64)
-        codes = np.array([found[index] for index in kept.tolist()], dtype=np.int64)
+        known = np.array([index for index, code in enumerate(found) if code is not None], dtype=np.int64)
+        codes = np.array([found[index] for index in known.tolist()], dtype=np.int64)
         count, room = len(saved.devices), int(codes.max(initial=-1)) + 1
-        self._make_room(room)
+        self._allocate(room)
         for tracker, buffer in zip(self.trackers, saved.trackers, strict=True):
             states = np.zeros(room, dtype=STATE)
-            states[codes] = np.frombuffer(buffer, STATE)[kept]
+            states[codes] = np.frombuffer(buffer, STATE)[known]
             tracker.restore(states.tobytes())
         is_open, met, newest, failed = saved.places
-        self._open[:, codes] = np.frombuffer(is_open, np.bool_).reshape(2, count)[:, kept]
-        self._met[:, codes] = np.frombuffer(met, np.bool_).reshape(2, count)[:, kept]
-        self._newest[codes] = np.frombuffer(newest, np.int64)[kept]
-        self._failed_since[codes] = np.frombuffer(failed, np.int64)[kept]
+        self._open[:, codes] = np.frombuffer(is_open, np.bool_).reshape(2, count)[:, known]
+        self._shared[:, codes] = np.frombuffer(met, np.bool_).reshape(2, count)[:, known]
+        self._newest[codes] = np.frombuffer(newest, np.int64)[known]
+        self._failed_since[codes] = np.frombuffer(failed, np.int64)[known]
 
-    def _make_room(self, devices: int) -> None:
+    def _allocate(self, devices: int) -> None:
         missing = devices - len(self._newest)
         if missing > 0:
             missing = max(missing, len(self._newest))
@@ -277,7 +277,7 @@ class Comparison:
             self._newest = np.concatenate([self._newest, never])
             self._failed_since = np.concatenate([self._failed_since, never])
             closed = np.zeros((2, missing), np.bool_)
-            self._open, self._met = (np.concatenate([old, closed], axis=1) for old in (self._open, self._met))
+            self._open, self._shared = (np.concatenate([old, closed], axis=1) for old in (self._open, self._shared))
 
 
 def _with_rates(found: dict[str, Any], days: float) -> dict[str, Any]:
@@ -294,8 +294,8 @@ def _states(tracker: AlertTracker, codes: Integers) -> npt.NDArray[np.void]:
 
 
 @kernel
-def _observe(codes, timestamps, failed, newest, failed_since, longest_gap, ended):  # type: ignore[no-untyped-def]
-    """Add up healthy time, and list the incidents that ended; samples out of order are passed over."""
+def _observe(codes, timestamps, failed, newest, failed_since, max_gap, ended):  # type: ignore[no-untyped-def]
+    """Return the healthy time and the number of ended incidents; samples out of order are ignored."""
     healthy, count = 0, 0
     for row in range(len(codes)):
         code, time = codes[row], timestamps[row]
@@ -310,6 +310,6 @@ def _observe(codes, timestamps, failed, newest, failed_since, longest_gap, ended
             ended[count, 0], ended[count, 1], ended[count, 2] = code, failed_since[code], time
             failed_since[code] = -1
             count += 1
-        elif before != -1 and time - before <= longest_gap:
+        elif before != -1 and time - before <= max_gap:
             healthy += time - before
     return healthy, count

@@ -1,4 +1,4 @@
-"""What the server exports of a shadow and its champion, side by side."""
+"""Prometheus metrics of a shadow and its champion."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,19 +10,19 @@ from netops.serving.shadow.comparison import BINS, ROLES
 
 
 class ShadowCollector:
-    """What is exported of a shadow; nothing while there is none."""
+    """Collects the metrics of a shadow, if there is one."""
 
     def __init__(self, runtime: Any) -> None:
         self.runtime = runtime
 
     def describe(self) -> list[Metric]:
-        """Nothing is known before it is asked for."""
+        """Return no metrics: they are only known on collection."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield one family after the other."""
+        """Yield the metric families."""
         network, shadow = self.runtime.network, self.runtime.shadow
-        failures = CounterMetricFamily("netops_shadow_failures", "Shadows ended by a failure", labels=["network"])
+        failures = CounterMetricFamily("netops_shadow_failures", "Shadows stopped by a failure", labels=["network"])
         failures.add_metric([network], shadow.failures)
         yield failures
         if (report := shadow.report()) is None:
@@ -35,7 +35,7 @@ class ShadowCollector:
         )
         for what in ("opened", "only"):
             counts = {role: report["alerts"][role][what] for role in ROLES}
-            about = "Alerts opened" if what == "opened" else "Alerts opened while the other's was never open"
+            about = "Alerts opened" if what == "opened" else "Alerts without an open alert of the other model"
             yield _both(network, f"netops_shadow_alerts_{what}", about, counts)
         yield _histogram(network, report["histograms"])
         if (judged := report["judged"]) is not None:
@@ -52,7 +52,7 @@ def _both(network: str, name: str, about: str, values: dict[str, int]) -> Metric
 
 
 def _histogram(network: str, counts: dict[str, list[int]]) -> Metric:
-    about = "Risks that champion and challenger gave"
+    about = "Risks of champion and challenger"
     family = HistogramMetricFamily("netops_shadow_risk", about, labels=["network", "role"])
     for role, own in counts.items():
         total = np.cumsum(own).tolist()

@@ -1,4 +1,4 @@
-"""A champion and its shadow at work: the samples that one has scored, scored by the other, many at once."""
+"""Score the champion's samples with the shadow, in batches."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from netops.serving.engine.devices import DeviceTable
 from netops.serving.engine.work import Work
 from netops.serving.shadow.comparison import Comparison
 
-#: Samples that wait at most: nobody waits for the shadow's risks, and many at once cost least.
+#: Batch size: the shadow's risks are not needed immediately, and large batches are cheaper.
 BATCH = 256
 _COLUMNS = ("codes", "timestamps", "features", "risks", "live")
 
 
 @dataclass(slots=True)
-class _Waiting:
-    """Samples that the shadow has still to score."""
+class _Pending:
+    """Samples that the shadow has not scored yet."""
 
     codes: npt.NDArray[np.int64]
     timestamps: npt.NDArray[np.int64]
@@ -30,89 +30,89 @@ class _Waiting:
 
 
 class ShadowScorer:
-    """Takes what the champion scored, and keeps the comparison.
+    """Scores samples with the shadow and updates the comparison.
 
     Parameters
     ----------
     model : ServedModel
         The shadow.
     comparison : Comparison
-        Of the two.
+        Comparison of champion and shadow.
     table : DeviceTable
-        Gives the names of the devices.
+        The names of the devices.
     """
 
     def __init__(self, model: ServedModel, comparison: Comparison, table: DeviceTable) -> None:
         self.model, self.comparison, self.table = model, comparison, table
-        self._waiting: list[_Waiting] = []
+        self._pending: list[_Pending] = []
         self._rows = 0
 
     def add(self, work: Work, features: npt.NDArray[np.float64], dropped: Collection[int]) -> None:
-        """Take the scored samples of a request.
+        """Add the scored samples of a request.
 
         Parameters
         ----------
         work : Work
         features : float64 array, k × features of the spec
         dropped : collection of int
-            Codes of devices that were dropped before; others may hold them by now.
+            Codes of dropped devices, which may have been reused.
 
         Raises
         ------
         NetopsError
-            If the shadow gives no risks.
+            If the shadow returns invalid risks.
         """
         if dropped:
             self._forget(dropped)
         rows, samples = work.scored, work.samples
         is_error = None if samples.is_error is None else samples.is_error[rows]
         codes, timestamps = work.codes[rows], samples.timestamps[rows]
-        self._waiting.append(_Waiting(codes, timestamps, features, work.risks, ~work.on_trial, is_error))
+        self._pending.append(_Pending(codes, timestamps, features, work.risks, ~work.quarantined, is_error))
         self._rows += len(rows)
         if self._rows >= BATCH:
             self.flush()
 
     def flush(self) -> None:
-        """Score and compare what waits.
+        """Score and compare the pending samples.
 
         Raises
         ------
         NetopsError
-            If the shadow gives no risks.
+            If the shadow returns invalid risks.
         """
         if self._rows == 0:
             return
-        waiting, self._waiting, self._rows = self._waiting, [], 0
+        pending, self._pending, self._rows = self._pending, [], 0
         codes, timestamps, features, risks, live = (
-            np.concatenate([getattr(part, name) for part in waiting]) for name in _COLUMNS
+            np.concatenate([getattr(part, name) for part in pending]) for name in _COLUMNS
         )
         ours = self._score(features)
-        self.comparison.follow(self.table, codes, timestamps, (risks, ours), live, _truth(waiting))
+        self.comparison.add(self.table, codes, timestamps, (risks, ours), live, _truth(pending))
 
     def _score(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         risks = self.model.score(self.model.select(features))
         if risks.shape != (len(features),) or not ((risks >= 0) & (risks <= 1)).all():
-            raise NetopsError("it gave no risks within 0 and 1")
+            raise NetopsError("it returned risks outside 0..1")
         return risks
 
     def _forget(self, dropped: Collection[int]) -> None:
-        """Drop devices, and what of them waits: their names are gone."""
+        """Remove dropped devices and their pending samples."""
         codes = np.array(list(dropped), dtype=np.int64)
-        for part in self._waiting:
-            kept = ~np.isin(part.codes, codes)
+        for part in self._pending:
+            selected = ~np.isin(part.codes, codes)
             for name in (*_COLUMNS, "is_error"):
                 if (column := getattr(part, name)) is not None:
-                    setattr(part, name, column[kept])
-        self._rows = sum(len(part.codes) for part in self._waiting)
+                    setattr(part, name, column[selected])
+        self._rows = sum(len(part.codes) for part in self._pending)
         self.flush()
         self.comparison.forget(codes.tolist())
 
 
-def _truth(waiting: list[_Waiting]) -> npt.NDArray[np.bool_] | None:
-    """Join what the senders say of failures; who says nothing says that there is none, where others do."""
-    if all(part.is_error is None for part in waiting):
+def _truth(pending: list[_Pending]) -> npt.NDArray[np.bool_] | None:
+    """Concatenate ``is_error``; if only some requests have it, the others count as healthy. None if none has it."""
+    if all(part.is_error is None for part in pending):
         return None
-    nothing = [np.zeros(len(part.codes), np.bool_) for part in waiting]
+    nothing = [np.zeros(len(part.codes), np.bool_) for part in pending]
     return np.concatenate(
-        [none if part.is_error is None else part.is_error for part, none in zip(waiting, nothing, strict=True)]
+        [none if part.is_error is None else part.is_error for part, none in zip(pending, nothing, strict=True)]
     )

@@ -1,6 +1,6 @@
-"""The shadow of a champion: a challenger that scores what the champion scores, and alerts nobody.
+"""The shadow of a champion: a challenger that scores the same samples, without alerts.
 
-Whatever goes wrong with it costs the champion's answers nothing: it is counted, said once, and the shadow ends.
+A failure of the shadow does not affect the champion's answers: it is counted and logged, and the shadow stops.
 """
 
 import contextlib
@@ -31,12 +31,12 @@ _LOG = logging.getLogger(__name__)
 
 
 def report_path(folder: Path, version: str) -> Path:
-    """Name the file in a folder of serving state that tells how a version did as a shadow."""
+    """Return the path of the shadow report of a version in a state folder."""
     return folder / "shadows" / f"{version}.json"
 
 
 def read_report(network: str, version: str) -> dict[str, Any] | None:
-    """Read how a version did, or does, as a shadow on this machine; None where it never was one."""
+    """Read the shadow report of a version on this machine; None if there is none."""
     path = report_path(state_folder(network), version)
     try:
         report: dict[str, Any] = read_json(path)
@@ -48,23 +48,23 @@ def read_report(network: str, version: str) -> dict[str, Any] | None:
 
 
 def require_same_features(champion: ServedModel, challenger: ServedModel) -> None:
-    """Make sure that features computed for the champion are those of the challenger.
+    """Check that champion and challenger use the same features.
 
     Raises
     ------
     NetopsError
-        If it takes other metrics, windows or statistics.
+        If the challenger uses other metrics, windows or statistics.
     """
     if challenger.spec != champion.spec or challenger.counters != champion.counters:
         raise NetopsError(
-            f"model {challenger.version} takes other metrics, windows or statistics than the champion "
+            f"model {challenger.version} uses other metrics, windows or statistics than the champion "
             f"{champion.version}, and cannot be its shadow"
         )
 
 
 @dataclass
-class Found:
-    """What a look at the registry came to: the shadow that is wanted, loaded, or why it cannot be."""
+class Lookup:
+    """The result of a registry lookup: the shadow, loaded, or the error."""
 
     wanted: Champion | None
     model: ServedModel | None = None
@@ -72,31 +72,31 @@ class Found:
 
 
 class Shadow:
-    """The place of a shadow beside the champion of a runtime; mostly it is empty.
+    """The shadow of a runtime, if there is one.
 
     Parameters
     ----------
     runtime : Runtime
-        Whose champion it follows.
+        The runtime of the champion.
 
     Attributes
     ----------
     model : ServedModel or None
         The challenger.
     failures : int
-        How often a shadow was ended by a failure.
+        Number of shadows stopped by a failure.
     """
 
     def __init__(self, runtime: "Runtime") -> None:
         self._runtime = runtime
         self.model: ServedModel | None = None
         self.failures = 0
-        self._pair: ShadowScorer | None = None
+        self._scorer: ShadowScorer | None = None
         self._failed: tuple[str, str] | None = None
         self._saved = b""
 
-    def look(self) -> Found | None:
-        """See which shadow is wanted and load it; None where all is as it was. May run in another thread."""
+    def check(self) -> Lookup | None:
+        """Look up the shadow and load it if it is new; None if unchanged. May run in another thread."""
         wanted, champion = self._runtime.source.shadow(), self._runtime.model.version
         if wanted is not None and wanted.version == champion:
             wanted = None  # it was promoted
@@ -105,12 +105,12 @@ class Shadow:
         if version == (self.model.version if self.model else None) or (version, champion) == self._failed:
             return None
         try:
-            return Found(wanted, load_model(wanted) if wanted else None)
+            return Lookup(wanted, load_model(wanted) if wanted else None)
         except Exception as error:  # noqa: BLE001
-            return Found(wanted, error=error)
+            return Lookup(wanted, error=error)
 
-    def take(self, found: Found | None) -> None:
-        """Put what was found in place, between two requests."""
+    def apply(self, found: Lookup | None) -> None:
+        """Start or stop a shadow according to a lookup, between two requests."""
         if found is None:
             return
         self.end()
@@ -120,45 +120,45 @@ class Shadow:
         elif found.model is not None:
             self.model = found.model
             self._runtime.reader.truth = True
-            _LOG.info("model %s scores in the shadow of %s", found.model.version, self._runtime.model.version)
-            self._begin()
+            _LOG.info("model %s scores as the shadow of %s", found.model.version, self._runtime.model.version)
+            self._start()
 
-    def follow(self, work: Work, features: npt.NDArray[np.float64]) -> None:
-        """Score what the champion scored; any failure ends the shadow."""
+    def score(self, work: Work, features: npt.NDArray[np.float64]) -> None:
+        """Score the champion's samples with the shadow; a failure stops the shadow."""
         if (model := self.model) is None:
             return
         try:
-            if self._pair is None or work.model.version != self._pair.comparison.versions[0]:
-                self._begin()
-            if self._pair is not None and len(work.scored):
-                self._pair.add(work, features, [code for code, _ in self._runtime.state.dropped])
+            if self._scorer is None or work.model.version != self._scorer.comparison.versions[0]:
+                self._start()
+            if self._scorer is not None and len(work.scored):
+                self._scorer.add(work, features, [code for code, _ in self._runtime.state.dropped])
         except Exception as error:  # noqa: BLE001
             self._fail(model.version, error)
 
     def end(self) -> None:
-        """Let the shadow go; what it came to is kept."""
+        """Stop the shadow; its report is stored."""
         if self.model is not None:
             self._write(self.report())
-        self.model = self._pair = None
+        self.model = self._scorer = None
         self._runtime.reader.truth = False
 
     def save(self) -> bytes:
-        """Give the comparison as a snapshot holds it; empty where there is none."""
+        """Return the comparison for a snapshot; empty if there is none."""
         try:
-            if self._pair is None:
+            if self._scorer is None:
                 return b""
-            self._pair.flush()
-            return self._pair.comparison.save(self._runtime.state.table)
+            self._scorer.flush()
+            return self._scorer.comparison.save(self._runtime.state.table)
         except Exception as error:  # noqa: BLE001
             self._fail(self._version, error)
             return b""
 
     def restore(self, buffer: bytes) -> None:
-        """Keep what :meth:`save` gave until the same two models are compared again."""
+        """Store what :meth:`save` returned until the same two models are compared again."""
         self._saved = buffer
 
     def report(self) -> dict[str, Any] | None:
-        """Tell how the shadow does; None where there is none."""
+        """Return the report of the shadow; None if there is none."""
         try:
             return self._report()
         except Exception as error:  # noqa: BLE001
@@ -166,15 +166,15 @@ class Shadow:
             return None
 
     def _report(self) -> dict[str, Any] | None:
-        if self._pair is None:
+        if self._scorer is None:
             return None
-        self._pair.flush()
+        self._scorer.flush()
         runtime = self._runtime
-        told = self._pair.comparison.report(runtime.state.table, _recorded(runtime))
-        return {"network": runtime.network, **told}
+        report = self._scorer.comparison.report(runtime.state.table, _recorded(runtime))
+        return {"network": runtime.network, **report}
 
     def write(self, report: dict[str, Any] | None) -> None:
-        """Put a report where people find it, unless it has ended since; may run in another thread."""
+        """Write a report unless the shadow has ended since; may run in another thread."""
         if report is not None and report["challenger"] == self._version:
             self._write(report)
 
@@ -182,12 +182,12 @@ class Shadow:
     def _version(self) -> str:
         return self.model.version if self.model else ""
 
-    def _begin(self) -> None:
-        """Compare from now on with the champion that serves; go on where a snapshot left off."""
+    def _start(self) -> None:
+        """Start the comparison with the current champion; resume it from a snapshot if possible."""
         runtime, model = self._runtime, self.model
         assert model is not None
         self._write(self.report())
-        self._pair = None
+        self._scorer = None
         if self.model is None:
             return
         try:
@@ -198,35 +198,39 @@ class Shadow:
             both = (runtime.model, model)
             policies = [runtime.alerting.policy(one.threshold, one.horizon) for one in both]
             versions = (runtime.model.version, model.version)
-            fresh = Comparison(versions, (policies[0], policies[1]), runtime.model.horizon)
-            self._pair = ShadowScorer(model, self._go_on(fresh), runtime.state.table)
+            comparison = Comparison(versions, (policies[0], policies[1]), runtime.model.horizon)
+            self._scorer = ShadowScorer(model, self._resume(comparison), runtime.state.table)
         except Exception as error:  # noqa: BLE001
             self._fail(model.version, error)
 
-    def _go_on(self, fresh: Comparison) -> Comparison:
-        """Take up the comparison of the same two models that a snapshot holds."""
+    def _resume(self, new: Comparison) -> Comparison:
+        """Return the comparison of the same two models in a snapshot, otherwise the new one."""
         saved, self._saved = self._saved, b""
         if not saved:
-            return fresh
+            return new
         try:
-            begun = Comparison(fresh.versions, fresh.policies, fresh.horizon)
-            return begun if begun.restore(saved, self._runtime.state.table) else fresh
+            restored = Comparison(new.versions, new.policies, new.horizon)
+            return restored if restored.restore(saved, self._runtime.state.table) else new
         except (ValueError, msgspec.MsgspecError) as error:
-            _LOG.warning("the comparison with the shadow begins anew: %s", error)
-            return fresh
+            _LOG.warning("the comparison with the shadow is restarted: %s", error)
+            return new
 
     def _fail(self, version: str, error: Exception) -> None:
         self.failures += 1
         why = " ".join(str(error).split())[:300] or type(error).__name__
-        _LOG.warning("the shadow %s ends, the champion goes on: %s", version, why)
+        _LOG.warning("the shadow %s is stopped, the champion is not affected: %s", version, why)
         runtime = self._runtime
         self._failed = (version, runtime.model.version)
-        told = {"network": runtime.network, "champion": runtime.model.version, "challenger": version}
+        report: dict[str, Any] = {
+            "network": runtime.network,
+            "champion": runtime.model.version,
+            "challenger": version,
+        }
         with contextlib.suppress(Exception):
-            told = self._report() or told
-        self.model = self._pair = None
+            report = self._report() or report
+        self.model = self._scorer = None
         runtime.reader.truth = False
-        self._write(told | {"failure": why})
+        self._write(report | {"failure": why})
 
     def _write(self, report: dict[str, Any] | None) -> None:
         if report is None:
@@ -234,11 +238,11 @@ class Shadow:
         try:
             write_json(report_path(self._runtime.folder, report["challenger"]), {"failure": None} | report)
         except OSError as error:
-            _LOG.warning("how the shadow does cannot be written: %s", error)
+            _LOG.warning("the shadow report cannot be written: %s", error)
 
 
 def _recorded(runtime: "Runtime") -> list[tuple[str, int, int]]:
-    """List the incidents that people recorded."""
+    """Return the recorded incidents."""
     try:
         found = runtime.store.incidents()
     except sqlite3.Error as error:
