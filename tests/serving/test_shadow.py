@@ -113,7 +113,7 @@ def test_incidents_told_by_the_samples_judge_both(start, file, challenger):
     pipeline = start(source=file)
     samples = failing()
     play(pipeline, samples)
-    comparison = pipeline.runtime.shadow._pair.comparison
+    comparison = pipeline.runtime.shadow._scorer.comparison
     judged = pipeline.runtime.shadow.report()["judged"]
     starts = [
         (row["device"], nanoseconds(row["timestamp"]))
@@ -139,7 +139,7 @@ def test_incidents_that_people_recorded_judge_both(start, file, challenger):
     pipeline = start(source=file)
     play(pipeline, [{key: row[key] for key in row if key != "is_error"} for row in failing(2, 700)])
     assert pipeline.runtime.shadow.report()["judged"] is None
-    comparison = pipeline.runtime.shadow._pair.comparison
+    comparison = pipeline.runtime.shadow._scorer.comparison
     device, opened = comparison.alerts[0][0]
     known = Incident(source="csv", id="1", device=device, start=iso(opened + MINUTE), end=iso(opened + 2 * MINUTE))
     pipeline.runtime.store.record([known], opened)
