@@ -64,7 +64,7 @@ def test_device_days_leave_out_incidents_and_long_gaps():
     sequences = Sequences(("a", "empty", "b"), np.array([0, 7, 7, 9]), times)
     failed = np.zeros(9, dtype=bool)
     failed[2] = True
-    days = healthy_days(sequences, failed, longest_gap=24 * HOUR)
+    days = healthy_days(sequences, failed, max_gap=24 * HOUR)
     assert (days * 24).tolist() == [0, 6, 0, 0, 6, 0, 6, 0, 24]
     assert DAY == 24 * HOUR
 

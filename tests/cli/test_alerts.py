@@ -81,7 +81,7 @@ def test_an_alert_is_judged_by_the_beginning_of_its_id(netops: Call, verb: str, 
     assert answer.json["statements"][-1]["by"] == "ada"
     again = netops("alerts", verb, name, "--name", NETWORK, "--note", "fan", "--by", "ada")
     assert f"{name}: r1, {verdict}" in again.out
-    assert "said before" in again.err
+    assert "already recorded" in again.err
     shown = netops("alerts", "show", name, "--name", NETWORK, "--json").json
     assert [said["note"] for said in shown["statements"]] == ["fan"]
 
@@ -108,7 +108,7 @@ def test_the_time_of_a_repair_is_kept(netops: Call) -> None:
         (("alerts", "confirm", "", "--name", NETWORK), "no alert ''"),
         (("alerts", "confirm", "zz", "--name", "egde"), "did you mean 'edge'?"),
         (("alerts", "show", "zz", "--name", "egde"), "did you mean 'edge'?"),
-        (("alerts", "confirm", "zz", "--name", NETWORK, "--to", "http://127.0.0.1:9"), "--name goes with"),
+        (("alerts", "confirm", "zz", "--name", NETWORK, "--to", "http://127.0.0.1:9"), "--name and --to exclude"),
         (("alerts", "confirm", "zz", "--to", "ftp://x"), "is not a valid address"),
         (("incidents", "add", "/nowhere.csv"), "no such file"),
         (("incidents", "remove", "mail", "--name", NETWORK), "no incident of source 'mail'"),
@@ -184,7 +184,7 @@ def test_what_receivers_refuse_is_listed_and_sent_again(netops: Call) -> None:
         "parked",
         "due",
     ]
-    assert netops("alerts", "deliveries", "--name", NETWORK, "--retry").out == "1 parked deliveries are due again\n"
+    assert netops("alerts", "deliveries", "--name", NETWORK, "--retry").out == "1 parked deliveries are queued again\n"
     assert netops("alerts", "deliveries", "--name", NETWORK, "--json").rows == []
     store.close()
 

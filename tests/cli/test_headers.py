@@ -38,7 +38,7 @@ def test_an_option_with_a_hash_or_a_percent_sign_is_text(netops: Call, tmp_path:
 def test_the_hint_of_resume_names_an_option_that_exists(netops: Call) -> None:
     done = netops("run", "--resume", "0123", "--set", "training.horizon=5m")
     assert done.code == 2
-    assert "leave out --set" in done.err
+    assert "remove --set" in done.err
 
 
 def test_features_are_not_written_over_the_telemetry(netops: Call, tmp_path: Path) -> None:

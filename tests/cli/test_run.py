@@ -193,7 +193,7 @@ def test_a_backtest_counts_nothing_that_was_trained_on(
     answer = netops("backtest", "--telemetry", tmp_path / "trained.parquet", "--html", page)
     assert answer.code == 0
     assert not page.exists()
-    assert "all of it was trained on: nothing is counted" in answer.out
+    assert "all samples were used in training" in answer.out
     assert "false alarm" not in answer.out
 
 
@@ -355,7 +355,7 @@ def test_a_challenger_scores_in_the_shadow_of_the_champion(netops: Call, served:
     assert scored > 500
     models = netops("models", "list", "--name", "demo", "--json").rows
     assert {model["version"] for model in models if model["champion"]} == {serving}
-    assert netops("models", "shadow", "off").out.strip() == f"demo: {other} is no shadow any more"
+    assert netops("models", "shadow", "off").out.strip() == f"demo: {other} is no longer a shadow"
     wait_for(lambda: "netops_shadow_info" not in metrics(served))
     told = netops("models", "show", other, "--json").json["as_shadow"]
     assert (told["champion"], told["challenger"], told["samples"]) == (serving, other, scored)

@@ -121,7 +121,7 @@ def test_metrics_are_exported(home: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             line = next(text for text in process.stderr if "metrics on port" in text)
-            port = int(line.split("port ")[1].split(";")[0])
+            port = int(line.split("port ")[1].split()[0])
             text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
             for name in ("netops_drift_score", "netops_missing_share", "netops_run_failed", "netops_model_figure"):
                 assert f"{name}{{" in text
