@@ -184,7 +184,9 @@ def test_what_receivers_refuse_is_listed_and_sent_again(netops: Call) -> None:
         "parked",
         "due",
     ]
-    assert netops("alerts", "deliveries", "--name", NETWORK, "--retry").out == "1 parked deliveries are queued again\n"
+    assert (
+        netops("alerts", "deliveries", "--name", NETWORK, "--retry").out == "1 parked deliveries are queued again\n"
+    )
     assert netops("alerts", "deliveries", "--name", NETWORK, "--json").rows == []
     store.close()
 

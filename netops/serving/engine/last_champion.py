@@ -47,7 +47,7 @@ class LastChampion:
             found = self._source.champion()
         except NoChampionError:
             raise
-        except Exception as error:  # registries and stores raise different errors  # noqa: BLE001 each registry and each store has errors of its own
+        except Exception as error:  # noqa: BLE001 registries and stores raise different errors
             return self._copy_instead(error)
         self._source_failed = False
         return self._store(found, self._file.promote)

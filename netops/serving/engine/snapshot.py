@@ -76,9 +76,11 @@ class Head(msgspec.Struct):
 
 
 class Tail(msgspec.Struct):
-    """The last frame; without it a snapshot is incomplete. It contains the comparison with a shadow, if any, the
-    alerts that could not be stored or that have expired, the first earlier snapshot that is needed, and the devices
-    dropped while the snapshot was written."""
+    """The last frame, without which a snapshot is incomplete.
+
+    It contains the comparison with a shadow, if any, the alerts that could not be stored or that have expired, the
+    first earlier snapshot that is needed, and the devices dropped while the snapshot was written.
+    """
 
     devices: int
     shadow: bytes = b""

@@ -159,6 +159,7 @@ def _openapi(token: str | None) -> OpenAPIConfig:
         version=__version__,
         description="Scores device telemetry and raises alerts.",
         path="/schema",
+        use_handler_docstrings=True,
     )
     if token:
         config.components = Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")})

@@ -71,7 +71,7 @@ class _WaitingServer:
         except NoChampionError:  # do not expose other contents of the registry
             self._reason = self._none
             return False
-        except Exception as error:  # for example, the registry is not available yet  # noqa: BLE001 a registry that does not answer yet
+        except Exception as error:  # noqa: BLE001 for example, the registry is not available yet
             self._reason = " ".join(str(error).split())[:300] or type(error).__name__
             return False
         return True
