@@ -28,12 +28,12 @@ def command(server: str | None, demo: bool, host: str, port: int, as_json: bool)
     if demo and server:
         raise UsageError("--demo starts its own server: pass either --demo or --server")
 
-    from netops.dashboard.demo import played
+    from netops.dashboard.demo import demo_server
     from netops.dashboard.serve import serve_dashboard
 
     if demo:
         note("demo: starting a server and a simulated network (one hour per minute) …")
-    with played() if demo else nullcontext(server or SERVER) as address_of_server:
+    with demo_server() if demo else nullcontext(server or SERVER) as address_of_server:
 
         def ready(address: str) -> None:
             if as_json:

@@ -1,1 +1,1 @@
-"""The live dashboard: fleet, device, models and runs in a browser."""
+"""The live dashboard: fleet, devices, models and runs in a browser."""

@@ -1,7 +1,7 @@
-"""Who may look: anybody on this machine where no token is set, else who knows the token.
+"""Access control: without a token, local requests only; otherwise the token is required.
 
-Programs send it as a bearer token. A browser asks for it once and holds a cookie that is derived from it, so that
-the token itself is in no address, no history and no cookie.
+Programs send it as a bearer token. In a browser, a login sets a cookie derived from the token, so that the token
+itself is not in any address, history or cookie.
 """
 
 import hashlib
@@ -21,29 +21,29 @@ Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]
 
 
 def key_of(token: str) -> str:
-    """Derive the cookie's value from the token."""
+    """Return the value of the cookie, derived from the token."""
     return hmac.new(token.encode(), b"netops dashboard", hashlib.sha256).hexdigest()
 
 
-def may_enter(token: str, given: str) -> bool:
-    """Tell whether what somebody typed is the token."""
+def is_token(token: str, given: str) -> bool:
+    """Return whether the entered token is correct."""
     return hmac.compare_digest(given.encode(), token.encode())
 
 
 def guard(token: str) -> Guard:
-    """Make the check of every page but those marked ``open``."""
+    """Create the check of all pages except those marked ``open``."""
     cookie = key_of(token).encode()
 
     def check(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         if handler.opt.get("open"):
             return
-        held = connection.cookies.get(COOKIE, "").encode()
-        if not (carries(connection.headers.get("authorization", ""), token) or hmac.compare_digest(held, cookie)):
-            raise NotAuthorizedException("the token is needed: open /login, or send Authorization: Bearer …")
+        value = connection.cookies.get(COOKIE, "").encode()
+        if not (carries(connection.headers.get("authorization", ""), token) or hmac.compare_digest(value, cookie)):
+            raise NotAuthorizedException("a token is required: open /login, or send Authorization: Bearer …")
 
     return check
 
 
 def wants_page(request: Request[Any, Any, Any]) -> bool:
-    """Tell whether a person asks with a browser, who is better sent to the form than given an error."""
+    """Return whether the request comes from a browser, which is redirected to the login form."""
     return "text/html" in request.headers.get("accept", "")

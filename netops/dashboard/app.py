@@ -1,4 +1,4 @@
-"""The dashboard's pages and what their scripts ask for, as a Litestar application."""
+"""The Litestar application of the dashboard: pages and data of their scripts."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from netops.dashboard.access import guard, wants_page
 from netops.dashboard.assets import assets
 from netops.dashboard.device import device_state
 from netops.dashboard.fleet_map import FleetMap, View
-from netops.dashboard.follower import Follower, NoServerError, news
+from netops.dashboard.follower import Follower, NoServerError, delta
 from netops.dashboard.graph import HEIGHT, WIDTH
 from netops.dashboard.login import login
 from netops.dashboard.pages import page
@@ -28,7 +28,7 @@ from netops.serving.http.guard import Guard
 _LOG = logging.getLogger(__name__)
 
 HTML, JSON, PNG = "text/html; charset=utf-8", "application/json", "image/png"
-#: Scripts, pictures and data come from here alone; Bokeh sets styles of elements.
+#: Scripts, images and data are served only from here; Bokeh sets styles of elements.
 POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -39,7 +39,7 @@ HEADERS = {
     "referrer-policy": "same-origin",
     "cache-control": "no-store",
 }
-#: A report is one file with styles, scripts and pictures in it; it may reach nothing else.
+#: A report is a single file with inline styles, scripts and images; it may load nothing else.
 REPORT_POLICY = "; ".join(
     [
         "sandbox allow-scripts",
@@ -50,15 +50,15 @@ REPORT_POLICY = "; ".join(
     ]
 )
 FOUND = 12
-#: Most metrics of a device that are drawn at once, and the longest name of one.
+#: Maximum metrics of a device drawn at once, and maximum length of a name.
 PLOTS, NAME = 32, 256
-#: Largest body of a request (bytes): a form, or one verdict.
+#: Maximum body of a request in bytes: a form, or feedback.
 BODY = 65_536
 _SENT = tuple((name.encode(), value.encode()) for name, value in HEADERS.items())
 
 
 class Verdict(msgspec.Struct):
-    """What somebody says an alert was."""
+    """Feedback on an alert."""
 
     alert: str
     verdict: Literal["confirmed", "repaired", "dismissed"]
@@ -67,21 +67,21 @@ class Verdict(msgspec.Struct):
 def make_app(
     follower: Follower, store: Records, token: str | None, local: bool = True, lifespan: Sequence[Any] = ()
 ) -> Guard:
-    """Make the application.
+    """Create the application.
 
     Parameters
     ----------
     follower : Follower
-        Follows the server.
+        Tracks the server.
     store : Records
         Reads runs and models.
     token : str or None
-        What has to be known to look; None: nothing.
+        The required token; None: no token is required.
     local : bool
-        Whether only this machine is to be answered: requests under a foreign host name are refused, so that no
-        page elsewhere can have a browser here read the dashboard.
+        Whether the dashboard is local: requests with another host name are rejected, so that foreign web pages
+        cannot read the dashboard through a browser.
     lifespan : sequence of async context managers
-        What runs beside the requests.
+        Background tasks.
     """
     app = Litestar(
         [
@@ -104,29 +104,29 @@ def make_app(
 def _pages(follower: Follower, store: Records) -> list[Any]:
     @get("/")
     async def index() -> Redirect:
-        """Begin with the fleet."""
+        """Redirect to the fleet."""
         return Redirect("/fleet")
 
     @get("/fleet")
     async def fleet(request: Request[Any, Any, Any]) -> Response[str]:
-        """Show all devices."""
+        """Return the page of the fleet."""
         return _page(request, "fleet.html", view="fleet", title="Fleet", devices=len(follower.fleet))
 
     @get("/device")
     async def device(
         request: Request[Any, Any, Any], device: FromQuery[str] = "", metrics: FromQuery[str] = ""
     ) -> Response[str]:
-        """Show one device."""
+        """Return the page of a device."""
         return _page(
             request, "device.html", view="device", title=device or "Device", device=device, metrics=metrics
         )
 
     @get("/models")
     async def models(request: Request[Any, Any, Any], network: FromQuery[str] = "") -> Response[str]:
-        """Show the versions of a network's model."""
+        """Return the page of a network's models."""
         if not store.ready:
             return _page(request, "waiting.html", view="models", title="Models")
-        known = await store.ask(records.models, network or None)
+        known = await store.query(records.models, network or None)
         serving = follower.fleet.facts
         live = serving.model if serving and serving.network == known["network"] and not follower.trouble else None
         return _page(
@@ -137,15 +137,15 @@ def _pages(follower: Follower, store: Records) -> list[Any]:
     async def runs(
         request: Request[Any, Any, Any], run: FromQuery[str] = "", step: FromQuery[str] = ""
     ) -> Response[str]:
-        """Show runs of the pipeline, and one of them in full."""
+        """Return the page of runs, with details of one run."""
         if not store.ready:
             return _page(request, "waiting.html", view="runs", title="Runs")
-        listed = await store.ask(records.runs)
+        listed = await store.query(records.runs)
         run = run or (listed[0]["run_id"] if listed else "")
-        told, graph = await store.ask(records.run, run) if run else (None, None)
+        record, graph = await store.query(records.run, run) if run else (None, None)
         chosen = graph.find(step) if graph else None
-        log = await store.ask(records.log_of, chosen.uid) if chosen and chosen.uid else ""
-        values: dict[str, Any] = {"runs": listed, "run": told, "graph": graph, "chosen": chosen, "log": log}
+        log = await store.query(records.log_of, chosen.uid) if chosen and chosen.uid else ""
+        values: dict[str, Any] = {"runs": listed, "run": record, "graph": graph, "chosen": chosen, "log": log}
         values["size"] = (WIDTH, HEIGHT)
         return _page(request, "runs.html", view="runs", title="Runs", **values)
 
@@ -155,35 +155,37 @@ def _pages(follower: Follower, store: Records) -> list[Any]:
 def _data(follower: Follower) -> list[Any]:
     @get("/events", media_type="text/event-stream")
     async def events(whole: FromQuery[bool] = False) -> ServerSentEvent:
-        """Tell what is new whenever something is."""
+        """Stream the changes."""
 
-        async def told() -> AsyncIterator[str]:
+        async def changes() -> AsyncIterator[str]:
             async for _ in follower.changes():
-                yield json.dumps(news(follower, whole))
+                yield json.dumps(delta(follower, whole))
 
-        return ServerSentEvent(told())
+        return ServerSentEvent(changes())
 
     @get("/data/device")
     async def device(device: FromQuery[str]) -> Response[bytes]:
-        """Tell of one device: state, samples, risks seen, alerts."""
+        """Return state, samples, risk history and alerts of a device."""
         return _json(await device_state(follower, device))
 
     @get("/data/find")
     async def find(text: FromQuery[str] = "") -> Response[bytes]:
-        """Find devices whose name, company or data center has a text in it."""
+        """Return devices whose name, company or data center contains a text."""
         fleet, wanted = follower.fleet, text.lower()
         found = []
         for slot in fleet.order.tolist():
-            index = fleet.places[slot]
-            if wanted in f"{fleet.names[slot]} {index.company} {index.data_center}".lower():
-                found.append({"device": fleet.names[slot], "place": f"{index.company} {index.data_center}".strip()})
+            location = fleet.locations[slot]
+            if wanted in f"{fleet.names[slot]} {location.company} {location.data_center}".lower():
+                found.append(
+                    {"device": fleet.names[slot], "place": f"{location.company} {location.data_center}".strip()}
+                )
                 if len(found) == FOUND:
                     break
         return _json(found)
 
     @post("/data/verdict", status_code=200)
     async def verdict(data: JSONBody[Verdict]) -> Response[bytes]:
-        """Pass on what somebody says an alert was."""
+        """Forward feedback on an alert to the server."""
         await follower.record_verdict(data.alert, data.verdict)
         return _json(msgspec.to_builtins(data))
 
@@ -198,14 +200,14 @@ def _plots(follower: Follower, store: Records) -> list[Any]:
     async def fleet(
         theme: FromQuery[str] = "light", at: FromQuery[str] = "[]", narrow: FromQuery[bool] = False
     ) -> Response[bytes]:
-        """Give the heat map of a place: a JSON list of company and data center, or less."""
+        """Return the heat map of a company, a data center, or the fleet (``at``: JSON list of names)."""
         view = View(tuple(_names(at, "at")), _theme(theme), narrow)
         headers = HEADERS | {"content-encoding": "gzip"}
         return Response(await fleet_map.packed(view), media_type=JSON, headers=headers)
 
     @get("/plots/device")
     async def device(metrics: FromQuery[str], theme: FromQuery[str] = "light") -> Response[bytes]:
-        """Give the plots of one device, for the metrics in a JSON list."""
+        """Return the plots of a device, for the metrics in a JSON list."""
         from netops.dashboard.plots import device_plot
 
         facts = follower.fleet.facts
@@ -213,17 +215,17 @@ def _plots(follower: Follower, store: Records) -> list[Any]:
         if len(names) > PLOTS or any(len(name) > NAME for name in names):
             raise HTTPException(status_code=400, detail=f"metrics: at most {PLOTS}, of {NAME} characters each")
         threshold = facts.threshold if facts else 1.0
-        # Beside the event loop, one at a time: drawing takes up to a second.
+        # In a thread, one at a time: drawing takes up to a second.
         async with drawing:
             item = await asyncio.to_thread(device_plot, names, threshold, _theme(theme))
         return _json(item)
 
     @get("/plots/models")
     async def models(network: FromQuery[str] = "", theme: FromQuery[str] = "light") -> Response[bytes]:
-        """Give the plot of a network's models."""
+        """Return the plot of a network's models."""
         from netops.dashboard.plots import models_plot
 
-        known = await store.ask(records.models, network or None)
+        known = await store.query(records.models, network or None)
         async with drawing:
             item = await asyncio.to_thread(models_plot, known["versions"], _theme(theme))
         return _json(item)
@@ -234,25 +236,25 @@ def _plots(follower: Follower, store: Records) -> list[Any]:
 def _files(store: Records) -> list[Any]:
     @get("/static/{name:str}", opt={"open": True})
     async def static(name: FromPath[str]) -> Response[bytes]:
-        """Give a file that pages load."""
+        """Return a static file."""
         asset = assets().get(name)
         if asset is None:
             raise HTTPException(status_code=404, detail="no such file")
-        kept = {"cache-control": "public, max-age=31536000, immutable", "content-encoding": "gzip"}
-        return Response(asset.packed, media_type=asset.kind, headers=HEADERS | kept)
+        caching = {"cache-control": "public, max-age=31536000, immutable", "content-encoding": "gzip"}
+        return Response(asset.packed, media_type=asset.kind, headers=HEADERS | caching)
 
     @get("/picture")
     async def picture(step: FromQuery[str], key: FromQuery[str]) -> Response[bytes]:
-        """Give a picture that a step has logged."""
-        found = await store.ask(records.picture, step, key)
+        """Return an image that a step has logged."""
+        found = await store.query(records.picture, step, key)
         if found is None:
-            raise HTTPException(status_code=404, detail="no such picture on this machine")
+            raise HTTPException(status_code=404, detail="no such image on this machine")
         return Response(found, media_type=PNG, headers=HEADERS)
 
     @get("/report")
     async def report(run: FromQuery[str]) -> Response[bytes]:
-        """Give the report of a run."""
-        found = await store.ask(records.report, run)
+        """Return the report of a run."""
+        found = await store.query(records.report, run)
         if found is None:
             raise HTTPException(status_code=404, detail="the run has no report on this machine")
         return Response(found, media_type=HTML, headers=HEADERS | {"content-security-policy": REPORT_POLICY})
@@ -272,7 +274,7 @@ def _names(text: str, parameter: str) -> list[str]:
 
 
 def _page(request: Request[Any, Any, Any], template: str, status: int = 200, **values: Any) -> Response[str]:
-    """Fill a page; a script that refreshes one asks for the part that changes alone."""
+    """Render a page; scripts that refresh a page request only its content."""
     frame = "part.html" if request.headers.get("x-part") else "base.html"
     text = page(template, frame=frame, **values)
     return Response(text, status_code=status, media_type=HTML, headers=HEADERS)
@@ -289,20 +291,20 @@ def _plain(value: Any) -> Any:
 def _explain(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     if error.status_code == 401 and wants_page(request):
         return Response(None, status_code=303, headers=HEADERS | {"location": "/login"})
-    return _told(request, error.detail or "", error.status_code)
+    return _error_answer(request, error.detail or "", error.status_code)
 
 
 def _explain_error(request: Request[Any, Any, Any], error: NetopsError) -> Response[Any]:
     status = 502 if isinstance(error, NoServerError) else 404 if isinstance(error, UsageError) else 500
-    return _told(request, str(error), status)
+    return _error_answer(request, str(error), status)
 
 
 def _fail(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     _LOG.error("%s: %s", request.url.path, error, exc_info=error)
-    return _told(request, f"the dashboard failed: {type(error).__name__}", 500)
+    return _error_answer(request, f"the dashboard failed: {type(error).__name__}", 500)
 
 
-def _told(request: Request[Any, Any, Any], message: str, status: int) -> Response[Any]:
+def _error_answer(request: Request[Any, Any, Any], message: str, status: int) -> Response[Any]:
     if wants_page(request):
-        return _page(request, "error.html", status, view="", title="Not there", message=message)
+        return _page(request, "error.html", status, view="", title="Not found", message=message)
     return Response({"error": message}, status_code=status, headers=HEADERS)

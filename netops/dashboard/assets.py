@@ -1,4 +1,4 @@
-"""Files that the pages load: their own, and BokehJS as its package brings it. Nothing comes from elsewhere."""
+"""Static files of the pages, including BokehJS from its package; nothing is loaded from other hosts."""
 
 import gzip
 import hashlib
@@ -13,7 +13,7 @@ BOKEH = "bokeh.min.js"
 
 @dataclass(frozen=True)
 class Asset:
-    """One file: what it is, its bytes as they are sent (gzip), and a fingerprint for its address."""
+    """A static file: content type, gzipped bytes, and a fingerprint for its address."""
 
     kind: str
     packed: bytes
@@ -22,7 +22,7 @@ class Asset:
 
 @cache
 def assets() -> dict[str, Asset]:
-    """Give all files by name."""
+    """Return all files by name."""
     from bokeh.util.paths import static_path
 
     paths = {path.name: path for path in sorted(HERE.iterdir()) if path.suffix in KINDS}
@@ -31,7 +31,7 @@ def assets() -> dict[str, Asset]:
 
 
 def address(name: str) -> str:
-    """Name the address of a file; it changes with its content, so that browsers may keep it for good."""
+    """Return the address of a file; it changes with the content, so that browsers can cache it permanently."""
     return f"/static/{name}?{assets()[name].mark}"
 
 

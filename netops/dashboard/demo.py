@@ -1,6 +1,6 @@
-"""Something to look at: a server with a state of its own, and a generated network that plays its failures to it.
+"""The demo: a server with its own state, and a simulated network that sends telemetry to it.
 
-Both are the commands that anybody may type, and end with the dashboard.
+Both are ordinary netops commands, and stop with the dashboard.
 """
 
 import json
@@ -13,13 +13,13 @@ from pathlib import Path
 
 from netops.errors import NetopsError
 
-#: Event time over wall time, and how much event time is played: half a day at that speed.
+#: Ratio of event time to wall time, and simulated event time: half a day of wall time.
 SPEED, DURATION = 60, "30d"
 
 
 @contextmanager
-def played() -> Iterator[str]:
-    """Let a network play while the block runs; give the address of its server.
+def demo_server() -> Iterator[str]:
+    """Simulate a network while the block runs; yield the address of its server.
 
     Raises
     ------
@@ -30,8 +30,8 @@ def played() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="netops-demo-") as scratch:
         try:
             url = _serve(Path(scratch), processes)
-            play = ["simulate", "--to", url, "--speed", str(SPEED), "--duration", DURATION]
-            processes.append(_start(play, Path(scratch) / "simulate.log"))
+            simulate = ["simulate", "--to", url, "--speed", str(SPEED), "--duration", DURATION]
+            processes.append(_start(simulate, Path(scratch) / "simulate.log"))
             yield url
         finally:
             for process in reversed(processes):
@@ -49,8 +49,8 @@ def _serve(scratch: Path, processes: list[subprocess.Popen[str]]) -> str:
     assert server.stdout is not None
     if line := server.stdout.readline():
         return str(json.loads(line)["url"])
-    told = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    raise NetopsError(told[-1].removeprefix("netops: ") if told else "netops serve has ended without a word")
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    raise NetopsError(lines[-1].removeprefix("netops: ") if lines else "netops serve has ended and printed nothing")
 
 
 def _start(arguments: list[str], log: Path) -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""What is told of one device."""
+"""The state of one device."""
 
 from typing import Any
 
@@ -9,30 +9,30 @@ from netops.dashboard.follower import Follower, finite
 from netops.errors import UsageError, closest
 from netops.serving.alerts.store import Alert
 
-#: Alerts of a device that are listed.
+#: Maximum alerts listed per device.
 LISTED = 50
 
 
 async def device_state(follower: Follower, device: str) -> dict[str, Any]:
-    """Put together what is known of a device.
+    """Return the state of a device.
 
     Parameters
     ----------
     follower : Follower
-        Follows the server.
+        Tracks the server.
     device : str
-        Its name.
+        Name of the device.
 
     Returns
     -------
     dict
-        ``state`` in words, ``risk``, ``samples`` (times in ms and values by metric), ``risks`` (as seen since the
-        dashboard started), ``alerts`` (the newest first), ``metrics`` in the order in which they matter.
+        ``state`` as text, ``risk``, ``samples`` (times in ms and values by metric), ``risks`` (since the start of
+        the dashboard), ``alerts`` (newest first), ``metrics`` by importance.
 
     Raises
     ------
     UsageError
-        If it is not known.
+        If the device is unknown.
     NoServerError
         If the server does not answer.
     """
@@ -42,11 +42,11 @@ async def device_state(follower: Follower, device: str) -> dict[str, Any]:
         raise UsageError(f"no device '{device}'{closest(device, fleet.names)}")
     history, alerts = await follower.history(device), await follower.alerts_of(device)
     times, risks = fleet.history.of(slot)
-    risk, index, status = float(fleet.risk[slot]), fleet.places[slot], int(fleet.status[slot])
+    risk, location, status = float(fleet.risk[slot]), fleet.locations[slot], int(fleet.status[slot])
     return {
         "device": device,
-        "company": index.company,
-        "data_center": index.data_center,
+        "company": location.company,
+        "data_center": location.data_center,
         "state": state_of(status, risk, fleet.facts.threshold),
         "alerting": bool(status & ALERTING),
         "risk": finite([risk])[0],
@@ -63,20 +63,20 @@ async def device_state(follower: Follower, device: str) -> dict[str, Any]:
 
 
 def state_of(status: int, risk: float, threshold: float) -> str:
-    """Say in words how a device is."""
+    """Return the state of a device as text."""
     if status & SILENT:
-        return "silent: it has sent nothing for a while"
+        return "stale: no recent data"
     if status & ALERTING:
-        return "alerting: a failure is expected"
+        return "alerting: a failure is predicted"
     if status & ON_TRIAL:
-        return "on probation: its clock runs ahead of the network's"
+        return "quarantined: its clock is ahead of the network's"
     if np.isnan(risk):
         return "not scored yet"
     return "above the threshold" if risk >= threshold else "healthy"
 
 
 def by_weight(metrics: tuple[str, ...], alerts: list[Alert]) -> list[str]:
-    """Order metrics: those that the newest alert gives as its reasons first."""
+    """Return the metrics, those in the reasons of the newest alert first."""
     reasons = alerts[0].reasons if alerts else []
     rank = {metric: len(reasons) for metric in metrics}
     for index, reason in reversed(list(enumerate(reasons))):

@@ -1,4 +1,4 @@
-"""What the dashboard knows of a fleet: the newest state of each device, and the risks it has seen of it."""
+"""The state of the fleet in the dashboard: the newest state of each device, and its risk history."""
 
 from typing import NamedTuple
 
@@ -12,47 +12,47 @@ Floats = npt.NDArray[np.float32]
 
 #: Bits of a device's status.
 ALERTING, SILENT, ON_TRIAL = 1, 2, 4
-#: Instants at which each device's risk is kept, and the least time between two (ms): an hour at least.
-KEPT, STEP = 720, 5000
+#: Number of timestamps in the risk history, and the minimum time between two (ms): at least an hour.
+HISTORY, STEP = 720, 5000
 
 
-class Place(NamedTuple):
-    """Where a device stands; empty where it is not known."""
+class Location(NamedTuple):
+    """The location of a device; empty if unknown."""
 
     company: str
     data_center: str
 
 
 class RiskHistory:
-    """Risks of all devices at the latest instants, oldest dropped first.
+    """The latest risks of all devices; the oldest are dropped.
 
     Parameters
     ----------
-    kept : int
-        Instants.
+    length : int
+        Number of timestamps.
     """
 
-    def __init__(self, kept: int = KEPT) -> None:
-        self.times = np.zeros(kept, dtype=np.int64)
-        self.risks: Floats = np.full((kept, 0), np.nan, dtype=np.float32)
+    def __init__(self, length: int = HISTORY) -> None:
+        self.times = np.zeros(length, dtype=np.int64)
+        self.risks: Floats = np.full((length, 0), np.nan, dtype=np.float32)
         self.count = 0
 
     def grow(self, devices: int) -> None:
-        """Make room for more devices; those that are there keep their columns."""
+        """Allocate columns for more devices."""
         missing = devices - self.risks.shape[1]
         if missing > 0:
             wider = np.full((len(self.times), missing + devices // 4), np.nan, dtype=np.float32)
             self.risks = np.concatenate([self.risks, wider], axis=1)
 
-    def note(self, time: int, risks: Floats) -> None:
-        """Note an instant (ms).
+    def add(self, time: int, risks: Floats) -> None:
+        """Add the risks at a timestamp (ms).
 
-        Until ``STEP`` is over, the newest instant moves on in place of a further one. Where time has gone back, the
-        server has begun anew, and so does the history.
+        Within ``STEP``, the newest entry is replaced. If time has gone back, the server was restarted, and the
+        history is cleared.
         """
         if self.count and time < self._time(1):
             self.count = 0
-        if self._is_further(time):
+        if self._is_new_entry(time):
             self.count += 1
         row = (self.count - 1) % len(self.times)
         self.times[row] = time
@@ -62,42 +62,42 @@ class RiskHistory:
     def _time(self, back: int) -> int:
         return int(self.times[(self.count - back) % len(self.times)])
 
-    def _is_further(self, time: int) -> bool:
+    def _is_new_entry(self, time: int) -> bool:
         if self.count < 2:
             return self.count == 0 or time != self._time(1)
         return time != self._time(1) and self._time(1) - self._time(2) >= STEP
 
     def of(self, slot: int) -> tuple[list[int], list[float | None]]:
-        """Give times (ms) and risks of one device, oldest first; None where it had none."""
+        """Return times (ms) and risks of a device, oldest first; None if it had no risk."""
         rows = np.arange(max(0, self.count - len(self.times)), self.count) % len(self.times)
         risks = self.risks[rows, slot] if slot < self.risks.shape[1] else np.full(len(rows), np.nan)
         return self.times[rows].tolist(), [risk if risk == risk else None for risk in risks.tolist()]
 
 
 class FleetModel:
-    """The newest answer about every device, and where each is drawn.
+    """The newest state of all devices, and their order in the map.
 
     Attributes
     ----------
     facts : Fleet or None
-        The latest answer: network, champion, threshold, event time.
+        The latest answer of the server: network, champion, threshold, event time.
     names : list of str
         Devices by slot.
-    places : list of Place
+    locations : list of Location
         By slot.
     risk, last, status : arrays, by slot
-        Newest risk (NaN: none), time (ms), and bits of the status.
+        Newest risk (NaN: none), time (ms), and status bits.
     order : int64 array
-        Slots by company, data center and name: how devices are shown.
+        Slots sorted by company, data center and name.
     version : int
-        Changes with the order.
+        Incremented when the order changes.
     """
 
     def __init__(self, history: RiskHistory | None = None) -> None:
         self.facts: Fleet | None = None
         self.history = history or RiskHistory()
         self.names: list[str] = []
-        self.places: list[Place] = []
+        self.locations: list[Location] = []
         self.risk: Floats = np.full(0, np.nan, dtype=np.float32)
         self.last = np.zeros(0, dtype=np.int64)
         self.status = np.zeros(0, dtype=np.uint8)
@@ -109,26 +109,26 @@ class FleetModel:
         return len(self.names)
 
     def slot(self, device: str) -> int | None:
-        """Find a device."""
+        """Return the slot of a device, or None."""
         return self._slots.get(device)
 
-    def take(self, answer: Fleet, whole: bool) -> bool:
-        """Take an answer of the server in.
+    def apply(self, answer: Fleet, full: bool) -> bool:
+        """Apply an answer of the server.
 
         Parameters
         ----------
         answer : Fleet
-            What has changed, or everything.
-        whole : bool
-            Whether it tells of all devices: others are gone.
+            The changed devices, or all.
+        full : bool
+            Whether the answer has all devices; others are then removed.
 
         Returns
         -------
         bool
-            Whether all that the server knows is known here too; if not, all has to be asked for.
+            Whether all devices of the server are known; if not, all must be queried.
         """
-        if whole and self._slots.keys() - set(answer.devices):
-            self._forget()
+        if full and self._slots.keys() - set(answer.devices):
+            self._reset()
         moved = self._add(answer)
         slots = np.array([self._slots[name] for name in answer.devices], dtype=np.int64)
         if len(slots):
@@ -140,24 +140,24 @@ class FleetModel:
         self.risk[self.status & SILENT > 0] = np.nan
         self.facts = answer
         if moved:
-            self.order, self.version = ordered(self.names, self.places), self.version + 1
+            self.order, self.version = ordered(self.names, self.locations), self.version + 1
         if answer.event_time is not None and len(self):
             self.history.grow(len(self))
-            self.history.note(answer.event_time, self.risk)
+            self.history.add(answer.event_time, self.risk)
         return answer.known == len(self)
 
     def _add(self, answer: Fleet) -> bool:
-        """Give new devices a slot; tell whether any is new or has moved."""
+        """Add new devices; return whether any is new or has another location."""
         before, moved = len(self.names), False
         for name, company, center in zip(answer.devices, answer.companies, answer.data_centers, strict=True):
-            index = Place(company or "", center or "")
+            location = Location(company or "", center or "")
             slot = self._slots.get(name)
             if slot is None:
                 self._slots[name] = len(self.names)
                 self.names.append(name)
-                self.places.append(index)
-            elif self.places[slot] != index:
-                self.places[slot], moved = index, True
+                self.locations.append(location)
+            elif self.locations[slot] != location:
+                self.locations[slot], moved = location, True
         new = len(self.names) - before
         if new:
             self.risk = np.concatenate([self.risk, np.full(new, np.nan, dtype=np.float32)])
@@ -165,8 +165,8 @@ class FleetModel:
             self.status = np.concatenate([self.status, np.zeros(new, dtype=np.uint8)])
         return moved or new > 0
 
-    def _forget(self) -> None:
-        """Begin anew: the server knows other devices than before, so the risks noted are of other slots."""
+    def _reset(self) -> None:
+        """Reset: the server has other devices, so the stored risks belong to other slots."""
         version = self.version
         self.__init__(RiskHistory(len(self.history.times)))  # type: ignore[misc]
         self.version = version + 1

@@ -1,4 +1,4 @@
-"""The heat map as browsers take it: of the whole fleet, of one company, or of one data center."""
+"""The heat map for browsers: of the fleet, a company, or a data center."""
 
 import asyncio
 import gzip
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from netops.dashboard.fleet import FleetModel, Place
+from netops.dashboard.fleet import FleetModel, Location
 from netops.dashboard.layout import NARROW, WIDE, lay_out
 
-#: Maps that are kept drawn.
-KEPT = 32
+#: Maximum number of cached maps.
+MAX_CACHED = 32
 
 
 @dataclass(frozen=True)
 class View:
-    """What is looked at, and how.
+    """The view of a map.
 
     Attributes
     ----------
     at : tuple of str
-        Nothing for all devices, a company, or a company and a data center.
+        Empty for all devices, a company, or a company and a data center.
     theme : str
         ``light`` or ``dark``.
     narrow : bool
-        Whether the screen is that of a phone.
+        Whether the screen is narrow, as of a phone.
     """
 
     at: tuple[str, ...] = ()
@@ -34,12 +34,12 @@ class View:
 
 
 class FleetMap:
-    """Draws a map once for each view, and anew when the devices have changed.
+    """Draws and caches the map of each view, until the devices change.
 
     Parameters
     ----------
     fleet : FleetModel
-        Whose devices are drawn; risks and statuses come later, with the news.
+        The devices; risks and statuses are sent later, as deltas.
     """
 
     def __init__(self, fleet: FleetModel) -> None:
@@ -47,36 +47,36 @@ class FleetMap:
         self._drawn: dict[View, bytes] = {}
 
     async def packed(self, view: View) -> bytes:
-        """Give a map as gzipped JSON.
+        """Return a map as gzipped JSON.
 
-        ``version`` is that of the fleet, ``first`` the place of the first device drawn in the order of the fleet
-        (the others follow it), ``sites`` lists company, data center and number of devices of the whole fleet, and
-        ``item`` is Bokeh's document.
+        ``version`` is that of the fleet, ``first`` the index of the first drawn device in the order of the fleet
+        (the others follow it), ``sites`` lists company, data center and number of devices of all sites, and
+        ``item`` is the Bokeh document.
         """
         fleet, version = self._fleet, self._fleet.version
-        if version != self._version or len(self._drawn) >= KEPT:
+        if version != self._version or len(self._drawn) >= MAX_CACHED:
             self._drawn, self._version = {}, version
         if view not in self._drawn:
             order = fleet.order.tolist()
-            names, indices = [fleet.names[slot] for slot in order], [fleet.places[slot] for slot in order]
-            packed = await asyncio.to_thread(_draw, names, indices, version, view)
+            names, locations = [fleet.names[slot] for slot in order], [fleet.locations[slot] for slot in order]
+            packed = await asyncio.to_thread(_draw, names, locations, version, view)
             if version == self._version:
                 self._drawn[view] = packed
             return packed
         return self._drawn[view]
 
 
-def _draw(names: list[str], indices: list[Place], version: int, view: View) -> bytes:
+def _draw(names: list[str], locations: list[Location], version: int, view: View) -> bytes:
     from netops.dashboard.plots import fleet_plot
 
-    inside = [number for number, index in enumerate(indices) if index[: len(view.at)] == view.at]
+    inside = [number for number, location in enumerate(locations) if location[: len(view.at)] == view.at]
     first = inside[0] if inside else 0
     part = slice(first, first + len(inside))
-    layout = lay_out(names[part], indices[part], NARROW if view.narrow else WIDE)
-    told: dict[str, Any] = {
+    layout = lay_out(names[part], locations[part], NARROW if view.narrow else WIDE)
+    answer: dict[str, Any] = {
         "version": version,
         "first": first,
-        "sites": [[*index, len(list(group))] for index, group in groupby(indices)],
-        "item": fleet_plot(layout, names[part], indices[part], view.theme),
+        "sites": [[*location, len(list(group))] for location, group in groupby(locations)],
+        "item": fleet_plot(layout, names[part], locations[part], view.theme),
     }
-    return gzip.compress(json.dumps(told, default=lambda array: array.tolist()).encode(), 1)
+    return gzip.compress(json.dumps(answer, default=lambda array: array.tolist()).encode(), 1)

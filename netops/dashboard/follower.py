@@ -1,4 +1,4 @@
-"""Follows a server: asks it twice a second what has changed, and tells those who look."""
+"""Track a server: poll its changes twice a second, and notify the open pages."""
 
 import asyncio
 import base64
@@ -21,14 +21,14 @@ from netops.serving.http.schemas import Fleet, History
 _LOG = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
-#: Seconds between two looks, time for one answer, and looks after which everything is asked for again.
-PAUSE, TIMEOUT, WHOLE = 0.5, 10.0, 120
-#: Open alerts that are listed; the count beside them is of all.
+#: Seconds between two polls, timeout of an answer, and number of polls after which all devices are queried again.
+PAUSE, TIMEOUT, FULL = 0.5, 10.0, 120
+#: Maximum open alerts listed; the counts are of all.
 LISTED = 200
 
 
 class NoServerError(NetopsError):
-    """The server does not answer, or not as it should."""
+    """The server does not respond, or responds with an error."""
 
 
 class Follower:
@@ -37,20 +37,20 @@ class Follower:
     Parameters
     ----------
     url : str
-        Of ``netops serve``.
+        Address of ``netops serve``.
     token : str, optional
         Bearer token.
     pause : float
-        Seconds between two looks.
+        Seconds between two polls.
 
     Attributes
     ----------
     fleet : FleetModel
         Devices.
     alerts : list of Alert
-        Open alerts, the newest first.
+        Open alerts, newest first.
     trouble : str
-        Why the state is not the newest; empty while the server answers.
+        Why the state is outdated; empty while the server responds.
     """
 
     def __init__(self, url: str, token: str | None = None, pause: float = PAUSE) -> None:
@@ -58,8 +58,8 @@ class Follower:
         self._client = async_client(TIMEOUT, token=token, base_url=self.url)
         self.fleet = FleetModel()
         self.alerts: list[Alert] = []
-        self.trouble = "not asked yet"
-        self._looks = 0
+        self.trouble = "not polled yet"
+        self._polls = 0
         self._since = 0
         self._changes = 0
         self._ended = False
@@ -67,8 +67,8 @@ class Follower:
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
-        """Follow while the block runs."""
-        task = asyncio.create_task(self._follow())
+        """Poll the server while the block runs."""
+        task = asyncio.create_task(self._poll_forever())
         try:
             yield
         finally:
@@ -86,105 +86,106 @@ class Follower:
                     await self._changed.wait()
 
     async def end(self) -> None:
-        """Let all who wait for changes go."""
+        """End all waits for changes."""
         self._ended = True
         async with self._changed:
             self._changed.notify_all()
 
-    async def look(self) -> None:
-        """Ask the server what has changed; what goes wrong is kept in ``trouble``."""
+    async def poll(self) -> None:
+        """Query the changes from the server; an error is stored in ``trouble``."""
         before = self._state()
         try:
-            if self._looks % WHOLE == 0:
+            if self._polls % FULL == 0:
                 self._since = 0
-            known = await self._take(self._since)
-            if not known:
-                await self._take(0)
+            complete = await self._update(self._since)
+            if not complete:
+                await self._update(0)
             self.alerts = await self._get("/alerts", list[Alert], limit=100_000)
             self.trouble = ""
-            self._looks += 1
+            self._polls += 1
         except NoServerError as error:
             self.trouble = str(error)
-            self._looks = 0  # it may be another one afterwards
+            self._polls = 0  # the server may be replaced
         if self._state() != before:
             async with self._changed:
                 self._changes += 1
                 self._changed.notify_all()
 
     def _state(self) -> tuple[object, ...]:
-        """Give what differs when there is something new to show."""
+        """Return a value that changes when there is something new to show."""
         facts = self.fleet.facts
-        told = (facts.cursor, facts.model, facts.threshold, facts.alerting, facts.silent) if facts else ()
-        return self.trouble, told, self.alerts
+        shown = (facts.cursor, facts.model, facts.threshold, facts.alerting, facts.silent) if facts else ()
+        return self.trouble, shown, self.alerts
 
     async def history(self, device: str) -> History:
-        """Ask for the samples of a device."""
+        """Query the samples of a device."""
         return await self._get("/history", History, device=device)
 
     async def alerts_of(self, device: str) -> list[Alert]:
-        """Ask for all alerts that are about a device, the newest first."""
+        """Query all alerts of a device, newest first."""
         every = await self._get("/alerts", list[Alert], all="true", limit=2000)
         return [alert for alert in every if alert.device == device or device in alert.devices]
 
     async def record_verdict(self, alert: str, verdict: str) -> None:
-        """Tell the server what an alert was.
+        """Send feedback on an alert to the server.
 
         Raises
         ------
         NoServerError
-            If the server does not take it.
+            If the server does not accept it.
         """
-        said = {"verdict": verdict, "by": "dashboard"}
-        await self._ask("POST", f"/alerts/{quote(alert, safe='')}/feedback", dict[str, Any], json=said)
+        body = {"verdict": verdict, "by": "dashboard"}
+        await self._request("POST", f"/alerts/{quote(alert, safe='')}/feedback", dict[str, Any], json=body)
 
-    async def _take(self, since: int) -> bool:
+    async def _update(self, since: int) -> bool:
         answer = await self._get("/fleet", Fleet, since=since)
         self._since = answer.cursor
-        return self.fleet.take(answer, whole=since == 0)
+        return self.fleet.apply(answer, full=since == 0)
 
     async def _get(self, path: str, kind: type[Answer], **query: Any) -> Answer:
-        return await self._ask("GET", path, kind, params=query)
+        return await self._request("GET", path, kind, params=query)
 
-    async def _ask(self, method: str, path: str, kind: type[Answer], **more: Any) -> Answer:
+    async def _request(self, method: str, path: str, kind: type[Answer], **more: Any) -> Answer:
         try:
             response = await self._client.request(method, path, **more)
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
-            raise NoServerError(f"{self.url} does not answer ({reason}); start it: netops serve") from None
+            raise NoServerError(f"{self.url} does not respond ({reason}); start it with: netops serve") from None
         if response.status_code == 401:
-            raise NoServerError(f"{self.url} asks for its token: set NETOPS_TOKEN to the same as there")
+            raise NoServerError(f"{self.url} requires a token: set NETOPS_TOKEN to the token of the server")
         if response.status_code != 200:
-            raise NoServerError(f"{self.url}{path} answers {response.status_code}: {response.text[:200]}")
+            raise NoServerError(f"{self.url}{path} returned {response.status_code}: {response.text[:200]}")
         try:
             return msgspec.json.decode(response.content, type=kind)
         except msgspec.DecodeError as error:
-            raise NoServerError(f"{self.url}{path} is no server of this version: {error}") from None
+            raise NoServerError(f"{self.url}{path} is not a netops server of this version: {error}") from None
 
-    async def _follow(self) -> None:
+    async def _poll_forever(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             since = loop.time()
             try:
-                await self.look()
+                await self.poll()
             except Exception as error:  # noqa: BLE001 a fault in one look must not end all the others
-                _LOG.exception("the fleet cannot be followed")
+                _LOG.exception("polling the fleet failed")
                 self.trouble = f"{type(error).__name__}: {error}"
             await asyncio.sleep(max(0.1, self._pause - (loop.time() - since)))
 
 
-def news(follower: Follower, whole: bool) -> dict[str, Any]:
-    """Put together what a page shows now.
+def delta(follower: Follower, full: bool) -> dict[str, Any]:
+    """Return the values that a page shows.
 
     Parameters
     ----------
     follower : Follower
-        What is known.
-    whole : bool
-        With the risk and the status of each device, in the order of the layout, as base64 of float32 and uint8.
+        The tracked state.
+    full : bool
+        Whether to include risk and status of each device, in the order of the layout, as base64 of float32 and
+        uint8.
     """
     fleet = follower.fleet
     facts = fleet.facts
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "trouble": follower.trouble,
         "server": follower.url,
         "network": facts.network if facts else None,
@@ -196,17 +197,17 @@ def news(follower: Follower, whole: bool) -> dict[str, Any]:
         "silent": sum(alert.kind == "silent" for alert in follower.alerts),
         "sites": sum(alert.kind == "site" for alert in follower.alerts),
     }
-    if whole:
+    if full:
         order = fleet.order
-        told["version"] = fleet.version
-        told["risk"] = base64.b64encode(fleet.risk[order].astype("<f4").tobytes()).decode()
-        told["status"] = base64.b64encode(fleet.status[order].tobytes()).decode()
-        told["open"] = [_listed(alert) for alert in _sites_first(follower.alerts)[:LISTED]]
-    return told
+        values["version"] = fleet.version
+        values["risk"] = base64.b64encode(fleet.risk[order].astype("<f4").tobytes()).decode()
+        values["status"] = base64.b64encode(fleet.status[order].tobytes()).decode()
+        values["open"] = [_listed(alert) for alert in _sites_first(follower.alerts)[:LISTED]]
+    return values
 
 
 def _sites_first(alerts: list[Alert]) -> list[Alert]:
-    """Order alerts: what stands for many first, then risks, then silence; what a site stands for comes last."""
+    """Sort alerts: sites first, then risks, then stale devices; rolled-up alerts last."""
     rank = {"site": 0, "risk": 1, "silent": 2}
     return sorted(alerts, key=lambda alert: (bool(alert.rolled_up), rank[alert.kind], -(alert.peak or 0.0)))
 
@@ -229,6 +230,6 @@ def _listed(alert: Alert) -> dict[str, Any]:
 
 
 def finite(values: Any) -> list[float | None]:
-    """Give numbers fit for JSON: what is not finite becomes null."""
+    """Convert numbers for JSON: non-finite values become None."""
     array = np.asarray(values, dtype=np.float64)
     return [value if ok else None for value, ok in zip(array.tolist(), np.isfinite(array).tolist(), strict=True)]

@@ -1,4 +1,4 @@
-"""The graph of a run's steps: who waited for whom, told by the artifacts that went from one to the other."""
+"""The graph of a run's steps, derived from the artifacts that steps pass to each other."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -10,7 +10,7 @@ from netops.tracking.results import results_of
 
 Document = dict[str, Any]
 
-#: Sizes of a drawn step and of the space between, in pixels.
+#: Sizes of a drawn step and of the gaps, in pixels.
 WIDTH, HEIGHT, ACROSS, DOWN, MARGIN = 172, 60, 40, 20, 4
 WAITING = "waiting"
 
@@ -22,17 +22,17 @@ class Step:
     Attributes
     ----------
     name, uid, state, error : str
-        The uid is empty for a step that has not begun.
+        The uid is empty for a step that has not started.
     seconds : float or None
-        How long it took, or has taken so far.
+        Duration so far.
     params, inputs, results, outputs : dict
-        What it was given, and what came of it: values, and addresses of artifacts.
+        Inputs and outputs of the step: values, and addresses of artifacts.
     after : list of str
-        Names of the steps whose artifacts it takes.
+        Names of the steps whose artifacts it uses.
     x, y : float
-        Upper left corner where it is drawn.
+        Upper left corner in the drawing.
     offset, share : float
-        When it began and how long it took, in percent of the time from the first beginning to the last end.
+        Start and duration, in percent of the total time of the run.
     """
 
     name: str
@@ -55,33 +55,33 @@ class Step:
 
 @dataclass(frozen=True)
 class Graph:
-    """Steps in the order of their beginning, and the size of the drawing."""
+    """Steps in order of their start, and the size of the drawing."""
 
     steps: tuple[Step, ...]
     width: float
     height: float
 
     def find(self, name: str) -> Step | None:
-        """Find a step by its name."""
+        """Return a step by its name, or None."""
         return next((step for step in self.steps if step.name == name), None)
 
     def edges(self) -> list[tuple[Step, Step]]:
-        """List pairs of steps, the earlier first."""
+        """Return pairs of dependent steps, the earlier first."""
         named = {step.name: step for step in self.steps}
         return [(named[name], step) for step in self.steps for name in step.after]
 
 
 def graph_of(steps: list[Document], expected: list[Document], describe: Callable[[Document], Document]) -> Graph:
-    """Make the graph of a run.
+    """Build the graph of a run.
 
     Parameters
     ----------
     steps : list of dict
-        MLRun's records of the steps that have begun, oldest first; of several attempts the last counts.
+        MLRun's records of started steps, oldest first; of several attempts the last is used.
     expected : list of dict
-        Steps of an earlier run of the same pipeline: those that have not begun here are drawn as waiting.
+        Steps of an earlier run of the same pipeline; those not started in this run are drawn as waiting.
     describe : callable
-        Tells of a record: state, start, seconds, error.
+        Returns state, start, seconds and error of a record.
     """
     drawn: dict[str, Step] = {}
     for records, begun in ((steps, True), (expected, False)):
@@ -96,19 +96,19 @@ def graph_of(steps: list[Document], expected: list[Document], describe: Callable
             step.after = sorted({giver[uri] for uri in inputs for giver in (made, passed) if uri in giver} - {name})
             drawn[name] = step
     _reduce(drawn)
-    _set_in_time(drawn.values())
-    return _placed(list(drawn.values()))
+    _set_times(drawn.values())
+    return _arranged(list(drawn.values()))
 
 
 def _step(record: Document, describe: Callable[[Document], Document]) -> Step:
-    told, spec, status = describe(record), record["spec"], record["status"]
+    description, spec, status = describe(record), record["spec"], record["status"]
     return Step(
         name=record["metadata"]["name"],
         uid=record["metadata"]["uid"],
-        state=told["state"],
-        error=told["error"],
-        started=told["started"],
-        seconds=told["seconds"],
+        state=description["state"],
+        error=description["error"],
+        started=description["started"],
+        seconds=description["seconds"],
         params={key: _readable(value) for key, value in (spec.get("parameters") or {}).items()},
         inputs=dict(spec.get("inputs") or {}),
         results={key: _readable(value) for key, value in results_of(record).items()},
@@ -117,7 +117,7 @@ def _step(record: Document, describe: Callable[[Document], Document]) -> Step:
 
 
 def _readable(value: Any) -> Any:
-    """Lay out what is JSON as text over several lines."""
+    """Format JSON with line breaks; other values are returned unchanged."""
     if isinstance(value, str) and value[:1] in "{[":
         try:
             value = json.loads(value)
@@ -127,7 +127,7 @@ def _readable(value: Any) -> Any:
 
 
 def _made_by(records: list[Document]) -> dict[str, str]:
-    """Tell which step made which artifact."""
+    """Return artifact → the step that created it."""
     return {
         _identity(uri): record["metadata"]["name"]
         for record in records
@@ -136,7 +136,7 @@ def _made_by(records: list[Document]) -> dict[str, str]:
 
 
 def _passed_by(records: list[Document]) -> dict[str, str]:
-    """Tell which step chose which artifact: its results name an artifact that another one made."""
+    """Return artifact → the step that selected it: its results name an artifact of another step."""
     return {
         _identity(value): record["metadata"]["name"]
         for record in records
@@ -145,8 +145,8 @@ def _passed_by(records: list[Document]) -> dict[str, str]:
     }
 
 
-def _set_in_time(steps: Iterable[Step]) -> None:
-    """Set steps in the time of the whole."""
+def _set_times(steps: Iterable[Step]) -> None:
+    """Set offset and share of steps, relative to the total time."""
     begun = [
         (step, datetime.fromisoformat(step.started).timestamp(), step.seconds)
         for step in steps
@@ -155,13 +155,13 @@ def _set_in_time(steps: Iterable[Step]) -> None:
     if not begun:
         return
     first = min(start for _, start, _ in begun)
-    whole = max(max(start + seconds for _, start, seconds in begun) - first, 1e-9)
+    total = max(max(start + seconds for _, start, seconds in begun) - first, 1e-9)
     for step, start, seconds in begun:
-        step.offset, step.share = 100 * (start - first) / whole, 100 * min(1.0, seconds / whole)
+        step.offset, step.share = 100 * (start - first) / total, 100 * min(1.0, seconds / total)
 
 
 def _reduce(steps: dict[str, Step]) -> None:
-    """Leave out who is waited for anyway, because another one that is waited for waits for it."""
+    """Remove redundant dependencies (transitive reduction)."""
     direct = {name: [other for other in step.after if other in steps] for name, step in steps.items()}
 
     def all_before(name: str, seen: set[str]) -> set[str]:
@@ -177,13 +177,13 @@ def _reduce(steps: dict[str, Step]) -> None:
 
 
 def _identity(uri: Any) -> str:
-    """Name an artifact by its uid where its address has one: tags and iterations differ between who writes it."""
+    """Return the uid in an artifact's address, or the address without tag and iteration."""
     text = str(uri)
     return text.rpartition("^")[2] if "^" in text else text.partition("#")[0].partition(":latest")[0]
 
 
-def _placed(steps: list[Step]) -> Graph:
-    """Place steps in columns: each to the right of all that it waits for; columns are centred."""
+def _arranged(steps: list[Step]) -> Graph:
+    """Arrange steps in centred columns, each to the right of its dependencies."""
     named = {step.name: step for step in steps}
     columns: dict[str, int] = {}
 

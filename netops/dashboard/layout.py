@@ -1,7 +1,7 @@
-"""The heat map's geometry: companies, their data centers side by side, and in each a cell for every device.
+"""The layout of the heat map: companies, their data centers side by side, and a cell for each device.
 
-All cells are equally large, so that areas can be compared. The width of the map in cells is chosen so that the map
-as a whole has the shape of a screen; everything is in units of one cell.
+All cells have the same size, so that areas are comparable. The width of the map in cells is chosen so that the map
+has the aspect ratio of the screen. The unit of all lengths is one cell.
 """
 
 import re
@@ -13,22 +13,22 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-#: Heights in pixels of a data center's name and a company's, space between blocks, and width of a letter.
+#: Heights in pixels of the names of data centers and companies, gap between blocks, and width of a letter.
 NAME, TITLE, GAP, LETTER = 20, 24, 10, 6.6
-#: Width over height of a block of cells: what is tried.
+#: Aspect ratios of a block that are tried.
 SHAPES = (1.8, 1.2, 0.8, 0.5)
-#: More sites than this are laid out without trying shapes.
+#: Maximum number of sites for which aspect ratios are tried.
 MANY = 300
-#: Letters of a data center's name that there is always room for.
+#: Minimum number of visible letters of a data center's name.
 SHORT = 11
-#: Cells are not drawn wider than this many pixels, even if there are few devices.
+#: Maximum width of a cell in pixels.
 WIDEST = 48
 UNPLACED = "elsewhere"
 
 
 @dataclass(frozen=True)
 class Screen:
-    """What a map is laid out for: its usual width in pixels, and width over height."""
+    """A screen: its usual width in pixels, and aspect ratio."""
 
     pixels: int
     aspect: float
@@ -37,13 +37,13 @@ class Screen:
 WIDE, NARROW = Screen(1000, 1.7), Screen(340, 0.75)
 
 
-#: Data centers, each as (company, name) and how many devices stand there.
+#: Data centers as (company, name), and their number of devices.
 Sites = list[tuple[tuple[str, str], int]]
 
 
 @dataclass(frozen=True)
 class Block:
-    """A data center: its name, its upper left corner, width and height, where its name stands, and its devices."""
+    """A data center: name, upper left corner, width, height, position of the name, and number of devices."""
 
     company: str
     data_center: str
@@ -57,7 +57,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Title:
-    """A company: its name, where it stands, and how much room it has."""
+    """A company: name, position, and available width."""
 
     company: str
     x: float
@@ -67,20 +67,20 @@ class Title:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything is drawn; y runs downwards.
+    """Positions of all elements; y increases downwards.
 
     Attributes
     ----------
     order : int64 array
-        Devices in the order in which they are drawn.
+        Devices in drawing order.
     x, y : float32 arrays
         Centres of their cells.
     blocks : tuple of Block
         Data centers.
     titles : tuple of Title
-        Companies, one for each line that they begin or go on in.
+        Companies, one title per line in which they have blocks.
     width, height : float
-        Of the whole map.
+        Size of the map.
     """
 
     order: npt.NDArray[np.int64]
@@ -93,35 +93,37 @@ class Layout:
 
 
 def natural(name: str) -> list[tuple[int, int | str]]:
-    """Order names as people do: leaf-2 before leaf-10."""
+    """Return the sort key of natural order: leaf-2 before leaf-10."""
     parts = re.split(r"(\d+)", name.lower())
     return [(0, int(part)) if part.isdecimal() and part.isascii() else (1, part) for part in parts if part]
 
 
-def ordered(names: Sequence[str], indices: Sequence[tuple[str, str]]) -> npt.NDArray[np.int64]:
-    """Order devices by company, data center and name."""
-    pairs = zip(indices, names, strict=True)
+def ordered(names: Sequence[str], locations: Sequence[tuple[str, str]]) -> npt.NDArray[np.int64]:
+    """Return the order of devices by company, data center and name."""
+    pairs = zip(locations, names, strict=True)
     keys = [(natural(company), natural(center), natural(name)) for (company, center), name in pairs]
     return np.array(sorted(range(len(names)), key=keys.__getitem__), dtype=np.int64)
 
 
-def lay_out(names: Sequence[str], indices: Sequence[tuple[str, str]], screen: Screen = WIDE) -> Layout:
+def lay_out(names: Sequence[str], locations: Sequence[tuple[str, str]], screen: Screen = WIDE) -> Layout:
     """Arrange devices.
 
     Parameters
     ----------
     names : sequence of str
         Devices.
-    indices : sequence of (company, data center)
-        Of each; empty where it is not known.
+    locations : sequence of (company, data center)
+        Location of each device; empty if unknown.
     screen : Screen
-        What it is laid out for; the order of the devices is the same for all.
+        The target screen; the order of the devices does not depend on it.
     """
-    order = ordered(names, indices)
+    order = ordered(names, locations)
     if not names:
         none = np.zeros(0, dtype=np.float32)
         return Layout(order, none, none, (), (), 1.0, 1.0)
-    sites = [(index, len(list(group))) for index, group in groupby(indices[slot] for slot in order.tolist())]
+    sites = [
+        (location, len(list(group))) for location, group in groupby(locations[slot] for slot in order.tolist())
+    ]
     width, shape = _best_shape(sites, len(names), screen)
     blocks, titles, height = _flow(sites, width, shape, screen)
     used = max(0.6 * width, max(block.x + block.width for block in blocks))
@@ -130,10 +132,10 @@ def lay_out(names: Sequence[str], indices: Sequence[tuple[str, str]], screen: Sc
 
 
 def _best_shape(sites: Sites, devices: int, screen: Screen) -> tuple[float, float]:
-    """Choose the width of the map and the shape of the blocks so that cells are as large as the screen allows."""
+    """Return the map width and the block shape with the largest cells for the screen."""
     smallest = np.sqrt(devices * screen.aspect / WIDE.aspect)
     widths = np.maximum(screen.pixels / WIDEST, smallest * np.geomspace(1.0, 12.0, 40)).tolist()
-    # With very many sites their names take more room than their devices, and trying shapes takes long.
+    # With many sites the names need more space than the devices, and trying shapes takes long.
     few = len(sites) <= MANY
     for part in (1, 2, 8) if few else (8,):
         wanted = Screen(screen.pixels, screen.aspect / part)
@@ -155,7 +157,7 @@ def _narrowest(sites: Sites, widths: list[float], shape: float, screen: Screen) 
 
 
 def _flow(sites: Sites, width: float, shape: float, screen: Screen) -> tuple[list[Block], list[Title], float]:
-    """Set data centers side by side in lines; a company's name stands over the first one of it in each line."""
+    """Arrange data centers in lines; the name of a company is above its first block in each line."""
     pixel = width / screen.pixels
     blocks: list[Block] = []
     titles: list[Title] = []
@@ -178,7 +180,7 @@ def _flow(sites: Sites, width: float, shape: float, screen: Screen) -> tuple[lis
 
 
 def _columns_and_rows(devices: int, width: float, shape: float, pixel: float) -> tuple[float, float]:
-    """Choose columns and rows of a block; it is wide enough for the beginning of its name."""
+    """Return columns and rows of a block that is wide enough for the beginning of its name."""
     named = SHORT * LETTER * pixel
     columns = max(1, min(int(np.ceil(max(np.sqrt(devices * shape), min(named, devices)))), int(width)))
     return max(columns, min(named, width)), float(np.ceil(devices / columns))

@@ -1,4 +1,4 @@
-"""The form that asks for the token, where one is needed."""
+"""The login form, if a token is required."""
 
 from typing import Any
 
@@ -7,24 +7,24 @@ from litestar.datastructures import Cookie
 from litestar.params import URLEncodedBody
 from litestar.response import Redirect
 
-from netops.dashboard.access import COOKIE, key_of, may_enter
+from netops.dashboard.access import COOKIE, is_token, key_of
 from netops.dashboard.pages import page
 
 HTML = "text/html; charset=utf-8"
 
 
 def login(token: str | None) -> list[Any]:
-    """Make the handlers of the form, of leaving again, and of the health check."""
+    """Create the handlers of the login form and of the health check."""
 
     @get("/login", opt={"open": True})
     async def form() -> Response[str]:
-        """Ask for the token."""
+        """Return the login form."""
         return Response(page("login.html", wrong=False), media_type=HTML)
 
     @post("/login", opt={"open": True}, status_code=303)
-    async def enter(request: Request[Any, Any, Any], data: URLEncodedBody[dict[str, str]]) -> Response[Any]:
-        """Let in who knows it."""
-        if token and not may_enter(token, data.get("token", "").strip()):
+    async def log_in(request: Request[Any, Any, Any], data: URLEncodedBody[dict[str, str]]) -> Response[Any]:
+        """Check the token and set the cookie."""
+        if token and not is_token(token, data.get("token", "").strip()):
             return Response(page("login.html", wrong=True), media_type=HTML, status_code=401)
         answer = Redirect("/fleet", status_code=303)
         if token:
@@ -36,7 +36,7 @@ def login(token: str | None) -> list[Any]:
 
     @get("/healthz", opt={"open": True})
     async def healthz() -> dict[str, str]:
-        """Tell that the dashboard answers."""
+        """Return the health of the dashboard."""
         return {"status": "ok"}
 
-    return [form, enter, healthz]
+    return [form, log_in, healthz]

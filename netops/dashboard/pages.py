@@ -1,4 +1,4 @@
-"""Pages as HTML: templates, and how they write values."""
+"""HTML pages: templates and their filters."""
 
 import re
 from functools import cache
@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from netops.dashboard.assets import address
 
 VIEWS = {"fleet": "Fleet", "device": "Device", "models": "Models", "runs": "Runs"}
-#: Sign and word of each state: a state is never told by a colour alone.
+#: Symbol of each state, since a state is never shown by colour alone.
 SIGNS = {
     "completed": "✓",
     "running": "▶",
@@ -26,7 +26,7 @@ SIGNS = {
 
 
 def page(template: str, **values: Any) -> str:
-    """Fill a template; whatever comes from outside is escaped."""
+    """Render a template; values are escaped."""
     return _environment().get_template(template).render(**values)
 
 
@@ -46,13 +46,13 @@ def _environment() -> Environment:
 
 
 def link(path: str, **query: Any) -> str:
-    """Write an address within the dashboard; what is None or empty is left out."""
-    told = {key: value for key, value in query.items() if value not in (None, "")}
-    return f"{path}?{urlencode(told)}" if told else path
+    """Return an address within the dashboard; None and empty parameters are omitted."""
+    parameters = {key: value for key, value in query.items() if value not in (None, "")}
+    return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
 def took(seconds: float | None) -> str:
-    """Write how long something took."""
+    """Format a duration."""
     if seconds is None:
         return "–"
     if seconds < 60:
@@ -63,31 +63,31 @@ def took(seconds: float | None) -> str:
 
 
 def figure(value: Any) -> str:
-    """Write a figure of a model."""
+    """Format a metric of a model."""
     if value is None:
         return "–"
     return f"{value:.3g}" if isinstance(value, float) and value < 1e4 else str(value)
 
 
 def moment(text: Any) -> str:
-    """Write a time of a record to the second."""
+    """Format a time of a record, to the second."""
     found = re.match(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)", str(text or ""))
     return f"{found[1]} {found[2]}" if found else "–"
 
 
 def sign(state: str) -> str:
-    """Give the sign of a state."""
+    """Return the symbol of a state."""
     return SIGNS.get(state, "?")
 
 
 def cause(error: str) -> str:
-    """Say what went wrong once: MLRun repeats an error as its own cause."""
+    """Remove the duplicate cause that MLRun appends to an error."""
     what, _, why = error.partition(", caused by: ")
     return what if why in what else error
 
 
-def short(uri: Any, most: int = 60) -> str:
-    """Shorten an artifact's address: what it is called tells more than the hashes behind it."""
+def short(uri: Any, max_length: int = 60) -> str:
+    """Shorten an artifact's address, without the hashes."""
     text = str(uri)
     text = text.partition("#")[0].partition("@")[0] if text.startswith("store://") else text
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return text if len(text) <= max_length else text[: max_length - 1] + "…"

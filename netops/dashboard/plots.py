@@ -1,4 +1,4 @@
-"""The plots, as Bokeh documents in JSON; the pages' scripts fill their data sources as time goes on."""
+"""The plots, as Bokeh documents in JSON; scripts of the pages update their data sources."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,28 +19,28 @@ from bokeh.models import (
 from bokeh.plotting import figure
 from bokeh.themes import Theme
 
-from netops.dashboard.fleet import Place
+from netops.dashboard.fleet import Location
 from netops.dashboard.layout import UNPLACED, Layout
 from netops.dashboard.themes import FONT, THEMES, Colours
 
 Item = dict[str, Any]
 
-#: Shapes by model family; a family unknown here is a hexagon.
+#: Marker by model family; default: hexagon.
 SHAPES = {"sklearn": "circle", "xgboost": "square", "tensorflow": "diamond"}
-#: Height of the plot of one metric in pixels, and width of all left axes, so that times stand below each other.
+#: Height of a metric's plot in pixels, and common width of left axes, so that times are aligned.
 METRIC_HEIGHT, LEFT = 118, 64
-#: An hour in milliseconds: models of one run are told apart by their shapes, not by the seconds between them.
+#: Minimum time range in milliseconds (an hour): models of one run differ by marker, not by seconds.
 HOUR = 3.6e6
 
 
-def fleet_plot(layout: Layout, names: Sequence[str], indices: Sequence[Place], theme: str) -> Item:
-    """Draw the heat map of a fleet: cells, marks on what alerts or is silent, names of sites, and a cursor.
+def fleet_plot(layout: Layout, names: Sequence[str], locations: Sequence[Location], theme: str) -> Item:
+    """Draw the heat map of a fleet: cells, marks of alerting and stale devices, names of sites, and a cursor.
 
     Parameters
     ----------
     layout : Layout
-        What is drawn; risks and statuses come later.
-    names, indices : sequences
+        The layout; risks and statuses are sent later.
+    names, locations : sequences
         Of the devices, by slot.
     theme : str
         ``light`` or ``dark``.
@@ -61,7 +61,7 @@ def fleet_plot(layout: Layout, names: Sequence[str], indices: Sequence[Place], t
     plot.axis.visible = plot.grid.visible = False
     plot.toolbar.logo = None
     plot.toolbar.autohide = True
-    cells = _cells(plot, layout, names, indices, colours)
+    cells = _cells(plot, layout, names, locations, colours)
     _marks(plot, colours)
     _names(plot, layout, colours)
     hover = HoverTool(renderers=[cells], tooltips=[("device", "@name"), ("where", "@place"), ("now", "@state")])
@@ -69,14 +69,16 @@ def fleet_plot(layout: Layout, names: Sequence[str], indices: Sequence[Place], t
     return _item(plot, colours)
 
 
-def _cells(plot: Any, layout: Layout, names: Sequence[str], indices: Sequence[Place], colours: Colours) -> Any:
+def _cells(plot: Any, layout: Layout, names: Sequence[str], locations: Sequence[Location], colours: Colours) -> Any:
     order = layout.order.tolist()
-    standing = [indices[slot] for slot in order]
+    ordered = [locations[slot] for slot in order]
     data = {
         "x": layout.x,
         "y": layout.y,
         "name": [names[slot] for slot in order],
-        "place": [" · ".join(filter(None, (index.company, index.data_center))) or UNPLACED for index in standing],
+        "place": [
+            " · ".join(filter(None, (location.company, location.data_center))) or UNPLACED for location in ordered
+        ],
         "level": [float("nan")] * len(order),
         "state": [""] * len(order),
     }
@@ -95,7 +97,7 @@ def _cells(plot: Any, layout: Layout, names: Sequence[str], indices: Sequence[Pl
 
 
 def _marks(plot: Any, colours: Colours) -> None:
-    """Add what the script places: frames and triangles of alerts, crosses of silence, and the cursor's frame."""
+    """Add the marks that the script positions: alerts, stale devices, and the cursor."""
     for name in ("alerting", "silent", "cursor"):
         source = ColumnDataSource({"x": [], "y": []}, name=name)
         if name != "silent":
@@ -185,12 +187,12 @@ def _names(plot: Any, layout: Layout, colours: Colours) -> None:
 
 
 def device_plot(metrics: Sequence[str], threshold: float, theme: str) -> Item:
-    """Draw one device: its risk, and below it each metric over the same time; alerts stand behind all of them.
+    """Draw a device: its risk, and below it each metric over the same time, with alerts in the background.
 
     Parameters
     ----------
     metrics : sequence of str
-        Those to draw.
+        The metrics to draw.
     threshold : float
         The risk that alerts.
     theme : str
@@ -278,7 +280,7 @@ def _strip(
 
 
 def models_plot(versions: Sequence[dict[str, Any]], theme: str) -> Item:
-    """Draw the average precision of a model's versions over time: a shape for each family, champions ringed."""
+    """Draw the average precision of a model's versions over time, with a marker per family."""
     colours = THEMES[theme]
     known = [version for version in versions if version["average_precision"] is not None]
     plot = figure(

@@ -1,7 +1,7 @@
-"""Runs and models, read off MLRun's records for the pages that show them.
+"""Runs and models for the pages, from MLRun's records.
 
-MLRun takes seconds to import, and the pages of the fleet do not need it: it is imported by the first who asks, or
-ahead by :meth:`Records.warm`. All calls come from one thread, as the embedded database has it.
+Importing MLRun takes seconds, and the fleet pages do not need it: it is imported on first use, or earlier by
+:meth:`Records.warm`. All calls run in one thread, as the embedded database requires.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from netops.dashboard.graph import Graph, graph_of
 Document = dict[str, Any]
 Result = TypeVar("Result")
 
-#: Runs that are listed, and how much of a log's end is shown.
+#: Maximum runs listed, and bytes of the end of a log that are shown.
 LISTED, LOG_BYTES = 100, 200_000
-#: Promotions whose reasons are looked up.
+#: Maximum promotions whose reasons are looked up.
 EXPLAINED = 20
-#: Figures of a model in the order in which they are shown: key and what people call it.
+#: Metrics of a model in display order: key and title.
 FIGURES = {
     "average_precision": "average precision",
     "roc_auc": "ROC AUC",
@@ -32,27 +32,27 @@ FIGURES = {
 
 
 class Records:
-    """Reads runs and models beside the event loop."""
+    """Reads runs and models in a thread."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="records")
         self._warm: Future[None] = Future()
 
-    async def ask(self, question: Callable[..., Result], *args: Any) -> Result:
-        """Have a question of this module answered in the thread of the records."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(question, *args))
+    async def query(self, function: Callable[..., Result], *args: Any) -> Result:
+        """Run a function of this module in the thread of the records."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(function, *args))
 
     @property
     def ready(self) -> bool:
-        """Whether MLRun has been imported, so that answers come at once."""
+        """Whether MLRun has been imported."""
         return self._warm.done()
 
     def warm(self) -> None:
-        """Import MLRun ahead."""
+        """Import MLRun in the background."""
         self._warm = self._pool.submit(_connect)
 
     def close(self) -> None:
-        """Let the thread end."""
+        """Stop the thread."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -60,11 +60,11 @@ def _connect() -> None:
     from netops.workflows.project import connect
 
     connect()
-    import netops.workflows.records.runs  # noqa: F401 - it brings MLRun
+    import netops.workflows.records.runs  # noqa: F401 - imports MLRun
 
 
 def runs() -> list[Document]:
-    """List runs of pipelines, the newest first."""
+    """Return runs of pipelines, newest first."""
     _connect()
     from netops.workflows.records.runs import describe, workflows
 
@@ -76,28 +76,30 @@ def _with_start(describe: Callable[[Document], Document], run: Document) -> Docu
 
 
 def run(run_id: str) -> tuple[Document, Graph]:
-    """Give one run and the graph of its steps.
+    """Return a run and the graph of its steps.
 
     Raises
     ------
     UsageError
-        If there is none.
+        If the run does not exist.
     """
     _connect()
     from netops.workflows.records.runs import describe, find, steps_of, workflows
 
     record = find(run_id)
-    told = _with_start(describe, record)
-    steps = steps_of(told["run_id"])
+    description = _with_start(describe, record)
+    steps = steps_of(description["run_id"])
     expected: list[Document] = []
-    if told["state"] in ("running", "pending", "created"):
+    if description["state"] in ("running", "pending", "created"):
         ended = (
-            other for other in workflows() if describe(other)["workflow"] == told["workflow"] and _completed(other)
+            other
+            for other in workflows()
+            if describe(other)["workflow"] == description["workflow"] and _completed(other)
         )
         earlier = next(ended, None)
         expected = steps_of(earlier["metadata"]["uid"]) if earlier else []
-    report = _report(told["run_id"], steps)
-    return told | {"report": report is not None}, graph_of(steps, expected, describe)
+    report = _report(description["run_id"], steps)
+    return description | {"report": report is not None}, graph_of(steps, expected, describe)
 
 
 def _completed(run: Document) -> bool:
@@ -105,7 +107,7 @@ def _completed(run: Document) -> bool:
 
 
 def log_of(uid: str) -> str:
-    """Give the end of a step's log."""
+    """Return the end of a step's log."""
     _connect()
     from netops.workflows.records.step_records import log_of
 
@@ -113,7 +115,7 @@ def log_of(uid: str) -> str:
 
 
 def picture(uid: str, key: str) -> bytes | None:
-    """Give a PNG that a step has logged, where its file is on this machine."""
+    """Return a PNG that a step has logged, if its file is on this machine."""
     _connect()
     from netops.workflows.records.step_records import artifact_path
 
@@ -122,7 +124,7 @@ def picture(uid: str, key: str) -> bytes | None:
 
 
 def report(run_id: str) -> bytes | None:
-    """Give the HTML report of a run."""
+    """Return the HTML report of a run."""
     _connect()
     from netops.workflows.records.runs import find, steps_of
 
@@ -134,13 +136,13 @@ def report(run_id: str) -> bytes | None:
 def _report(run_id: str, steps: list[Document]) -> Path | None:
     from netops.workflows.records.runs import run_folder
 
-    told = [step["status"].get("results", {}).get("report") for step in steps]
-    paths = [Path(path) for path in told if path] + [run_folder(run_id) / "report.html"]
+    reported = [step["status"].get("results", {}).get("report") for step in steps]
+    paths = [Path(path) for path in reported if path] + [run_folder(run_id) / "report.html"]
     return next((path for path in paths if path.suffix == ".html" and path.is_file()), None)
 
 
 def models(network: str | None) -> Document:
-    """Give the networks that have models, and of one of them: its versions, its champion, and its promotions."""
+    """Return the networks with models, and the versions, champion and promotions of one network."""
     _connect()
     from netops import registry
 
@@ -151,13 +153,13 @@ def models(network: str | None) -> Document:
         "networks": networks,
         "network": chosen,
         "versions": [_version(model) for model in every if model.network == chosen],
-        "history": _told(registry.history(chosen), every),
+        "history": _with_reasons(registry.history(chosen), every),
         "shadow": _shadow(chosen, every),
     }
 
 
 def _shadow(network: str, versions: list[Any]) -> Document | None:
-    """Tell how the challenger in the champion's shadow does; None where there is none."""
+    """Return the report of the shadow; None if there is none."""
     from netops.serving.shadow.scoring import read_report
 
     running = next((model for model in versions if model.network == network and model.shadow), None)
@@ -173,18 +175,18 @@ def _shadow(network: str, versions: list[Any]) -> Document | None:
     return {"version": running.version, "report": report, "rows": rows}
 
 
-def _told(history: list[dict[str, str]], versions: list[Any]) -> list[Document]:
-    """Add to promotions why they came about, where the run that trained the version decided on it."""
+def _with_reasons(history: list[dict[str, str]], versions: list[Any]) -> list[Document]:
+    """Return promotions with their reasons, if the training run of the version decided on it."""
     from netops.workflows.records.runs import steps_of
 
     runs = {model.version: model.tree for model in versions}
-    told = []
+    promotions = []
     for index, entry in enumerate(history):
         run = runs.get(entry["version"], "") if index < EXPLAINED else ""
         results = [step["status"].get("results") or {} for step in (steps_of(run, "select") if run else [])]
         chosen = [found for found in results if (found.get("champion") or {}).get("version") == entry["version"]]
-        told.append(entry | {"reason": str(chosen[-1].get("reason", "")) if chosen else ""})
-    return told
+        promotions.append(entry | {"reason": str(chosen[-1].get("reason", "")) if chosen else ""})
+    return promotions
 
 
 def _version(model: Any) -> Document:

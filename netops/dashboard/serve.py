@@ -1,4 +1,4 @@
-"""``netops dashboard``: its process, from start to end."""
+"""``netops dashboard``: the process of the dashboard."""
 
 import asyncio
 import logging
@@ -18,16 +18,16 @@ from netops.serving.settings import LimitSettings
 def serve_dashboard(
     server: str, host: str = "127.0.0.1", port: int = 8090, ready: Callable[[str], None] | None = None
 ) -> None:
-    """Serve the dashboard until the process is told to end.
+    """Serve the dashboard until the process is stopped.
 
     Parameters
     ----------
     server : str
-        Address of ``netops serve``; it may come and go.
+        Address of ``netops serve``, which may be restarted.
     host, port : str, int
-        Where to listen.
+        Address to bind.
     ready : callable, optional
-        Told the address once pages are answered.
+        Called with the address when the dashboard is ready.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def serve_dashboard(
 async def _background(
     follower: Follower, store: Records, address: str, ready: Callable[[str], None] | None
 ) -> AsyncIterator[Any]:
-    """Follow the server beside the requests, and get ready what takes time."""
+    """Run the background tasks: poll the server, and import what takes time."""
     async with follower.following():
         await asyncio.to_thread(assets)
         await asyncio.to_thread(_import_plots)
@@ -67,4 +67,4 @@ async def _background(
 
 
 def _import_plots() -> None:
-    import netops.dashboard.plots  # noqa: F401 - it brings Bokeh
+    import netops.dashboard.plots  # noqa: F401 - imports Bokeh

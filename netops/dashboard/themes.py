@@ -1,7 +1,7 @@
 """Colours of the plots, dark and light.
 
-The palettes are sequential: lightness alone tells the risk, so they can be read whatever colours somebody tells
-apart, and in print. What is alerting or silent has a mark of its own besides.
+The palettes are sequential: lightness shows the risk, so they are readable with colour blindness and in print.
+Alerting and stale devices have additional marks.
 """
 
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-#: Places of the stops, from no risk to certainty; the last two are above the threshold.
+#: Positions of the colour stops, from risk 0 to 1; the last two are above the threshold.
 STOPS = (0.0, 0.25, 0.5, 0.72, 0.86, 1.0)
-#: Levels at which the palette holds the risks below and above the threshold.
+#: Palette positions of the risks just below and above the threshold.
 BELOW, ABOVE = 0.78, 0.88
 FONT = "system-ui, sans-serif"
 
@@ -33,14 +33,14 @@ class Colours:
 
     @property
     def palette(self) -> list[str]:
-        """256 colours from no risk to certainty."""
+        """256 colours from risk 0 to 1."""
         stops = np.array([[int(colour[index : index + 2], 16) for index in (1, 3, 5)] for colour in self.risks])
         levels = np.linspace(0.0, 1.0, 256)
         mixed = np.stack([np.interp(levels, STOPS, channel) for channel in stops.T], axis=1)
         return ["#{:02x}{:02x}{:02x}".format(*row) for row in mixed.round().astype(int).tolist()]
 
     def bokeh(self) -> dict[str, Any]:
-        """Give the theme as Bokeh takes it."""
+        """Return the Bokeh theme."""
         axis = {
             "major_label_text_color": self.muted,
             "axis_label_text_color": self.muted,

@@ -7,8 +7,8 @@ import pytest
 from litestar.testing import TestClient
 
 from netops.dashboard.app import make_app
-from netops.dashboard.demo import played
-from netops.dashboard.follower import Follower, news
+from netops.dashboard.demo import demo_server
+from netops.dashboard.follower import Follower, delta
 from netops.dashboard.records import Records
 from netops.errors import NetopsError
 from netops.serving.alerts.store import Alert
@@ -26,7 +26,7 @@ def client_of():
     def begin(token=None, local=True, base="http://127.0.0.1"):
         stores.append(Records())
         follower = Follower(NOWHERE)
-        follower.fleet.take(answer({"leaf-1": 0.2, "leaf-2": None, "<b>": 0.9}), whole=True)
+        follower.fleet.apply(answer({"leaf-1": 0.2, "leaf-2": None, "<b>": 0.9}), full=True)
         app = make_app(follower, stores[-1], token, local)
         return TestClient(app, base_url=base, raise_server_exceptions=False)
 
@@ -59,7 +59,7 @@ def test_the_list_of_open_alerts_names_the_last_renewal():
         Alert(id=device, kind="risk", network="n", device=device, opened=opened, renewed=times)
         for device, times in (("a", renewed), ("b", []))
     ]
-    shown = {alert["device"]: alert["renewed"] for alert in news(follower, whole=True)["open"]}
+    shown = {alert["device"]: alert["renewed"] for alert in delta(follower, full=True)["open"]}
     assert shown == {"a": renewed[-1], "b": None}
 
 
@@ -170,5 +170,5 @@ def test_no_page_elsewhere_says_what_an_alert_was(client_of):
 def test_the_demo_says_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
     monkeypatch.setenv("MLRUN_DBPATH", "")
-    with pytest.raises(NetopsError, match="no champion; train one: netops run"), played():
+    with pytest.raises(NetopsError, match="no champion; train one: netops run"), demo_server():
         pass

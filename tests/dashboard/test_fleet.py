@@ -30,31 +30,31 @@ def answer(devices: dict[str, float | None], time: int = 1000, **more) -> Fleet:
 
 def test_changes_are_taken_in_and_the_order_stays_while_the_devices_do():
     fleet = FleetModel()
-    assert fleet.take(answer({"a": 0.1, "b": None}), whole=True)
+    assert fleet.apply(answer({"a": 0.1, "b": None}), full=True)
     version = fleet.version
-    assert fleet.take(answer({"b": 0.9}, 2000, known=2, alerting=["b"]), whole=False)
+    assert fleet.apply(answer({"b": 0.9}, 2000, known=2, alerting=["b"]), full=False)
     assert fleet.version == version
     assert fleet.risk.tolist() == np.float32([0.1, 0.9]).tolist()
     assert fleet.status.tolist() == [0, ALERTING]
     assert fleet.last.tolist() == [1000, 2000]
-    assert fleet.take(answer({"c": 0.2}, 3000, known=3), whole=False)
+    assert fleet.apply(answer({"c": 0.2}, 3000, known=3), full=False)
     assert fleet.version > version
     assert fleet.status.tolist() == [0, 0, 0]
 
 
 def test_a_silent_device_has_no_risk():
     fleet = FleetModel()
-    fleet.take(answer({"a": 0.1, "b": 0.2}, silent=["a"]), whole=True)
+    fleet.apply(answer({"a": 0.1, "b": 0.2}, silent=["a"]), full=True)
     assert fleet.status.tolist() == [SILENT, 0]
     assert np.isnan(fleet.risk[0])
 
 
 def test_devices_that_are_gone_are_noticed_and_forgotten():
     fleet = FleetModel()
-    fleet.take(answer({"a": 0.1, "b": 0.2}), whole=True)
+    fleet.apply(answer({"a": 0.1, "b": 0.2}), full=True)
     version = fleet.version
-    assert not fleet.take(answer({"c": 0.3}, 2000, known=2), whole=False)
-    assert fleet.take(answer({"b": 0.2, "c": 0.3}, 2000), whole=True)
+    assert not fleet.apply(answer({"c": 0.3}, 2000, known=2), full=False)
+    assert fleet.apply(answer({"b": 0.2, "c": 0.3}, 2000), full=True)
     assert sorted(fleet.names) == ["b", "c"]
     assert fleet.slot("a") is None
     assert fleet.version > version
@@ -62,22 +62,22 @@ def test_devices_that_are_gone_are_noticed_and_forgotten():
 
 def test_a_device_that_moves_is_drawn_elsewhere():
     fleet = FleetModel()
-    fleet.take(answer({"a": 0.1}), whole=True)
+    fleet.apply(answer({"a": 0.1}), full=True)
     version = fleet.version
-    fleet.take(answer({"a": 0.1}, data_centers=["other"]), whole=False)
+    fleet.apply(answer({"a": 0.1}, data_centers=["other"]), full=False)
     assert fleet.version > version
-    assert fleet.places[0] == ("c", "other")
+    assert fleet.locations[0] == ("c", "other")
 
 
 def test_risks_are_kept_as_far_back_as_there_is_room():
     history = RiskHistory(3)
     history.grow(2)
     for number in (1, 2, 2, 3, 4):
-        history.note(number * STEP, np.float32([number / 8, np.nan]))
+        history.add(number * STEP, np.float32([number / 8, np.nan]))
     assert history.of(0) == ([2 * STEP, 3 * STEP, 4 * STEP], [0.25, 0.375, 0.5])
     assert history.of(1) == ([2 * STEP, 3 * STEP, 4 * STEP], [None] * 3)
     history.grow(9)
-    history.note(5 * STEP, np.full(9, 0.5, dtype=np.float32))
+    history.add(5 * STEP, np.full(9, 0.5, dtype=np.float32))
     assert history.of(0) == ([3 * STEP, 4 * STEP, 5 * STEP], [0.375, 0.5, 0.5])
     assert history.of(8) == ([3 * STEP, 4 * STEP, 5 * STEP], [None, None, 0.5])
 
@@ -86,7 +86,7 @@ def test_however_often_one_looks_an_hour_of_risks_is_kept():
     history = RiskHistory()
     history.grow(1)
     for time in range(0, 2 * 3_600_000, 500):
-        history.note(time, np.float32([time / 1e7]))
+        history.add(time, np.float32([time / 1e7]))
     times, risks = history.of(0)
     assert times[-1] - times[0] >= 3_590_000
     assert np.diff(times[:-1]).tolist() == [STEP] * (len(times) - 2)
@@ -97,5 +97,5 @@ def test_risks_are_forgotten_where_time_has_gone_back():
     history = RiskHistory()
     history.grow(1)
     for time in (STEP, 2 * STEP, 0):
-        history.note(time, np.float32([0.5]))
+        history.add(time, np.float32([0.5]))
     assert history.of(0) == ([0], [0.5])
