@@ -76,7 +76,7 @@ def sequences(devices, gap, failed):
 
 @given(st.lists(risks_of_device, min_size=1, max_size=4), gaps, failures, policies)
 @settings(max_examples=200, deadline=None)
-def test_batch_is_what_the_words_say(devices, gap, failed, policy):
+def test_batches_follow_the_specification(devices, gap, failed, policy):
     offsets, times, risks, flags = sequences(devices, gap, failed)
     found = open_alerts(policy, offsets, times, risks, flags)
     expected = []
@@ -191,7 +191,7 @@ def test_an_alert_that_cooled_down_did_not_expire():
         ([0.9, 0.1, 0.1, 0.9], RENEWED, 3),
     ],
 )
-def test_an_alert_that_expires_says_since_when_the_risk_is_below(risks, kind, below_since):
+def test_an_expired_alert_has_the_time_since_which_the_risk_is_below(risks, kind, below_since):
     tracker = AlertTracker(AlertPolicy(0.5, 1, 9, expire=3))
     event = tracker.update(np.zeros(4, dtype=np.int64), np.arange(4), np.array(risks))[-1]
     assert (event["kind"], event["at"], event["below_since"]) == (kind, 3, below_since)
@@ -218,7 +218,7 @@ def test_a_sample_that_is_not_newer_changes_nothing():
     assert len(tracker.update(devices[:1], np.array([11]), np.array([0.9]))) == 1
 
 
-def test_a_forgotten_device_starts_anew():
+def test_a_forgotten_device_is_reset():
     tracker = AlertTracker(AlertPolicy(0.5, 1, 5))
     tracker.update(np.array([0, 7]), np.array([1, 1]), np.array([0.9, 0.8]))
     assert tracker.is_open(np.array([0, 1, 7, 99])).tolist() == [True, False, True, False]

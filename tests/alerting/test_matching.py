@@ -45,7 +45,7 @@ def test_the_first_true_alert_gives_the_lead():
 
 @given(st.lists(st.integers(0, 60), max_size=8), st.lists(st.integers(1, 12), max_size=6), st.integers(1, 15))
 @settings(max_examples=200, deadline=None)
-def test_matching_is_what_the_words_say(opened, spans, horizon):
+def test_matching_follows_the_specification(opened, spans, horizon):
     edges = np.cumsum(spans)
     start, end = edges[: len(edges) // 2 * 2 : 2], edges[1 : len(edges) // 2 * 2 : 2]
     found = match(alerts_at(*sorted(opened)), Incidents.of(1, np.zeros(len(start)), start, end), horizon)
@@ -90,7 +90,7 @@ def test_incidents_come_from_the_table_of_a_dataset():
         Incidents.from_table(table, ["a"])
 
 
-def test_devices_keep_their_places_when_rows_are_taken():
+def test_device_indices_do_not_change_when_rows_are_selected():
     sequences = Sequences(("a", "b"), np.array([0, 2, 4]), np.array([1, 2, 3, 4]))
     some = sequences.where(np.array([False, False, True, False]))
     assert (some.offsets.tolist(), some.timestamps.tolist(), len(some)) == ([0, 0, 1], [3], 1)

@@ -13,7 +13,7 @@ from netops.errors import UsageError
 FILE = Path(__file__).parents[2] / "configurations" / "alerting.yaml"
 
 
-def test_the_file_says_what_the_code_does():
+def test_the_file_has_the_defaults_of_the_code():
     assert bind(AlertSettings, read_yaml(FILE), "alerting.yaml") == AlertSettings()
 
 
@@ -28,7 +28,7 @@ def test_the_cooldown_is_the_horizon_unless_it_is_set():
 @pytest.mark.parametrize(
     ("budget", "horizon", "empty"), [(1.0, 10 * MINUTE, False), (1.0, 7 * DAY, True), (0.9, 7 * DAY, False)]
 )
-def test_a_budget_of_an_alarm_every_horizon_is_said_to_exclude_nothing(budget, horizon, empty):
+def test_a_budget_of_an_alarm_per_horizon_gives_a_warning(budget, horizon, empty):
     caution = AlertSettings(false_alarms_per_device_week=budget).budget_caution(horizon)
     assert ("excludes nothing" in caution, "7d" in caution) == (empty, empty)
 

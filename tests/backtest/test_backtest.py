@@ -50,7 +50,7 @@ def test_the_figures_are_those_of_the_training(training: Training, done: Backtes
     assert_same(done.evaluation, training.evaluation)
 
 
-def test_a_split_by_device_counts_the_devices_kept_apart(tmp_path: Path, training: Training) -> None:
+def test_a_split_by_device_counts_held_out_devices(tmp_path: Path, training: Training) -> None:
     trained = train(tmp_path, training.telemetry, split="device")
     found = run(trained)
     assert found.evaluation is not None
@@ -59,7 +59,7 @@ def test_a_split_by_device_counts_the_devices_kept_apart(tmp_path: Path, trainin
     assert {incident.device for incident in found.incidents if not incident.trained} <= apart
 
 
-def test_telemetry_that_was_tested_on_apart_counts_whole(tmp_path: Path, training: Training) -> None:
+def test_separate_test_telemetry_is_counted_completely(tmp_path: Path, training: Training) -> None:
     later = telemetry(tmp_path / "later", DAYS + HOUR, DAY)
     trained = train(tmp_path, training.telemetry, test=later)
     found = run(replace(trained, telemetry=later))
@@ -72,7 +72,7 @@ def test_telemetry_that_was_tested_on_apart_counts_whole(tmp_path: Path, trainin
     assert nothing.thresholds == nothing.budgets == []
 
 
-def test_every_incident_and_false_alarm_is_told_once(done: Backtest) -> None:
+def test_every_incident_and_false_alarm_is_reported_once(done: Backtest) -> None:
     assert done.evaluation is not None
     figures = done.evaluation.figures
     assert len(done.incidents) == len(done.history.incidents)
@@ -141,7 +141,7 @@ def test_another_policy_alerts_otherwise(training: Training, done: Backtest) -> 
     assert len(strict.replayed.alerts) < len(done.replayed.alerts)
 
 
-def test_alerts_that_nobody_is_told_of_say_so(training: Training) -> None:
+def test_alerts_that_are_not_sent_are_marked(training: Training) -> None:
     silent = run(training, silences=(Silence(0, START + 10 * DAYS),))
     assert any("Silenced" in found.note for found in silent.incidents if found.outcome == "warned")
 
@@ -184,7 +184,7 @@ def test_it_is_drawn_on_a_page(training: Training, done: Backtest, tmp_path: Pat
     assert not (tmp_path / "none.html").exists()
 
 
-def test_it_says_all_of_it_as_json(done: Backtest) -> None:
+def test_the_json_has_all_results(done: Backtest) -> None:
     told = json.loads(json.dumps(plain(done.to_dict()), allow_nan=False))
     assert done.evaluation is not None
     expected = done.evaluation.to_dict()

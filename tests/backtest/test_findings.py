@@ -62,18 +62,18 @@ def test_an_incident_is_warned_of_by_the_first_alert_in_time() -> None:
         (risks(**{f"m{m}": np.nan for m in range(30, 50)}), "No sample before it was scored"),
     ],
 )
-def test_a_missed_incident_says_why(known: np.ndarray, why: str) -> None:
+def test_a_missed_incident_has_a_reason(known: np.ndarray, why: str) -> None:
     incident = found(known).incidents[0]
     assert incident.outcome == "missed"
     assert why in incident.note
 
 
-def test_a_late_alert_is_told_of() -> None:
+def test_a_late_alert_is_reported() -> None:
     incident = found(risks(m47=0.41), [alert(52)]).incidents[0]
     assert "The alert opened 2 min after its start." in incident.note
 
 
-def test_a_false_alarm_says_how_it_went() -> None:
+def test_a_false_alarm_has_a_note() -> None:
     here = found(risks(m10=0.7, m11=0.8))
     (alarm,) = here.false_alarms
     assert (alarm.device, alarm.opened, alarm.peak) == ("a", iso(11 * MINUTE), 0.8)
@@ -91,11 +91,11 @@ def test_a_false_alarm_says_how_it_went() -> None:
         (alert(45), ""),
     ],
 )
-def test_what_the_server_did_otherwise_is_told(served: Alert, note: str) -> None:
+def test_differences_of_the_server_are_noted(served: Alert, note: str) -> None:
     assert found(risks(m44=0.7, m45=0.9), [served]).incidents[0].note == note
 
 
-def test_an_incident_without_a_sample_before_it_is_told_apart() -> None:
+def test_an_incident_without_a_sample_before_it_is_unobserved() -> None:
     (incident,) = unobserved(history(), [0], np.array([True]))
     assert (incident.outcome, incident.trained, incident.scenario) == ("unobserved", True, "leak")
     assert "No healthy sample came in the 10 min before it." in incident.note

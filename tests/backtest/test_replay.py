@@ -9,7 +9,7 @@ from netops.backtest import replay
 
 
 @pytest.mark.parametrize("span", [1, 7, 1000])
-def test_batches_hold_whole_instants_within_their_span(monkeypatch: pytest.MonkeyPatch, span: int) -> None:
+def test_batches_have_complete_timestamps_within_their_span(monkeypatch: pytest.MonkeyPatch, span: int) -> None:
     monkeypatch.setattr(replay, "BATCH", 10)
     times = np.sort(np.random.default_rng(0).integers(0, 300, 400))
     times[50:75] = times[50]  # an instant that no batch can hold

@@ -86,13 +86,13 @@ def test_an_alert_is_judged_by_the_beginning_of_its_id(netops: Call, verb: str, 
     assert [said["note"] for said in shown["statements"]] == ["fan"]
 
 
-def test_whoever_is_at_the_keyboard_says_it(netops: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_user_name_is_recorded(netops: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "grace")
     answer = netops("alerts", "confirm", ALERTS_THERE[0].id, "--name", NETWORK, "--json").json
     assert answer["statements"][-1]["by"] == "grace"
 
 
-def test_the_time_of_a_repair_is_kept(netops: Call) -> None:
+def test_the_time_of_a_repair_is_stored(netops: Call) -> None:
     name = ALERTS_THERE[0].id
     at = "2026-01-05T00:05:00Z"
     netops("alerts", "repaired", name, "--at", at, "--name", NETWORK)
@@ -156,7 +156,7 @@ def test_a_log_of_incidents_is_added_once_however_often_it_is_read(netops: Call,
         ("r1,1500-01-01T00:00:00Z,", "line 2"),
     ],
 )
-def test_a_log_that_is_wrong_is_refused_as_a_whole(netops: Call, tmp_path: Path, line: str, told: str) -> None:
+def test_a_log_with_an_error_is_rejected_completely(netops: Call, tmp_path: Path, line: str, told: str) -> None:
     log = tmp_path / "outages.csv"
     log.write_text(f"device,start,end\n{line}\nr2,2026-01-05T02:00:00Z,\n")
     answer = netops("incidents", "add", log, "--name", NETWORK)
@@ -165,7 +165,7 @@ def test_a_log_that_is_wrong_is_refused_as_a_whole(netops: Call, tmp_path: Path,
     assert netops("incidents", "list", "--name", NETWORK, "--json").rows == []
 
 
-def test_everything_said_is_exported(netops: Call, tmp_path: Path) -> None:
+def test_all_feedback_is_exported(netops: Call, tmp_path: Path) -> None:
     netops("alerts", "dismiss", ALERTS_THERE[1].id, "--name", NETWORK, "--by", "ada")
     out = tmp_path / "said.json"
     assert netops("alerts", "export", "--out", out, "--name", NETWORK, "--json").json["verdicts"] == 1

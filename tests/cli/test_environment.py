@@ -64,6 +64,6 @@ def test_a_disk_that_takes_nothing(
     assert not out.exists()
 
 
-def test_a_place_where_no_folder_can_be_made(telemetry: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_path_where_no_folder_can_be_created(telemetry: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = refused(capsys, "features", "--telemetry", str(telemetry), "--out", "/proc/out")
     assert line.startswith("netops: /proc/out: no such file or directory; check the path")

@@ -184,7 +184,7 @@ def test_the_labels_of_the_training_are_there(features: Dataset, told: Told) -> 
 
 
 @pytest.mark.timeout(580)
-def test_the_card_and_the_report_say_where_labels_come_from(trained: str, told: Told) -> None:
+def test_the_card_and_the_report_name_the_sources_of_labels(trained: str, told: Told) -> None:
     from netops.workflows.records.runs import run_folder
 
     folder = run_folder(trained)

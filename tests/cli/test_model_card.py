@@ -70,7 +70,7 @@ def test_a_model_that_never_alerts_and_one_not_judged() -> None:
     assert list(described(card_of(evaluation={}))) == ["not evaluated yet: it has no threshold and no metrics"]
 
 
-def test_a_card_of_before_is_told_as_far_as_it_goes(card: ModelCard) -> None:
+def test_an_old_card_is_printed_without_unknown_values(card: ModelCard) -> None:
     """Cards written without calibration, group intervals and lead quantiles."""
     old = dict(card.evaluation)
     for name in ("uncalibrated", "group_intervals", "brier"):
@@ -83,7 +83,7 @@ def test_a_card_of_before_is_told_as_far_as_it_goes(card: ModelCard) -> None:
     assert "By scenario" in lines
 
 
-def test_the_list_tells_intervals_where_they_are_known() -> None:
+def test_the_list_has_known_intervals() -> None:
     row = {"network": "demo", "version": "abc", "family": "xgboost", "champion": True, "event_recall": 0.9}
     row |= {"created": "2026-11-24 11:20:28.123456+00:00", "average_precision": 0.75, "intervals": {}}
     row["intervals"] = {"event_recall": {"low": 0.85, "high": 0.95}}

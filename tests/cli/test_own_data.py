@@ -32,7 +32,7 @@ def telemetry(failing: bool = True, rows: int = 1500, devices: int = 4) -> pd.Da
     return pd.concat(frames, ignore_index=True)
 
 
-def test_a_csv_of_ones_own_goes_the_whole_way(netops: Call, tmp_path: Path) -> None:
+def test_an_own_csv_runs_through_the_pipeline(netops: Call, tmp_path: Path) -> None:
     path = tmp_path / "edge routers.csv"
     telemetry().to_csv(path, index=False)
     anyhow = ("--set", "promotion.first=any")  # thresholds do as well here: the ramp is all there is
@@ -48,7 +48,7 @@ def test_a_csv_of_ones_own_goes_the_whole_way(netops: Call, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_telemetry_to_be_tested_on_is_kept_apart(netops: Call, tmp_path: Path) -> None:
+def test_test_telemetry_is_kept_separate(netops: Call, tmp_path: Path) -> None:
     train, test = tmp_path / "january.csv", tmp_path / "february.csv"
     telemetry().to_csv(train, index=False)
     later = telemetry(devices=2)

@@ -70,7 +70,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("arguments", [c for c in commands() if c[0] not in ELSEWHERE], ids=" ".join)
-def test_commands_do_what_they_say(
+def test_commands_of_the_readme_work(
     netops: Call, workplace: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(workplace)

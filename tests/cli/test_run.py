@@ -108,7 +108,7 @@ def test_models_are_versions_of_one_network(netops: Call, first: dict) -> None:
     assert served["expected_calibration_error"] < 0.02
 
 
-def test_models_are_told_to_people(netops: Call, first: dict) -> None:
+def test_models_are_printed_as_tables(netops: Call, first: dict) -> None:
     heading, *rows = netops("models", "list").out.splitlines()
     assert "event recall" in heading
     assert sum("yes" in row.split() for row in rows) == 1
@@ -223,7 +223,7 @@ def test_features_and_training_alone(netops: Call, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_where_it_was(home: Path, netops: Call, first: dict) -> None:
+def test_a_killed_run_resumes(home: Path, netops: Call, first: dict) -> None:
     settings = small("training.families.sklearn.enabled=false")
     command = [sys.executable, "-m", "netops.cli.main", "run", "--name", "killed", *settings]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:

@@ -41,7 +41,7 @@ def test_trials_are_iterations_of_the_run(netops: Call, run_of: dict) -> None:
     assert text.count("\n*  ") == 1
 
 
-def test_card_and_report_tell_of_it(netops: Call, run_of: dict) -> None:
+def test_card_and_report_describe_the_search(netops: Call, run_of: dict) -> None:
     shown = netops("models", "show", run_of["models"]["xgboost"]["version"], "--json").json
     search = shown["card"]["search"]
     assert search["trials"] == 2
@@ -62,7 +62,7 @@ def test_training_alone_with_the_same_seed_gives_the_same_model(netops: Call, ru
     assert netops("train", *settings, "--trials", 2, "--family", "sklearn").code == 2
 
 
-def test_a_budget_on_the_command_line_takes_the_place_of_configured_trials(netops: Call, run_of: dict) -> None:
+def test_a_budget_option_overrides_configured_trials(netops: Call, run_of: dict) -> None:
     (features,) = (Path(run_of["report"]).parent).glob("**/features/_meta.json")
     answer = netops(
         "train", *small(*ONE, "training.trials=500"), "--features", features.parent, "--budget", "1s", "--json"

@@ -63,14 +63,14 @@ def test_the_list_of_open_alerts_names_the_last_renewal():
     assert shown == {"a": renewed[-1], "b": None}
 
 
-def test_while_mlrun_is_loaded_its_pages_say_so_and_come_again(client_of):
+def test_pages_wait_while_mlrun_is_loaded(client_of):
     for path in ("/models", "/runs"):
         page = client_of().get(path)
         assert page.status_code == 200
         assert '<meta http-equiv="refresh"' in page.text
 
 
-def test_devices_are_found_by_name_and_place(client_of):
+def test_devices_are_found_by_name_and_location(client_of):
     client = client_of()
     assert [found["device"] for found in client.get("/data/find?text=LEAF").json()] == ["leaf-1", "leaf-2"]
     assert len(client.get("/data/find?text=d").json()) == 3
@@ -107,7 +107,7 @@ def test_the_form_is_sent_with_all_headers_and_takes_no_long_body(client_of):
         assert "frame-ancestors 'none'" in found.headers["content-security-policy"]
 
 
-def test_a_map_is_of_a_place(client_of):
+def test_a_map_is_of_a_location(client_of):
     client = client_of()
     whole, part = (client.get("/plots/fleet", params={"at": at}).json() for at in ("[]", '["c", "other"]'))
     assert "leaf-2" in json.dumps(whole["item"])
@@ -115,7 +115,7 @@ def test_a_map_is_of_a_place(client_of):
     assert client.get("/plots/fleet?at=c").status_code == 400
 
 
-def test_a_server_that_does_not_answer_and_devices_that_are_not_there_are_said(client_of):
+def test_an_unreachable_server_and_unknown_devices_are_reported(client_of):
     client = client_of()
     answer = client.get("/data/device?device=leaf-1")
     assert answer.status_code == 502
@@ -157,7 +157,7 @@ def test_files_are_sent_as_they_are():
     assert gzip.decompress(assets()["page.js"].packed) == (HERE / "page.js").read_bytes()
 
 
-def test_no_page_elsewhere_says_what_an_alert_was(client_of):
+def test_foreign_pages_cannot_send_feedback(client_of):
     client = client_of()
     said = {"alert": "3fd2", "verdict": "confirmed"}
     assert client.post("/data/verdict", json=said, headers={"origin": "http://elsewhere"}).status_code == 403
@@ -167,7 +167,7 @@ def test_no_page_elsewhere_says_what_an_alert_was(client_of):
     assert own.status_code == 502  # it went on to the server, which is not there
 
 
-def test_the_demo_says_what_is_missing(tmp_path, monkeypatch):
+def test_the_demo_reports_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
     monkeypatch.setenv("MLRUN_DBPATH", "")
     with pytest.raises(NetopsError, match="no champion; train one: netops run"), demo_server():

@@ -146,7 +146,7 @@ def test_one_goes_down_from_the_fleet_to_a_company_to_a_data_center_and_up_again
     cells_come(page, 12)
 
 
-def test_people_say_what_an_alert_was(look, feed):
+def test_feedback_on_an_alert_in_the_browser(look, feed):
     page = look("/device?device=leaf-5")
     drawn(page)
     button = page.locator("#d-alerts").get_by_role("button", name="False alarm")
@@ -305,7 +305,7 @@ def test_the_demo_is_a_fleet_that_lives(look, home):
         httpx.get(f"{demo.server}/healthz")
 
 
-def test_a_lost_server_is_said_and_found_again(look, feed, server):
+def test_a_lost_server_is_reported_and_recovers(look, feed, server):
     page = look("/fleet")
     drawn(page)
     server.stop()

@@ -69,7 +69,7 @@ def test_a_device_that_moves_is_drawn_elsewhere():
     assert fleet.locations[0] == ("c", "other")
 
 
-def test_risks_are_kept_as_far_back_as_there_is_room():
+def test_the_risk_history_is_bounded():
     history = RiskHistory(3)
     history.grow(2)
     for number in (1, 2, 2, 3, 4):
@@ -82,7 +82,7 @@ def test_risks_are_kept_as_far_back_as_there_is_room():
     assert history.of(8) == ([3 * STEP, 4 * STEP, 5 * STEP], [None, None, 0.5])
 
 
-def test_however_often_one_looks_an_hour_of_risks_is_kept():
+def test_the_risk_history_covers_an_hour_at_any_polling_rate():
     history = RiskHistory()
     history.grow(1)
     for time in range(0, 2 * 3_600_000, 500):

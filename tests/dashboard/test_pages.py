@@ -35,7 +35,7 @@ def test_figures_times_states_and_addresses():
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_the_palette_tells_risks_by_lightness_alone(theme):
+def test_the_palette_shows_risks_by_lightness(theme):
     def lightness(colour):
         channels = [int(colour[index : index + 2], 16) / 255 for index in (1, 3, 5)]
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]

@@ -43,7 +43,7 @@ def test_a_site_outage_reaches_the_webhook_as_one_notification(run: Any) -> None
     assert len(firing) == 8, "the devices alert too: they are not told of because the site is"
 
 
-def test_silence_is_told_of(run: Any) -> None:
+def test_stale_devices_are_reported(run: Any) -> None:
     def told() -> bool:
         return any("DevicesSilent" in names(note) for note in run.notes)
 

@@ -52,7 +52,7 @@ def test_every_alert_has_a_unit_test() -> None:
 
 
 @pytest.mark.parametrize("rule", rules("alert"), ids=lambda rule: rule["alert"])
-def test_an_alert_says_what_to_do(rule: dict[str, Any]) -> None:
+def test_an_alert_has_instructions(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in ("critical", "warning")
     assert rule["labels"]["team"] in ("operators", "platform")
     notes = rule["annotations"]
@@ -74,6 +74,6 @@ def test_no_runbook_is_left_over() -> None:
     assert {path.name for path in (DOCS / "runbooks").glob("*.md")} == linked
 
 
-def test_recorded_names_tell_level_metric_and_operation() -> None:
+def test_recording_rules_name_level_metric_and_operation() -> None:
     for rule in rules("record"):
         assert re.fullmatch(r"[a-z_]+:netops_[a-z_]+:[a-z0-9_]+", rule["record"])

@@ -77,14 +77,14 @@ def netops(home: Path, capfd: pytest.CaptureFixture[str]) -> Call:
     return call
 
 
-def test_a_network_that_goes_on_as_before_has_not_drifted(netops: Call, tmp_path: Path) -> None:
+def test_an_unchanged_network_has_not_drifted(netops: Call, tmp_path: Path) -> None:
     done = netops("monitor", *options(SMALL), "--plot", str(tmp_path / "drift.png"))
     assert done.code == 0, done.err
     assert "demo: 0 of" in done.out
     assert (tmp_path / "drift.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_drift_trains_anew_at_most_so_often(netops: Call) -> None:
+def test_drift_retrains_at_most_once_per_interval(netops: Call) -> None:
     """The run of the fixture is younger than a day; a setting lets the next one begin."""
     held = netops("monitor", *options(CHANGED), "--retrain-on-drift", "--json")
     assert held.code == 0, held.err

@@ -41,7 +41,7 @@ def p_values(days: int, shift: float, statistic: str, length: int = SLOTS) -> np
 
 
 @pytest.mark.parametrize("statistic", STATISTICS)
-def test_small_p_values_are_as_rare_as_they_say(statistic: str) -> None:
+def test_p_values_are_calibrated(statistic: str) -> None:
     """600 windows that differ by chance alone; the p-values of a plain test would be around zero for most."""
     found = p_values(7, 0.0, statistic)
     assert (found < 0.05).mean() < 0.1
@@ -65,7 +65,7 @@ def test_half_a_day_is_compared_with_the_same_half_of_other_days() -> None:
     assert (found < 0.01).mean() < 0.03
 
 
-def test_times_that_the_reference_does_not_know_are_left_out() -> None:
+def test_times_unknown_to_the_reference_are_ignored() -> None:
     reference = network(1, 1)
     morning = Rhythm(Histograms(reference.names, reference.edges, 1, 0, reference.counts[:12]), SLOTS)
     present = network(1, 2, like=reference)
@@ -77,7 +77,7 @@ def test_times_that_the_reference_does_not_know_are_left_out() -> None:
     assert np.isnan(evening).all()
 
 
-def test_a_reference_shorter_than_its_memory_tells_nothing() -> None:
+def test_a_reference_shorter_than_its_memory_gives_no_result() -> None:
     reference = network(1, 1)
     chance = Comparer(Rhythm(reference, SLOTS, memory=6), "psi").null_distribution(SLOTS)
     assert np.isnan(chance.p_values(np.ones(len(reference.names)))).all()

@@ -50,7 +50,7 @@ def test_a_model_that_becomes_better_is_no_drift(detector: str) -> None:
 
 
 @pytest.mark.parametrize("detector", DETECTORS)
-def test_without_a_test_part_the_first_outcomes_tell_what_is_usual(detector: str) -> None:
+def test_without_a_test_split_the_first_outcomes_set_the_baseline(detector: str) -> None:
     assert detect_drift(stream([0.05, 0.5], 0), {}, detector).since is not None
     quiet = [detect_drift(stream([0.03], seed), {}, detector) for seed in range(20)]
     assert sum(concept.since is not None for concept in quiet) <= 1

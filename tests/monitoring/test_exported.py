@@ -3,7 +3,7 @@
 from netops.monitoring.exported import MonitoringMetrics
 
 
-def test_drift_is_told_with_its_verdict() -> None:
+def test_drift_is_exported_with_its_significance() -> None:
     metrics = MonitoringMetrics("demo")
     metrics.drift("feature", "latency", 0.3, True)
     labels = {"network": "demo", "kind": "feature", "name": "latency"}
@@ -20,7 +20,7 @@ def test_a_failed_run_keeps_the_time_of_the_last_success() -> None:
     assert metrics.registry.get_sample_value("netops_run_success_timestamp_seconds", labels) == 100
 
 
-def test_unknown_figures_are_left_out() -> None:
+def test_unknown_metrics_are_not_exported() -> None:
     metrics = MonitoringMetrics("demo")
     metrics.model("xgboost", "v1", {"event_recall": 0.9, "median_lead_seconds": None})
     labels = {"network": "demo", "family": "xgboost", "version": "v1"}

@@ -36,7 +36,7 @@ def test_a_constant_shows_when_it_moves() -> None:
     assert (histograms.counts[0, 0] * present.counts[0, 0]).sum() == 0
 
 
-def test_nan_and_other_times_are_left_out() -> None:
+def test_nan_and_other_times_are_ignored() -> None:
     histograms = flags(["a", "b"], 10, 5, 2)
     histograms.add(np.array([49, 50, 69, 70]), np.array([[1, 1], [1, 0], [0, np.nan], [1, 1.0]]))
     assert histograms.counts.tolist() == [[[0, 1], [1, 0]], [[1, 0], [0, 0]]]

@@ -8,7 +8,7 @@ from netops.monitoring.settings import MonitoringSettings
 from netops.workflows.project_folder import project_root
 
 
-def test_the_file_says_the_defaults() -> None:
+def test_the_file_has_the_defaults() -> None:
     path = project_root() / "configurations" / "monitoring.yaml"
     assert bind(MonitoringSettings, read_yaml(path), str(path)) == MonitoringSettings()
 

@@ -40,7 +40,7 @@ def test_the_chance_of_any_false_alarm_in_a_month_is_held() -> None:
     assert alarms / 1_000 == pytest.approx(0.18, abs=0.04)
 
 
-def test_a_small_move_is_not_told_however_sure() -> None:
+def test_a_small_shift_is_not_reported_even_if_significant() -> None:
     settings = MonitoringSettings()
     grid = Grid.over(0, DAY - 1, HOUR, settings)
     sure = np.zeros((1, 2))

@@ -47,7 +47,7 @@ def events(pipeline):
 RECEIVER = ServingSettings(receivers=(ReceiverSettings("webhook", "http://127.0.0.1:9/"),))
 
 
-def test_an_alert_that_expires_while_the_risk_is_high_goes_on_as_the_same_one(start):
+def test_an_alert_that_expires_while_the_risk_is_high_continues(start):
     pipeline = start(RECEIVER)
     run(pipeline, range(2 * HORIZON + 10), hot="a")
     (alert,) = current(pipeline)
@@ -146,7 +146,7 @@ def test_devices_whose_site_alert_has_ended_stand_for_themselves(start):
 # After a restart -----------------------------------------------------------------------------------------------
 
 
-def test_after_a_crash_and_a_replay_every_alert_is_the_same_and_nothing_is_told_twice(start):
+def test_after_a_crash_and_a_replay_alerts_are_equal_and_sent_once(start):
     pipeline = start(RECEIVER)
     run(pipeline, range(20))
     pipeline.runtime.save()
@@ -362,7 +362,7 @@ def test_a_full_disk_costs_no_answer(start, quick):
     assert len(stored(pipeline)) == 300
 
 
-def test_what_is_kept_in_memory_is_bounded_and_what_is_dropped_is_counted(start, quick, monkeypatch):
+def test_unsaved_alerts_are_bounded_and_dropped_ones_are_counted(start, quick, monkeypatch):
     monkeypatch.setattr(alert_book, "MAX_UNSAVED", 2)
     pipeline = start(RECEIVER, alerting=alerting(cooldown="5s", **{"for": 1}))
     run(pipeline, range(2))

@@ -38,7 +38,7 @@ def store(tmp_path):
     store.close()
 
 
-def test_an_alert_that_comes_up_again_is_told_once(store):
+def test_a_replayed_alert_is_sent_once(store):
     for _ in range(2):
         store.save([alert()], ["hook"])
     assert due(store) == [("opened", alert().id)]
@@ -49,21 +49,21 @@ def test_an_alert_that_comes_up_again_is_told_once(store):
     assert due(store) == [("ended", alert().id)]
 
 
-def test_silenced_and_rolled_up_alerts_are_kept_but_not_told(store):
+def test_silenced_and_rolled_up_alerts_are_stored_but_not_sent(store):
     store.save([alert(1, silenced=True), alert(2, rolled_up="x")], ["hook"])
     store.save([alert(1, silenced=True, ended=LATER), alert(2, rolled_up="x", ended=LATER)], ["hook"])
     assert due(store) == []
     assert len(store.recent()) == 2
 
 
-def test_who_was_told_of_an_opening_is_told_of_the_end_whatever_came_between(store):
+def test_receivers_of_an_opening_receive_the_end(store):
     store.save([alert()], ["hook"])
     store.save([alert(rolled_up="x", ended=LATER)], ["hook", "new"])
     assert due(store) == [("opened", alert().id), ("ended", alert().id)]
     assert due(store, "new") == []
 
 
-def test_a_renewal_is_told_once_and_lets_the_end_be_told_again(store):
+def test_a_renewal_is_sent_once_and_allows_another_end(store):
     renewed = [iso(BEGUN + 600 * 10**9)]
     store.save([alert()], ["hook"])
     store.save([alert(ended=LATER, renewed=[])], ["hook"])
@@ -93,13 +93,13 @@ def test_a_row_that_failed_waits_and_so_do_later_ones_of_the_same_alert(store):
     assert [(row.event, row.tries) for row in again] == [("opened", 1), ("opened", 0)]
 
 
-def test_open_alerts_are_told_apart(store):
+def test_open_alerts_are_distinct(store):
     store.save([alert(1), alert(2, ended=LATER)])
     assert [found.id for found in store.recent(open_only=True)] == [alert(1).id]
     assert [found.opened for found in store.recent()] == [alert(2).opened, alert(1).opened]
 
 
-def test_ended_alerts_are_removed_after_their_time_but_not_what_people_said(tmp_path):
+def test_ended_alerts_are_pruned_except_those_with_feedback(tmp_path):
     store = FeedbackStore(tmp_path / "alerts.sqlite")
     store.save([alert(n, ended=LATER) for n in (1, 2)] + [alert(3), alert(4, ended="2024-02-01T00:00:00Z")])
     store.save([alert(5, ended=LATER)], ["hook"])

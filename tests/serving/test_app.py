@@ -117,7 +117,7 @@ def test_a_fleet_is_followed_from_cursor_to_cursor(client):
     assert client.get(f"/fleet?since={news['cursor'] + 1}").json()["devices"] == ["a", "b"]
 
 
-def test_the_samples_of_a_device_are_told_as_far_as_its_windows_reach(client):
+def test_history_has_the_samples_in_a_devices_windows(client):
     client.post("/telemetry", json=[sample("a", tick, hot=tick == 3) for tick in range(5)])
     answer = client.get("/history", params={"device": "a"}).json()
     assert answer["times"] == [(START + 5 * tick) * 1000 for tick in range(5)]
@@ -160,7 +160,7 @@ def test_large_requests_are_refused(client_of):
     assert client.post("/telemetry", json=sample("a", 0)).status_code == 200
 
 
-def test_what_is_not_there_is_said(client):
+def test_unknown_paths_and_devices_are_reported(client):
     assert client.get("/nothing").status_code == 404
     assert client.get("/telemetry").status_code == 405
     assert client.get("/alerts?limit=0").status_code == 400

@@ -22,7 +22,7 @@ def ask(url, *requests):
     return asyncio.run(run())
 
 
-def test_a_chunked_answer_is_read_whole():
+def test_a_chunked_answer_is_read_completely():
     with Hook(lambda *_: CHUNKED) as hook:
         assert ask(hook.url, {}) == [b"[1, 2, 3]"]
 

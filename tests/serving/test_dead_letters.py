@@ -19,7 +19,7 @@ def open_letters(tmp_path):
         letters.close()
 
 
-def test_letters_are_kept_and_the_oldest_files_go(tmp_path, open_letters):
+def test_dead_letter_files_are_rotated(tmp_path, open_letters):
     letters = open_letters(size=2000, files=3)
     for number in range(200):
         letters.write([letter("rejected", "no", {"number": number})])
@@ -30,7 +30,7 @@ def test_letters_are_kept_and_the_oldest_files_go(tmp_path, open_letters):
     assert last == {"why": "rejected", "error": "no", "sent": {"number": 199}}
 
 
-def test_what_is_no_text_is_kept_too_and_long_bodies_are_cut(open_letters):
+def test_binary_bodies_are_stored_and_long_bodies_are_truncated(open_letters):
     letters = open_letters(size=1 << 20, files=1)
     letters.write([letter("rejected", None, b"\xff\xfe"), letter("rejected", None, b"x" * 100_000)])
     first, second = map(json.loads, letters.path().read_text().splitlines())

@@ -66,7 +66,7 @@ def test_it_is_asked_until_it_answers(model, rows) -> None:
     assert len(waits) == 3
 
 
-def test_one_that_never_answers_gives_its_place_back(model, rows) -> None:
+def test_a_model_that_never_answers_is_rolled_back(model, rows) -> None:
     platform, waits = Recorded(silent=99), []
     with pytest.raises(NetopsError, match="does not answer: connection refused"):
         roll_out(
@@ -76,7 +76,7 @@ def test_one_that_never_answers_gives_its_place_back(model, rows) -> None:
     assert platform.calls == [("start", str(model)), ("take back", "before")]
 
 
-def test_one_that_answers_otherwise_gives_its_place_back(model, rows) -> None:
+def test_a_model_with_different_answers_is_rolled_back(model, rows) -> None:
     platform = Recorded(off=1e-3)
     with pytest.raises(NetopsError, match=r"differs from the tested one by 0\.001"):
         roll_out(platform, str(model), "before", rows, Scorer(model).score(rows))

@@ -20,7 +20,7 @@ def test_the_least_recently_seen_go_first_but_not_those_about_to_be_seen():
     assert table.oldest(arrival, 0, ["a"]) == []
 
 
-def test_a_place_stays_until_another_is_said():
+def test_a_location_stays_until_it_is_changed():
     table = DeviceTable(3)
     table.assign(["a"])
     table.set_location(0, "c", "d")

@@ -24,7 +24,7 @@ def say(server, alert, **body):
     return httpx.post(f"{server}/alerts/{alert}/feedback", json=body)
 
 
-def test_an_operator_says_what_an_alert_was(server, alert):
+def test_feedback_on_an_alert_is_recorded(server, alert):
     answer = say(server, alert, verdict="confirmed", by="ada", note="fan").json()
     assert (answer["alert"]["id"], answer["alert"]["verdict"], answer["changed"]) == (alert, "confirmed", True)
     assert not say(server, alert, verdict="confirmed", by="ada", note="fan").json()["changed"]
@@ -118,7 +118,7 @@ def test_alertmanager_may_post_its_alerts_as_incidents_but_never_our_own(server)
     assert (found["device"], found["scenario"], found["end"]) == ("r1", "InstanceDown", "2024-01-01T00:10:00Z")
 
 
-def test_the_desk_of_a_server_elsewhere_says_the_same(server, alert):
+def test_the_remote_feedback_client_gives_the_same(server, alert):
     client = RemoteFeedbackClient(server, None)
     assert [found.id for found in client.alerts(True, 0, 10)] == [alert]
     assert client.alerts(False, (START + 10**6) * 10**9, 10) == []

@@ -38,7 +38,7 @@ def incident(number=1, **more) -> Incident:
     return Incident(**values | more)
 
 
-def test_the_last_verdict_counts_and_all_are_kept(store):
+def test_the_latest_feedback_applies_and_the_history_is_stored(store):
     store.save([alert()])
     assert store.record_verdict(alert().id, said("dismissed", by="eve"), NOW)[0].verdict == "dismissed"
     assert store.record_verdict(alert().id, said("confirmed", by="ada", note="fan"), NOW + 10**9)[1]
@@ -53,7 +53,7 @@ def test_the_last_verdict_counts_and_all_are_kept(store):
     assert (verdict.verdict, verdict.by, verdict.ended) == ("confirmed", "ada", "2024-01-01T01:00:00Z")
 
 
-def test_what_is_said_twice_is_said_once(store):
+def test_repeated_feedback_is_stored_once(store):
     store.save([alert()])
     changes = [store.record_verdict(alert().id, said(by="ada"), NOW + tick)[1] for tick in range(3)]
     assert changes == [True, False, False]
@@ -95,7 +95,7 @@ def test_a_verdict_on_a_site_holds_for_its_alerts_that_have_none(store):
     assert found == {own.id: "dismissed", "other": "confirmed"}
 
 
-def test_incidents_are_told_apart_by_source_and_id(store):
+def test_incidents_are_identified_by_source_and_id(store):
     assert store.record([incident(1), incident(2)], NOW) == {"recorded": 2}
     assert store.record([incident(1), incident(2, end="2024-01-02T01:00:00Z")], NOW) == {"known": 1, "changed": 1}
     assert store.record([incident(1, source="mail")], NOW) == {"recorded": 1}
@@ -140,7 +140,7 @@ for number in range(100_000):
 """
 
 
-def test_killed_while_it_records_it_has_kept_what_it_said_it_had(tmp_path):
+def test_confirmed_records_survive_a_kill(tmp_path):
     path = tmp_path / "alerts.sqlite"
     command, root = [sys.executable, "-c", _WRITER, str(path)], Path(__file__).parents[2]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as writer:

@@ -67,7 +67,7 @@ def test_a_version_is_asked_by_its_name(mock, model):
     assert (unknown.status_code, unknown.body) == (400, {"error": "no version 'v9' is served here"})
 
 
-def test_what_people_say_is_taken(mock):
+def test_feedback_is_accepted(mock):
     hot = [sample("hot", tick, hot=True) for tick in range(3)]
     assert mock.test("/telemetry", body=hot)[-1]["alert"]
     (alert,) = [found for found in mock.test("/alerts", method="GET") if found["device"] == "hot"]

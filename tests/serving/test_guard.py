@@ -32,7 +32,7 @@ def test_a_page_elsewhere_may_not_embed_what_costs_work(server):
     assert httpx.post(server + "/incidents", content=b"[]", headers=link).status_code == 403
 
 
-def test_every_answer_says_that_it_is_what_it_says(server):
+def test_every_answer_has_nosniff(server):
     """L7: no nosniff."""
     for path in ("/healthz", "/metrics", "/nothing", "/devices"):
         assert httpx.get(server + path).headers["x-content-type-options"] == "nosniff"

@@ -54,7 +54,7 @@ def test_more_devices_in_a_request_than_there_is_room_for_are_rejected(start):
     assert len(pipeline.runtime.state.table) == 5
 
 
-def test_a_lower_limit_keeps_the_devices_last_heard_of(start):
+def test_a_lower_limit_keeps_the_most_recently_seen_devices(start):
     """S3: the server did not start."""
     pipeline = start()
     for first in range(0, 60, 20):

@@ -46,7 +46,7 @@ def test_the_last_champion_is_named_while_the_registry_is_away(tmp_path, registr
     assert "a stays in service" in caplog.text
 
 
-def test_a_new_champion_takes_the_place_of_the_copy(tmp_path, registry) -> None:
+def test_a_new_champion_replaces_the_copy(tmp_path, registry) -> None:
     kept = tmp_path / "champion"
     source = LastChampion(registry, kept)
     for version in ("a", "b"):
@@ -66,14 +66,14 @@ def test_a_registry_without_a_champion_is_believed(tmp_path, registry) -> None:
         source.champion()
 
 
-def test_without_a_copy_the_error_of_the_registry_is_told(tmp_path, registry) -> None:
+def test_without_a_copy_the_registry_error_is_reported(tmp_path, registry) -> None:
     registry.file.parent.mkdir()
     ended(registry)
     with pytest.raises(NetopsError, match="cannot be looked up, and none was served before"):
         LastChampion(registry, tmp_path / "champion").champion()
 
 
-def test_the_shadow_is_kept_beside_it(tmp_path, registry) -> None:
+def test_the_shadow_is_copied_too(tmp_path, registry) -> None:
     registry.promote("a", trained(tmp_path, "a"))
     registry.put_in_shadow("b", trained(tmp_path, "b"))
     kept = tmp_path / "champion"
@@ -101,7 +101,7 @@ def test_while_the_registry_is_away_it_is_asked_once_a_round(tmp_path, registry,
     assert registry.file not in asked
 
 
-def test_killed_while_it_copies_the_earlier_one_is_whole(tmp_path, registry, monkeypatch) -> None:
+def test_a_kill_during_copying_leaves_the_previous_copy_intact(tmp_path, registry, monkeypatch) -> None:
     kept = tmp_path / "champion"
     registry.promote("a", trained(tmp_path, "a"))
     LastChampion(registry, kept).champion()
@@ -120,7 +120,7 @@ def _interrupted(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_where_no_copy_can_be_kept_it_is_served_all_the_same(tmp_path, registry, caplog) -> None:
+def test_a_champion_that_cannot_be_copied_is_served(tmp_path, registry, caplog) -> None:
     registry.promote("a", trained(tmp_path, "a"))
     (tmp_path / "full").write_text("")
     found = LastChampion(registry, tmp_path / "full" / "champion").champion()

@@ -111,7 +111,7 @@ def test_empty_lists_are_answers(worker):
 
 
 @pytest.mark.parametrize("content", [b"7", b"999999999999", b"true", b"null", b'"text"', b"{", b"\xff", b""])
-def test_what_is_no_sample_is_rejected_and_kept(worker, content, tmp_path):
+def test_invalid_samples_are_rejected_and_stored(worker, content, tmp_path):
     nuclio = worker()
     answer = nuclio.send(content)
     assert answer["status_code"] == 200

@@ -96,7 +96,7 @@ def test_a_function_without_a_token_is_refused_before_it_is_deployed(service) ->
     assert service.deployed == []
 
 
-def test_a_deployment_that_fails_says_so_once_and_with_the_log_of_the_function(service) -> None:
+def test_a_failed_deployment_is_reported_once_with_the_function_log(service) -> None:
     from mlrun.errors import err_to_str
 
     service.error = RuntimeError("Function core-serving deployment failed")

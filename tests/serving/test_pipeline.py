@@ -43,7 +43,7 @@ def test_streaming_equals_scoring_the_batch(start, model):
     np.testing.assert_allclose([answers[row].risk for row in order], expected, atol=1e-6, rtol=0)
 
 
-def test_answers_tell_the_probability_of_a_calibrated_model(start, model, tmp_path):
+def test_answers_have_the_probability_of_a_calibrated_model(start, model, tmp_path):
     samples = body(*fleet(3, 4), {"device": "a"})
     plain = start().run(samples)
     assert [answer.probability for answer in plain] == [None] * 13
@@ -68,7 +68,7 @@ def test_out_of_order_samples_are_scored_as_if_in_order_and_older_ones_are_late(
             assert late[0].risk == pytest.approx(expected.risk, abs=1e-9)
 
 
-def test_late_and_rejected_samples_are_counted_and_kept(start):
+def test_late_and_rejected_samples_are_counted_and_stored(start):
     pipeline = start()
     pipeline.run(body(sample("a", 100)))
     pipeline.run(body(sample("a", 0, latency=None), {"device": "a"}))
@@ -131,7 +131,7 @@ def test_a_clock_in_the_future_poisons_neither_the_others_nor_itself(start):
     assert back[0].risk == pytest.approx(answer.risk, abs=1e-9)
 
 
-def test_after_an_outage_of_the_whole_network_nothing_is_lost(start):
+def test_after_an_outage_of_the_network_nothing_is_lost(start):
     pipeline = start()
     for tick in [*range(20), *range(5000, 5020)]:
         answers = pipeline.run(body(*[sample(device, tick) for device in "abcde"]))
@@ -139,7 +139,7 @@ def test_after_an_outage_of_the_whole_network_nothing_is_lost(start):
     assert pipeline.runtime.state.quarantine == {}
 
 
-def test_a_device_that_was_ahead_from_its_first_sample_starts_anew(start):
+def test_a_device_ahead_from_its_first_sample_is_reset(start):
     pipeline = start()
     pipeline.run(body(sample("a", 100_000)))
     for tick in range(20):

@@ -82,7 +82,7 @@ def test_nothing_to_compare_proves_nothing(changed: Path) -> None:
         compare(read_proof(changed), changed)
 
 
-def test_a_process_that_is_ended_says_nothing_about_the_model(tested: Path, monkeypatch) -> None:
+def test_a_killed_process_does_not_reject_the_model(tested: Path, monkeypatch) -> None:
     monkeypatch.setattr(proof, "TIMEOUT", 0.01)
     with pytest.raises(NetopsError, match="did not end") as raised:
         prove(tested)

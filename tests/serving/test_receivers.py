@@ -57,7 +57,7 @@ def test_nothing_is_lost_while_a_receiver_is_down(tmp_path):
     assert hook.ids()[2] == ("ended", alert(1).id)
 
 
-def test_what_was_not_told_before_a_restart_is_told_after_it(tmp_path):
+def test_pending_events_are_sent_after_a_restart(tmp_path):
     with Hook() as hook:
         AlertStore(tmp_path / "a").save(
             [alert()], Deliveries(tmp_path / "a", [webhook(hook)], ServingMetrics("n")).names
@@ -95,7 +95,7 @@ def test_an_event_that_is_refused_is_parked_with_the_answer_and_blocks_no_other(
         until(lambda: ("opened", bad) in hook.ids())
 
 
-def test_a_rate_limit_is_kept_and_every_event_arrives_once(tmp_path):
+def test_a_rate_limit_is_respected_and_every_event_arrives_once(tmp_path):
     store, limit = AlertStore(tmp_path / "a"), 5
     window = []
 
@@ -177,7 +177,7 @@ def test_the_deliveries_of_a_receiver_that_left_are_closed(tmp_path):
     assert [entry.event for entry in store.outbox.entries(["due"])] == ["opened", "ended"]
 
 
-def test_alertmanager_repeats_all_that_is_open_in_batches_and_nothing_that_is_kept_quiet(tmp_path, monkeypatch):
+def test_alertmanager_repeats_open_alerts_in_batches_except_silenced_ones(tmp_path, monkeypatch):
     monkeypatch.setattr(receivers.Alertmanager, "repeat", 0.2)
     store = AlertStore(tmp_path / "a")
     quiet = [alert(5000, silenced=True), alert(5001, rolled_up="x"), alert(5002, ended="2024-01-01T02:00:00Z")]

@@ -34,7 +34,7 @@ def test_usual_samples_are_nothing_to_speak_of(send):
     assert send(40) == []
 
 
-def test_little_telemetry_says_nothing(send):
+def test_too_little_telemetry_gives_no_warning(send):
     assert send(9, latency=0.5) == []
 
 
@@ -59,7 +59,7 @@ def test_what_was_set_right_is_reported_no_more(send):
     assert send(300, first=40) == []
 
 
-def test_another_champion_is_compared_anew(send, tmp_path):
+def test_a_new_champion_is_compared_again(send, tmp_path):
     assert send(40, latency=0.5)
     send.runtime.swap(send.runtime.model)
     assert health(send.runtime).warnings == []

@@ -62,7 +62,7 @@ def test_a_new_champion_is_seen(project, tmp_path) -> None:
     assert source.champion().version == "v2"
 
 
-def test_a_network_without_one_is_said(project) -> None:
+def test_a_network_without_champion_is_reported(project) -> None:
     with pytest.raises(NetopsError, match="network 'edge' has no champion; train one: netops run"):
         RegisteredChampion("edge", "served").champion()
 

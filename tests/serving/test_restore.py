@@ -30,7 +30,7 @@ def frames(path: Path) -> Iterator[tuple[int, bytes]]:
         at += size
 
 
-def test_the_time_of_the_network_goes_on_where_it_was(start) -> None:
+def test_the_network_time_is_restored(start) -> None:
     pipeline, _ = saved(start)
     clock = pipeline.runtime.state.clock
     before = clock.now, clock.arrivals
@@ -63,7 +63,7 @@ def test_a_flipped_bit_of_a_name_is_noticed_though_it_can_be_decoded(start) -> N
     assert path.with_suffix(".damaged").exists()
 
 
-def test_a_snapshot_is_on_disk_before_it_takes_the_place_of_the_last_one(start, monkeypatch):
+def test_a_snapshot_is_on_disk_before_it_replaces_the_last_one(start, monkeypatch):
     pipeline = start()
     pipeline.run(body(*fleet(3, 20)))
     done, fsync, replace = [], os.fsync, os.replace

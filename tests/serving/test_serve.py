@@ -90,7 +90,7 @@ def test_killed_under_load_and_started_again_nothing_is_lost_and_nothing_comes_t
 
 
 @pytest.mark.slow
-def test_a_verdict_outlives_the_server_that_was_told(model, tmp_path):
+def test_feedback_survives_a_restart(model, tmp_path):
     hot = [sample("a", tick, hot=True) for tick in range(4)]
     with LiveServer(model, tmp_path) as server, httpx.Client(timeout=60) as client:
         client.post(server.url + "/telemetry", json=hot)
@@ -179,12 +179,12 @@ def test_an_address_that_others_reach_needs_a_token(monkeypatch):
     assert token_for("0.0.0.0") == "secret"
 
 
-def test_a_port_in_use_is_said(monkeypatch):
+def test_a_port_in_use_is_reported(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(UsageError, match="cannot be bound"):
         serve(settings=ServingSettings(port=taken.getsockname()[1]))
 
 
-def test_no_champion_is_said(monkeypatch, tmp_path):
+def test_a_missing_champion_is_reported(monkeypatch, tmp_path):
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
     with pytest.raises(NetopsError, match="has no champion"):
         serve("nowhere", ServingSettings(port=0))

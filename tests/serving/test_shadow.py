@@ -108,7 +108,7 @@ def failing(devices=6, ticks=1600):
     return found
 
 
-def test_incidents_told_by_the_samples_judge_both(start, file, challenger):
+def test_incidents_in_the_samples_assess_both_models(start, file, challenger):
     file.put_in_shadow("v2", challenger)
     pipeline = start(source=file)
     samples = failing()
@@ -208,7 +208,7 @@ def of_other_windows(tmp_path):
 @pytest.mark.parametrize(
     ("make", "why"), [(broken_file, "cannot be read"), (of_other_windows, "takes other metrics, windows")]
 )
-def test_one_that_cannot_be_a_shadow_is_said_once(start, file, tmp_path, caplog, make, why):
+def test_an_unsuitable_shadow_is_reported_once(start, file, tmp_path, caplog, make, why):
     expected = plain(play(start(source=file), fleet(4, 60)))
     file.put_in_shadow("v2", make(tmp_path))
     pipeline = start(source=file, folder=tmp_path / "second")

@@ -54,7 +54,7 @@ def test_recorded_telemetry_is_played_across_devices_in_time(tmp_path):
     assert (np.diff(times) >= 0).all()
 
 
-def test_incidents_are_told_by_the_samples_played():
+def test_incidents_are_derived_from_the_samples():
     chunk = Chunk(
         np.array([0, 1, 0, 1, 0, 1]),
         np.array([1, 1, 2, 2, 3, 3]),
@@ -99,7 +99,7 @@ def short(ticks: int = 60, devices: int = 6) -> Playback:
     )
 
 
-def test_a_play_tells_what_was_sent_answered_and_warned_of(server):
+def test_a_replay_reports_samples_answers_and_alerts(server):
     seen = []
     report = simulate(server, short(), speed=0, connections=3, on_progress=seen.append)
     found = report.to_dict()
@@ -117,7 +117,7 @@ def test_a_play_keeps_to_its_speed(server):
     assert 0.9 <= time.perf_counter() - since <= 4
 
 
-def test_a_server_that_is_not_there_is_said():
+def test_an_unreachable_server_is_reported():
     with pytest.raises(NetopsError, match="does not respond"):
         simulate("http://127.0.0.1:9", short(), reconnect_timeout=0.5)
     with pytest.raises(UsageError, match="is not a valid address"):

@@ -90,7 +90,7 @@ def test_a_snapshot_may_be_taken_while_samples_come_in(start):
     assert known(second) == expected
 
 
-def test_the_replay_point_is_told(start):
+def test_the_replay_point_is_reported(start):
     pipeline = start()
     play(pipeline, fleet(3, 20))
     assert pipeline.runtime.replay_point is None
@@ -217,7 +217,7 @@ def test_the_replay_point_is_on_disk_before_a_sample_of_a_backlog_is_answered(st
 
 
 @pytest.fixture
-def few_whole(monkeypatch):
+def few_full(monkeypatch):
     """Have snapshots of few devices hold what has changed, as those of many do."""
     from netops.serving.engine import snapshot
 
@@ -226,7 +226,7 @@ def few_whole(monkeypatch):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_snapshots_of_what_has_changed_hold_everything(start, few_whole, seed):
+def test_snapshots_of_what_has_changed_hold_everything(start, few_full, seed):
     choose = random.Random(seed)
     samples = fleet(18, 90, company="c", data_center="x")
     for row in choose.sample(range(0, len(samples) - 108, 108), 8):
@@ -249,7 +249,7 @@ def test_snapshots_of_what_has_changed_hold_everything(start, few_whole, seed):
     assert known(second) == expected
 
 
-def test_snapshots_of_what_has_changed_are_small_and_do_not_pile_up(start, few_whole):
+def test_snapshots_of_what_has_changed_are_small_and_do_not_pile_up(start, few_full):
     pipeline = start()
     samples = fleet(40, 120)
     play(pipeline, samples[: 40 * 108], 1000)
@@ -265,7 +265,7 @@ def test_snapshots_of_what_has_changed_are_small_and_do_not_pile_up(start, few_w
     assert len(again.runtime.state.table) == 40
 
 
-def test_dropped_devices_do_not_come_back(start, few_whole):
+def test_dropped_devices_do_not_come_back(start, few_full):
     from netops.serving.settings import LimitSettings, ServingSettings
 
     settings = ServingSettings(limits=LimitSettings(devices=10))
@@ -278,7 +278,7 @@ def test_dropped_devices_do_not_come_back(start, few_whole):
         assert sorted(pipeline.runtime.state.table._codes) == expected
 
 
-def test_a_snapshot_that_fails_leaves_all_that_changed_to_the_next(start, few_whole):
+def test_a_snapshot_that_fails_leaves_all_that_changed_to_the_next(start, few_full):
     pipeline = start()
     samples = fleet(10, 60)
     play(pipeline, samples[:400])
@@ -294,7 +294,7 @@ def test_a_snapshot_that_fails_leaves_all_that_changed_to_the_next(start, few_wh
     assert known(start(folder=pipeline.runtime.folder)) == expected
 
 
-def test_a_missing_earlier_snapshot_is_noticed(start, few_whole):
+def test_a_missing_earlier_snapshot_is_noticed(start, few_full):
     pipeline = start()
     for tick in range(4):
         play(pipeline, fleet(10, 1, first=tick))
@@ -305,7 +305,7 @@ def test_a_missing_earlier_snapshot_is_noticed(start, few_whole):
     assert (folder / "state.damaged").exists()
 
 
-def test_a_kill_between_two_renames_leaves_the_snapshot_before(start, few_whole):
+def test_a_kill_between_two_renames_leaves_the_snapshot_before(start, few_full):
     pipeline = start()
     for tick in range(3):
         play(pipeline, fleet(10, 1, first=tick))
@@ -364,7 +364,7 @@ def rewrite(path, change: Callable[[dict], None]) -> None:
     path.write_bytes(out)
 
 
-def test_a_snapshot_without_what_later_versions_added_is_the_first_and_whole(start, few_whole):
+def test_a_snapshot_of_an_earlier_version_is_read_as_full(start, few_full):
     def make_old(part: dict) -> None:
         for key in ("sequence", "gone", "alerts" if "shadow" in part else "", "needs", "since", "heard", "jump"):
             part.pop(key, None)
@@ -423,7 +423,7 @@ def test_a_part_takes_some_milliseconds_and_holds_no_more_than_200_devices(start
     assert (sum(sizes), set(sizes[:-1])) == (450, {5})
 
 
-def test_a_snapshot_holds_256_devices_whole_though_nothing_has_changed(start):
+def test_a_snapshot_has_256_full_devices_without_changes(start):
     pipeline = start()
     play(pipeline, cold(300, 1), 300)
     assert len(wholes(records(pipeline))) == 300
@@ -433,7 +433,7 @@ def test_a_snapshot_holds_256_devices_whole_though_nothing_has_changed(start):
 
 
 @pytest.mark.parametrize(("devices", "whole"), [(16, 1), (17, 2), (32, 2), (33, 3)])
-def test_each_device_is_whole_in_one_of_16_snapshots(start, monkeypatch, devices, whole):
+def test_each_device_is_full_in_one_of_16_snapshots(start, monkeypatch, devices, whole):
     monkeypatch.setattr("netops.serving.engine.snapshot._WHOLE", 1)
     pipeline = start()
     play(pipeline, cold(devices, 1))
@@ -444,7 +444,7 @@ def test_each_device_is_whole_in_one_of_16_snapshots(start, monkeypatch, devices
     assert len(pipeline.runtime.snapshots.earlier()) < 16
 
 
-def test_a_snapshot_holds_what_has_changed_and_what_is_open(start, few_whole):
+def test_a_snapshot_holds_what_has_changed_and_what_is_open(start, few_full):
     pipeline = start()
     play(pipeline, [sample(name, tick) for tick in range(10) for name in ("d0", "d1", "d2", "d3", "away", "hot")])
     play(pipeline, [sample(f"d{number}", tick) for tick in range(10, 100) for number in range(4)])
@@ -463,7 +463,7 @@ def test_a_snapshot_holds_what_has_changed_and_what_is_open(start, few_whole):
     ]
 
 
-def test_only_what_changed_is_written_of_a_device_that_was_whole_in_the_first_snapshot(start, few_whole):
+def test_only_changes_are_written_after_a_full_snapshot(start, few_full):
     pipeline = start()
     play(pipeline, cold(12, 30))
     records(pipeline)
@@ -474,7 +474,7 @@ def test_only_what_changed_is_written_of_a_device_that_was_whole_in_the_first_sn
     assert {len(record.tracker) for record in found} == {STATE.itemsize}
 
 
-def test_nothing_changed_leaves_a_snapshot_of_those_whose_turn_it_is(start, few_whole):
+def test_nothing_changed_leaves_a_snapshot_of_those_whose_turn_it_is(start, few_full):
     """What was written counts as changed again only where the snapshot fails."""
     pipeline = start()
     play(pipeline, cold(12, 3))
@@ -491,7 +491,7 @@ def test_nothing_changed_leaves_a_snapshot_of_those_whose_turn_it_is(start, few_
     assert "d5" in names_of(records(pipeline))
 
 
-def test_a_device_that_comes_while_a_snapshot_is_written_is_in_the_next(start, few_whole, monkeypatch):
+def test_a_device_that_comes_while_a_snapshot_is_written_is_in_the_next(start, few_full, monkeypatch):
     monkeypatch.setattr("netops.serving.engine.snapshot._PART", 3)
     pipeline = start()
     samples = fleet(12, 30)
@@ -516,7 +516,7 @@ def test_a_device_that_comes_while_a_snapshot_is_written_is_in_the_next(start, f
     assert known(start(folder=second.runtime.folder)) == expected
 
 
-def test_a_device_dropped_while_a_snapshot_fails_is_not_written_for_another(start, few_whole):
+def test_a_device_dropped_while_a_snapshot_fails_is_not_written_for_another(start, few_full):
     pipeline = start()
     state = pipeline.runtime.state
     play(pipeline, fleet(12, 10))
@@ -579,7 +579,7 @@ def test_snapshots_that_a_folder_of_before_had_beyond_the_newest_are_removed(tmp
     assert contents(tmp_path) == {"state.0.bin": "state.0.bin", "state.bin": "1", "state.old.bin": "state.old.bin"}
 
 
-def test_a_newest_snapshot_that_is_not_there_is_not_kept(tmp_path):
+def test_a_missing_newest_snapshot_is_not_renamed(tmp_path):
     snapshots = Snapshots(tmp_path)
     snapshots.put(draft(tmp_path, "0"), 0, 0)
     (tmp_path / FILE).rename(tmp_path / "state.0.bin")

@@ -56,7 +56,7 @@ def test_a_server_waits_for_a_champion_and_outlives_its_registry(model, tmp_path
         assert server.stop() == 0
 
 
-def test_waiting_ends_when_it_is_told_to(tmp_path) -> None:
+def test_waiting_ends_on_a_signal(tmp_path) -> None:
     with LiveServer(tmp_path / "champion.json", tmp_path / "state") as server:
         assert status(server.url + "/healthz") == 200
         assert server.stop() == 0

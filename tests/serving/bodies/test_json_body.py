@@ -38,7 +38,7 @@ def test_reads_parsed_bodies_and_lines_alike():
         {"timestamp": "2026-02-01T00:00:00Z", "device": "1", "host": "other", "ts": 5, "latency": 1},
     ],
 )
-def test_a_sample_may_say_what_a_file_may_say(item):
+def test_samples_may_use_the_column_names_of_files(item):
     text = json.dumps(item).encode()
     for found in (
         READER.read(text),
@@ -86,7 +86,7 @@ def test_missing_null_nan_and_infinite_metrics_are_missing():
     assert np.isnan(samples.values).all()
 
 
-def test_names_of_places_are_kept():
+def test_names_of_locations_are_kept():
     samples = READER.read([sample("a", 0, company="c", data_center="d"), sample("b", 0)])
     assert samples.companies == ["c", None]
     assert samples.data_centers == ["d", None]
