@@ -8,7 +8,7 @@ from inspect import cleandoc
 
 import click
 
-from netops.cli.main import VERBS, cli
+from netops.cli.main import COMMANDS, cli
 
 HEAD = """# Command line
 
@@ -24,7 +24,7 @@ def reference() -> str:
     """Write the reference as Markdown."""
     context = click.Context(cli, info_name="netops")
     lines = [HEAD]
-    for name in VERBS:
+    for name in COMMANDS:
         command = cli.get_command(context, name)
         assert command is not None
         lines += _command(command, click.Context(command, info_name=name, parent=context), "##")

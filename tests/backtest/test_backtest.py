@@ -179,7 +179,7 @@ def test_it_is_drawn_on_a_page(training: Training, done: Backtest, tmp_path: Pat
     missed = [one.note for one in done.incidents if one.outcome == "missed"]
     assert all(note in unescape(page) for note in missed)
     nothing = replace(done, evaluation=None)
-    with pytest.raises(NetopsError, match="nothing of the telemetry is counted"):
+    with pytest.raises(NetopsError, match="no sample is counted"):
         write_page(tmp_path / "none.html", nothing, 0.1)
     assert not (tmp_path / "none.html").exists()
 

@@ -86,7 +86,7 @@ def test_a_false_alarm_has_a_note() -> None:
     [
         (alert(45, silenced=True), "Silenced: not sent."),
         (alert(45, rolled_up="y"), "Sent as part of a site alert."),
-        (alert(20), "In service no new one opened: that of 1970-01-01 00:20:00 UTC was still open."),
+        (alert(20), "In service no new alert opened: the alert of 1970-01-01 00:20:00 UTC was still open."),
         (alert(20, 30), ""),
         (alert(45), ""),
     ],
@@ -98,4 +98,4 @@ def test_differences_of_the_server_are_noted(served: Alert, note: str) -> None:
 def test_an_incident_without_a_sample_before_it_is_unobserved() -> None:
     (incident,) = unobserved(history(), [0], np.array([True]))
     assert (incident.outcome, incident.trained, incident.scenario) == ("unobserved", True, "leak")
-    assert "No healthy sample came in the 10 min before it." in incident.note
+    assert "No healthy sample in the 10 min before it." in incident.note

@@ -50,8 +50,8 @@ def test_feedback_on_an_alert_is_recorded(server, alert):
         (b'{"by": "ada"}', "missing required field `verdict`"),
         (b'{"verdict": "confirmed", "why": 1}', "unknown field `why`"),
         (b'{"verdict": "repaired", "repaired_at": "soon"}', "repaired_at: 'soon' is not an ISO 8601 time"),
-        (b'{"verdict": "repaired", "repaired_at": 1600000000}', "must have come later"),
-        (b'{"verdict": "dismissed", "repaired_at": 1900000000}', "goes with the verdict 'repaired'"),
+        (b'{"verdict": "repaired", "repaired_at": 1600000000}', "the repair must be later"),
+        (b'{"verdict": "dismissed", "repaired_at": 1900000000}', "requires the verdict 'repaired'"),
         (b'{"verdict": "confirmed", "note": "%s"}' % (b"x" * 3000), "length <= 2000"),
     ],
 )

@@ -65,7 +65,7 @@ def test_the_beginning_of_an_id_is_enough_where_no_other_has_it(store):
     ids = sorted(found.id for found in store.recent())
     twins = next(a for a, b in pairwise(ids) if a[0] == b[0])
     assert store.find(ids[0][:12]).id == ids[0]
-    with pytest.raises(UsageError, match="more than one alert begins with"):
+    with pytest.raises(UsageError, match="more than one alert id starts with"):
         store.find(twins[0])
     for unknown in ("x", "", "'; DROP TABLE alerts; --", "%", ids[0] + "0"):
         with pytest.raises(UnknownAlertError, match="no alert"):
@@ -74,9 +74,9 @@ def test_the_beginning_of_an_id_is_enough_where_no_other_has_it(store):
 
 def test_a_repair_comes_after_the_opening_and_goes_with_its_verdict(store):
     store.save([alert(5)])
-    with pytest.raises(UsageError, match="must have come later"):
+    with pytest.raises(UsageError, match="the repair must be later"):
         store.record_verdict(alert(5).id, said("repaired", repaired_at="2024-01-01T00:00:05Z"), NOW)
-    with pytest.raises(UsageError, match="goes with the verdict 'repaired'"):
+    with pytest.raises(UsageError, match="requires the verdict 'repaired'"):
         store.record_verdict(alert(5).id, said("confirmed", repaired_at="2024-01-01T00:01:00Z"), NOW)
     assert store.statements(alert(5).id) == []
     store.record_verdict(alert(5).id, said("repaired", repaired_at="2024-01-01T00:01:00Z"), NOW)

@@ -64,7 +64,7 @@ def test_a_version_is_asked_by_its_name(mock, model):
     np.testing.assert_allclose(answer["outputs"], Scorer(model).score(rows), atol=1e-6)
     assert answer["model_version"] == "v1"
     unknown = mock.test("/v2/models/netops/versions/v9/infer", body={"inputs": rows.tolist()}, silent=True)
-    assert (unknown.status_code, unknown.body) == (400, {"error": "no version 'v9' is served here"})
+    assert (unknown.status_code, unknown.body) == (400, {"error": "version 'v9' not found"})
 
 
 def test_feedback_is_accepted(mock):

@@ -59,7 +59,7 @@ def test_what_surrounds_a_token_in_a_file_is_dropped(monkeypatch):
     assert token_for("0.0.0.0") == "secret"
     monkeypatch.setenv(TOKEN, "")
     assert token_for("127.0.0.1") is None
-    with pytest.raises(UsageError, match="can be reached by others"):
+    with pytest.raises(UsageError, match="is not a local address"):
         token_for("0.0.0.0")
 
 

@@ -206,7 +206,7 @@ def of_other_windows(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("make", "why"), [(broken_file, "cannot be read"), (of_other_windows, "takes other metrics, windows")]
+    ("make", "why"), [(broken_file, "cannot be read"), (of_other_windows, "uses other metrics, windows")]
 )
 def test_an_unsuitable_shadow_is_reported_once(start, file, tmp_path, caplog, make, why):
     expected = plain(play(start(source=file), fleet(4, 60)))
@@ -324,5 +324,5 @@ def test_both_roles_are_exported(start, file, challenger):
 def test_only_the_same_features_will_do(model, tmp_path):
     champion = load_model(Champion("v1", model))
     require_same_features(champion, load_model(Champion("v2", make_model(tmp_path / "v2", "v2", seed=1))))
-    with pytest.raises(NetopsError, match="v3 takes other metrics"):
+    with pytest.raises(NetopsError, match="v3 uses other metrics"):
         require_same_features(champion, load_model(Champion("v3", of_other_windows(tmp_path))))
