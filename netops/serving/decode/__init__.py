@@ -1,1 +1,1 @@
-"""Request bodies in, samples out: JSON, NDJSON, Arrow IPC, Prometheus remote write."""
+"""Parsers of request bodies: JSON, NDJSON, Arrow IPC, Prometheus remote write."""

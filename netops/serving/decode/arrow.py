@@ -1,4 +1,4 @@
-"""Arrow IPC (stream or file): the quickest way in for bulk."""
+"""Arrow IPC (stream or file), the fastest format for bulk telemetry."""
 
 import struct
 from typing import Any
@@ -18,12 +18,12 @@ _COMPRESSION, _HEADER = 3, 2
 def read_arrow(body: bytes, metrics: tuple[str, ...], batch: int, name_length: int) -> Samples:
     """Read an Arrow IPC body with the columns ``timestamp``, ``device`` and any of the metrics.
 
-    Compressed buffers are refused: a small body could unfold to any size.
+    Compressed buffers are rejected, because a small body could decompress to any size.
 
     Raises
     ------
     BodyError
-        If it is no such body, or longer than the limit.
+        If it is not a valid Arrow body, or exceeds the limit.
     """
     import pyarrow as pa
 
@@ -39,13 +39,13 @@ def _read_table(body: bytes, batch: int) -> Any:
 
     buffer = pa.py_buffer(body)
     if body.startswith(_FILE_MAGIC):
-        # A file is a stream between two marks: read as one, nothing in its footer needs to be trusted.
+        # A file contains a stream: reading that avoids trusting the footer.
         buffer = buffer.slice(8)
     batches, rows = [], 0
     messages = pa.ipc.MessageReader.open_stream(buffer)
     for message in messages:
         if _is_compressed(message.metadata.to_pybytes()):
-            raise BodyError("compressed Arrow buffers are not taken; write with compression=None", 415)
+            raise BodyError("compressed Arrow buffers are not supported; write with compression=None", 415)
     for found in pa.ipc.open_stream(buffer):
         found.validate(full=True)
         rows += found.num_rows
@@ -56,7 +56,7 @@ def _read_table(body: bytes, batch: int) -> Any:
 
 
 def _is_compressed(metadata: bytes) -> bool:
-    """Tell whether the message's record batch says that its buffers are compressed."""
+    """Return whether the record batch of the message has compressed buffers."""
     message = struct.unpack_from("<I", metadata, 0)[0]
     header = _field(metadata, message, _HEADER)
     if header is None:
@@ -74,7 +74,7 @@ def _is_compressed(metadata: bytes) -> bool:
 
 
 def _field(buffer: bytes, table: int, index: int) -> int | None:
-    """Find where a field of a flatbuffers table lies; None when the table leaves it out."""
+    """Return the offset of a field in a flatbuffers table; None if it is absent."""
     vtable = table - struct.unpack_from("<i", buffer, table)[0]
     size = struct.unpack_from("<H", buffer, vtable)[0]
     if 4 + 2 * index >= size:
@@ -98,7 +98,7 @@ def _samples(table: Any, metrics: tuple[str, ...], name_length: int) -> Samples:
             setattr(samples, {"company": "companies"}.get(column, "data_centers"), _names(table, column))
     if IS_ERROR in table.column_names:
         samples.is_error = _flags(table.column(IS_ERROR))
-    _refuse(samples, stamps, bool(known), name_length)
+    _reject_invalid(samples, stamps, bool(known), name_length)
     return samples
 
 
@@ -110,17 +110,17 @@ def _flags(column: Any) -> npt.NDArray[np.bool_]:
     return column.cast(pa.bool_()).fill_null(False).to_numpy()
 
 
-def _refuse(samples: Samples, stamps: Any, known: bool, name_length: int) -> None:
+def _reject_invalid(samples: Samples, stamps: Any, known: bool, name_length: int) -> None:
     nulls = stamps.is_null().to_numpy(zero_copy_only=False)
     bad = nulls | (samples.timestamps < 0) | (samples.timestamps > LATEST)
     for row, name in enumerate(samples.devices):
-        indices = (samples.companies[row] if samples.companies else None) or ""
-        centers = (samples.data_centers[row] if samples.data_centers else None) or ""
+        company = (samples.companies[row] if samples.companies else None) or ""
+        center = (samples.data_centers[row] if samples.data_centers else None) or ""
         if not known:
-            samples.errors[row] = "none of the metrics is there"
+            samples.errors[row] = "none of the metrics is present"
         elif bad[row]:
             samples.errors[row] = "timestamp: not within 1970..2116"
-        elif not name or max(len(name), len(indices), len(centers)) > name_length:
+        elif not name or max(len(name), len(company), len(center)) > name_length:
             samples.errors[row] = f"device, company, data center: 1 to {name_length} characters"
     for row in samples.errors:
         samples.timestamps[row] = 0

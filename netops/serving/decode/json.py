@@ -1,7 +1,7 @@
-"""JSON and NDJSON: one typed decoder per metric schema, checked while it is parsed.
+"""JSON and NDJSON: a typed decoder per metric schema, which validates while parsing.
 
-The common case, every sample well formed, is one pass of the decoder. Only when that fails is the body taken apart
-and each sample read for itself, so that a malformed one costs no other its answer.
+Usually all samples are valid and decoded in one pass. If that fails, each sample is decoded separately, so that
+only malformed ones are rejected.
 """
 
 import contextlib
@@ -24,33 +24,33 @@ from netops.telemetry.schema import IS_ERROR
 _KEYS = ("timestamp", "device", "company", "data_center")
 _SPACES = b" \t\r\n"
 _ODD = re.compile(r'["\\\x00-\x1f]')
-#: What says that a device has failed; anything else does not.
+#: Values of ``is_error`` that mean failed.
 _FAILED = (True, "true", "True", "1")
-#: What reading JSON may raise; nesting too deep is a RecursionError.
+#: Errors of JSON parsing; deep nesting raises RecursionError.
 _BROKEN = (msgspec.DecodeError, ValueError, RecursionError)
 
 
 class JsonReader:
-    """Reads samples that hold the metrics of one schema; other keys are attributes and are passed over.
+    """Reads samples with the metrics of one schema; other keys are ignored.
 
     Parameters
     ----------
     metrics : sequence of str
         The metrics, in the order of the columns.
     batch : int
-        Most samples in a body.
+        Maximum samples in a body.
     name_length : int
-        Longest device, company or data center name.
+        Maximum length of a device, company or data center name.
 
     Attributes
     ----------
     truth : bool
-        Whether ``is_error`` is read too.
+        Whether to read ``is_error``.
     """
 
     def __init__(self, metrics: Sequence[str], batch: int, name_length: int) -> None:
         self.metrics, self.batch, self.truth = tuple(metrics), batch, False
-        # The decoder takes no key with a quote, a backslash or a control character: those are renamed first.
+        # The decoder does not support keys with quotes, backslashes or control characters: these are renamed first.
         self._renamed = {name: f"metric:{row}" for row, name in enumerate(self.metrics) if _ODD.search(name)}
         self._type = _sample_type([self._renamed.get(name, name) for name in self.metrics], name_length)
         self._one = msgspec.json.Decoder(self._type)
@@ -65,12 +65,12 @@ class JsonReader:
         Parameters
         ----------
         body : bytes, str or plain values
-            As it came, or parsed already (MLRun parses JSON before the graph sees it).
+            The raw body, or a parsed one (from MLRun).
 
         Raises
         ------
         BodyError
-            For a list that is too long.
+            If the list is too long.
         """
         if not (body is None or isinstance(body, (bytes, bytearray, memoryview, str))):
             return self._read_parsed(body)
@@ -78,14 +78,14 @@ class JsonReader:
         if body.lstrip(_SPACES)[:1] != b"[":
             return self._collect([body], self._decode, single=True)
         if self._renamed:
-            return self._read_apart(body)
+            return self._read_separately(body)
         try:
             return self._columns(self._bounded(self._many.decode(body)), single=False)
         except _BROKEN:
-            return self._read_apart(body)
+            return self._read_separately(body)
 
     def read_lines(self, body: bytes) -> Samples:
-        """Read an NDJSON body: one sample a line; empty lines are skipped."""
+        """Read an NDJSON body: one sample per line; empty lines are skipped."""
         if not self._renamed:
             with contextlib.suppress(*_BROKEN):
                 return self._columns(self._bounded(self._one.decode_lines(body)), single=False)
@@ -96,7 +96,7 @@ class JsonReader:
         items = self._bounded(body) if isinstance(body, list) else [body]
         return self._collect(items, self._convert, single=not isinstance(body, list))
 
-    def _read_apart(self, body: bytes) -> Samples:
+    def _read_separately(self, body: bytes) -> Samples:
         try:
             return self._collect(self._bounded(self._raw.decode(body)), self._decode, single=False)
         except _BROKEN as error:
@@ -129,7 +129,7 @@ class JsonReader:
             return msgspec.convert(usual, self._type)
 
     def _collect(self, items: Sequence[Any], read: Callable[[Any], Any], single: bool) -> Samples:
-        """Read item by item; whoever fails is rejected alone."""
+        """Read each item separately, so that only invalid ones are rejected."""
         samples: list[Any] = []
         errors: dict[int, str] = {}
         for row, item in enumerate(items):
@@ -145,7 +145,7 @@ class JsonReader:
         return columns
 
     def _blank(self, item: Any) -> Any:
-        """Keep of a rejected sample what can be told apart: device and time, for the answer."""
+        """Return an empty sample with device and time of a rejected one, if readable, for the answer."""
         found = _lenient_keys(item)
         return self._type(timestamp=found.get("timestamp"), device=found.get("device"))
 
@@ -163,7 +163,7 @@ class JsonReader:
             columns.data_centers = [sample.data_center for sample in samples]
         if self.truth and any(sample.is_error is not None for sample in samples):
             columns.is_error = np.array([sample.is_error in _FAILED for sample in samples])
-        self._refuse_empty(columns, samples, skip or {})
+        self._reject_empty(columns, samples, skip or {})
         return columns
 
     def _matrix(self, samples: Sequence[Any]) -> npt.NDArray[np.float64]:
@@ -172,8 +172,8 @@ class JsonReader:
         matrix[np.isinf(matrix)] = np.nan
         return matrix
 
-    def _refuse_empty(self, columns: Samples, samples: Sequence[Any], skip: dict[int, str]) -> None:
-        """Refuse samples that name none of the metrics; a metric that is null counts as named."""
+    def _reject_empty(self, columns: Samples, samples: Sequence[Any], skip: dict[int, str]) -> None:
+        """Reject samples without any of the metrics; null counts as present."""
         for row in np.flatnonzero(np.isnan(columns.values).all(axis=1)).tolist():
             values = self._values(samples[row])
             if row not in skip and all(value is _ABSENT for value in _tuple(values)):
@@ -181,7 +181,7 @@ class JsonReader:
                 columns.raw[row] = {key: getattr(samples[row], key) for key in _KEYS}
 
 
-#: The value of a metric that a sample does not name: a NaN of its own, told from others by identity.
+#: The value of an absent metric: a unique NaN object, compared by identity.
 _ABSENT = float("nan")
 
 
@@ -211,7 +211,7 @@ def _times(stamps: Sequence[Any], skip: dict[int, str]) -> npt.NDArray[np.int64]
 
 
 def _lenient(body: bytes) -> Any:
-    """Parse JSON that spells NaN or Infinity, as many senders do; None when that is not what is wrong."""
+    """Parse JSON with NaN or Infinity, which many senders use; None if it has neither or is invalid."""
     if b"NaN" not in body and b"Infinity" not in body:
         return None
     try:

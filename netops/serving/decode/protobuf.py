@@ -1,4 +1,4 @@
-"""A reader of protobuf's wire format, as much of it as remote write needs."""
+"""A reader of the part of protobuf's wire format that remote write needs."""
 
 from collections.abc import Iterator
 
@@ -6,11 +6,11 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
 class TooManyFieldsError(ValueError):
-    """A message has more fields than it may have."""
+    """A message has too many fields."""
 
 
 class Budget:
-    """How many more fields may be read of a message and of all that is in it.
+    """The remaining number of fields that may be read of a message and its nested messages.
 
     Parameters
     ----------
@@ -24,21 +24,21 @@ class Budget:
 
 
 def fields(buffer: memoryview, budget: Budget) -> Iterator[tuple[int, int | memoryview]]:
-    """Walk over the fields of a message: their number, and a varint, or the bytes of anything else.
+    """Iterate over the fields of a message: number, and a varint or the bytes of other types.
 
     Parameters
     ----------
     buffer : memoryview
         The message.
     budget : Budget
-        Each field takes one from it.
+        Each field decrements it.
 
     Raises
     ------
     TooManyFieldsError
-        If the budget is used up.
+        If the budget is exhausted.
     ValueError
-        If the message breaks off or holds a wire type that is not defined.
+        If the message is truncated or has an undefined wire type.
     """
     index, end = 0, len(buffer)
     while index < end:
@@ -56,19 +56,19 @@ def fields(buffer: memoryview, budget: Budget) -> Iterator[tuple[int, int | memo
         elif kind in (FIXED64, FIXED32):
             size = 8 if kind == FIXED64 else 4
         else:
-            raise ValueError(f"wire type {kind} is not defined")
+            raise ValueError(f"undefined wire type {kind}")
         if index + size > end:
-            raise ValueError("the message breaks off")
+            raise ValueError("the message is truncated")
         yield number, buffer[index : index + size]
         index += size
 
 
 def varint(buffer: memoryview, index: int) -> tuple[int, int]:
-    """Read one varint of at most 64 bits; return it with the place after it."""
+    """Read a varint of at most 64 bits; return it with the next position."""
     value = shift = 0
     while shift < 70:
         if index >= len(buffer):
-            raise ValueError("the message breaks off")
+            raise ValueError("the message is truncated")
         byte = buffer[index]
         index += 1
         value |= (byte & 0x7F) << shift
@@ -79,5 +79,5 @@ def varint(buffer: memoryview, index: int) -> tuple[int, int]:
 
 
 def signed(value: int) -> int:
-    """Read a varint as int64."""
+    """Convert a varint to int64."""
     return value - (1 << 64) if value >= 1 << 63 else value

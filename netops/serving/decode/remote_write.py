@@ -1,7 +1,7 @@
-"""Prometheus remote write (1.0): snappy-compressed protobuf, one series a metric and device.
+"""Prometheus remote write (1.0): snappy-compressed protobuf, one series per metric and device.
 
-A device's metrics at one instant come as separate series, often in separate requests: Prometheus shards by series.
-:class:`Joiner` puts them together again, by event time alone.
+The metrics of a device at one timestamp are separate series, often in separate requests, because Prometheus shards
+by series. :class:`Joiner` joins them by event time.
 """
 
 import struct
@@ -17,18 +17,18 @@ from netops.serving.decode.times import LATEST
 from netops.serving.engine.clock import NEVER
 from netops.serving.engine.samples import BodyError, Samples
 
-#: The label that names the device: the first of these that a series has.
+#: Labels with the device name; the first one present is used.
 DEVICE_LABELS = ("device", "node", "host", "instance")
-#: Prometheus' own marker for "this series has ended": a NaN with this payload.
+#: Prometheus' staleness marker: a NaN with this payload.
 _STALE = 0x7FF0000000000002
-#: Most instants of one device that wait to be joined.
+#: Maximum timestamps of a device that wait to be joined.
 _ROWS = 1000
-#: Most fields of a request for each value it may hold: a series with one value and twenty labels has 64.
+#: Maximum fields of a request per allowed value: a series with one value and twenty labels has 64.
 _FIELDS = 64
 
 
 class Point(NamedTuple):
-    """One value of one series."""
+    """A value of a series."""
 
     device: str
     timestamp: int
@@ -44,23 +44,23 @@ def read_remote_write(body: bytes, limit: int, batch: int, name_length: int) -> 
     Parameters
     ----------
     body : bytes
-        As posted, compressed.
+        The compressed body.
     limit : int
-        Most bytes it may unfold to.
+        Maximum decompressed bytes.
     batch : int
-        Most values it may hold.
+        Maximum number of values.
     name_length : int
-        Longest label value; series with longer ones are refused.
+        Maximum length of a label value; longer ones are ignored or truncated.
 
     Raises
     ------
     BodyError
-        If it is no such request, or larger than a limit.
+        If it is not a valid request, or exceeds a limit.
     """
     budget = Budget(_FIELDS * batch)
     try:
         points: list[Point] = []
-        for number, series in fields(memoryview(_unfold(body, limit)), budget):
+        for number, series in fields(memoryview(_decompress(body, limit)), budget):
             if number == 1 and isinstance(series, memoryview):
                 points += _series(series, name_length, len(points), batch, budget)
         return points
@@ -70,12 +70,12 @@ def read_remote_write(body: bytes, limit: int, batch: int, name_length: int) -> 
         raise BodyError(f"not a remote-write request: {error}") from None
 
 
-def _unfold(body: bytes, limit: int) -> bytes:
+def _decompress(body: bytes, limit: int) -> bytes:
     import cramjam
 
     size, _ = varint(memoryview(body), 0)
     if size > limit:
-        raise BodyError(f"the request unfolds to {size} bytes; the limit is {limit}", 413)
+        raise BodyError(f"the request decompresses to {size} bytes; the limit is {limit}", 413)
     try:
         return bytes(cramjam.snappy.decompress_raw(body))
     except cramjam.DecompressionError as error:
@@ -97,8 +97,8 @@ def _series(series: memoryview, name_length: int, before: int, batch: int, budge
     metric = labels.get("__name__")
     if device is None or metric is None or len(device) > name_length:
         return []
-    index = tuple((labels.get(key) or "")[:name_length] or None for key in ("company", "data_center"))
-    return [Point(device, stamp, metric, value, *index) for stamp, value in values if 0 <= stamp <= LATEST]
+    location = tuple((labels.get(key) or "")[:name_length] or None for key in ("company", "data_center"))
+    return [Point(device, stamp, metric, value, *location) for stamp, value in values if 0 <= stamp <= LATEST]
 
 
 def _label(part: memoryview, budget: Budget) -> tuple[str, str]:
@@ -117,7 +117,7 @@ def _value(part: memoryview, budget: Budget) -> tuple[int, float]:
     return stamp, value if abs(value) != float("inf") else float("nan")
 
 
-#: What waits to be joined: device, time, values, places of the metrics that are there, company, data center.
+#: A row that waits to be joined: device, time, values, indices of the present metrics, company, data center.
 Waiting = tuple[str, int, list[float], list[int], str | None, str | None]
 
 
@@ -125,42 +125,42 @@ Waiting = tuple[str, int, list[float], list[int], str | None, str | None]
 class _Row:
     values: list[float]
     named: set[int] = field(default_factory=set)
-    place: tuple[str | None, str | None] = (None, None)
+    location: tuple[str | None, str | None] = (None, None)
 
 
 class Joiner:
-    """Gathers the metrics of one device and instant until all are there, or the device has moved on.
+    """Joins the metrics of a device and timestamp until all have arrived, or the device's time has advanced.
 
     Parameters
     ----------
     metrics : sequence of str
-        The metrics waited for.
+        The expected metrics.
     wait : int
-        How far in event time (ns) a device moves on before an incomplete row is passed on as it is.
+        Event time (ns) after which an incomplete row is returned.
     devices : int
-        Most devices waited for; beyond it the one waiting longest is passed on first.
+        Maximum number of waiting devices; beyond it, the longest waiting one is returned first.
     ahead : int
-        How far (ns) a time may be ahead of the network's for the device to have moved on to it. What is further
-        ahead is joined too, but makes nothing else incomplete.
+        Maximum time (ns) ahead of the network time that counts as progress of a device. Samples further ahead are
+        joined too, but do not complete other rows.
     """
 
     def __init__(self, metrics: tuple[str, ...], wait: int, devices: int, ahead: int = 10 * MINUTE) -> None:
         self.metrics, self.wait, self.devices, self.ahead = metrics, wait, devices, ahead
-        self._places = {name: index for index, name in enumerate(metrics)}
+        self._indices = {name: index for index, name in enumerate(metrics)}
         self._open: dict[str, dict[int, _Row]] = {}
 
     def add(self, points: Iterable[Point], now: int = NEVER) -> Samples:
-        """Take values in and give the rows that are done.
+        """Add values; return the completed rows.
 
         Parameters
         ----------
         points : iterable of Point
         now : int
-            The network's time (ns); ``NEVER`` where it is not known: then the earliest that waits counts.
+            The network time (ns); ``NEVER`` if unknown: then the earliest waiting timestamp is used.
         """
         touched: dict[str, None] = {}
         for point in points:
-            if (index := self._places.get(point.metric)) is not None:
+            if (index := self._indices.get(point.metric)) is not None:
                 row = self._row(point)
                 row.values[index] = point.value
                 row.named.add(index)
@@ -172,32 +172,32 @@ class Joiner:
         return self._samples(done)
 
     def save(self) -> list[Waiting]:
-        """Give what waits, for a snapshot."""
+        """Return the waiting rows, for a snapshot."""
         return [
-            (device, stamp, row.values, sorted(row.named), *row.place)
+            (device, stamp, row.values, sorted(row.named), *row.location)
             for device, rows in self._open.items()
             for stamp, row in rows.items()
         ]
 
     def restore(self, waiting: Iterable[Waiting]) -> None:
-        """Take back what :meth:`save` gave."""
+        """Restore what :meth:`save` returned."""
         for device, stamp, values, named, company, data_center in waiting:
             if len(values) == len(self.metrics):
                 row = _Row(list(values), set(named), (company, data_center))
                 self._open.setdefault(device, {})[stamp] = row
 
     def drain(self) -> Samples:
-        """Give every row that still waits."""
+        """Return all waiting rows."""
         return self._samples([row for device in list(self._open) for row in self._pop(device, lambda *_: True)])
 
     def pending(self) -> int | None:
-        """Tell the earliest instant that still waits (ns)."""
+        """Return the earliest waiting timestamp (ns), or None."""
         return min((stamp for rows in self._open.values() for stamp in rows), default=None)
 
     def _row(self, point: Point) -> _Row:
         rows = self._open.setdefault(point.device, {})
         row = rows.setdefault(point.timestamp, _Row([float("nan")] * len(self.metrics)))
-        row.place = (point.company, point.data_center)
+        row.location = (point.company, point.data_center)
         return row
 
     def _finished(self, device: str, now: int) -> list[tuple[str, int, _Row]]:
@@ -206,8 +206,8 @@ class Joiner:
         newest = max(self._open[device])
 
         def is_done(stamp: int, row: _Row) -> bool:
-            moved_on = known if stamp <= limit else newest
-            return len(row.named) == len(self.metrics) or stamp <= moved_on - self.wait
+            progress = known if stamp <= limit else newest
+            return len(row.named) == len(self.metrics) or stamp <= progress - self.wait
 
         done = self._pop(device, is_done)
         waiting = self._open.get(device, ())
@@ -230,6 +230,6 @@ class Joiner:
             list(stamps),
             np.array(stamps, dtype=np.int64),
             np.array([row.values for _, _, row in done], dtype=np.float64).reshape(len(done), len(self.metrics)),
-            companies=[row.place[0] for _, _, row in done],
-            data_centers=[row.place[1] for _, _, row in done],
+            companies=[row.location[0] for _, _, row in done],
+            data_centers=[row.location[1] for _, _, row in done],
         )

@@ -1,4 +1,4 @@
-"""Times as senders write them, as int64 nanoseconds since the epoch."""
+"""Parse timestamps to int64 nanoseconds since the epoch."""
 
 import re
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-#: ISO 8601 (UTC where no zone is named), or a number: seconds, ms, µs or ns since the epoch, told by its size.
+#: ISO 8601 (default UTC), or a number: seconds, ms, µs or ns since the epoch, detected by magnitude.
 Stamp: TypeAlias = int | float | str
 
-#: Last instant taken: in 2116. The engine adds windows to times, so room is left above in int64.
+#: Latest accepted time, in 2116. The engine adds windows to times, so int64 needs headroom.
 LATEST = (1 << 62) - 1
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,12 +21,12 @@ _SCALES = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3))
 
 
 def nanoseconds(stamp: Stamp) -> int:
-    """Read one time.
+    """Parse a timestamp.
 
     Raises
     ------
     ValueError
-        If it is no time, or not within 1970..2116.
+        If it is not a valid time within 1970..2116.
     """
     found = _from_text(stamp) if isinstance(stamp, str) else _from_number(stamp)
     if not 0 <= found <= LATEST:
@@ -35,7 +35,7 @@ def nanoseconds(stamp: Stamp) -> int:
 
 
 def all_nanoseconds(stamps: Sequence[Stamp]) -> npt.NDArray[np.int64] | None:
-    """Read many times at once where all are whole numbers within bounds; None if not, or too few to be worth it."""
+    """Parse many integer timestamps at once; None if any is not a valid integer, or there are few."""
     if len(stamps) < 8 or not all(type(stamp) is int for stamp in stamps):
         return None
     try:
@@ -53,7 +53,7 @@ def all_nanoseconds(stamps: Sequence[Stamp]) -> npt.NDArray[np.int64] | None:
 def _from_number(number: int | float) -> int:
     for limit, factor in _SCALES:
         if abs(number) < limit:
-            # A float holds today's time to a quarter of a microsecond: what lies below is noise.
+            # A float has a resolution of about 0.25 µs for current times: smaller digits are noise.
             return number * factor if isinstance(number, int) else round(number * factor / 1000) * 1000
     if number != number or abs(number) > LATEST:
         raise ValueError(f"timestamp: {number!r} is not within 1970..2116")
@@ -73,7 +73,7 @@ def _from_text(text: str) -> int:
 
 
 def iso(nanoseconds: int) -> str:
-    """Write a time: ISO 8601, UTC, as many decimals as it needs."""
+    """Format a time as ISO 8601, UTC, with as many decimals as needed."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return text + (f".{rest:09d}".rstrip("0") if rest else "") + "Z"

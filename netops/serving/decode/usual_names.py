@@ -1,4 +1,4 @@
-"""Samples as files may hold them: time and device under other usual names, and numbers as names of devices."""
+"""Alternative names of time and device in samples, as accepted in files, and integer device names."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,24 +7,24 @@ from netops.telemetry.columns.known_names import DEVICES, TIMES, WEAK_DEVICES, k
 from netops.telemetry.schema import DEVICE, TIMESTAMP
 
 _TIME_KEYS = {key_of(name): rank for rank, name in enumerate(TIMES)}
-# A name that means other things as often says nothing of one sample alone.
+# Ambiguous names cannot be resolved from a single sample.
 _DEVICE_KEYS = {key_of(name): rank for rank, name in enumerate(DEVICES) if name not in WEAK_DEVICES}
 
 
 def as_in_files(item: Any, metrics: Iterable[str]) -> dict[str, Any] | None:
-    """Write a sample under the names ``timestamp`` and ``device``, as telemetry in files is read.
+    """Rename time and device of a sample to ``timestamp`` and ``device``, as for files.
 
     Parameters
     ----------
     item : any
-        One sample, parsed.
+        A parsed sample.
     metrics : iterable of str
-        Names that are metrics, whatever else they may mean.
+        Names of metrics, which are not renamed.
 
     Returns
     -------
     dict or None
-        None where nothing of it would be read differently.
+        None if nothing changes.
     """
     if not isinstance(item, dict):
         return None
