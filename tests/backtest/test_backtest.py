@@ -91,9 +91,9 @@ def test_every_incident_and_false_alarm_is_reported_once(done: Backtest) -> None
 def test_the_alerts_are_those_of_a_server(training: Training, done: Backtest, tmp_path: Path) -> None:
     with LiveServer(training.folder, tmp_path / "state") as server:
         report = simulate(server.url, recorded(training.telemetry), speed=0, connections=1)
-        told = httpx.get(f"{server.url}/alerts?all=true&limit=100000").json()
+        reported = httpx.get(f"{server.url}/alerts?all=true&limit=100000").json()
     assert report.live.answered["scored"] == done.replayed.statuses["scored"] == len(done.history.sequences)
-    served = [alert for alert in told if alert["kind"] == "risk"]
+    served = [alert for alert in reported if alert["kind"] == "risk"]
     names = ("device", "opened", "ended", "peak", "peak_at", "silenced")
     ours = [alert for alert in done.replayed.alerts if alert.kind == "risk"]
     assert len(served) > 10
@@ -185,11 +185,11 @@ def test_it_is_drawn_on_a_page(training: Training, done: Backtest, tmp_path: Pat
 
 
 def test_the_json_has_all_results(done: Backtest) -> None:
-    told = json.loads(json.dumps(plain(done.to_dict()), allow_nan=False))
+    reported = json.loads(json.dumps(plain(done.to_dict()), allow_nan=False))
     assert done.evaluation is not None
     expected = done.evaluation.to_dict()
-    assert told["figures"] == {name: expected[name] for name in told["figures"]}
-    assert told["figures"].keys() >= asdict(done.evaluation.figures).keys() | told["intervals"].keys()
-    assert told["samples_trained_on"] + told["samples_counted"] <= told["telemetry"]["samples"]
-    assert len(told["incidents"]) == told["telemetry"]["incidents"]
-    assert told["server"]["samples"]["scored"] == told["telemetry"]["samples"]
+    assert reported["figures"] == {name: expected[name] for name in reported["figures"]}
+    assert reported["figures"].keys() >= asdict(done.evaluation.figures).keys() | reported["intervals"].keys()
+    assert reported["samples_trained_on"] + reported["samples_counted"] <= reported["telemetry"]["samples"]
+    assert len(reported["incidents"]) == reported["telemetry"]["incidents"]
+    assert reported["server"]["samples"]["scored"] == reported["telemetry"]["samples"]

@@ -49,8 +49,8 @@ def test_every_group_has_a_line(card: ModelCard) -> None:
     lines = list(described(card))
     for kind, members in card.evaluation["groups"].items():
         at = lines.index(f"By {kind.replace('_', ' ')}")
-        told = {line.split()[0] for line in lines[at + 2 : at + 2 + len(members)]}
-        assert told == set(members)
+        reported = {line.split()[0] for line in lines[at + 2 : at + 2 + len(members)]}
+        assert reported == set(members)
 
 
 def test_other_thresholds_stand_around_the_one_in_service(card: ModelCard) -> None:
@@ -87,10 +87,10 @@ def test_the_list_has_known_intervals() -> None:
     row = {"network": "demo", "version": "abc", "family": "xgboost", "champion": True, "event_recall": 0.9}
     row |= {"created": "2026-11-24 11:20:28.123456+00:00", "average_precision": 0.75, "intervals": {}}
     row["intervals"] = {"event_recall": {"low": 0.85, "high": 0.95}}
-    told = listed(row)
-    assert list(told) == list(LISTED.values())
-    assert told["event recall"] == "90% (85% to 95%)"
-    assert told["average precision"] == "0.750"
-    assert told["created"] == "2026-11-24 11:20:28"
-    assert told["median lead"] == "–"
+    reported = listed(row)
+    assert list(reported) == list(LISTED.values())
+    assert reported["event recall"] == "90% (85% to 95%)"
+    assert reported["average precision"] == "0.750"
+    assert reported["created"] == "2026-11-24 11:20:28"
+    assert reported["median lead"] == "–"
     assert plain(np.float64(0.5)) == 0.5

@@ -112,7 +112,7 @@ def test_models_are_printed_as_tables(netops: Call, first: dict) -> None:
     heading, *rows = netops("models", "list").out.splitlines()
     assert "event recall" in heading
     assert sum("yes" in row.split() for row in rows) == 1
-    told = netops("models", "show").out
+    reported = netops("models", "show").out
     for words in (
         "95% interval",
         "By scenario",
@@ -121,7 +121,7 @@ def test_models_are_printed_as_tables(netops: Call, first: dict) -> None:
         "Platt scaling",
         "Promotions",
     ):
-        assert words in told
+        assert words in reported
 
 
 def test_artifacts_are_mlruns(home: Path, first: dict) -> None:
@@ -169,17 +169,17 @@ def test_a_batch_that_lacks_metrics_is_scored_with_a_warning(netops: Call, first
 def test_a_backtest_gives_the_figures_of_the_run(home: Path, netops: Call, first: dict) -> None:
     telemetry = home / "runs" / first["run_id"] / "telemetry"
     for family, model in first["models"].items():
-        told = netops("backtest", "--telemetry", telemetry, "--version", model["version"], "--json").json
-        assert told["family"] == family
-        assert {name: told["figures"][name] for name in EVENT_FIGURES} == {
+        reported = netops("backtest", "--telemetry", telemetry, "--version", model["version"], "--json").json
+        assert reported["family"] == family
+        assert {name: reported["figures"][name] for name in EVENT_FIGURES} == {
             name: model[name] for name in EVENT_FIGURES
         }
-        assert told["policy"]["threshold"] == model["threshold"]
-        assert len(told["incidents"]) == first["telemetry"]["incidents"]
+        assert reported["policy"]["threshold"] == model["threshold"]
+        assert len(reported["incidents"]) == first["telemetry"]["incidents"]
     answer = netops("backtest", "--telemetry", telemetry, "--html", home / "backtest.html")
     assert answer.code == 0
     assert (home / "backtest.html").stat().st_size
-    assert f"of {told['figures']['incidents']} incidents warned of" in answer.out
+    assert f"of {reported['figures']['incidents']} incidents warned of" in answer.out
     assert "in force" in answer.out
 
 
@@ -357,8 +357,8 @@ def test_a_challenger_scores_in_the_shadow_of_the_champion(netops: Call, served:
     assert {model["version"] for model in models if model["champion"]} == {serving}
     assert netops("models", "shadow", "off").out.strip() == f"demo: {other} is no longer a shadow"
     wait_for(lambda: "netops_shadow_info" not in metrics(served))
-    told = netops("models", "show", other, "--json").json["as_shadow"]
-    assert (told["champion"], told["challenger"], told["samples"]) == (serving, other, scored)
+    reported = netops("models", "show", other, "--json").json["as_shadow"]
+    assert (reported["champion"], reported["challenger"], reported["samples"]) == (serving, other, scored)
     shown = netops("models", "show", other).out
     assert f"it was in the shadow of {serving}: {scored:,} samples" in shown
     assert netops("models", "show", serving, "--json").json["as_shadow"] is None
@@ -426,12 +426,12 @@ def test_a_version_whose_files_are_gone_is_not_rolled_back_to(netops: Call, firs
 
 def test_pruning_keeps_what_serves(netops: Call, first: dict) -> None:
     kept = netops("models", "show", "--json").json["version"]
-    told = netops("prune", "--keep", 0, "--dry-run", "--json").json
-    assert first["run_id"] in told["runs"]
+    reported = netops("prune", "--keep", 0, "--dry-run", "--json").json
+    assert first["run_id"] in reported["runs"]
     assert Path(first["report"]).exists()
     pruned = netops("prune", "--keep", 0, "--json")
     assert pruned.code == 0, pruned.err
-    assert pruned.json["runs"] == told["runs"]
+    assert pruned.json["runs"] == reported["runs"]
     assert not Path(first["report"]).exists()
     assert netops("runs", "list", "--json").rows == []
     assert netops("models", "show", "--json").json["version"] == kept

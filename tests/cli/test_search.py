@@ -47,8 +47,8 @@ def test_card_and_report_describe_the_search(netops: Call, run_of: dict) -> None
     assert search["trials"] == 2
     assert search["configured"] <= search["best"]
     assert read_card(Path(shown["path"])).search == search
-    told = netops("models", "show", run_of["models"]["xgboost"]["version"]).out
-    assert "search: 2 trials; average precision on the training incidents set aside" in told
+    reported = netops("models", "show", run_of["models"]["xgboost"]["version"]).out
+    assert "search: 2 trials; average precision on the training incidents set aside" in reported
     report = Path(run_of["report"]).read_text(encoding="utf-8")
     assert "2 trials; average precision on the training incidents set aside" in report
     assert "the best of 2 trials" in report

@@ -33,8 +33,8 @@ class Dashboard:
         self.process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=env | {"NETOPS_HOME": str(home)} | environment
         )
-        told = json.loads(self.process.stdout.readline())
-        self.url, self.server = told["url"], told["server"]
+        reported = json.loads(self.process.stdout.readline())
+        self.url, self.server = reported["url"], reported["server"]
 
     def stop(self) -> int:
         self.process.terminate()

@@ -228,9 +228,9 @@ def test_a_run_is_shown_as_its_graph_with_steps_inputs_outputs_and_logs(look, fe
     assert steps.first.get_attribute("aria-label") == "generate: completed, 17.0 s"
     page.locator("#step-select").click()
     page.wait_for_url("**step=select*")
-    told = page.locator("#step").text_content()
+    reported = page.locator("#step").text_content()
     for wanted in ("xgboost", "store://datasets/netops/decision", "average_precision", "0.877", "6.0 s"):
-        assert wanted in told
+        assert wanted in reported
     assert page.locator("#log").text_content().startswith("select began")
     # What a log or a result holds is text, whatever it looks like.
     assert page.title() == "Runs – NetOps"

@@ -30,8 +30,8 @@ def test_each_alert_reaches_its_team(rule: dict[str, Any], require_program: Call
     labels = {"alertname": rule["alert"], **rule["labels"]}
     asked = [f"{name}={value}" for name, value in labels.items()]
     command = [require_program("amtool"), "config", "routes", "test", f"--config.file={CONFIG}", *asked]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
-    assert told == rule["labels"]["team"]
+    reported = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+    assert reported == rule["labels"]["team"]
 
 
 @pytest.fixture(scope="module")

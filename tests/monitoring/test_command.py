@@ -88,11 +88,11 @@ def test_drift_retrains_at_most_once_per_interval(netops: Call) -> None:
     """The run of the fixture is younger than a day; a setting lets the next one begin."""
     held = netops("monitor", *options(CHANGED), "--retrain-on-drift", "--json")
     assert held.code == 0, held.err
-    told = json.loads(held.out)
-    assert told["drift"] is True
-    assert told["findings"][0]["name"].startswith("latency")
-    assert told["retraining"]["started"] is False
-    assert "a training began at" in told["retraining"]["reason"]
+    reported = json.loads(held.out)
+    assert reported["drift"] is True
+    assert reported["findings"][0]["name"].startswith("latency")
+    assert reported["retraining"]["started"] is False
+    assert "a training began at" in reported["retraining"]["reason"]
     begun = netops("monitor", *options((*CHANGED, "monitoring.retrain_every=1s")), "--retrain-on-drift", "--json")
     assert begun.code == 0, begun.err
     training = json.loads(begun.out)["retraining"]

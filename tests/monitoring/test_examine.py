@@ -151,12 +151,12 @@ def test_telemetry_of_incidents_alone_is_refused(network: Network) -> None:
 
 def test_the_report_is_json_and_metrics(network: Network, drifted: dict[str, Dataset]) -> None:
     report = examine(drifted["firmware_change"], network.model, MonitoringSettings())
-    told = json.loads(json.dumps(report.to_dict(), allow_nan=False))
-    assert told["drift"] is True
-    assert (told["start"], told["end"]) == ("1970-01-09T00:00:00Z", "1970-01-15T23:59:00Z")
-    assert told["findings"][0]["since"].startswith("1970-01-1")
-    assert told["findings"][0]["detected"] is True
-    assert {finding["kind"] for finding in told["findings"]} >= {"feature", "risk", "missing", "concept"}
+    reported = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert reported["drift"] is True
+    assert (reported["start"], reported["end"]) == ("1970-01-09T00:00:00Z", "1970-01-15T23:59:00Z")
+    assert reported["findings"][0]["since"].startswith("1970-01-1")
+    assert reported["findings"][0]["detected"] is True
+    assert {finding["kind"] for finding in reported["findings"]} >= {"feature", "risk", "missing", "concept"}
     metrics = MonitoringMetrics("small")
     report.export(metrics)
     labels = {"network": "small", "kind": "feature", "name": "cpu_utilization_std_5m"}

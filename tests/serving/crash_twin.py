@@ -161,9 +161,9 @@ class Answers:
     def add(self, answers: Any) -> None:
         for one in answers:
             if one.status == "scored":
-                told = (one.risk, one.alert, one.model)
-                before = self.known.setdefault((one.device, str(one.timestamp)), told)
-                assert before == told, f"{one.device} {one.timestamp}: {before}, then {told}"
+                reported = (one.risk, one.alert, one.model)
+                before = self.known.setdefault((one.device, str(one.timestamp)), reported)
+                assert before == reported, f"{one.device} {one.timestamp}: {before}, then {reported}"
 
 
 def outcome(store: AlertStore, receivers: Ward, answers: Answers) -> Outcome:

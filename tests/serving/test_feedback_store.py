@@ -118,10 +118,10 @@ def test_all_incidents_are_recorded_or_none(store):
 
 @settings(deadline=None, max_examples=25)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 5), st.integers(1, 5)), max_size=20))
-def test_replays_in_any_order_come_to_the_last_word(tmp_path_factory, told):
+def test_replays_in_any_order_come_to_the_last_word(tmp_path_factory, reported):
     store = FeedbackStore(tmp_path_factory.mktemp("store") / "alerts.sqlite")
     expected = {}
-    for source, number, day in told:
+    for source, number, day in reported:
         store.record([incident(number, source=source, start=f"2024-02-0{day}T00:00:00Z")], NOW)
         expected[source, str(number)] = f"2024-02-0{day}T00:00:00Z"
     assert {(i.source, i.id): i.start for i in store.incidents()} == expected
@@ -145,15 +145,15 @@ def test_confirmed_records_survive_a_kill(tmp_path):
     command, root = [sys.executable, "-c", _WRITER, str(path)], Path(__file__).parents[2]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as writer:
         for _ in range(20):
-            told = int(writer.stdout.readline())
+            reported = int(writer.stdout.readline())
         time.sleep(0.013)
         os.kill(writer.pid, signal.SIGKILL)
-        told = max([told, *map(int, writer.stdout.read().split())])
+        reported = max([reported, *map(int, writer.stdout.read().split())])
     store = FeedbackStore(path)
     kept = [incident.id.split("-") for incident in store.incidents()]
     store.close()
     batches = {int(batch) for batch, _ in kept}
-    assert batches >= set(range(told + 1))
+    assert batches >= set(range(reported + 1))
     assert len(kept) == 7 * len(batches)  # whole batches alone
 
 

@@ -49,11 +49,11 @@ def test_answers_have_the_probability_of_a_calibrated_model(start, model, tmp_pa
     assert [answer.probability for answer in plain] == [None] * 13
     calibration = Platt(0.5, -1.0, 100, 10)
     folder = make_model(tmp_path / "calibrated", calibration=calibration)
-    told = start(source=FixedModel("v1", folder), folder=tmp_path / "other").run(samples)
-    assert [answer.risk for answer in told] == [answer.risk for answer in plain]
+    reported = start(source=FixedModel("v1", folder), folder=tmp_path / "other").run(samples)
+    assert [answer.risk for answer in reported] == [answer.risk for answer in plain]
     expected = calibration.apply(np.array([answer.risk for answer in plain[:-1]]))
-    np.testing.assert_allclose([answer.probability for answer in told[:-1]], expected, atol=1e-6)
-    assert (told[-1].status, told[-1].probability) == ("rejected", None)
+    np.testing.assert_allclose([answer.probability for answer in reported[:-1]], expected, atol=1e-6)
+    assert (reported[-1].status, reported[-1].probability) == ("rejected", None)
 
 
 def test_out_of_order_samples_are_scored_as_if_in_order_and_older_ones_are_late(start):
