@@ -26,7 +26,7 @@ policies = st.builds(
 
 
 def oracle(policy, times, risks, failed):
-    """One device, with lists: what the words say."""
+    """A reference implementation for one device, with lists."""
     alerts, run, opened, below, known = [], [], None, None, []
 
     def end(still_open):

@@ -1,4 +1,4 @@
-"""Why an incident was warned of or not, told of histories whose risks are known."""
+"""Why incidents were predicted or missed, on histories with known risks."""
 
 import numpy as np
 import pytest

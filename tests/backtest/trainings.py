@@ -26,7 +26,7 @@ from netops.workflows.project_folder import project_root
 SPEC = FeatureSpec(("cpu_utilization", "latency", "packet_loss", "throughput"), (5 * MINUTE, HOUR))
 HORIZON = 20 * MINUTE
 DAYS = 4 * DAY
-#: A day's beginning: a time that a server can tell from its size.
+#: The start of a day: a timestamp whose unit a server can detect by magnitude.
 START = 19_700 * DAY
 
 
@@ -42,7 +42,7 @@ def telemetry(folder: Path, start: int, duration: int) -> Dataset:
 
 @dataclass(frozen=True)
 class Training:
-    """A model and what its training says of the test part."""
+    """A model and the metrics of its test split."""
 
     telemetry: Dataset
     folder: Path

@@ -1,4 +1,4 @@
-"""Ordinary states of a machine, each in one line that says what to do."""
+"""Errors of the environment are reported in one line with instructions."""
 
 import errno
 import os

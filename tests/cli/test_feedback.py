@@ -1,4 +1,4 @@
-"""From an alert to the label of the next training: serve, simulate, say what the alerts were, train by schedule."""
+"""From an alert to the label of the next training: serve, simulate, record feedback, train by schedule."""
 
 import contextlib
 import io
@@ -33,7 +33,7 @@ BEGIN = 1_767_571_200 * SECOND + 10 * HOUR  # 2026-01-05T10:00:00Z
 
 @dataclass
 class Told:
-    """What people said while the server ran."""
+    """The feedback recorded while the server ran."""
 
     confirmed: list[dict]
     repaired: list[dict]
@@ -66,7 +66,7 @@ def server(home: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def told(server: str, home: Path, tmp_path_factory: pytest.TempPathFactory) -> Told:
-    """Play three hours, judge every alert of a device, and tell of two incidents."""
+    """Replay three hours, record feedback on each alert of a device, and two incidents."""
     call("simulate", "--to", server, "--speed", "0", "--duration", "3h", *SETTINGS)
     alerts = [
         row for row in call("alerts", "list", "--name", NETWORK, "--limit", "100000") if row["kind"] == "risk"

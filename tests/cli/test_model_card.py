@@ -1,4 +1,4 @@
-"""What ``netops models`` tells people of a model."""
+"""The text output of ``netops models``."""
 
 import numpy as np
 import pytest

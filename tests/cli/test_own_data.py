@@ -176,5 +176,5 @@ def test_router_telemetry_by_device_but_not_by_time(netops: Call) -> None:
     assert "--split device works" in refused.err
     done = netops(*arguments, "--split", "device", "--json")
     assert done.code == 0, done.err
-    # The faults were injected: healthy samples hardly tell of them, and nothing else may.
+    # The faults were injected: healthy samples have little information on them, and nothing else may.
     assert done.json["models"]["xgboost"]["average_precision"] < 0.3

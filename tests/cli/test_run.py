@@ -1,4 +1,4 @@
-"""The whole way, and what comes after it, as a user goes it."""
+"""The end-to-end pipeline and the commands after it, as a user runs them."""
 
 import itertools
 import json

@@ -78,7 +78,7 @@ class Processor:
         raise AssertionError("the function does not answer")
 
     def get(self, path: str) -> Any:
-        """Get a path: what the JSON says."""
+        """Return the JSON at a path."""
         return self.client.get(path).raise_for_status().json()
 
     def stop(self) -> float:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 #: Texts of the first six cells of table rows.
 CELLS_OF = "(rows) => rows.map((row) => [...row.cells].slice(0, 6).map((cell) => cell.textContent))"
-#: Milliseconds in which MLRun is loaded; until then its pages say so.
+#: Milliseconds until MLRun is loaded; until then its pages show a message.
 LOADED = 90_000
 
 
@@ -56,7 +56,7 @@ def drawn(page) -> None:
 
 
 def text_comes(page, selector: str, wanted: Callable[[str], bool], seconds: float = 10.0) -> float:
-    """Wait until an element says what is wanted; give the seconds it took."""
+    """Wait until an element has the wanted text; return the seconds it took."""
     since = time.perf_counter()
     while time.perf_counter() - since < seconds:
         if wanted(page.locator(selector).text_content() or ""):

@@ -1,4 +1,4 @@
-"""``netops serve`` on a free port, and telemetry for it: a network in which one device fails, then a whole site."""
+"""``netops serve`` on a free port, and telemetry of a network in which a device fails, then a site."""
 
 import json
 import sys
@@ -90,7 +90,7 @@ def monitoring() -> MonitoringMetrics:
 
 
 class Story:
-    """A network of two companies with two data centers each: one of its devices fails, then a whole data center.
+    """A network of two companies with two data centers each: one of its devices fails, then a data center.
 
     Attributes
     ----------

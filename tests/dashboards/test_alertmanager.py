@@ -1,4 +1,4 @@
-"""Who is told of what: routes by Alertmanager's own tool, inhibition by Alertmanager itself."""
+"""Routing and inhibition of alerts, checked with amtool and Alertmanager."""
 
 import json
 import subprocess

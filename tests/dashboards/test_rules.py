@@ -24,7 +24,7 @@ def rules(kind: str) -> list[dict[str, Any]]:
 
 
 def check(*command: str) -> None:
-    """Run a checking tool; what it says when it fails is what the test says."""
+    """Run a checking tool; its output is the message of a failed test."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -31,7 +31,7 @@ NEW_CLASS = {"kind": "new_device_class", "after": "99d", "share": 0.15, "shift":
 
 
 class Network:
-    """A network that is trained on for some days, and goes on."""
+    """A network with some days of training telemetry, and later telemetry."""
 
     def __init__(self, folder: Path, days: int) -> None:
         self.folder, self.days = folder, days

@@ -1,4 +1,4 @@
-"""A whole network against its reference: no false alarms, and each kind of drift in time."""
+"""A network against its reference: no false alarms, and each kind of drift is detected in time."""
 
 import json
 from collections.abc import Iterable

@@ -26,7 +26,7 @@ def test_a_value_that_many_share_has_a_bin_of_its_own() -> None:
     assert shares.max() == pytest.approx(0.6)
     lower = made(values)
     lower.add(np.zeros(100, np.int64), np.full((100, 1), -1.0))
-    assert lower.counts.sum(axis=0)[0, 0] == 100  # what is below it is told apart from it
+    assert lower.counts.sum(axis=0)[0, 0] == 100  # lower values are in another bin
 
 
 def test_a_constant_shows_when_it_moves() -> None:

@@ -50,7 +50,7 @@ class NuclioWorker:
         return self._handle(body, path, method, ("http", "http"), headers, **more)
 
     def get(self, path: str, **query: str) -> Any:
-        """Get a path: what the JSON says."""
+        """Return the JSON at a path."""
         answer = self.send(path=path, method="GET", fields=query, content_type="")
         assert answer["status_code"] == 200, answer
         return json.loads(answer["body"])

@@ -137,7 +137,7 @@ CREATE INDEX deliveries_due ON deliveries (receiver) WHERE done = 0;
 
 
 def old_file(path):
-    """A file as version 0.1.0 wrote it: one alert open and told, one ended whose end is due."""
+    """A file of version 0.1.0: an open alert that was sent, and an ended one whose end is pending."""
     connection = sqlite3.connect(path)
     connection.executescript(OLD_TABLES)
     for one in (alert(1), alert(2, ended=LATER)):

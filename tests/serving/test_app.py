@@ -113,7 +113,7 @@ def test_a_fleet_is_followed_from_cursor_to_cursor(client):
     client.post("/telemetry", json=[sample("b", tick, hot=True) for tick in (1, 2)])
     news = client.get(f"/fleet?since={whole['cursor']}").json()
     assert (news["devices"], news["known"], news["alerting"]) == (["b"], 2, ["b"])
-    # A cursor of before a restart says nothing: everything is told.
+    # A cursor from before a restart is invalid: all devices are returned.
     assert client.get(f"/fleet?since={news['cursor'] + 1}").json()["devices"] == ["a", "b"]
 
 

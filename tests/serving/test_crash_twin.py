@@ -29,7 +29,7 @@ from tests.serving.samples import body
 def quick(monkeypatch):
     monkeypatch.setattr(deliveries, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(deliveries, "MAX_PAUSE", 0.05)
-    # On a busy machine a lock may last: what is written later than it happened is told in fewer events.
+    # On a busy machine a lock may take long: delayed writes are sent in fewer events.
     monkeypatch.setattr(runtime, "LOCK_TIMEOUT", 10.0)
 
 

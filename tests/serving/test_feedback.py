@@ -1,4 +1,4 @@
-"""What people tell the server, over HTTP."""
+"""Feedback and incidents over HTTP."""
 
 import httpx
 import pytest
@@ -33,7 +33,7 @@ def test_feedback_on_an_alert_is_recorded(server, alert):
     assert all(said["given"].endswith("Z") for said in answer["statements"])
     for path in ("/alerts", "/alerts?all=true"):
         assert httpx.get(server + path).json()[0]["verdict"] == "repaired"
-    # What was said outlives the end of the alert; when the risk had come down stands beside it.
+    # The feedback stays after the end of the alert, with the start of its cool-down.
     httpx.post(server + "/telemetry", json=[sample("a", tick) for tick in range(4, 200)])
     (ended,) = httpx.get(server + "/alerts?all=true").json()
     assert (ended["verdict"], ended["calm_since"]) == ("repaired", "2023-11-14T22:13:40Z")

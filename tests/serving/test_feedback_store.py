@@ -46,7 +46,7 @@ def test_the_latest_feedback_applies_and_the_history_is_stored(store):
         ("dismissed", "eve", None, "2027-01-15T08:00:00Z"),
         ("confirmed", "ada", "fan", "2027-01-15T08:00:01Z"),
     ]
-    # The alert goes on; what was said of it stays.
+    # The alert continues and keeps its feedback.
     store.save([alert(ended="2024-01-01T01:00:00Z")])
     assert store.recent()[0].verdict == "confirmed"
     (verdict,) = store.feedback("demo").verdicts
@@ -154,7 +154,7 @@ def test_confirmed_records_survive_a_kill(tmp_path):
     store.close()
     batches = {int(batch) for batch, _ in kept}
     assert batches >= set(range(reported + 1))
-    assert len(kept) == 7 * len(batches)  # whole batches alone
+    assert len(kept) == 7 * len(batches)  # only complete batches
 
 
 def test_a_server_and_the_command_write_at_the_same_time(tmp_path):

@@ -1,4 +1,4 @@
-"""How the function is deployed on Nuclio: when, with what, and what is said when it fails."""
+"""Deployment of the function on Nuclio: configuration, conditions, and errors."""
 
 from types import SimpleNamespace
 
@@ -20,7 +20,7 @@ def nuclio(**options):
 
 
 class Database:
-    """The run database of the service: what it says of functions, and what it is told to delete."""
+    """A fake run database of the service: its functions, and the deleted ones."""
 
     def __init__(self, deployed=None, log="") -> None:
         self.deployed, self.log, self.deleted = deployed, log, []

@@ -122,7 +122,7 @@ def test_a_clock_in_the_future_poisons_neither_the_others_nor_itself(start):
     others = pipeline.run(body(*[sample(device, 30) for device in "bcd"]))
     assert statuses(others) == ["scored"] * 3
     assert pipeline.runtime.active_alerts.current() == []
-    # The clock is set right: the device goes on as if nothing had been.
+    # The clock is corrected: the device continues normally.
     back = pipeline.run(body(sample("a", 31)))
     expected = start(folder=pipeline.runtime.folder.parent / "other")
     for tick in [*range(30), 31]:

@@ -1,4 +1,4 @@
-"""A server says when what is sent is not like what its champion was trained on."""
+"""A server warns if samples differ from the training data of its champion."""
 
 import logging
 

@@ -58,7 +58,7 @@ def outcome(state, model):
     stored = runtime.store.recent(limit=100_000)
     alerts = sorted((a.id, a.opened, a.ended) for a in stored if a.kind != "site")
     sites = sorted((a.site, nanoseconds(a.opened)) for a in stored if a.kind == "site")
-    # The same event of a site is not told twice.
+    # The same site alert is not sent twice.
     assert all(one[0] != other[0] or other[1] - one[1] > 10 * MINUTE for one, other in pairwise(sites))
     abandon(runtime)
     return windows, alerts
@@ -99,7 +99,7 @@ def test_feedback_survives_a_restart(model, tmp_path):
         assert client.post(f"{server.url}/alerts/{alert['id']}/feedback", json=said).json()["changed"]
         server.kill()
         server.start()
-        # Sent again after the crash it is the same alert, and what was said of it stands.
+        # After the replay it is the same alert, with its feedback.
         client.post(server.url + "/telemetry", json=hot)
         assert [(a["id"], a["verdict"]) for a in client.get(server.url + "/alerts").json()] == [
             (alert["id"], "confirmed")

@@ -97,7 +97,7 @@ def overlap(one, other):
 
 
 def failing(devices=6, ticks=1600):
-    """Samples that tell of incidents: a device is hot for two minutes before it fails for one, in turn."""
+    """Samples with ``is_error``: a device is hot for two minutes, then fails for one, repeatedly."""
     found = []
     for row in fleet(devices, ticks):
         tick = (row["timestamp"] - 1_700_000_000) // 5

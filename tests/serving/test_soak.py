@@ -44,7 +44,7 @@ async def normal(url: str, seconds: float, first: int) -> tuple[np.ndarray, int]
 
 
 def hostile(port: int, stop: threading.Event, seed: int, failed: list[bytes]) -> None:
-    """Send what no honest sender would, in all shapes, until told to stop; note what made the server fail."""
+    """Send hostile input of all kinds until stopped; record what made the server fail."""
     choose, number = random.Random(seed), 0
     whole = json.dumps([sample("x", n) for n in range(50)]).encode()
     slow: list[socket.socket] = []
