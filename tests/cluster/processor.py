@@ -78,7 +78,7 @@ class Processor:
         raise AssertionError("the function does not answer")
 
     def get(self, path: str) -> Any:
-        """Return the JSON at a path."""
+        """Get a path: what the JSON says."""
         return self.client.get(path).raise_for_status().json()
 
     def stop(self) -> float:
