@@ -1,4 +1,4 @@
-"""Rows sorted by device and time without holding all of them: devices are dealt into buckets first."""
+"""Rows sorted by device and time without holding all of them: devices are distributed over buckets first."""
 
 import zlib
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from netops.telemetry.dataset import DEVICE_TYPE, Rows, rows_of, timestamps_of
 from netops.telemetry.repeats import Repeats, combine
 from netops.telemetry.schema import DEVICE
 
-#: How much of the telemetry is held at a time.
+#: How much of the telemetry is in memory at a time.
 BUCKET_BYTES = 384 << 20
 _FLUSH_BYTES = 128 << 20
 
 
 class Buckets:
-    """Deals rows into buckets by their device, on disk where there are several.
+    """Distribute rows over buckets by device; on disk if there are several buckets.
 
     Parameters
     ----------
     folder : Path
-        Where they are kept meanwhile.
+        Where the buckets are stored temporarily.
     memory : int
-        About how many bytes will come.
+        Estimated size of all rows in bytes.
     """
 
     def __init__(self, folder: Path, memory: int) -> None:
@@ -34,7 +34,7 @@ class Buckets:
         self._held: list[list[pa.Table]] = [[] for _ in range(self.count)]
 
     def add(self, table: pa.Table) -> None:
-        """Deal the rows of a batch, in their order."""
+        """Distribute the rows of a batch, in order."""
         if self.count == 1:
             self._held[0].append(table)
             return
@@ -56,7 +56,7 @@ class Buckets:
         self._flushes += 1
 
     def take(self, bucket: int) -> pa.Table | None:
-        """Give the rows of a bucket in the order they came, and forget them."""
+        """Return the rows of a bucket in the order of arrival, and remove the bucket."""
         files = sorted(self._folder.glob(f"_dealt-{bucket:05d}-*.arrow"))
         tables = [_read(file) for file in files] + self._held[bucket]
         self._held[bucket] = []
@@ -88,7 +88,7 @@ def _read(path: Path) -> pa.Table:
 
 @dataclass(frozen=True)
 class Sorted:
-    """Rows sorted by device and time, one a device and instant.
+    """Rows sorted by device and time, one per device and timestamp.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class Sorted:
     rows : Rows
         Its keys.
     repeats : Repeats
-        What became of rows whose device had one at that time already.
+        Rows with the device and timestamp of another row, and how they were resolved.
     displaced : int
         Rows that were out of order.
     """

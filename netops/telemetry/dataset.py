@@ -1,9 +1,9 @@
-"""Datasets on disk: a folder of Parquet parts, sharded by device, with its description beside them.
+"""Datasets on disk: a folder of Parquet files, sharded by device, with a description.
 
-``part-*.parquet`` hold the samples, sorted by device and time, each device in one part only; ``_incidents.parquet``
-the incidents; ``_verdicts.parquet``, where there are some, what operators said of alerts; ``_meta.json``, written
-last, the description. A folder without it is not finished. Telemetry that is kept for testing alone lies in a
-folder ``_test`` inside, a dataset of its own.
+``part-*.parquet`` hold the samples, sorted by device and time, each device in one file only; ``_incidents.parquet``
+the incidents; ``_verdicts.parquet``, if any, the operators' feedback on alerts; ``_meta.json``, written
+last, the description. A folder without it is incomplete. Telemetry reserved for testing is in a
+subfolder ``_test``, which is a dataset itself.
 """
 
 import dataclasses
@@ -55,17 +55,17 @@ class Meta:
     metrics, attributes : tuple of str
         The metric columns and the static attribute columns.
     samples, devices, incidents : int
-        How many.
+        Counts.
     interval_seconds : float
         Median time between two samples of a device.
     source : str
-        Where the telemetry comes from, in words.
+        Description of where the telemetry comes from.
     left_out : dict
-        Column → why it is no metric.
+        Column → reason why it is not a metric.
     features : dict or None
         The declaration of the features (``FeatureSpec.to_dict()``), for a dataset of feature vectors.
     details : dict
-        Anything else worth keeping: the generator's configuration, the seed, counts of what was set aside.
+        Other information: the generator's configuration, the seed, counts of excluded rows.
     """
 
     metrics: tuple[str, ...]
@@ -99,7 +99,7 @@ class Dataset:
         if not path.is_dir():
             raise NetopsError(f"{path}: no such folder")
         if not (path / _META).is_file():
-            raise NetopsError(f"{path}: not a finished dataset ({_META} is missing); make it again")
+            raise NetopsError(f"{path}: not a finished dataset ({_META} is missing); create it again")
         raw = read_json(path / _META)
         known = {f.name for f in dataclasses.fields(Meta)}
         lists = {key: tuple(raw[key]) for key in ("metrics", "attributes")}
@@ -107,45 +107,45 @@ class Dataset:
 
     @property
     def test(self) -> "Dataset | None":
-        """The telemetry kept for testing alone, where there is some."""
+        """The telemetry reserved for testing, if any."""
         return Dataset.open(self.path / TEST) if (self.path / TEST).is_dir() else None
 
     @property
     def parts(self) -> list[Path]:
-        """The parts, in order."""
+        """The Parquet files, in order."""
         return sorted(self.path.glob("part-*.parquet"))
 
     def tables(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
-        """Read part by part."""
+        """Read file by file."""
         for part in self.parts:
             yield pq.read_table(part, columns=columns)
 
     def incidents(self) -> pa.Table:
-        """Read the incidents: device, start, end and whatever else is known of them."""
+        """Read the incidents: device, start, end and further columns."""
         path = self.path / _INCIDENTS
         return pq.read_table(path) if path.is_file() else INCIDENTS_SCHEMA.empty_table()
 
     def verdicts(self) -> pa.Table:
-        """Read what operators said of alerts (``VERDICTS_SCHEMA``)."""
+        """Read the operators' feedback on alerts (``VERDICTS_SCHEMA``)."""
         path = self.path / _VERDICTS
         return pq.read_table(path) if path.is_file() else VERDICTS_SCHEMA.empty_table()
 
 
 def part_path(folder: Path, number: int) -> Path:
-    """Name a part: ``part-00007.parquet``."""
+    """Return the name of a file: ``part-00007.parquet``."""
     return folder / f"part-{number:05d}.parquet"
 
 
 def write_part(folder: Path, number: int, table: pa.Table) -> None:
-    """Write one part at once; its rows must be sorted by device and time."""
+    """Write one file atomically; its rows must be sorted by device and time."""
     with atomic_path(part_path(folder, number)) as draft:
-        # Telemetry is noise to a dictionary or a general compressor: plain columns write and read fastest.
+        # Telemetry hardly compresses: plain columns are written and read fastest.
         plain = [name for name in table.column_names if pa.types.is_dictionary(table.schema.field(name).type)]
         pq.write_table(table, draft, compression="lz4", use_dictionary=plain, write_statistics=plain)
 
 
 def finish(folder: Path, meta: Meta, incidents: pa.Table, verdicts: pa.Table | None = None) -> Dataset:
-    """Write incidents, verdicts and description: from now on the dataset counts as finished."""
+    """Write incidents, verdicts and description: the dataset is finished afterwards."""
     with atomic_path(folder / _INCIDENTS) as draft:
         pq.write_table(incidents, draft)
     if verdicts is None or not verdicts.num_rows:
@@ -158,7 +158,7 @@ def finish(folder: Path, meta: Meta, incidents: pa.Table, verdicts: pa.Table | N
 
 
 def reopen(dataset: Dataset) -> None:
-    """Let a dataset count as not finished, until :func:`finish` is called on it again."""
+    """Mark a dataset as unfinished until :func:`finish` is called again."""
     (dataset.path / _META).unlink()
 
 
@@ -182,7 +182,7 @@ class Rows:
 
 
 def rows_of(table: pa.Table) -> Rows:
-    """Take the keys out of a part."""
+    """Return the keys of a table."""
     column = table.column(DEVICE).combine_chunks()
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0) if column.num_chunks else pa.array([], DEVICE_TYPE)
@@ -196,12 +196,12 @@ def rows_of(table: pa.Table) -> Rows:
 
 
 def timestamps_of(table: pa.Table) -> npt.NDArray[np.int64]:
-    """Take the times out of a table, in nanoseconds since the epoch."""
+    """Return the times of a table, in nanoseconds since the epoch."""
     return table.column(TIMESTAMP).cast(TIME_TYPE).cast(pa.int64()).to_numpy()
 
 
 def matrix_of(table: pa.Table, columns: list[str]) -> npt.NDArray[np.float64]:
-    """Take numeric columns out of a table: rows × columns, C order, NaN for null."""
+    """Return numeric columns of a table: rows × columns, C order, NaN for null."""
     matrix = np.empty((table.num_rows, len(columns)))
     for index, name in enumerate(columns):
         matrix[:, index] = table.column(name).to_numpy()

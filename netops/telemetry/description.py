@@ -1,4 +1,4 @@
-"""What became of telemetry when it was read, from the description of its dataset, as lines for people."""
+"""Readable summary of an ingestion, from the description of its dataset."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from netops.telemetry.reading import ReadingReport
 
 
 def reading_lines(meta: Meta) -> Iterator[str]:
-    """Report what was read and how, what became of the incident log, and what was set aside; a line each."""
+    """Report what was read and how, how the incident log was used, and what was excluded; one line each."""
     if reading := meta.details.get("reading"):
         yield from ReadingReport.from_dict(reading).lines()
     if log := meta.details.get("incident_log"):
@@ -18,15 +18,15 @@ def reading_lines(meta: Meta) -> Iterator[str]:
 
 
 def decision_lines(meta: Meta) -> Iterator[str]:
-    """Report which columns are no metrics and why, and which became rates; a line for each reason."""
+    """Report which columns are not metrics and why, and which became rates; one line per reason."""
     for why, names in left_out_by_reason(meta).items():
-        yield f"left out, {why}: {brief(names)}"
+        yield f"excluded, {why}: {brief(names)}"
     if counters := meta.details.get("counters"):
         yield f"counters, turned into rates per second: {brief(counters)}"
 
 
 def left_out_by_reason(meta: Meta) -> dict[str, list[str]]:
-    """Give the columns that are no metrics, by the reason."""
+    """Return the columns that are not metrics, by reason."""
     columns = defaultdict(list)
     for column, why in meta.left_out.items():
         columns[why].append(column)

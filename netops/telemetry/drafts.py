@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all."""
+"""Atomic creation of folders."""
 
 import os
 import re
@@ -16,14 +16,14 @@ _OWN = re.compile(
 
 @contextmanager
 def draft_folder(out: Path) -> Iterator[Path]:
-    """Give a folder beside ``out`` to fill; it takes the place of ``out`` when the block ends well.
+    """Yield a temporary folder beside ``out``; it replaces ``out`` when the block ends without an error.
 
-    A dataset that is already there is replaced; nothing else is.
+    An existing dataset is replaced; any other folder is not.
 
     Raises
     ------
     UsageError
-        If ``out`` is a file, or a folder that holds something else than a dataset.
+        If ``out`` is a file, or a folder that contains something other than a dataset.
     """
     refuse_foreign_files(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -40,12 +40,12 @@ def draft_folder(out: Path) -> Iterator[Path]:
 
 
 def refuse_foreign_files(out: Path) -> None:
-    """Refuse a folder that holds anything but a dataset of this program.
+    """Raise if a folder contains anything but a dataset of this program.
 
     Raises
     ------
     UsageError
-        If ``out`` is a file, a folder that cannot be, or one that holds something else.
+        If ``out`` is a file, a folder that cannot be created, or one that contains something else.
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: is a file; name a folder")
@@ -55,6 +55,6 @@ def refuse_foreign_files(out: Path) -> None:
     if not out.is_dir():
         return
     for entry in sorted(out.iterdir()):
-        # What killed processes left half-written is nobody's.
+        # Incomplete files of killed processes may be removed.
         if not _OWN.fullmatch(entry.name):
-            raise UsageError(f"{out}: holds something else than a dataset ({entry.name}); name a new folder")
+            raise UsageError(f"{out}: contains something other than a dataset ({entry.name}); name a new folder")

@@ -19,7 +19,7 @@ def incidents_of(timestamps: npt.ArrayLike, is_error: npt.ArrayLike) -> tuple[In
 
     Returns
     -------
-    starts, ends : int64 arrays, one element an incident
+    starts, ends : int64 arrays, one element per incident
         The first sample in error, and the first healthy sample after it. An incident that lasts to the end of
         the data ends one median step after the last sample (one nanosecond where there is one sample only).
     """
@@ -35,7 +35,7 @@ def _step(times: Int64) -> int:
 
 
 def mark(timestamps: npt.ArrayLike, starts: npt.ArrayLike, ends: npt.ArrayLike) -> Bool:
-    """Tell which samples of one device lie in ``[start, end)`` of an incident.
+    """Return which samples of one device lie in ``[start, end)`` of an incident.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def mark(timestamps: npt.ArrayLike, starts: npt.ArrayLike, ends: npt.ArrayLike) 
 
 
 def merge(starts: npt.ArrayLike, ends: npt.ArrayLike) -> tuple[Int64, Int64]:
-    """Merge incidents of one device that overlap or touch; the result is sorted by time."""
+    """Merge incidents of one device that overlap or are adjacent; the result is sorted by time."""
     order = np.argsort(np.asarray(starts, np.int64), kind="stable")
     begin, latest = np.asarray(starts, np.int64)[order], np.maximum.accumulate(np.asarray(ends, np.int64)[order])
     if not len(begin):
@@ -69,8 +69,8 @@ def merge(starts: npt.ArrayLike, ends: npt.ArrayLike) -> tuple[Int64, Int64]:
 def snap(timestamps: npt.ArrayLike, starts: npt.ArrayLike, ends: npt.ArrayLike) -> Bool:
     """Mark the incidents of a log in the samples of one device.
 
-    As :func:`mark`; but an incident that lies wholly between two samples is seen at the next one, when that comes
-    within two median steps: telemetry that is read every five minutes would hide a shorter incident otherwise.
+    As :func:`mark`; but an incident between two samples is assigned to the next sample, if that follows
+    within two median steps: otherwise an incident shorter than the sampling interval would be lost.
     """
     times, begin, end = (np.asarray(values, np.int64) for values in (timestamps, starts, ends))
     marked = mark(times, begin, end)
@@ -82,7 +82,7 @@ def snap(timestamps: npt.ArrayLike, starts: npt.ArrayLike, ends: npt.ArrayLike) 
 
 
 def unseen(timestamps: npt.ArrayLike, flags: Bool, starts: npt.ArrayLike, ends: npt.ArrayLike) -> Bool:
-    """Tell which incidents of a log no sample of the device shows, as of one that is silent while it is down.
+    """Return the incidents without a sample, as of a device that sends no data while it is down.
 
     Parameters
     ----------
@@ -95,8 +95,8 @@ def unseen(timestamps: npt.ArrayLike, flags: Bool, starts: npt.ArrayLike, ends: 
 
     Returns
     -------
-    bool array, one element an incident
-        Those between two healthy samples. One before the first sample or after the last is none of them.
+    bool array, one element per incident
+        Whether the incident is between two healthy samples; not before the first sample or after the last.
     """
     times, begin, end = (np.asarray(values, np.int64) for values in (timestamps, starts, ends))
     index = np.searchsorted(times, begin)

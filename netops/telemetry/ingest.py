@@ -1,4 +1,4 @@
-"""From anybody's telemetry to a dataset: read, sorted, its columns decided on, its incidents found."""
+"""Ingestion: read telemetry, sort it, determine the roles of its columns and its incidents, write a dataset."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -58,7 +58,7 @@ def open_or_ingest(
     like: NetworkSchema | None = None,
     max_metrics: int | None = None,
 ) -> Dataset:
-    """Open what is a dataset already, in the form that is wanted; ingest anything else (see :func:`ingest`)."""
+    """Open an existing dataset if it has the right form; ingest anything else (see :func:`ingest`)."""
     if len(paths) == 1 and incidents is None and (Path(paths[0]) / "_meta.json").is_file():
         dataset = Dataset.open(Path(paths[0]))
         _refuse_features(dataset)
@@ -76,23 +76,23 @@ def ingest(
     like: NetworkSchema | None = None,
     max_metrics: int | None = None,
 ) -> Dataset:
-    """Turn telemetry in long form into a dataset.
+    """Convert telemetry into a dataset.
 
     Parameters
     ----------
     paths : sequence of Path or str
         CSV and Parquet files, folders of them, or addresses of other sources.
     out : Path
-        Folder of the dataset; it appears whole or not at all, and replaces a dataset that is there.
+        Folder of the dataset; it is written atomically and replaces an existing dataset.
     settings : TelemetrySettings
-        What the columns are called and which of them count.
+        Names and selection of the columns.
     incidents : Path, optional
-        CSV with the incidents; without it they are the runs of ``is_error``.
+        CSV with the incidents; by default, the runs of ``is_error``.
     progress : Progress
     like : NetworkSchema, optional
-        What earlier telemetry of the same network was read by: taken as it is, nothing is decided anew.
+        Schema of earlier telemetry of the same network: used unchanged.
     max_metrics : int, optional
-        Of a file with more columns than these read only so many, for a quick look.
+        Maximum number of columns to read per file, for a preview.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def ingest(
     Raises
     ------
     NetopsError
-        For input that cannot be used; the line names file, column and row.
+        For unusable input; the message names file, column and row.
     """
     for path in paths:
         if (Path(path) / "_meta.json").is_file():
@@ -119,7 +119,7 @@ def ingest(
 
 
 def refuse_unreadable(paths: Sequence[Path | str], settings: TelemetrySettings) -> None:
-    """Refuse files whose columns are not those of telemetry; only their first rows are read.
+    """Raise if the columns of a file are not those of telemetry; only the first rows are read.
 
     Raises
     ------
@@ -134,7 +134,9 @@ def refuse_unreadable(paths: Sequence[Path | str], settings: TelemetrySettings) 
 
 def _refuse_features(dataset: Dataset) -> None:
     if dataset.meta.features is not None:
-        raise NetopsError(f"{dataset.path}: holds feature vectors; give the telemetry that they were made from")
+        raise NetopsError(
+            f"{dataset.path}: contains feature vectors; pass the telemetry from which they were computed"
+        )
 
 
 @dataclass
@@ -177,11 +179,11 @@ class _Ingestion:
             if (report := getattr(source, "report", None)) is not None:
                 self.report.sources.append(report)
         if not columns.kinds:
-            raise NetopsError(f"{self.where}: no samples are left in it")
+            raise NetopsError(f"{self.where}: no samples remain")
         return columns
 
     def _set_aside(self, found: Survey) -> None:
-        """Refuse rows that contradict each other, and count those that were set aside or combined."""
+        """Raise if too many rows conflict; count rows that were dropped or combined."""
         repeats = found.repeats
         devices = next((source.device for source in self.report.sources if source.device), None)
         metric_name = next((source.metric_name for source in self.report.sources if source.metric_name), "")
@@ -211,7 +213,7 @@ class _Ingestion:
     def _write(
         self, buckets: Buckets, columns: Columns, found: Survey, choice: Choice
     ) -> tuple[pa.Table, dict[str, str]]:
-        """Write the samples; give the incidents, and the metrics that are the label in disguise."""
+        """Write the samples; return the incidents and the metrics that leak the label."""
         flags = [error_column(m) for m in choice.metrics if error_column(m) in columns.of_kind(pa.types.is_boolean)]
         incidents, number, scan = [], 0, LabelScan(self._doubtful(choice))
         for bucket in range(buckets.count):
@@ -233,13 +235,13 @@ class _Ingestion:
         return table, scan.findings()
 
     def _doubtful(self, choice: Choice) -> list[str]:
-        """List the metrics that may turn out to be the label: none that was asked for, or decided on before."""
+        """List the metrics to check for label leakage: not those that are configured or in the schema."""
         if self.like is not None or self.settings.checks.leakage == OFF:
             return []
         return [name for name in choice.metrics if name not in self.settings.metrics]
 
     def _with_metrics(self, table: pa.Table, choice: Choice) -> pa.Table | None:
-        """Drop devices that know none of the metrics; telemetry that is read by a schema keeps them."""
+        """Drop devices without any metric; telemetry that is read with a schema keeps them."""
         if self.like is not None:
             return table
         rows = rows_of(table)
@@ -256,7 +258,7 @@ class _Ingestion:
         return table.filter(pa.array(keep)) if keep.any() else None
 
     def _count_empty(self, found: Survey, choice: Choice) -> None:
-        """Take devices without a metric out of the counts, and report them."""
+        """Remove devices without a metric from the counts, and report them."""
         if not self.empty:
             return
         columns = [name for name, why in choice.left_out.items() if why.endswith("devices only")]
@@ -301,7 +303,7 @@ class _Ingestion:
         return table.append_column(SOURCE, source)
 
     def _spans(self, device: str, times: Any, is_error: Any) -> list[tuple[int, int]]:
-        """List the incidents of a device, those of a log that no sample shows among them."""
+        """List the incidents of a device, including those of a log without samples."""
         found = list(zip(*incidents_of(times, is_error), strict=True))
         if self.log is not None:
             starts, ends = self.log.of(device)
@@ -381,6 +383,6 @@ def _attribute(table: pa.Table, name: str) -> pa.Array:
 
 
 def _before(times: Any, start: int) -> int:
-    """Give the time of the sample before an incident: what the log holds since then is part of it."""
+    """Return the time of the sample before an incident: entries of the log since then belong to the incident."""
     index = int(np.searchsorted(times, start))
     return int(times[index - 1]) if index else start

@@ -1,4 +1,4 @@
-"""The schema of a network: what the columns of all its telemetry are, decided once and kept with its models."""
+"""The schema of a network: the roles of the columns, determined once and stored with its models."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,15 +9,15 @@ from netops.telemetry.dataset import Meta
 
 @dataclass(frozen=True)
 class NetworkSchema:
-    """What later telemetry of a network is read by.
+    """The schema with which later telemetry of a network is read.
 
     Attributes
     ----------
     metrics : tuple of str
     counters : tuple of str
-        Those metrics that arrive as counters and are turned into rates.
+        Metrics that arrive as counters and are converted into rates.
     attributes : tuple of str or None
-        None: every text column that stays the same on each device.
+        None: every text column that is constant on each device.
     """
 
     metrics: tuple[str, ...]
@@ -26,11 +26,11 @@ class NetworkSchema:
 
     @classmethod
     def of(cls, meta: Meta) -> "NetworkSchema":
-        """Take the schema of a dataset of telemetry."""
+        """Return the schema of a telemetry dataset."""
         return cls(meta.metrics, tuple(meta.details.get("counters", ())), meta.attributes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Write it as JSON takes it."""
+        """Return it as JSON-compatible values."""
         return asdict(self)
 
     @classmethod
@@ -41,6 +41,6 @@ class NetworkSchema:
         return cls(tuple(values["metrics"]), tuple(values.get("counters", ())), kept)
 
     def fits(self, meta: Meta) -> bool:
-        """Tell whether a dataset has all of its metrics already, in the same form."""
+        """Return whether a dataset already has all metrics of the schema, in the same form."""
         counters = set(meta.details.get("counters", ())) & set(self.metrics)
         return set(self.metrics) <= set(meta.metrics) and counters == set(self.counters) & set(self.metrics)

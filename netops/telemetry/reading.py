@@ -1,4 +1,4 @@
-"""What was read and how: one report of an ingestion, as lines and as JSON."""
+"""Report of an ingestion, as text and as JSON: what was read and how."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass
 class Dropped:
-    """Rows or values that were set aside for one reason.
+    """Rows or values that were dropped for one reason.
 
     Attributes
     ----------
@@ -15,7 +15,7 @@ class Dropped:
     where : str
         The first of them: file and row.
     value : str
-        What stood there.
+        The value.
     """
 
     count: int = 0
@@ -23,7 +23,7 @@ class Dropped:
     value: str = ""
 
     def add(self, count: int, where: str, value: object) -> None:
-        """Count some more; the first one is kept as the example."""
+        """Add to the count; the first one is the example."""
         if count and not self.count:
             self.where, self.value = where, str(value)
         self.count += count
@@ -42,20 +42,20 @@ class SourceReport:
     shape : str
         ``one row per device and time``, ``one row per metric``, ``device in the column names``.
     time, device, metric_name : str
-        The columns, several joined by ``+``; no device where the file is one, no metric_name in wide form.
+        The columns, several joined by ``+``; no device if the file is one device, no metric_name in wide form.
     notation, zone : str
-        How the times are written, and their time zone.
+        Notation of the times, and their time zone.
     beside : dict
-        Columns that could have been the device → what speaks against them.
+        Rejected candidates for the device → reason.
     quantities : dict
-        Column → how its numbers are written, where that is not plain.
+        Column → notation of its numbers, unless it is plain.
     dropped : dict
-        Why → rows or values that were set aside.
+        Reason → rows or values that were dropped.
     notes : list of str
-        Anything else that was decided, a line each.
+        Other decisions, one line each.
     rows : int
     files : int
-        How many were read in this way, where several are put together.
+        Number of files with this report, if several are combined.
     """
 
     where: str
@@ -74,26 +74,26 @@ class SourceReport:
     files: int = 1
 
     def drop(self, why: str, count: int, where: str, value: object) -> None:
-        """Count rows or values that are set aside."""
+        """Count dropped rows or values."""
         if count:
             self.dropped.setdefault(why, Dropped()).add(count, f"{self.where}: {where}", value)
 
 
 @dataclass
 class ReadingReport:
-    """All of an ingestion.
+    """Report of a complete ingestion.
 
     Attributes
     ----------
     sources : list of SourceReport
     passed_over : dict
-        Path → why it was not read.
+        Path → reason why it was not read.
     devices, samples : int
     metrics, attributes, counters : list of str
     left_out : dict
-        Column → why it is no metric.
+        Column → reason why it is not a metric.
     dropped : dict
-        What was set aside after reading, such as duplicates.
+        Rows dropped after reading, such as duplicates.
     interval_seconds : float
     first, last : str
         ISO 8601, UTC.
@@ -113,7 +113,7 @@ class ReadingReport:
     last: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Write it as JSON takes it; sources that were read alike are one, with the rows of all."""
+        """Return it as JSON-compatible values; sources with equal reports are combined, their rows summed."""
         found = asdict(self)
         found["sources"] = [asdict(source) for source in self._alike()]
         return found
@@ -128,11 +128,11 @@ class ReadingReport:
         return cls(**(known | {"sources": sources, "dropped": _dropped(values["dropped"])}))
 
     def lines(self) -> list[str]:
-        """Write it as text: what was read, what was decided, what was set aside; a line for each kind."""
+        """Format it as text: what was read, decided and dropped; one line per kind."""
         return [*self._read(), *self._decided(), *self._set_aside()]
 
     def _alike(self) -> list[SourceReport]:
-        """Put sources together that were read alike."""
+        """Combine sources with equal reports."""
         found: dict[str, SourceReport] = {}
         for source in self.sources:
             if source.dropped or source.notes:
@@ -151,7 +151,7 @@ class ReadingReport:
         if self.passed_over:
             named = [f"{path} ({why})" for path, why in list(self.passed_over.items())[:_NAMED]]
             more = len(self.passed_over) - len(named)
-            yield f"passed over: {'; '.join(named)}" + (f"; {more} more" if more > 0 else "")
+            yield f"skipped: {';  '.join(named)}" + (f"; {more} more" if more > 0 else "")
 
     def _decided(self) -> Iterator[str]:
         shapes = _counted((source.shape, source.files) for source in self.sources if source.shape)
@@ -207,7 +207,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _counted(words: Iterator[tuple[str, int]]) -> str:
-    """List different words, each with how many files it is true of where they differ."""
+    """List distinct values, with the number of files of each if they differ."""
     found: dict[str, int] = {}
     for word, files in words:
         found[word] = found.get(word, 0) + files

@@ -1,4 +1,4 @@
-"""Rows that share device and time: the same row twice, halves of one row, or rows of different things."""
+"""Rows with equal device and time: duplicates, parts of one row, or rows of different entities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from netops.telemetry.schema import DEVICE, TIMESTAMP, is_error_column
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
-#: A device of which more of the rows than this contradict each other is several things, however few rows it has.
+#: Above this fraction of conflicting rows, a device is several entities, whatever its number of rows.
 _OF_A_DEVICE = 0.1
 _TELLING = 0.95
 _LOOKED_AT = 200_000
@@ -24,23 +24,23 @@ _HOUR = 3_600_000_000_000
 
 @dataclass
 class Repeats:
-    """What rows that share device and time are; two of them add up.
+    """Counts of rows with equal device and time; two counts can be added.
 
     Attributes
     ----------
     same : int
-        Rows with nothing new: set aside.
+        Rows without new values: dropped.
     merged : int
-        Rows that know what the others do not: combined with them.
+        Rows with values that the others lack: combined with them.
     conflicting : int
-        Rows with other values: set aside, the first of each device and time counts.
+        Rows with other values: dropped, the first of each device and time is used.
     worst : tuple of float and str
         The largest fraction of the rows of one device that conflict, and its name.
     hours : set of int
-        Hours of the day in which rows conflict, of the first few.
+        Hours of the day of the first conflicts.
     example : str
     groups, tells, values : int, dict and dict
-        Rows in conflict; column → how many of them it tells apart; column → how many values it has.
+        Number of conflicting rows; column → number of rows that it distinguishes; column → number of values.
     """
 
     same: int = 0
@@ -66,25 +66,25 @@ class Repeats:
     def refuse_conflicts(
         self, samples: int, limit: float, device: str | None, where: str, metric_name: str = ""
     ) -> None:
-        """Refuse telemetry in which too many rows contradict each other.
+        """Raise if too many rows conflict.
 
         Parameters
         ----------
         samples : int
-            Rows that were not set aside.
+            Rows that were not dropped.
         limit : float
-            Fraction of the rows that may.
+            Maximum fraction of conflicting rows.
         device : str or None
-            The columns that are the device, joined by ``+``; None where a file is one.
+            The columns that identify the device, joined by ``+``; None if a file is one device.
         where : str
-            What was read, for errors.
+            Name of the telemetry, for errors.
         metric_name : str
-            The columns that name the metric, joined by ``+``, where there is one row a metric.
+            The columns that name the metric, joined by ``+``, where there is one row per metric.
 
         Raises
         ------
         NetopsError
-            Naming the columns that would tell the rows apart, and the option.
+            Names the columns that distinguish the rows, and the setting.
         """
         total = samples + self.same + self.merged + self.conflicting
         many = self.conflicting > limit * total or (
@@ -128,14 +128,14 @@ def _names_metrics(name: str) -> bool:
 def combine(
     table: pa.Table, order: Int64, codes: Int64, first: Bool, names: Sequence[str]
 ) -> tuple[pa.Table, Repeats]:
-    """Make one row of those that share device and time.
+    """Combine rows with equal device and time.
 
     Parameters
     ----------
     table : pyarrow.Table
-        Rows as they came.
+        Rows in the order of arrival.
     order : int64 array, n
-        Sorts them by device and time; rows that share both stay in the order in which they came.
+        Sorts them by device and time (stable).
     codes : int64 array, n
         The device of each row, in that order.
     first : bool array, n
@@ -146,7 +146,7 @@ def combine(
     Returns
     -------
     table, repeats
-        A row for each first one, with what the others know beside it.
+        The first row of each device and time, completed with values of the others.
     """
     group = np.cumsum(first) - 1
     starts = np.flatnonzero(first)
@@ -162,7 +162,7 @@ def combine(
             leader = _first_known(owner, known)
             is_text = pa.types.is_string(column.type)
             if not is_text:
-                # Texts may differ where each row knows metrics of its own, such as the part that it comes from.
+                # Texts may differ if each row has its own metrics, such as the component that it describes.
                 conflict |= known & (codes_of != codes_of[leader])
             late = known & (leader == np.arange(len(shared))) & ~first[shared]
             adds |= late & (not is_text)
@@ -180,7 +180,7 @@ def combine(
 
 
 def _comparable(column: pa.ChunkedArray, rows: Int64) -> tuple[npt.NDArray[np.float64], Bool]:
-    """Give the values of some rows as numbers that are equal where they are, and which are known."""
+    """Return codes of the values of some rows (equal values have equal codes), and which are known."""
     some = column.take(pa.array(rows))
     if pa.types.is_floating(some.type):
         values = some.to_numpy()
@@ -197,7 +197,7 @@ def _comparable(column: pa.ChunkedArray, rows: Int64) -> tuple[npt.NDArray[np.fl
 
 
 def _first_known(owner: Int64, known: Bool) -> Int64:
-    """Give for each row the first row of its group that knows the value (itself where none does)."""
+    """Return for each row the first row of its group with a known value (the row itself if there is none)."""
     indices = np.arange(len(owner))
     begins = np.flatnonzero(np.diff(owner, prepend=-1))
     best = np.minimum.reduceat(np.where(known, indices, len(owner)), begins) if len(owner) else indices
@@ -215,7 +215,7 @@ def _describe(
     conflict: Bool,
     names: Sequence[str],
 ) -> None:
-    """Find the device with most conflicts, an example, and the columns that tell the rows apart."""
+    """Find the device with most conflicts, an example, and the columns that distinguish the rows."""
     of_device = np.bincount(codes[shared[conflict]], minlength=len(names))
     part = of_device / np.maximum(1, np.bincount(codes, minlength=len(names)))
     worst = int(np.argmax(part))

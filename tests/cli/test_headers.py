@@ -45,5 +45,5 @@ def test_features_are_not_written_over_the_telemetry(netops: Call, tmp_path: Pat
     (tmp_path / "t.csv").write_bytes((CASES / "cli-hints" / "t.csv").read_bytes())
     done = netops("features", "--telemetry", tmp_path, "--out", tmp_path)
     assert done.code == 2
-    assert "holds something else than a dataset (t.csv)" in done.err
+    assert "contains something other than a dataset (t.csv)" in done.err
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]

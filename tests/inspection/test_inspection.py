@@ -96,7 +96,7 @@ def test_a_log_is_summed_up(tmp_path: Path) -> None:
 def test_many_columns_are_looked_at_in_part_and_it_says_so(tmp_path: Path) -> None:
     found = inspected(tmp_path, telemetry(tmp_path, rows=400, devices=2, metrics=MAX_METRICS + 50))
     assert len(found.metrics) <= MAX_METRICS
-    assert any(f"not looked at: {MAX_METRICS} of {MAX_METRICS + 51} columns are" in line for line in found.lines())
+    assert any(f"not examined: {MAX_METRICS} of {MAX_METRICS + 51} columns are" in line for line in found.lines())
 
 
 @pytest.mark.parametrize("with_incidents", [True, False])
@@ -127,6 +127,6 @@ def test_the_command_gives_json(tmp_path: Path, answer: Callable[..., str]) -> N
     path = telemetry(tmp_path)
     found = json.loads(answer(str(path), "--horizon", "10m", "--set", "telemetry.exclude=m1", "--json"))
     assert found["plans"][0]["incidents"]["training"] > 0
-    assert found["left_out"]["m1"] == "left out by telemetry: exclude"
+    assert found["left_out"]["m1"] == "excluded by telemetry: exclude"
     assert found["command"].endswith("--set telemetry.exclude=m1")
     assert not (tmp_path / "home").exists()

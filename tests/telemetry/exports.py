@@ -21,7 +21,7 @@ def epoch(row: int) -> int:
 
 
 def cells() -> list[tuple[int, str, str, float]]:
-    """Give row, metric, device and value of each sample."""
+    """Return row, metric, device and value of each sample."""
     return [(row, *SERIES[k], VALUES[row, k]) for row in range(SAMPLES) for k in range(4)]
 
 

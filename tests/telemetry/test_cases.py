@@ -67,9 +67,9 @@ def test_everything_in_it_is_read(
         ("unit-drops-metric/t.csv", "read in %: cpu"),
         ("unit-drops-metric/t.csv", "read in ms: latency"),
         ("time-1970-zero/t.csv", "(before 2000): 1 (first: {case}: row 161 (line 162): 0)"),
-        ("preamble-lines/title.csv", "lines 1 to 2 before the names of the columns skipped"),
-        ("folder-partial", "sub/ (a folder; --set telemetry.subfolders=true reads it)"),
-        ("time-formats/date-and-time.csv", "time: Date+Time (ISO 8601; UTC (none is written"),
+        ("preamble-lines/title.csv", "lines 1 to 2 before the header skipped"),
+        ("folder-partial", "sub/ (a folder; read it with --set telemetry.subfolders=true)"),
+        ("time-formats/date-and-time.csv", "time: Date+Time (ISO 8601; UTC (no zone in the text"),
     ],
 )
 def test_what_was_decided_is_reported_in_a_line(tmp_path: Path, case: str, line: str) -> None:
@@ -84,7 +84,7 @@ def test_what_was_decided_is_reported_in_a_line(tmp_path: Path, case: str, line:
         ("time-before-1970/t.csv", r"row 161 \(line 162\): '1900-01-01T00:00:00Z' is before 1970"),
         ("time-formats/dayfirst.csv", r'--set "telemetry.time_format=%d.%m.%Y %H:%M:%S"'),
         ("time-formats/us-ampm.csv", r'--set "telemetry.time_format=%m/%d/%Y %I:%M:%S %p"'),
-        ("cli-hints/when.csv", r"'when' holds times: --set telemetry.time=when"),
+        ("cli-hints/when.csv", r"'when' contains times: --set telemetry.time=when"),
     ],
 )
 def test_what_cannot_be_known_is_refused_with_the_option(tmp_path: Path, case: str, problem: str) -> None:
@@ -155,6 +155,6 @@ def test_a_folder_gives_nothing_from_outside_of_it(tmp_path: Path) -> None:
     over = dataset.meta.details["reading"]["passed_over"]
     assert {Path(name).name: why for name, why in over.items() if "link" in why} == {
         "out.csv": "a link out of the folder",
-        "days": "a link to a folder; name that folder itself",
+        "days": "a link to a folder; pass the folder itself",
     }
     assert {over[str(folder / name)] for name in ("zero.csv", "pipe.csv")} == {"neither a file nor a folder"}

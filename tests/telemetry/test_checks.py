@@ -72,16 +72,16 @@ CASES: dict[str, tuple[Spoil, str, str]] = {
     "schema": (lambda f: f.assign(loss=f.loss.where(f.index % 3 == 0)), "loss", "known for 33% of the samples"),
     "infinite": (lambda f: f.assign(loss=f.loss.where(f.index != 5, np.inf)), "loss", "1 infinite values"),
     "out of order": (lambda f: f.sample(frac=1, random_state=1), "samples", r"of 8000 .*out of order|out of order"),
-    "duplicates": (lambda f: pd.concat([f, f.iloc[:9]]), "samples", "9 of 8009 of a device and time"),
+    "duplicates": (lambda f: pd.concat([f, f.iloc[:9]]), "samples", "9 of 8009 with the device and time"),
     "clock": (
         lambda f: f.assign(timestamp=f.timestamp.where(f.device != "router1", f.timestamp - pd.Timedelta("9000d"))),
         "router1",
-        "lie outside of those of the other devices",
+        "are outside of those of the other devices",
     ),
     "gaps": (
         lambda f: f[(f.device != "router2") | ~f.groupby("device").cumcount().between(500, 1200)],
         "router2",
-        r"silent for 35% of its time \(1 gaps, ",
+        r"no data for 35% of its time \(1 gaps, ",
     ),
     "copies": (
         lambda f: pd.concat([f, f[f.device == "router0"].assign(device="core")]),
@@ -123,13 +123,13 @@ def test_bounds_hold_for_the_metrics_they_name(tmp_path: Path) -> None:
     settings = CheckSettings(bounds={"cpu*": (0.0, 60.0)})
     finding = check_telemetry(dataset(tmp_path), settings, HORIZON).findings[0]
     assert (finding.check, finding.subject) == ("ranges", "cpu")
-    assert "values lie outside of 0 to 60" in finding.message
+    assert "values are outside of 0 to 60" in finding.message
 
 
 def test_a_check_refuses_or_is_off_as_configured(tmp_path: Path) -> None:
     made = dataset(tmp_path, CASES["gaps"][0])
     report = check_telemetry(made, CheckSettings(gaps="refuse"), HORIZON)
-    with pytest.raises(NetopsError, match=r"router2: silent for 35% .*set telemetry: checks: gaps: warn"):
+    with pytest.raises(NetopsError, match=r"router2: no data for 35% .*set telemetry: checks: gaps: warn"):
         report.raise_if_refused()
     assert report.to_dict()["refused"] is True
     quiet = check_telemetry(made, CheckSettings(gaps="off"), HORIZON)

@@ -29,7 +29,7 @@ def test_jobs_at_another_time_on_each_device_are_found() -> None:
     assert list(clock_findings(starts, devices, MINUTE)) == [
         (
             "incidents",
-            "40 of 40 start at the same time of day again and again on their device (d0, d1, d2, d3, d4): "
+            "40 of 40 repeatedly start at the same time of day on the same device (d0, d1, d2, d3, d4): "
             "planned work, or a scheduled job?",
         )
     ]

@@ -1,4 +1,4 @@
-"""Columns are told apart by their names."""
+"""Columns are distinguished by their names."""
 
 import pytest
 

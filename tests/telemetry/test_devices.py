@@ -1,4 +1,4 @@
-"""Who is the device: columns found, rows told apart, devices without metrics counted."""
+"""Who is the device: columns found, rows distinguished, devices without metrics counted."""
 
 from pathlib import Path
 from typing import Any
@@ -141,6 +141,6 @@ def test_devices_that_lose_every_metric_are_set_aside_and_reported(tmp_path: Pat
 def test_a_folder_of_somebody_elses_is_not_written_into(tmp_path: Path, name: str) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / name).write_text("mine")
-    with pytest.raises(UsageError, match="holds something else than a dataset"):
+    with pytest.raises(UsageError, match="contains something other than a dataset"):
         ingested(table({"device": "a"}), tmp_path)
     assert (tmp_path / "out" / name).read_text() == "mine"

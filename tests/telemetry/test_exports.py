@@ -51,7 +51,7 @@ def test_an_export_is_read_whole(tmp_path: Path, command: str) -> None:
 
 def test_ids_of_items_need_a_map(tmp_path: Path) -> None:
     EXPORTS["history.csv"](tmp_path / "history.csv")
-    with pytest.raises(NetopsError, match=r"'itemid' holds ids of items; .* --set telemetry.items=items.csv"):
+    with pytest.raises(NetopsError, match=r"'itemid' contains ids of items; .* --set telemetry.items=items.csv"):
         ingest([tmp_path / "history.csv"], tmp_path / "out", TelemetrySettings())
     (tmp_path / "items.csv").write_text("itemid,host,key_\n23000,r1,cpu\n")
     with pytest.raises(NetopsError, match="not in telemetry: items: 23001, 23002, 23003"):

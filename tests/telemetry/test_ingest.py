@@ -108,8 +108,8 @@ def test_configuration_names_columns_and_picks_metrics(tmp_path: Path) -> None:
     assert dataset.meta.metrics == ("cpu",)
     assert dataset.meta.attributes == ("site",)
     assert dataset.meta.left_out == {
-        "loss": "not picked by telemetry: metrics",
-        "cpu_user": "left out by telemetry: exclude",
+        "loss": "not selected by telemetry: metrics",
+        "cpu_user": "excluded by telemetry: exclude",
     }
     assert set(read(dataset).site) == {"7", "9"}
 
@@ -258,7 +258,7 @@ def test_an_outage_of_a_device_that_was_silent_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "header", "problem"),
     [
-        (["d1,1600000001,1600000002"], "node,start,end", "no incident falls into the telemetry"),
+        (["d1,1600000001,1600000002"], "node,start,end", "no incident overlaps the telemetry"),
         (["d1,1600000005,1600000002"], "node,start,end", "line 2: the incident does not end after its start"),
         (["d1,soon,1600000002"], "node,start,end", "line 2: column 'start': 'soon' is not a valid time"),
         (
@@ -269,9 +269,9 @@ def test_an_outage_of_a_device_that_was_silent_is_kept(tmp_path: Path) -> None:
         (
             ["d1,1600000001,1600000002"],
             "node,start,fin",
-            "column 'fin' holds times after the starts: is it the end",
+            "column 'fin' contains times after the starts: is it the end",
         ),
-        (["d1,1600000001,1600000002"], "who,start,end", "no column of the device"),
+        (["d1,1600000001,1600000002"], "who,start,end", "no device column"),
     ],
 )
 def test_a_bad_log_is_refused(tmp_path: Path, lines: list[str], header: str, problem: str) -> None:
@@ -310,7 +310,7 @@ BROKEN: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
         lambda f: f.assign(device=lambda x: x.device.where(x.index != 2)),
         r"column 'device', row 3 \(line 4\): no device",
     ),
-    "no rows": (lambda f: f.iloc[:0], "no samples in it"),
+    "no rows": (lambda f: f.iloc[:0], "no samples"),
 }
 
 
@@ -331,8 +331,8 @@ def test_bad_input_is_refused_in_one_line(tmp_path: Path, broken: str) -> None:
         ("missing.csv", None, "no such file or folder"),
         ("empty.csv", b"", "the file is empty"),
         ("empty.csv.gz", gzip.compress(b"", mtime=0), "the file is empty"),
-        ("header.csv", b"timestamp,cpu\n", "no samples in it"),
-        ("header.csv", b"timestamp,cpu", "no samples in it"),
+        ("header.csv", b"timestamp,cpu\n", "no samples"),
+        ("header.csv", b"timestamp,cpu", "no samples"),
         ("ragged.csv", b"timestamp,cpu\n1,2\n2,3,4\n", r"row 2 \(line 3\): 3 values where the header has 2"),
         ("twins.csv", b"time,cpu,cpu\n1,2,3\n", "two columns are named 'cpu'"),
         ("not.parquet", b"timestamp,cpu\n1,2\n", "not a Parquet file"),
@@ -358,7 +358,7 @@ def test_bad_files_are_refused_in_one_line(tmp_path: Path, name: str, content: b
 
 def test_a_folder_without_files_names_those_below(tmp_path: Path) -> None:
     (tmp_path / "data" / "april").mkdir(parents=True)
-    with pytest.raises(NetopsError, match=r"data: no CSV or Parquet file .* give one of its folders: april"):
+    with pytest.raises(NetopsError, match=r"data: no CSV or Parquet file .* pass one of its folders: april"):
         ingest([tmp_path / "data"], tmp_path / "out", SETTINGS)
 
 
@@ -391,7 +391,9 @@ def test_a_column_that_begins_late_is_typed_by_its_values(tmp_path: Path) -> Non
 def test_a_column_of_numbers_here_and_text_there_is_refused(tmp_path: Path) -> None:
     first = csv(tmp_path / "a.csv", telemetry(1))
     second = csv(tmp_path / "b.csv", telemetry(1).assign(cpu="high"))
-    with pytest.raises(NetopsError, match=r"b.csv: column 'cpu' holds text, elsewhere in the telemetry numbers"):
+    with pytest.raises(
+        NetopsError, match="column 'cpu' contains text here, but numbers elsewhere in the telemetry"
+    ):
         ingest([first, second], tmp_path / "out", SETTINGS)
 
 
@@ -448,15 +450,15 @@ def test_nothing_but_a_dataset_is_replaced(tmp_path: Path) -> None:
     ingest([source], tmp_path / "out", SETTINGS)
     ingest([source], tmp_path / "out", SETTINGS)
     (tmp_path / "out" / "notes.txt").write_text("mine")
-    with pytest.raises(UsageError, match="holds something else than a dataset"):
+    with pytest.raises(UsageError, match="contains something other than a dataset"):
         ingest([source], tmp_path / "out", SETTINGS)
     assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
 
 
 def test_unknown_schemes_and_no_telemetry_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"'ftp://' is no source of telemetry"):
+    with pytest.raises(UsageError, match=r"'ftp://' is not a telemetry source"):
         ingest(["ftp://host/x"], tmp_path / "out", SETTINGS)
-    with pytest.raises(UsageError, match="no telemetry was named"):
+    with pytest.raises(UsageError, match="no telemetry was given"):
         ingest([], tmp_path / "out", SETTINGS)
 
 

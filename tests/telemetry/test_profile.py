@@ -1,4 +1,4 @@
-"""How columns move: metrics, counters and clocks are told apart."""
+"""How columns move: metrics, counters and clocks are distinguished."""
 
 from collections.abc import Callable
 

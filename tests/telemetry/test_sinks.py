@@ -135,7 +135,7 @@ def test_risks_are_sent_from_the_file_they_were_written_to(tmp_path, suffix) -> 
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"to": "s3://bucket/x"}, "name a folder, or an address with v3io://"),
+        ({"to": "s3://bucket/x"}, "expected a folder, or an address with v3io://"),
         ({"what": ["telemetri"]}, "did you mean 'telemetry'"),
         ({"two": "x"}, "did you mean 'to'"),
     ],

@@ -92,15 +92,15 @@ def test_a_stream_that_is_there_is_appended_to(address: str, platform: Platform,
     assert len(platform.records(PATH)) == 2400
 
 
-def test_records_that_are_refused_once_are_sent_again(address: str, platform: Platform, dataset: Dataset) -> None:
+def test_rejected_records_are_sent_again(address: str, platform: Platform, dataset: Dataset) -> None:
     platform.refuse = 3
     write_stream(Rows.of(dataset), address)
     assert len(platform.records(PATH)) == 1200
 
 
-def test_records_that_are_refused_for_good_are_told(address: str, platform: Platform, dataset: Dataset) -> None:
+def test_permanently_rejected_records_are_reported(address: str, platform: Platform, dataset: Dataset) -> None:
     platform.refuse = 10_000
-    with pytest.raises(NetopsError, match="500 records are refused: try again"):
+    with pytest.raises(NetopsError, match="500 records were rejected: try again"):
         write_stream(Rows.of(dataset), address)
 
 
@@ -120,7 +120,7 @@ def test_the_span_of_time_is_when_records_arrived(address: str, platform: Platfo
     assert days("start=now-2d") == [1, 2, 3]
     assert days("start=2026-01-06T12:00:00Z&end=now-25h") == [1]
     assert days("end=2026-01-05T13:00:00Z") == [0]
-    with pytest.raises(UsageError, match="'yesterday' is no valid time of a stream"):
+    with pytest.raises(UsageError, match="'yesterday' is not a valid time of a stream"):
         days("start=yesterday")
 
 

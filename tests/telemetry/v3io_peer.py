@@ -31,7 +31,7 @@ class Platform:
         self.fail = 0
 
     def records(self, path: str) -> list[dict[str, Any]]:
-        """Give what lies in a stream, decoded, shard by shard."""
+        """Return what lies in a stream, decoded, shard by shard."""
         return [json.loads(base64.b64decode(record["Data"])) for shard in self.streams[path] for record in shard]
 
     def create_stream(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:

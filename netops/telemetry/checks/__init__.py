@@ -1,1 +1,1 @@
-"""Checks of telemetry before anything is learned from it."""
+"""Checks of telemetry before training."""

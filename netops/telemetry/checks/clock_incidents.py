@@ -1,4 +1,4 @@
-"""Incidents that follow the clock, as planned work and scheduled jobs do and failures do not."""
+"""Incidents at regular times: planned work and scheduled jobs rather than failures."""
 
 from collections.abc import Iterator, Sequence
 from math import exp, lgamma, log, log1p
@@ -11,18 +11,18 @@ from netops.config.durations import DAY, HOUR, MINUTE, SECOND, format_duration
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
-# Incidents on so many days (or in so many hours) at one time are no chance.
+# Minimum number of days (or hours) with an incident at the same time that is not chance.
 _MIN_PERIODS = 4
 _IMPROBABLE = 1e-3
-# A clock that is looked at must be read at least so often in its period.
+# Minimum number of samples in a period.
 _READINGS = 24
-# Incidents at one step after another, and how far steps may differ from their mean.
+# Minimum number of incidents at equal intervals, and how far the intervals may differ from their mean.
 _MIN_STEPS, _EVEN = 7, 0.1
 _PERIODS = ((DAY, "time of day"), (HOUR, "minute of the hour"))
 
 
 def follows_clock(starts: Int64, devices: Sequence[str], interval: int, period: int = DAY) -> Bool:
-    """Find the incidents that start at the same time of the period again and again on their device.
+    """Find the incidents that repeatedly start at the same time of the period on the same device.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def follows_clock(starts: Int64, devices: Sequence[str], interval: int, period: 
         Nanoseconds since the epoch.
     devices : sequence of str, n
     interval : int
-        Nanoseconds between two samples: starts are known no better.
+        Nanoseconds between two samples, which is the precision of the starts.
     period : int
         Nanoseconds: a day, or an hour.
 
@@ -67,7 +67,7 @@ def _at_one_time(starts: Int64, tolerance: int, period: int) -> Bool:
 
 
 def _tail(hits: int, trials: int, chance: float) -> float:
-    """Give the probability of at least so many hits among the trials (binomial)."""
+    """Return the probability of at least this number of hits among the trials (binomial)."""
     if hits <= trials * chance:
         return 1.0
     total, odds = 0.0, log(chance / (1 - chance))
@@ -82,7 +82,7 @@ def _tail(hits: int, trials: int, chance: float) -> float:
 
 
 def clock_findings(starts: Int64, devices: Sequence[str], interval: int) -> Iterator[tuple[str, str]]:
-    """Report incidents that follow the clock, a line for each kind.
+    """Report incidents at regular times, one line per kind.
 
     Yields
     ------
@@ -96,7 +96,7 @@ def clock_findings(starts: Int64, devices: Sequence[str], interval: int) -> Iter
             on = sorted(set(names[found]))
             yield (
                 "incidents",
-                f"{int(found.sum())} of {len(starts)} start at the same {what} again and again on their device "
+                f"{int(found.sum())} of {len(starts)} repeatedly start at the same {what} on the same device "
                 f"({_brief(on)}): planned work, or a scheduled job?",
             )
             return
@@ -116,7 +116,7 @@ def _brief(names: Sequence[str], limit: int = 5) -> str:
 
 
 def roughly(nanoseconds: int) -> str:
-    """Write a duration in the unit that people would use."""
+    """Format a duration in a readable unit."""
     for unit in (DAY, HOUR, MINUTE):
         if nanoseconds >= 3 * unit:
             return format_duration(round(nanoseconds / unit) * unit)

@@ -1,7 +1,7 @@
-"""Metrics that are the label in disguise: copies of it, copies moved into the past, countdowns to the incident.
+"""Label leakage: metrics that are copies of the label, copies moved into the past, countdowns to the incident.
 
-Such a column is there because somebody looked at the incidents afterwards. A model that learns from it is excellent
-on past telemetry and blind in service, where nobody knows the future. Only evidence that an honest metric cannot
+Such a column was added when the incidents were already known. A model that learns from it is excellent
+on past telemetry and useless in production, where the future is unknown. Only evidence that a real metric cannot
 give counts: it moves together with the label (Matthews correlation), it changes the same number of samples before
 each incident, or it ranks samples by the time that is left to the next incident, however long that is.
 """
@@ -22,17 +22,17 @@ Bool = npt.NDArray[np.bool_]
 
 # A status or a flag has few values; labels are flags.
 _FEW = 5
-# Samples before a start that are looked at, and healthy ones before these as what is usual.
+# Samples before a start that are examined, and healthy samples before these as the baseline.
 _BEFORE = 240
 _MIN_INCIDENTS = 8
 # Matthews correlation with the label, alone and where the column is named like a label.
 _COPY, _NAMED_COPY = 0.8, 0.5
-# How far a flag must flip from one sample to the next, averaged over incidents, of its whole range.
+# How far a flag must change from one sample to the next, averaged over incidents, relative to its range.
 _STEP = 0.6
 # Rank correlation with the time that is left.
 _COUNTDOWN, _NAMED_COUNTDOWN = 0.9, 0.7
 _ROWS_OF_DEVICE = 400
-# Devices without and with incidents that are looked at: more of them say nothing new.
+# Maximum number of devices without and with incidents that are examined.
 _MAX_DEVICES = (200, 1_000)
 _NAMES = re.compile(
     r"(is_?)?(failure|failed|fail|fault|anomal(y|ous)|label|target|severity|outage|incident|rul|ttf)(_?(flag|label|id))?"
@@ -44,7 +44,7 @@ _NAMES = re.compile(
 
 @dataclass
 class _Column:
-    """What is gathered of one metric."""
+    """Statistics of one metric."""
 
     levels: dict[float, list[int]] | None = field(default_factory=dict)
     before: Float64 = field(default_factory=lambda: np.zeros((2, _BEFORE)))
@@ -53,12 +53,12 @@ class _Column:
 
 
 class LabelScan:
-    """Looks at metrics beside the label, device by device, and names those that know too much.
+    """Compare metrics with the label, device by device, and find those that leak it.
 
     Parameters
     ----------
     names : iterable of str
-        The metrics to look at.
+        The metrics to examine.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -69,11 +69,11 @@ class LabelScan:
 
     @property
     def names(self) -> list[str]:
-        """The metrics that are looked at."""
+        """The metrics that are examined."""
         return list(self._columns)
 
     def add(self, timestamps: Int64, is_error: Bool, metrics: Mapping[str, Float64]) -> None:
-        """Take in one device.
+        """Add one device.
 
         Parameters
         ----------
@@ -100,17 +100,17 @@ class LabelScan:
                 _align(column, values, windows, is_error)
 
     def _wants(self, incidents: int) -> bool:
-        """Whether one more device, with or without incidents, would add anything."""
+        """Whether one more device, with or without incidents, would add information."""
         self._devices[incidents > 0] += 1
         return self._devices[incidents > 0] <= _MAX_DEVICES[incidents > 0]
 
     def findings(self) -> dict[str, str]:
-        """Name the metrics that are the label in disguise.
+        """Return the metrics that leak the label.
 
         Returns
         -------
         dict
-            Metric → why.
+            Metric → reason.
         """
         left = np.concatenate(self._left) if self._left else np.array([])
         reasons = {name: self._reason(name, column, left) for name, column in self._columns.items()}
@@ -131,14 +131,14 @@ class LabelScan:
 
 
 def _healthy(first: Int64, after: Int64) -> list[tuple[int, int]]:
-    """Give the rows before each incident since the one before it, at most ``_BEFORE`` of them."""
+    """Return the rows before each incident since the one before it, at most ``_BEFORE`` of them."""
     bounds = [0, *after.tolist()]
     spans = zip(bounds, first.tolist(), strict=False)
     return [(max(begin, row - _BEFORE), row) for begin, row in spans if row > begin]
 
 
 def _rows_before(timestamps: Int64, is_error: Bool, starts: Int64) -> tuple[Int64, Float64]:
-    """Choose healthy rows that have an incident ahead, evenly spaced, and how long it is until then."""
+    """Choose evenly spaced healthy rows before an incident, and return the time until it starts."""
     ahead = np.searchsorted(starts, timestamps, side="right")
     rows = np.flatnonzero(~is_error & (ahead < len(starts)))
     rows = rows[:: max(1, len(rows) // _ROWS_OF_DEVICE)]
@@ -164,7 +164,7 @@ def _count_levels(column: _Column, values: Float64, is_error: Bool) -> None:
 
 
 def _align(column: _Column, values: Float64, windows: Iterable[tuple[int, int]], is_error: Bool) -> None:
-    """Add up the values by how many samples they are before an incident."""
+    """Sum the values by the number of samples before an incident."""
     near = is_error.copy()
     for begin, row in windows:
         near[begin:row] = True
@@ -178,7 +178,7 @@ def _align(column: _Column, values: Float64, windows: Iterable[tuple[int, int]],
 
 
 def _agreement(levels: Mapping[float, list[int]]) -> float:
-    """Give the best Matthews correlation of the label with one level, or with all from one level on."""
+    """Return the best Matthews correlation of the label with one level, or with all from one level on."""
     counts = np.array([levels[level] for level in sorted(levels)], float)
     singles = list(counts)
     upper = [counts[start:].sum(axis=0) for start in range(1, len(counts))]
@@ -192,7 +192,7 @@ def _matthews(chosen: Float64, other: Float64) -> float:
 
 
 def _lead(column: _Column) -> int | None:
-    """Find how many samples before every incident a flag flips; None where it does not."""
+    """Find the number of samples before every incident at which a flag changes; None if it does not."""
     assert column.levels is not None
     seen = column.before[1] >= _MIN_INCIDENTS
     count = int(np.argmin(seen)) if not seen.all() else _BEFORE

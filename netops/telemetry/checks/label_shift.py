@@ -1,4 +1,4 @@
-"""Whether the telemetry is disturbed whole hours beside the incidents, as when a log is in another time zone."""
+"""Detect a log in another time zone: telemetry is disturbed whole hours before or after the incidents."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,20 +11,20 @@ Float64 = npt.NDArray[np.float64]
 _HOURS = np.arange(-14, 15)
 _ZERO = int(np.flatnonzero(_HOURS == 0)[0])
 _MIN_INCIDENTS = 8
-# How many standard errors another hour must be above the one in the log; 28 hours are tried.
+# Minimum difference in standard errors between a shifted and the logged hour; 28 shifts are tried.
 _SIGNIFICANT = 5.0
 _MAX_DEVICES, _MAX_METRICS = 200, 50
 
 
 class ShiftScan:
-    """Compares how disturbed devices are during their incidents with whole hours before and after."""
+    """Compare how disturbed devices are during incidents with whole hours before and after."""
 
     def __init__(self) -> None:
         self._scores: list[Float64] = []
         self._devices = 0
 
     def add(self, timestamps: Int64, metrics: Float64, starts: Int64, ends: Int64) -> None:
-        """Take in one device.
+        """Add one device.
 
         Parameters
         ----------
@@ -47,7 +47,7 @@ class ShiftScan:
                 self._scores.append(np.where(count > 0, (disturbance[last] - disturbance[first]) / count, np.nan))
 
     def hours(self) -> tuple[int, int] | None:
-        """Give by how many hours the log is off, and how many incidents say so; None where it seems right."""
+        """Return the offset of the log in hours and the number of incidents that show it, or None."""
         if len(self._scores) < _MIN_INCIDENTS:
             return None
         scores = np.array(self._scores)
@@ -66,7 +66,7 @@ class ShiftScan:
 
 
 def _disturbance(metrics: Float64) -> Float64:
-    """Give for each sample how far its metrics are from their usual values, on average, in robust deviations."""
+    """Return the mean deviation of the metrics of each sample from their median, in robust deviations."""
     with np.errstate(all="ignore"):
         usual = np.nanmedian(metrics, axis=0)
         spread = 1.4826 * np.nanmedian(np.abs(metrics - usual), axis=0)

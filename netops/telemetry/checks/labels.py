@@ -1,4 +1,4 @@
-"""Checks of the ground truth: late labels, metrics that know too much."""
+"""Checks of the ground truth: late labels, metrics that leak the label."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +13,12 @@ Float64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 
 _ENOUGH_INCIDENTS = 8
-# A silence this improbable, were incidents to go on as before, hints at a log that is late.
+# A period without incidents that is less probable than this suggests that the log is not up to date.
 _IMPROBABLE = 0.01
 
 
 def late_labels(starts: Int64, last: int) -> str | None:
-    """Tell whether incidents end long before the telemetry does.
+    """Check whether incidents end long before the telemetry does.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def late_labels(starts: Int64, last: int) -> str | None:
 
 
 def near_rows(rows: Rows, is_error: Bool, horizon: int, limit: int) -> tuple[Int64, Bool]:
-    """Choose healthy rows and tell before which of them an incident starts within the horizon.
+    """Choose healthy rows, and determine which of them precede an incident within the horizon.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def _thin(rows: Int64, limit: int) -> Int64:
 
 
 def too_good(values: Float64, positive: Bool) -> float:
-    """Give the ROC AUC of one metric alone, in the better direction; 0.5 where it is hardly known."""
+    """Return the ROC AUC of one metric alone, in the better direction; 0.5 if it has hardly any values."""
     known = ~np.isnan(values)
     values, positive = values[known], positive[known]
     ones = int(positive.sum())
@@ -79,6 +79,6 @@ def too_good(values: Float64, positive: Bool) -> float:
 
 
 def starts_of(incidents: pa.Table) -> Int64:
-    """Take the starts out of a table of incidents."""
+    """Return the starts of a table of incidents."""
     starts: Int64 = incidents.column("start").cast(pa.int64()).to_numpy()
     return starts

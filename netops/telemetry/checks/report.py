@@ -1,4 +1,4 @@
-"""What the checks of telemetry found."""
+"""Findings of the telemetry checks."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,7 +10,7 @@ REFUSE, WARN, OFF = "refuse", "warn", "off"
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that looks wrong.
+    """One problem in the telemetry.
 
     Attributes
     ----------
@@ -21,7 +21,7 @@ class Finding:
     subject : str
         The metric, device or file it is about.
     message : str
-        What is wrong, in a line.
+        One line that describes the problem.
     """
 
     check: str
@@ -35,7 +35,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """All findings, those that refuse first.
+    """All findings, those with the action ``refuse`` first.
 
     Attributes
     ----------
@@ -52,28 +52,28 @@ class CheckReport:
 
     @property
     def refused(self) -> bool:
-        """Whether the telemetry must not be learned from."""
+        """Whether the telemetry must not be used for training."""
         return any(finding.action == REFUSE for finding in self.findings)
 
     def lines(self) -> list[str]:
-        """Write it as text, a finding a line."""
+        """Format it as text, one finding per line."""
         return [f"{finding.action}: {finding}" for finding in self.findings]
 
     def to_dict(self) -> dict[str, Any]:
-        """Write it as JSON takes it."""
+        """Return it as JSON-compatible values."""
         findings = [asdict(finding) for finding in self.findings]
         return {"where": self.where, "refused": self.refused, "findings": findings, "passed": list(self.passed)}
 
     def raise_if_refused(self) -> None:
-        """Refuse the telemetry.
+        """Raise if a finding refuses the telemetry.
 
         Raises
         ------
         NetopsError
-            Naming the first reason, how many more there are and the key that would let it pass.
+            Names the first finding, the number of others, and the setting that accepts them.
         """
         reasons = [finding for finding in self.findings if finding.action == REFUSE]
         if reasons:
             more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
             key = f"telemetry: checks: {reasons[0].check}: warn"
-            raise NetopsError(f"{self.where}: {reasons[0]}{more}; mend it, or set {key}")
+            raise NetopsError(f"{self.where}: {reasons[0]}{more}; fix it, or set {key}")

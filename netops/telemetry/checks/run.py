@@ -1,4 +1,4 @@
-"""Checks of telemetry before anything is learned from it: one report, which warns or refuses."""
+"""Run all checks of telemetry before training; the result is one report."""
 
 import hashlib
 from collections import defaultdict
@@ -30,7 +30,7 @@ _ROWS_FOR_LEAKAGE = 20_000
 
 @dataclass
 class _Seen:
-    """What one pass over the telemetry gathers."""
+    """Statistics of one pass over the telemetry."""
 
     spans: dict[str, tuple[int, int]] = field(default_factory=dict)
     gaps: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -55,17 +55,17 @@ def check_telemetry(
     ----------
     dataset : Dataset
     settings : CheckSettings
-        What each check does: refuse, warn, or nothing.
+        The action of each check: refuse, warn, or nothing.
     horizon : int
         How far ahead incidents are to be predicted, in nanoseconds.
     like : NetworkSchema, optional
-        The schema by which the telemetry was read, to say what is missing and what is new.
+        The schema with which the telemetry was read, to report missing and new metrics.
     progress : Progress
 
     Returns
     -------
     CheckReport
-        Nothing is raised: see :meth:`CheckReport.raise_if_refused`.
+        Nothing is raised here: see :meth:`CheckReport.raise_if_refused`.
     """
     seen = _Seen()
     parts = len(dataset.parts)
@@ -119,7 +119,7 @@ def _look(seen: _Seen, table: pa.Table, meta: Meta, settings: CheckSettings, hor
 
 
 def _logged(dataset: Dataset) -> dict[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Give the incidents of a log by device; none where the telemetry itself is labelled."""
+    """Return the incidents of a log by device; none where the telemetry itself is labelled."""
     if "incident_log" not in dataset.meta.details:
         return {}
     table = dataset.incidents()
@@ -138,7 +138,7 @@ def _look_at_log(seen: _Seen, table: pa.Table, meta: Meta, logged: Mapping[str, 
 
 
 def _silence(times: npt.NDArray[np.int64], factor: float) -> tuple[int, int]:
-    """Count the gaps of one device and add up how long they are."""
+    """Count the gaps of one device and sum their durations."""
     steps = np.diff(times)
     long = steps[steps > factor * np.median(steps)] if len(steps) else steps
     return len(long), int(long.sum())
@@ -160,22 +160,22 @@ def _schema(meta: Meta, seen: _Seen, settings: CheckSettings, like: NetworkSchem
             yield name, f"known for {share:.0%} of the samples"
     new = sorted(name for name, why in meta.left_out.items() if why == "no metric of the network")
     if like is not None and new:
-        yield brief(new), "new: the network had no such metric before"
+        yield brief(new), "new: the network did not have this metric before"
 
 
 def _ranges(meta: Meta, seen: _Seen, settings: CheckSettings) -> Found:
     for name, count in dict(meta.details.get("infinite", {})).items():
-        yield name, f"{count} infinite values, taken as unknown"
+        yield name, f"{count} infinite values, treated as unknown"
     for name, count in seen.outside.items():
         if count:
             bounds = next(bounds for glob, bounds in settings.bounds.items() if matches(name, [glob]))
-            yield name, f"{count} of {seen.known[name]} values lie outside of {bounds[0]:g} to {bounds[-1]:g}"
+            yield name, f"{count} of {seen.known[name]} values are outside of {bounds[0]:g} to {bounds[-1]:g}"
 
 
 def _time_order(meta: Meta, seen: _Seen) -> Found:
     for key, what in (
         ("out_of_order", "out of order"),
-        ("duplicates", "of a device and time that had one already"),
+        ("duplicates", "with the device and time of another row"),
     ):
         if count := int(meta.details.get(key, 0)):
             yield "samples", f"{count} of {meta.samples + count} {what}"
@@ -184,7 +184,7 @@ def _time_order(meta: Meta, seen: _Seen) -> Found:
     first, last = (np.median([span[edge] for span in seen.spans.values()]) for edge in (0, 1))
     for device, (start, end) in seen.spans.items():
         if end < first or start > last:
-            yield device, f"its samples, {_date(start)} to {_date(end)}, lie outside of those of the other devices"
+            yield device, f"its samples, {_date(start)} to {_date(end)}, are outside of those of the other devices"
 
 
 def _gaps(seen: _Seen, settings: CheckSettings) -> Found:
@@ -193,7 +193,7 @@ def _gaps(seen: _Seen, settings: CheckSettings) -> Found:
         share = silence / max(1, end - start)
         if share > settings.max_gap_share:
             total = format_duration(max(1, round(silence / 10**9)) * 10**9)
-            yield device, f"silent for {share:.0%} of its time ({count} gaps, {total} in all)"
+            yield device, f"no data for {share:.0%} of its time ({count} gaps, {total} in all)"
 
 
 def _duplicate_devices(seen: _Seen) -> Found:
@@ -236,7 +236,7 @@ def _leakage(dataset: Dataset, seen: _Seen, settings: CheckSettings) -> Found:
     for index, name in enumerate(dataset.meta.metrics):
         area = too_good(values[:, index], positive)
         if area >= settings.too_good:
-            yield name, f"alone it predicts the incidents with a ROC AUC of {area:.3f}; does it know the future?"
+            yield name, f"alone it predicts the incidents with a ROC AUC of {area:.3f}; does it leak the label?"
 
 
 def _date(nanoseconds: int) -> str:

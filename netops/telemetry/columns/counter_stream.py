@@ -1,4 +1,4 @@
-"""Counters as they arrive: the rates of :func:`netops.telemetry.columns.counters.rates`, a few rows at a time."""
+"""Streaming version of :func:`netops.telemetry.columns.counters.rates`, a few rows at a time."""
 
 from collections.abc import Sequence
 
@@ -15,14 +15,14 @@ _NEVER = np.iinfo(np.int64).min
 
 
 class CounterRates:
-    """Turns the counters among the metrics of many devices into rates per second.
+    """Convert the counters among the metrics of many devices into rates per second.
 
     Parameters
     ----------
     metrics : sequence of str
-        The columns of what :meth:`update` takes, in their order.
+        The columns that :meth:`update` receives, in order.
     counters : sequence of str
-        Those of them that are counters.
+        The metrics that are counters.
     """
 
     def __init__(self, metrics: Sequence[str], counters: Sequence[str]) -> None:
@@ -32,7 +32,7 @@ class CounterRates:
         self._counts = np.empty((0, len(self._places)))
 
     def update(self, devices: Int64, timestamps: Int64, values: Float64) -> Float64:
-        """Take rows in the order in which they arrived.
+        """Convert rows in the order of arrival.
 
         Parameters
         ----------
@@ -56,13 +56,13 @@ class CounterRates:
         return result
 
     def save(self, device: int) -> bytes:
-        """Give the state of one device; empty where there is none."""
+        """Return the state of one device; empty where there is none."""
         if device >= len(self._latest) or self._latest[device] == _NEVER:
             return b""
         return self._latest[device].tobytes() + self._times[device].tobytes() + self._counts[device].tobytes()
 
     def restore(self, device: int, buffer: bytes) -> None:
-        """Take the state of one device back.
+        """Restore the state of one device.
 
         Raises
         ------
@@ -110,7 +110,7 @@ def _update(devices, timestamps, values, indices, latest, times, counts):  # typ
             before = times[device, counter]
             if before != _NEVER:
                 increase = count - counts[device, counter]
-                if increase < 0:  # it has started again from zero
+                if increase < 0:  # the counter was reset
                     increase = count
                 values[row, indices[counter]] = increase / ((now - before) / SECOND)
             times[device, counter], counts[device, counter] = now, count

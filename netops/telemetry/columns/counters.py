@@ -1,4 +1,4 @@
-"""Counters: metrics that only ever count up say something as rates per second."""
+"""Counters: metrics that only increase are converted into rates per second."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ Float64 = npt.NDArray[np.float64]
 
 
 def rates(offsets: npt.ArrayLike, timestamps: npt.ArrayLike, values: npt.ArrayLike) -> Float64:
-    """Turn one counter into its rate.
+    """Convert one counter into its rate.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ def rates(offsets: npt.ArrayLike, timestamps: npt.ArrayLike, values: npt.ArrayLi
     -------
     float64 array, n
         Increase per second since the last known value of the same device; NaN for its first known value and
-        where the counter was not read. A counter that is lower than before has started again from zero, as in
-        Prometheus: the whole of its value is the increase.
+        where the counter was not read. A counter that is lower than before was reset to zero, as in
+        Prometheus: its value is the increase.
     """
     times, counts = np.asarray(timestamps, np.int64), np.asarray(values, np.float64)
     first = np.zeros(len(counts), np.int64)

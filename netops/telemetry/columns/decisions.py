@@ -1,6 +1,6 @@
-"""Which columns become metrics, which attributes, and which are left out and why.
+"""Which columns become metrics, which become attributes, and which are excluded and why.
 
-The decisions look at how a column moves, never at the ground truth: they are part of the schema, as its type is.
+Decisions depend on how the values of a column change, never on the ground truth. They are part of the schema.
 """
 
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ from netops.telemetry.settings import AUTO, TelemetrySettings
 
 @dataclass(frozen=True)
 class Choice:
-    """What becomes of the columns.
+    """The role of each column.
 
     Attributes
     ----------
     metrics, counters, attributes : tuple of str
         Counters are those metrics that are turned into rates.
     left_out : dict
-        Column → why.
+        Column → reason.
     """
 
     metrics: tuple[str, ...]
@@ -32,7 +32,7 @@ class Choice:
     left_out: dict[str, str]
 
     def without(self, excluded: Mapping[str, str], where: str) -> "Choice":
-        """Leave some metrics out.
+        """Exclude some metrics.
 
         Raises
         ------
@@ -57,25 +57,25 @@ def choose(
     ignored: Mapping[str, str],
     where: str,
 ) -> Choice:
-    """Decide from the data what the columns are.
+    """Determine the roles of the columns from the data.
 
     Parameters
     ----------
     profiles : mapping
-        Numeric column → how it moves.
+        Numeric column → statistics of its changes.
     texts : mapping
         Text column → whether it stays the same on every device.
     devices : int
-        How many there are.
+        Number of devices.
     ignored : mapping
-        Columns left out already → why.
+        Columns that are already excluded → reason.
     where : str
-        What the telemetry is called, for errors.
+        Name of the telemetry, for errors.
 
     Raises
     ------
     NetopsError
-        If nothing is left to learn from.
+        If no metric remains.
     """
     left_out, metrics = dict(ignored), []
     attributes = [name for name, static in texts.items() if static]
@@ -100,19 +100,21 @@ def choose_like(
     ignored: Mapping[str, str],
     where: str,
 ) -> Choice:
-    """Decide as was decided for other telemetry of the same network; metrics that are missing now are unknown.
+    """Use the roles of other telemetry of the same network; metrics that are missing now are unknown.
 
     Raises
     ------
     NetopsError
-        If none of its metrics is there, or one of them is text now.
+        If none of its metrics exists, or one of them is text now.
     """
     if not any(name in profiles for name in like.metrics):
         raise NetopsError(
             f"{where}: none of the metrics that the network has ({brief(like.metrics)}) is in this telemetry"
         )
     if text := next((name for name in like.metrics if name in texts), None):
-        raise NetopsError(f"{where}: column '{text}' holds text, and numbers in the other telemetry of the network")
+        raise NetopsError(
+            f"{where}: column '{text}' contains text here, but numbers in the other telemetry of the network"
+        )
     others = {name: "no metric of the network" for name in profiles if name not in like.metrics}
     static = [name for name, same in texts.items() if same]
     known = static if like.attributes is None else like.attributes
@@ -123,9 +125,9 @@ def choose_like(
 
 def _reason(name: str, seen: Profile, devices: int, settings: TelemetrySettings) -> str | None:
     if matches(name, settings.exclude):
-        return "left out by telemetry: exclude"
+        return "excluded by telemetry: exclude"
     if not matches(name, settings.metrics):
-        return "not picked by telemetry: metrics"
+        return "not selected by telemetry: metrics"
     if not seen.known:
         return "empty"
     if seen.is_constant:

@@ -1,4 +1,4 @@
-"""Which column, or which several together, are the device."""
+"""Find the column, or the columns together, that identify the device."""
 
 import re
 from collections.abc import Sequence
@@ -12,29 +12,29 @@ _ID = re.compile(r"(?i:[_\-. ]id)$|[a-z]I[dD]$")
 
 
 class RowsToLookAt(Protocol):
-    """The rows of the files whose columns are to be told apart."""
+    """Rows of the files, which help to determine the roles of the columns."""
 
     def is_numeric(self, name: str) -> bool:
-        """Tell whether a column holds numbers in the first rows."""
+        """Return whether a column holds numbers in the first rows."""
 
     def varies(self, name: str) -> bool:
-        """Tell whether a column has more than one value, in all rows."""
+        """Return whether a column has more than one value, in all rows."""
 
     def is_key(self, keys: Sequence[str], name: str) -> bool:
-        """Tell whether rows that share ``keys`` differ in ``name``, and its values come again."""
+        """Return whether rows that share ``keys`` differ in ``name``, and its values repeat."""
 
     def repeats(self, keys: Sequence[str]) -> bool:
-        """Tell whether several rows share ``keys``."""
+        """Return whether several rows share ``keys``."""
 
     def all_match(self, name: str, pattern: re.Pattern[str]) -> bool:
-        """Tell whether the first values of a column are all of a form."""
+        """Return whether the first values of a column are all of a form."""
 
     def holds_times(self, name: str) -> bool:
-        """Tell whether the first values of a column can be read as times."""
+        """Return whether the first values of a column can be read as times."""
 
 
 class AnyRows:
-    """No rows to look at: names decide alone."""
+    """No rows: only names decide."""
 
     def is_numeric(self, name: str) -> bool:
         """See :class:`RowsToLookAt`."""
@@ -63,7 +63,7 @@ class AnyRows:
 
 @dataclass(frozen=True)
 class Devices:
-    """The columns that are the device, and those that could have been → what speaks against them."""
+    """The columns that identify the device, and the rejected candidates → reason."""
 
     columns: tuple[str, ...]
     beside: dict[str, str] = field(default_factory=dict)
@@ -72,8 +72,8 @@ class Devices:
 def find_devices(names: Sequence[str], wanted: Sequence[str], rows: RowsToLookAt, times: Sequence[str]) -> Devices:
     """Find the device.
 
-    Of several names that are there the first counts that varies; ``a+b`` stands for two columns together. Of a list
-    that somebody wrote, several columns are taken together where the first alone does not tell the rows apart.
+    Of several names that exist, the first one that varies is used; ``a+b`` means two columns together. Of a list
+    in the configuration, several columns are combined if the first alone does not distinguish the rows.
     """
     from netops.telemetry.columns.roles import columns_of
 
@@ -91,7 +91,7 @@ def find_devices(names: Sequence[str], wanted: Sequence[str], rows: RowsToLookAt
     if varying:
         return Devices(varying[0], _beside(varying[0], found, varying))
     for columns in weak:
-        # A name that may mean anything must prove itself: it tells apart rows of one time, which nothing else does.
+        # An ambiguous name is only used if it alone distinguishes rows with the same timestamp.
         if rows.varies(columns[0]) and rows.is_key(times, columns[0]):
             return Devices(columns, _beside(columns, found, []))
     return Devices(found[0], _beside(found[0], found, [])) if found else Devices(())
@@ -113,7 +113,7 @@ def _beside(taken: tuple[str, ...], found: list[tuple[str, ...]], varying: list[
 
 
 def _matching(glob: str, names: Sequence[str]) -> list[str]:
-    """Find the names that a glob fits, in any case; ``*_id`` also fits ``siteID`` and ``Site Id``."""
+    """Find the names that match a glob, case-insensitively; ``*_id`` also matches ``siteID`` and ``Site Id``."""
     if glob == "*_id":
         return [name for name in names if _ID.search(name.strip()) and key_of(name) not in ("itemid", "_id")]
     return [name for name in names if fnmatchcase(name.strip().lower(), glob.lower())]

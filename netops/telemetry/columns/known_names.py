@@ -1,4 +1,4 @@
-"""What monitoring tools call their columns, compared without case, spaces and signs (:func:`key_of`)."""
+"""Column names of monitoring tools, compared without case, spaces and punctuation (:func:`key_of`)."""
 
 TIMES = (
     *(
@@ -51,12 +51,12 @@ DEVICES = (
     *("device_id", "node_name", "host_id", "instance_id", "resource", "resource_id", "ip", "ip_address", "target"),
     *("source", "*_id"),
 )
-#: Names that are the device only where they vary, and no better one does: they name other things as often.
+#: Names that are the device only if they vary and no better one does: they often mean something else.
 WEAK_DEVICES = ("ip", "target", "source", "*_id")
-#: Halves of a time that is written in two columns.
+#: Names of the date and of the time of day, if a time is in two columns.
 DATES = ("date", "day", "datum")
 CLOCKS = ("time", "clock", "time_of_day", "hour", "zeit")
-#: Long form: names that say by themselves that there is a row for each metric …
+#: Long form: names that show that there is one row per metric …
 METRIC_NAMES = (
     "metric_name",
     "kpi_name",
@@ -68,7 +68,7 @@ METRIC_NAMES = (
     "itemid",
     "item_name",
 )
-#: … and those that say so only where rows share device and time.
+#: … and names that show it only if rows share device and time.
 WEAK_METRIC_NAMES = (
     "name",
     "counter",
@@ -91,5 +91,5 @@ VALUES = (
 
 
 def key_of(name: str) -> str:
-    """Reduce a name to its letters and digits, so that 'Host Name', 'host_name' and '# hostname' are one."""
+    """Reduce a name to its letters and digits, so that 'Host Name', 'host_name' and '# hostname' are equal."""
     return "".join(char for char in name.casefold() if char.isalnum()) or name.strip().casefold()

@@ -1,4 +1,4 @@
-"""How a numeric column moves, gathered part by part: what tells metrics, counters, clocks and constants apart."""
+"""Statistics of the changes of a numeric column, to distinguish metrics, counters, clocks and constants."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,32 +9,32 @@ import numpy.typing as npt
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 
-# A clock, or a count of rows, may stumble now and then: at a gap, at a restart.
+# A clock, or a count of rows, may be irregular occasionally: at a gap, at a restart.
 _REGULAR = 0.99
 _MOSTLY = 0.95
-# From one read to the next, a counter that has started again is a small part of what it was.
+# After a reset, a counter is a small fraction of its previous value.
 _RESTART = 0.5
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What is known of a column; two of them add up to that of both parts.
+    """Statistics of a column; the sum of two describes both parts together.
 
     Attributes
     ----------
     known, infinite : int
-        Values that are numbers, and those that are infinite (they count as unknown).
+        Number of known values, and of infinite ones (these count as unknown).
     minimum, maximum : float
-        Of the known ones.
+        Of the known values.
     whole : bool
-        Whether all of them are whole numbers.
+        Whether all known values are integers.
     devices, moving : int
-        Devices that know it, and those in which it is not always the same.
+        Devices with known values, and devices in which the values change.
     steps, rises, restarts, falls : int
-        Pairs of consecutive known values of a device; those that rise, drop as a counter does that starts
-        again, and drop otherwise.
+        Pairs of consecutive known values of a device; those that rise, drop like a counter that is
+        reset, and drop otherwise.
     clocked : int
-        Steps of those devices in which the column counts rows or time.
+        Steps of the devices in which the column counts rows or time.
     """
 
     known: int = 0
@@ -61,19 +61,19 @@ class Profile:
 
     @property
     def is_constant(self) -> bool:
-        """Whether it never changes, on any device."""
+        """Whether the column is constant on every device."""
         return self.minimum == self.maximum
 
     @property
     def is_clock(self) -> bool:
-        """Whether it counts rows or time: it rises, or falls, by the same each time."""
+        """Whether the column counts rows or time: it rises, or falls, by a constant step."""
         return self.steps >= 30 and self.clocked >= _REGULAR * self.steps
 
     @property
     def is_counter(self) -> bool:
-        """Whether it only ever counts up, but for rare restarts: whole numbers, or at every step.
+        """Whether the column only increases, except for rare resets: integers, or at every step.
 
-        A hundred steps and five rises are the least evidence; in less, anything may happen to rise.
+        At least a hundred steps and five rises are required: with fewer, any column may rise by chance.
         """
         rising = self.whole or self.rises >= _MOSTLY * self.steps
         seldom = self.restarts <= 0.02 * self.rises or (self.restarts == 1 and self.rises >= 10)
@@ -127,7 +127,7 @@ def profile(offsets: Int64, timestamps: Int64, values: Float64) -> Profile:
 
 
 def _clocked(change: Float64, elapsed: Int64, rows: Int64, owner: Int64) -> int:
-    """Count the steps of devices in which nearly every change is the same, by row or by time."""
+    """Count the steps of devices in which nearly every change is equal, per row or per unit of time."""
     steps = 0
     edges = np.flatnonzero(np.diff(owner, prepend=-1, append=-1))
     for start, end in pairwise(edges):

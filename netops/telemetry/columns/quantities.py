@@ -1,6 +1,6 @@
-"""Numbers as people write them: with units, signs, thousands separators, decimal commas; states as words.
+"""Parse numbers with units, signs, thousands separators or decimal commas, and states written as words.
 
-How a column is written is found in its first rows (:func:`notation_of`); from then on every value of it must agree.
+The notation of a column is determined from its first rows (:func:`notation_of`); all its values must use it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 
 Float64 = npt.NDArray[np.float64]
 
-#: What stands for a value that is not known, beside the empty text. ``telemetry.nulls`` adds to it.
+#: Words for an unknown value, besides the empty text. ``telemetry.nulls`` adds to them.
 NULLS = (
     *("", " ", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA"),
     *("NULL", "NaN", "n/a", "nan", "null", "<NA>", "None", "(null)", "\\N"),
 )
-#: Words for 1 and for 0. A pair that no metric has, such as yes and off, is no column of states.
+#: Words for 1 and for 0. A mixed pair, such as yes and off, is not a column of states.
 STATES = (
     ("true", "false"),
     ("up", "down"),
@@ -30,18 +30,18 @@ STATES = (
     ("open", "closed"),
     ("reachable", "unreachable"),
 )
-# Plain digits, or thousands set apart by a comma, a quote, a space or a dot; no address, no version number.
+# Plain digits, or thousands separated by a comma, a quote, a space or a dot; not addresses or version numbers.
 _DIGITS = (
     r"[+-]?(?:\d+[.,]?\d*|[.,]\d+|\d{1,3}(?:,\d{3})+(?:\.\d*)?"
     r"|\d{1,3}(?:['\x{2019} \x{a0}\x{202f}]\d{3})+(?:[.,]\d*)?"
     r"|\d{1,3}(?:\.\d{3})+,\d*|\d{1,3}(?:\.\d{3}){2})(?:[eE][+-]?\d+)?"
 )
 _PATTERN = rf"^\s*(?P<number>{_DIGITS})\s*(?P<unit>[%‰°µμΩ\p{{L}}][^\d]*)?\s*$"
-# A unit that this many of the values have is that of the column; others are mistakes.
+# Minimum fraction of values with the unit of the column; other units are errors.
 _MAIN_UNIT = 0.8
 _SPACES = r"['\x{2019} \x{a0}\x{202f}]"
 _PREFIXES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
-# Families in which values of several prefixes are one column; the factor leads to the unit in front.
+# Unit families whose prefixes may be mixed in one column; the factor converts to the first unit.
 _FAMILIES: tuple[dict[str, float], ...] = (
     {"s": 1, "sec": 1, "secs": 1, "seconds": 1, "ms": 1e-3, "msec": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6}
     | {"ns": 1e-9, "min": 60, "mins": 60, "h": 3600, "d": 86400},
@@ -70,18 +70,18 @@ _KNOWN_UNITS = {unit for family in _FAMILIES for unit in family if len(unit) > 1
 
 @dataclass(frozen=True)
 class Notation:
-    """How the values of a column are written.
+    """The notation of the values of a column.
 
     Attributes
     ----------
     decimal : str
         ``.`` or ``,``.
     units : dict
-        Unit → factor; empty where there are none. A single unit has the factor 1: its name is kept, its scale too.
+        Unit → factor; empty if there are none. A single unit has the factor 1: its name and scale are unchanged.
     states : tuple of str
         The words for 1 and 0, for a column of states.
     grouped : bool
-        Whether thousands are set apart.
+        Whether there are thousands separators.
     """
 
     decimal: str = "."
@@ -99,7 +99,7 @@ class Notation:
         if self.decimal == ",":
             words.append("decimal comma")
         if self.grouped:
-            words.append("thousands set apart")
+            words.append("thousands separators")
         return "; ".join(words)
 
 
@@ -112,25 +112,25 @@ class AmbiguousNumbersError(ValueError):
 
 
 def nulls_as_none(text: pa.Array, nulls: Sequence[str]) -> pa.Array:
-    """Put null in the place of the words that stand for it."""
+    """Replace the words for unknown values with null."""
     trimmed = pc.utf8_trim_whitespace(text)
     return pc.if_else(pc.is_in(trimmed, pa.array(nulls)), pa.scalar(None, pa.string()), trimmed)
 
 
 def notation_of(values: Iterable[pa.Array], decimal: str = "") -> Notation | None:
-    """Find how a column is written.
+    """Determine the notation of a column.
 
     Parameters
     ----------
     values : iterable of pyarrow.Array
-        The column in text, as many arrays as there are, null where unknown.
+        The column as text, in any number of arrays, null where unknown.
     decimal : str
-        ``.`` or ``,`` where that is known; empty where it is to be found.
+        ``.`` or ``,`` if known; empty to detect it.
 
     Returns
     -------
     Notation or None
-        None where not even half of the values are numbers or states in one notation.
+        None if less than half of the values are numbers or states in one notation.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def notation_of(values: Iterable[pa.Array], decimal: str = "") -> Notation | Non
 
 
 class _Evidence:
-    """What the values of a column show of their notation."""
+    """Evidence of the notation in the values of a column."""
 
     def __init__(self) -> None:
         self.known = self.numbers = self.row = 0
@@ -210,7 +210,7 @@ class _Evidence:
 
 
 def _units_of(found: dict[str, int]) -> tuple[tuple[str, float], ...] | None:
-    """Give the factors of some units; None where they do not go together."""
+    """Return the factors of some units; None if they cannot be mixed."""
     if set(found) <= {""}:
         return ()
     if len(found) == 1:
@@ -221,7 +221,7 @@ def _units_of(found: dict[str, int]) -> tuple[tuple[str, float], ...] | None:
     main = max(found, key=found.__getitem__)
     if found[main] < _MAIN_UNIT * sum(found.values()) and not set(found) & _KNOWN_UNITS:
         return None
-    return ((main, 1.0),) if main else ()  # the others are refused with their rows
+    return ((main, 1.0),) if main else ()  # the others are reported with their rows
 
 
 def _base(unit: str) -> str:
@@ -230,7 +230,7 @@ def _base(unit: str) -> str:
 
 
 def read_numbers(text: pa.Array, notation: Notation) -> tuple[Float64, int | None]:
-    """Read a column in its notation.
+    """Parse a column in its notation.
 
     Parameters
     ----------
@@ -267,7 +267,7 @@ def _numbers(values: pa.Array, notation: Notation) -> tuple[Float64, npt.NDArray
     grouped = pc.match_substring_regex(plain, group)
     plain = pc.if_else(grouped, pc.replace_substring(plain, other, ""), plain)
     if notation.decimal == ",":
-        # A number of the other notation, such as 1.5 in a column of decimal commas, is refused.
+        # A number in the other notation, such as 1.5 in a column with decimal commas, is an error.
         plain = pc.if_else(pc.match_substring(plain, "."), None, pc.replace_substring(plain, ",", "."))
     good = pc.match_substring_regex(plain, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
     good = pc.fill_null(good, False)

@@ -1,4 +1,4 @@
-"""Which column is what: time, device, ground truth, index, or something to be measured."""
+"""Roles of columns: time, device, ground truth, index, or measured value."""
 
 import json
 import re
@@ -13,35 +13,35 @@ from netops.telemetry.schema import ERROR_SUFFIX, IS_ERROR
 from netops.telemetry.settings import TelemetrySettings
 from netops.telemetry.times.columns import find_times
 
-# What pandas and Arrow call an index that was written out without a name.
+# Names that pandas and Arrow give to an index without a name.
 _UNNAMED = re.compile(r"\s*|Unnamed: \d+(_level_\d+)?(\.\d+)?|__index_level_\d+__|index")
-# Columns that tools write beside the values of long form, which are neither metrics nor tell rows apart.
+# Columns that tools add in long form, which are neither metrics nor identify rows.
 _BESIDE = ("result", "table", "_start", "_stop", "ns", "unit", "units", "unitname", "timegrain", "interval")
 _STATISTICS = ("average", "avg", "mean", "total", "sum", "minimum", "min", "maximum", "max", "count", "samplecount")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What the columns of one file are.
+    """Roles of the columns of one file.
 
     Attributes
     ----------
     times : tuple of str
-        The column of times; two where date and time of day are apart.
+        The column of times; two if date and time of day are separate.
     devices : tuple of str
-        The columns that are the device together; none where the whole file is one device.
+        The columns that identify the device; none if the file contains one device.
     flags : dict
         Column of ground truth → its name in the dataset (``is_error`` or ``<metric>_is_error``).
     values : tuple of str
         All others: metrics and attributes.
     ignored : dict
-        Column → why it is none of them.
+        Column → reason why it is not used.
     metric_names : tuple of str
-        Long form, one row a metric: the columns that name it; none otherwise.
+        Long form, one row per metric: the columns that name it; none otherwise.
     value : str
         Long form: the column of its values.
     beside : dict
-        Other columns that could have been the device → what speaks against them.
+        Rejected candidates for the device → reason.
     """
 
     times: tuple[str, ...]
@@ -60,19 +60,19 @@ class Layout:
 
     @property
     def device(self) -> str | None:
-        """The device in a word, as ``telemetry: device`` takes it; None where the file is one device."""
+        """The device columns in the notation of ``telemetry: device``; None if the file contains one device."""
         return "+".join(self.devices) or None
 
     @property
     def is_long(self) -> bool:
-        """Whether there is one row a metric."""
+        """Whether there is one row per metric."""
         return bool(self.metric_names)
 
 
 def layout_of(
     names: Sequence[str], settings: TelemetrySettings, where: str, rows: RowsToLookAt | None = None
 ) -> Layout:
-    """Tell the columns of a file apart by their names, and by a look at its rows where names do not suffice.
+    """Determine the roles of the columns of a file from their names and, if necessary, from its rows.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def layout_of(
     where : str
         The file, for errors.
     rows : RowsToLookAt, optional
-        Without rows the names decide.
+        Without rows, only the names are used.
 
     Raises
     ------
@@ -116,18 +116,18 @@ def _no_time(names: Sequence[str], settings: TelemetrySettings, rows: RowsToLook
     message = f"no time column ({' or '.join(known)}); its columns are {brief(names)}; "
     found = next((name for name in names if rows.holds_times(name)), None)
     if found is not None:
-        return message + f"'{found}' holds times: --set {quoted('telemetry.time', found)}"
+        return message + f"'{found}' contains times: --set {quoted('telemetry.time', found)}"
     return message + "name it in the configuration under telemetry: time (--set telemetry.time=NAME)"
 
 
 def quoted(key: str, value: str) -> str:
-    """Write a setting as a shell takes it behind ``--set``."""
+    """Format a setting for ``--set`` in a shell."""
     plain = re.fullmatch(r"[\w.+@/:-]+", value) is not None
     return f"{key}={value}" if plain else "'" + f"{key}={value}".replace("'", "'\\''") + "'"
 
 
 def listed(key: str, value: str) -> str:
-    """Write a setting that is a list of one text as a shell takes it behind ``--set``."""
+    """Format a setting that is a list of one text for ``--set`` in a shell."""
     return quoted(key, json.dumps([value], ensure_ascii=False))
 
 
@@ -145,7 +145,7 @@ def _flags(names: list[str], settings: TelemetrySettings, ignored: dict[str, str
 def _long_form(
     names: Sequence[str], settings: TelemetrySettings, rows: RowsToLookAt, times: tuple[str, ...], where: str
 ) -> tuple[tuple[str, ...], str]:
-    """Find the columns of metric names and values, where there is one row a metric."""
+    """Find the columns of metric names and values, where there is one row per metric."""
     if settings.metric_name:
         found = columns_of(settings.metric_name, names)
         if found is None:
@@ -179,7 +179,7 @@ def _long_form(
 
 
 def columns_of(wanted: str, names: Sequence[str]) -> tuple[str, ...] | None:
-    """Find the columns that ``a``, or ``a+b`` for several together, stands for; None where one is missing."""
+    """Find the columns that ``a``, or ``a+b`` for several together, refers to; None if one is missing."""
     if (whole := first_of(names, [wanted])) is not None:
         return (whole,)
     if "+" not in wanted:
@@ -189,7 +189,7 @@ def columns_of(wanted: str, names: Sequence[str]) -> tuple[str, ...] | None:
 
 
 def first_of(names: Iterable[str], wanted: Iterable[str]) -> str | None:
-    """Find the first wanted name among the names there are: literally, else whatever its case, spaces and signs."""
+    """Find the first wanted name among the existing names: exactly, else without case, spaces and punctuation."""
     names = list(names)
     for name in wanted:
         if name in names:
@@ -202,7 +202,7 @@ def first_of(names: Iterable[str], wanted: Iterable[str]) -> str | None:
 
 
 def refuse_twins(names: Sequence[str], where: str) -> None:
-    """Refuse two columns of one name."""
+    """Raise if two columns have the same name."""
     if len(set(names)) == len(names):
         return
     twin = next(name for index, name in enumerate(names) if name in names[:index])
@@ -210,11 +210,11 @@ def refuse_twins(names: Sequence[str], where: str) -> None:
 
 
 def matches(name: str, globs: Iterable[str]) -> bool:
-    """Tell whether a name is one of the globs, literally or by its wildcards."""
+    """Return whether a name is one of the globs, literally or by its wildcards."""
     return any(name == glob or fnmatchcase(name, glob) for glob in globs)
 
 
 def brief(names: Sequence[str], limit: int = 8) -> str:
-    """List some names, and how many more there are."""
+    """List some names and the total number."""
     shown = ", ".join(f"'{name}'" if not name.strip() else name for name in names[:limit])
     return shown + (f", … ({len(names)} in all)" if len(names) > limit else "")

@@ -1,4 +1,4 @@
-"""The first look at all of the telemetry: sorted, counted, each column described."""
+"""First pass over the telemetry: sort and count rows, describe each column."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,18 +19,18 @@ Float64 = npt.NDArray[np.float64]
 
 @dataclass
 class Columns:
-    """The columns of all sources: name → type, in the order in which they were seen; None while always empty."""
+    """The columns of all sources: name → type, in the order of appearance; None while a column is always empty."""
 
     kinds: dict[str, pa.DataType | None] = field(default_factory=dict)
     ignored: dict[str, str] = field(default_factory=dict)
 
     def admit(self, batch: pa.Table, where: str) -> pa.Table:
-        """Note the columns of a batch and take out those without a value.
+        """Register the columns of a batch and remove those without a value.
 
         Raises
         ------
         NetopsError
-            If a column is numbers here and was text before, or the other way round.
+            If a column contains numbers in one batch and text in another.
         """
         empty = []
         for name, column in zip(batch.column_names, batch.columns, strict=True):
@@ -41,32 +41,34 @@ class Columns:
                 self.kinds[name] = column.type
             elif known != column.type:
                 now, before = (("text", "numbers"), ("numbers", "text"))[pa.types.is_floating(column.type)]
-                raise NetopsError(f"{where}: column '{name}' holds {now}, elsewhere in the telemetry {before}")
+                raise NetopsError(
+                    f"{where}: column '{name}' contains {now} here, but {before} elsewhere in the telemetry"
+                )
         return batch.drop_columns(empty)
 
     def of_kind(self, test: Callable[[pa.DataType], bool]) -> list[str]:
-        """Name the columns of some type."""
+        """Return the columns of a type."""
         return [name for name, kind in self.kinds.items() if kind is not None and name != DEVICE and test(kind)]
 
 
 @dataclass
 class Survey:
-    """What is in the telemetry.
+    """Contents of the telemetry.
 
     Attributes
     ----------
     spans, lengths : dict
-        Device → its first and last time, and how many samples it has.
+        Device → its first and last time, and its number of samples.
     profiles : dict
-        Numeric column → how it moves.
+        Numeric column → statistics of its changes.
     texts : dict
         Text column → whether it stays the same on every device.
     repeats : Repeats
-        What became of rows whose device had one at that time already.
+        Rows with the device and timestamp of another row, and how they were resolved.
     displaced, samples : int
-        Rows that were out of order, rows that are left.
+        Rows that were out of order, and rows that remain.
     steps : list of pairs
-        Median time between samples of a device, and over how many samples.
+        Median time between samples of a device, and its number of samples.
     """
 
     spans: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -129,7 +131,7 @@ def _is_static(column: pa.ChunkedArray, rows: Rows) -> bool:
 
 
 def numbers(table: pa.Table, name: str) -> Float64:
-    """Take a numeric column out of a table, NaN where it is unknown; infinite values stay."""
+    """Return a numeric column of a table, NaN where unknown; infinite values are unchanged."""
     if name not in table.column_names:
         return np.full(table.num_rows, np.nan)
     values: Float64 = table.column(name).to_numpy()

@@ -1,1 +1,1 @@
-"""Logs of incidents that come beside telemetry: exports of ticket and alerting systems, annotation files."""
+"""Incident logs in separate files: exports of ticket and alerting systems, annotation files."""

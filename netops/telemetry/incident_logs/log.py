@@ -1,4 +1,4 @@
-"""An incident log: who failed, from when to when."""
+"""An incident log: which device failed, from when to when."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from netops.telemetry.incidents import merge
 
 Int64 = npt.NDArray[np.int64]
-#: The end of an incident that still lasts.
+#: The end of an ongoing incident.
 OPEN = np.iinfo(np.int64).max
 
 
@@ -24,17 +24,17 @@ class IncidentLog:
     where : str
         The file.
     devices : list of str
-        Of each incident; empty where the log has no column of the device.
+        The device of each incident; empty if the log has no device column.
     kinds : list of str
-        Of each incident; empty where the log does not say.
+        The kind of each incident; empty if unknown.
     starts, ends : int64 arrays
-        Nanoseconds; an incident without an end lasts for ever (``OPEN``).
+        Nanoseconds; the end of an ongoing incident is ``OPEN``.
     ids : list of str or None
-        What the log calls each, where it does.
+        The identifiers in the log, if any.
     at : list of str
-        Where each is in the file: ``inc.csv: line 18``.
+        The position of each in the file: ``inc.csv: line 18``.
     notes : tuple of str
-        What was assumed when the log was read.
+        Assumptions made when the log was read.
     """
 
     where: str
@@ -51,28 +51,28 @@ class IncidentLog:
 
     @property
     def has_devices(self) -> bool:
-        """Whether the log says which device each incident is of."""
+        """Whether the log has the device of each incident."""
         return not self.devices or any(self.devices)
 
     def closed_ends(self) -> list[int | None]:
-        """Give the ends; None for an incident that lasts."""
+        """Return the ends; None for an ongoing incident."""
         return [None if end == OPEN else int(end) for end in self.ends.tolist()]
 
     def of(self, device: str) -> tuple[Int64, Int64]:
-        """Give the incidents of one device, merged where they overlap."""
+        """Return the incidents of one device, merged where they overlap."""
         rows = self._rows.get(device, _NONE)
         return merge(self.starts[rows], self.ends[rows])
 
     def kind_at(self, device: str, start: int, end: int) -> str:
-        """Name the kind of the first incident of a device that overlaps a period of time."""
+        """Return the kind of the first incident of a device that overlaps a period of time."""
         rows, until = self._by_start.get(device, (_NONE, _NONE))
-        index = int(np.searchsorted(until, start, side="right"))  # the first that lasts beyond the start
+        index = int(np.searchsorted(until, start, side="right"))  # the first that ends after the start
         if index == len(rows) or self.starts[rows[index]] >= end:
             return ""
         return self.kinds[rows[index]]
 
     def take(self, rows: Sequence[int], devices: Sequence[str]) -> "IncidentLog":
-        """Give the incidents of some rows, under other names of their devices."""
+        """Return the incidents of some rows, with other device names."""
         return IncidentLog(
             self.where,
             list(devices),
@@ -93,7 +93,7 @@ class IncidentLog:
 
     @cached_property
     def _by_start(self) -> dict[str, tuple[Int64, Int64]]:
-        """Device → its rows by start, and until when any of those so far lasts."""
+        """Device → its rows by start, and the latest end of the rows so far."""
         found = {}
         for device, rows in self._rows.items():
             ordered = rows[np.argsort(self.starts[rows], kind="stable")]

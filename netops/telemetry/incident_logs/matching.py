@@ -1,4 +1,4 @@
-"""The incidents of a log beside the telemetry: whose they are, and what becomes of each."""
+"""Match the incidents of a log with the devices and times of the telemetry."""
 
 import re
 from collections import defaultdict
@@ -15,13 +15,13 @@ from netops.telemetry.times.parsing import iso
 
 Spans = Mapping[str, tuple[int, int]]
 
-# An incident that takes more than this fraction of its device's telemetry is hardly one.
+# A longer fraction of the telemetry of a device is implausible for one incident.
 _LONG = 0.2
 
 
 @dataclass(frozen=True)
 class LogSummary:
-    """What became of the incidents of a log.
+    """How the incidents of a log were used.
 
     Attributes
     ----------
@@ -36,9 +36,9 @@ class LogSummary:
     renamed : dict
         Device as the log names it → as the telemetry does.
     open, long : int
-        Used ones that never end, and that last for more than a fifth of their device's telemetry.
+        Used incidents without an end, and those longer than a fifth of the telemetry of their device.
     notes : tuple of str
-        What was assumed.
+        Assumptions made.
     """
 
     where: str
@@ -55,7 +55,7 @@ class LogSummary:
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Write it as JSON takes it."""
+        """Return it as JSON-compatible values."""
         return asdict(self)
 
     @classmethod
@@ -65,7 +65,7 @@ class LogSummary:
         return cls(**{**values, **lists})
 
     def lines(self) -> list[str]:
-        """Write it as text: one line for the log, and one for each thing that somebody should look at."""
+        """Format it as text: one line for the log, and one per problem."""
         lines = [f"incidents: {self.where}: {self.used} of {self.read} used"]
         if self.outside:
             lines.append(
@@ -83,14 +83,14 @@ class LogSummary:
                 f"incidents: devices matched without case, spaces, domain and port: {_pairs(self.renamed)}"
             )
         if self.open:
-            lines.append(f"warn: incidents: {self.open} never closed: each lasts to the end of the telemetry")
+            lines.append(f"warn: incidents: {self.open} without an end: each lasts to the end of the telemetry")
         if self.long:
             lines.append(f"warn: incidents: {self.long} longer than a fifth of the telemetry of their device")
         return lines + [f"incidents: {note}" for note in self.notes]
 
 
 def match(log: IncidentLog, spans: Spans) -> tuple[IncidentLog, LogSummary]:
-    """Find whose incidents those of a log are, and which of them the telemetry shows.
+    """Match incidents to devices, and select those within the telemetry.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def match(log: IncidentLog, spans: Spans) -> tuple[IncidentLog, LogSummary]:
     Returns
     -------
     log : IncidentLog
-        The incidents of devices with telemetry, under the telemetry's names.
+        The incidents of devices with telemetry, with the device names of the telemetry.
     summary : LogSummary
 
     Raises
@@ -145,7 +145,7 @@ def _devices(log: IncidentLog, spans: Spans) -> Sequence[str | None]:
         if len(spans) == 1:
             return [*spans] * len(log)
         raise NetopsError(
-            f"{log.where}: no column of the device, and the telemetry has {len(spans)} devices; "
+            f"{log.where}: no device column, and the telemetry has {len(spans)} devices; "
             "name it with --set 'telemetry.incidents.device=[NAME]'"
         )
     known = Names(spans)
@@ -154,7 +154,7 @@ def _devices(log: IncidentLog, spans: Spans) -> Sequence[str | None]:
 
 
 class Names:
-    """The devices of the telemetry, found by what a ticket system calls them."""
+    """Find devices of the telemetry by their names in a ticket system."""
 
     def __init__(self, devices: Iterable[str]) -> None:
         self._exact = set(devices)
@@ -164,7 +164,7 @@ class Names:
                 known[form(device)].add(device)
 
     def find(self, name: str) -> str | None:
-        """Find a device by its name, then without case and spaces, domain and port; never by a guess."""
+        """Find a device by its name, then without case and spaces, domain and port; never by similarity."""
         if name in self._exact:
             return name
         for form, known in zip(_FORMS, self._by_form, strict=True):
@@ -179,7 +179,7 @@ def _folded(name: str) -> str:
 
 
 def _without_path(name: str) -> str:
-    """Drop folder and ending: windows by device often name the file of the device."""
+    """Remove folder and suffix: windows by device often use the file name of the device."""
     return re.sub(r"\.(csv|tsv|txt|parquet|json)(\.\w+)?$", "", _folded(name).replace("\\", "/").rsplit("/", 1)[-1])
 
 
@@ -189,7 +189,7 @@ def _without_domain(name: str) -> str:
 
 
 def _without_port(name: str) -> str:
-    """Drop the port of an exporter, then the domain: ``r01.corp.example:9100`` is ``r01``."""
+    """Remove the port of an exporter, then the domain: ``r01.corp.example:9100`` is ``r01``."""
     return _without_domain(re.sub(r"^([^:]+):\d{1,5}$", r"\1", _folded(name)))
 
 
@@ -218,6 +218,6 @@ def _all_outside(log: IncidentLog, spans: Spans) -> NetopsError:
     known = log.ends[log.ends != OPEN]
     until = iso(int(known.max())) if len(known) else "now"
     return NetopsError(
-        f"{log.where}: no incident falls into the telemetry: they last from {iso(int(log.starts.min()))} to "
+        f"{log.where}: no incident overlaps the telemetry: they range from {iso(int(log.starts.min()))} to "
         f"{until}, the telemetry from {iso(min(first))} to {iso(max(last))} (UTC)"
     )

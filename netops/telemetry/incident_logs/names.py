@@ -1,9 +1,9 @@
-"""What ticket and alerting systems call the columns of an incident."""
+"""Column names of incidents in ticket and alerting systems."""
 
 import re
 from collections.abc import Iterable, Sequence
 
-# Each list begins with what says it most plainly: the first that a log has counts.
+# Each list is in order of priority: the first name that exists in a log is used.
 DEVICE = (
     *(
         "device",
@@ -52,14 +52,14 @@ DURATION = (
 KIND = ("scenario", "event", "kind", "type", "failure", "alertname", "labels.alertname", "category")
 ID = ("id", "number", "incident number", "incident id", "issue key", "key", "ticket", "ticket id", "fingerprint")
 
-#: What stands in place of a value that is not known.
+#: Words for an unknown value.
 NULLS = frozenset(
     ["", "-", "--", "n/a", "na", "nan", "nat", "none", "null", "nil", "open", "ongoing", "unresolved", "0"]
 )
 
 
 def plain(name: str) -> str:
-    """Write a name without case, spaces and punctuation.
+    """Return a name without case, spaces and punctuation.
 
     >>> plain("Opened at"), plain("opened_at"), plain("openedAt")
     ('openedat', 'openedat', 'openedat')
@@ -76,12 +76,12 @@ def find(names: Sequence[str], wanted: Iterable[str]) -> str | None:
     return next((known[plain(name)] for name in wanted if plain(name) in known), None)
 
 
-# What REST interfaces wrap a value in: {"cmdb_ci": {"display_value": "r01", "link": …}}.
+# Keys in which REST interfaces wrap a value: {"cmdb_ci": {"display_value": "r01", "link": …}}.
 _WRAPPERS = ("display_value", "value", "name", "summary")
 
 
 def _inner(name: str) -> str:
-    """Write the name of a value inside of others without what is around it: ``fields.created`` is ``created``."""
+    """Remove the outer names of a nested value: ``fields.created`` becomes ``created``."""
     parts = name.split(".")
     if len(parts) > 1 and parts[-1] in _WRAPPERS:
         del parts[-1]
@@ -89,7 +89,7 @@ def _inner(name: str) -> str:
 
 
 def seconds_of(column: str) -> float:
-    """Give how many seconds one unit of a column of durations is, by the column's name."""
+    """Return the unit of a column of durations in seconds, from the column's name."""
     words = re.findall(r"[a-z]+", re.sub(r"([A-Z])", r" \1", column).lower())
     for unit, seconds in (
         ("ms", 1e-3),

@@ -1,4 +1,4 @@
-"""From the records of an incident log to incidents: which column is what, and what its values mean."""
+"""Read incidents from the records of an incident log: roles of columns, values."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from netops.telemetry.times.reader import TimeReader
 
 Int64 = npt.NDArray[np.int64]
 
-# How Alertmanager writes that an alert has no end yet.
+# End of an active alert in Alertmanager.
 _NEVER = "0001-01-01"
 
 
@@ -31,14 +31,14 @@ def read_incidents(path: Path, settings: TelemetrySettings) -> IncidentLog:
     Parameters
     ----------
     path : Path
-        Any kind of file that telemetry may come in, or JSON windows by device.
+        A file in any format supported for telemetry, or JSON windows by device.
     settings : TelemetrySettings
-        Names of columns (``incidents``; for the device, ``device`` counts as well).
+        Names of columns (``incidents``; for the device, also ``device``).
 
     Raises
     ------
     NetopsError
-        If it cannot be read, lacks a column, or holds a value that is no time; it names the column and the line.
+        If it cannot be read, lacks a column, or contains an invalid time; names the column and the line.
     """
     records = read_records(path, settings.incidents.encoding)
     return _Reading(records, settings).log()
@@ -57,7 +57,7 @@ class _Reading:
             raise self._missing("device", self.options.device)
 
     def _device_column(self, wanted: Sequence[str]) -> str | None:
-        """Find the column of the device; of several that are the device together, make one, as telemetry does."""
+        """Find the device column; combine several columns that identify the device, as for telemetry."""
         for name in wanted:
             parts = [names.find(self.names, [part]) for part in name.split("+")]
             if len(parts) > 1 and all(parts):
@@ -69,7 +69,7 @@ class _Reading:
         return None
 
     def log(self) -> IncidentLog:
-        """Read all of it."""
+        """Read the log."""
         records, count = self.records, len(self.records.lines)
         start = self._column("start", self.options.start, names.START)
         starts = self._starts(start)
@@ -94,7 +94,7 @@ class _Reading:
         )
 
     def _changes(self, start: str, starts: Int64) -> IncidentLog | None:
-        """Read a log that has a row when a device goes down, and one when it is up again."""
+        """Read a log with one row when a device goes down, and one when it is up again."""
         known = (self.options.end or names.END) + (self.options.duration or names.DURATION)
         if self.device is None or names.find(self._others(start), known):
             return None
@@ -106,7 +106,7 @@ class _Reading:
             return None
         self._refuse_nameless(devices)
         rows, ends = found
-        note = f"'{column}' says down and up: {len(rows)} incidents of {len(starts)} rows"
+        note = f"'{column}' contains state changes (down, up): {len(rows)} incidents of {len(starts)} rows"
         return IncidentLog(
             records.where,
             [devices[row] for row in rows],
@@ -120,7 +120,7 @@ class _Reading:
 
     def _refuse_nameless(self, devices: Sequence[str]) -> None:
         if self.device and (row := next((i for i, name in enumerate(devices) if not name), None)) is not None:
-            raise NetopsError(f"{self.records.at(row)}: column '{self.device}' names no device")
+            raise NetopsError(f"{self.records.at(row)}: column '{self.device}' is empty")
 
     def _others(self, *taken: str | None) -> list[str]:
         return [name for name in self.names if name not in (self.device, *taken)]
@@ -134,7 +134,7 @@ class _Reading:
     def _missing(self, what: str, asked: tuple[str, ...]) -> NetopsError:
         named = f" named {' or '.join(asked)}" if asked else ""
         return NetopsError(
-            f"{self.records.where}: no column of the {what}{named}; its columns are {brief(self.names)}; "
+            f"{self.records.where}: no column for the {what}{named}; its columns are {brief(self.names)}; "
             f"name it with --set 'telemetry.incidents.{what}=[NAME]'"
         )
 
@@ -142,7 +142,9 @@ class _Reading:
         values = self.records.columns[column]
         for row, value in enumerate(values):
             if value.lower() in names.NULLS:
-                raise NetopsError(f"{self.records.at(row)}: column '{column}': an incident without a start")
+                raise NetopsError(
+                    f"{self.records.at(row)}: column '{column}': the start of the incident is missing"
+                )
         return self._times(column, list(range(len(values))))
 
     def _ends(self, start: str, starts: Int64) -> Int64:
@@ -164,12 +166,12 @@ class _Reading:
             self._refuse_unnamed_end(start, starts)
             length = format_duration(self.options.length)
             self.notes.append(
-                f"no column of the end: each incident is taken to last {length} (telemetry.incidents.length)"
+                f"no end column: the length of each incident is set to {length} (telemetry.incidents.length)"
             )
         return starts + self.options.length
 
     def _refuse_unnamed_end(self, start: str, starts: Int64) -> None:
-        """Refuse to guess a length where some column holds times after the starts."""
+        """Raise instead of using the default length if a column contains times after the starts."""
         for name in self._others(start):
             values = self.records.columns[name]
             rows = [row for row, value in enumerate(values) if not _is_open(value)]
@@ -179,7 +181,7 @@ class _Reading:
                 continue
             if len(rows) and later.all():
                 raise NetopsError(
-                    f"{self.records.where}: column '{name}' holds times after the starts: is it the end? "
+                    f"{self.records.where}: column '{name}' contains times after the starts: is it the end? "
                     f"Name it with --set 'telemetry.incidents.end=[{name}]', or drop it"
                 )
 
@@ -212,7 +214,7 @@ class _Reading:
         return self.records.columns[self.device][row] if self.device else ""
 
     def _read(self, values: list[str], owners: list[str]) -> Int64:
-        """Read times in the notation and zone that the settings name; each column may have its own notation."""
+        """Read times in the configured notation and time zone; each column may have its own notation."""
         if not values:
             return np.array([], np.int64)
         times: Int64 = TimeReader(self.options.time_format, self.zone)(
@@ -226,13 +228,13 @@ def _is_open(value: str) -> bool:
 
 
 def duration_of(text: str, unit: float = 1.0) -> int:
-    """Read a duration as ticket systems write it: ``10m``, ``1h 30m``, ``0:10:00``, ``PT10M``, or a number.
+    """Parse a duration as in ticket systems: ``10m``, ``1h 30m``, ``0:10:00``, ``PT10M``, or a number.
 
     Parameters
     ----------
     text : str
     unit : float
-        Seconds in one, for a bare number.
+        Seconds per unit, for a number without a unit.
 
     Returns
     -------
@@ -242,7 +244,7 @@ def duration_of(text: str, unit: float = 1.0) -> int:
     Raises
     ------
     ValueError, UsageError
-        If it is none.
+        If the text is not a duration.
     """
     text = text.strip()
     for read in (_number(unit), _clock, _words):

@@ -1,4 +1,4 @@
-"""The records of an incident log as text, whatever file they are in."""
+"""The records of an incident log as text, for all file formats."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,24 +16,24 @@ from netops.telemetry.sources.csv import CsvTable, header_of
 from netops.telemetry.sources.json import is_json
 from netops.telemetry.sources.raw import RawTable
 
-# A log is held in memory: what is larger than this is no list of incidents.
+# A log is read into memory: a larger file is not a list of incidents.
 _MAX_BYTES = 256 << 20
 
 
 @dataclass
 class Records:
-    """A table of texts.
+    """A table of text values.
 
     Attributes
     ----------
     where : str
         The file.
     columns : dict
-        Column → a value for each record; an empty text is no value.
+        Column → one value per record; an empty text is a missing value.
     lines : list of int
-        Where each record begins in the file, counted as an editor does; where rows are not lines, its number.
+        Line in which each record begins, from 1; the number of the record if records are not lines.
     unit : str
-        What ``lines`` counts: ``line``, ``row`` or ``entry``.
+        The unit of ``lines``: ``line``, ``row`` or ``entry``.
     """
 
     where: str
@@ -42,7 +42,7 @@ class Records:
     unit: str = "line"
 
     def at(self, row: int) -> str:
-        """Say where a record is: ``inc.csv: line 18``."""
+        """Return where a record is: ``inc.csv: line 18``."""
         return f"{self.where}: {self.unit} {self.lines[row]}"
 
 
@@ -53,7 +53,7 @@ def read_records(path: Path, encoding: str = "") -> Records:
     ----------
     path : Path
     encoding : str
-        Of text, where it is known.
+        Encoding of text, if known.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def _json_lines(text: str, where: str) -> Iterator[Any]:
 
 
 def _unwrapped(value: Mapping[str, Any]) -> Any:
-    """Take the list out of an answer such as ``{"data": […]}`` or ``{"incidents": […]}``."""
+    """Return the list of an answer such as ``{"data": […]}`` or ``{"incidents": […]}``."""
     if any(isinstance(item, str | int | float) for item in value.values()) and "data" not in value:
         lists = [item for item in value.values() if isinstance(item, list) and item and isinstance(item[0], dict)]
         return lists[0] if len(lists) == 1 else [value]

@@ -1,4 +1,4 @@
-"""The ``telemetry: incidents:`` section: what the columns of an incident log are called."""
+"""The ``telemetry: incidents:`` section: column names of an incident log."""
 
 from dataclasses import dataclass
 
@@ -11,24 +11,24 @@ from netops.telemetry.times.zones import check_zone
 
 @dataclass(frozen=True)
 class IncidentLogSettings:
-    """How a log of incidents is read; names count in any case, without spaces and punctuation."""
+    """How an incident log is read; names are compared without case, spaces and punctuation."""
 
-    device: tuple[str, ...] = option((), help="names of the device column; without one, the usual names")
-    start: tuple[str, ...] = option((), help="names of the column of starts; without one, the usual names")
-    end: tuple[str, ...] = option((), help="names of the column of ends; without one, the usual names")
+    device: tuple[str, ...] = option((), help="names of the device column; default: the usual names")
+    start: tuple[str, ...] = option((), help="names of the column of starts; default: the usual names")
+    end: tuple[str, ...] = option((), help="names of the column of ends; default: the usual names")
     duration: tuple[str, ...] = option(
-        (), help="names of the column of durations (`10m`, `0:10:00`, or seconds), where there is no end"
+        (), help="names of the column of durations (`10m`, `0:10:00`, or seconds), if there is no end"
     )
-    kind: tuple[str, ...] = option((), help="names of the column that says what kind of incident it was")
+    kind: tuple[str, ...] = option((), help="names of the column of the kind of incident")
     length: Duration = option(
-        HOUR, help="how long an incident lasts whose log has neither ends nor durations", unit="duration"
+        HOUR, help="length of an incident if the log has neither ends nor durations", unit="duration"
     )
     time_format: str = option(
-        "", help="how the times are written: a strptime format, or `s`, `ms`, `us`, `ns`, `excel`; empty: found"
+        "", help="notation of times: a strptime format, or `s`, `ms`, `us`, `ns`, `excel`; empty: detected"
     )
-    encoding: str = option("", help="of its text, such as cp1252; empty: UTF-8, or UTF-16 where it is that")
+    encoding: str = option("", help="text encoding, such as cp1252; empty: UTF-8 or UTF-16, detected")
     timezone: str = option(
-        "", help="zone of times that name none, such as Europe/Vienna; without one, that of the telemetry"
+        "", help="time zone of times without one, such as Europe/Vienna; default: that of the telemetry"
     )
 
     def __post_init__(self) -> None:

@@ -54,12 +54,12 @@ _UP = frozenset(
         "normal",
     ]
 )
-# Tickets, too, have a state, but a row each: a change to up follows one to down.
+# Tickets also have a state, but one row each; in a log of changes, up follows down.
 _PAIRED = 0.8
 
 
 def state_column(columns: Mapping[str, Sequence[str]], names: Iterable[str]) -> str | None:
-    """Find a column that says nothing but up and down."""
+    """Find a column that contains only up and down."""
     for name in names:
         values = {value.casefold() for value in columns[name]}
         if values <= _DOWN | _UP and values & _DOWN and values & _UP:
@@ -70,7 +70,7 @@ def state_column(columns: Mapping[str, Sequence[str]], names: Iterable[str]) -> 
 def pair(
     devices: Sequence[str], times: Int64, states: Sequence[str], open_end: int
 ) -> tuple[list[int], Int64] | None:
-    """Make an incident of each time a device is down.
+    """Convert each period in which a device is down into an incident.
 
     Parameters
     ----------
@@ -78,12 +78,12 @@ def pair(
     times : int64 array, n
     states : sequence of str, n
     open_end : int
-        The end of an incident that no row ends.
+        The end of an ongoing incident.
 
     Returns
     -------
     rows, ends
-        The rows that begin an incident, in the order of the log, and when each ends. None where the rows are not
+        The rows in which an incident begins, in the order of the log, and the ends. None if the rows are not
         such pairs.
     """
     began: dict[str, int] = {}

@@ -1,1 +1,1 @@
-"""Where telemetry goes to, beside the dataset folder."""
+"""Additional destinations of telemetry, besides the dataset folder."""

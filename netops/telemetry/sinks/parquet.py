@@ -1,4 +1,4 @@
-"""Rows into a folder of Parquet files: on a laptop what a table of v3io is on the platform."""
+"""Sink that writes rows into a folder of Parquet files, as an alternative to a v3io table."""
 
 import zlib
 from pathlib import Path
@@ -14,10 +14,10 @@ from netops.telemetry.sinks.rows import Rows
 
 
 def write_parquet(rows: Rows, folder: Path, progress: Progress = silent) -> int:
-    """Write rows into a folder, beside those of other devices and other stretches of time.
+    """Write rows into a folder, which may contain rows of other devices and time ranges.
 
-    A file is named after the first and last time and the devices of what it holds, so that the same rows, written
-    again, take the place of what was there.
+    A file is named after the first and last time and the devices of its rows, so that the same rows, written
+    again, replace the file.
 
     Returns
     -------

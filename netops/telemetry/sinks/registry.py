@@ -1,4 +1,4 @@
-"""The one place that telemetry, features and risks go to beside the run: Parquet here, v3io on the platform."""
+"""The additional destination of telemetry, features and risks: Parquet locally, v3io on the platform."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from netops.telemetry.sinks.rows import Rows
 
 
 def place_for(sink: SinkSettings, network: str, kind: str) -> str | None:
-    """Name the folder, table or stream for one kind of rows of a network; None where they go nowhere."""
+    """Return the folder, table or stream for one kind of rows of a network; None if they are not written."""
     if not sink.to or kind not in sink.what:
         return None
     if not sink.to.startswith("v3io://"):
-        # Stages do not run where the command was called: a relative folder counts from the state folder.
+        # Stages do not run in the caller's working directory: a relative folder is relative to the state folder.
         return str(home() / Path(sink.to).expanduser() / network / kind)
     from netops.telemetry.v3io.address import Address
 

@@ -1,4 +1,4 @@
-"""What a sink takes: rows of devices over time, whatever they measure."""
+"""The input of a sink: rows of devices over time."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ _ROWS_A_TABLE = 500_000
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows that are read table by table.
+    """Rows that are read table by table (see ``tables``).
 
     Attributes
     ----------
     tables : callable
-        Reads them from the start: tables with ``timestamp``, ``device`` and columns of any other name.
+        Reads the rows from the start: tables with ``timestamp``, ``device`` and any other columns.
     count : int
-        How many rows there are.
+        Number of rows.
     labels : tuple of str
-        Columns that describe a row rather than measure something.
+        Columns that describe a row, not measured values.
     interval_seconds : float
         Time between two rows of a device; 0 where it is unknown.
     """
@@ -37,13 +37,13 @@ class Rows:
 
     @classmethod
     def of(cls, dataset: Dataset) -> "Rows":
-        """Take those of a dataset."""
+        """Return the rows of a dataset."""
         meta = dataset.meta
         return cls(dataset.tables, meta.samples, meta.attributes, meta.interval_seconds or 0.0)
 
     @classmethod
     def of_risks(cls, path: Path, count: int) -> "Rows":
-        """Take the risks of a batch, as ``netops score`` wrote them: Parquet or CSV."""
+        """Return the risks of a batch from the output of ``netops score``: Parquet or CSV."""
         return cls(lambda: _csv(path) if path.suffix == ".csv" else _parquet(path), count, ("model_version",))
 
 

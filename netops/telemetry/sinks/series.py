@@ -1,4 +1,4 @@
-"""What a time-series table has of the rows that are written to it, and which of them it does not take."""
+"""Determine which rows exist in a time-series table, and which rows it rejects."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,16 +19,16 @@ _NONE = np.zeros(0, dtype=np.int64)
 
 @dataclass
 class SeriesInTable:
-    """The newest time of each series, and all times from the first one written on, in milliseconds.
+    """The newest time of each series, and all times since the first written row, in milliseconds.
 
     Attributes
     ----------
     keys : tuple of str
-        Columns that tell the series apart.
+        Columns that identify a series.
     newest : dict
         Series → its newest time.
     known : dict
-        Series → times that the table had before.
+        Series → times that already existed in the table.
     """
 
     keys: tuple[str, ...]
@@ -37,7 +37,7 @@ class SeriesInTable:
 
     @classmethod
     def read(cls, client: Any, table: str, keys: Sequence[str], rows: Rows) -> "SeriesInTable":
-        """Ask a table what it has from the first row on that is to be written; a table may have nothing."""
+        """Query the existing times of a table since the first row to write; a table may be empty."""
         made = cls(tuple(keys))
         if (start := _first(rows)) is None:
             return made
@@ -47,7 +47,7 @@ class SeriesInTable:
         return made
 
     def take(self, frame: pd.DataFrame) -> int:
-        """Count the rows of a frame that are in the table once it is written: newer than all before, or known."""
+        """Count the rows of a frame that the table contains after the write: newer than all before, or existing."""
         taken = 0
         for series, times in self._by_series(frame):
             newest = np.maximum.accumulate(np.concatenate([[self.newest.get(series, -1)], times]))

@@ -1,4 +1,4 @@
-"""Rows into a v3io stream: one record a row, in the form in which ``POST /telemetry`` takes samples."""
+"""Sink that writes rows into a v3io stream: one record per row, in the format of ``POST /telemetry``."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ _ROWS_A_SLICE = 10_000
 
 
 def write_stream(rows: Rows, address: str, progress: Progress = silent) -> int:
-    """Append rows to a stream, which is made where there is none; those of a device go to one shard, in order.
+    """Append rows to a stream, which is created if missing; rows of a device go to one shard, in order.
 
-    A stream keeps what it has: rows that are written again are in it twice, and whoever reads it as telemetry sets
-    them aside as duplicates.
+    A stream is append-only: rows that are written again are in it twice; reading it as telemetry drops
+    the duplicates.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def write_stream(rows: Rows, address: str, progress: Progress = silent) -> int:
 
 
 def samples_of(table: pa.Table) -> list[dict[str, Any]]:
-    """Write rows as samples: times as ISO 8601, what is unknown left out."""
+    """Write rows as samples: times as ISO 8601, without unknown values."""
     columns = {name: table.column(name).to_pylist() for name in table.column_names if name != TIMESTAMP}
     columns = {TIMESTAMP: _iso(table.column(TIMESTAMP)), **columns}
     return [

@@ -1,4 +1,4 @@
-"""Rows into v3io tables, through the frames service."""
+"""Sink that writes rows into v3io tables, through the frames service."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from netops.telemetry.sinks.series import SeriesInTable
 from netops.telemetry.v3io.frames import FramesTable
 
 _ROWS_A_FRAME = 50_000
-#: What the tables call the time of a sample, and the key of one.
+#: Column names of the time and the key of a sample in the tables.
 TIME, KEY = "time", "key"
 
 
@@ -25,9 +25,9 @@ def write_v3io(dataset: Dataset, address: str, progress: Progress = silent) -> i
 def write_table(rows: Rows, address: str, progress: Progress = silent) -> int:
     """Write rows into a table.
 
-    A time-series table takes what is measured as columns, device and attributes as labels; the ground truth, which
-    such a table cannot hold as bool, is 0 or 1. Of each series it takes only what is newer than all that it has;
-    the service drops the rest silently, so that is counted here. A key/value table takes all columns under the
+    In a time-series table, measured values are columns, device and attributes are labels; the ground truth, which
+    such a table cannot store as bool, is 0 or 1. Such a table accepts only rows newer than all rows of the series;
+    the service drops the rest silently, so they are counted here. A key/value table stores all columns under the
     key ``<device>_<nanoseconds>``. A second call with the same rows changes nothing.
 
     Parameters
@@ -40,7 +40,7 @@ def write_table(rows: Rows, address: str, progress: Progress = silent) -> int:
     Returns
     -------
     int
-        Rows that are in the table by now: those written, less those that it does not take.
+        Rows of the input that are in the table afterwards: those written, without those that it rejected.
 
     Raises
     ------
@@ -93,5 +93,5 @@ def _frame(rows: pa.Table, backend: str) -> pd.DataFrame:
 
 
 def _key(device: str) -> str:
-    """Make a name part of a key: the key is the path of an item, in which a slash would begin a folder."""
+    """Escape a name for use in a key: the key is the path of an item, so a slash would begin a folder."""
     return device.replace("%", "%25").replace("/", "%2F")

@@ -1,1 +1,1 @@
-"""Where telemetry comes from: one module a source, each yielding the same normal form (see ``protocol``)."""
+"""Where telemetry comes from: one module per source, each yields the same normal form (see ``protocol``)."""

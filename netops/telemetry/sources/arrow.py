@@ -1,4 +1,4 @@
-"""Tables that come as columns already: Parquet, Arrow and Feather, Excel, and JSON once it is taken apart."""
+"""Columnar tables: Parquet, Arrow and Feather, Excel, and parsed JSON."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,12 +22,12 @@ class ArrowTable:
     ----------
     where : str
     format : str
-        What it was made from, in words.
+        Description of the original format.
     table : pyarrow.Table
     nulls : sequence of str
-        Words for values that are not known, beside the usual ones.
+        Words for unknown values, besides the usual ones.
     lines : sequence of int, optional
-        The line of each row, where rows are lines.
+        The line of each row, if rows are lines.
     """
 
     def __init__(
@@ -46,22 +46,22 @@ class ArrowTable:
         self.memory = 2 * table.nbytes
 
     def first_rows(self) -> pa.Table:
-        """Give the first rows."""
+        """Return the first rows."""
         return self._table.slice(0, _FIRST)
 
     def scan(self, names: Sequence[str]) -> Iterator[pa.Table]:
-        """Give some columns."""
+        """Return the given columns."""
         yield self._table.select(list(dict.fromkeys(names)))
 
     def read(self, names: Sequence[str], text: Sequence[str]) -> Iterator[pa.Table]:
-        """Give columns, some rows at a time."""
+        """Yield columns in batches of rows."""
         step = max(1024, _VALUES_A_BATCH // max(1, len(names)))
         for first in range(0, self._table.num_rows, step):
             yield self._table.select(list(names)).slice(first, step)
             self.done = self.size * min(first + step, self._table.num_rows) // self._table.num_rows
 
     def place(self, row: int) -> str:
-        """Say where a row is."""
+        """Return the position of a row, for errors."""
         line = f" (line {self._lines[row]})" if self._lines is not None and row < len(self._lines) else ""
         return f"row {row + 1}{line}"
 
@@ -87,7 +87,7 @@ class ParquetTable:
         self._rows = max(1, about.num_rows)
 
     def first_rows(self) -> pa.Table:
-        """Give the first rows."""
+        """Return the first rows."""
         file = pq.ParquetFile(self._path)
         try:
             batch = next(file.iter_batches(_FIRST), None)
@@ -96,11 +96,11 @@ class ParquetTable:
         return file.schema_arrow.empty_table() if batch is None else pa.Table.from_batches([batch])
 
     def scan(self, names: Sequence[str]) -> Iterator[pa.Table]:
-        """Read some columns."""
+        """Read the given columns."""
         return self._batches(list(dict.fromkeys(names)))
 
     def read(self, names: Sequence[str], text: Sequence[str]) -> Iterator[pa.Table]:
-        """Read columns, some rows at a time."""
+        """Yield columns in batches of rows."""
         read = 0
         for table in self._batches(list(names)):
             yield table
@@ -108,7 +108,7 @@ class ParquetTable:
             self.done = self.size * read // self._rows
 
     def place(self, row: int) -> str:
-        """Say where a row is."""
+        """Return the position of a row, for errors."""
         return f"row {row + 1}"
 
     def _batches(self, names: list[str]) -> Iterator[pa.Table]:
@@ -128,7 +128,7 @@ def open_frame(content: Content, nulls: Sequence[str]) -> ArrowTable:
     Raises
     ------
     NetopsError
-        If it is damaged, or the reader that it needs is not installed.
+        If it is damaged, or the required reader is not installed.
     """
     path = content.path
     if content.kind == ARROW:
@@ -149,15 +149,15 @@ def _from_excel(path: Path, kind: str) -> pa.Table:
         frame = pd.read_excel(path, keep_default_na=False, na_values=[""])
     except ImportError:
         raise NetopsError(
-            f"{path}: {kind} is read with {reader}, which is not installed: pip install {reader}, or save it as CSV"
+            f"{path}: {kind} requires {reader}, which is not installed: pip install {reader}, or save it as CSV"
         ) from None
-    except Exception as error:  # noqa: BLE001 the readers raise whatever they like
+    except Exception as error:  # noqa: BLE001 the readers raise arbitrary exceptions
         raise NetopsError(f"{path}: not a readable {kind} file: {_first_line(error)}") from None
     return pa.table({str(name): column_of(frame[name].tolist()) for name in frame.columns})
 
 
 def column_of(values: list[Any]) -> pa.Array:
-    """Make a column; numbers among text become text, as they would be in a file."""
+    """Create a column; numbers among text become text, as in a file."""
     plain = [None if value != value else value for value in values]
     try:
         return pa.array(plain)

@@ -1,4 +1,4 @@
-"""The bytes of a file: what they are, whatever its name says, unpacked and decoded."""
+"""Contents of a file: format (independent of its name), decompression and decoding."""
 
 import codecs
 import io
@@ -20,14 +20,14 @@ _MAGIC = (
     (b"PK\x03\x04", "zip"),
 )
 _HEAD = 1 << 18
-#: Compressed text unpacks to about this many times its size.
+#: Typical compression ratio of text.
 GROWTH = 6
 PARQUET, ARROW, EXCEL, OLD_EXCEL, TEXT = "Parquet", "Arrow", "Excel", "Excel 97", "text"
 
 
 @dataclass(frozen=True)
 class Content:
-    """A file and what it turned out to be.
+    """A file and its detected format.
 
     Attributes
     ----------
@@ -35,13 +35,13 @@ class Content:
     kind : str
         ``Parquet``, ``Arrow``, ``Excel``, ``Excel 97`` or ``text``.
     compression : str
-        Empty where there is none.
+        Empty if there is none.
     encoding : str
-        Of text, as Python names it.
+        Encoding of text, as Python names it.
     head : str
-        Its first characters.
+        The first characters.
     whole : bool
-        Whether that is all of it.
+        Whether ``head`` is the complete text.
     """
 
     path: Path
@@ -59,25 +59,25 @@ class Content:
         return stream
 
     def text(self) -> io.TextIOBase:
-        """Open text as text, newlines as they are."""
+        """Open text with unchanged newlines."""
         return io.TextIOWrapper(io.BufferedReader(_Readable(self.open())), encoding="utf-8-sig", newline="")
 
 
 def look_at(path: Path, encoding: str = "", option: str = "telemetry.encoding") -> Content:
-    """Find out what a file is.
+    """Detect the format of a file.
 
     Parameters
     ----------
     path : Path
     encoding : str
-        Of text, where it is known.
+        Encoding of text, if known.
     option : str
-        The setting that says so, for errors.
+        The setting of the encoding, for errors.
 
     Raises
     ------
     NetopsError
-        If it is empty, damaged, or text in an encoding that must be named.
+        If it is empty, damaged, or text in an encoding that must be configured.
     """
     try:
         with path.open("rb") as file:
@@ -97,7 +97,7 @@ def look_at(path: Path, encoding: str = "", option: str = "telemetry.encoding") 
         raise NetopsError(f"{path}: the file is empty" + (f" ({compression})" if compression else ""))
     for magic, kind in ((b"PAR1", PARQUET), (b"ARROW1", ARROW)):
         if raw.startswith(magic):
-            raise NetopsError(f"{path}: a {kind} file packed with {compression}; unpack it first")
+            raise NetopsError(f"{path}: a {kind} file compressed with {compression}; decompress it first")
     found = encoding or _encoding_of(raw)
     return Content(path, TEXT, compression, found, _decoded(path, raw, found, whole, option), whole)
 
@@ -111,7 +111,7 @@ def _is_excel(path: Path) -> bool:
 
 
 def _start_of(path: Path, compression: str) -> tuple[bytes, bool]:
-    """Unpack the start of a file, and say whether that is all of it."""
+    """Decompress the start of a file, and return whether it is complete."""
     chunks, size = [], 0
     try:
         with _unpacked(path, compression) as stream:
@@ -129,7 +129,7 @@ def _start_of(path: Path, compression: str) -> tuple[bytes, bool]:
     ) as error:
         if not chunks:
             raise NetopsError(f"{path}: cannot be read: {_line(error)}") from None
-    except Exception as error:  # noqa: BLE001 lzma and zlib have errors of their own
+    except Exception as error:  # noqa: BLE001 lzma and zlib raise their own errors
         if not chunks:
             raise NetopsError(f"{path}: cannot be read: {_line(error)}") from None
     raw = b"".join(chunks)
@@ -158,11 +158,11 @@ def _member(path: Path) -> Any:
     if len(members) != 1:
         named = ", ".join(info.filename for info in members[:5])
         raise NetopsError(
-            f"{path}: holds {len(members)} files{': ' if named else ''}{named}; unpack it, or leave one in it"
+            f"{path}: contains {len(members)} files{': ' if named else ''}{named}; unpack it, or keep one in it"
         )
     try:
         return archive.open(members[0])
-    except RuntimeError as error:  # an encrypted one
+    except RuntimeError as error:  # encrypted
         raise NetopsError(f"{path}: cannot be read: {_line(error)}") from None
 
 
@@ -207,7 +207,7 @@ def _is_binary(text: str) -> bool:
 
 
 def not_utf8(path: Path, raw: bytes, index: int, option: str = "telemetry.encoding") -> NetopsError:
-    """Make the error for text that is not UTF-8: it names the line, and the likely encoding."""
+    """Create the error for text that is not UTF-8; it names the line and the likely encoding."""
     line = raw.count(b"\n", 0, index) + 1
     sign = raw[index : index + 1]
     likely = "cp1252"
@@ -223,7 +223,7 @@ def not_utf8(path: Path, raw: bytes, index: int, option: str = "telemetry.encodi
 
 
 class _Readable(io.RawIOBase):
-    """What Python's text layer needs of a stream."""
+    """The methods of a stream that Python's text layer requires."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""Delimited text: CSV and its relatives, whatever the delimiter, compression and encoding."""
+"""Delimited text: CSV and similar formats with any delimiter, compression and encoding."""
 
 import csv
 import re
@@ -18,7 +18,7 @@ from netops.telemetry.sources.header import Header, NoHeaderError, find_header, 
 from netops.telemetry.sources.normal import NUMBER, is_number, is_text, not_a_number
 
 _BLOCK = 8 << 20
-# Beside NUMBER, what pyarrow reads as a float.
+# Besides NUMBER, text that pyarrow reads as a float.
 _ODD_NUMBER = r"(?i)^\s*[+-]?(inf|infinity|nan)\s*$"
 _FIRST = 1000
 _MARKS = {",": "','", ";": "';'", "\t": "tabs", "|": "'|'"}
@@ -34,9 +34,9 @@ class CsvTable:
         The file.
     header : Header
     nulls : sequence of str
-        Words for values that are not known, beside the usual ones.
+        Words for unknown values, besides the usual ones.
     section : tuple of bytes and int, optional
-        Where the table is but one of several in the file: its text, and the line in which that begins.
+        If the file contains several tables: the text of this one, and its first line.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class CsvTable:
         self._head: tuple[pa.RecordBatch, bool] | None = None
 
     def first_rows(self) -> pa.Table:
-        """Give the first rows as text."""
+        """Return the first rows as text."""
         if self._section is not None:
             text = self._section[0].decode()
         else:
@@ -85,7 +85,7 @@ class CsvTable:
             raise self._unreadable(error) from None
 
     def read(self, names: Sequence[str], text: Sequence[str]) -> Iterator[pa.Table]:
-        """Read it, a block at a time, each column in the type that was found for it first."""
+        """Read the table in blocks; each column has the type of the first block."""
         types = self.types(names, text)
         try:
             for batch in self._read(types, list(names)):
@@ -96,7 +96,7 @@ class CsvTable:
         self.done = self.size
 
     def types(self, names: Sequence[str], text: Sequence[str]) -> dict[str, pa.DataType]:
-        """Find the type of each column in the first block; of one that is empty there, in all of the file."""
+        """Find the type of each column in the first block, or in the complete file if it is empty there."""
         head, whole = self._first_block()
         types = {name: pa.string() if name in text else self._type(head.column(name)) for name in names}
         if not whole:
@@ -104,7 +104,7 @@ class CsvTable:
         return types
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Give each row as text, with the line that it begins in, however many values it has."""
+        """Yield each row as text, with its first line and any number of values."""
         try:
             with self._text() as stream:
                 yield from self._records(stream)
@@ -112,7 +112,7 @@ class CsvTable:
             raise self._unreadable(error) from None
 
     def place(self, row: int) -> str:
-        """Say where a row is, counted as an editor counts lines."""
+        """Return the position of a row, with its line."""
         with self._text() as stream:
             line = next((line for line, _ in islice(self._records(stream), row, row + 1)), 0)
         return f"row {row + 1} (line {line})" if line else f"row {row + 1}"
@@ -156,7 +156,7 @@ class CsvTable:
         return io.StringIO(self._section[0].decode(), newline="")
 
     def _records(self, lines: Any) -> Iterator[tuple[int, list[str]]]:
-        """Split lines into rows, each with the line that it begins in, without header and remarks."""
+        """Split lines into rows, each with its first line, without header and comments."""
         first = 0 if self._section is None else self._section[1] - 1
         skipped = self.header.line if self._section is None else 0
         reader = csv.reader(lines, delimiter=self.header.delimiter)
@@ -171,7 +171,7 @@ class CsvTable:
             raise NetopsError(f"{self.where}: line {first + line}: {error}") from None
 
     def _first_block(self) -> tuple[pa.RecordBatch, bool]:
-        """Read the first block with the types that pyarrow finds, and say whether that is the whole file."""
+        """Read the first block with the types that pyarrow finds, and return whether it is the whole file."""
         if self._head is not None:
             return self._head
         batches = self._read({})
@@ -180,7 +180,7 @@ class CsvTable:
         except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
             raise self._unreadable(error) from None
         if head is None:
-            raise NetopsError(f"{self.where}: no samples in it, only the names of columns")
+            raise NetopsError(f"{self.where}: no samples, only column names")
         try:
             self._head = head, next(batches, None) is None
         except (pa.ArrowInvalid, OSError, UnicodeDecodeError):
@@ -196,11 +196,11 @@ class CsvTable:
             known = pc.invert(pc.is_in(column, pa.array(self.nulls)))
             numeric = pc.sum(pc.and_(_numeric(column), known)).as_py() or 0
             if 2 * numeric > (pc.sum(known).as_py() or 0):
-                return pa.float64()  # text among numbers: reading them as such finds the row
+                return pa.float64()  # text among numbers: reading them as numbers finds the row
         return pa.string()
 
     def _types_of_empty(self, head: pa.RecordBatch, names: Sequence[str]) -> dict[str, pa.DataType]:
-        """Look further for the types of the columns that are empty in the first block."""
+        """Find the types of the columns that are empty in the first block."""
         empty = [name for name in names if pa.types.is_null(head.schema.field(name).type)]
         if not empty:
             return {}
@@ -214,7 +214,7 @@ class CsvTable:
         return {name: pa.float64() if 2 * numeric[name] >= known[name] else pa.string() for name in empty}
 
     def _find_text(self, types: dict[str, pa.DataType], error: Exception) -> None:
-        """Name the first value that is not of its column's type; pyarrow does not say in which row it is."""
+        """Find the first value that is not of its column's type; pyarrow does not report the row."""
         if "conversion error" not in str(error) or "UTF8" in str(error):
             return
         numbers = [name for name, kind in types.items() if not is_text(kind)]
@@ -242,7 +242,7 @@ class CsvTable:
         return NetopsError(f"{self.where}: {_reason(str(error).splitlines()[0])}")
 
     def _ragged(self, row: int, line: int, count: int) -> NetopsError:
-        first = f"; line {self.header.line} was taken for the header" if row == 0 else ""
+        first = f"; line {self.header.line} was read as the header" if row == 0 else ""
         what = f"{count} values where the header has {len(self.names)}{first}"
         return NetopsError(f"{self.where}: row {row + 1} (line {line}): {what}")
 
@@ -280,7 +280,7 @@ def header_of(content: Content) -> Header:
 
 
 def _is_remark(text: str) -> bool:
-    """Tell whether a line is none of the table: a remark, or a mark of sysstat for a restart."""
+    """Return whether a line is not part of the table: a comment, or a restart mark of sysstat."""
     return text.lstrip().startswith("#") or "LINUX-RESTART" in text
 
 
@@ -293,12 +293,12 @@ def _numeric(column: pa.Array) -> pa.Array:
 
 
 def split_sections(content: Content, header: Header) -> Iterator[tuple[Header, bytes, int]]:
-    """Split text that holds several tables, each with names of its own, as InfluxDB and sysstat write it.
+    """Split text that contains several tables, each with its own header, as written by InfluxDB and sysstat.
 
     Yields
     ------
     header, text, line
-        The names of each, its rows, and the line in which they begin.
+        The header of each table, its rows, and their first line.
     """
     rows: list[str] = []
     now, begin, fresh = header, 0, header.is_flux

@@ -1,4 +1,4 @@
-"""Files of any kind that telemetry comes in, and folders of them."""
+"""Files in all supported formats, and folders of them."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,9 +18,9 @@ _PACKED = ("", ".gz", ".bz2", ".zst", ".xz", ".lz4", ".zip")
 _TEXT = (".csv", ".tsv", ".jsonl", ".ndjson")
 _MAYBE = (".txt", ".tab", ".dat", ".json", ".zip", ".xlsx", ".xls", ".log")
 _COLUMNS = (".parquet", ".pq", ".feather", ".arrow")
-#: Endings of files that are telemetry without doubt …
+#: Suffixes of files that are always telemetry …
 KNOWN = (*(ending + packed for ending in _TEXT for packed in _PACKED), *_COLUMNS)
-#: … and of those that may be: named, they are read; in a folder, where their columns are those of telemetry.
+#: … and of files that may be: read if passed explicitly; in a folder, only if their columns are those of telemetry.
 POSSIBLE = (*KNOWN, *(ending + packed for ending in _MAYBE for packed in _PACKED))
 
 
@@ -29,15 +29,15 @@ def file_sources(
 ) -> list[TableSource]:
     """Open files and folders of files.
 
-    A folder stands for the files in it, in the order of their names, but for names that begin with ``_`` or
-    ``.``, other kinds of files and, unless ``telemetry: subfolders`` says so, its subfolders.
+    A folder means the files in it, in the order of their names, except names that begin with ``_`` or
+    ``.``, other kinds of files and, unless ``telemetry: subfolders`` is set, its subfolders.
 
     Parameters
     ----------
     paths : sequence of Path
     settings : TelemetrySettings
     passed_over : dict
-        Takes what is in a folder and is not read → why.
+        Filled with the files of a folder that are not read → reason.
 
     Raises
     ------
@@ -58,17 +58,17 @@ def file_sources(
             else:
                 tables.extend(opened)
     if not tables:
-        raise NetopsError(f"{paths[0]}: no CSV or Parquet file in this folder that holds telemetry")
+        raise NetopsError(f"{paths[0]}: no CSV or Parquet file with telemetry in this folder")
     return table_sources(tables, settings, read_items(settings.items))
 
 
 def open_tables(path: Path, settings: TelemetrySettings) -> Iterator[RawTable]:
-    """Open the tables in one file.
+    """Open the tables of one file.
 
     Raises
     ------
     NetopsError
-        If it is of no kind that can be read.
+        If its format is not supported.
     """
     if path.name.lower().endswith((".parquet", ".pq")):
         yield ParquetTable(path, settings.nulls)
@@ -95,11 +95,11 @@ def _open_text(content: Content, settings: TelemetrySettings) -> Iterator[RawTab
         some = True
         yield CsvTable(content, found, settings.nulls, (rows, line))
     if not some:
-        raise NetopsError(f"{content.path}: no samples in it, only the names of columns")
+        raise NetopsError(f"{content.path}: no samples, only column names")
 
 
 def files_of(path: Path, settings: TelemetrySettings, passed_over: dict[str, str]) -> list[tuple[Path, bool]]:
-    """List the files that a path stands for, and whether each must be telemetry."""
+    """List the files of a path, and whether each must be telemetry."""
     if not path.exists():
         raise NetopsError(f"{path}: no such file or folder")
     if path.is_dir():
@@ -123,13 +123,13 @@ def _files_in(folder: Path, settings: TelemetrySettings, passed_over: dict[str, 
         if entry.name.startswith(("_", ".")):
             continue
         if entry.is_dir() and entry.is_symlink():
-            passed_over[f"{entry}/"] = "a link to a folder; name that folder itself"
+            passed_over[f"{entry}/"] = "a link to a folder; pass the folder itself"
         elif entry.is_dir():
             below.append(entry.name)
             if settings.subfolders:
                 found.extend(_files_in(entry, settings, passed_over))
             else:
-                passed_over[f"{entry}/"] = "a folder; --set telemetry.subfolders=true reads it"
+                passed_over[f"{entry}/"] = "a folder; read it with --set telemetry.subfolders=true"
         elif not entry.is_file():
             passed_over[str(entry)] = "neither a file nor a folder"
         elif not _is_within(entry, folder):
@@ -139,13 +139,13 @@ def _files_in(folder: Path, settings: TelemetrySettings, passed_over: dict[str, 
         elif entry.name.lower().endswith(POSSIBLE):
             found.append((entry, False))
         else:
-            passed_over[str(entry)] = "not a kind of file that netops reads"
+            passed_over[str(entry)] = "not a supported file type"
     if not found:
-        hint = f"; give one of its folders: {', '.join(below[:5])}" if below else ""
+        hint = f"; pass one of its folders: {', '.join(below[:5])}" if below else ""
         raise NetopsError(f"{folder}: no CSV or Parquet file in this folder{hint}")
     return found
 
 
 def _is_within(entry: Path, folder: Path) -> bool:
-    """Tell whether a file is in the folder, and no link that leads out of it."""
+    """Return whether a file is in the folder, not a link to a file outside."""
     return not entry.is_symlink() or entry.resolve().is_relative_to(folder.resolve())

@@ -1,4 +1,4 @@
-"""Where the names of the columns are in delimited text, and what stands before and between."""
+"""Find the header in delimited text: the line with the column names, the delimiter, lines to skip."""
 
 import csv
 import io
@@ -11,11 +11,11 @@ from netops.telemetry.columns.known_names import TIMES, key_of
 
 _MARKS = (",", ";", "\t", "|")
 _LINES = 400
-# Whole numbers may be names of columns; those with a fraction, and those as long as an epoch, are values.
+# Integers may be column names; numbers with a fraction, or with as many digits as an epoch, are values.
 _NUMBER = re.compile(r"^\s*[+-]?(\d+[.,]\d*|[.,]\d+|\d{9,}|\d+(?=[eE%]))([eE][+-]?\d+)?\s*%?\s*$")
 _ANY_NUMBER = re.compile(r"^\s*[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?\s*%?\s*$")
 _TIME = re.compile(r"^\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?$|^\s*\d{1,2}:\d\d")
-#: Annotations of InfluxDB's CSV, in front of each table.
+#: Annotations in InfluxDB's CSV before each table.
 ANNOTATIONS = ("#group", "#datatype", "#default")
 
 
@@ -26,16 +26,16 @@ class Header:
     Attributes
     ----------
     names : tuple of str
-        The columns; one without a name is empty, the next ones ``Unnamed: 3``.
+        The columns; the first without a name is empty, the next ones are ``Unnamed: 3``.
     delimiter : str
     line : int
-        Where the names are, counted from 1.
+        The line of the names, counted from 1.
     preamble : str
-        What the lines before it are, in words; empty where there are none.
+        Description of the lines before it; empty if there are none.
     is_flux : bool
-        Whether annotations of InfluxDB stand before the names.
+        Whether annotations of InfluxDB precede the names.
     sections : bool
-        Whether other names of columns follow further down.
+        Whether there are more headers in the file.
     """
 
     names: tuple[str, ...]
@@ -54,23 +54,23 @@ class _Record:
 
 
 class NoHeaderError(ValueError):
-    """There are no names of columns; the message says what there is."""
+    """There is no header; the message describes the text."""
 
 
 def find_header(text: str, whole: bool) -> Header:
-    """Find the names of the columns.
+    """Find the column names.
 
     Parameters
     ----------
     text : str
         The start of the file.
     whole : bool
-        Whether it is all of the file; if not, its last line is cut off.
+        Whether the text is the complete file; if not, its last line is truncated.
 
     Raises
     ------
     NoHeaderError
-        If no line can be one.
+        If no line can be a header.
     """
     forced = re.match(r"\ufeff?sep=(.)\r?\n", text, re.IGNORECASE)
     if not whole and "\n" in text:
@@ -83,19 +83,19 @@ def find_header(text: str, whole: bool) -> Header:
             raise NoHeaderError("the file is empty")
         first = records[0]
         if len(records) > 1 and any(len(record.values) > 1 for record in records):
-            raise NoHeaderError(f"line {first.line} is no header: {_shown(first.raw)}")
+            raise NoHeaderError(f"line {first.line} is not a header: {_shown(first.raw)}")
         return Header(_named(first.values), ",", first.line)
     _, header = max(found, key=lambda candidate: candidate[0])
     return header
 
 
 def header_in(line: str, delimiter: str, number: int) -> Header:
-    """Take a line that is known to be the names of columns."""
+    """Use a line that is known to be the header."""
     return Header(_named(next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter))), delimiter, number)
 
 
 def _candidate(text: str, mark: str) -> tuple[tuple[float, int], Header] | None:
-    """Read the text with one delimiter: how well that fits, and the header that results."""
+    """Parse the text with one delimiter; return a score and the resulting header."""
     records = _records(text, mark)
     bodies = [record for record in records if not _is_remark(record, records)]
     counts = Counter(len(record.values) for record in bodies if len(record.values) > 1)
@@ -108,11 +108,10 @@ def _candidate(text: str, mark: str) -> tuple[tuple[float, int], Header] | None:
     header = bodies[index]
     if index == 0 and _is_data(header):
         raise NoHeaderError(
-            f"line {header.line} is data, not the names of the columns: {_shown(header.raw)}; "
-            "add a line with the names"
+            f"line {header.line} is data, not column names: {_shown(header.raw)}; add a header line"
         )
     if index > 0 and _holds_numbers(header):
-        # The names are more or fewer than the values: the row will say so.
+        # The number of names differs from that of the values: the error of the row reports it.
         index, header = 0, bodies[0]
     fit = sum(len(record.values) == len(header.values) for record in bodies[index:]) / len(bodies)
     before = [record for record in records if record.line < header.line]
@@ -127,7 +126,7 @@ def _candidate(text: str, mark: str) -> tuple[tuple[float, int], Header] | None:
 
 
 def _records(text: str, mark: str) -> list[_Record]:
-    """Split text into records, each with the line that it begins in."""
+    """Split text into records, each with its first line."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
     records, line = [], 1
     lines = re.split(r"\r\n|\n|\r", text)
@@ -144,7 +143,7 @@ def _records(text: str, mark: str) -> list[_Record]:
 
 
 def _is_remark(record: _Record, records: Sequence[_Record]) -> bool:
-    """Tell whether a line is a remark: it begins with ``#``, and is not the names of the columns."""
+    """Return whether a line is a comment: it begins with ``#``, and is not the header."""
     if record.raw[:4].lower() == "sep=" or "LINUX-RESTART" in record.raw:
         return True
     if not record.raw.lstrip().startswith("#"):
@@ -156,12 +155,12 @@ def _is_remark(record: _Record, records: Sequence[_Record]) -> bool:
 
 
 def _is_data(record: _Record) -> bool:
-    """Tell whether a record holds values rather than names."""
+    """Return whether a record contains values, not names."""
     return any(_NUMBER.match(value) or _TIME.match(value) for value in record.values)
 
 
 def _holds_numbers(record: _Record) -> bool:
-    """Tell whether a record further down can hardly be the names: it has a number, and no name of a time."""
+    """Return whether a later record is unlikely to be a header: it has a number, and no name of a time column."""
     times = {key_of(name) for name in TIMES}
     return any(_ANY_NUMBER.match(value) or _TIME.match(value) for value in record.values) and not any(
         key_of(value) in times for value in record.values
@@ -182,7 +181,7 @@ def _preamble(records: Sequence[_Record]) -> str:
     if not records:
         return ""
     lines = f"line {records[0].line}" if len(records) == 1 else f"lines {records[0].line} to {records[-1].line}"
-    return f"{lines} before the names of the columns skipped ({_shown(records[0].raw)})"
+    return f"{lines} before the header skipped ({_shown(records[0].raw)})"
 
 
 def _shown(text: str) -> str:

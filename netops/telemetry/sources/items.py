@@ -1,4 +1,4 @@
-"""What the ids of metrics mean, where long form names them by number: Zabbix' items."""
+"""Map numeric ids of metrics in long form to names: Zabbix items."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +15,14 @@ _HOSTS = ("host", "hostname", "host_name", "device", "node", "hosts.host", "host
 
 @dataclass(frozen=True)
 class Item:
-    """A metric, and the device where it is one's own."""
+    """A metric, and its device if it belongs to one."""
 
     device: str | None
     metric: str
 
 
 def read_items(path: str) -> dict[str, Item]:
-    """Read a map of items: CSV or JSON with ``itemid``, ``name`` (or ``key_``) and, where it is known, ``host``.
+    """Read a map of items: CSV or JSON with ``itemid``, ``name`` (or ``key_``) and, optionally, ``host``.
 
     Raises
     ------
@@ -43,7 +43,9 @@ def read_items(path: str) -> dict[str, Item]:
     names = table.column_names
     ids, metrics, hosts = (first_of(names, wanted) for wanted in (_IDS, _NAMES, _HOSTS))
     if ids is None or metrics is None:
-        raise NetopsError(f"{path}: needs the columns itemid and name (and host); its columns are {brief(names)}")
+        raise NetopsError(
+            f"{path}: the columns itemid and name (and host) are required; its columns are {brief(names)}"
+        )
     devices = table.column(hosts).to_pylist() if hosts else [None] * table.num_rows
     return {
         str(item): Item(str(device) if device else None, str(metric))

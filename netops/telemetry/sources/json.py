@@ -1,4 +1,4 @@
-"""Telemetry in JSON: lines, arrays, and the answers of monitoring tools."""
+"""Telemetry in JSON: lines, arrays, and API responses of monitoring tools."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +16,12 @@ _LARGEST = 2 << 30
 
 
 def open_json(content: Content, nulls: Sequence[str]) -> ArrowTable:
-    """Open a JSON file: one object a line, a list of objects, or the answer of a monitoring tool.
+    """Open a JSON file: one object per line, a list of objects, or the API response of a monitoring tool.
 
     Raises
     ------
     NetopsError
-        If it is not JSON, or holds no samples; it names the line.
+        If it is not JSON, or contains no samples; names the line.
     """
     path = content.path
     with content.open() as stream:
@@ -38,9 +38,9 @@ def open_json(content: Content, nulls: Sequence[str]) -> ArrowTable:
     except (msgspec.DecodeError, RecursionError) as error:
         raise NetopsError(f"{path}: not JSON: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise NetopsError(f"{path}: JSON of an unknown form ({error})") from None
+        raise NetopsError(f"{path}: JSON with an unknown structure ({error})") from None
     if not found or not found[0]:
-        raise NetopsError(f"{path}: no samples in it: expected a list of objects, or an object a line")
+        raise NetopsError(f"{path}: no samples: expected a list of objects, or one object per line")
     return ArrowTable(str(path), found[1] + packed, table_of(found[0]), nulls)
 
 
@@ -52,7 +52,7 @@ def is_json(content: Content) -> bool:
 
 
 def _is_lines(raw: bytes) -> bool:
-    """Tell whether there is an object on the first line, and something after it."""
+    """Return whether there is an object on the first line, and something after it."""
     first, _, rest = raw.lstrip().partition(b"\n")
     if not first.startswith(b"{") or not rest.strip():
         return False
@@ -78,6 +78,6 @@ def _read_lines(where: str, raw: bytes) -> tuple[list[Record], list[int]]:
 
 
 def table_of(records: Sequence[Record]) -> pa.Table:
-    """Turn records into columns; what a record does not say is null in its row."""
+    """Convert records into columns; missing fields are null."""
     names = dict.fromkeys(name for record in records for name in record)
     return pa.table({name: column_of([record.get(name) for record in records]) for name in names})

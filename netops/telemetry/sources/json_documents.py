@@ -1,4 +1,4 @@
-"""What monitoring tools answer in JSON, turned into plain records."""
+"""Convert JSON responses of monitoring tools into plain records."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -29,7 +29,7 @@ def records_of(document: Any) -> tuple[Records, str] | None:
     Returns
     -------
     records, format or None
-        None where there are none; the format in words.
+        None if there are none; and a description of the format.
     """
     if isinstance(document, list):
         return ([flat(item) for item in document], "JSON") if _are_objects(document) else None
@@ -49,7 +49,7 @@ def _are_objects(value: Any) -> bool:
 
 
 def flat(record: Mapping[str, Any]) -> Record:
-    """Make a record flat: ``{"host": {"name": "r1"}}`` is ``host.name``; Telegraf's get short names."""
+    """Flatten a record: ``{"host": {"name": "r1"}}`` is ``host.name``; Telegraf's records get short names."""
     if isinstance(record.get("fields"), dict) and isinstance(record.get("tags"), dict):
         named = {f"{record.get('name', 'value')}_{key}": value for key, value in record["fields"].items()}
         return {"timestamp": record.get("timestamp"), **record["tags"], **named}
@@ -182,7 +182,7 @@ def _split(document: Record) -> Iterator[Record]:
 
 
 def _is_columns(document: Record) -> bool:
-    """Check whether it holds a table by column, as pandas writes it: ``{"cpu": {"0": 41.5, "1": 40.2}, …}``."""
+    """Return whether it contains a table by column, as pandas writes it: ``{"cpu": {"0": 41.5, "1": 40.2}, …}``."""
     columns = list(document.values())
     if len(columns) < 2 or not all(isinstance(column, dict) for column in columns):
         return False

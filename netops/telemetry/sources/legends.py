@@ -1,4 +1,4 @@
-"""Names that say device and metric in one: legends of Prometheus and Grafana, paths of Windows' counters."""
+"""Names with device and metric in one: legends of Prometheus and Grafana, paths of Windows counters."""
 
 import re
 from collections import defaultdict
@@ -15,7 +15,7 @@ _PERFMON = re.compile(r"^\\\\(?P<host>[^\\]+)\\(?P<counter>.+)$", re.DOTALL)
 
 @dataclass(frozen=True)
 class Legend:
-    """A name taken apart."""
+    """A parsed name."""
 
     metric: str
     labels: Mapping[str, str]
@@ -23,7 +23,7 @@ class Legend:
 
 
 def parse_legend(name: str) -> Legend | None:
-    r"""Take a name apart: ``cpu{instance="r1"}``, ``{__name__="cpu", host="r1"}``, ``\\HOST\Memory\Free``."""
+    r"""Parse a name: ``cpu{instance="r1"}``, ``{__name__="cpu", host="r1"}``, ``\\HOST\Memory\Free``."""
     if found := _PERFMON.match(name):
         return Legend(found["counter"], {"host": found["host"]}, is_counter=True)
     found = _LEGEND.match(name)
@@ -49,13 +49,13 @@ def split_legends(names: Iterable[str], wanted: Sequence[str]) -> dict[str, tupl
     ----------
     names : iterable of str
     wanted : sequence of str
-        Names of the label that is the device, the first found counts.
+        Names of the device label, the first found is used.
 
     Returns
     -------
     dict
-        Name → device and metric, for the names that say both. Labels that do not differ between the series of a
-        metric on one device are left out of its name.
+        Name → device and metric, for the names with both. Labels that do not differ between the series of a
+        metric on one device are removed from its name.
     """
     legends = {name: legend for name in names if (legend := parse_legend(name)) is not None}
     device = _device_label(legends.values(), wanted)
@@ -81,7 +81,7 @@ def _metric(legend: Legend, labels: set[str]) -> str:
 
 
 def _device_label(legends: Iterable[Legend], wanted: Sequence[str]) -> str | None:
-    """Choose the label that is the device: the first known one that varies, else the first there is."""
+    """Choose the device label: the first known one that varies, else the first one."""
     values: dict[str, set[str]] = defaultdict(set)
     for legend in legends:
         for label, value in legend.labels.items():

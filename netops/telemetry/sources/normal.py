@@ -1,4 +1,4 @@
-"""From the columns of a file to the normal form, with errors that name file, column and row."""
+"""Convert the columns of a file to the normal form; errors name file, column and row."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ UNSET = "samples set aside, of a clock that was not set yet (before 2000)"
 
 
 def device_named_after(file: Path) -> str:
-    """Name the device that a whole file is about: the file's name without ``.csv.gz`` and the like."""
+    """Return the device name of a file with one device: the file name without ``.csv.gz`` and similar."""
     name = file.name
     for endings in (_PACKED, (*_PLAIN, *_EXCEL)):
         ending = next((known for known in endings if name.lower().endswith(known)), "")
@@ -51,30 +51,30 @@ def device_named_after(file: Path) -> str:
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Tell whether a type is text, dictionary-encoded or not."""
+    """Return whether a type is text, dictionary-encoded or not."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def is_number(kind: pa.DataType) -> bool:
-    """Tell whether a type counts as numeric; true and false are 1 and 0."""
+    """Return whether a type counts as numeric; true and false are 1 and 0."""
     tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null)
     return any(test(kind) for test in tests)
 
 
 def not_a_number(where: str, name: str, place: str, value: object) -> NetopsError:
-    """Make the error for text among numbers."""
+    """Create the error for text among numbers."""
     return NetopsError(
-        f"{where}: column '{name}', {place}: {value!r} is not a number; fix it, name it as a word for unknown "
-        f"values: --set {listed('telemetry.nulls', str(value))}, or leave the column out: "
+        f"{where}: column '{name}', {place}: {value!r} is not a number; fix it, declare it as an unknown value: "
+        f"--set {listed('telemetry.nulls', str(value))}, or exclude the column: "
         f"--set {listed('telemetry.exclude', name)}"
     )
 
 
 @dataclass
 class _Text:
-    """How much of a text column could be numbers, and its first row that could not."""
+    """How many values of a text column could be numbers, and the first row that could not."""
 
     known: int = 0
     numeric: int = 0
@@ -83,26 +83,26 @@ class _Text:
 
 
 class Normaliser:
-    """Turns the batches of one file into the normal form.
+    """Convert the batches of one file to the normal form.
 
     Parameters
     ----------
     layout : Layout
-        What its columns are.
+        The roles of its columns.
     where : str
         The file, for errors.
     device : str
-        The name of the device where there is no device column.
+        The name of the device if there is no device column.
     place : callable, optional
-        Says where a row is; by itself ``row 12``, counted from 1.
+        Returns the position of a row; default: ``row 12``, counted from 1.
     settings : TelemetrySettings, optional
-        How times are written, and in which zone.
+        Notation and zone of times.
     quantities : mapping, optional
-        Text column → how the numbers in it are written.
+        Text column → notation of its numbers.
     nulls : sequence of str
-        Words for values that are not known.
+        Words for unknown values.
     report : SourceReport, optional
-        Takes note of how the columns were read, and what was set aside.
+        Records how the columns were read, and what was dropped.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Normaliser:
         self._texts: dict[str, _Text] = {}
 
     def __call__(self, batch: pa.RecordBatch | pa.Table) -> pa.Table:
-        """Convert one batch, rows in the order of the file; those of a clock that was not set are dropped."""
+        """Convert one batch, rows in the order of the file; rows of a clock that was not set are dropped."""
         table = pa.table(batch) if isinstance(batch, pa.RecordBatch) else batch
         devices = self._devices(table)
         times = self._times(table, devices)
@@ -159,9 +159,9 @@ class Normaliser:
         return found.filter(pa.array(~times.unset))
 
     def finish(self) -> None:
-        """Refuse text columns that turned out to be numbers for the most part, and note how times were read."""
+        """Raise for text columns that contain mostly numbers, and record how times were read."""
         if not self._rows:
-            raise NetopsError(f"{self._where}: no samples in it, only the names of columns")
+            raise NetopsError(f"{self._where}: no samples, only column names")
         for name, seen in self._texts.items():
             if 2 * seen.numeric > seen.known > seen.numeric:
                 raise not_a_number(self._where, name, self.place(seen.row), seen.value)
@@ -169,7 +169,7 @@ class Normaliser:
         self.report.notation = self._read_times.notation
         self.report.zone = f"UTC{-self._bias / 3.6e12:+g}h" if self._bias else self._read_times.zone
         if repeated := self._read_times.repeated:
-            note = f"{repeated:,} times in the hour that daylight saving time repeats went by the order of the rows"
+            note = f"{repeated:,} times in the repeated hour of daylight saving time were resolved by row order"
             self.report.notes.append(f"{self._where}: {note}")
 
     def _wrong(self, name: str, row: int, problem: str, first: int | None = None) -> NetopsError:
@@ -231,7 +231,7 @@ class Normaliser:
         return None
 
     def _measured(self, name: str, column: pa.ChunkedArray) -> Any:
-        """Give the values of long form, which must be numbers."""
+        """Return the values of long form, which must be numbers."""
         if name in self._quantities:
             return self._quantity(name, column)
         if is_number(column.type):
@@ -271,7 +271,7 @@ def _one(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _as_text(column: pa.Array) -> pa.Array:
-    if pa.types.is_floating(column.type):  # 3.0 and 3 are one device, and one truth
+    if pa.types.is_floating(column.type):  # 3.0 and 3 are the same device, and the same flag
         whole = column.cast(pa.int64(), safe=False)
         if pc.all(pc.equal(whole.cast(pa.float64()), column)).as_py():
             column = whole

@@ -1,4 +1,4 @@
-"""Long form, one row a metric, turned into one row per device and time."""
+"""Convert long form (one row per metric) into one row per device and time."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -21,13 +21,13 @@ _EMPTY = "rows set aside, without the name of a metric"
 
 
 class Names:
-    """Numbers texts in the order in which they come."""
+    """Number texts in the order of appearance."""
 
     def __init__(self) -> None:
         self.numbers: dict[str | None, int] = {}
 
     def of(self, column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.int32]:
-        """Give the number of each row's text; -1 where there is none."""
+        """Return the number of each row's text; -1 if there is none."""
         array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
         if isinstance(array, pa.ChunkedArray):
             array = array.chunk(0) if array.num_chunks else pa.array([], pa.string())
@@ -43,21 +43,21 @@ class Names:
 
 
 class Pivot:
-    """Gathers the rows of one file in long form.
+    """Collect the rows of one file in long form.
 
     Parameters
     ----------
     where : str
         The file, for errors.
     metric_names : sequence of str
-        The columns that name the metric together.
+        The columns whose combination is the name of the metric.
     value : str
     wanted : sequence of str
-        Names of the label that is the device, in metrics named like ``cpu{instance="r1"}``.
+        Names of the device label, in metrics named like ``cpu{instance="r1"}``.
     has_device : bool
-        Whether there is a column of devices.
+        Whether there is a device column.
     labels : mapping
-        What a metric is called instead, such as the names of Zabbix' items → device (or None) and metric.
+        Replacement names of metrics, such as those of Zabbix items → device (or None) and metric.
     report : SourceReport
     """
 
@@ -79,7 +79,7 @@ class Pivot:
         self._flags: dict[str, list[npt.NDArray[np.bool_]]] = {}
 
     def add(self, table: pa.Table) -> None:
-        """Take the rows of a batch in the normal form."""
+        """Add the rows of a batch in the normal form."""
         names = [table.column(name).combine_chunks() for name in self._metric_names]
         metric = (
             names[0]
@@ -99,7 +99,7 @@ class Pivot:
                 self._flags.setdefault(name, []).append(column.to_numpy())
 
     def tables(self) -> Iterator[pa.Table]:
-        """Give all of it with a column for each metric, some rows at a time.
+        """Yield all rows with one column per metric, in batches.
 
         Raises
         ------
@@ -143,7 +143,7 @@ class Pivot:
             yield pa.table(columns)
 
     def _resolved(self, devices: Int64, metrics: Int64) -> tuple[list[str], list[str], Int64, Int64]:
-        """Rename metrics by the map of items, and take devices out of their names."""
+        """Rename metrics by the map of items, and remove devices from their names."""
         texts, hosts = self._metrics.texts, self._devices.texts
         meant: dict[str, tuple[str | None, str]] = {
             name: self._labels[name] for name in texts if name in self._labels

@@ -1,4 +1,4 @@
-"""Telemetry out of Prometheus: one PromQL query a metric, evaluated step by step over a span of time.
+"""Telemetry from Prometheus: one PromQL query per metric, evaluated step by step over a time range.
 
 An address is ``prometheus+http://host:9090``, optionally with ``?start=…&end=…&history=7d&step=30s``.
 """
@@ -24,7 +24,7 @@ Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 
 _VALUES_A_PAGE = 500_000
-_POINTS_A_PAGE = 10_000  # Prometheus gives 11,000 for a series at most
+_POINTS_A_PAGE = 10_000  # Prometheus returns at most 11,000 per series
 _PARAMETERS = ("start", "end", "history", "step")
 
 
@@ -34,7 +34,7 @@ def open_prometheus(address: str, settings: TelemetrySettings) -> "PrometheusSou
     Raises
     ------
     UsageError
-        If no PromQL is configured, or the address holds an unknown parameter or an impossible time.
+        If no PromQL is configured, or the address contains an unknown parameter or an invalid time.
     NetopsError
         If the server cannot be reached, or refuses a query.
     """
@@ -43,7 +43,7 @@ def open_prometheus(address: str, settings: TelemetrySettings) -> "PrometheusSou
 
 @dataclass(frozen=True)
 class _Span:
-    """The instants at which queries are evaluated, in nanoseconds."""
+    """The timestamps at which queries are evaluated, in nanoseconds."""
 
     start: int
     step: int
@@ -59,7 +59,7 @@ class _Span:
 
 
 class PrometheusSource:
-    """One Prometheus over a span of time (see ``protocol.Source``)."""
+    """One Prometheus server over a time range (see ``protocol.Source``)."""
 
     def __init__(self, address: str, settings: PrometheusSettings) -> None:
         url, parameters = _split(address)
@@ -79,7 +79,7 @@ class PrometheusSource:
         self._page = max(1, min(_POINTS_A_PAGE, _VALUES_A_PAGE // max(1, series)))
 
     def batches(self) -> Iterator[pa.Table]:
-        """Read it, a page of time at a time."""
+        """Read it in pages of time."""
         some = False
         with closing(self._api):
             for page in self._span.pages(self._page):
@@ -112,7 +112,7 @@ class PrometheusSource:
         nothing = np.full(page.points, np.nan)
         values = {name: _stack(series, devices, nothing) for name, series in metrics.items()}
         failing = _stack(label, devices, nothing) > 0
-        # A device that is down tells nothing of itself, and yet it is known to fail.
+        # A device that is down has no metrics, but its incident is known.
         rows = np.flatnonzero(failing | np.any([~np.isnan(column) for column in values.values()], axis=0))
         columns = {
             TIMESTAMP: pa.array((page.start + np.arange(page.points) * page.step)[rows % page.points]).cast(
@@ -172,14 +172,14 @@ def _split(address: str) -> tuple[str, dict[str, str]]:
 
 
 def _span(parameters: Mapping[str, str], settings: PrometheusSettings, api: QueryApi, where: str) -> _Span:
-    """Lay the instants on multiples of the step, so that every call meets the same ones."""
+    """Align the timestamps to multiples of the step, so that every call uses the same ones."""
     step = parse_duration(parameters["step"]) if "step" in parameters else settings.step
     history = parse_duration(parameters["history"]) if "history" in parameters else settings.history
     end = _instant(parameters["end"], where) if "end" in parameters else round(api.now() * SECOND)
     start = _instant(parameters["start"], where) if "start" in parameters else end - history
     first, last = -(-start // step), end // step
     if first >= last:
-        raise UsageError(f"{where}: the span of time from start to end is shorter than one step")
+        raise UsageError(f"{where}: the time range from start to end is shorter than one step")
     return _Span(first * step, step, last - first + 1)
 
 

@@ -7,22 +7,22 @@ from typing import Any
 from netops.errors import NetopsError
 from netops.http_client import client
 
-#: Environment variable with a bearer token, for a Prometheus that asks for one.
+#: Environment variable with a bearer token, for a Prometheus server that requires one.
 TOKEN = "NETOPS_PROMETHEUS_TOKEN"  # noqa: S105 the name of a variable
 _TOO_MUCH = ("too many samples", "maximum resolution", "timed out", "too large")
 
 
 class TooMuchError(NetopsError):
-    """Prometheus refused a query for its size."""
+    """Prometheus rejected a query because of its size."""
 
 
 class QueryApi:
-    """Sends queries to one Prometheus.
+    """Send queries to one Prometheus server.
 
     Parameters
     ----------
     url : str
-        ``http://host:9090``, with a path where it is served under one.
+        ``http://host:9090``, with a path if it is served under one.
     timeout : float
         Seconds to wait for an answer.
     """
@@ -35,7 +35,7 @@ class QueryApi:
         self._client = client(timeout, token=token, retries=2, base_url=url.rstrip("/") + "/api/v1/")
 
     def now(self) -> float:
-        """Ask for the server's time, in seconds."""
+        """Query the server's time, in seconds."""
         return float(self._get("query", {"query": "time()"}, "time()")[0])
 
     def count(self, query: str, time: float) -> int:
@@ -54,9 +54,9 @@ class QueryApi:
         Raises
         ------
         TooMuchError
-            If the query asks for more than the server gives at once.
+            If the query exceeds the server's limits.
         NetopsError
-            If the server cannot be reached, or refuses the query.
+            If the server cannot be reached, or rejects the query.
         """
         return self._get("query_range", {"query": query, "start": start, "end": end, "step": step}, query)
 
@@ -75,9 +75,9 @@ class QueryApi:
         except httpx.HTTPError as error:
             raise NetopsError(f"{self.url}: cannot be reached: {error}") from None
         except ValueError:
-            raise NetopsError(f"{self.url}: no answer of Prometheus (HTTP {response.status_code})") from None
+            raise NetopsError(f"{self.url}: not a Prometheus response (HTTP {response.status_code})") from None
         if answer.get("status") != "success":
             reason = " ".join(str(answer.get("error", response.status_code)).split())
             kind = TooMuchError if any(words in reason for words in _TOO_MUCH) else NetopsError
-            raise kind(f"{self.url}: the query '{query}' is refused: {reason}")
+            raise kind(f"{self.url}: the query '{query}' was rejected: {reason}")
         return answer["data"]["result"]

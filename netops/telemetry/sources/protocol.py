@@ -1,4 +1,4 @@
-"""What a source of telemetry is to the rest: a name, a size and batches in one normal form.
+"""Protocol of a telemetry source: a name, a size and batches in one normal form.
 
 A batch is a table with the columns ``timestamp`` (nanoseconds, UTC), ``device`` (text), optionally ``is_error``
 and ``<metric>_is_error`` (bool), and values: numbers as float64 (null or NaN where unknown), text as text. Rows
@@ -12,29 +12,29 @@ import pyarrow as pa
 
 
 class Source(Protocol):
-    """Some telemetry, not read yet."""
+    """A telemetry source."""
 
     name: str
-    #: Column → why it is no metric; complete once everything has been read.
+    #: Column → reason why it is not a metric; complete when everything has been read.
     ignored: dict[str, str]
 
     @property
     def size(self) -> int:
-        """How much there is to read, in any unit."""
+        """Total amount to read, in any unit."""
 
     @property
     def done(self) -> int:
-        """How much of it has been read."""
+        """Amount that has been read."""
 
     @property
     def memory(self) -> int:
-        """About how many bytes it takes in memory."""
+        """Estimated memory in bytes."""
 
     def batches(self) -> Iterator[pa.Table]:
-        """Read it.
+        """Yield the rows in batches.
 
         Raises
         ------
         NetopsError
-            For anything that cannot be read; it names the column and the row.
+            For anything that cannot be read; names the column and the row.
         """

@@ -1,4 +1,4 @@
-"""A table as it lies in a file, before anything is known of its columns."""
+"""A table in a file, before the roles of its columns are known."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -23,17 +23,17 @@ class RawTable(Protocol):
     where : str
         The file, for errors.
     format : str
-        What it is, in words.
+        Description of the format.
     names : tuple of str
         Its columns.
     size, done : int
-        How much there is to read, and how much has been read.
+        Total amount to read, and amount that has been read.
     memory : int
-        About how many bytes it takes in memory.
+        Estimated memory in bytes.
     notes : list of str
-        What was decided while it was opened.
+        Decisions made when it was opened.
     nulls : tuple of str
-        Words for values that are not known.
+        Words for unknown values.
     """
 
     where: str
@@ -46,16 +46,16 @@ class RawTable(Protocol):
     nulls: tuple[str, ...]
 
     def first_rows(self) -> pa.Table:
-        """Give the first rows, as text or as they are typed."""
+        """Return the first rows, as text or as they are typed."""
 
     def scan(self, names: Sequence[str]) -> Iterator[pa.Table]:
-        """Read some columns of all rows, as text where they are text."""
+        """Read the given columns of all rows, as text if they are text."""
 
     def read(self, names: Sequence[str], text: Sequence[str]) -> Iterator[pa.Table]:
-        """Read columns; those in ``text`` as text or as they are typed, others as numbers where they are."""
+        """Read columns; those in ``text`` as text or in their type, others as numbers if possible."""
 
     def place(self, row: int) -> str:
-        """Say where a row is, counted from 0: as a row from 1, and as a line where rows are lines."""
+        """Return the position of a row (counted from 0): as a row from 1, and as a line if rows are lines."""
 
 
 class Rows:
@@ -65,7 +65,7 @@ class Rows:
         self._tables = tables
 
     def _first(self, name: str) -> list[str]:
-        """Give the first known values of a column as text."""
+        """Return the first known values of a column as text."""
         column = self._tables[0].first_rows()
         if name not in column.column_names:
             return []
@@ -73,12 +73,12 @@ class Rows:
         return [value for value in text.slice(0, 4 * _LOOK).to_pylist() if value not in NULLS][:_LOOK]
 
     def is_numeric(self, name: str) -> bool:
-        """Tell whether a column holds numbers, with or without units, in the first rows."""
+        """Return whether a column holds numbers, with or without units, in the first rows."""
         values = self._first(name)
         return bool(values) and sum(bool(_NUMBER.match(value)) for value in values) * 2 > len(values)
 
     def varies(self, name: str) -> bool:
-        """Tell whether a column has more than one value, in all rows."""
+        """Return whether a column has more than one value, in all rows."""
         seen: set[str] = set()
         for first in (True, False):
             for table in self._tables:
@@ -90,7 +90,7 @@ class Rows:
         return False
 
     def is_key(self, keys: Sequence[str], name: str) -> bool:
-        """Tell whether rows that share ``keys`` differ in ``name``, and its values come again."""
+        """Return whether rows that share ``keys`` differ in ``name``, and its values repeat."""
         for table in self._tables[:_LOOK]:
             batch = next(table.scan([*keys, name]), None)
             if batch is None or not batch.num_rows:
@@ -104,7 +104,7 @@ class Rows:
         return False
 
     def repeats(self, keys: Sequence[str]) -> bool:
-        """Tell whether several rows of a file share ``keys``."""
+        """Return whether several rows of a file share ``keys``."""
         for table in self._tables[:_LOOK]:
             for batch in table.scan(list(keys)):
                 codes = _codes(batch, keys)
@@ -114,12 +114,12 @@ class Rows:
         return False
 
     def all_match(self, name: str, pattern: re.Pattern[str]) -> bool:
-        """Tell whether the first values of a column are all of a form."""
+        """Return whether the first values of a column are all of a form."""
         values = self._first(name)
         return bool(values) and all(pattern.match(value) for value in values)
 
     def holds_times(self, name: str) -> bool:
-        """Tell whether the first values of a column can be read as times."""
+        """Return whether the first values of a column can be read as times."""
         values = self._first(name)
         if not values:
             return False

@@ -1,4 +1,4 @@
-"""Which source reads what: an address by its scheme, anything else as files."""
+"""Select the source: addresses by their scheme, anything else as files."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ SCHEMES: dict[str, str] = {
     "v3io": "netops.telemetry.sources.v3io:open_v3io",
 }
 
-# A path that went through pathlib has lost one of its slashes.
+# pathlib removes one of the slashes.
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/{1,2}(.*)", re.DOTALL)
 
 
@@ -31,17 +31,17 @@ def open_sources(
     paths : sequence of Path or str
     settings : TelemetrySettings
     passed_over : dict, optional
-        Takes what is in a folder and is not read → why.
+        Filled with the files of a folder that are not read → reason.
 
     Raises
     ------
     NetopsError
         If something is missing or cannot be read.
     UsageError
-        If there is nothing to open, or no source knows the scheme of an address.
+        If there is nothing to open, or the scheme of an address is unknown.
     """
     if not paths:
-        raise UsageError("no telemetry was named")
+        raise UsageError("no telemetry was given")
     sources: list[Source] = []
     files: list[Path] = []
     for path in paths:
@@ -50,14 +50,14 @@ def open_sources(
         else:
             files.append(Path(path))
     if files:
-        # Together: which column is the device may show in all of the files only.
+        # Together: the device column may only be recognizable from all files.
         sources[:0] = file_sources(files, settings, {} if passed_over is None else passed_over)
     return sources
 
 
 def _opener(scheme: str) -> Callable[[str, TelemetrySettings], Source]:
     if scheme not in SCHEMES:
-        raise UsageError(f"'{scheme}://' is no source of telemetry{closest(scheme, SCHEMES)}")
+        raise UsageError(f"'{scheme}://' is not a telemetry source{closest(scheme, SCHEMES)}")
     module, name = SCHEMES[scheme].split(":")
     opener: Callable[[str, TelemetrySettings], Source] = getattr(import_module(module), name)
     return opener

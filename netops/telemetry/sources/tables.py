@@ -1,4 +1,4 @@
-"""A table in a file as a source of telemetry: its columns told apart, its shape turned into the normal form."""
+"""A table in a file as a telemetry source: determine the roles of its columns, convert it to the normal form."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -31,10 +31,10 @@ class TableSource:
     ----------
     table : RawTable
     layout : Layout
-        What its columns are.
+        The roles of its columns.
     settings : TelemetrySettings
     items : mapping
-        What the names of metrics in long form mean: device, if it says so, and metric.
+        Names of metrics in long form → device, if known, and metric.
     """
 
     def __init__(
@@ -63,41 +63,41 @@ class TableSource:
             self.report.shape = self.report.device = IN_NAMES
 
     def _need_items(self) -> None:
-        """Refuse ids of items, each of which is a metric of one device, where nobody says what they mean."""
+        """Raise for ids of items (each is a metric of one device) without a map of items."""
         if not self._items and not self._layout.devices:
             raise NetopsError(
-                f"{self.name}: column '{self._layout.metric_names[0]}' holds ids of items; say what they "
-                "are in a CSV with the columns itemid, host and name: --set telemetry.items=items.csv"
+                f"{self.name}: column '{self._layout.metric_names[0]}' contains ids of items; map them "
+                "to names in a CSV with the columns itemid, host and name: --set telemetry.items=items.csv"
             )
 
     @property
     def size(self) -> int:
-        """How much there is to read."""
+        """Total amount to read."""
         return self._table.size
 
     @property
     def done(self) -> int:
-        """How much of it has been read."""
+        """Amount that has been read."""
         return self._table.done
 
     @property
     def memory(self) -> int:
-        """About how many bytes it takes in memory."""
+        """Estimated memory in bytes."""
         return self._table.memory
 
     def limit(self, metrics: int) -> None:
-        """Read some of the columns of values only, where there are more: the same ones in every file."""
+        """Limit the number of value columns: the same ones in every file."""
         values = self._layout.values
         if self._layout.is_long or len(values) <= metrics:
             return
         chosen = set(sorted(values, key=lambda name: crc32(name.encode()))[:metrics])
         kept = tuple(name for name in values if name in chosen)
-        why = f"not looked at: {metrics:,} of {len(values):,} columns are"
+        why = f"not examined: {metrics:,} of {len(values):,} columns are"
         passed = {name: why for name in values if name not in chosen}
         self._layout = replace(self._layout, values=kept, ignored=self._layout.ignored | passed)
 
     def look(self) -> None:
-        """Try the first rows, so that what cannot be read is refused before work starts.
+        """Try the first rows, so that errors are reported before work starts.
 
         Raises
         ------
@@ -111,11 +111,11 @@ class TableSource:
         try:
             Normaliser(only, self.name, "", place=self._table.place, settings=self._settings)(rows)
         except NetopsError:
-            # More rows may make clear what the first ones do not: which number is the day, which clock is set.
+            # Later rows may resolve ambiguities of the first rows: which number is the day, which clock is set.
             next(self.batches(), None)
 
     def batches(self) -> Iterator[pa.Table]:
-        """Read it, some rows at a time; long form as a whole."""
+        """Yield the rows in batches; long form is read completely first."""
         layout = self._layout
         text = [*layout.times, *layout.devices, *layout.flags, *layout.metric_names]
         names = list(dict.fromkeys([*text, *([layout.value] if layout.value else []), *layout.values]))
@@ -156,7 +156,7 @@ class TableSource:
         )
 
     def _by_device(self, table: pa.Table) -> Iterator[pa.Table]:
-        """Give the rows of each device whose columns say its name."""
+        """Yield the rows of each device with its name in column names."""
         devices: dict[str, dict[str, str]] = {}
         for column, (device, metric) in self._legends.items():
             devices.setdefault(device, {})[metric] = column
@@ -175,7 +175,7 @@ class TableSource:
             yield found if known is None else found.filter(known)
 
     def _quantities(self, names: Sequence[str], text: Sequence[str]) -> dict[str, Notation]:
-        """Find text columns whose values are numbers all the same, and how they are written."""
+        """Find text columns whose values are numbers, and their notation."""
         values = [*self._layout.values, *([self._layout.value] if self._layout.value else [])]
         values = [name for name in values if name not in text]
         kinds = self._kinds(names, text)
@@ -226,7 +226,7 @@ class TableSource:
 
 
 def _legends(layout: Layout, settings: TelemetrySettings) -> dict[str, tuple[str, str]]:
-    """Find the devices in the names of columns, where most of them name one."""
+    """Find the devices in column names, if most of them contain one."""
     found = split_legends(layout.values, settings.devices)
     return found if 2 * len(found) >= len(layout.values) else {}
 
@@ -234,7 +234,7 @@ def _legends(layout: Layout, settings: TelemetrySettings) -> dict[str, tuple[str
 def table_sources(
     tables: Sequence[RawTable], settings: TelemetrySettings, items: Mapping[str, Item]
 ) -> list[TableSource]:
-    """Tell the columns of tables apart, those with the same columns together."""
+    """Determine the roles of the columns of tables; tables with the same columns together."""
     alike: dict[tuple[str, ...], list[RawTable]] = {}
     for table in tables:
         alike.setdefault(table.names, []).append(table)

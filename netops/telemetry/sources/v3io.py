@@ -1,4 +1,4 @@
-"""Telemetry out of v3io: tables (time series or key/value) through the frames service, streams of samples."""
+"""Telemetry from v3io: tables (time series or key/value) through the frames service, and streams of samples."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ from netops.telemetry.v3io.frames import FramesTable
 from netops.telemetry.v3io.streams import Stream
 
 _ROWS_A_FRAME = 100_000
-# A table does not say how large it is: enough for several buckets.
+# The size of a table is unknown: assume enough for several buckets.
 _MEMORY = 1 << 30
 
 
@@ -37,7 +37,7 @@ class V3ioSource:
         self.size, self.done, self.memory = 1, 0, _MEMORY
 
     def batches(self) -> Iterator[pa.Table]:
-        """Read it, frame by frame."""
+        """Yield the rows frame by frame."""
         span = {key: getattr(self._table, key) for key in ("start", "end") if getattr(self._table, key)}
         rows = 0
         with self._table.client() as client:
@@ -71,7 +71,7 @@ class StreamSource:
         self._normalisers: dict[tuple[str, ...], Normaliser] = {}
 
     def batches(self) -> Iterator[pa.Table]:
-        """Read what lies in it by now, shard by shard."""
+        """Yield the current records, shard by shard."""
         with self._stream.open() as stream:
             for records in stream.records():
                 yield self._normalised(samples_table(records))
@@ -92,13 +92,13 @@ class StreamSource:
 
 
 def samples_table(samples: list[dict[str, Any]]) -> pa.Table:
-    """Turn samples into columns; what a sample does not say is null in its row."""
+    """Convert samples into columns; missing fields are null."""
     names = dict.fromkeys(name for sample in samples for name in sample)
     return pa.table({name: _mixed([sample.get(name) for sample in samples]) for name in names})
 
 
 def _mixed(values: list[Any]) -> pa.Array:
-    """Make a column; numbers among text become text, as they would be in a file."""
+    """Create a column; numbers among text become text, as in a file."""
     try:
         return pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
@@ -106,7 +106,7 @@ def _mixed(values: list[Any]) -> pa.Array:
 
 
 def table_of(frame: Any, where: str) -> pa.Table:
-    """Turn a frame as it comes over the wire into a table: its indices, columns and labels.
+    """Convert a frame of the wire format into a table: its indices, columns and labels.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""Times in telemetry: the only reader of them."""
+"""Parse times in telemetry."""

@@ -1,4 +1,4 @@
-"""Which column, or which two, hold the time."""
+"""Find the time column, or the columns of date and time."""
 
 import re
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ _CLOCK = re.compile(r"^\s*\d{1,2}:\d\d(:\d\d([.,]\d+)?)?(\s?[AaPp][Mm])?\s*(Z|UT
 _DATE = re.compile(
     r"^\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|\d{8}|\d{1,2}.[A-Za-z]{3}.\d{4})\s*$"
 )
-#: The first column of what Windows' Performance Monitor writes: its format, and the zone of its clock.
+#: The first column in files of Windows' Performance Monitor: format and time zone.
 PERFMON = re.compile(r"^\(PDH-[A-Z]+ [\d.]+\) \((?P<zone>[^)]*)\)\((?P<bias>-?\d+)\)$")
 
-#: Names by which tools are known that put the month first: Performance Monitor, and the portal of Azure.
+#: Column names of tools that write the month first: Performance Monitor and the Azure portal.
 MONTH_FIRST = re.compile(r"^(\(PDH-|TimeGenerated \[)")
 
 
 def find_times(names: Sequence[str], wanted: Sequence[str], rows: RowsToLookAt) -> tuple[str, ...]:
-    """Find the time: one column, or a date and a time of day; empty where there is none."""
+    """Find the time: one column, or a date and a time of day; empty if there is none."""
     from netops.telemetry.columns.roles import columns_of
 
     for name in wanted:

@@ -1,4 +1,4 @@
-"""Times as text: ``strptime`` formats and the usual notations, read a column at a time."""
+"""Times as text: ``strptime`` formats and the usual notations, parsed by column."""
 
 import re
 from collections.abc import Iterable
@@ -43,12 +43,12 @@ _SHORT = {"T": "%H:%M:%S", "R": "%H:%M", "F": "%Y-%m-%d", "D": "%m/%d/%y"}
 
 @dataclass(frozen=True)
 class Notation:
-    """One way to write times.
+    """A notation of times.
 
     Attributes
     ----------
     name : str
-        What it is called in reports: a ``strptime`` format where there is one.
+        Name in reports: a ``strptime`` format if there is one.
     pattern : str
         Regular expression whose named groups are the letters of ``strptime``.
     """
@@ -58,12 +58,12 @@ class Notation:
 
 
 def compile_format(text: str) -> Notation:
-    """Turn a ``strptime`` format into a notation.
+    """Convert a ``strptime`` format into a notation.
 
     Raises
     ------
     ValueError
-        If a directive is unknown, occurs twice, or no date is in it.
+        If a directive is unknown, occurs twice, or there is no date.
     """
     for short, long in _SHORT.items():
         text = text.replace(f"%{short}", long)
@@ -83,11 +83,11 @@ def compile_format(text: str) -> Notation:
     if len(groups) != len(set(groups)):
         raise ValueError("a directive occurs twice")
     if not (set("Yy") & set(groups) and "d" in groups and set("mb") & set(groups)):
-        raise ValueError("it needs a year, a month and a day (%Y %m %d)")
+        raise ValueError("a year, a month and a day are required (%Y %m %d)")
     return Notation(text, f"^{pattern}$")
 
 
-#: Notations that mean one thing only, whoever wrote them.
+#: Unambiguous notations.
 CLEAR = (
     Notation("year first", rf"^(?P<Y>\d{{4}})[-/.](?P<m>\d{{1,2}})[-/.](?P<d>\d{{1,2}})(?:[T ]+{_CLOCK})?{_ZONE}$"),
     Notation(
@@ -120,7 +120,7 @@ _SLASHED = re.compile(
 
 
 def clear_notation(values: Iterable[str]) -> Notation | None:
-    """Find the notation that all of some values have, among those that mean one thing only."""
+    """Find the unambiguous notation that all values have."""
     values = list(values)
     if not values:
         return None
@@ -128,14 +128,14 @@ def clear_notation(values: Iterable[str]) -> Notation | None:
 
 
 def day_or_month_first(values: Iterable[str]) -> tuple[list[str], bool]:
-    """Give the formats that fit dates such as ``05.01.2026 12:00``, likelier ones first.
+    """Return the formats that match dates such as ``05.01.2026 12:00``, more likely ones first.
 
     Returns
     -------
     formats : list of str
-        ``strptime`` formats; empty where the values are no such dates.
+        ``strptime`` formats; empty if the values are not such dates.
     certain : bool
-        Whether the values leave only one of them: a day above 12 is among them.
+        Whether the values are unambiguous: one has a day above 12.
     """
     found = [_SLASHED.match(value) for value in values]
     if not found or not all(found):
@@ -170,11 +170,11 @@ def read_text(text: pa.Array, notation: Notation) -> tuple[Int64, Bool, Bool]:
     Returns
     -------
     times : int64 array
-        Nanoseconds since the epoch, of UTC where the text names a zone, else of the local clock.
+        Nanoseconds since the epoch, UTC if the text has a zone, else local time.
     zoned : bool array
-        Whether the text names a zone.
+        Whether the text has a time zone.
     good : bool array
-        Whether it is a time in this notation at all.
+        Whether it is a valid time in this notation.
     """
     encoded = text.dictionary_encode()
     values = encoded.dictionary

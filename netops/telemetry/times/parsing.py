@@ -1,4 +1,4 @@
-"""Times as people write them: text that means one thing only, or a number since the epoch in s, ms, us or ns."""
+"""Parse times: unambiguous text, or numbers since the epoch in s, ms, us or ns."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +14,12 @@ _NUMBER = r"^\s*[+-]?\d+(\.\d*)?([eE][+-]?\d+)?\s*$"
 _WHOLE = r"^[+-]?\d+$"
 _ZONE = r"(Z|[+-]\d\d(:?\d\d)?)$"
 _CLOCK = r"\d\d:\d\d"
-# A number of seconds reaches 1e11 in the year 5138; so do milliseconds 1e14 and microseconds 1e17.
+# Seconds reach 1e11 in the year 5138; so do milliseconds 1e14 and microseconds 1e17.
 _UNITS = ((1e11, 1_000_000_000), (1e14, 1_000_000), (1e17, 1_000), (np.inf, 1))
 
 
 class UnreadableValueError(ValueError):
-    """A value in a column is not what the column should hold."""
+    """A value of a column is invalid."""
 
     def __init__(self, row: int, value: object, problem: str) -> None:
         super().__init__(problem)
@@ -27,7 +27,7 @@ class UnreadableValueError(ValueError):
 
 
 def epoch_unit(values: npt.ArrayLike) -> int:
-    """Tell the unit of numbers since the epoch by the magnitude of their median.
+    """Determine the unit of numbers since the epoch from the magnitude of their median.
 
     Parameters
     ----------
@@ -49,22 +49,22 @@ def parse_times(column: pa.Array, unit: int | None = None) -> tuple[Int64, int |
     Parameters
     ----------
     column : pyarrow.Array
-        Timestamps, dates, numbers since the epoch, or text that holds one or the other. A time without a zone
+        Timestamps, dates, numbers since the epoch, or text that contains these. A time without a zone
         is UTC.
     unit : int, optional
-        Nanoseconds in one unit of a number, as found in an earlier part of the same column.
+        Nanoseconds in one unit of a number, as detected in an earlier batch of the same column.
 
     Returns
     -------
     times : int64 array
         Nanoseconds since the epoch, UTC.
     unit : int or None
-        The unit of the numbers; None where the times are no numbers.
+        The unit of the numbers; None if the times are not numbers.
 
     Raises
     ------
     UnreadableValueError
-        For the first row that is empty or no time.
+        For the first row that is empty or not a time.
     """
     if column.null_count:
         raise UnreadableValueError(int(pc.index(pc.is_null(column), True).as_py()), None, "not a valid time")
@@ -82,19 +82,19 @@ def parse_times(column: pa.Array, unit: int | None = None) -> tuple[Int64, int |
 
 
 def is_number_text(text: pa.Array) -> bool:
-    """Tell by the first value whether text holds numbers."""
+    """Return whether text contains numbers, judging from the first value."""
     return bool(len(text)) and pc.match_substring_regex(text[0:1], _NUMBER)[0].as_py()
 
 
 def numbers_of(text: pa.Array) -> pa.Array:
-    """Turn text into numbers, exactly where they are whole.
+    """Convert text into numbers; integers are exact.
 
     Raises
     ------
     UnreadableValueError
-        For the first value that is no number.
+        For the first value that is not a number.
     """
-    _require(text, pc.match_substring_regex(text, _NUMBER), "no number since the epoch, as the first row is")
+    _require(text, pc.match_substring_regex(text, _NUMBER), "not a number since the epoch, unlike the first row")
     whole = pc.all(pc.match_substring_regex(text, _WHOLE)).as_py()
     try:
         return text.cast(pa.int64() if whole else pa.float64())
@@ -110,19 +110,19 @@ def from_text(text: pa.Array, notation: Notation | None = None) -> tuple[Int64, 
     text : pyarrow.Array
         Trimmed, without nulls.
     notation : Notation, optional
-        How they are written; without one, ISO 8601 or any of ``time_notation.CLEAR``.
+        Their notation; default: ISO 8601 or any of ``time_notation.CLEAR``.
 
     Returns
     -------
     times : int64 array
-        Nanoseconds since the epoch; of the local clock where the text names no zone.
+        Nanoseconds since the epoch; local time if the text has no zone.
     zoned : bool array
-        Whether it names one.
+        Whether the text has a zone.
 
     Raises
     ------
     UnreadableValueError
-        For the first value that is no time.
+        For the first value that is not a time.
     """
     if notation is None:
         zoned = _has_zone(text)
@@ -159,7 +159,7 @@ def _from_numbers(column: pa.Array, unit: int | None) -> tuple[Int64, int]:
         raise UnreadableValueError(row, column[row].as_py(), "not a valid time in the unit of the column")
     if whole:
         return values * unit, unit
-    # float64 holds today's seconds to a quarter of a microsecond: finer digits would be noise.
+    # float64 has a resolution of a quarter of a microsecond for today's seconds: finer digits would be noise.
     if unit >= 1_000:
         return np.round(values * (unit / 1_000)).astype(np.int64) * 1_000, unit
     return values.astype(np.int64), unit
@@ -208,5 +208,5 @@ def _require(text: pa.Array, good: pa.Array, problem: str) -> None:
 
 
 def iso(nanoseconds: int) -> str:
-    """Write a time since the epoch to the second: ``2026-01-05T00:00:00Z``."""
+    """Format a time since the epoch, to the second: ``2026-01-05T00:00:00Z``."""
     return str(np.datetime_as_string(np.datetime64(nanoseconds, "ns"), unit="s")) + "Z"

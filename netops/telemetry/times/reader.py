@@ -1,4 +1,4 @@
-"""The times of one file: their notation and zone found once, clocks that were not set told from times."""
+"""Read the times of one file: detect notation and time zone once, and times of clocks that were not set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from netops.telemetry.times.zones import LocalClock
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
-#: ``telemetry.time_format`` in place of a ``strptime`` format: numbers since the epoch, or days as Excel counts.
+#: Values of ``telemetry.time_format`` besides ``strptime`` formats: numbers since the epoch, or Excel day numbers.
 EPOCHS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 EXCEL = "excel"
 _UNIT_NAMES = {unit: name for name, unit in EPOCHS.items()}
@@ -51,7 +51,7 @@ class Times:
     nanoseconds : int64 array
         Since the epoch, UTC.
     unset : bool array
-        Rows of a clock that was not set yet: their time is long before that of the others.
+        Rows of a clock that was not set: their time is long before that of the others.
     """
 
     nanoseconds: Int64
@@ -59,23 +59,23 @@ class Times:
 
 
 class TimeReader:
-    """Reads the times of one file, batch by batch.
+    """Read the times of one file, batch by batch.
 
     Parameters
     ----------
     time_format : str
-        ``s``, ``ms``, ``us``, ``ns``, ``excel``, a ``strptime`` format, or empty: found by itself.
+        ``s``, ``ms``, ``us``, ``ns``, ``excel``, a ``strptime`` format, or empty: detected.
     timezone : str
-        Of times that name none; empty is UTC.
+        Time zone of times without one; empty is UTC.
     month_first : bool
-        Whether the tool that wrote the file is known to put the month first.
+        Whether the tool that wrote the file writes the month first.
 
     Attributes
     ----------
     notation : str
-        How the times are written, once some have been read.
+        Notation of the times, after the first batch.
     zone : str
-        Where their zone comes from.
+        Origin of the time zone.
     """
 
     def __init__(self, time_format: str = "", timezone: str = "", month_first: bool = False) -> None:
@@ -90,12 +90,12 @@ class TimeReader:
 
     @property
     def needs_owners(self) -> bool:
-        """Whether it must know the device of each row: the zone has hours that come twice."""
+        """Whether the device of each row is required: the zone has repeated hours."""
         return not self._clock.is_utc
 
     @property
     def repeated(self) -> int:
-        """Times in the hour that daylight saving time repeats, which went by the order of the rows."""
+        """Times in the repeated hour of daylight saving time, which were resolved by the order of the rows."""
         return self._clock.repeated
 
     def __call__(self, column: pa.Array, owners: Sequence[Any] | None = None) -> Times:
@@ -104,7 +104,7 @@ class TimeReader:
         Raises
         ------
         UnreadableValueError
-            For the first row that holds no time, or one that cannot be meant.
+            For the first row without a time, or with an implausible one.
         """
         if column.null_count:
             raise UnreadableValueError(int(pc.index(pc.is_null(column), True).as_py()), None, "not a valid time")
@@ -132,7 +132,7 @@ class TimeReader:
         return self._in_utc(times, zoned, owners)
 
     def _notation_of(self, text: pa.Array) -> Notation | None:
-        """Find how days and months are ordered, where that is not plain; None where it is."""
+        """Find the order of days and months if it is ambiguous; None if it is not."""
         formats, certain = day_or_month_first(text.slice(0, 1).to_pylist())
         if not formats:
             return _clear_but_not_iso(text)
@@ -159,7 +159,7 @@ class TimeReader:
         if not len(rows):
             self.zone = self.zone or "as written"
             return times
-        self.zone = self._clock.zone or "UTC (none is written; telemetry.timezone sets another)"
+        self.zone = self._clock.zone or "UTC (no zone in the text; set telemetry.timezone to change it)"
         if self._clock.is_utc:
             return times
         whose = None if owners is None else [owners[row] for row in rows.tolist()]
@@ -170,7 +170,7 @@ class TimeReader:
         return times
 
     def _checked(self, times: Int64, column: pa.Array) -> Times:
-        """Refuse times that cannot be, and find those of a clock that was not set."""
+        """Raise for implausible times, and find those of a clock that was not set."""
         for wrong, problem in ((times < 0, "before 1970"), (times > _Y2115, "after 2115")):
             if wrong.any():
                 row = int(np.argmax(wrong))
@@ -188,7 +188,7 @@ class TimeReader:
             raise UnreadableValueError(row, values[row], "not a valid time")
         self.zone = "UTC"
         if self._format == EXCEL:
-            self.notation, self.zone = "days as Excel counts", self._clock.zone or "UTC"
+            self.notation, self.zone = "Excel day numbers", self._clock.zone or "UTC"
             return self._checked(self._clock(_from_days(values.astype(np.float64))), column)
         if self._format in EPOCHS:
             self.notation = f"epoch, {self._format}"
@@ -220,7 +220,7 @@ class TimeReader:
             row,
             value,
             f"a time of {_date(values[row], unit)} as epoch {_UNIT_NAMES[unit]}: before 2000 or after 2100; if "
-            f"that is meant (or only differences matter), use --set {_SET}{_UNIT_NAMES[unit]}",
+            f"that is intended (or only differences matter), use --set {_SET}{_UNIT_NAMES[unit]}",
         )
 
     def _from_epoch(self, column: pa.Array, values: Any) -> Times:
@@ -240,9 +240,7 @@ class TimeReader:
 
     def _refuse_mixture(self, row: int, value: object, unit: int, other: int) -> None:
         names = _UNIT_NAMES[unit], _UNIT_NAMES[other]
-        raise UnreadableValueError(
-            row, value, f"in epoch {names[1]}, other rows are in {names[0]}: write the times in one unit"
-        )
+        raise UnreadableValueError(row, value, f"in epoch {names[1]}, other rows are in {names[0]}: use one unit")
 
     def _from_compact(self, column: pa.Array, values: Any) -> Times:
         """Read digits such as 20260105 or 20260105120000."""
@@ -261,7 +259,7 @@ _COMPACT_NOTATION = next(known for known in CLEAR if known.name == "YYYYMMDDhhmm
 
 
 def _clear_but_not_iso(text: pa.Array) -> Notation | None:
-    """Give None for ISO 8601, which is read fastest, or where no notation fits."""
+    """Return the notation; None for ISO 8601, which is parsed fastest, or if no notation matches."""
     for kind in (pa.timestamp("ns"), pa.timestamp("ns", tz="UTC")):
         try:
             text.slice(0, 1).cast(kind)
@@ -272,7 +270,7 @@ def _clear_but_not_iso(text: pa.Array) -> Notation | None:
 
 
 def _from_days(days: npt.NDArray[np.float64]) -> Int64:
-    """Read Excel's days; fractions that are cut off are whole seconds where all of them nearly are."""
+    """Read Excel day numbers; if all are close to whole seconds, they are rounded to seconds."""
     seconds = (days + _EXCEL_EPOCH) * 86_400
     if (np.abs(seconds - np.round(seconds)) < 0.1).all():
         seconds = np.round(seconds)
@@ -280,7 +278,7 @@ def _from_days(days: npt.NDArray[np.float64]) -> Int64:
 
 
 def _plausible(values: Any, unit: int) -> Bool:
-    """Tell which numbers are times from 2000 to 2100."""
+    """Return which numbers are times from 2000 to 2100."""
     return (values >= _Y2000 / unit) & (values < _Y2100 / unit)
 
 
@@ -289,7 +287,7 @@ def _other_unit(value: float, unit: int) -> int | None:
 
 
 def _compact(values: Any) -> int | None:
-    """Give how many digits numbers have that may be read as YYYYMMDD…; None where they are none."""
+    """Return the number of digits of numbers such as YYYYMMDD…; None if they are not."""
     digits = {len(str(int(value))) for value in values[:_SAMPLE].tolist() if value == int(value)}
     if len(digits) != 1 or (count := digits.pop()) not in _COMPACT:
         return None

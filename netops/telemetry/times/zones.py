@@ -1,4 +1,4 @@
-"""Times of a local clock, turned into UTC; the hour that summer time repeats goes by the order of the rows."""
+"""Convert local times to UTC; the repeated hour of daylight saving time is resolved by the order of the rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,12 +16,12 @@ _DAY = 86_400_000_000_000
 
 
 def check_zone(name: str) -> None:
-    """Refuse a time zone that nobody knows.
+    """Raise for an unknown time zone.
 
     Raises
     ------
     ValueError
-        Naming the closest one.
+        Names the closest one.
     """
     from zoneinfo import ZoneInfo, available_timezones
 
@@ -32,12 +32,14 @@ def check_zone(name: str) -> None:
     except (KeyError, ValueError, OSError):
         zones = available_timezones()
         near = closest(name, zones)
-        hint = near if "did you mean" in near else "; write it as Europe/Berlin, America/New_York or UTC"
+        hint = (
+            near if "did you mean" in near else "; expected a name such as Europe/Berlin, America/New_York or UTC"
+        )
         raise ValueError(f"unknown time zone '{name}'{hint}") from None
 
 
 class LocalClock:
-    """Turns the local times of one file into UTC, batch by batch.
+    """Convert the local times of one file to UTC, batch by batch.
 
     In the hour that daylight saving time repeats, the first pass of a device through it is the first hour (the last
     one where its rows run backwards); the pass ends where its clock turns back.
@@ -45,12 +47,12 @@ class LocalClock:
     Parameters
     ----------
     zone : str
-        As in the IANA database.
+        Name in the IANA database.
 
     Attributes
     ----------
     repeated : int
-        Times of the hour that comes twice, so far.
+        Number of times in a repeated hour so far.
     """
 
     def __init__(self, zone: str) -> None:
@@ -60,7 +62,7 @@ class LocalClock:
 
     @property
     def is_utc(self) -> bool:
-        """Whether nothing is to be done."""
+        """Whether there is nothing to convert."""
         return self.zone in _UTC
 
     def __call__(self, local: Int64, owners: Sequence[Any] | None = None) -> Int64:
@@ -93,7 +95,7 @@ class LocalClock:
             raise UnreadableValueError(
                 row,
                 str(naive[row]),
-                f"not a time in {self.zone}: the clock skips it for daylight saving time; check telemetry.timezone",
+                f"not a time in {self.zone}: it is skipped by daylight saving time; check telemetry.timezone",
             )
         twice = np.flatnonzero(first != second)
         self.repeated += len(twice)
@@ -102,7 +104,7 @@ class LocalClock:
     def _by_order(
         self, local: Int64, first: Int64, second: Int64, twice: Int64, owners: Sequence[Any] | None
     ) -> Int64:
-        """Decide row by row which pass through the repeated hour it belongs to."""
+        """Determine row by row to which pass through the repeated hour it belongs."""
         backwards = bool(local[-1] < local[0])
         early, late = (second, first) if backwards else (first, second)
         result = early.copy()
@@ -111,7 +113,7 @@ class LocalClock:
             rows_of.setdefault(owners[row] if owners is not None else None, []).append(row)
         for owner, rows in rows_of.items():
             times = local[rows] if not backwards else -local[rows]
-            # Hourly rows repeat the very same time; where the clock is seen to turn back, equal times are doublets.
+            # Hourly rows repeat the same time; where the clock visibly turns back, equal times are duplicates.
             equal_turns = not (np.diff(times) < 0).any()
             for row, now in zip(rows, times.tolist(), strict=True):
                 day = int(local[row]) // _DAY

@@ -1,10 +1,10 @@
-"""Addresses of what v3io holds: ``v3io://<service>/<container>/<path>?backend=…``.
+"""Addresses of v3io tables and streams: ``v3io://<service>/<container>/<path>?backend=…``.
 
 The service is that of the frames (``tsdb``, ``kv``) or the web API (``stream``); without a host (``v3io:///…``) the
 one of ``V3IO_FRAMESD`` or ``V3IO_API``. Optional: ``backend=tsdb|kv|stream`` (default tsdb),
 ``protocol=grpc|http|https`` (default grpc for tables, http for streams), ``start=…&end=…`` (``now-7d``, RFC 3339),
-``shards=8`` of a stream that is made. Who may read and write is told by ``V3IO_ACCESS_KEY``; for tables
-``V3IO_USERNAME`` and ``V3IO_PASSWORD`` will do as well.
+``shards=8`` of a new stream. Credentials are in ``V3IO_ACCESS_KEY``; for tables
+``V3IO_USERNAME`` and ``V3IO_PASSWORD`` are an alternative.
 """
 
 import os
@@ -26,11 +26,11 @@ class Address:
     Attributes
     ----------
     host : str
-        The service, with its protocol where it was given; empty where the environment names it.
+        The service, with its protocol if given; empty if the environment defines it.
     container, path : str
-        Where it lies.
+        Location of the table or stream.
     options : dict
-        What the address says beside that; all keys are there.
+        The parameters of the address; all keys exist.
     """
 
     host: str
@@ -40,7 +40,7 @@ class Address:
 
     @classmethod
     def parse(cls, address: str) -> "Address":
-        """Read an address.
+        """Parse an address.
 
         Raises
         ------
@@ -67,12 +67,12 @@ class Address:
         return self.options["backend"] == STREAM
 
     def service(self) -> str:
-        """Give the URL of the service.
+        """Return the URL of the service.
 
         Raises
         ------
         UsageError
-            If neither the address nor the environment names one.
+            If neither the address nor the environment defines one.
         """
         variable, protocol = ("V3IO_API", "http") if self.is_stream else ("V3IO_FRAMESD", "grpc")
         host = self.host or os.environ.get(variable, "")
@@ -81,7 +81,7 @@ class Address:
         return host if "://" in host else f"{self.options['protocol'] or protocol}://{host}"
 
     def below(self, *names: str) -> "Address":
-        """Name something below this path, reached the same way."""
+        """Return an address below this path, with the same options."""
         return replace(self, path="/".join((self.path.rstrip("/"), *names)))
 
     def __str__(self) -> str:

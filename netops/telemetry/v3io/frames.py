@@ -22,7 +22,7 @@ class FramesTable:
 
     @classmethod
     def parse(cls, address: str) -> "FramesTable":
-        """Read an address.
+        """Parse an address.
 
         Raises
         ------
@@ -31,7 +31,7 @@ class FramesTable:
         """
         known = Address.parse(address)
         if known.is_stream:
-            raise UsageError(f"{address}: a stream is no table")
+            raise UsageError(f"{address}: a stream is not a table")
         options = known.options
         return cls(
             known.service(), known.container, known.path, options["backend"], options["start"], options["end"]
@@ -39,7 +39,7 @@ class FramesTable:
 
     @contextmanager
     def client(self) -> Iterator[Any]:
-        """Connect; what the service refuses becomes one line."""
+        """Connect; errors of the service are reported in one line."""
         import grpc
         import v3io_frames
 
@@ -53,7 +53,7 @@ class FramesTable:
 
 
 def _brief(error: Exception) -> str:
-    """Keep what a gRPC error says, and leave out how it prints itself."""
+    """Return the message of a gRPC error without its formatting."""
     cause: Any = getattr(error, "cause", error)
     text = cause.details() if hasattr(cause, "details") else str(error)
     return " ".join((text or type(error).__name__).split())

@@ -1,7 +1,7 @@
 """Streams of v3io, and its web API behind them (addresses: see ``v3io_address``).
 
-A record is one JSON object: a sample as ``POST /telemetry`` takes it, an alert, a risk. It lies in the shard of its
-device, so that whoever reads one shard sees all of a device, in order.
+A record is one JSON object: a sample as ``POST /telemetry`` takes it, an alert, a risk. It is in the shard of its
+device, so that a reader of one shard receives all records of a device, in order.
 """
 
 import json
@@ -20,7 +20,7 @@ from netops.telemetry.v3io.address import SCHEME, Address
 _RECORDS_A_REQUEST = 500  # the platform takes up to 1,000, and 10 MB
 _RETENTION_HOURS = 7 * 24
 _TRIES = 3
-#: What the web API answers where a stream is there already.
+#: Response of the web API if a stream already exists.
 _THERE = (204, 409)
 
 Record = Mapping[str, Any]
@@ -33,11 +33,11 @@ class Stream:
     Attributes
     ----------
     service, container, path : str
-        Where it is.
+        Location of the stream.
     shards : int
-        How many it gets when it is made.
+        Number of shards of a new stream.
     start, end : str
-        Which records are read, by when they arrived; all if empty.
+        Range of arrival times of the records to read; all if empty.
     """
 
     service: str
@@ -49,19 +49,19 @@ class Stream:
 
     @classmethod
     def parse(cls, address: str) -> "Stream":
-        """Read an address.
+        """Parse an address.
 
         Raises
         ------
         UsageError
-            If a part of it is missing or unknown, or it is that of a table.
+            If a part of it is missing or unknown, or it is the address of a table.
         """
         known = Address.parse(address)
         if not known.is_stream:
-            raise UsageError(f"{address}: no stream; add backend=stream")
+            raise UsageError(f"{address}: not a stream; add backend=stream")
         options = known.options
         if options["protocol"] == "grpc":
-            raise UsageError(f"{address}: streams are reached over http or https, not grpc")
+            raise UsageError(f"{address}: streams use http or https, not grpc")
         return cls(
             known.service(), known.container, known.path, int(options["shards"]), options["start"], options["end"]
         )
@@ -71,12 +71,12 @@ class Stream:
 
     @contextmanager
     def open(self, clock: Callable[[], int] = time.time_ns) -> Iterator["OpenStream"]:
-        """Connect; what goes wrong becomes one line.
+        """Connect; errors are reported in one line.
 
         Parameters
         ----------
         clock : callable
-            Gives the time from which ``now-7d`` counts, in nanoseconds since the epoch.
+            Returns the current time, for ``now-7d``, in nanoseconds since the epoch.
         """
         import http.client
 
@@ -98,14 +98,14 @@ class Stream:
 
 @dataclass(frozen=True)
 class OpenStream:
-    """A stream while one is connected to it."""
+    """An open connection to a stream."""
 
     stream: Stream
     client: Any
     clock: Callable[[], int]
 
     def create(self) -> None:
-        """Make the stream; one that is there stays as it is."""
+        """Create the stream; an existing one is unchanged."""
         self.client.stream.create(
             self.stream.container,
             self.stream.path,
@@ -120,7 +120,7 @@ class OpenStream:
         Raises
         ------
         NetopsError
-            If some are refused again and again; it says why.
+            If records are repeatedly rejected; names the reason.
         """
         for start in range(0, len(records), _RECORDS_A_REQUEST):
             self._put([_encoded(record, key) for record in records[start : start + _RECORDS_A_REQUEST]])
@@ -137,10 +137,10 @@ class OpenStream:
             if not failed:
                 return
             records, refused = [record for record, _ in failed], str(failed[0][1])
-        raise NetopsError(f"{self.stream}: {len(records)} records are refused: {' '.join(refused.split())}")
+        raise NetopsError(f"{self.stream}: {len(records)} records were rejected: {' '.join(refused.split())}")
 
     def records(self) -> Iterator[list[dict[str, Any]]]:
-        """Read what lies in the stream by now, shard by shard; what arrives meanwhile is left for the next time.
+        """Read the current records of the stream, shard by shard; records that arrive meanwhile are read next time.
 
         Yields
         ------
@@ -199,7 +199,7 @@ def _arrival(record: Any) -> int:
 
 
 def _moment(text: str, clock: Callable[[], int]) -> int:
-    """Read ``now``, ``now-7d`` or RFC 3339 as nanoseconds since the epoch."""
+    """Parse ``now``, ``now-7d`` or RFC 3339 as nanoseconds since the epoch."""
     if text == "now":
         return clock()
     if text.startswith("now-"):
@@ -207,18 +207,20 @@ def _moment(text: str, clock: Callable[[], int]) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"'{text}' is no valid time of a stream: write now-7d, or 2026-01-05T12:00:00Z") from None
+        raise UsageError(
+            f"'{text}' is not a valid time of a stream: expected now-7d, or 2026-01-05T12:00:00Z"
+        ) from None
     return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * SECOND)
 
 
 def _brief(error: Any) -> str:
-    """Keep the status and what the web API says."""
+    """Return the status and the message of the web API."""
     text = " ".join(str(error).removeprefix("Request failed with status ").split())
     return f"the web API answers {text}"[:300]
 
 
 def _quiet() -> Any:
-    """Make a logger of the client's kind that says nothing: whatever goes wrong is raised as well."""
+    """Create a silent logger for the client: all errors are also raised."""
     from v3io.logger import Logger
 
     logger = Logger("CRITICAL")

@@ -18,7 +18,7 @@ START = 1_767_225_600_000_000_000
 
 
 def rich() -> dict[str, Any]:
-    """Give a configuration in which no key is idle."""
+    """Return a configuration in which no key is idle."""
     failure = {"weight": 1, "duration": "12m", "spread": 0.3, "failure": 0.4, "depth": 0.5, "growth": 1.5}
     failure |= {"variation": 0.2, "jitter": 0.1, "stagger": 0.05, "metrics": ["load", "loss", "flow", "count"]}
     validation = {
@@ -118,7 +118,7 @@ def digest(dataset: Dataset) -> str:
 
 
 def column_bytes(column: pa.ChunkedArray) -> bytes:
-    """Give the values of a column as bytes, however it is encoded and cut."""
+    """Return the values of a column as bytes, however it is encoded and cut."""
     if pa.types.is_dictionary(column.type):
         codes = column.combine_chunks().indices.to_numpy().tobytes() if len(column) else b""
         return codes + repr(column.chunk(0).dictionary.to_pylist() if len(column) else []).encode()

@@ -81,7 +81,7 @@ def scenario_on(arrays: Arrays) -> np.ndarray:
 
 
 def runs(flags: np.ndarray) -> np.ndarray:
-    """Give the lengths of the whole runs of each device."""
+    """Return the lengths of the whole runs of each device."""
     lengths = []
     for row in flags:
         edges = np.flatnonzero(np.diff(row.astype(int)))

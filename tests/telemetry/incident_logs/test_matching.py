@@ -53,7 +53,7 @@ def test_incidents_are_counted() -> None:
         "warn: incidents: 1 of 5 are outside of the telemetry of their device (first: line 3)",
         "warn: incidents: 1 of 5 is of devices without telemetry: printer-3 (first: line 4)",
         "incidents: devices matched without case, spaces, domain and port: R01 → r01",
-        "warn: incidents: 1 never closed: each lasts to the end of the telemetry",
+        "warn: incidents: 1 without an end: each lasts to the end of the telemetry",
         "warn: incidents: 1 longer than a fifth of the telemetry of their device",
     ]
     assert LogSummary.from_dict(summary.to_dict()) == summary
@@ -67,7 +67,7 @@ def test_a_log_of_mostly_other_devices_is_refused() -> None:
 
 
 def test_a_log_outside_of_the_telemetry_is_refused() -> None:
-    with pytest.raises(NetopsError, match="no incident falls into the telemetry: they last from 1970"):
+    with pytest.raises(NetopsError, match="no incident overlaps the telemetry: they range from 1970"):
         match(log(("r01", 5_000, 6_000)), SPANS)
 
 
@@ -75,5 +75,5 @@ def test_a_log_without_devices_is_of_the_only_device() -> None:
     unnamed = IncidentLog("inc.csv", ["", ""], ["", ""], np.array([1, 5]), np.array([2, 6]), at=["", ""])
     kept, _ = match(unnamed, {"r01": (0, 10)})
     assert kept.devices == ["r01", "r01"]
-    with pytest.raises(NetopsError, match="no column of the device, and the telemetry has 2 devices"):
+    with pytest.raises(NetopsError, match="no device column, and the telemetry has 2 devices"):
         match(unnamed, SPANS)

@@ -92,7 +92,7 @@ def test_failures_without_an_end_last_for_a_set_time(tmp_path: Path) -> None:
     log = read_incidents(write(tmp_path / "failures.csv", AZURE), settings)
     assert int(log.ends[0] - log.starts[0]) == 600 * 10**9
     assert log.kinds == ["comp1"]
-    assert log.notes == ("no column of the end: each incident is taken to last 10m (telemetry.incidents.length)",)
+    assert log.notes == ("no end column: the length of each incident is set to 10m (telemetry.incidents.length)",)
 
 
 @pytest.mark.parametrize("end", ["", "N/A", "null", "None", "-", "0001-01-01T00:00:00Z"])
@@ -141,20 +141,20 @@ def test_columns_are_named_by_settings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("device,wann\nr01,1\n", "inc: no column of the start; its columns are device, wann; name it with --set"),
+        ("device,wann\nr01,1\n", "inc: no column for the start; its columns are device, wann; name it with --set"),
         (f"device,start,end\nr01,{START},tomorrow\n", "inc: line 2: column 'end': 'tomorrow' is "),
-        ("device,start,end\nr01,,2\n", "inc: line 2: column 'start': an incident without a start"),
+        ("device,start,end\nr01,,2\n", "inc: line 2: column 'start': the start of the incident is missing"),
         (
             f'device,start,end,text\nr01,{START},{END},"a\nb"\nr01,{END},{START},x\n',
             "inc: line 4: the incident does",
         ),
         (f"device,start,end\n\nr01,{START}\n", "inc: line 3: 2 values where the header has 3"),
         (f"device,start,duration\nr01,{START},long\n", "inc: line 2: column 'duration': invalid duration 'long'"),
-        (f"device,start,end\n,{START},{END}\n", "inc: line 2: column 'device' names no device"),
+        (f"device,start,end\n,{START},{END}\n", "inc: line 2: column 'device' is empty"),
         (f"device,start,start,end\nr01,{START},{START},{END}\n", "inc: two columns are named 'start'"),
         (b"device,start,end\nr\xe9seau,1,2\n", "inc: line 2: not UTF-8 (byte 0xe9, 'é' in cp1252); if "),
         ("", "inc: the file is empty"),
-        ("3\n", "inc: no column of the start"),
+        ("3\n", "inc: no column for the start"),
         ('{"r01": 3}', "inc: "),
         ("[[1]]", "inc: entry 1: not an object"),
         ("[" * 100_000, "inc: not readable JSON"),

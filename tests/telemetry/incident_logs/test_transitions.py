@@ -38,7 +38,7 @@ def test_down_and_up_are_one_incident(tmp_path: Path) -> None:
         None,
     ]
     assert found.at[1] == f"{path}: line 3"
-    assert found.notes == ("'event' says down and up: 3 incidents of 6 rows",)
+    assert found.notes == ("'event' contains state changes (down, up): 3 incidents of 6 rows",)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_other_states_leave_a_row_an_incident(tmp_path: Path, states: list[str])
     rows = [f"2026-01-05T{hour:02d}:00:00Z,r{hour},{state},x" for hour, state in enumerate(states)]
     found = read_incidents(log(tmp_path / "tickets.csv", *rows), TelemetrySettings())
     assert len(found) == 10
-    assert "taken to last 1h" in found.notes[0]
+    assert "is set to 1h" in found.notes[0]
 
 
 def test_pairs_are_found_by_time_and_device() -> None:

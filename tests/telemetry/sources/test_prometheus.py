@@ -179,7 +179,7 @@ def test_a_page_that_is_too_much_is_halved(server: str, tmp_path: Path, monkeypa
     ("options", "parameters", "problem"),
     [
         ({"metrics": {}}, "", "no PromQL is configured under telemetry: prometheus: metrics"),
-        ({"metrics": {"x": "cpu("}}, "", r"the query 'cpu\(' is refused: .*parse error"),
+        ({"metrics": {"x": "cpu("}}, "", r"the query 'cpu\(' was rejected: .*parse error"),
         ({"device": "Instance"}, "", "has no label 'Instance'; did you mean 'instance'"),
         ({"metrics": {"x": '{__name__=~"cpu|down"}'}}, "", "several series of device 'a:9100'"),
         ({}, "&from=3", "unknown parameter 'from'"),
