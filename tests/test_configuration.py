@@ -58,7 +58,7 @@ def test_values_are_converted() -> None:
         ({"count": "two"}, "x.yaml: count: expected a whole number, found 'two'"),
         ({"share": float("nan")}, "x.yaml: share: nan is not a finite number"),
         ({"kind": "c"}, "x.yaml: kind: 'c' is not allowed; known: a, b"),
-        ({"cooldown": "soon"}, "x.yaml: cooldown: 'soon' is not a valid duration; write it as 90s, 10m, 1h or 2d"),
+        ({"cooldown": "soon"}, "x.yaml: cooldown: 'soon' is not a valid duration; expected 90s, 10m, 1h or 2d"),
         ({"windows": ["1m", "0s"]}, "x.yaml: windows[1]: duration '0s' must be more than zero"),
         ({"by_name": {"a": {"depth": 0}}}, "x.yaml: by_name: a: depth: 0 is below 1"),
         (["count"], "x.yaml: expected keys and values, found ['count']"),

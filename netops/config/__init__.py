@@ -1,1 +1,1 @@
-"""Settings from YAML to frozen dataclasses, durations, and where state lives."""
+"""Settings from YAML to frozen dataclasses, durations, and the state folder."""

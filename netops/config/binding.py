@@ -1,7 +1,7 @@
-"""Configuration: YAML bound to frozen dataclasses; an unknown key or an impossible value is refused.
+"""Configuration: YAML bound to frozen dataclasses; unknown keys and invalid values raise errors.
 
-A section is a dataclass whose fields are made with :func:`option`. The section lives in the package that reads
-it, so that no key exists which nothing uses.
+A section is a dataclass whose fields are declared with :func:`option`. The section is in the package that reads
+it, so that there are no unused keys.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from netops.errors import UsageError, closest
 
 T = TypeVar("T")
 
-#: A field of this type is written as ``10m`` and held in nanoseconds.
+#: A field of this type is written as ``10m`` and stored in nanoseconds.
 Duration = Annotated[int, "duration"]
 
 
@@ -38,10 +38,10 @@ def option(
     Parameters
     ----------
     default : optional
-        Its value when the key is absent; without one the key is required. A list, dict or section is given as a
+        Its value when the key is absent; required if there is none. A list, dict or section is passed as a
         function without arguments.
     help, unit : str
-        What it does, in a line, for the configuration reference.
+        One line for the configuration reference, and the unit.
     minimum, maximum : float, optional
         Bounds, both included.
     choices : sequence, optional
@@ -63,21 +63,21 @@ def option(
 
 
 def bind(section: type[T], values: Any, where: str) -> T:
-    """Make a section from what a YAML file holds.
+    """Create a section from the contents of a YAML file.
 
     Parameters
     ----------
     section : dataclass type
-        What the values must fit.
+        The type of the section.
     values : mapping or None
-        The parsed YAML; None counts as an empty mapping.
+        The parsed YAML; None means an empty mapping.
     where : str
         File and key, for errors.
 
     Raises
     ------
     UsageError
-        For an unknown or missing key, a value of the wrong type or outside its bounds; it names the key.
+        For an unknown or missing key, a value of the wrong type or outside its bounds; names the key.
     """
     values = {} if values is None else values
     if not isinstance(values, Mapping):
@@ -179,7 +179,7 @@ def _scalar(hint: Any, value: Any, where: str) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML whose times stay text: they are read where it is known what they are, and travel as JSON."""
+    """YAML loader that returns times as text: they are parsed later, and can be sent as JSON."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -194,7 +194,7 @@ def parse_yaml(text: str) -> Any:
     Raises
     ------
     yaml.YAMLError
-        If it is none.
+        If the text is not YAML.
     """
     return yaml.load(text, Loader=_Loader)  # noqa: S506 a safe loader without times
 
@@ -205,7 +205,7 @@ def read_yaml(path: Path) -> Any:
     Raises
     ------
     UsageError
-        If it is missing or no YAML; it names the file and the line.
+        If the file is missing or not YAML; names the file and the line.
     """
     try:
         return parse_yaml(path.read_text(encoding="utf-8"))

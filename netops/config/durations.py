@@ -1,4 +1,4 @@
-"""Durations: written as ``90s``, ``10m``, ``1h`` or ``2d`` by people, int64 nanoseconds in the code."""
+"""Durations: ``90s``, ``10m``, ``1h`` or ``2d`` as text, int64 nanoseconds in the code."""
 
 import re
 
@@ -14,7 +14,7 @@ _PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(d|h|m|s|ms|us|ns)")
 
 
 def parse_duration(text: str | int | float) -> int:
-    """Read a duration.
+    """Parse a duration.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def parse_duration(text: str | int | float) -> int:
     Raises
     ------
     UsageError
-        If it is no duration, or not above zero.
+        If it is not a duration, or not above zero.
     """
     number, unit = str(text).strip(), "s"
     if match := _PATTERN.fullmatch(number):
@@ -37,13 +37,13 @@ def parse_duration(text: str | int | float) -> int:
     try:
         duration = round(float(number) * _UNITS[unit])
     except (ValueError, OverflowError):
-        raise UsageError(f"'{text}' is not a valid duration; write it as 90s, 10m, 1h or 2d") from None
+        raise UsageError(f"'{text}' is not a valid duration; expected 90s, 10m, 1h or 2d") from None
     if duration <= 0:
         raise UsageError(f"duration '{text}' must be more than zero")
     return duration
 
 
 def format_duration(nanoseconds: int) -> str:
-    """Write a duration in the largest unit that divides it: ``90s``, ``1m``, ``371s``, ``2h``."""
+    """Format a duration in the largest unit that divides it: ``90s``, ``1m``, ``371s``, ``2h``."""
     unit = next(name for name, size in _UNITS.items() if nanoseconds % size == 0)
     return f"{nanoseconds // _UNITS[unit]}{unit}"

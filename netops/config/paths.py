@@ -1,4 +1,4 @@
-"""Where state lives: ``NETOPS_HOME``, or ``~/.netops``."""
+"""The state folder: ``NETOPS_HOME``, or ``~/.netops``."""
 
 import os
 from pathlib import Path
@@ -10,12 +10,12 @@ PROJECT = "netops"
 
 
 def home() -> Path:
-    """Name the folder that holds the run database, the data of runs and the models (made on first use).
+    """Return the folder of the run database, the data of runs and the models (created on first use).
 
     Raises
     ------
     NetopsError
-        If it is no folder, or cannot be made; it names the setting.
+        If it is not a folder, or cannot be created; names the setting.
     """
     folder = Path(os.environ.get("NETOPS_HOME") or Path.home() / ".netops").expanduser().resolve()
     try:
@@ -25,6 +25,6 @@ def home() -> Path:
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise NetopsError(
-            f"NETOPS_HOME={folder} cannot be made: {why}; set NETOPS_HOME to another folder"
+            f"NETOPS_HOME={folder} cannot be created: {why}; set NETOPS_HOME to another folder"
         ) from None
     return folder

@@ -1,4 +1,4 @@
-"""Features of samples at rest: a replay of the streaming kernel, device by device."""
+"""Features of stored samples: a replay of the streaming kernel, device by device."""
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -28,30 +28,30 @@ def transform(spec: FeatureSpec, offsets: Ints, timestamps: Ints, values: Floats
     values : float64 array, n × metrics
         NaN where a value is missing.
     threads : int
-        How many threads share the devices; the result does not depend on it.
+        Number of threads; the result does not depend on it.
 
     Returns
     -------
     float64 array, n × len(spec.names)
-        Exactly what :class:`~netops.features.engine.FeatureEngine` gives for the same samples.
+        Identical to those of :class:`~netops.features.engine.FeatureEngine` for the same samples.
 
     Raises
     ------
     NetopsError
-        If the shapes do not fit, or times are out of order, double or absurd; it names the row.
+        If the shapes do not fit, or times are out of order, duplicate or invalid; names the row.
     """
     return Replay(spec, threads).feed(offsets, timestamps, values)
 
 
 class Replay:
-    """Computes the features of sorted samples that come in several pieces; a device may reach over pieces.
+    """Compute the features of sorted samples in several chunks; a device may span several chunks.
 
     Parameters
     ----------
     spec : FeatureSpec
         The features.
     threads : int
-        How many threads share the devices of a piece.
+        Number of threads per chunk.
     """
 
     def __init__(self, spec: FeatureSpec, threads: int = 1) -> None:
@@ -66,14 +66,14 @@ class Replay:
         return state
 
     def feed(self, offsets: Ints, timestamps: Ints, values: Floats, continues: bool = False) -> Floats:
-        """Compute the features of the next piece.
+        """Compute the features of the next chunk.
 
         Parameters
         ----------
         offsets, timestamps, values : arrays
             As :func:`transform` takes them.
         continues : bool
-            Its first device is the last one of the piece before.
+            Whether its first device is the last one of the previous chunk.
 
         Returns
         -------
@@ -116,7 +116,7 @@ class Replay:
             raise NetopsError(f"samples do not fit: {count} times, {shape} values for {metrics} metrics")
 
     def _replay(self, state: State, offsets: Ints, piece: "_Piece", continues: bool) -> None:
-        """Replay device after device as device 0 of a state, which forgets one before the next."""
+        """Replay the devices one after another as device 0 of a state, which is cleared in between."""
         for start, stop in pairwise(offsets.tolist()):
             if not continues:
                 kernel.release(state, 0)
@@ -143,7 +143,7 @@ class _Piece(NamedTuple):
 
 
 def _shares(offsets: Ints, threads: int) -> list[tuple[int, int]]:
-    """Cut the devices into runs of about as many rows, more runs than threads so that all end together."""
+    """Divide the devices into runs of about equal size, more runs than threads for load balancing."""
     runs = threads * 4 if threads > 1 else 1
     cuts = np.searchsorted(offsets, np.linspace(0, offsets[-1], runs + 1)[1:-1])
     return list(pairwise(np.unique([0, *cuts.tolist(), len(offsets) - 1]).tolist()))

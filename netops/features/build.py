@@ -1,4 +1,4 @@
-"""Features of a dataset: telemetry in, feature vectors out, part by part."""
+"""Features of a dataset: from telemetry to feature vectors, file by file."""
 
 import dataclasses
 import os
@@ -30,28 +30,28 @@ def build_features(
     source : Dataset
         The telemetry.
     out : Path
-        Folder to write: device, time, attributes, ``is_error`` and the features (float64), in the parts of the
-        source; what was there is replaced. Incidents and verdicts are taken over.
+        Folder to write: device, time, attributes, ``is_error`` and the features (float64), in the same files as the
+        source; existing contents are replaced. Incidents and verdicts are copied.
     spec : FeatureSpec
         The features.
     threads : int, optional
-        Threads that compute, all CPUs if None.
+        Number of threads, all CPUs if None.
     workers : int
-        With more than one: processes of a local Dask cluster.
+        If above one: number of processes of a local Dask cluster.
     scheduler : str, optional
-        Address of a running Dask scheduler, instead; its workers must see both folders.
+        Address of a running Dask scheduler, as an alternative; its workers must have access to both folders.
     progress : Progress
-        Is told the samples done.
+        Called with the number of processed samples.
 
     Returns
     -------
     Dataset
-        Its bytes depend on the source and the spec alone.
+        Its bytes depend only on the source and the spec.
 
     Raises
     ------
     NetopsError
-        If a metric of the spec is missing, or the telemetry is not sorted; nothing is left behind.
+        If a metric of the spec is missing, or the telemetry is not sorted; no files remain.
     """
     _check(source, out, spec)
     _clear(out)
@@ -81,15 +81,15 @@ def cpus() -> int:
 def _check(source: Dataset, out: Path, spec: FeatureSpec) -> None:
     if lost := [name for name in spec.metrics if name not in source.meta.metrics]:
         known = ", ".join(source.meta.metrics)
-        raise NetopsError(f"{source.path}: metric '{lost[0]}' is missing; the metrics there are: {known}")
+        raise NetopsError(f"{source.path}: metric '{lost[0]}' is missing; existing metrics: {known}")
     if taken := {*source.meta.attributes, "timestamp", "device", "is_error"} & set(spec.names):
-        raise UsageError(f"{source.path}: a feature and another column are both called '{min(taken)}'")
+        raise UsageError(f"{source.path}: a feature and another column are both named '{min(taken)}'")
     if out.resolve() == source.path.resolve():
-        raise UsageError(f"{out}: holds the telemetry itself; name another folder for the features")
+        raise UsageError(f"{out}: contains the telemetry itself; choose another folder for the features")
 
 
 def _clear(out: Path) -> None:
-    """Take away an earlier dataset, its description first: from then on it does not count as finished."""
+    """Remove an earlier dataset, its description first, so that it is marked as unfinished."""
     beside = (out / "_incidents.parquet", out / "_verdicts.parquet")
     for path in (out / "_meta.json", *sorted(out.glob("part-*.parquet")), *beside):
         path.unlink(missing_ok=True)
@@ -97,7 +97,7 @@ def _clear(out: Path) -> None:
 
 
 def _drop_drafts(out: Path) -> None:
-    """Take away what killed processes have left half-written."""
+    """Remove incomplete files of killed processes."""
     for path in out.glob(".part-*.tmp"):
         path.unlink(missing_ok=True)
 
@@ -119,7 +119,7 @@ def _build_parts(
 
 
 class _Told:
-    """Adds up what several threads have done."""
+    """Sum the progress of several threads."""
 
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress, self._total, self._done, self._lock = progress, total, 0, Lock()

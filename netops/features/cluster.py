@@ -1,4 +1,4 @@
-"""Features of a dataset on a Dask cluster: one task a part; tasks carry paths, never samples."""
+"""Features of a dataset on a Dask cluster: one task per file; tasks contain paths, never samples."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from netops.errors import NetopsError
 from netops.features.part import build_part
 from netops.features.spec import FeatureSpec
 
-#: How often a part is tried again where its worker or its files failed.
+#: Number of retries if a worker or its files failed.
 RETRIES = 3
 #: How long to wait for a scheduler.
 PATIENCE = "5s"
@@ -24,30 +24,30 @@ def build_parts(
     scheduler: str | None,
     tell: Callable[[int], None],
 ) -> None:
-    """Compute parts on a cluster.
+    """Compute files on a cluster.
 
-    A part appears whole or not at all, and its bytes depend on source and spec alone: what a worker that dies
-    leaves undone, another does again.
+    A file is written atomically, and its bytes depend only on source and spec: if a worker dies, another one
+    repeats its tasks.
 
     Parameters
     ----------
     jobs : list of (Path, Path)
-        Part of the telemetry, part of the features; all workers must see both.
+        Telemetry file and features file; all workers must have access to both.
     spec : FeatureSpec
         The features.
     attributes : tuple of str
-        Columns to take over.
+        Columns to copy.
     workers : int
         Processes of a local cluster, one thread each.
     scheduler : str or None
-        Address of a running scheduler, instead.
+        Address of a running scheduler, as an alternative.
     tell : callable
-        Is given the number of rows after each part.
+        Called with the number of rows after each file.
 
     Raises
     ------
     NetopsError
-        If the scheduler does not answer, or a part cannot be computed.
+        If the scheduler does not answer, or a file cannot be computed.
     """
     from dask.distributed import as_completed
 
@@ -74,7 +74,7 @@ def build_parts(
 
 
 def _task(source: str, out: str, spec: dict[str, Any], attributes: tuple[str, ...]) -> int | str:
-    """Compute one part: its rows, or what is wrong with it, which no second try would mend."""
+    """Compute one file; return its number of rows, or an error that a retry would not fix."""
     try:
         return build_part(Path(source), Path(out), FeatureSpec.from_dict(spec), attributes)
     except NetopsError as error:
@@ -108,7 +108,7 @@ def local_cluster(workers: int) -> Iterator[str]:
     import dask
     from dask.distributed import LocalCluster
 
-    # The workers' own profiler would take a few percent of them.
+    # The workers' profiler would cost a few percent.
     with (
         dask.config.set({"distributed.worker.profile.enabled": False}),
         LocalCluster(

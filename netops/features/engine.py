@@ -1,4 +1,4 @@
-"""The feature engine: samples in, feature vectors out, one micro-batch or one sample at a time."""
+"""The feature engine: from samples to feature vectors, one micro-batch or one sample at a time."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,24 +14,24 @@ __all__ = ["DUPLICATE", "LATE", "REJECTED", "SCORED", "FeatureEngine"]
 
 
 class FeatureEngine:
-    """Keeps the windows of many devices.
+    """Compute features over sliding windows of many devices.
 
-    A sample's features depend on the samples of its device inside the windows alone, not on how they were batched.
-    With an allowed lateness samples may come out of order: answers already given stand, and from then on features
-    are, bit for bit, as if all had come in order.
+    Features depend only on the samples of the device in the windows, not on the batches.
+    With an allowed lateness, samples may be out of order: returned features are final; later features
+    are bit-identical to those of samples in order.
 
-    Statuses: ``SCORED``; ``DUPLICATE`` (the device has a sample of that very time, no older than its longest window
-    and the allowed lateness together); ``LATE`` (another one, older than the newest sample of its device less the
+    Statuses: ``SCORED``; ``DUPLICATE`` (the device has a sample with this time, no older than its longest window
+    and the allowed lateness together); ``LATE`` (another sample older than the newest of its device minus the
     allowed lateness); ``REJECTED`` (a time before 1970 or after 2115). Samples that are not scored have NaN
-    features and leave no trace.
+    features and are not stored.
 
-    A late sample costs a walk over the longest window of its device, about 50 ns a sample and metric.
+    A late sample costs a walk over the longest window of its device, about 50 ns per sample and metric.
 
     Memory: per device ``34 · W · F · M · 8`` bytes and per sample of the longest window (plus lateness)
     ``8 · (1 + M + W · F · M / 32)``, for M metrics, W windows, F = 6 fields (sum +1, slope +3, last_change +4,
-    one per threshold): it grows with the samples a window holds, so with its length and the sampling rate.
+    one per threshold): it grows with the samples in a window, so with its length and the sampling rate.
 
-    Not safe for several threads at once; several engines are.
+    Not thread-safe; use one engine per thread.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class FeatureEngine:
     Raises
     ------
     UsageError
-        If the allowed lateness is below zero or longer than the longest window there may be.
+        If the allowed lateness is below zero or longer than the maximum window.
     """
 
     def __init__(self, spec: FeatureSpec, allowed_lateness: int = 0) -> None:
@@ -62,16 +62,16 @@ class FeatureEngine:
     def update(
         self, devices: npt.NDArray[np.int64], timestamps: npt.NDArray[np.int64], values: npt.NDArray[np.float64]
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
-        """Take in samples of any devices in the order of their arrival.
+        """Add samples of any devices in the order of arrival.
 
         Parameters
         ----------
         devices : int64 array, n
-            Small dense codes from 0: the memory grows with the largest.
+            Dense codes from 0: the memory grows with the largest code.
         timestamps : int64 array, n
             Nanoseconds since the epoch, UTC.
         values : float64 array, n × metrics
-            NaN, infinite and absurd values (beyond 1e150) are missing values.
+            NaN, infinite and extreme values (beyond 1e150) are missing values.
 
         Returns
         -------
@@ -101,13 +101,13 @@ class FeatureEngine:
     def update_one(
         self, device: int, timestamp: int, values: npt.NDArray[np.float64]
     ) -> tuple[npt.NDArray[np.float64], int]:
-        """Take in one sample: features (float64 array) and status, as :meth:`update` has them."""
+        """Add one sample; return features (float64 array) and status as :meth:`update` does."""
         row = np.ascontiguousarray(values, np.float64).reshape(1, -1)
         if row.shape[1] != self._metrics:
             raise NetopsError(f"a sample has {row.shape[1]} values for {self._metrics} metrics")
         out = np.empty((1, self._columns))
         self._know(device, device)
-        # Times that int64 cannot hold are as impossible as those that the kernel rejects.
+        # Times that exceed int64 are rejected like those outside the range of the kernel.
         self._device[0], self._time[0] = device, min(max(timestamp, -1), kernel.LAST_TIME)
         take(self._plan, self._state, self._device, self._time, row, 0, 1, out, self._status)
         return out[0], int(self._status[0])
@@ -119,23 +119,23 @@ class FeatureEngine:
             add_devices(self._plan, self._state, highest + 1)
 
     def knows(self, device: int) -> bool:
-        """Tell whether a device has samples."""
+        """Return whether a device has samples."""
         return 0 <= device < len(self._state.marks) and bool(self._state.marks[device, kernel.LAST] >= 0)
 
     def devices(self) -> npt.NDArray[np.int64]:
-        """Give the codes of the devices that have samples."""
+        """Return the codes of the devices that have samples."""
         return np.flatnonzero(self._state.marks[:, kernel.LAST] >= 0)
 
     def newest(self, device: int) -> int | None:
-        """Give the time of the newest sample of a device, None where it has none."""
+        """Return the time of the newest sample of a device, None if it has none."""
         return int(self._state.marks[device, kernel.NEWEST]) if self.knows(device) else None
 
     def samples(self, device: int) -> int:
-        """Count the samples that are kept of a device."""
+        """Count the stored samples of a device."""
         return int(kernel.count(self._state, device, -1)) if self.knows(device) else 0
 
     def forget(self, device: int) -> None:
-        """Drop all that is known of a device; its memory is used again."""
+        """Remove the state of a device; its memory is reused."""
         if self.knows(device):
             kernel.release(self._state, device)
 
@@ -146,7 +146,7 @@ class FeatureEngine:
         ----------
         device : int
         since : int, optional
-            Only the samples after this time (ns): what is to be added to a state that was written before.
+            Only the samples after this time (ns): a delta to a state that was written before.
         """
         newest = self.newest(device)
         times = np.empty(0, np.int64)
@@ -159,15 +159,15 @@ class FeatureEngine:
         return saved.pack(self.spec, self.history, times, values)
 
     def restore(self, device: int, buffer: bytes | bytearray | memoryview) -> None:
-        """Take the state of a device from what :meth:`save` wrote; what was known of the device is dropped.
+        """Restore the state of a device from the output of :meth:`save`; its current state is replaced.
 
-        The windows and statistics of the engine may differ from those of the one that saved, as long as its
-        longest window and lateness together are no longer.
+        The windows and statistics may differ from those of the engine that saved the state, as long as the
+        sum of longest window and lateness is not greater.
 
         Raises
         ------
         NetopsError
-            If the buffer is damaged, of other metrics, of a later version, or reaches back too short a time.
+            If the buffer is damaged, of other metrics, of a later version, or covers too short a time.
         """
         times, values = saved.unpack(self.spec, self.history, buffer)
         self._know(device, device)
@@ -180,7 +180,7 @@ class FeatureEngine:
         return saved.pack_all((int(device), self.save(int(device))) for device in self.devices())
 
     def restore_all(self, buffer: bytes | bytearray | memoryview) -> None:
-        """Take the states of all devices from what :meth:`save_all` wrote; all that was known is dropped."""
+        """Replace the states of all devices by those in the output of :meth:`save_all`."""
         states = list(saved.unpack_all(buffer))
         self._state = make_state(self._plan, self._metrics)
         for device, state in states:
@@ -188,10 +188,10 @@ class FeatureEngine:
 
     @property
     def history(self) -> int:
-        """How far raw samples are kept back from the newest of a device, in ns."""
+        """Time range of stored raw samples before the newest of a device, in ns."""
         return self.spec.longest_window + self.allowed_lateness
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory the states take."""
+        """Memory of the states in bytes."""
         return size_of(self._state)

@@ -2,16 +2,16 @@
 
 A window (t - w, t] is cut at the last multiple of w, its *bound*: time is divided into blocks [k·w, (k+1)·w), so a
 window is a suffix of the block before and a prefix of the block of t. The prefix grows sample by sample; the
-suffixes are computed once, backwards, when a block is complete. No value is ever subtracted, so nothing of a value
-that has left the window stays behind (the two-stack idea of van Herk 1992 and Gil & Werman 1993). As the blocks
-hang on absolute time alone, a feature depends on the samples in its window and on nothing else: neither on how they
+suffixes are computed once, backwards, when a block is complete. No value is ever subtracted: no rounding error
+of values outside the window remains (the two-stack idea of van Herk 1992 and Gil & Werman 1993). As the blocks
+depend only on absolute time, a feature depends only on the samples in its window: neither on how they
 were batched nor on the order in which they arrived.
 
-Raw samples lie in pages of CHUNK samples, the pages of a device linked both ways. Of the suffixes only those that
-begin a page are kept (``coarse``), and those of the page in which the window begins (``tops``).
+Raw samples are in pages of CHUNK samples, in a doubly linked list per device. Of the suffixes, only those that
+begin a page are stored (``coarse``), and those of the page in which the window begins (``tops``).
 
-Aggregates are rows of FIELDS × metrics: count, mean, sum of squared deviations, min, max, and what the spec asks
-for beside them. Mean and deviations follow Welford, merged by Chan, Golub and LeVeque (1983).
+Aggregates are rows of FIELDS × metrics: count, mean, sum of squared deviations, min, max, and the optional fields
+of the spec. Mean and deviations follow Welford, merged by Chan, Golub and LeVeque (1983).
 """
 
 from typing import Any, NamedTuple
@@ -37,21 +37,21 @@ LARGEST = 1e150
 # Codes of the statistics; ABOVE + i stands for the i-th threshold.
 MEAN, MIN, MAX, STD, SUM, COUNT, RANGE, SLOPE, CHANGE, ABOVE = range(10)
 
-# Fields of an aggregate that are always there; the others follow where Plan.places says.
-# Mean and squares are of the values less one of them (NEAR), lest those around 1e9 lose their digits.
+# Fields that every aggregate has; Plan.places has the positions of the others.
+# Mean and squares are of the values less one of them (NEAR), so that values around 1e9 do not lose digits.
 N, NEAR, AVERAGE, SQUARES, LOW, HIGH, FEWEST = range(7)
 # Fields of the slope (time in ns since the bound), and of the last change.
 TIME, TIMES, PRODUCTS = range(3)
 FIRST_TIME, FIRST_VALUE, LAST_VALUE, CHANGED = range(4)
-# Plan.places: where the optional fields begin (-1: not asked for), how many fields there are, the history in ns
+# Plan.places: index of each optional field (-1: not used), number of fields, the history in ns
 # and the allowed lateness in ns.
 AT_SUM, AT_SLOPE, AT_CHANGE, AT_ABOVE, FIELDS, HISTORY, LATENESS = range(7)
 
 # State.marks of a device: pages, samples in the last page, time of the newest sample; then for each window
-# where it begins (page, place), samples before and from the bound, end of its block.
+# where it begins (page, index), samples before and from the bound, end of its block.
 FIRST, LAST, FILL, NEWEST, WINDOWS = range(5)
 PAGE, PLACE, BEHIND, AHEAD, END, MARKS = range(6)
-# Rows of a window in State.tops: the prefix, then the suffixes from each place of the page, then the one after it.
+# Rows of a window in State.tops: the prefix, then the suffixes from each index of the page, then the one after it.
 SUFFIX, TOPS = 1, CHUNK + 2
 
 
@@ -77,7 +77,7 @@ class Plan(NamedTuple):
 
 
 class State(NamedTuple):
-    """What is remembered of D devices in P pages; M metrics, W windows, F fields."""
+    """The state of D devices in P pages; M metrics, W windows, F fields."""
 
     marks: Ints  # D × (WINDOWS + W · MARKS)
     tops: Floats  # D · W · TOPS × F · M
@@ -85,12 +85,12 @@ class State(NamedTuple):
     values: Floats  # P × CHUNK × M
     coarse: Floats  # P · W × F · M
     links: Ints  # P × 2: the page before and the page after, -1 where there is none
-    free: Ints  # 1 + P: how many pages are free, and which
+    free: Ints  # 1 + P: number of free pages, and their indices
 
 
 @intrinsic
 def _unowned(context: Any, array: Any) -> Any:
-    """Give the same array without its owner, so that no use of it counts references (two thirds of the time)."""
+    """Return the same array without its owner: this avoids reference counting (two thirds of the time)."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         (kind,), (value,) = signature.args, arguments
@@ -103,13 +103,13 @@ def _unowned(context: Any, array: Any) -> Any:
 
 @_inlined
 def _lend_plan(plan: Plan) -> Plan:
-    """Give the plan for use inside one function, whose caller keeps it alive."""
+    """Return the plan for use inside one function, whose caller keeps it alive."""
     return Plan(_unowned(plan.windows), _unowned(plan.statistics), _unowned(plan.thresholds), _unowned(plan.places))
 
 
 @_inlined
 def _lend(state: State) -> State:
-    """Give the state for use inside one function, whose caller keeps it alive."""
+    """Return the state for use inside one function, whose caller keeps it alive."""
     return State(
         _unowned(state.marks),
         _unowned(state.tops),
@@ -138,7 +138,7 @@ def _copy(target: Floats, j: int, source: Floats, i: int) -> None:
 
 @_inlined
 def _add(plan: Plan, state: State, i: int, j: int, page: int, index: int, bound: int, older: bool) -> None:
-    """Make row j of tops of row i and one sample, which lies before (``older``) or after those of row i."""
+    """Compute row j of tops from row i and one sample, which is before (``older``) or after those of row i."""
     rows, metrics = state.tops, state.values.shape[2]
     for m in range(metrics):
         x = state.values[page, index, m]
@@ -162,7 +162,7 @@ def _add(plan: Plan, state: State, i: int, j: int, page: int, index: int, bound:
 
 @_apart
 def _add_more(plan: Plan, state: State, i: int, j: int, page: int, index: int, time: float, older: bool) -> None:
-    """Make the optional fields of row j, whose other fields hold the sample already."""
+    """Compute the optional fields of row j, whose other fields already contain the sample."""
     plan, state = _lend_plan(plan), _lend(state)
     rows, metrics = state.tops, state.values.shape[2]
     for f in range(FEWEST * metrics, rows.shape[1]):
@@ -188,7 +188,7 @@ def _add_value(plan: Plan, rows: Floats, j: int, m: int, metrics: int, x: float,
         at = indices[AT_CHANGE] * metrics + m
         first, last, changed = at + FIRST_VALUE * metrics, at + LAST_VALUE * metrics, at + CHANGED * metrics
         if older or n == 1.0:
-            # A run that reaches back to the first value begins earlier now, if the older value is the same.
+            # A run that begins at the first value is extended if the older value is equal.
             if n == 1.0 or (rows[j, changed] == rows[j, at] and rows[j, first] == x):
                 rows[j, changed] = time
             rows[j, at], rows[j, first] = time, x
@@ -231,7 +231,7 @@ def _suffixes(plan: Plan, state: State, device: int, w: int, page: int, index: i
 
 @_apart
 def _refine(plan: Plan, state: State, device: int, w: int, bound: int) -> None:
-    """Compute the suffixes from each place of the page in which the window begins."""
+    """Compute the suffixes from each index of the page in which the window begins."""
     plan, state = _lend_plan(plan), _lend(state)
     mark, top = WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS + SUFFIX
     page, index = state.marks[device, mark + PAGE], state.marks[device, mark + PLACE]
@@ -273,7 +273,7 @@ def _advance(plan: Plan, state: State, device: int, time: int) -> None:
 
 @_apart
 def _rebuild(plan: Plan, state: State, device: int, page: int, index: int) -> None:
-    """Bring the windows of a device to what they are at one of its samples."""
+    """Set the windows of a device to one of its samples."""
     plan, state = _lend_plan(plan), _lend(state)
     marks, metrics, time = state.marks, state.values.shape[2], state.times[page, index]
     for w in range(len(plan.windows)):
@@ -301,7 +301,7 @@ def _rebuild(plan: Plan, state: State, device: int, page: int, index: int) -> No
 
 @_apart
 def _take_page(plan: Plan, state: State, device: int, time: int) -> None:
-    """Give a device a further page, after pages older than its history at a time have been given back."""
+    """Allocate a page for a device, after releasing pages older than its history."""
     plan, state = _lend_plan(plan), _lend(state)
     marks, links, free, old = state.marks, state.links, state.free, state.marks[device, LAST]
     first = marks[device, FIRST]
@@ -331,7 +331,7 @@ def _put(state: State, page: int, index: int, time: int, values: Floats, row: in
 
 @_woven
 def _append(plan: Plan, state: State, device: int, time: int, values: Floats, row: int) -> None:
-    """Take in a sample newer than all others of its device; its last page has room."""
+    """Append a sample newer than all others of its device; its last page has room."""
     marks = state.marks
     page, index = marks[device, LAST], marks[device, FILL]
     _put(state, page, index, time, values, row)
@@ -356,7 +356,7 @@ def _find(state: State, device: int, time: int) -> tuple[int, int]:
 
 @_apart
 def _insert(state: State, device: int, time: int, values: Floats, row: int) -> tuple[int, int]:
-    """Put a sample between older and newer ones of its device; its last page has room."""
+    """Insert a sample between older and newer ones of its device; its last page has room."""
     state = _lend(state)
     page, index = state.marks[device, LAST], state.marks[device, FILL]
     state.marks[device, FILL] += 1
@@ -376,7 +376,7 @@ def _insert(state: State, device: int, time: int, values: Floats, row: int) -> t
 
 @_woven
 def _emit(plan: Plan, state: State, device: int, page: int, index: int, out: Floats, row: int) -> None:
-    """Write the feature vector of a device whose windows stand at the sample given."""
+    """Write the feature vector of a device whose windows are at the given sample."""
     metrics, columns, marks = state.values.shape[2], len(plan.statistics) + 1, state.marks
     width = 1 + len(plan.windows) * columns
     for m in range(metrics):
@@ -405,7 +405,7 @@ def _emit(plan: Plan, state: State, device: int, page: int, index: int, out: Flo
 
 @_inlined
 def _shift(rows: Floats, a: int, b: int, m: int, metrics: int) -> float:
-    """By how much the mean of row b is above that of row a."""
+    """The difference of the means of rows b and a."""
     near, mean = NEAR * metrics + m, AVERAGE * metrics + m
     return (rows[b, near] - rows[a, near]) + (rows[b, mean] - rows[a, mean])
 
@@ -453,7 +453,7 @@ def _emit_window(
 def _emit_more(
     plan: Plan, rows: Floats, b: int, a: int, older: float, n: float, m: int, metrics: int, kind: int, now: float
 ) -> float:
-    """Give one of the optional statistics of a window with at least one valid value."""
+    """Return one of the optional statistics of a window with at least one valid value."""
     plan = _lend_plan(plan)
     indices = plan.places
     if kind == SUM:
@@ -486,7 +486,7 @@ def _emit_more(
 
 @_woven
 def _take(plan: Plan, state: State, device: int, time: int, values: Floats, row: int, out: Floats) -> int:
-    """Take in one sample and write its features; the status, or -1 where a page is wanted first."""
+    """Add one sample and write its features; return the status, or -1 if a page must be allocated first."""
     marks = state.marks
     last = marks[device, LAST]
     late = last >= 0 and time <= marks[device, NEWEST]
@@ -495,8 +495,8 @@ def _take(plan: Plan, state: State, device: int, time: int, values: Floats, row:
     if late:
         if time == marks[device, NEWEST]:
             return DUPLICATE
-        # What is known already is no late sample but one sent again. The first page may hold samples older than
-        # the history; they count as gone, as they would be after saving and restoring.
+        # A known sample is a duplicate, not late. The first page may contain samples older than
+        # the history; they are ignored, as after saving and restoring.
         if time > marks[device, NEWEST] - plan.places[HISTORY]:
             page, index = _find(state, device, time)
             if page >= 0 and state.times[page, index] == time:
@@ -507,7 +507,7 @@ def _take(plan: Plan, state: State, device: int, time: int, values: Floats, row:
     if full and state.free[0] == 0:
         return -1
     if not late:
-        # The windows move on first: a page they leave may be given back, and used again, in the next step.
+        # The windows move first: pages that they leave may be released and reused in the next step.
         _advance(plan, state, device, time)
     if full:
         _take_page(plan, state, device, marks[device, NEWEST] if late else time)
@@ -527,7 +527,7 @@ def take(
     plan: Plan, state: State, devices: Ints, times: Ints, values: Floats, start: int, stop: int, out: Floats,
     status: npt.NDArray[np.uint8],
 ) -> int:  # fmt: skip
-    """Take in the rows start:stop; the row for which a page is wanted first, or stop."""
+    """Add the rows start:stop; return the row for which a page must be allocated first, or stop."""
     plan, state = _lend_plan(plan), _lend(state)
     for i in range(start, stop):
         taken = _take(plan, state, devices[i], times[i], values, i, out)
@@ -542,7 +542,7 @@ def take(
 
 @_compiled
 def release(state: State, device: int) -> None:
-    """Forget a device: its pages are free again."""
+    """Remove a device and release its pages."""
     state = _lend(state)
     page = state.marks[device, FIRST]
     while page >= 0:
@@ -581,7 +581,7 @@ def copy_out(state: State, device: int, times: Ints, values: Floats) -> None:
 
 @_compiled
 def copy_in(plan: Plan, state: State, device: int, times: Ints, values: Floats) -> None:
-    """Give a device without samples those in the arrays, oldest first; pages enough must be free."""
+    """Add the samples in the arrays, oldest first, to a device without samples; enough pages must be free."""
     plan, state = _lend_plan(plan), _lend(state)
     for i in range(len(times)):
         if i % CHUNK == 0:

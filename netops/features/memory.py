@@ -21,7 +21,7 @@ _CODES = {
 
 
 def plan_of(spec: FeatureSpec, allowed_lateness: int = 0) -> Plan:
-    """Write a spec as the kernel reads it.
+    """Convert a spec to the form that the kernel reads.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def plan_of(spec: FeatureSpec, allowed_lateness: int = 0) -> Plan:
 
 
 def make_state(plan: Plan, metrics: int) -> State:
-    """Make the memory of no device yet."""
+    """Create an empty state."""
     windows, row = len(plan.windows), int(plan.places[kernel.FIELDS]) * metrics
     return State(
         np.zeros((0, WINDOWS + windows * MARKS), np.int64),
@@ -63,7 +63,7 @@ def make_state(plan: Plan, metrics: int) -> State:
 
 
 def add_devices(plan: Plan, state: State, devices: int) -> None:
-    """Make room for device codes up to ``devices - 1``, and for a quarter more than there were."""
+    """Allocate memory for device codes up to ``devices - 1``; grow by at least a quarter."""
     had = len(state.marks)
     if devices <= had:
         return
@@ -74,7 +74,7 @@ def add_devices(plan: Plan, state: State, devices: int) -> None:
 
 
 def add_pages(plan: Plan, state: State, pages: int) -> None:
-    """Have at least so many pages free; there come a quarter more than there were."""
+    """Ensure that the given number of pages is free; grow by at least a quarter."""
     had, free = len(state.times), int(state.free[0])
     if free >= pages:
         return
@@ -90,16 +90,16 @@ def take(
     plan: Plan, state: State, devices: Ints, times: Ints, values: Floats, start: int, stop: int, out: Floats,
     status: npt.NDArray[np.uint8],
 ) -> None:  # fmt: skip
-    """Take in the rows start:stop of samples, with as many pages as that needs."""
+    """Add the rows start:stop of samples, and allocate the required pages."""
     while (start := kernel.take(plan, state, devices, times, values, start, stop, out, status)) < stop:
         add_pages(plan, state, 16)
 
 
 def _grow(array: Ints | Floats, length: int) -> None:
-    # In place: the operating system moves large blocks without copying, so that no second copy is ever needed.
+    # In place: the operating system moves large blocks without a second copy.
     array.resize((length, *array.shape[1:]), refcheck=False)
 
 
 def size_of(state: State) -> int:
-    """Bytes of memory behind a state."""
+    """Memory of a state in bytes."""
     return sum(array.nbytes for array in state)

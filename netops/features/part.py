@@ -1,4 +1,4 @@
-"""Features of one part of a dataset: Parquet to Parquet, piece by piece."""
+"""Features of one file of a dataset: Parquet to Parquet, chunk by chunk."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,9 +16,9 @@ from netops.files import atomic_path
 from netops.telemetry.dataset import matrix_of, rows_of
 from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP
 
-#: Rows in memory at once, and in a row group: the same for every number of threads, so that the bytes are too.
+#: Rows in memory at once, and in a row group: independent of the number of threads, so that the bytes are, too.
 PIECE = 1 << 16
-#: Feature values in memory at once: many columns make fewer rows.
+#: Feature values in memory at once: with many columns, chunks have fewer rows.
 VALUES = 1 << 24
 
 
@@ -30,22 +30,22 @@ def build_part(
     threads: int = 1,
     tell: Callable[[int], None] = lambda rows: None,
 ) -> int:
-    """Compute the features of the samples of one part.
+    """Compute the features of the samples of one file.
 
-    Memory does not grow with the part. With several threads one piece is written while the next is computed.
+    Memory does not grow with the file. With several threads, one chunk is written while the next is computed.
 
     Parameters
     ----------
     source, out : Path
-        A part of the telemetry, and of the features; the latter appears whole or not at all.
+        A file of the telemetry, and of the features; the latter is written atomically.
     spec : FeatureSpec
         The features.
     attributes : tuple of str
-        Columns that are taken over beside device, time and ``is_error``.
+        Columns that are copied besides device, time and ``is_error``.
     threads : int
-        Threads that compute; the bytes written do not depend on it.
+        Number of threads; the bytes written do not depend on it.
     tell : callable
-        Is given the number of rows after each piece.
+        Called with the number of rows after each chunk.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def build_part(
     file = _open(source)
     known = set(file.schema_arrow.names)
     if lost := [name for name in spec.metrics if name not in known]:
-        raise NetopsError(f"{source}: metric '{lost[0]}' is missing; build features of the metrics it has")
+        raise NetopsError(f"{source}: metric '{lost[0]}' is missing; select features of existing metrics")
     keys = [name for name in (TIMESTAMP, DEVICE, *attributes, IS_ERROR) if name in known]
     empty = _features_of(file.schema_arrow.empty_table(), keys, spec, [[]] * len(spec.names))
     rows = 0
@@ -76,11 +76,11 @@ def _open(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
     except pa.ArrowInvalid as error:
-        raise NetopsError(f"{path}: not a whole Parquet file; make the telemetry again ({error})") from None
+        raise NetopsError(f"{path}: incomplete Parquet file; create the telemetry again ({error})") from None
 
 
 class _Behind:
-    """Does one thing at a time, behind the caller's back if there is a thread for it."""
+    """Run one function at a time, in a background thread if there is one."""
 
     def __init__(self, apart: bool) -> None:
         self._pool = ThreadPoolExecutor(1) if apart else None

@@ -1,6 +1,6 @@
 """The state of a device as a plain buffer: a header, then its raw samples, little-endian.
 
-The windows are made again from the samples: as the kernel's state depends on them alone, nothing is lost, and a
+The windows are computed again from the samples: the kernel's state depends only on them, so nothing is lost, and a
 buffer serves an engine with other windows too.
 """
 
@@ -33,7 +33,7 @@ def pack(spec: FeatureSpec, history: int, times: npt.NDArray[np.int64], values: 
     spec : FeatureSpec
         Names the metrics.
     history : int
-        How far back the samples reach at least, where the device is that old; ns.
+        Minimum time range of the samples, if the device is old enough; ns.
     times : int64 array, n
         Nanoseconds since the epoch.
     values : float64 array, n × metrics
@@ -51,26 +51,26 @@ def unpack(
     Raises
     ------
     NetopsError
-        If the buffer is damaged, of other metrics, of a later version, or reaches back less than ``history``.
+        If the buffer is damaged, of other metrics, of a later version, or covers less than ``history``.
     """
     if len(buffer) < _HEADER.size:
-        raise NetopsError("saved state: cut off; start the device anew")
+        raise NetopsError("saved state: truncated; start the device again")
     magic, version, metrics, fingerprint, samples, reach, checksum = _HEADER.unpack_from(buffer)
     body = memoryview(buffer)[_HEADER.size :]
     if magic != _MAGIC:
         raise NetopsError("saved state: not the state of a device")
     if version > VERSION:
-        raise NetopsError(f"saved state: version {version} is newer than this program, which knows {VERSION}")
+        raise NetopsError(f"saved state: version {version} is newer than this program, which supports {VERSION}")
     if fingerprint != spec.fingerprint or metrics != len(spec.metrics):
-        raise NetopsError("saved state: of other metrics than the features asked for; start the device anew")
+        raise NetopsError("saved state: the metrics differ from those of the features; start the device again")
     if reach < history:
-        raise NetopsError("saved state: reaches back less than the longest window; start the device anew")
+        raise NetopsError("saved state: covers less than the longest window; start the device again")
     if samples < 0 or len(body) != samples * 8 * (1 + metrics) or zlib.crc32(body) != checksum:
-        raise NetopsError("saved state: damaged; start the device anew")
+        raise NetopsError("saved state: damaged; start the device again")
     times = np.frombuffer(body, "<i8", samples).astype(np.int64)
     values = np.frombuffer(body, "<f8", samples * metrics, samples * 8).astype(np.float64)
     if samples and not (times[0] >= 0 and times[-1] < LAST_TIME and (np.diff(times) > 0).all()):
-        raise NetopsError("saved state: its times are not in order; start the device anew")
+        raise NetopsError("saved state: its times are not in order; start the device again")
     return times, values.reshape(samples, metrics)
 
 
@@ -86,21 +86,21 @@ def unpack_all(buffer: Buffer) -> Iterator[tuple[int, memoryview]]:
     Raises
     ------
     NetopsError
-        If the buffer is cut off, no such buffer, or of a later version.
+        If the buffer is truncated, not a saved state, or of a later version.
     """
     view = memoryview(buffer)
     if len(view) < _ALL.size or bytes(view[:4]) != _MAGIC_ALL:
         raise NetopsError("saved states: not the states of an engine")
     _, version, entries = _ALL.unpack_from(view)
     if version > VERSION:
-        raise NetopsError(f"saved states: version {version} is newer than this program, which knows {VERSION}")
+        raise NetopsError(f"saved states: version {version} is newer than this program, which supports {VERSION}")
     at = _ALL.size
     for _ in range(entries):
         if len(view) < at + _ENTRY.size:
-            raise NetopsError("saved states: cut off")
+            raise NetopsError("saved states: truncated")
         device, length = _ENTRY.unpack_from(view, at)
         at += _ENTRY.size
         if length < 0 or device < 0 or len(view) < at + length:
-            raise NetopsError("saved states: cut off")
+            raise NetopsError("saved states: truncated")
         yield device, view[at : at + length]
         at += length

@@ -9,14 +9,14 @@ from netops.features.spec import DEFAULT_STATISTICS, FeatureSpec, default_window
 
 @dataclass(frozen=True)
 class FeatureSettings:
-    """Which windows and statistics make the feature vector."""
+    """Windows and statistics of the feature vector."""
 
     windows: tuple[Duration, ...] | None = option(
         None, help="lengths of the sliding windows, for example [1m, 1h]; null: 12 and 720 sampling intervals"
     )
     statistics: tuple[str, ...] = option(
         lambda: (*DEFAULT_STATISTICS, "slope"),
-        help="what is computed over each window: mean, min, max, std, sum, count, range, slope, last_change, "
+        help="statistics of each window: mean, min, max, std, sum, count, range, slope, last_change, "
         "above_<threshold>_share",
     )
 
@@ -26,15 +26,15 @@ class FeatureSettings:
     )
 
     def spec(self, metrics: Sequence[str], interval: int, history: int) -> FeatureSpec:
-        """Make the declaration for some telemetry.
+        """Create the feature spec for some telemetry.
 
         Parameters
         ----------
         metrics : sequence of str
-            Its metrics.
+            The metrics of the telemetry.
         interval, history : int
             Its median sampling interval and its length in ns, for :func:`~netops.features.spec.default_windows`
-            where no windows are configured.
+            if no windows are configured.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The declaration of features: statistics over windows of metrics, and what their columns are called."""
+"""The declaration of features: statistics over windows of metrics, and the names of their columns."""
 
 import hashlib
 import json
@@ -11,10 +11,10 @@ from typing import Any
 from netops.config.durations import DAY, SECOND, format_duration
 from netops.errors import UsageError, closest
 
-#: Statistics that need no parameter, beside ``above_<threshold>_share``.
+#: Statistics without a parameter, besides ``above_<threshold>_share``.
 STATISTICS = ("mean", "min", "max", "std", "sum", "count", "range", "slope", "last_change")
 DEFAULT_STATISTICS = ("mean", "min", "max", "std")
-#: Comes along with every window.
+#: Included for every window.
 MISSING = "missing"
 
 #: Times inside a window are exact in float64 up to here (2^53 ns).
@@ -25,7 +25,7 @@ _ABOVE = re.compile(r"above_(-?\d+(?:\.\d+)?(?:e-?\d+)?)_share")
 
 @dataclass(frozen=True)
 class FeatureSpec:
-    """Which features are made of a sample and its past.
+    """Declaration of the features of a sample and its history.
 
     At time t the window of length w is (t - w, t]. Statistics are over the valid values in it; a window without
     one gives NaN (``count`` 0). A value that is NaN, infinite or beyond 1e150 is missing.
@@ -39,13 +39,13 @@ class FeatureSpec:
     statistics : tuple of str
         ``mean``, ``min``, ``max``, ``std`` (ddof 1; 0 for a single value), ``sum``, ``count`` (of valid values),
         ``range`` (max - min), ``slope`` (least squares, per second; 0 for a single value), ``last_change``
-        (seconds since the value became what it is; where it never changed, since the window's first valid value),
-        ``above_<threshold>_share`` (share of the valid values above a threshold).
+        (seconds since the value changed; if it never changed, since the first valid value of the window),
+        ``above_<threshold>_share`` (fraction of the valid values above a threshold).
 
     Raises
     ------
     UsageError
-        For an unknown statistic, an impossible window, or columns that would share a name.
+        For an unknown statistic, an invalid window, or columns with the same name.
     """
 
     metrics: tuple[str, ...]
@@ -66,11 +66,11 @@ class FeatureSpec:
         names = self.names
         if len(set(names)) < len(names):
             double = next(name for index, name in enumerate(names) if name in names[:index])
-            raise UsageError(f"two features would be called '{double}'; rename a metric, or list each window once")
+            raise UsageError(f"two features would be named '{double}'; rename a metric, or list each window once")
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Columns in order: per metric its value, then per window its statistics and the missing share."""
+        """Columns in order: per metric its value, then per window its statistics and missing fraction."""
         return tuple(name for metric in self.metrics for name in self._names_of(metric))
 
     def _names_of(self, metric: str) -> Iterator[str]:
@@ -106,13 +106,13 @@ class FeatureSpec:
 
 def _check_statistic(name: str) -> None:
     if name == MISSING:
-        raise UsageError(f"statistic '{MISSING}' comes along with every window; leave it out of the list")
+        raise UsageError(f"statistic '{MISSING}' is included for every window; remove it from the list")
     if name not in STATISTICS and not _ABOVE.fullmatch(name):
         raise UsageError(f"unknown statistic '{name}'{closest(name, (*STATISTICS, 'above_<threshold>_share'))}")
 
 
 def default_windows(interval: int, history: int) -> tuple[int, ...]:
-    """Choose windows for telemetry that nothing is configured for.
+    """Choose default windows for telemetry.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def default_windows(interval: int, history: int) -> tuple[int, ...]:
     -------
     tuple of int
         12 and 720 intervals (1m and 1h at 5 s) in whole seconds, none longer than a fifth of the history; one
-        window where both come out alike.
+        window if both are equal.
     """
     longest = max(history // 5 // SECOND, 1)
     seconds = (min(max(round(samples * interval / SECOND), 1), longest) for samples in (12, 720))

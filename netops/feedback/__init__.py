@@ -1,1 +1,1 @@
-"""Labels that people give to alerts, and incidents that they record."""
+"""Feedback: labels of alerts, and recorded incidents."""

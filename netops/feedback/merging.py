@@ -1,4 +1,4 @@
-"""Feedback into a dataset: recorded incidents become incidents of the telemetry, verdicts lie beside them."""
+"""Merge feedback into a dataset: recorded incidents become incidents of the telemetry, verdicts are added."""
 
 import dataclasses
 from collections import Counter
@@ -35,12 +35,12 @@ _FOREVER = np.iinfo(np.int64).max
 
 
 def merge_feedback(dataset: Dataset, feedback: Feedback) -> Dataset:
-    """Merge feedback into a dataset of telemetry, in its place.
+    """Merge feedback into a telemetry dataset, in place.
 
     Parameters
     ----------
     dataset : Dataset
-        Telemetry; a folder of one's own.
+        Telemetry; its folder is modified.
     feedback : Feedback
 
     Returns
@@ -48,12 +48,12 @@ def merge_feedback(dataset: Dataset, feedback: Feedback) -> Dataset:
     Dataset
         ``is_error`` is true inside recorded incidents too. ``_incidents.parquet`` holds the union, each incident
         with all its sources; ``_verdicts.parquet`` the verdicts on alerts that opened within the telemetry of their
-        device. What is of other devices, or of another time, is set aside and counted in ``details["feedback"]``.
+        device. Feedback on other devices or times is ignored and counted in ``details["feedback"]``.
 
     Raises
     ------
     NetopsError
-        If a time in the feedback is none.
+        If the feedback contains an invalid time.
     """
     return _Merging(dataset, feedback).run()
 
@@ -75,7 +75,7 @@ class _Told:
         return cls(starts, np.array(ends, np.int64), *names)
 
     def overlapping(self, start: int, end: int) -> list[int]:
-        """List those that overlap a span of time, in the order of their starts."""
+        """List the incidents that overlap a time range, in the order of their starts."""
         found = np.flatnonzero((self.starts < end) & (self.ends > start))
         return [int(index) for index in found[np.argsort(self.starts[found], kind="stable")]]
 
@@ -119,7 +119,7 @@ class _Merging:
         return {device: _Told.of(incidents) for device, incidents in by_device.items()}
 
     def _mark(self, told: _Told, times: Int64, flags: npt.NDArray[np.bool_], own: list[Row]) -> list[Row]:
-        """Mark the recorded incidents of a device in its flags; give all its incidents anew."""
+        """Mark the recorded incidents of a device in its flags; return all its incidents."""
         within = told.overlapping(int(times[0]), int(times[-1]) + 1)
         self.counts["incidents"] += len(within)
         self.counts["incidents outside of the telemetry"] += len(told.starts) - len(within)
@@ -127,17 +127,17 @@ class _Merging:
             return own
         starts, ends = merge(told.starts[within], told.ends[within])
         flags |= snap(times, starts, ends)
-        # An incident that lies between two samples is seen at the later one: look back to the sample before.
+        # An incident between two samples is assigned to the later one: start at the sample before.
         found = [(_before(times, s), s, e) for s, e in zip(*incidents_of(times, flags), strict=True)]
         hidden = unseen(times, flags, starts, ends)
         found += [(s, s, e) for s, e in zip(starts[hidden], ends[hidden], strict=True)]
         joined = [_joined(int(since), int(start), int(end), told, own) for since, start, end in found]
-        # What no sample shows, and no log tells again, stays as it was told.
+        # Incidents without samples that no log reports again are unchanged.
         rest = [row for row in own if not any(row[START] < e and row[END] > s for _, s, e in found)]
         return sorted(joined + rest, key=lambda row: int(row[START]))
 
     def _within(self, verdicts: list[Verdict], times: Int64) -> list[Verdict]:
-        """Keep the verdicts on alerts that opened within the telemetry of their device."""
+        """Select the verdicts on alerts that opened within the telemetry of their device."""
         opened = _times([verdict.opened for verdict in verdicts])
         inside = (opened >= times[0]) & (opened <= times[-1])
         self.counts["verdicts"] += int(inside.sum())
@@ -165,7 +165,7 @@ def _before(times: Int64, start: int) -> int:
 
 
 def _joined(since: int, start: int, end: int, told: _Told, own: list[Row]) -> Row:
-    """Describe an incident by all that is known of what it covers: what the telemetry told first, then the logs."""
+    """Describe an incident by all records that it covers: first those of the telemetry, then those of the logs."""
     covered = sorted((row for row in own if row[START] < end and row[END] > start), key=lambda row: int(row[START]))
     logs = told.overlapping(since, end)
     row = dict(covered[0]) if covered else {}
@@ -204,7 +204,7 @@ def _with_source(table: pa.Table) -> pa.Table:
 
 
 def _rows(table: pa.Table) -> list[Row]:
-    """Give the rows with times as nanoseconds."""
+    """Return the rows with times as nanoseconds."""
     for index, item in enumerate(table.schema):
         if pa.types.is_timestamp(item.type):
             table = table.set_column(index, item.name, table.column(index).cast(TIME_TYPE).cast(pa.int64()))

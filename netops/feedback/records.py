@@ -1,6 +1,6 @@
-"""What people say of a network: incidents that were recorded, and verdicts on alerts; as it is kept and handed on.
+"""Records of feedback: recorded incidents and verdicts on alerts, as they are stored and exchanged.
 
-Times are ISO 8601, UTC. What they mean for the labels of a training is told in ``docs/feedback.md``.
+Times are ISO 8601, UTC. ``docs/feedback.md`` describes their effect on training labels.
 """
 
 from pathlib import Path
@@ -14,14 +14,14 @@ VerdictName: TypeAlias = Literal["confirmed", "dismissed", "repaired"]
 CONFIRMED: VerdictName = "confirmed"
 DISMISSED: VerdictName = "dismissed"
 REPAIRED: VerdictName = "repaired"
-#: The source of labels that rest on a verdict, and of incidents that the telemetry tells itself.
+#: The source of labels from verdicts, and of incidents that are marked in the telemetry.
 OPERATOR = "operator"
 
 
 class Incident(msgspec.Struct, kw_only=True):
-    """One recorded incident; without an end it still lasts.
+    """One recorded incident; without an end it is ongoing.
 
-    ``source`` says where it comes from, ``id`` which one of that source it is: the two make it one and the same.
+    ``source`` and ``id``, which is unique within the source, identify the incident.
     """
 
     source: str
@@ -34,9 +34,9 @@ class Incident(msgspec.Struct, kw_only=True):
 
 
 class Statement(msgspec.Struct, kw_only=True):
-    """What somebody said of an alert, and when; the latest statement of an alert counts.
+    """A statement on an alert, with its time; the latest statement on an alert is valid.
 
-    ``repaired_at`` says until when the device had been about to fail, where it was repaired before it did.
+    ``repaired_at`` is the time of repair, if the device was repaired before it failed.
     """
 
     verdict: VerdictName
@@ -47,9 +47,9 @@ class Statement(msgspec.Struct, kw_only=True):
 
 
 class Verdict(Statement, kw_only=True):
-    """The statement that counts, and the alert of a device that it is about.
+    """The valid statement on an alert, and the alert.
 
-    ``calm_since`` is when the risk had come down to stay, ``ended`` when the alert ended therefore.
+    ``calm_since`` is the time since which the risk stayed low, ``ended`` the resulting end of the alert.
     """
 
     alert: str
@@ -60,7 +60,7 @@ class Verdict(Statement, kw_only=True):
 
 
 class Feedback(msgspec.Struct, kw_only=True):
-    """All that is known of a network."""
+    """All feedback on a network."""
 
     network: str
     incidents: list[Incident] = []
@@ -68,7 +68,7 @@ class Feedback(msgspec.Struct, kw_only=True):
 
 
 def read_feedback(path: Path) -> Feedback:
-    """Read what ``netops alerts export`` wrote.
+    """Read the output of ``netops alerts export``.
 
     Raises
     ------
@@ -83,14 +83,14 @@ def read_feedback(path: Path) -> Feedback:
 
 
 def decode_feedback(content: bytes, where: str) -> Feedback:
-    """Read the same from memory.
+    """Parse the output of ``netops alerts export`` in memory.
 
     Raises
     ------
     NetopsError
-        If it is something else.
+        If it is not feedback.
     """
     try:
         return msgspec.json.decode(content, type=Feedback)
     except msgspec.DecodeError as error:
-        raise NetopsError(f"{where}: no feedback as 'netops alerts export' writes it: {error}") from None
+        raise NetopsError(f"{where}: not the output of 'netops alerts export': {error}") from None

@@ -1,11 +1,11 @@
-"""How the features of the training part were distributed: what explanations and drift compare with."""
+"""Distribution of the features in the training split: the reference of explanations and drift."""
 
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-#: Shares at which each feature's quantiles are kept.
+#: Probabilities of the stored quantiles of each feature.
 QUANTILES = tuple(round(share, 3) for share in np.linspace(0, 1, 21))
 _ROWS = 5_000
 
@@ -18,7 +18,7 @@ def background_of(
     Returns
     -------
     dict
-        ``quantiles``: feature → values at :data:`QUANTILES`; ``missing``: feature → share of NaN.
+        ``quantiles``: feature → values at :data:`QUANTILES`; ``missing``: feature → fraction of NaN.
     """
     generator = np.random.default_rng(seed)
     rows = np.sort(generator.choice(len(features), min(_ROWS, 4 * len(features)), p=weights / weights.sum()))

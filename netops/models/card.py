@@ -1,4 +1,4 @@
-"""The model card: all that is known of a model, beside it as JSON."""
+"""The model card: description of a model, stored as JSON in its folder."""
 
 import dataclasses
 import hashlib
@@ -20,16 +20,16 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a model is, takes, was trained on and achieved. All of it can be written as JSON.
+    """Inputs, training and evaluation of a model. All fields can be written as JSON.
 
     Attributes
     ----------
     network, family : str
-        What it watches, and the model family.
+        The network, and the model family.
     version : str
-        Hash of the model file and of what it is for: the same training gives the same version.
+        Hash of the model file and its purpose: the same training gives the same version.
     features : tuple of str
-        The features it takes, in this order.
+        The input features, in order.
     spec : dict
         The declaration of all features of the network (``FeatureSpec.to_dict()``).
     metrics : tuple of str
@@ -39,35 +39,35 @@ class ModelCard:
     interval_seconds : float
         Median time between two samples of a device in the training telemetry.
     scaling : dict
-        ``Scaling.to_dict()``; the model file scales by itself.
+        ``Scaling.to_dict()``; the model file includes the scaling.
     params : dict
         Hyper-parameters, seed and threads.
     iterations : int
-        Trees or epochs kept.
+        Number of trees or epochs.
     fit_seconds : float
         Wall time of the fit alone.
     search : dict
-        What a search for hyper-parameters has tried and chosen (``search.told``); empty without one.
+        Trials and result of a hyper-parameter search (``search.told``); empty without one.
     split : dict
-        How training, validation and test parts were cut.
+        Boundaries of the training, validation and test splits.
     data : dict
-        Rows, positives, base rate and fingerprint of the training part; ``counters``: metrics that are sent as
+        Rows, positives, base rate and fingerprint of the training split; ``counters``: metrics that are sent as
         counters and were turned into rates; ``fitted_rows``: those of them that the family took, ``read`` from
         ``memory`` or in ``pieces`` from disk.
     background : dict
-        Per feature: quantiles, mean and share of missing values in the training part.
+        Per feature: quantiles, mean and fraction of missing values in the training split.
     libraries : dict
-        Versions of what trained and wrote it.
+        Versions of the libraries that trained and wrote it.
     agreement : float
-        Greatest difference between the model file and the native model on the test part.
+        Maximum difference between the model file and the native model on the test split.
     calibration : dict
-        How a risk becomes a probability, and what that was fitted on (``Platt.to_dict()``); or why it does not.
+        Calibration of risks to probabilities (``Platt.to_dict()``), or the reason why there is none.
     threshold : float or None
         Risk from which on samples count towards an alert; None until it is chosen.
     alert : dict
         The alert policy.
     evaluation : dict
-        Figures on the test part, and whatever else is worth showing.
+        Figures on the test split, and other results.
     """
 
     network: str
@@ -94,21 +94,21 @@ class ModelCard:
     evaluation: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the card as JSON takes it; what is not a number becomes null."""
+        """Return the card as JSON-compatible values; NaN becomes null."""
         plain: dict[str, Any] = _plain({"format": FORMAT} | dataclasses.asdict(self))
         return plain
 
     @classmethod
     def from_dict(cls, values: Any, where: str = CARD_FILE) -> "ModelCard":
-        """Read what :meth:`to_dict` gave; keys of later versions are left alone.
+        """Read what :meth:`to_dict` gave; keys of later versions are ignored.
 
         Raises
         ------
         NetopsError
-            If it is no card, or one of a format that this version does not know.
+            If it is not a card, or has an unsupported format.
         """
         if not isinstance(values, dict) or values.get("format") != FORMAT:
-            raise NetopsError(f"{where}: no model card of format {FORMAT}; train the model again")
+            raise NetopsError(f"{where}: not a model card of format {FORMAT}; train the model again")
         fields = dataclasses.fields(cls)
         required = [f.name for f in fields if f.default is f.default_factory is dataclasses.MISSING]
         if missing := [name for name in required if name not in values]:
@@ -117,7 +117,7 @@ class ModelCard:
         return cls(**known | {name: tuple(known[name]) for name in ("features", "metrics")})
 
     def updated(self, **changes: Any) -> "ModelCard":
-        """Give the card with some entries changed, such as threshold, alert or evaluation."""
+        """Return the card with some entries changed, such as threshold, alert or evaluation."""
         return dataclasses.replace(self, **changes)
 
     @property
@@ -131,12 +131,12 @@ class ModelCard:
         Raises
         ------
         NetopsError
-            If one is not there: the matrix is of another network or declaration.
+            If one is missing: the matrix is of another network or feature spec.
         """
         index = {name: number for number, name in enumerate(names)}
         if missing := [name for name in self.features if name not in index]:
             raise NetopsError(
-                f"model {self.version} takes feature '{missing[0]}', which is not there{closest(missing[0], names)}"
+                f"model {self.version} takes feature '{missing[0]}', which is missing{closest(missing[0], names)}"
             )
         return np.array([index[name] for name in self.features], np.int64)
 
@@ -147,37 +147,37 @@ def read_card(folder: Path) -> ModelCard:
     Raises
     ------
     NetopsError
-        If it is missing or no card.
+        If it is missing or not a card.
     """
     path = folder / CARD_FILE
     try:
         values = read_json(path)
     except FileNotFoundError:
-        raise NetopsError(f"{folder}: no model there ({CARD_FILE} is missing)") from None
+        raise NetopsError(f"{folder}: not a model folder ({CARD_FILE} is missing)") from None
     except ValueError as error:
         raise NetopsError(f"{path}: not JSON: {error}") from None
     return ModelCard.from_dict(values, str(path))
 
 
 def write_card(folder: Path, card: ModelCard) -> None:
-    """Write the card into a model folder, at once."""
+    """Write the card into a model folder, atomically."""
     write_json(folder / CARD_FILE, card.to_dict())
 
 
 def version_of(model: bytes, *purpose: Any) -> str:
-    """Hash a model file and what it is for into a short version."""
+    """Return a short version: the hash of a model file and its purpose."""
     digest = hashlib.blake2b(model, digest_size=6)
     digest.update(repr(purpose).encode())
     return digest.hexdigest()
 
 
 def library_versions(names: tuple[str, ...]) -> dict[str, str]:
-    """Tell the installed versions of distributions."""
+    """Determine the installed versions of distributions."""
     return {name: _version(name) for name in names}
 
 
 def _version(name: str) -> str:
-    # TensorFlow comes under two names.
+    # TensorFlow has two distribution names.
     for candidate in (name, f"{name}-cpu"):
         try:
             return version(candidate)

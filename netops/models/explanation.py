@@ -20,11 +20,11 @@ from netops.models.trees import OPERATOR, Trees
 Scaled = npt.NDArray[np.float32]
 Features = npt.NDArray[np.float64]
 Contributions = npt.NDArray[np.float64]
-#: A feature and what it added to the log-odds of the risk.
+#: A feature and its contribution to the log-odds of the risk.
 Reason = tuple[str, float]
 
 TOP = 3
-#: Rows below which more threads cost more than they bring.
+#: Minimum number of rows for which several threads are faster.
 _WORTHWHILE = 256
 
 
@@ -38,28 +38,28 @@ class _Model(Protocol):
 
 
 class Explainer:
-    """Explains the risks of a model.
+    """Explain the risks of a model.
 
     Parameters
     ----------
     folder : Path
-        The model folder; nothing but its two files is read.
+        The model folder; only its two files are read.
     threads : int
-        Threads that a batch is shared by.
+        Number of threads per batch.
 
     Attributes
     ----------
     names : tuple of str
         The features.
     expected : float
-        Log-odds before any feature is known: the mean of the training part for trees, the centre of the training
+        Log-odds before any feature is known: the mean of the training split for trees, the centre of the training
         data for the net. With the contributions of a sample it adds up to the log-odds of its risk, exactly for
         trees, roughly for the net (see :mod:`netops.models.net_contributions`).
 
     Raises
     ------
     NetopsError
-        If the folder holds no model, or one that cannot be explained.
+        If the folder does not contain a model, or it cannot be explained.
     """
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
@@ -76,7 +76,7 @@ class Explainer:
         Parameters
         ----------
         features : float64 array, n × F
-            Raw, as the model takes them.
+            Raw feature values, as for the model.
 
         Returns
         -------
@@ -86,12 +86,12 @@ class Explainer:
         return self._shared(self._model.fast, features)
 
     def exact(self, features: Features) -> Contributions:
-        """Say what each feature added to the log-odds of the risk, some 300 times slower.
+        """Return what each feature added to the log-odds of the risk, some 300 times slower.
 
         Parameters
         ----------
         features : float64 array, n × F
-            Raw, as the model takes them.
+            Raw feature values, as for the model.
 
         Returns
         -------
@@ -107,21 +107,21 @@ class Explainer:
         return np.concatenate(list(self._pool.map(lambda piece: explain(self._scaling.apply(piece)), pieces)))
 
     def reasons(self, features: Features, *, exact: bool = False, top: int = TOP) -> list[list[Reason]]:
-        """Name the features that raised the risk most.
+        """Return the features that raised the risk most.
 
         Parameters
         ----------
         features : float64 array, n × F
         exact : bool
-            By :meth:`exact` in place of :meth:`fast`.
+            Use :meth:`exact` instead of :meth:`fast`.
         top : int
-            How many at most.
+            Maximum number of features.
 
         Returns
         -------
         list of list of (feature, contribution)
-            One list a row, greatest contribution first, in log-odds; features that did not raise the risk are left
-            out.
+            One list per row, greatest contribution first, in log-odds; other features
+            are omitted.
         """
         contributions = self.exact(features) if exact else self.fast(features)
         indices, values = highest(contributions, top)
@@ -138,7 +138,7 @@ def highest(contributions: Contributions, top: int) -> tuple[npt.NDArray[np.int6
     Returns
     -------
     int64 array, float64 array: n × top
-        The features' places and their contributions, greatest first; where a row has fewer features, 0 and 0.0.
+        The features' indices and their contributions, greatest first; where a row has fewer features, 0 and 0.0.
     """
     return _highest(contributions, top)
 
@@ -165,7 +165,7 @@ def _read(graph: Any, width: int, where: str) -> tuple[Scaling, _Model]:
     constants = {c.name: numpy_helper.to_array(c) for c in graph.initializer}
     try:
         if constants["centre"].shape != (width,) or constants["spread"].shape != (width,):
-            raise NetopsError(f"{where}: the model does not take the {width} features of its card")
+            raise NetopsError(f"{where}: the inputs of the model are not the {width} features of its card")
         fill = not np.isnan(constants["filling"])
         scaling = Scaling(constants["centre"], constants["spread"], constants["high"].item(), bool(fill))
         for node in graph.node:
@@ -177,4 +177,4 @@ def _read(graph: Any, width: int, where: str) -> tuple[Scaling, _Model]:
             return scaling, NetContributions(kernels, biases)
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise NetopsError(f"{where}: the model cannot be explained ({error!r}); train it again") from None
-    raise NetopsError(f"{where}: a model of neither trees nor layers cannot be explained")
+    raise NetopsError(f"{where}: only tree ensembles and perceptrons can be explained")

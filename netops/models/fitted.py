@@ -1,4 +1,4 @@
-"""What a fitted model of any family offers: scores, and itself as ONNX nodes."""
+"""Interface of a fitted model of any family: scoring and export to ONNX."""
 
 from typing import Protocol
 
@@ -15,10 +15,10 @@ class Fitted(Protocol):
 
     @property
     def iterations(self) -> int:
-        """Trees or epochs kept after early stopping."""
+        """Number of trees or epochs after early stopping."""
 
     def predict(self, scaled: Floats) -> npt.NDArray[np.float64]:
         """Score n × F scaled features by the library that fitted them: n risks in 0..1."""
 
     def build(self, graph: Graph, scaled: str) -> str:
-        """Add the model to an ONNX graph that holds the scaled features; name its output, n × 1 log-odds."""
+        """Add the model to an ONNX graph with scaled features; return its output's name: n × 1 log-odds."""

@@ -1,4 +1,4 @@
-"""Whether telemetry is like what a model was trained on: its metrics, their scale, and how often it is sampled."""
+"""Compare telemetry with the training data of a model: metrics, their scale, and the sampling interval."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 Float64 = npt.NDArray[np.float64]
 
-# Values of one part that are looked at: enough for a quantile.
+# Number of values of one file that are examined: enough for a quantile.
 _SAMPLE = 2_000
-# Bits for bytes are a factor of 8, percent for fractions 100; honest loads differ by less.
+# Bits for bytes are a factor of 8, percent for fractions 100; normal differences are smaller.
 _OTHER_UNIT = 6.0
 _COMPARED = (0.5, 0.75, 0.95)
 _OTHER_PACE = 2.0
@@ -29,14 +29,14 @@ _OTHER_PACE = 2.0
 
 @dataclass(frozen=True)
 class Likeness:
-    """How telemetry differs from what a model was trained on.
+    """Differences between telemetry and the training data of a model.
 
     Attributes
     ----------
     missing : tuple of str
         Metrics of the model without any value.
     scales : dict
-        Metric → how many times as large its values are here.
+        Metric → factor by which its values are larger here.
     interval, usual_interval : float
         Seconds between two samples of a device, here and in training.
     """
@@ -47,7 +47,7 @@ class Likeness:
     usual_interval: float
 
     def lines(self) -> Iterator[str]:
-        """Report each difference as a warning, a line each."""
+        """Report each difference as a warning, one line each."""
         return (f"warn: {finding}" for finding in self.findings())
 
     def findings(self) -> Iterator[str]:
@@ -64,7 +64,7 @@ class Likeness:
 
 
 def likeness(telemetry: "Dataset", card: ModelCard) -> Likeness:
-    """Compare telemetry with what a model was trained on.
+    """Compare telemetry with the training data of a model.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def likeness(telemetry: "Dataset", card: ModelCard) -> Likeness:
 
 
 def differences(values: Mapping[str, Float64], interval: float, card: ModelCard) -> Likeness:
-    """Compare some values of each metric with those that a model was trained on.
+    """Compare values of each metric with those of the training data.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def differences(values: Mapping[str, Float64], interval: float, card: ModelCard)
 
 
 def _factor(values: Float64, usual: list[float] | None) -> float | None:
-    """Give by what factor values differ from the usual ones; None where they look the same."""
+    """Return the factor between values and the usual ones; None if they are similar."""
     if usual is None:
         return None
     here = np.quantile(np.abs(values), _COMPARED)

@@ -1,8 +1,8 @@
-"""What each feature adds to the log-odds of a multilayer perceptron: a fast approximation and a finer one.
+"""Contribution of each feature to the log-odds of a multilayer perceptron: a fast and a more accurate method.
 
 Both compare with the centre of the training data, where every scaled feature is 0. Fast: input × gradient, the
-first order of Taylor; it does not add up where the net bends. Finer: integrated gradients (Sundararajan et al.
-2017), the gradient averaged on the straight way from the centre; expected value + sum of the contributions =
+first-order Taylor term; inexact for a nonlinear net. More accurate: integrated gradients (Sundararajan et al.
+2017), the gradient averaged on the straight line from the centre; expected value + sum of the contributions =
 log-odds, up to the error of summing over finitely many steps.
 """
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 Scaled = npt.NDArray[np.float32]
 Contributions = npt.NDArray[np.float64]
 
-#: Points on the way from the centre.
+#: Number of points on the line from the centre.
 STEPS = 64
 
 
@@ -38,18 +38,18 @@ class NetContributions:
         return float(self._forward(np.zeros((1, len(self.kernels[0])), np.float32))[1][0, 0])
 
     def fast(self, scaled: Scaled) -> Contributions:
-        """Give input × gradient of n × F scaled features: n × F log-odds."""
+        """Return input × gradient of n × F scaled features: n × F log-odds."""
         return (scaled * self._gradient(scaled)).astype(np.float64)
 
     def exact(self, scaled: Scaled) -> Contributions:
-        """Give the integrated gradients of n × F scaled features: n × F log-odds."""
+        """Return the integrated gradients of n × F scaled features: n × F log-odds."""
         total = np.zeros(scaled.shape)
         for step in range(STEPS):
             total += self._gradient(scaled * np.float32((step + 0.5) / STEPS))
         return scaled * total / STEPS
 
     def _forward(self, scaled: Scaled) -> tuple[list[npt.NDArray[np.bool_]], Scaled]:
-        """Give which units of each hidden layer are on, and the log-odds."""
+        """Return the active units of each hidden layer, and the log-odds."""
         on, values = [], scaled
         for kernel, bias in zip(self.kernels[:-1], self.biases[:-1], strict=True):
             values = values @ kernel + bias

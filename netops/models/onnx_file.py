@@ -1,7 +1,7 @@
-"""Model folders: ``model.onnx`` and ``card.json``, nothing that runs code when it is read.
+"""Model folders: ``model.onnx`` and ``card.json``, reading them executes no code.
 
-The model takes ``features``, float64 n × F, raw and with NaN where unknown, and gives ``risk``, float32 n; a
-calibrated one gives ``probability``, float32 n, too. Alerts go by the risk, which owes nothing to the calibration.
+The input is ``features``, float64 n × F, raw and NaN where unknown; the output is ``risk``, float32 n; a
+calibrated one also has ``probability``, float32 n. Alerts use the risk, which is independent of the calibration.
 """
 
 import os
@@ -21,12 +21,12 @@ from netops.models.scaling import Scaling
 
 MODEL_FILE = "model.onnx"
 FEATURES, RISK, PROBABILITY = "features", "risk", "probability"
-#: Rows scored at once: enough to fill the processor, few enough to stay in its caches.
+#: Rows scored at once: enough to use the processor fully, few enough to fit into its caches.
 CHUNK = 8_192
 
 
 def build_model(scaling: Scaling, fitted: Fitted) -> bytes:
-    """Write a fitted model, its scaling before it, as one ONNX file.
+    """Convert a fitted model with its scaling to one ONNX file.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def build_model(scaling: Scaling, fitted: Fitted) -> bytes:
 
 
 def calibrated(model: bytes, calibration: Platt) -> bytes:
-    """Give a model file its second output; the nodes that make the risk stay as they are.
+    """Add the probability output to a model file; the nodes of the risk are unchanged.
 
     Returns
     -------
@@ -62,10 +62,10 @@ def calibrated(model: bytes, calibration: Platt) -> bytes:
 
 
 def _import_onnxruntime() -> Any:
-    """Import the library with its telemetry off, unless ``ORT_DISABLE_TELEMETRY`` says otherwise.
+    """Import the library with its telemetry off, unless ``ORT_DISABLE_TELEMETRY`` is set.
 
-    From version 1.32 on it keeps an identifier of the machine and reports each session to its maker. It asks the
-    variable once, on the first session of a process.
+    Since version 1.32 it stores an identifier of the machine and reports each session to its vendor. It reads the
+    variable once, in the first session of a process.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
@@ -74,7 +74,7 @@ def _import_onnxruntime() -> Any:
 
 
 class Session:
-    """A model file ready to score, on a fixed number of threads."""
+    """A loaded model file that scores with a fixed number of threads."""
 
     def __init__(self, model: bytes | Path, threads: int = 1) -> None:
         onnxruntime = _import_onnxruntime()
@@ -90,7 +90,7 @@ class Session:
             name = "model" if isinstance(model, bytes) else model
             raise NetopsError(f"{name}: cannot be read as a model: {str(error).splitlines()[0]}") from error
         self._run = self._session.run
-        # Nodes that only other outputs need are left out.
+        # Nodes that only other outputs need are excluded.
         self._options = onnxruntime.RunOptions()
         self._options.only_execute_path_to_fetches = True
 
@@ -130,19 +130,19 @@ class Scorer:
     folder : Path
         Holds ``model.onnx`` and ``card.json``.
     threads : int
-        Threads of one call.
+        Number of threads per call.
 
     Raises
     ------
     NetopsError
-        If the folder holds no model, or the model does not fit its card.
+        If the folder does not contain a model, or the model does not match its card.
     """
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
         self.folder = Path(folder)
         self.card: ModelCard = read_card(self.folder)
         if not (self.folder / MODEL_FILE).is_file():
-            raise NetopsError(f"{folder}: no model there ({MODEL_FILE} is missing)")
+            raise NetopsError(f"{folder}: not a model folder ({MODEL_FILE} is missing)")
         self._session = Session(self.folder / MODEL_FILE, threads)
         if self._session.width != len(self.card.features):
             raise NetopsError(
@@ -166,7 +166,7 @@ class Scorer:
         return self._session.score(np.ascontiguousarray(features, np.float64))
 
     def both(self, features: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Score feature vectors, and say how probable a failure within the horizon is.
+        """Score feature vectors, and return the probability of a failure within the horizon.
 
         Parameters
         ----------
@@ -182,7 +182,7 @@ class Scorer:
 
 
 def save_model(folder: Path, model: bytes, card: ModelCard) -> None:
-    """Write a model folder; it appears whole or not at all, in the place of what was there."""
+    """Write a model folder atomically; an existing one is replaced."""
     draft = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(draft, ignore_errors=True)
     try:
@@ -196,7 +196,7 @@ def save_model(folder: Path, model: bytes, card: ModelCard) -> None:
 
 
 def load_graph(folder: Path) -> Any:
-    """Read the ONNX graph of a model folder, for what explains it."""
+    """Read the ONNX graph of a model folder, for explanations."""
     import onnx
 
     try:

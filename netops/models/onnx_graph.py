@@ -12,12 +12,12 @@ IR_VERSION = 8
 
 
 class Graph:
-    """Collects nodes and constants, then makes the model, or extends one.
+    """Collect nodes and constants, then create a model, or extend one.
 
     Parameters
     ----------
     prefix : str
-        Of the generated names; needed where the model has such names already.
+        Prefix of the generated names; required if the model already has such names.
     """
 
     def __init__(self, prefix: str = "") -> None:
@@ -41,7 +41,7 @@ class Graph:
         return name
 
     def finish(self, inputs: list[Any], outputs: list[Any], name: str) -> Any:
-        """Make the model and check it against the ONNX standard."""
+        """Create the model and check it against the ONNX standard."""
         from onnx import checker, helper
 
         graph = helper.make_graph(self._nodes, name, inputs, outputs, self._constants)

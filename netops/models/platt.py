@@ -1,8 +1,8 @@
-"""Platt scaling: from a risk, which ranks, to a probability, which means what it says.
+"""Platt scaling: from a risk, which only ranks samples, to a calibrated probability.
 
 Two parameters map the log-odds of the risk to the log-odds of the probability. They are fitted on samples that the
 model has not been fitted on, with the regularised targets of the original (Platt 1999), by Newton's method (Lin et
-al. 2007). Alerts do not use it: thresholds stay on the risk.
+al. 2007). Alerts do not use it: thresholds apply to the risk.
 """
 
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ from netops.models.onnx_graph import Graph
 Floats = npt.NDArray[np.float64]
 
 METHOD = "Platt"
-#: Risks are held this far from 0 and 1, the step of float32 below 1: log-odds stay finite.
+#: Risks are clipped to this distance from 0 and 1, the step of float32 below 1: log-odds stay finite.
 EDGE = 2.0**-24
 _STEPS, _TOLERANCE, _SMALLEST = 100, 1e-9, 1e-6
 
@@ -39,7 +39,7 @@ class Platt:
     positives: int
 
     def apply(self, risks: Floats) -> Floats:
-        """Give the probabilities of n risks in 0..1; NaN stays NaN."""
+        """Return the probabilities of n risks in 0..1; NaN stays NaN."""
         return _sigmoid(self.slope * _log_odds(risks) + self.intercept)
 
     def build(self, graph: Graph, risk: str, output: str) -> str:
@@ -57,12 +57,12 @@ class Platt:
         return graph.add("Cast", graph.add("Sigmoid", moved), output=output, to=TensorProto.FLOAT)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what goes on the model card."""
+        """Return the entry for the model card."""
         return {"method": METHOD, "part": "validation", **asdict(self)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Platt | None":
-        """Read what a model card tells; None where the model gives no probability."""
+        """Read the calibration from a model card; None if the model has no probability."""
         if values.get("method") != METHOD:
             return None
         return cls(*(values[name] for name in cls.__dataclass_fields__))
@@ -70,14 +70,14 @@ class Platt:
 
 @dataclass(frozen=True)
 class Uncalibrated:
-    """Why a model has no probability beside its risk.
+    """The reason why a model has no probability output.
 
     Attributes
     ----------
     reason : str
-        In a sentence.
+        The reason, as a sentence.
     rows, positives : int
-        Labelled samples there were, and those with label 1.
+        Number of labelled samples, and of those with label 1.
     """
 
     reason: str
@@ -85,7 +85,7 @@ class Uncalibrated:
     positives: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what goes on the model card."""
+        """Return the entry for the model card."""
         return {"method": None, "part": "validation", **asdict(self)}
 
 
@@ -95,31 +95,33 @@ def fit_platt(risks: Floats, labels: npt.NDArray[np.int8]) -> Platt | Uncalibrat
     Parameters
     ----------
     risks : float64 array, n
-        Of a part that the model was not fitted on; NaN where a sample was not scored.
+        Risks of a split that the model was not fitted on; NaN where a sample was not scored.
     labels : int8 array, n
         1, 0, or -1 for none.
 
     Returns
     -------
     Platt or Uncalibrated
-        The latter where the samples show no risk that rises with the share that fails.
+        The latter if the risk does not rise with the fraction of failures.
     """
     known = (labels >= 0) & np.isfinite(risks)
     odds, label = _log_odds(risks[known]), labels[known] == 1
     rows, positives = len(label), int(label.sum())
     if not 0 < positives < rows:
-        return Uncalibrated("Validation holds samples of one class only: nothing to calibrate by.", rows, positives)
+        return Uncalibrated(
+            "Validation contains samples of one class only: calibration is not possible.", rows, positives
+        )
     if np.ptp(odds) == 0:
-        return Uncalibrated("All risks on validation are the same: nothing to calibrate.", rows, positives)
+        return Uncalibrated("All risks on validation are equal: calibration is not possible.", rows, positives)
     slope, intercept = _fit(odds, _targets(label))
     if not slope > 0:
-        reason = f"On validation the risk does not rise with the share that fails (slope {slope:.3g})."
+        reason = f"On validation the risk does not rise with the fraction of failures (slope {slope:.3g})."
         return Uncalibrated(reason, rows, positives)
     return Platt(slope, intercept, rows, positives)
 
 
 def _targets(label: npt.NDArray[np.bool_]) -> Floats:
-    """Draw the labels in a little: with few positives none is certain (Platt 1999, equation 1)."""
+    """Smooth the labels: with few positives they are uncertain (Platt 1999, equation 1)."""
     positives, negatives = int(label.sum()), int((~label).sum())
     return np.where(label, (positives + 1) / (positives + 2), 1 / (negatives + 2))
 
@@ -144,7 +146,7 @@ def _newton(scaled: Floats, target: Floats) -> Floats:
         hessian = np.array([[weight @ scaled**2, cross], [cross, weight.sum()]]) + 1e-12 * np.eye(2)
         step, size = np.linalg.solve(hessian, gradient), 1.0
         decrement = float(gradient @ step)
-        if decrement <= _TOLERANCE * loss:  # so near, the whole step squares what is left of the error
+        if decrement <= _TOLERANCE * loss:  # close to the minimum, the full step squares the remaining error
             return at - step
         while size > _SMALLEST and _loss(scaled, target, at - size * step) > loss - 1e-4 * size * decrement:
             size /= 2

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from netops.models.onnx_graph import Graph
 
-#: Rows that centre and spread are measured on; more would not move them.
+#: Rows from which centre and spread are computed; more would not change them.
 MEASURED_ROWS = 20_000
-#: Values beyond these shares do not count towards centre and spread: one spike must not flatten all the rest.
+#: Values beyond these quantiles are excluded from centre and spread, so that outliers do not dominate.
 TAIL_PERCENT = 0.5
 
 
@@ -63,7 +63,7 @@ class Scaling:
         scaled = graph.add("Div", centred, graph.constant("spread", self.spread))
         low, high = (graph.constant(n, np.array(v)) for n, v in (("low", -self.limit), ("high", self.limit)))
         clipped = graph.add("Clip", scaled, low, high)
-        # Whatever a runtime's Clip makes of NaN: it is put back, or filled, from the unclipped value.
+        # Clip is undefined for NaN: it is restored, or filled, from the unclipped value.
         missing = graph.add("IsNaN", scaled)
         instead = graph.constant("filling", np.array(0.0 if self.fill else np.nan))
         return graph.add("Cast", graph.add("Where", missing, instead, clipped), to=TensorProto.FLOAT)

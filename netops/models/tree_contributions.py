@@ -1,4 +1,4 @@
-"""What each feature adds to the log-odds of a tree ensemble: a fast way and the exact one, compiled.
+"""Contribution of each feature to the log-odds of a tree ensemble: a fast and an exact method, compiled.
 
 Both are additive: expected value + sum of the contributions = log-odds of the risk. The expected value of a node is
 the mean of its leaves, weighted by their cover, the weight of the training rows that reach them.
@@ -58,12 +58,12 @@ class TreeContributions:
         return cls(base, trees.strict, Descent.of(trees, expected), *_paths(trees, cover))
 
     def fast(self, scaled: Scaled) -> Contributions:
-        """Give the path contributions of n × F scaled features: n × F log-odds."""
+        """Return the path contributions of n × F scaled features: n × F log-odds."""
         down = self.down
         return _fast(scaled, down.roots, down.feature, down.right, down.threshold, down.missing_left, down.change)
 
     def exact(self, scaled: Scaled) -> Contributions:
-        """Give the Shapley values of n × F scaled features: n × F log-odds."""
+        """Return the Shapley values of n × F scaled features: n × F log-odds."""
         return _exact(scaled, self.leaves, self.steps, self.values, self.strict)
 
 
@@ -101,7 +101,7 @@ class Descent:
                 order[count], count = node, count + 1
                 if trees.feature[node] >= 0:
                     ways += [int(trees.right[node]), int(trees.left[node])]
-        order = order[:count]  # nodes that nothing leads to stay out
+        order = order[:count]  # unreachable nodes are skipped
         index = np.zeros(len(expected), np.int64)
         index[order] = np.arange(count)
         splits = trees.feature[order] >= 0
@@ -120,7 +120,7 @@ class Descent:
 
 def _expected(trees: Trees) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Sum covers and average values from the leaves up; children come after their parents."""
-    # A leaf that no counted row reached gets next to nothing, so that shares are defined everywhere.
+    # A leaf without rows gets a tiny cover, so that fractions are defined everywhere.
     floor = max(float(trees.cover.max(initial=0)), 1.0) * 1e-9
     cover = np.maximum(trees.cover.astype(np.float64), floor)
     expected = trees.value.astype(np.float64)
@@ -134,7 +134,7 @@ def _expected(trees: Trees) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.flo
 def _paths(
     trees: Trees, cover: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.void], npt.NDArray[np.float64]]:
-    """List, leaf by leaf, what each feature must be to arrive there, and which share arrives when it is unknown."""
+    """List per leaf the feature ranges on its path, and the fraction reaching it if a feature is unknown."""
     starts, steps, values = [0], [], []
     whole = (False, np.float32(-np.inf), np.float32(np.inf))
     for root in trees.starts[:-1]:
@@ -172,7 +172,7 @@ def _fast(scaled, roots, features, right, threshold, missing_left, change):  # t
                 while feature >= 0:
                     value = scaled[row, feature]
                     left = (value <= threshold[index]) | ((value != value) & missing_left[index])
-                    # Computed, not branched to: a processor guesses every other split wrong.
+                    # Branch-free: a processor mispredicts every other split.
                     index += 1 + (1 - np.int64(left)) * right[index]
                     contributions[row, feature] += change[index]
                     feature = features[index]
@@ -202,7 +202,7 @@ def _exact(scaled, leaves, steps, values, strict):  # type: ignore[no-untyped-de
 
 @kernel(inline="always")
 def _arrives(value, step, strict):  # type: ignore[no-untyped-def]
-    """Whether a value of the feature meets every split of it on the way to the leaf (1.0 or 0.0)."""
+    """Whether a value of the feature satisfies all its splits on the path to the leaf (1.0 or 0.0)."""
     if np.isnan(value):
         return 1.0 if step.missing else 0.0
     above = value >= step.low if strict else value > step.low
@@ -212,7 +212,7 @@ def _arrives(value, step, strict):  # type: ignore[no-untyped-def]
 
 @kernel
 def _extend(weights, steps, first, length, known):  # type: ignore[no-untyped-def]
-    """Weigh the subsets of the way's features by size, adding one feature after the other."""
+    """Weigh the subsets of the path's features by size, adding one feature after the other."""
     weights[0] = 1.0
     for size in range(1, length + 1):
         share, one = steps[first + size - 1].share, known[size - 1]

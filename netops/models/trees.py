@@ -33,7 +33,7 @@ class Trees:
     threshold, value : float32 arrays, N
         Of splits, and of leaves.
     left, right : int32 arrays, N
-        Children, as places in these arrays; -1 at a leaf.
+        Children, as indices into these arrays; -1 at a leaf.
     missing_left : bool array, N
         Whether NaN goes left.
     cover : float32 array, N
@@ -72,7 +72,7 @@ class Trees:
             nodes_truenodeids=np.where(leaf, 0, self.left - start).tolist(),
             nodes_falsenodeids=np.where(leaf, 0, self.right - start).tolist(),
             nodes_missing_value_tracks_true=self.missing_left.astype(int).tolist(),
-            # The standard's place for how often a node is visited: explanations read the covers back from here.
+            # The standard's attribute for visit frequencies: explanations read the covers from here.
             nodes_hitrates=self.cover.tolist(),
             target_ids=[0] * int(leaf.sum()),
             target_treeids=tree[leaf].tolist(),
@@ -81,7 +81,7 @@ class Trees:
         )
 
     def with_cover(self, features: npt.NDArray[np.float32], weights: npt.NDArray[np.float64]) -> "Trees":
-        """Weigh the nodes anew by sending n × F scaled rows down every tree."""
+        """Weigh the nodes again by sending n × F scaled rows down every tree."""
         cover = np.zeros(len(self.feature))
         rows = np.arange(len(features))
         for root in self.starts[:-1]:
@@ -107,7 +107,7 @@ class Trees:
         Raises
         ------
         NetopsError
-            If a child lies outside its tree or before its parent, or a feature outside the width, which no ensemble
+            If a child is outside its tree or before its parent, or a feature outside the width, which no ensemble
             written here has: compiled code goes down these trees unchecked.
         """
         from onnx import helper
@@ -127,7 +127,7 @@ class Trees:
         feature = np.where(leaf, -1, raw["nodes_featureids"]).astype(np.int32)
         astray = [(child[~leaf] <= index[~leaf]) | (child[~leaf] >= last[~leaf]) for child in children]
         if np.any(astray) or (feature[~leaf] < 0).any() or (feature >= width).any():
-            raise NetopsError("the model file holds a broken tree; train the model again")
+            raise NetopsError("the model file contains an invalid tree; train the model again")
         value = np.zeros(len(tree), np.float32)
         value[leaf] = raw["target_weights"]
         return cls(

@@ -1,1 +1,1 @@
-"""The generator: telemetry of a network that does not exist, with failures whose truth is known."""
+"""The simulator: telemetry of a synthetic network, with known failures."""

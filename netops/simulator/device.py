@@ -1,4 +1,4 @@
-"""One device over a stretch of time: everything the other kernels give, put together."""
+"""One device over a time range: combines the results of the other kernels."""
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ from netops.simulator.tables import (
 
 Bools = npt.NDArray[np.bool_]
 
-#: Columns of a truth: scenario, ticks of precursor start, critical failure and end, metric that came first.
+#: Columns of a failure: scenario, ticks of precursor start, critical failure and end, first metric.
 SCENARIO, PRECURSOR, CRITICAL, END, CAUSE = range(5)
 
 _MAX, _MIN = 101, 102
@@ -41,7 +41,7 @@ def fill_device(
     effects: Floats, vector: Floats, failures: Floats, failing_key: np.uint64, calm: Floats, steps: Floats,
     origin: int, walks: Floats, values: Floats, errors: Bools, critical: Bools,
 ) -> Floats:  # fmt: skip
-    """Write the samples of a device at the ticks from ``first`` on.
+    """Write the samples of a device, beginning at tick ``first``.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def fill_device(
     origin : int
         Tick at which past-based metrics began.
     walks : float64 array, metrics
-        Sums so far of past-based metrics; moved on.
+        Current sums of past-based metrics; updated.
     values : float64 array, columns × ticks
     errors : bool array, metrics × ticks
     critical : bool array, ticks
@@ -63,7 +63,7 @@ def fill_device(
     Returns
     -------
     float64 array
-        The truth about each failure: SCENARIO, PRECURSOR, CRITICAL, END, CAUSE.
+        The ground truth of each failure: SCENARIO, PRECURSOR, CRITICAL, END, CAUSE.
     """
     calm_key = derive(key, randomness.LOOKALIKES)
     traffic = np.empty(values.shape[1])
@@ -100,7 +100,7 @@ def walk_to(key: np.uint64, origin: int, tick: int, metrics: Floats, cdf: Floats
             for first in range(origin, tick, len(drawn)):
                 some = drawn[: min(len(drawn), tick - first)]
                 draw_metric(derive(own, m), first, metrics[m], cdf, moves, some)
-                # One by one, as a run from the origin adds them: the same sum to the last bit.
+                # One by one, in the order of a run from the origin: the sum is bit-identical.
                 for i in range(len(some)):
                     walks[m] += some[i]
     return walks
@@ -119,7 +119,7 @@ def _fill_metrics(
     key: np.uint64, first: int, metrics: Floats, cdf: Floats, traffic: Floats, steps: Floats, walks: Floats,
     values: Floats,
 ) -> Ints:  # fmt: skip
-    """Write all metrics; return the place of each one's first column, and the number of columns."""
+    """Write all metrics; return the index of each metric's first column, and the number of columns."""
     own, count = derive(key, randomness.METRICS), len(metrics)
     indices = np.zeros(count + 1, np.int64)
     for m in range(count):
@@ -178,7 +178,7 @@ def _finish(key: np.uint64, metric: Floats, first: int, columns: Floats) -> None
 
 @kernel(error_model="numpy")
 def _extreme(key: np.uint64, first: int, spread: float, values: Floats, out: Floats) -> None:
-    # The greatest of ten normal deviations has the distribution function Φ^10.
+    # The maximum of ten normal deviations has the distribution function Φ^10.
     for i in range(len(values)):
         out[i] = values[i] + spread * max(0.0, quantile(uniform(key, first + i) ** 0.1))
 
@@ -189,7 +189,7 @@ def _stick(
     cdf: Floats, vector: Floats, phase: float, steps: Floats, indices: Ints, first: int, origin: int,
     values: Floats,
 ) -> None:  # fmt: skip
-    """Freeze or lose the values; they freeze at what the undisturbed metric was when the event began."""
+    """Freeze or remove the values; they freeze at the undisturbed value at the start of the event."""
     kind, start = int(event[KIND]), int(event[START])
     low, high = max(0, start - first), min(values.shape[1], start + int(event[LENGTH]) - first)
     frozen = freezes(calm_key, event, scenarios[kind])
@@ -215,15 +215,15 @@ def schedule_device(
     chances: Floats, own: Ints, own_weights: Floats, harmless: Ints, harmless_weights: Floats, site: Ints,
     site_weights: Floats, scenarios: Floats, vector: Floats,
 ) -> tuple[Floats, Floats]:  # fmt: skip
-    """List what happens to a device between two ticks: failures (with the outages of its site), and look-alikes."""
+    """List the events of a device between two ticks: failures (with the outages of its site), and benign events."""
     events_key = derive(key, randomness.EVENTS)
     own_events = events_between(events_key, first, last, chances[0], own, own_weights, scenarios, vector, phase)
     low, high = first, last
     for e in range(len(own_events)):
         low = min(low, int(own_events[e, START]))
         high = max(high, int(own_events[e, START] + own_events[e, LENGTH]))
-    # An outage reaches the device late, and an event of its own that touches one does not happen: outages are
-    # looked up over the whole of the device's own events, so that every stretch of time decides alike.
+    # An outage reaches the device with a delay, and replaces overlapping events of the device: outages are
+    # determined for the complete range of the device's events, so that the result is the same for each range.
     late = int(hop * (depth + uniform(events_key, -1)))
     out = events_between(
         site_key, low - late - 2, high - late + 2, chances[2], site, site_weights, scenarios, vector, phase

@@ -1,4 +1,4 @@
-"""What scenarios do to the metrics: every disturbance moves a metric part of the way to one of its limits."""
+"""Effects of scenarios on metrics: a disturbance moves a metric towards one of its limits."""
 
 import math
 
@@ -39,10 +39,10 @@ METRIC, ENTER, PINNED, UNTIL, HOW_FAR, TOWARDS, JUMPS = range(7)
 
 @kernel(error_model="numpy")
 def lay_out(key: np.uint64, event: Floats, scenario: Floats, order: Ints, metrics: Floats) -> Floats:
-    """Lay out a failure: one row a metric, of METRIC, ENTER, PINNED, UNTIL, HOW_FAR, TOWARDS, JUMPS.
+    """Plan a failure: one row per metric, of METRIC, ENTER, PINNED, UNTIL, HOW_FAR, TOWARDS, JUMPS.
 
-    Metric k enters after k times the stagger; the failure's share of what is left to it then, give or take the
-    jitter, it spends in error. The device is in critical failure once all its affected metrics are.
+    Metric k enters after k times the stagger; it is in error for the failure's fraction of the remaining time,
+    plus or minus the jitter. The device is in critical failure once all its affected metrics are in error.
     """
     draws = derive(key, int(event[PLACE]))
     start, length, count = event[START], event[LENGTH], int(scenario[AFFECTED])
@@ -90,7 +90,7 @@ def disturb(
 
 @kernel(error_model="numpy")
 def _way(draws: np.uint64, tick: int, row: Floats, scenario: Floats, traffic: float) -> float:
-    """Say how much of the way to its limit a metric goes in the precursor."""
+    """Return how far a metric moves towards its limit in the precursor."""
     since = (tick - row[ENTER]) / (row[PINNED] - row[ENTER])
     shape = scenario[SHAPE]
     if shape == FLAPS:
@@ -108,7 +108,7 @@ def _way(draws: np.uint64, tick: int, row: Floats, scenario: Floats, traffic: fl
 def maintain(
     key: np.uint64, event: Floats, scenario: Floats, metric: Floats, effect: float, first: int, values: Floats
 ) -> None:
-    """Move the values of one metric to another place for the time of an event."""
+    """Shift the values of one metric for the duration of an event."""
     limit = metric[HIGH] if effect > 0.0 else metric[LOW]
     draws = derive(key, int(event[PLACE]))
     far = min(1.0, abs(effect) * max(0.0, 1.0 + scenario[VARIATION] * normal(draws, 0)))
@@ -130,5 +130,5 @@ def swell(key: np.uint64, event: Floats, scenario: Floats, first: int, traffic: 
 
 @kernel(error_model="numpy")
 def freezes(key: np.uint64, event: Floats, scenario: Floats) -> bool:
-    """Say whether a sensor fault freezes the values; if not, they are missing."""
+    """Return whether a sensor fault freezes the values; if not, they are missing."""
     return uniform(derive(key, int(event[PLACE])), 0) < scenario[FROZEN]

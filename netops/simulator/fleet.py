@@ -1,4 +1,4 @@
-"""The devices: their names and places, the same for a device whatever the number of devices beside it."""
+"""The devices: names and locations, independent of the number of devices."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -20,9 +20,9 @@ class Fleet:
     Attributes
     ----------
     names : list of str
-        One name a device, all different.
+        One unique name per device.
     attributes : dict
-        Attribute → one text a device: the levels above the device, then the static attributes.
+        Attribute → one text per device: the levels above the device, then the static attributes.
     sites : int64 array
         Number of the site (the item of the level above the device).
     depths : int64 array
@@ -36,19 +36,19 @@ class Fleet:
 
 
 def level_size(level: LevelSettings) -> int:
-    """Say how many items a level has in each item of the level above."""
+    """Return how many items a level has in each item of the level above."""
     return len(level.names) if level.names else level.num_items or 1
 
 
 def default_devices(settings: GeneratorSettings) -> int:
-    """Say how many devices the deployment section asks for."""
+    """Return how many devices the deployment section asks for."""
     return math.prod(level_size(level) for level in settings.deployment.values())
 
 
 def make_fleet(settings: GeneratorSettings, devices: int, seed: int) -> Fleet:
-    """Name and place devices.
+    """Assign names and locations to devices.
 
-    Devices go round the sites, so that a smaller network is a part of a larger one.
+    Devices are assigned to sites in turn, so that a smaller network is a subset of a larger one.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def _places(levels: Mapping[str, LevelSettings], seed: int) -> list[dict[str, st
         make = _namer(name, level, seed, depth)
         size = level_size(level)
         items = [make(number % size, indices[number // size]) for number in range(size * len(indices))]
-        # Listed names and patterns repeat from parent to parent on purpose; a provider's names must not.
+        # Listed names and patterns repeat from parent to parent on purpose; names of a provider must be unique.
         items = _distinct(items) if level.faker else items
         indices = [{**indices[number // size], name: item} for number, item in enumerate(items)]
     return indices
@@ -111,7 +111,7 @@ def _provider(name: str, provider: str, seed: int, depth: int) -> Callable[[int,
     counter = iter(range(2**62))
 
     def make(number: int, above: Mapping[str, str]) -> str:
-        # Seeded by the item's own number: drawing one more or one less changes no other name.
+        # Seeded by the item's number: names do not depend on the number of items.
         faker.seed_instance(int(key_of(seed, STATIC, depth, next(counter))))
         return str(method()).replace(",", "_").replace(" ", "_")
 
@@ -150,7 +150,7 @@ def _static_value(static: Any, draw: float) -> str:
 
 
 def _depths(within: npt.NDArray[np.int64], settings: GeneratorSettings) -> npt.NDArray[np.int64]:
-    """Hang device j behind device (j - uplinks) // fan_out, as a heap: no count of devices enters."""
+    """Connect device j to device (j - uplinks) // fan_out, as in a heap: independent of the number of devices."""
     topology = settings.topology
     index, depths = within.copy(), np.zeros(len(within), np.int64)
     while (below := index >= topology.uplinks).any():

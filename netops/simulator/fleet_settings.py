@@ -1,4 +1,4 @@
-"""How much telemetry the pipeline generates when none is brought (configurations/fleet.yaml)."""
+"""How much telemetry the pipeline generates if none is given (configurations/fleet.yaml)."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,12 @@ from netops.config.durations import HOUR, SECOND
 
 @dataclass(frozen=True)
 class FleetSettings:
-    """Size of the generated network and the time it is watched; what its devices do is in metrics.yaml."""
+    """Size of the generated network and length of its telemetry; its behaviour is in metrics.yaml."""
 
-    devices: int = option(200, help="devices in all, spread over the levels of the deployment", minimum=1)
-    duration: Duration = option(20 * HOUR, help="how long the telemetry lasts", unit="duration")
+    devices: int = option(
+        200, help="total number of devices, distributed over the levels of the deployment", minimum=1
+    )
+    duration: Duration = option(20 * HOUR, help="length of the telemetry", unit="duration")
     interval: Duration = option(5 * SECOND, help="time between two samples of a device", unit="duration")
     start: str = option("2026-01-05T00:00:00Z", help="time of the first sample", unit="ISO 8601, UTC")
     seed: int = option(7, help="the same seed gives the same telemetry", minimum=0)

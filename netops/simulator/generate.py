@@ -28,14 +28,14 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-#: Raised whenever the same settings and seed give other bytes than before.
+#: Incremented whenever the same settings and seed produce other bytes than before.
 VERSION = 1
 
 _STATE, _META = "_generator.json", "_meta.json"
 
 
 def details_of(network: Network) -> dict[str, Any]:
-    """Describe a network so that it can be made again: settings, seed, times, and a fingerprint of them all."""
+    """Describe a network so that it can be reproduced: settings, seed, times, and a fingerprint of them all."""
     description = {
         "settings": network.settings.to_dict(),
         "devices": network.devices,
@@ -65,29 +65,29 @@ def generate(
 ) -> Dataset:
     """Generate a network into a dataset folder.
 
-    What an earlier call with the same arguments has finished is kept, so that a broken-off one goes on.
+    Files that an earlier call with the same arguments has finished are reused, so an interrupted call can resume.
 
     Parameters
     ----------
     settings : GeneratorSettings
     out : path
-        The folder; made if it is missing.
+        The folder; created if missing.
     devices : int, optional
-        How many; by default as the deployment section says.
+        Number of devices; by default that of the deployment section.
     duration : int
         Nanoseconds.
     interval : int, optional
-        Nanoseconds between two samples of a device; by default as the settings say.
+        Nanoseconds between two samples of a device; by default that of the settings.
     start : int
         Time of the first sample, nanoseconds since the epoch.
     seed : int
     workers : int
-        Parts written at once. They are threads: the kernels and the Parquet writer leave the interpreter free.
+        Number of threads that write files: the kernels and the Parquet writer release the GIL.
     origin : int, optional
-        Time from which drift and past-based metrics count, by default the start. A network that goes on where an
-        earlier one ended has the same seed and the earlier one's origin.
+        Time from which drift and past-based metrics count, by default the start. A network that continues an
+        earlier one has the same seed and origin.
     progress : Progress
-        Told of finished samples.
+        Called with the number of finished samples.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def generate(
     Raises
     ------
     UsageError
-        If the folder holds something else.
+        If the folder contains something else.
     NetopsError
         If the folder cannot be written.
     """
@@ -129,17 +129,17 @@ def _generate(network: Network, out: Path, workers: int, progress: Progress) -> 
 
 
 def _claim(out: Path, details: dict[str, Any]) -> bool:
-    """Take a folder for a network; say whether it is finished already."""
+    """Claim a folder for a network; return whether it is already finished."""
     if (out / _STATE).is_file():
         if read_json(out / _STATE)["fingerprint"] != details["fingerprint"]:
             raise UsageError(
-                f"{out}: holds telemetry generated with other settings; choose another folder or remove it"
+                f"{out}: contains telemetry generated with other settings; choose another folder or remove it"
             )
         for draft in out.glob(".part-*.tmp"):
             draft.unlink()
         return (out / _META).is_file()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out}: exists and was not made by the generator; choose another folder or remove it")
+        raise UsageError(f"{out}: exists and was not created by the generator; choose another folder or remove it")
     write_json(out / _STATE, details)
     return False
 
@@ -171,17 +171,17 @@ class Arrays:
     names : list of str
         The devices.
     attributes : dict
-        Attribute → one text a device.
+        Attribute → one text per device.
     metrics : tuple of str
         The metric columns.
     timestamps : int64 array, ticks
         Nominal times, nanoseconds since the epoch.
     values : float64 array, devices × ticks × metrics
-        A view in which each metric lies in one piece.
+        A view in which each metric is contiguous.
     errors : bool array, devices × ticks
         Whether the device is in critical failure.
     metric_errors : bool array, devices × ticks × metrics
-        Whether the metric is (of the metrics of the YAML, without their columns of extremes).
+        Whether the metric is in error (for the metrics of the YAML, without their columns of extremes).
     present : bool array, devices × ticks
         Whether the device exists.
     incidents : pyarrow.Table
@@ -210,7 +210,7 @@ def generate_arrays(
     workers: int = 1,
     origin: int | None = None,
 ) -> Arrays:
-    """Generate a network into memory; faults on the way to the collector are left out.
+    """Generate a network into memory; faults on the way to the collector are excluded.
 
     Parameters and errors as for :func:`generate`.
     """
@@ -240,12 +240,12 @@ def generate_arrays(
 
 @dataclass(frozen=True)
 class Batch:
-    """Samples in the order in which they arrive.
+    """Samples in the order of arrival.
 
     Attributes
     ----------
     devices : int64 array, n
-        Numbers of devices, places in the fleet's names.
+        Device indices into the fleet's names.
     timestamps : int64 array, n
     values : float64 array, n × metrics
     is_error : bool array, n
@@ -266,7 +266,7 @@ def stream(network: Network, ticks: int = 60) -> Iterator[Batch]:
     network : Network
         From :func:`netops.simulator.network.make_network`; ``network.fleet`` has names and attributes.
     ticks : int
-        Ticks in a batch. What is late comes in a later one.
+        Ticks per batch. Late samples are in a later batch.
 
     Yields
     ------
@@ -285,7 +285,7 @@ def stream(network: Network, ticks: int = 60) -> Iterator[Batch]:
             kept.arrivals,
         )
         last = first + ticks >= end
-        # The next tick's samples may be early by less than half an interval.
+        # Samples of the next tick may be early by less than half an interval.
         until = network.time_of(first + ticks) - network.interval // 2
         ready, held = _split(_join([*pending, fresh]), until, last)
         pending = [held]
@@ -298,7 +298,7 @@ def _join(batches: list[Batch]) -> Batch:
 
 
 def _split(batch: Batch, until: int, last: bool) -> tuple[Batch, Batch]:
-    """Sort by arrival, and hold back what arrives later."""
+    """Sort by arrival, and keep samples that arrive later for the next batch."""
     order = np.lexsort((batch.devices, batch.arrivals))
     cut = len(order) if last else int(np.searchsorted(batch.arrivals[order], until))
     return _take(batch, order[:cut]), _take(batch, order[cut:])

@@ -43,12 +43,12 @@ class Truth:
 
 @dataclass(frozen=True)
 class Block:
-    """A range of devices over a range of ticks, before anything happens on the way to the collector.
+    """A range of devices over a range of ticks, before faults on the path to the collector.
 
     Attributes
     ----------
     devices : int64 array
-        Their numbers.
+        Their indices.
     first : int
         The first tick.
     values : float64 array, columns × devices × ticks
@@ -57,7 +57,7 @@ class Block:
     present : int64 array
         First tick at which each device exists.
     truths : list of Truth
-        The failures that touch the block (or come close to it).
+        The failures that overlap the block (or are close to it).
     """
 
     devices: Ints
@@ -71,18 +71,18 @@ class Block:
 
 @dataclass(frozen=True)
 class Network:
-    """A network over a stretch of time.
+    """A network over a time range.
 
     Attributes
     ----------
     settings : GeneratorSettings
     devices : int
-        How many.
+        The number.
     interval, start, origin : int
         Nanoseconds: between two ticks, of the first tick, and of the time from which drift and past-based metrics
         count.
     ticks : int
-        How many.
+        The number.
     seed : int
     """
 
@@ -98,11 +98,11 @@ class Network:
 
     @property
     def first(self) -> int:
-        """The absolute number of the first tick."""
+        """The absolute index of the first tick."""
         return self.start // self.interval
 
     def time_of(self, tick: Any) -> Any:
-        """Give the time of an absolute tick."""
+        """Return the time of an absolute tick."""
         return self.start + (tick - self.first) * self.interval
 
 
@@ -116,23 +116,23 @@ def make_network(
     seed: int,
     origin: int | None = None,
 ) -> Network:
-    """Make a network.
+    """Create a network.
 
     Parameters
     ----------
     settings : GeneratorSettings
     devices : int or None
-        How many; None as the deployment section says.
+        Number of devices; None for that of the deployment section.
     duration : int
         Nanoseconds.
     interval : int or None
-        Nanoseconds between two samples; None as the settings say.
+        Nanoseconds between two samples; None for that of the settings.
     start : int
         Time of the first sample, nanoseconds since the epoch.
     seed : int
     origin : int, optional
-        Time from which drift and past-based metrics count; None is the start. To go on where an earlier network
-        ended, give its origin.
+        Time from which drift and past-based metrics count; None is the start. To continue an earlier network,
+        pass its origin.
 
     Raises
     ------
@@ -144,22 +144,22 @@ def make_network(
     origin = start if origin is None else origin
     ticks = duration // interval
     if devices < 1 or ticks < 1:
-        raise UsageError(f"{devices} devices and {ticks} samples of each: at least one of both is needed")
+        raise UsageError(f"{devices} devices and {ticks} samples of each: at least one of each is required")
     if origin > start:
-        raise UsageError("the origin lies after the start; give the start of the first network")
+        raise UsageError("the origin is after the start; pass the start of the first network")
     tables = make_tables(settings, interval, origin // interval)
     fleet = make_fleet(settings, devices, seed)
     return Network(settings, devices, interval, start, ticks, seed, origin, fleet, tables)
 
 
 class Walks:
-    """The sums of past-based metrics, a device at a time, so that a later stretch need not begin at the origin."""
+    """The sums of past-based metrics per device, so that a later time range need not begin at the origin."""
 
     def __init__(self) -> None:
         self._sums: dict[int, tuple[int, Floats]] = {}
 
     def at(self, network: Network, device: int, key: np.uint64, tick: int, steps: Floats) -> Floats:
-        """Give the sums of a device before a tick."""
+        """Return the sums of a device before a tick."""
         known, sums = self._sums.pop(device, (-1, np.empty(0)))
         if known == tick:
             return sums
@@ -167,7 +167,7 @@ class Walks:
         return walk_to(key, network.origin // network.interval, tick, tables.metrics, tables.cdf, steps)
 
     def keep(self, device: int, tick: int, sums: Floats) -> None:
-        """Remember the sums of a device before a tick."""
+        """Store the sums of a device before a tick."""
         self._sums[device] = (tick, sums)
 
 
@@ -178,12 +178,12 @@ def produce(network: Network, devices: Ints, first: int, ticks: int, walks: Walk
     ----------
     network : Network
     devices : int64 array
-        Numbers of the devices.
+        Indices of the devices.
     first : int
-        Absolute number of the first tick.
+        Absolute index of the first tick.
     ticks : int
     walks : Walks, optional
-        Carried from one stretch to the next of the same devices.
+        Passed from one time range of the same devices to the next.
     """
     settings, walks = network.settings, walks or Walks()
     values = np.empty((len(settings.columns), len(devices), ticks))
@@ -227,7 +227,7 @@ def _chances(tables: Tables) -> Floats:
 
 
 def _steps(network: Network, key: np.uint64) -> tuple[int, Floats]:
-    """Say from which tick on a device exists, and how drift moves it: rows of tick, shifts, factors."""
+    """Return from which tick on a device exists, and how drift moves it: rows of tick, shifts, factors."""
     rows: list[Floats] = []
     begin, origin = -(2**62), network.origin // network.interval
     draws = np.uint64(derive(key, randomness.DRIFT))

@@ -1,7 +1,7 @@
-"""Random numbers that have an address instead of a position.
+"""Counter-based random numbers: each is addressed by a key and an index.
 
-Every number is a hash of a key (seed, device, purpose) and a place (the absolute tick, the number of an event), so
-that any device and any stretch of time can be drawn alone and always comes out the same.
+Every number is a hash of a key (seed, device, purpose) and an index (the absolute tick, the number of an event), so
+that any device and any time range can be drawn separately, with the same result.
 """
 
 import math
@@ -15,7 +15,7 @@ _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 _S12, _S27, _S30, _S31 = np.uint64(12), np.uint64(27), np.uint64(30), np.uint64(31)
 
-#: What a key is for: streams of different purposes never meet.
+#: Purposes of keys: streams of different purposes are independent.
 DEVICE, SITE, TRAFFIC, LEVEL, EVENTS, LOOKALIKES, DRIFT, FAULTS, STATIC, METRICS = range(1, 11)
 
 
@@ -29,7 +29,7 @@ def _mix(z: np.uint64) -> np.uint64:
 
 @kernel(error_model="numpy")
 def derive(key: np.uint64, number: int) -> np.uint64:
-    """Make the key of a part (a device, a purpose, a metric) from the key of the whole."""
+    """Derive the key of a device, a purpose or a metric from its parent key."""
     return _mix(_mix(key + _GOLDEN) + np.uint64(number) * _FIRST)
 
 
@@ -93,7 +93,7 @@ def _tail(r: float) -> float:
 
 
 def key_of(seed: int, *path: int) -> np.uint64:
-    """Make a key from a seed (any whole number) and a path of numbers."""
+    """Derive a key from a seed (any integer) and a path of numbers."""
     key = np.uint64(seed % 2**64)
     for number in path:
         key = np.uint64(derive(key, number))

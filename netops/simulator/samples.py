@@ -1,4 +1,4 @@
-"""From a block to the samples that a collector sees: their times, and what goes wrong on the way."""
+"""Convert a block into the samples that a collector receives: times, loss, duplicates and delays."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from netops.simulator.network import Block, Network
 from netops.simulator.randomness import derive, key_of, uniform
 from netops.simulator.tables import Floats, Ints
 
-#: The time between two samples varies by up to half of the interval when each of them does by a quarter.
+#: The time between two samples varies by up to half of the interval if each time varies by a quarter.
 _SWING = 0.25
 _WHEN, _CLOCK, _LOST, _TWICE, _LATE, _DELAY = range(6)
 
@@ -23,11 +23,11 @@ class Samples:
     Attributes
     ----------
     places : int64 array, n
-        Which cell of the block (device × ticks, counted row by row) each sample is.
+        The index of each sample in the block (devices × ticks, row-major).
     timestamps : int64 array, n
-        What the device's clock says.
+        Time of the device's clock.
     arrivals : int64 array, n
-        When it arrives.
+        Time of arrival.
     """
 
     places: Ints
@@ -36,7 +36,7 @@ class Samples:
 
 
 def samples_of(network: Network, block: Block) -> Samples:
-    """Decide which samples of a block arrive, when, and with which time."""
+    """Determine which samples of a block arrive, when, and with which timestamps."""
     faults, ticks = network.settings.faults, block.critical.shape[1]
     swing = _SWING if network.settings.timestamps.stochastic_interval else 0.0
     shares = np.array([swing, faults.jitter, faults.missing, faults.duplicates, faults.late, faults.late_by])
@@ -63,7 +63,7 @@ def _plain(network: Network, block: Block) -> Samples:
 def _device_samples(
     key: np.uint64, first: int, begin: int, ticks: int, start: int, interval: int, shares: Floats
 ) -> npt.NDArray[np.int64]:
-    """Give places, timestamps and arrivals of one device's samples."""
+    """Return indices, timestamps and arrivals of one device's samples."""
     when, clock, lost, twice = derive(key, _WHEN), derive(key, _CLOCK), derive(key, _LOST), derive(key, _TWICE)
     late, delay = derive(key, _LATE), derive(key, _DELAY)
     out = np.empty((3, 2 * ticks), np.int64)

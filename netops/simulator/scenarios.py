@@ -1,7 +1,7 @@
-"""The scenario library: what can happen to a device, and the keys that describe each of them.
+"""The scenario library: events of a device, and their settings.
 
-Failures end in a critical failure of the device (``is_error``); look-alikes disturb the same metrics and end well;
-drift changes the network for good.
+Failures end in a critical failure of the device (``is_error``); look-alikes (benign events) disturb metrics, too;
+drift changes the network permanently.
 """
 
 from collections.abc import Mapping
@@ -17,15 +17,19 @@ from netops.errors import UsageError, closest
 class Failure:
     """A scenario that ends in a critical failure; before it comes the precursor."""
 
-    weight: float = option(1.0, help="share of the device's failures, beside the other failures", minimum=0)
+    weight: float = option(1.0, help="fraction of the device's failures, relative to the other failures", minimum=0)
     duration: Duration | None = option(
-        None, help="length of precursor and failure together; without it errors.length_in_ticks"
+        None, help="length of precursor and failure together; default: errors.length_in_ticks"
     )
     spread: float = option(0.0, help="relative standard deviation of the duration", minimum=0, maximum=1)
-    failure: float = option(0.5, help="share of the duration that a metric spends in error", minimum=0, maximum=1)
-    jitter: float = option(0.1, help="standard deviation of that share between metrics", minimum=0, maximum=0.5)
-    metrics: tuple[str, ...] = option((), help="affected metrics, in the order they are drawn in; without it all")
-    stagger: float = option(0.0, help="share of the duration between two metrics' entries", minimum=0, maximum=1)
+    failure: float = option(
+        0.5, help="fraction of the duration in which a metric is in error", minimum=0, maximum=1
+    )
+    jitter: float = option(0.1, help="standard deviation of that fraction between metrics", minimum=0, maximum=0.5)
+    metrics: tuple[str, ...] = option(
+        (), help="affected metrics, in the order in which they are drawn; default: all"
+    )
+    stagger: float = option(0.0, help="fraction of the duration between two metrics' entries", minimum=0, maximum=1)
     depth: float = option(
         0.6, help="how far towards its limit a metric is at the end of the precursor", minimum=0, maximum=1
     )
@@ -35,9 +39,9 @@ class Failure:
 
 @dataclass(frozen=True)
 class Cascade(Failure):
-    """Metrics enter one after the other; each jumps to its limit at times, then stays there."""
+    """Metrics enter one after the other; each jumps to its limit occasionally, then stays there."""
 
-    stagger: float = option(0.1, help="share of the duration between two metrics' entries", minimum=0, maximum=1)
+    stagger: float = option(0.1, help="fraction of the duration between two metrics' entries", minimum=0, maximum=1)
     depth: float = option(
         0.0, help="how far towards its limit a metric is at the end of the precursor", minimum=0, maximum=1
     )
@@ -52,19 +56,19 @@ class Degradation(Failure):
 
 @dataclass(frozen=True)
 class MemoryLeak(Failure):
-    """The first metric climbs all the way; the others follow in the last part of the precursor."""
+    """The first metric rises to its limit; the others follow at the end of the precursor."""
 
     tail: float = option(
-        0.2, help="share of the precursor in which the other metrics follow", minimum=0.01, maximum=1
+        0.2, help="fraction of the precursor in which the other metrics follow", minimum=0.01, maximum=1
     )
     growth: float = option(1.0, help="power of the approach: 1 straight, above 1 late", minimum=0.1, maximum=20)
 
 
 @dataclass(frozen=True)
 class Flapping(Failure):
-    """The metrics go down and come back, and stay down ever longer."""
+    """The metrics drop and recover repeatedly, for increasing durations."""
 
-    period: Duration = option(MINUTE, help="time from one going-down to the next")
+    period: Duration = option(MINUTE, help="time from one drop to the next")
 
 
 @dataclass(frozen=True)
@@ -74,42 +78,49 @@ class Congestion(Failure):
 
 @dataclass(frozen=True)
 class SiteOutage(Failure):
-    """All devices of a site fail, from the uplinks on along the topology; weight counts a device's share."""
+    """All devices of a site fail, beginning at the uplinks, along the topology; weight is per device."""
 
 
 @dataclass(frozen=True)
 class SensorFault:
-    """The values of a device are missing or frozen; the device is well."""
+    """The values of a device are missing or frozen; the device is healthy."""
 
-    weight: float = option(1.0, help="share of the look-alikes", minimum=0)
+    weight: float = option(1.0, help="fraction of the look-alikes", minimum=0)
     duration: Duration = option(10 * MINUTE, help="length")
     spread: float = option(0.3, help="relative standard deviation of the duration", minimum=0, maximum=1)
-    metrics: tuple[str, ...] = option((), help="affected metrics; without it all")
-    frozen: float = option(0.5, help="share of the faults that freeze; the rest is missing", minimum=0, maximum=1)
+    metrics: tuple[str, ...] = option((), help="affected metrics; default: all")
+    frozen: float = option(
+        0.5,
+        help="fraction of the faults that freeze values; in the others, values are missing",
+        minimum=0,
+        maximum=1,
+    )
 
 
 @dataclass(frozen=True)
 class Maintenance:
-    """Work on a device moves its metrics at once and lets them go at once."""
+    """Maintenance of a device: metrics shift and return abruptly."""
 
-    weight: float = option(1.0, help="share of the look-alikes", minimum=0)
+    weight: float = option(1.0, help="fraction of the look-alikes", minimum=0)
     duration: Duration = option(20 * MINUTE, help="length")
     spread: float = option(0.3, help="relative standard deviation of the duration", minimum=0, maximum=1)
     effects: dict[str, float] = option(
         dict, help="metric: how far towards its maximum (above 0) or minimum (below 0)", minimum=-1, maximum=1
     )
-    ramp: float = option(0.05, help="share of the duration that coming and going take", minimum=0, maximum=0.5)
+    ramp: float = option(
+        0.05, help="fraction of the duration for the transitions at start and end", minimum=0, maximum=0.5
+    )
     variation: float = option(0.2, help="relative standard deviation of the effects", minimum=0, maximum=1)
 
 
 @dataclass(frozen=True)
 class TrafficPeak:
-    """More traffic for a while; the metrics follow as they follow traffic."""
+    """A temporary traffic peak, which the metrics follow."""
 
-    weight: float = option(1.0, help="share of the look-alikes", minimum=0)
+    weight: float = option(1.0, help="fraction of the look-alikes", minimum=0)
     duration: Duration = option(30 * MINUTE, help="length")
     spread: float = option(0.3, help="relative standard deviation of the duration", minimum=0, maximum=1)
-    height: float = option(0.8, help="additional traffic, in usual traffic", minimum=0)
+    height: float = option(0.8, help="additional traffic, as a multiple of the usual traffic", minimum=0)
     variation: float = option(0.3, help="relative standard deviation of the height", minimum=0, maximum=1)
 
 
@@ -117,8 +128,8 @@ class TrafficPeak:
 class TrafficGrowth:
     """The traffic of all devices grows day by day."""
 
-    after: Duration | None = option(None, help="time from the origin to its begin; without it at once")
-    per_day: float = option(0.02, help="growth a day, in the traffic of the beginning", minimum=-1)
+    after: Duration | None = option(None, help="time from the origin to its start; default: immediately")
+    per_day: float = option(0.02, help="growth per day, as a fraction of the initial traffic", minimum=-1)
 
 
 @dataclass(frozen=True)
@@ -127,19 +138,19 @@ class FirmwareChange:
 
     after: Duration = option(DAY, help="time from the origin to the first device's step")
     rollout: Duration = option(HOUR, help="time from the first device's step to the last")
-    share: float = option(0.5, help="share of the devices", minimum=0, maximum=1)
+    share: float = option(0.5, help="fraction of the devices", minimum=0, maximum=1)
     shift: dict[str, float] = option(dict, help="metric: step of its level, in its own unit")
-    scale: dict[str, float] = option(dict, help="metric: factor on its deviation", minimum=0)
+    scale: dict[str, float] = option(dict, help="metric: factor of its deviation", minimum=0)
 
 
 @dataclass(frozen=True)
 class NewDeviceClass:
-    """From a time on there are devices of another kind; before that they do not exist."""
+    """Devices of another type are added at some time; before that they do not exist."""
 
     after: Duration = option(DAY, help="time from the origin to their first sample")
-    share: float = option(0.1, help="share of the devices", minimum=0, maximum=1)
+    share: float = option(0.1, help="fraction of the devices", minimum=0, maximum=1)
     shift: dict[str, float] = option(dict, help="metric: difference of its level, in its own unit")
-    scale: dict[str, float] = option(dict, help="metric: factor on its deviation", minimum=0)
+    scale: dict[str, float] = option(dict, help="metric: factor of its deviation", minimum=0)
 
 
 Scenario = Failure | SensorFault | Maintenance | TrafficPeak | TrafficGrowth | FirmwareChange | NewDeviceClass
@@ -162,7 +173,7 @@ KINDS: dict[str, type[Scenario]] = {
 
 
 def bind_kind(kinds: Mapping[str, type], values: Any, where: str, default: str | None = None) -> Any:
-    """Bind a section whose ``kind`` says which keys it may have.
+    """Bind a section whose ``kind`` determines its keys.
 
     Raises
     ------
@@ -179,7 +190,7 @@ def bind_kind(kinds: Mapping[str, type], values: Any, where: str, default: str |
 
 
 def bind_scenarios(values: Any, metrics: Mapping[str, Any], where: str) -> dict[str, Scenario]:
-    """Read the ``scenarios`` section; a scenario's kind is its name unless it says another.
+    """Read the ``scenarios`` section; a scenario's kind is its name by default.
 
     Raises
     ------

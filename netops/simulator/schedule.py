@@ -1,8 +1,8 @@
-"""When scenarios happen: a schedule that can be read at any time without having been read before.
+"""The schedule of scenarios, which can be computed for any time range independently.
 
-Absolute time is cut into blocks of ``BLOCK`` ticks, shifted by device so that no two devices share the cuts. In a
-block healthy times (geometric, as each tick has the same chance) and scenarios follow one another; what would reach
-over the end of the block does not start. So a block depends on its key alone.
+Absolute time is divided into blocks of ``BLOCK`` ticks, with an offset per device. In a
+block, healthy times (geometric, as each tick has the same probability) and scenarios alternate; a scenario that
+would exceed the block does not start. So a block depends only on its key.
 """
 
 import math
@@ -31,12 +31,12 @@ def events_between(
     key: np.uint64, first: int, last: int, chance: float, kinds: Ints, weights: Floats, scenarios: Floats,
     traffic: Floats, phase: float,
 ) -> Floats:  # fmt: skip
-    """List the events that touch the ticks first..last-1: rows of START, LENGTH, KIND, PLACE."""
+    """List the events that overlap the ticks first..last-1: rows of START, LENGTH, KIND, PLACE."""
     found = np.empty((16, 4))
     count = 0
     if chance <= 0.0:
         return found[:0]
-    # Proposed as often as the busiest hour needs, then thinned to what the hour of each proposal needs.
+    # Proposed at the rate of the peak hour, then thinned to the rate of each proposal's hour.
     most = 0.0
     for i in range(len(kinds)):
         most += _weight(weights[i], scenarios[kinds[i]], traffic, 1.0)
@@ -62,7 +62,7 @@ def events_between(
                     found = np.concatenate((found, np.empty_like(found)))
                 found[count, 0], found[count, 1], found[count, 2], found[count, 3] = start, length, kind, start
                 count += 1
-            # One tick of health between two of them keeps their incidents apart.
+            # One healthy tick between two of them separates their incidents.
             tick = start + length + 1
     return found[:count]
 
@@ -76,7 +76,7 @@ def _healthy_ticks(u: float, chance: float) -> int:
 
 @kernel(error_model="numpy")
 def _pick(left: float, kinds: Ints, weights: Floats, scenarios: Floats, traffic: Floats, height: float) -> int:
-    """Pick a scenario; -1 where nothing starts."""
+    """Choose a scenario; -1 if nothing starts."""
     for i in range(len(kinds)):
         left -= _weight(weights[i], scenarios[kinds[i]], traffic, height)
         if left < 0.0:
@@ -87,7 +87,7 @@ def _pick(left: float, kinds: Ints, weights: Floats, scenarios: Floats, traffic:
 @kernel(error_model="numpy")
 def _weight(weight: float, scenario: Floats, traffic: Floats, height: float) -> float:
     if scenario[RHYTHMIC] and traffic[T_DAILY] > 0.0:
-        # The half wave's mean is 1/π: over a day the scenario keeps its share.
+        # The half wave's mean is 1/π: over a day the scenario keeps its fraction.
         return weight * math.pi * max(0.0, height)
     return weight
 

@@ -1,4 +1,4 @@
-"""What the generator can be told: the metrics YAML, bound and checked."""
+"""Settings of the simulator: the metrics YAML, bound and validated."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -21,14 +21,16 @@ class ErrorSettings:
     length_in_ticks: int = option(
         50, help="ticks that a scenario without duration takes", minimum=1, maximum=50_000
     )
-    every: Duration | None = option(None, help="mean healthy time before a failure, in place of rate_in_ticks")
+    every: Duration | None = option(None, help="mean healthy time before a failure, instead of rate_in_ticks")
 
 
 @dataclass(frozen=True)
 class LookalikeSettings:
-    """How often something happens to a device that is no failure."""
+    """How often benign events happen to a device."""
 
-    every: Duration | None = option(None, help="mean time between two look-alikes of a device; without it none")
+    every: Duration | None = option(
+        None, help="mean time between two look-alikes (benign events) of a device; default: none"
+    )
 
 
 @dataclass(frozen=True)
@@ -45,38 +47,38 @@ class LevelSettings:
 
     num_items: int | None = option(None, help="items in each item of the level above", minimum=1)
     faker: str | None = option(None, help="Faker provider that names them")
-    names: tuple[str, ...] = option((), help="their names, in place of a provider")
-    pattern: str | None = option(None, help="their names from {number} and the levels above")
+    names: tuple[str, ...] = option((), help="their names, instead of a provider")
+    pattern: str | None = option(None, help="pattern of their names, with {number} and the levels above")
 
 
 @dataclass(frozen=True)
 class RangeStatic:
-    """A static number of a device."""
+    """A static numeric attribute of a device."""
 
     max_range: float = option(help="upper bound")
     min_range: float = option(0.0, help="lower bound")
-    as_integer: bool = option(False, help="whole numbers, without the upper bound")
+    as_integer: bool = option(False, help="integers, without the upper bound")
 
 
 @dataclass(frozen=True)
 class ChoiceStatic:
-    """A static value out of a list."""
+    """A static attribute from a list of values."""
 
     choices: tuple[Any, ...] = option(help="the values")
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """The least and the greatest value."""
+    """The minimum and the maximum."""
 
-    min: float | None = option(None, help="least value")
-    max: float | None = option(None, help="greatest value")
-    validate: bool = option(False, help="keep values within them")
+    min: float | None = option(None, help="minimum")
+    max: float | None = option(None, help="maximum")
+    validate: bool = option(False, help="clip values to the bounds")
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Bounds of what is drawn and of the metric itself; the metric's are the limits that failures go to."""
+    """Bounds of the drawn value and of the metric; failures move the metric to its bounds."""
 
     distribution: Bounds = option(Bounds, help="bounds of a drawn value")
     metric: Bounds = option(Bounds, help="bounds of the metric")
@@ -106,18 +108,18 @@ DISTRIBUTIONS: dict[str, type[NormalParams | PoissonParams]] = {"normal": Normal
 class MetricSettings:
     """One metric."""
 
-    accuracy: int | None = option(None, help="decimals; without it all", minimum=0, maximum=15)
-    distribution: str = option("normal", help="what it is drawn from", choices=tuple(DISTRIBUTIONS))
+    accuracy: int | None = option(None, help="decimals; default: not rounded", minimum=0, maximum=15)
+    distribution: str = option("normal", help="distribution of the metric", choices=tuple(DISTRIBUTIONS))
     distribution_params: Any = option(None, help="mu, sigma (normal) or lam (poisson), and noise")
-    is_threshold_below: bool = option(True, help="failures go to the maximum; false: to the minimum")
-    past_based_value: bool = option(False, help="what is drawn is added to the value before")
-    produce_max: bool = option(False, help="also give <metric>_max, the highest value between two samples")
-    produce_min: bool = option(False, help="also give <metric>_min, the lowest value between two samples")
+    is_threshold_below: bool = option(True, help="failures move it to the maximum; false: to the minimum")
+    past_based_value: bool = option(False, help="the drawn value is added to the previous value (random walk)")
+    produce_max: bool = option(False, help="also produce <metric>_max, the highest value between two samples")
+    produce_min: bool = option(False, help="also produce <metric>_min, the lowest value between two samples")
     validation: Validation = option(Validation, help="bounds")
     level: float = option(0.0, help="standard deviation of the devices' own levels", minimum=0)
     traffic: float = option(0.0, help="change of the metric when the usual traffic doubles")
     smoothness: float = option(
-        0.0, help="share of the variance that lasts for correlation_time", minimum=0, maximum=1
+        0.0, help="fraction of the variance that lasts for correlation_time", minimum=0, maximum=1
     )
     correlation_time: Duration = option(MINUTE, help="how long a smooth deviation lasts")
 
@@ -135,21 +137,21 @@ class TrafficSettings:
 
 @dataclass(frozen=True)
 class TopologySettings:
-    """How the devices of a site hang together, for outages of the site."""
+    """How the devices of a site are connected, for outages of the site."""
 
     uplinks: int = option(2, help="devices of a site that are connected to the outside", minimum=1)
     fan_out: int = option(8, help="devices behind one device", minimum=1)
-    hop_delay: Duration = option(20 * SECOND, help="time in which an outage goes one device further")
+    hop_delay: Duration = option(20 * SECOND, help="time in which an outage spreads by one device")
 
 
 @dataclass(frozen=True)
 class FaultSettings:
-    """What goes wrong between a device and the collector."""
+    """Faults between a device and the collector."""
 
-    missing: float = option(0.0, help="share of the samples that do not arrive", minimum=0, maximum=0.9)
-    jitter: float = option(0.0, help="clock error, at most this share of the interval", minimum=0, maximum=0.2)
-    duplicates: float = option(0.0, help="share of the samples that arrive twice", minimum=0, maximum=1)
-    late: float = option(0.0, help="share of the samples that arrive late", minimum=0, maximum=1)
+    missing: float = option(0.0, help="fraction of the samples that do not arrive", minimum=0, maximum=0.9)
+    jitter: float = option(0.0, help="clock error, at most this fraction of the interval", minimum=0, maximum=0.2)
+    duplicates: float = option(0.0, help="fraction of the samples that arrive twice", minimum=0, maximum=1)
+    late: float = option(0.0, help="fraction of the samples that arrive late", minimum=0, maximum=1)
     late_by: Duration = option(MINUTE, help="longest delay of a late sample")
 
 
@@ -172,9 +174,9 @@ class GeneratorSettings:
     deployment: dict[str, LevelSettings] = option(_default_deployment, help="levels, the last is the device")
     static: dict[str, Any] = option(dict, help="static attributes of a device")
     traffic: TrafficSettings = option(TrafficSettings, help="the traffic that metrics follow")
-    topology: TopologySettings = option(TopologySettings, help="how a site hangs together")
-    scenarios: dict[str, Any] = option(lambda: {"cascade": Cascade()}, help="what can happen to a device, by name")
-    faults: FaultSettings = option(FaultSettings, help="what goes wrong on the way to the collector")
+    topology: TopologySettings = option(TopologySettings, help="topology of a site")
+    scenarios: dict[str, Any] = option(lambda: {"cascade": Cascade()}, help="scenarios of a device, by name")
+    faults: FaultSettings = option(FaultSettings, help="faults between a device and the collector")
 
     @classmethod
     def from_yaml(cls, source: Path | str | Mapping[str, Any]) -> "GeneratorSettings":
@@ -183,19 +185,19 @@ class GeneratorSettings:
         Parameters
         ----------
         source : path or mapping
-            The file, or what it holds.
+            The file, or its contents.
 
         Raises
         ------
         UsageError
-            For a missing file, an unknown key, an impossible value.
+            For a missing file, an unknown key, an invalid value.
         """
         if isinstance(source, Mapping):
             return _settings(source, "metrics configuration")
         return _settings(read_yaml(Path(source)), str(source))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all settings as plain values; kinds are named where they matter."""
+        """Return all settings as plain values; with kinds where they are required."""
         plain = dataclasses.asdict(self)
         for name, scenario in self.scenarios.items():
             plain["scenarios"][name]["kind"] = type(scenario).__name__
@@ -214,7 +216,7 @@ class GeneratorSettings:
 def _settings(values: Any, where: str) -> GeneratorSettings:
     bound = bind(GeneratorSettings, values, where)
     if not bound.metrics or not bound.deployment:
-        raise UsageError(f"{where}: {'deployment' if bound.metrics else 'metrics'}: at least one is needed")
+        raise UsageError(f"{where}: {'deployment' if bound.metrics else 'metrics'}: at least one is required")
     for name, metric in bound.metrics.items():
         _check_metric(metric, f"{where}: metrics: {name}")
     bound = dataclasses.replace(
@@ -246,7 +248,7 @@ def _statics(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     bound = {name: bind_kind(kinds, section, f"{where}: {name}") for name, section in raw.items()}
     for name, static in bound.items():
         if isinstance(static, ChoiceStatic) and not static.choices:
-            raise UsageError(f"{where}: {name}: choices: at least one is needed")
+            raise UsageError(f"{where}: {name}: choices: at least one is required")
         if isinstance(static, RangeStatic) and not static.max_range > static.min_range:
             raise UsageError(f"{where}: {name}: max_range {static.max_range} is not above {static.min_range}")
     return bound
@@ -262,7 +264,9 @@ def _check_levels(levels: Mapping[str, LevelSettings], where: str) -> None:
     for name, level in levels.items():
         ways = [key for key in ("faker", "names", "pattern") if getattr(level, key)]
         if len(ways) > 1:
-            raise UsageError(f"{where}: {name}: {ways[0]} and {ways[1]} both name the items; keep one")
+            raise UsageError(
+                f"{where}: {name}: {ways[0]} and {ways[1]} both define the names of the items; keep one"
+            )
         if level.names and level.num_items not in (None, len(level.names)):
             raise UsageError(
                 f"{where}: {name}: num_items is {level.num_items}, but there are {len(level.names)} names"
@@ -271,7 +275,7 @@ def _check_levels(levels: Mapping[str, LevelSettings], where: str) -> None:
 
 def _check_errors(errors: ErrorSettings, where: str) -> None:
     if errors.every is not None and errors.rate_in_ticks is not None:
-        raise UsageError(f"{where}: every and rate_in_ticks say the same thing; keep one")
+        raise UsageError(f"{where}: every and rate_in_ticks are alternatives; keep one")
 
 
 def _check_names(settings: GeneratorSettings, where: str) -> None:
@@ -279,7 +283,7 @@ def _check_names(settings: GeneratorSettings, where: str) -> None:
     taken = [TIMESTAMP, DEVICE, IS_ERROR, *levels, *settings.static, *settings.columns]
     for name in taken:
         if taken.count(name) > 1:
-            raise UsageError(f"{where}: two columns would be called '{name}'; rename one")
+            raise UsageError(f"{where}: two columns would be named '{name}'; rename one")
     for name in (*levels, *settings.static, *settings.columns):
         if is_error_column(name):
-            raise UsageError(f"{where}: '{name}' ends in _is_error, which is kept for ground truth; rename it")
+            raise UsageError(f"{where}: '{name}' ends in _is_error, which is reserved for ground truth; rename it")

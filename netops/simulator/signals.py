@@ -1,6 +1,6 @@
-"""What devices do when all is well: traffic, and metrics that follow it with their own levels and noise.
+"""Healthy behaviour of devices: traffic, and metrics that follow it with their own levels and noise.
 
-Each pass over a stretch of time does one thing to it and depends on absolute ticks alone.
+Each pass over a time range applies one step and depends only on absolute ticks.
 """
 
 import math
@@ -40,7 +40,7 @@ _ROOT_HALF = math.sqrt(0.5)
 
 @kernel(error_model="numpy")
 def fill_traffic(key: np.uint64, first: int, vector: Floats, phase: float, out: Floats) -> None:
-    """Write the traffic of a device at the ticks from ``first`` on; 1 is usual."""
+    """Write the traffic of a device, beginning at tick ``first``; 1 is usual."""
     level = max(0.1, 1.0 + vector[T_LEVEL] * normal(key, -1))
     out[:] = 1.0
     if vector[T_NOISE] > 0.0:
@@ -68,9 +68,9 @@ def fill_metric(
     walk: Floats,
     out: Floats,
 ) -> None:
-    """Write a metric at the ticks from ``first`` on, before anything disturbs it.
+    """Write an undisturbed metric, beginning at tick ``first``.
 
-    ``steps`` has rows of tick, shift, factor on the deviation; ``walk`` the sum so far of a past-based metric.
+    ``steps`` has rows of tick, shift, factor of the deviation; ``walk`` is the current sum of a past-based metric.
     """
     draw_metric(key, first, metric, cdf, steps, out)
     if metric[WALK]:
@@ -87,7 +87,7 @@ def fill_metric(
 
 @kernel(error_model="numpy")
 def draw_metric(key: np.uint64, first: int, metric: Floats, cdf: Floats, steps: Floats, out: Floats) -> None:
-    """Draw a metric from its distribution, with its noise, within the bounds of what may be drawn."""
+    """Draw a metric from its distribution, with its noise, within the bounds of drawn values."""
     mu = metric[MU]
     if metric[DRAWN]:
         _fill_counts(key, first, metric, cdf, out)
@@ -135,7 +135,7 @@ def _fill_counts(key: np.uint64, first: int, metric: Floats, cdf: Floats, out: F
 
 @kernel(error_model="numpy")
 def _add_white(key: np.uint64, first: int, sigma: float, out: Floats) -> None:
-    """Add noise that has no memory."""
+    """Add white noise."""
     for i in range(len(out)):
         out[i] += sigma * quantile(uniform(key, first + i))
 

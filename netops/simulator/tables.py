@@ -26,7 +26,7 @@ Ints = npt.NDArray[np.int64]
 (RHYTHMIC, FROZEN, EDGE, JITTER, AFFECTED) = range(13, 18)
 # Shapes of a disturbance.
 (SPIKES, RAMP, FLAPS, CONGESTED, STEP, PEAK, STUCK) = range(7)
-# Places in the vector of the traffic.
+# Indices in the traffic vector.
 (T_DAY, T_DAILY, T_NOISE, T_CORRELATION, T_LEVEL, T_STAGGER, T_GROWTH_AT, T_GROWTH) = range(8)
 
 #: A scenario may take a quarter of a block of the schedule, see schedule.py.
@@ -40,11 +40,11 @@ class Group:
     Attributes
     ----------
     chance : float
-        Probability that one of them starts at a tick at which none is going on.
+        Probability that one of them starts at a tick at which none is active.
     kinds : int64 array
         Rows of the scenario table.
     weights : float64 array
-        Their shares.
+        Their relative frequencies.
     """
 
     chance: float
@@ -54,7 +54,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Tables:
-    """All that the kernels read of the settings.
+    """The settings in the form that the kernels read.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Tables:
     outages : Group
         Events of a site.
     steps : list
-        Drift in steps: (kind, scenario, shift and scale a metric).
+        Drift in steps: (kind, scenario, shift and scale per metric).
     names : list of str
         The scenarios' names, in the order of the table.
     hop : float
@@ -94,7 +94,7 @@ class Tables:
 
 
 def make_tables(settings: GeneratorSettings, interval: int, origin: int) -> Tables:
-    """Turn settings into tables.
+    """Convert settings into tables.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def _metric_row(metric: MetricSettings, interval: int) -> Floats:
     row[WALK] = metric.past_based_value
     row[DRAW_MIN], row[DRAW_MAX] = _bounds(drawn.min, drawn.max, drawn.validate)
     row[CLAMP_MIN], row[CLAMP_MAX] = _bounds(bounds.min, bounds.max, bounds.validate)
-    # A failure needs somewhere to go where the metric has no bounds.
+    # Target of a failure if the metric has no bounds.
     row[LOW] = mu - 6 * sigma if bounds.min is None else bounds.min
     row[HIGH] = mu + 6 * sigma if bounds.max is None else bounds.max
     row[DECIMALS] = 0.0 if metric.accuracy is None else 10.0**metric.accuracy

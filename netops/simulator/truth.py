@@ -1,4 +1,4 @@
-"""The ground truth beside the samples: every incident with its scenario, precursor and cause."""
+"""The ground truth of the samples: every incident with its scenario, precursor and cause."""
 
 from dataclasses import dataclass, field
 
@@ -26,14 +26,14 @@ TRUTH_SCHEMA = pa.schema(
 
 @dataclass
 class IncidentLog:
-    """Collects the runs of samples in error, device by device, stretch by stretch in order of time."""
+    """Collect the runs of samples in error, device by device, in the order of time."""
 
     network: Network
     rows: list[tuple[int, int, int, Truth]] = field(default_factory=list)
     _open: dict[int, tuple[int, Truth]] = field(default_factory=dict)
 
     def add(self, block: Block, samples: Samples) -> None:
-        """Take in the samples of a block."""
+        """Add the samples of a block."""
         ticks = block.critical.shape[1]
         flags = block.critical.reshape(-1)[samples.places]
         bounds = np.searchsorted(samples.places, np.arange(len(block.devices) + 1) * ticks)
@@ -58,7 +58,7 @@ class IncidentLog:
                 self.rows.append((device, start, int(times[edge]), truth))
 
     def table(self) -> pa.Table:
-        """Give all incidents, sorted by device and start; those still open end a tick after the last one."""
+        """Return all incidents, sorted by device and start; ongoing ones end one tick after the last sample."""
         network = self.network
         end = network.time_of(network.first + network.ticks)
         rows = self.rows + [(device, start, end, truth) for device, (start, truth) in self._open.items()]

@@ -1,4 +1,4 @@
-"""Writing a generated network: one part a range of devices, streamed, each whole or not there."""
+"""Write a generated network: one file per range of devices, streamed and written atomically."""
 
 import json
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ from netops.simulator.truth import IncidentLog
 from netops.telemetry.dataset import DEVICE_TYPE, TIME_TYPE, part_path
 from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP, error_column
 
-#: Samples in one row group, which is what is held in memory at a time.
+#: Samples in one row group, of which one is in memory at a time.
 GROUP = 262_144
-#: Parts of a large network; fewer where they would be smaller than a row group.
+#: Number of files of a large network; fewer if they would be smaller than a row group.
 PARTS = 64
 
 ARRIVED = "arrived"
@@ -30,7 +30,7 @@ ARRIVED = "arrived"
 
 @dataclass(frozen=True)
 class Shard:
-    """A part: its number, and the devices first..last-1."""
+    """A file: its number, and the devices first..last-1."""
 
     number: int
     first: int
@@ -38,7 +38,7 @@ class Shard:
 
 
 def shards_of(network: Network) -> list[Shard]:
-    """Cut the devices into parts."""
+    """Divide the devices into files."""
     samples = network.devices * network.ticks
     size = max(1, max(GROUP, samples // PARTS) // network.ticks)
     cuts = [*range(0, network.devices, size), network.devices]
@@ -46,7 +46,7 @@ def shards_of(network: Network) -> list[Shard]:
 
 
 def schema_of(network: Network, details: dict[str, object]) -> pa.Schema:
-    """Give the columns of a part, with the configuration and the seed in the file's metadata."""
+    """Return the columns of a file, with the configuration and the seed in the file's metadata."""
     settings, fleet = network.settings, network.fleet
     columns = [(TIMESTAMP, TIME_TYPE), (DEVICE, DEVICE_TYPE)]
     columns += [(name, DEVICE_TYPE) for name in fleet.attributes]
@@ -59,21 +59,21 @@ def schema_of(network: Network, details: dict[str, object]) -> pa.Schema:
 
 
 def incidents_path(folder: Path, shard: Shard) -> Path:
-    """Name the file that keeps a part's incidents until the dataset is finished."""
+    """Return the path that stores the incidents of a file until the dataset is finished."""
     return folder / f"_incidents-{shard.number:05d}.parquet"
 
 
 def write_shard(network: Network, shard: Shard, folder: Path, schema: pa.Schema) -> int:
-    """Write one part; return the number of its samples.
+    """Write one file; return its number of samples.
 
-    The incidents are written first: where the part is there, its incidents are too.
+    The incidents are written first: if the file exists, its incidents do, too.
     """
     log, walks = IncidentLog(network), Walks()
     samples = 0
     plain = [field.name for field in schema if pa.types.is_dictionary(field.type)]
     with (
         atomic_path(part_path(folder, shard.number)) as draft,
-        # Telemetry is noise to a dictionary or a general compressor: plain columns write and read fastest.
+        # Telemetry hardly compresses: plain columns are written and read fastest.
         pq.ParquetWriter(draft, schema, compression="lz4", use_dictionary=plain, write_statistics=plain) as writer,
     ):
         for block in _blocks(network, shard, walks):
@@ -88,7 +88,7 @@ def write_shard(network: Network, shard: Shard, folder: Path, schema: pa.Schema)
 
 
 def _blocks(network: Network, shard: Shard, walks: Walks) -> Iterator[Block]:
-    """Produce a part in row groups: all ticks of several devices, or several stretches of one."""
+    """Produce a file in row groups: all ticks of several devices, or several time ranges of one."""
     size = max(1, GROUP // network.ticks)
     end = network.first + network.ticks
     for first in range(shard.first, shard.last, size):
@@ -98,7 +98,7 @@ def _blocks(network: Network, shard: Shard, walks: Walks) -> Iterator[Block]:
 
 
 def table_of(network: Network, block: Block, samples: Samples, schema: pa.Schema) -> pa.Table:
-    """Make the table of a block's samples."""
+    """Create the table of a block's samples."""
     cells = block.critical.size
     indices = None if len(samples.places) == cells and not network.settings.faults.duplicates else samples.places
     arrays = [_times(samples.timestamps), *_labels(network, block, samples)]
@@ -120,7 +120,7 @@ def _times(values: Ints) -> pa.Array:
 
 
 def _labels(network: Network, block: Block, samples: Samples) -> list[pa.Array]:
-    """Give the device and its attributes for each sample, dictionary-encoded."""
+    """Return the device and its attributes for each sample, dictionary-encoded."""
     rows = (samples.places // block.critical.shape[1]).astype(np.int32)
     devices = block.devices.tolist()
     labels = [_encoded([network.fleet.names[d] for d in devices], rows)]

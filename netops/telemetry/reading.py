@@ -151,7 +151,7 @@ class ReadingReport:
         if self.passed_over:
             named = [f"{path} ({why})" for path, why in list(self.passed_over.items())[:_NAMED]]
             more = len(self.passed_over) - len(named)
-            yield f"skipped: {';  '.join(named)}" + (f"; {more} more" if more > 0 else "")
+            yield f"skipped: {'; '.join(named)}" + (f"; {more} more" if more > 0 else "")
 
     def _decided(self) -> Iterator[str]:
         shapes = _counted((source.shape, source.files) for source in self.sources if source.shape)

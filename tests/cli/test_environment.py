@@ -41,7 +41,7 @@ def test_a_home_that_cannot_be_made(
 ) -> None:
     monkeypatch.setenv("NETOPS_HOME", "/proc/netops")
     line = refused(capsys, "run", "--telemetry", str(telemetry))
-    assert "NETOPS_HOME=/proc/netops cannot be made" in line
+    assert "NETOPS_HOME=/proc/netops cannot be created" in line
 
 
 def test_a_file_where_features_should_go(telemetry: Path, capsys: pytest.CaptureFixture[str]) -> None:

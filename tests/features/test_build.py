@@ -67,7 +67,7 @@ def test_progress_counts_samples(telemetry, tmp_path):
 
 
 def test_a_missing_metric_is_refused_and_leaves_nothing(telemetry, tmp_path):
-    with pytest.raises(NetopsError, match="metric 'm2' is missing; the metrics there are: m0, m1"):
+    with pytest.raises(NetopsError, match="metric 'm2' is missing; existing metrics: m0, m1"):
         build_features(telemetry, tmp_path / "out", spec_of(metrics=3))
     assert not (tmp_path / "out").exists()
 

@@ -144,7 +144,7 @@ def test_a_state_serves_shorter_windows_but_no_longer_ones():
     other.restore(0, engine.save(0))
     found, _ = other.update(np.zeros(100, np.int64), times[100:], values[100:])
     np.testing.assert_array_equal(found, whole(times, values, short)[100:])
-    with pytest.raises(NetopsError, match="reaches back less"):
+    with pytest.raises(NetopsError, match="covers less"):
         FeatureEngine(spec_of(windows=(600,))).restore(0, engine.save(0))
 
 
@@ -153,14 +153,14 @@ def damaged(state, index):
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    (lambda s: s[:20], "cut off"),
+    (lambda s: s[:20], "truncated"),
     (lambda s: s[:-8], "damaged"),
     (lambda s: damaged(s, 60), "damaged"),
     (lambda s: damaged(s, 0), "not the state"),
     (lambda s: damaged(s, 5), "version 257"),
     (lambda s: damaged(s, 10), "other metrics"),
     (lambda s: damaged(s, 24), "damaged"),
-    (lambda s: b"", "cut off"),
+    (lambda s: b"", "truncated"),
 ])  # fmt: skip
 def test_a_damaged_state_is_refused_and_harms_nothing(change, message):
     engine = FeatureEngine(SPEC)

@@ -34,7 +34,7 @@ def test_a_spec_survives_its_dictionary():
     ("metrics", "windows", "statistics", "message"),
     [
         (("a",), (MINUTE,), ("meen",), "did you mean 'mean'"),
-        (("a",), (MINUTE,), ("missing",), "comes along"),
+        (("a",), (MINUTE,), ("missing",), "is included"),
         (("a",), (MINUTE,), ("above_x_share",), "above_<threshold>_share"),
         (("a",), (0,), ("mean",), "above zero"),
         (("a",), (101 * DAY,), ("mean",), "at most 100d"),

@@ -31,7 +31,7 @@ def test_what_is_not_a_number_becomes_null(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("", "not JSON"),
-        ("[]", "no model card"),
+        ("[]", "not a model card"),
         ('{"format": 2}', "format 1"),
         ('{"format": 1}', "'network' is missing"),
     ],

@@ -70,7 +70,7 @@ def test_refuses_what_is_no_model(folder: Path) -> None:
     with pytest.raises(NetopsError, match=r"model\.onnx is missing"):
         Scorer(folder)
     shutil.rmtree(folder)
-    with pytest.raises(NetopsError, match="no model there"):
+    with pytest.raises(NetopsError, match="not a model folder"):
         Scorer(folder)
 
 

@@ -115,7 +115,7 @@ def test_unscored_and_unlabelled_samples_do_not_count() -> None:
     [
         ([0.1, 0.2, 0.3], [0, 0, 0], "one class only"),
         ([0.1, 0.2, 0.3], [1, 1, 1], "one class only"),
-        ([0.3, 0.3, 0.3], [0, 1, 0], "are the same"),
+        ([0.3, 0.3, 0.3], [0, 1, 0], "are equal"),
         ([0.1, 0.2, 0.8, 0.9] * 50, [1, 1, 0, 0] * 50, "does not rise"),
         ([], [], "one class only"),
     ],

@@ -241,10 +241,10 @@ def test_a_model_without_calibration_says_so(run: Run, tmp_path: Path) -> None:
     assert "line thin raw" not in html
     assert "of the risk: not calibrated" in Page(html).words
     card = read_card(run.models[run.choice.best])
-    reason = Uncalibrated("All risks on validation are the same: nothing to calibrate.", 12, 3).to_dict()
+    reason = Uncalibrated("All risks on validation are equal: calibration is not possible.", 12, 3).to_dict()
     told = calibration_words(card.updated(calibration=reason))
     assert told == (
-        "none, the model tells no probability. All risks on validation are the same: nothing to calibrate. "
+        "none, the model tells no probability. All risks on validation are equal: calibration is not possible. "
         "(12 labelled samples)"
     )
     assert "before there was one" in calibration_words(card.updated(calibration={}))

@@ -128,7 +128,7 @@ def test_another_champion_than_the_one_compared_with_stays(database, trained) ->
     serve("a", "b")
     outcome = registry.put_in_service("core", "c", passes, "better", instead_of="a", run="r1")
     assert not outcome.promoted
-    assert "compared with a, and b is the champion by now" in outcome.reason
+    assert "compared with a, and b is the champion now" in outcome.reason
     assert champion() == "b"
 
 

@@ -219,5 +219,5 @@ def test_exported_feedback_is_read_back_and_anything_else_refused(tmp_path: Path
     with pytest.raises(NetopsError, match="cannot be read"):
         read_feedback(tmp_path / "nowhere")
     for text in (b"{", b"[]", b'{"network": "n", "verdicts": [{"alert": "1"}]}'):
-        with pytest.raises(NetopsError, match="no feedback as"):
+        with pytest.raises(NetopsError, match="not the output of"):
             decode_feedback(text, "x")
