@@ -120,6 +120,6 @@ class _Nuclio:
 
 
 def _undo(proof: Any) -> None:
-    """Give the function back to the champion, where a model was started there that is not promoted."""
+    """Roll the function back to the champion if it runs a model that is not promoted."""
     if isinstance(proof, _Nuclio) and proof.started:
         proof.platform.roll_back(proof.previous)

@@ -76,7 +76,7 @@ def _ingest(
 
 
 def _check(context: MLClientCtx, dataset: Dataset, settings: str) -> None:
-    """Log what the checks found, and tell people; a check that refuses fails the run."""
+    """Log and print the findings of the checks; a refused check fails the run."""
     horizon = section(settings, "training").horizon_for(dataset.meta.interval_seconds)
     report = check_telemetry(dataset, section(settings, "telemetry").checks, horizon, progress=progress.report)
     body = json.dumps(report.to_dict())

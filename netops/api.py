@@ -536,7 +536,7 @@ def open_project() -> Any:
 
 
 def _settings(settings: Settings | None, *overrides: str | None) -> dict[str, Any]:
-    """Give the settings, with overrides, or those of the configuration folder."""
+    """Return the settings, with overrides, or those of the configuration folder."""
     given = [override for override in overrides if override]
     if settings is None:
         return read_settings(overrides=given)
@@ -544,7 +544,7 @@ def _settings(settings: Settings | None, *overrides: str | None) -> dict[str, An
 
 
 def _sources(telemetry: Source | Sequence[Source]) -> list[str]:
-    """Give sources in full; addresses stay as they are."""
+    """Return sources as absolute paths; addresses are unchanged."""
     given = [telemetry] if isinstance(telemetry, (str, Path)) else list(telemetry)
     return [str(s) if "://" in str(s) else str(Path(s).expanduser().resolve()) for s in given]
 

@@ -17,7 +17,7 @@ class NoChampionError(NetopsError):
 
 
 def closest(name: str, known: Iterable[str]) -> str:
-    """Say which known name comes closest to a wrong one.
+    """Return a hint with the known name closest to an unknown one.
 
     Parameters
     ----------

@@ -66,10 +66,10 @@ class KernelCache:
         self.cache_path = str(folders()[0])
 
     def load_overload(self, signature: Any, target: Any) -> Any:
-        """Give the compiled code of a signature, or None where no folder has it."""
+        """Return the compiled code of a signature, or None where no folder has it."""
         target.refresh()
         for folder in folders():
-            # A file that is not there, cannot be read or was cut off is compiled anew.
+            # A missing, unreadable or truncated file is compiled again.
             with suppress(OSError, EOFError, pickle.UnpicklingError):
                 content = (folder / self._file(signature, target)).read_bytes()
                 payload = pickle.loads(content)  # noqa: S301 numba's own format, from a folder of the user

@@ -9,7 +9,7 @@ class Progress(Protocol):
     """Takes what has been done so far; the command line draws it, tests and services ignore it."""
 
     def __call__(self, done: int, total: int, what: str) -> None:
-        """Say that ``done`` of ``total`` units (samples, devices, trials) of ``what`` are done."""
+        """Report that ``done`` of ``total`` units (samples, devices, trials) of ``what`` are done."""
 
 
 def silent(done: int, total: int, what: str) -> None:
@@ -17,7 +17,7 @@ def silent(done: int, total: int, what: str) -> None:
 
 
 def unheard(text: str) -> None:
-    """Say nothing."""
+    """Do nothing."""
 
 
 _report: Progress = silent

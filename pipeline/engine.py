@@ -24,7 +24,7 @@ Step = Any  # an MLRun run here, a KFP node when compiled: both have `outputs`
 
 
 def runs_here() -> bool:
-    """Tell whether steps run in this process (the local engine) or become nodes of a Kubeflow pipeline."""
+    """Return whether steps run in this process (the local engine) or become nodes of a Kubeflow pipeline."""
     return bool(pipeline_context.workflow) and pipeline_context.workflow.engine == "local"
 
 
@@ -82,12 +82,12 @@ def _add(name: str, step: str, outputs: list[str], task: dict[str, Any]) -> Step
 
 
 def _argument(name: str) -> Any:
-    """Give an argument of the workflow while it is being compiled; in the graph itself it is a promise."""
+    """Return an argument of the workflow while it is being compiled; in the graph itself it is a promise."""
     return (pipeline_context.workflow.args or {}).get(name)
 
 
 def _description(function: Any) -> str:
-    """Give the first line of what the stage says of itself."""
+    """Return the first line of the stage's docstring."""
     told: str = function.spec.entry_points.get(function.spec.default_handler, {}).get("doc", "")
     return told.strip().splitlines()[0] if told.strip() else str(function.metadata.name)
 

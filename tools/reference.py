@@ -70,7 +70,7 @@ class Key:
 
 
 def sections() -> dict[str, type]:
-    """Give every section with the dataclass that reads it, in the order of the work."""
+    """Return every section with the dataclass that reads it, in the order of the work."""
     found: dict[str, type] = {METRICS: GeneratorSettings}
     for name, index in SECTIONS.items():
         module, _, cls = index.partition(":")
@@ -126,7 +126,7 @@ def _key(field: "dataclasses.Field[Any]", path: str, kind: str, hint: Any) -> Ke
 
 
 def type_of(hint: Any) -> str:
-    """Say in words what a key takes."""
+    """Describe the values of a key."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return "duration"

@@ -43,7 +43,7 @@ def _image(service: Service, settings: ClusterSettings) -> str:
         raise NetopsError(
             f"image '{image}' names no registry: a cluster finds it only if its nodes have it already"
         )
-    return f"{image} (whether the cluster gets it, only a pod can tell: netops doctor --deep)"
+    return f"{image} (only a pod can check whether the cluster can pull it: netops doctor --deep)"
 
 
 def _artifacts(service: Service, settings: ClusterSettings) -> str:

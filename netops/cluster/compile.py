@@ -118,7 +118,7 @@ def compiled(project: Any, workflow: str, arguments: Mapping[str, str]) -> Docum
 
 
 def artifact_path(settings: ClusterSettings) -> str:
-    """Give each run of a workflow a folder of its own for what it makes.
+    """Assign each run of a workflow its own folder for artifacts.
 
     Returns
     -------

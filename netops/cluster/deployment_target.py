@@ -11,7 +11,7 @@ from netops.workflows.settings import parse
 
 
 def nuclio_for(network: str, settings: Mapping[str, Any] | str, *, replaces: bool) -> Nuclio | None:
-    """Give the real-time function of a network; None where the service has no Nuclio.
+    """Return the real-time function of a network; None where the service has no Nuclio.
 
     Parameters
     ----------

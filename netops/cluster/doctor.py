@@ -104,7 +104,7 @@ def _training(family: str, names: tuple[str, ...]) -> str:
 
 
 def _installed(*names: str) -> str | None:
-    """Give the version of the first of these distributions that is there."""
+    """Return the version of the first installed distribution."""
     for name in names:
         try:
             return version(name)

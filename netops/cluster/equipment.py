@@ -16,7 +16,7 @@ _NO_IMAGE = "5m"
 
 
 def apply(project: Any, settings: ClusterSettings) -> None:
-    """Give the functions and workflows of the project what the section says.
+    """Apply the section to the functions and workflows of the project.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def apply(project: Any, settings: ClusterSettings) -> None:
 
 
 def apply_places(project: Any, settings: ClusterSettings) -> None:
-    """Say where the project's source and artifacts are on a cluster.
+    """Return where the project's source and artifacts are on a cluster.
 
     In a Git clone MLRun has set the source to the address of the remote, which the section replaces.
     """
@@ -49,7 +49,7 @@ def apply_places(project: Any, settings: ClusterSettings) -> None:
 
 
 def equip_function(function: Any, stage: StageSettings, settings: ClusterSettings) -> None:
-    """Give a function the image, resources, limits and variables of its stage; doing it again changes nothing."""
+    """Set image, resources, limits and variables of a stage's function (idempotent)."""
     function.spec.image, function.spec.build.base_image = settings.image, None
     if settings.requirements:
         function.with_requirements(list(settings.requirements), overwrite=True)
@@ -89,7 +89,7 @@ def _mount(function: Any, settings: ClusterSettings) -> None:
 def equip_node(
     node: Any, stage: StageSettings, settings: ClusterSettings, *, title: str, description: str, service: str = ""
 ) -> Any:
-    """Give the node of a step in a Kubeflow pipeline its title, time limit, retries, nodes, resources and service.
+    """Set title, time limit, retries, nodes, resources and service of a step in a Kubeflow pipeline.
 
     Parameters
     ----------

@@ -31,17 +31,17 @@ _NO_NODE = "no node accepts it"
 
 
 def latest(steps: list[Document]) -> list[Document]:
-    """Give the last attempt of each step."""
+    """Return the last attempt of each step."""
     return list({step["metadata"]["name"]: step for step in steps}.values())
 
 
 def was_canceled(steps: list[Document]) -> bool:
-    """Tell by the steps of a run whether somebody has canceled it."""
+    """Return whether a run was canceled, judging from its steps."""
     return any(step["status"].get("status_text") == CANCELED for step in latest(steps))
 
 
 def causes_of(steps: list[Document]) -> list[str]:
-    """Say why steps failed, in a line each; the oldest attempts first.
+    """Return why steps failed, one line each; the oldest attempts first.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def shown(step: Document) -> Document:
 
 
 def cause_of(step: Document) -> str:
-    """Say why one attempt of a step failed: by its own error or, where it came to none, by its pod and its log."""
+    """Return why one attempt of a step failed: its own error or, if there is none, from its pod and log."""
     status = step["status"]
     error = " ".join(str(status.get("error") or "").split())
     if error and _THRESHOLD not in error:
@@ -89,7 +89,7 @@ def cause_of(step: Document) -> str:
 
 
 def why_waiting(step: Document) -> str:
-    """Say why the pod of a step does not start; empty while it may just be starting."""
+    """Return why the pod of a step does not start; empty while it may just be starting."""
     for pod in _pods(step["metadata"]["uid"]):
         text = _of_pod(pod)
         if any(reason in text for reason in (*_STUCK, _NO_NODE)):
@@ -103,7 +103,7 @@ def is_stuck(step: Document) -> bool:
 
 
 def waiting_steps(run_id: str) -> dict[str, str]:
-    """Say of the steps of a run whose pods do not start why, by the names of the steps."""
+    """Return for each step whose pod does not start the reason, by the names of the steps."""
     import mlrun.errors
 
     from netops.workflows.records.runs import steps_of
@@ -125,7 +125,7 @@ def _image(text: str, step: Document) -> str:
 
 
 def _pods(uid: str) -> Iterator[Any]:
-    """Give the pods of a run that are still there."""
+    """Return the existing pods of a run."""
     import mlrun
     import mlrun.errors
 
@@ -140,7 +140,7 @@ def _pods(uid: str) -> Iterator[Any]:
 
 
 def _of_pod(pod: Any) -> str:
-    """Say what became of a pod: OOMKilled, ImagePullBackOff, its exit code, or why it has no node."""
+    """Return the outcome of a pod: OOMKilled, ImagePullBackOff, its exit code, or why it has no node."""
     return f"pod {pod.name}: {', '.join(dict.fromkeys(_found_in(pod.status or {}))) or 'no reason given'}"
 
 
@@ -166,7 +166,7 @@ def _get(mapping: Mapping[str, Any], key: str) -> Any:
 
 
 def _last_words(uid: str) -> str:
-    """Give the last lines of a step's log."""
+    """Return the last lines of a step's log."""
     import mlrun.errors
 
     try:

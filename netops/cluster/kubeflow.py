@@ -113,7 +113,7 @@ def _runner_arguments(run: Document) -> Document:
 
 
 def described(runs: list[Document]) -> list[Document]:
-    """Add to runs of the cluster what only their steps tell: workflow, network, and whether somebody canceled them.
+    """Add information from steps to runs of the cluster: workflow, network, and whether they were canceled.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def _with(run: Document, steps: list[Document]) -> Document:
 
 
 def pipeline_of(run: Document) -> str | None:
-    """Give Kubeflow's id of a run; None where the local engine runs it."""
+    """Return Kubeflow's id of a run; None where the local engine runs it."""
     if not names_service() or _labels(run).get("kind") == "local":
         return None
     return _pipeline_id(run)

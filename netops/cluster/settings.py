@@ -46,12 +46,14 @@ class LauncherSettings:
 class ServingDeployment:
     """How the real-time function is deployed on Nuclio."""
 
-    min_replicas: int = option(1, help="replicas at the least; each owns its share of the devices", minimum=1)
+    min_replicas: int = option(
+        1, help="minimum number of replicas; each owns its fraction of the devices", minimum=1
+    )
     max_replicas: int = option(1, help="replicas at the most", minimum=1)
     stream: str = option("", help="kafka://broker/topic or v3io:///…, partitioned by device; HTTP alone if empty")
     state_claim: str = option("", help="volume claim that keeps the state of the replicas; none if empty")
     ready_timeout: Duration = option(5 * MINUTE, help="how long a deployment may take to answer", unit="duration")
-    canary: int = option(100, help="share of the traffic that a new champion gets, where the service can", unit="%",
+    canary: int = option(100, help="fraction of the traffic sent to a new champion, if supported", unit="%",
                          minimum=1, maximum=100)  # fmt: skip
 
 
@@ -90,7 +92,7 @@ class ClusterSettings:
             raise UsageError(f"{self.where}: service: '{self.service}': write it as http://host:port")
 
     def stage(self, name: str) -> StageSettings:
-        """Give what a stage asks for: its own keys over those of ``default``."""
+        """Return the settings of a stage: its own keys override those of ``default``."""
         values = {**self.stages.get(DEFAULT, {}), **self.stages.get(name, {})}
         return bind(StageSettings, values, f"{self.where}: stages: {name}")
 

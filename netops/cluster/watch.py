@@ -86,7 +86,7 @@ def look(run_id: str, wait: Callable[[float], None] = time.sleep) -> Document:
 
 
 def status_of(pipeline: Document) -> str:
-    """Give the status of a run in lower case; empty where Kubeflow has none yet."""
+    """Return the status of a run in lower case; empty where Kubeflow has none yet."""
     return str(pipeline["run"].get("status") or "").lower()
 
 
@@ -112,7 +112,7 @@ class _Step:
 
 
 def steps_in(graph: Document) -> dict[str, str]:
-    """Say of each step of a graph in what state it is, its attempts folded into one."""
+    """Return the state of each step of a graph, with its attempts combined."""
     steps: defaultdict[str, _Step] = defaultdict(_Step)
     for node in graph.values():
         name = str(node.get("name") or "")
@@ -135,7 +135,7 @@ def _took(node: Document, phase: str) -> str:
 
 
 def _ended(run_id: str, status: str, pipeline: Document) -> str:
-    """Say in a line how a run has ended that has not succeeded."""
+    """Return one line on how an unsuccessful run ended."""
     from netops.workflows.records.runs import steps_of
 
     steps = steps_of(run_id)

@@ -21,7 +21,7 @@ from netops.training.examples import Examples
 from netops.training.rows import gather
 from netops.training.train import part_risks
 
-#: Where a search for the threshold begins; it only says that the policy has none yet.
+#: Placeholder of the threshold before one is chosen.
 _ANY = 0.5
 
 
@@ -44,7 +44,7 @@ class Assessment:
     evaluation: Evaluation
 
     def figures(self) -> dict[str, Any]:
-        """Give the figures of the test part by name, unknown ones None."""
+        """Return the figures of the test part by name, unknown ones None."""
         found = self.evaluation.figures
         figures = {
             "average_precision": found.average_precision,
@@ -61,7 +61,7 @@ class Assessment:
         return {name: float(value) if np.isfinite(value) else None for name, value in figures.items()}
 
     def interval_ends(self) -> dict[str, float]:
-        """Give the ends of the 95% intervals as numbers by name: ``event_recall.low``, ``event_recall.high``."""
+        """Return the ends of the 95% intervals as numbers by name: ``event_recall.low``, ``event_recall.high``."""
         ends = {
             f"{name}.{end}": getattr(spread, end)
             for name, spread in self.evaluation.intervals.items()
@@ -131,7 +131,7 @@ def assess_baseline(
 
 
 def assess_clock(examples: Examples, settings: AlertSettings, seed: int = 0) -> tuple[Assessment, Floats]:
-    """Fit a model that sees the clock alone, and judge it as any other: what it predicts is no skill.
+    """Fit a model on the time alone, and evaluate it like any other: its predictions show no skill.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def assess_clock(examples: Examples, settings: AlertSettings, seed: int = 0) -> 
 
 
 def baseline_risks(baseline: StaticThresholds, examples: Examples, part: str) -> Floats:
-    """Give the risks of the static thresholds over ``validation`` or ``test``, in the order of its rows."""
+    """Return the risks of the static thresholds over ``validation`` or ``test``, in the order of its rows."""
     rows = np.array(examples.array(part))
     scored = rows >= 0
     risks = np.full(len(rows), np.nan)

@@ -1,4 +1,4 @@
-"""Do risks mean what they say: Brier score, reliability curve, expected calibration error."""
+"""Calibration of risks: Brier score, reliability curve, expected calibration error."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Reliability:
-    """How often what was predicted came true.
+    """Observed frequency of failures against the predicted probability.
 
     Attributes
     ----------
     predicted, happened : float64 array, bins
-        Mean predicted probability and share of positives of the samples of a bin; empty bins are left out.
+        Mean predicted probability and fraction of positives of the samples of a bin; empty bins are excluded.
     samples : int64 array, bins
     brier : float
         Mean squared difference of probability and label (Brier 1950).
@@ -41,7 +41,7 @@ class Reliability:
 
 
 def reliability(probabilities: Floats, labels: npt.NDArray[np.int8], bins: int = BINS) -> Reliability:
-    """Compare probabilities in 0..1 with labels; samples without either are left out."""
+    """Compare probabilities in 0..1 with labels; samples without either are excluded."""
     known = (labels >= 0) & np.isfinite(probabilities)
     probability, label = probabilities[known], labels[known].astype(np.float64)
     index = _bin(probability, bins)
@@ -61,14 +61,14 @@ def resampled(
     weights: npt.NDArray[np.float64],
     bins: int = BINS,
 ) -> tuple[Floats, Floats]:
-    """Give Brier score and expected calibration error of many resamples.
+    """Return Brier score and expected calibration error of many resamples.
 
     Parameters
     ----------
     probabilities, labels : arrays, n
         As for :func:`reliability`.
     units : int64 array, n
-        What is resampled together: the place of each sample's unit.
+        The unit of resampling: index of each sample's unit.
     weights : float64 array, times × units
         How often each unit was drawn.
 

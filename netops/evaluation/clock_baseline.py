@@ -1,4 +1,4 @@
-"""What the clock alone predicts: a model that sees the time, and nothing of what was measured."""
+"""Baseline that predicts from the time alone, without measured values."""
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ _TREES, _RATE, _LEAVES, _MIN_SAMPLES = 30, 0.2, 15, 40
 
 
 def clock_features(sequences: Sequences) -> Floats:
-    """Give what the clock shows at each sample.
+    """Return the time features of each sample.
 
     Parameters
     ----------

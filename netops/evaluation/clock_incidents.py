@@ -16,7 +16,7 @@ from netops.telemetry.checks.clock_incidents import follows_clock
 
 @dataclass(frozen=True)
 class WithoutClock:
-    """What models are worth where the incidents that follow the clock do not count.
+    """Figures of models without the incidents at regular times.
 
     Attributes
     ----------
@@ -37,14 +37,14 @@ class WithoutClock:
     intervals: dict[str, Interval]
 
     def sentence(self) -> str:
-        """Say how many there are."""
+        """Return the number of incidents."""
         return (
             f"{self.following} of the {self.incidents} incidents of the test part follow the clock of their device"
         )
 
 
 def following_clock(part: Part, interval_seconds: float) -> Flags:
-    """Mark the incidents that start at the same time of day, or minute of the hour, again and again."""
+    """Mark the incidents that repeatedly start at the same time of day, or minute of the hour."""
     names = [part.sequences.devices[index] for index in part.incidents.device.tolist()]
     interval = round(interval_seconds * SECOND)
     daily, hourly = (follows_clock(part.incidents.start, names, interval, period) for period in (DAY, HOUR))

@@ -36,7 +36,7 @@ def compare_with_champion(
     rivals: Sequence[Path] = (),
     baseline: Floats | None = None,
 ) -> Decision:
-    """Decide whether a newly trained model takes the place of the one in service.
+    """Decide whether a newly trained model replaces the champion.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def _nothing_unseen(version: str) -> str:
 def _useless(
     examples: Examples, new: Scorecard, challenger: Path, rivals: Sequence[Path], baseline: Floats | None, seed: int
 ) -> tuple[str, ...]:
-    """Say why a first model is of no use: it must beat chance and static thresholds, and warn of something."""
+    """Return why a first model is not useful: it must beat chance and static thresholds, and predict incidents."""
     part = examples.part("validation")
     risks, *others = (part_risks(examples, folder, "validation") for folder in (challenger, *rivals))
     reasons = []
@@ -114,7 +114,7 @@ def _no_better(than: str, model: Scorecard, difference: Difference) -> str:
 
 
 def _standing(examples: Examples, folder: Path, alerting: AlertSettings, seed: int) -> Scorecard:
-    """Judge a model on the validation part; one that cannot be judged has a failure in place of figures."""
+    """Evaluate a model on the validation split; if that fails, the result has a failure instead of figures."""
     try:
         card = read_card(folder)
     except NetopsError as error:

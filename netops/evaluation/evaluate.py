@@ -16,12 +16,12 @@ from netops.config.durations import SECOND
 from netops.evaluation.calibration import Reliability, reliability, resampled
 from netops.evaluation.ranking import Ranking
 
-#: An attribute with more values than this is no group to break figures down by.
+#: Figures are not broken down by attributes with more values than this.
 MOST_GROUPS = 60
 _POINTS = 200
 #: The figures by event that incidents alone decide.
 _BY_INCIDENT = ("event_recall", "median_lead_seconds")
-#: The quantiles that tell the distribution of lead times at a threshold.
+#: Quantiles of the distribution of lead times at a threshold.
 LEAD_SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
@@ -34,11 +34,11 @@ class Figures:
     samples, positives : int
         Labelled samples, and those with label 1.
     base_rate, average_precision, roc_auc : float
-        The share of positives is the average precision of a guess.
+        The fraction of positives is the average precision of a random guess.
     incidents, incidents_warned : int
         That could be warned of, and that were.
     true_alerts, false_alarms, alerts_inside_incident : int
-        Alerts by what they were; the last count as neither.
+        Alerts by outcome; the last are neither true nor false.
     device_days : float
         Observed healthy time.
     event_recall, precision, false_alarms_per_device_day, median_lead_seconds : float
@@ -153,7 +153,7 @@ class Evaluation:
     uncalibrated: Reliability | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as JSON holds it; the figures at the top level, unknown ones None."""
+        """Return all figures as JSON-compatible values; the main figures at the top level, unknown ones None."""
         figures = {**_plain(self.figures), "threshold": self.threshold}
         figures["brier"] = _plain(self.reliability.brier)
         figures["expected_calibration_error"] = _plain(self.reliability.expected_calibration_error)
@@ -189,7 +189,7 @@ def evaluate(
     part : Part
         The samples, their labels and the incidents.
     risks : float64 array, rows of the part
-        NaN where a sample was not scored. Risks inside incidents are not looked at.
+        NaN where a sample was not scored. Risks inside incidents are ignored.
     policy : AlertPolicy
         With the threshold in service.
     probabilities : float64 array, rows, optional
@@ -218,7 +218,7 @@ def evaluate(
 
 
 def _figures(part: Part, ranking: Ranking, at: Outcomes, weights: Floats, of_incident: Floats) -> Figures:
-    """Figures of the stretches and incidents that weigh 1 (others weigh 0)."""
+    """Figures of the periods and incidents with weight 1 (others have weight 0)."""
     labels, unit = part.labels, part.periods.of_row
     samples = int(weights[unit] @ (labels >= 0))
     positives = int(weights[unit] @ (labels == 1))
@@ -271,7 +271,7 @@ def _by_name(found: Rates) -> dict[str, Floats]:
 def _groups(
     part: Part, ranking: Ranking, at: Outcomes, weights: npt.NDArray[np.float64]
 ) -> tuple[dict[str, dict[str, Figures]], dict[str, dict[str, dict[str, Interval]]]]:
-    """Break the figures down by scenario, which owns incidents, and by attribute, which owns stretches."""
+    """Break the figures down by scenario (a group of incidents) and by attribute (a group of periods)."""
     groups: dict[str, dict[str, Figures]] = {}
     intervals: dict[str, dict[str, dict[str, Interval]]] = {}
     everything, nothing = (np.full(len(part.periods), weight) for weight in (1.0, 0.0))
@@ -288,7 +288,7 @@ def _groups(
 
 
 def _members(part: Part) -> dict[str, dict[str, tuple[Floats | None, Floats]]]:
-    """List the groups: weights 0 and 1 of stretches (None where it owns none) and of incidents."""
+    """List the groups: weights 0 and 1 of periods (None if it has none) and of incidents."""
     found: dict[str, dict[str, tuple[Floats | None, Floats]]] = {}
     scenarios = np.asarray(part.incidents.scenario, dtype=object)
     if known := sorted({name for name in part.incidents.scenario if name}):
@@ -331,7 +331,7 @@ def _precision_recall(ranking: Ranking) -> tuple[Floats, Floats]:
     if len(ends) == 0 or hits[-1] == 0:
         return np.zeros(0), np.zeros(0)
     recall, precision = hits[ends] / hits[-1], hits[ends] / (ends + 1)
-    # Points at equal steps of recall; at each the place where that recall is first reached, the best one.
+    # Points at equal steps of recall; at each, the index where that recall is first reached.
     indices = np.unique(np.searchsorted(recall, np.linspace(recall[0], 1, _POINTS)))
     return recall[indices], precision[indices]
 
@@ -341,7 +341,7 @@ def _share(part: float, whole: float) -> float:
 
 
 def _plain(value: Any) -> Any:
-    """Turn dataclasses and arrays into what JSON holds; NaN becomes None."""
+    """Convert dataclasses and arrays to JSON-compatible values; NaN becomes None."""
     if hasattr(value, "__dataclass_fields__"):
         return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""What other thresholds would have done on the test part, beside the one in service."""
+"""Results of other thresholds on the test split, for comparison with the one in service."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ def other_thresholds(evaluation: Mapping[str, Any], each: int = 5) -> list[dict[
     Parameters
     ----------
     evaluation : dict
-        ``Evaluation.to_dict()``, as the model card holds it.
+        ``Evaluation.to_dict()``, as stored in the model card.
     each : int
         How many above and below at most.
 
@@ -23,7 +23,7 @@ def other_thresholds(evaluation: Mapping[str, Any], each: int = 5) -> list[dict[
     -------
     list of dict
         The highest first: threshold, figures, ``lead_quantiles`` and ``in_service``. Thresholds that do the same
-        as the one before are left out.
+        as the one before are excluded.
     """
     chosen = {name: evaluation.get(name) for name in _FIGURES}
     chosen |= {"lead_quantiles": _quantiles(evaluation), "in_service": True}

@@ -1,4 +1,4 @@
-"""Pictures of an evaluation, as PNG, in colours and dashes that the colour-blind can tell apart."""
+"""Plots of an evaluation, as PNG, in colours and dashes that are suitable for colour-blind readers."""
 
 import io
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from netops.evaluation.evaluate import Confusion, Evaluation
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Okabe and Ito 2008; black is kept for references.
+#: Okabe and Ito 2008; black is reserved for references.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
 _GREY = "#555555"
@@ -75,7 +75,7 @@ def lead_time_plot(evaluation: Evaluation, horizon: int) -> bytes:
 
 
 def reliability_plot(evaluation: Evaluation) -> bytes:
-    """Draw how often what was predicted came true; a dot's size is the number of samples."""
+    """Draw the reliability curve; the size of a dot is the number of samples."""
     found = evaluation.reliability
     title = (
         f"Reliability: calibration error {_number(found.expected_calibration_error)}, Brier {_number(found.brier)}"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # the settings are read without what compares models
 
 @dataclass(frozen=True)
 class PromotionSettings:
-    """The ``promotion:`` section: what a challenger may not break."""
+    """The ``promotion:`` section: limits that a challenger must meet."""
 
     recall_floor: float = option(
         0.5,
@@ -31,7 +31,7 @@ class PromotionSettings:
     )
 
 
-#: What helps where the first model of a network is of no use.
+#: Advice if the first model of a network is not useful.
 REMEDIES = (
     "more incidents or longer telemetry, metrics that change before a failure, or another horizon would help; "
     "--set promotion.first=any deploys it anyway"
@@ -65,7 +65,7 @@ class Scorecard:
 
     @classmethod
     def failed(cls, version: str, failure: str, missing_features: tuple[str, ...] = ()) -> "Scorecard":
-        """Give that of a model which could not be judged."""
+        """Return the result of a model that could not be evaluated."""
         unknown = float("nan")
         return cls(version, unknown, unknown, unknown, missing_features=missing_features, failure=failure)
 
@@ -97,7 +97,7 @@ def decide(
     settings: PromotionSettings,
     useless: tuple[str, ...] = (),
 ) -> Decision:
-    """Decide whether a challenger takes the champion's place.
+    """Decide whether a challenger replaces the champion.
 
     A challenger is promoted only when it is better beyond the bootstrap interval and breaks no guard. Guards on
     recall and false alarms never keep a worse champion: they count where the champion does better. The first model
@@ -133,7 +133,7 @@ def decide(
 
 
 def _unfit(model: Scorecard, settings: PromotionSettings) -> tuple[str, ...]:
-    """Guards that hold whoever serves."""
+    """Guards that apply with any champion."""
     broken = []
     if model.failure:
         broken.append(f"the challenger could not be judged: {model.failure}")
@@ -146,7 +146,7 @@ def _unfit(model: Scorecard, settings: PromotionSettings) -> tuple[str, ...]:
 
 
 def _worse(challenger: Scorecard, champion: Scorecard, settings: PromotionSettings) -> tuple[str, ...]:
-    """Guards that count where the champion does better."""
+    """Guards that apply if the champion is better."""
     broken = []
     floor = settings.recall_floor
     if challenger.event_recall < min(floor, _or(champion.event_recall, floor)):

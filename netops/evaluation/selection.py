@@ -99,7 +99,7 @@ def compare(
     seed: int = 0,
     resamples: int = DECISIVE,
 ) -> Difference:
-    """Say by how much the average precision of the first model is above that of the second, on the same samples.
+    """Return the difference in average precision of two models on the same samples.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def compare(
 def against_chance(
     part: Part, first: Floats, *, rivals: Sequence[Floats] = (), seed: int = 0, resamples: int = DECISIVE
 ) -> Difference:
-    """Say by how much the average precision of a model is above the base rate, which is that of chance.
+    """Return the average precision of a model minus the base rate, which is that of chance.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def against_chance(
 def _precisions(
     part: Part, risks: Mapping[str, Floats], seed: int, resamples: int
 ) -> tuple[dict[str, float], dict[str, Floats]]:
-    """Give the average precision of each model on the split, and on resamples of it that are the same for all."""
+    """Return the average precision of each model on the split, and on resamples of it that are the same for all."""
     weights = part.periods.weights(seed, resamples)
     once = np.ones((1, weights.shape[1]))
     found, resampled = {}, {}

@@ -45,7 +45,7 @@ class Signal:
     rarity: tuple[float, ...]
 
     def score(self, values: Floats) -> Floats:
-        """Say how rare values are, in decades; 0 where they are missing."""
+        """Return how rare values are, in decades; 0 where they are missing."""
         rising, rarity = np.asarray(self.values), np.asarray(self.rarity)
         seen = values if self.above else -values
         score = np.interp(seen, rising, rarity, left=0.0)
@@ -53,7 +53,7 @@ class Signal:
         return np.where(np.isnan(values), 0.0, np.minimum(score + beyond, RAREST))
 
     def at(self, rarity: float) -> float:
-        """Give the value that is so rare: the static threshold."""
+        """Return the value that is so rare: the static threshold."""
         beyond = max(rarity - self.rarity[-1], 0.0) * self._decade()
         value = float(np.interp(rarity, self.rarity, self.values)) + beyond
         return value if self.above else -value

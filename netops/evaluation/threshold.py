@@ -77,7 +77,7 @@ def choose_threshold(part: Part, risks: Floats, policy: AlertPolicy, budget: flo
 
 
 def poisson_upper_bound(count: int, confidence: float = CONFIDENCE) -> float:
-    """Give the exact one-sided upper bound of a Poisson mean of which ``count`` events were seen (Garwood 1936)."""
+    """Return the exact one-sided upper bound of a Poisson mean after ``count`` events (Garwood 1936)."""
     from scipy.special import gammaincinv
 
     return float(gammaincinv(count + 1, confidence))
@@ -99,7 +99,7 @@ def best_within(within: Integers, recall: Floats) -> int:
 
 
 def _note(count: int, days: float, budget: float) -> str:
-    """Say what the data show, where they cannot show the budget."""
+    """Return what the data can show if they are too few for the budget."""
     if days <= 0:
         return "Validation holds no observed healthy time: it shows nothing about false alarms."
     bound, allowed = poisson_upper_bound(count) / days, budget

@@ -107,11 +107,11 @@ class Ledger:
         return ledger
 
     def state(self, version: str) -> str:
-        """Give the state of a version."""
+        """Return the state of a version."""
         return self.states.get(version, CANDIDATE)
 
     def promoted_by(self, run: str, version: str) -> bool:
-        """Say whether a run has put a version in service already, whatever came after."""
+        """Return whether a run has already promoted a version, even if it was replaced later."""
         promotions = (change.record for change in self.changes if change.record.kind == PROMOTE)
         return bool(run) and any((record.run, record.version) == (run, version) for record in promotions)
 
@@ -120,7 +120,7 @@ class Ledger:
         return self.path[-2] if self.champion and len(self.path) > 1 else None
 
     def refusal(self, record: Record) -> str:
-        """Say why a record has no effect; empty where it has one."""
+        """Return why a record has no effect; empty where it has one."""
         return _REFUSALS[record.kind](self, record) if record.kind in _REFUSALS else ""
 
     def take(self, record: Record) -> bool:
@@ -183,14 +183,14 @@ def _cannot_promote(ledger: Ledger, record: Record) -> str:
     if record.run and record.run in ledger.canceled:
         return f"run {record.run[:12]} is canceled"
     if (ledger.champion or "") != record.before:
-        return f"the champion is {ledger.champion} by now, no longer {record.before or 'none'}"
+        return f"the champion is {ledger.champion} now, no longer {record.before or 'none'}"
     state = ledger.state(record.version)
     return "" if state in (PROVEN, RETIRED) else f"it is {state}"
 
 
 def _cannot_roll_back(ledger: Ledger, record: Record) -> str:
     if (ledger.champion or "") != record.before:
-        return f"the champion is {ledger.champion} by now, no longer {record.before or 'none'}"
+        return f"the champion is {ledger.champion} now, no longer {record.before or 'none'}"
     return "" if record.version in ledger.path[:-1] else "it is no earlier champion"
 
 

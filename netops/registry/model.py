@@ -72,7 +72,7 @@ class Model:
 
 
 def database() -> Any:
-    """Give the run database in use, the embedded one or a service's client."""
+    """Return the run database in use, the embedded one or a service's client."""
     import mlrun
 
     return mlrun.get_run_db()

@@ -22,7 +22,7 @@ Document = dict[str, Any]
 
 
 def read(network: str) -> Ledger:
-    """Give the state of a network's models."""
+    """Return the state of a network's models."""
     return Ledger.of(_stored(network) or _imported(network))
 
 

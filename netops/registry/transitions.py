@@ -70,7 +70,7 @@ def put_in_service(
     reason : str
         Why it is to serve.
     instead_of : str or None
-        The champion that it was compared with; if another one serves by now, nothing changes.
+        The champion that it was compared with; if another one serves now, nothing changes.
     run : str
         The run of the pipeline that asks; a canceled one puts nothing in service.
     again : bool
@@ -95,7 +95,7 @@ def put_in_service(
     if (ledger.champion or None) != (instead_of or None):
         ledger = records.read(network)
     if (ledger.champion or None) != (instead_of or None):
-        why = f"it was compared with {instead_of or 'none'}, and {ledger.champion} is the champion by now"
+        why = f"it was compared with {instead_of or 'none'}, and {ledger.champion} is the champion now"
         return Outcome(False, why, ledger.champion, found)
     ledger = promote(network, version, reason, run=run, before=instead_of or "")
     return Outcome(True, reason, ledger.champion, found)
@@ -139,7 +139,7 @@ def promote(network: str, version: str, reason: str, *, run: str = "", before: s
     Raises
     ------
     NetopsError
-        If it is not proven, another version is the champion by now, or the run is canceled.
+        If it is not proven, another version is the champion now, or the run is canceled.
     """
     with records.transaction():
         _require_alive(run)

@@ -18,7 +18,7 @@ def versions(network: str | None = None) -> list[Model]:
 
 
 def champion(network: str) -> Model | None:
-    """Give the model in service, or None."""
+    """Return the model in service, or None."""
     ledger = records.read(network)
     if ledger.champion is None:
         return None
@@ -28,13 +28,13 @@ def champion(network: str) -> Model | None:
 
 
 def shadow(network: str) -> Model | None:
-    """Give the model that scores in the shadow of the champion, or None."""
+    """Return the model that scores in the shadow of the champion, or None."""
     tagged = list_models(network, SHADOW_TAG)
     return replace(tagged[0], shadow=True) if tagged else None
 
 
 def the_champion(network: str) -> Model:
-    """Give the model in service.
+    """Return the model in service.
 
     Raises
     ------

@@ -44,7 +44,7 @@ class LocalLauncher:
         return "completed"
 
     def busy(self, document: Document) -> str | None:
-        """Give the id of a run of the same network that is still going, or None."""
+        """Return the id of a run of the same network that is still running, or None."""
         self.database.abort_abandoned_runs()
         network = document["arguments"]["name"]
         for run in workflows(states=["running", "pending"]):
@@ -53,7 +53,7 @@ class LocalLauncher:
         return None
 
     def _state(self, run: str) -> str | None:
-        """Give the state of a run; one that somebody aborted is canceled, and not tried again."""
+        """Return the state of a run; an aborted run is canceled, and not retried."""
         found = workflows(uid=run)
         if not found:
             return None

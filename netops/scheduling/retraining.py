@@ -54,7 +54,7 @@ def _start(network: str, sources: Sequence[str], incidents: Path | None, setting
     workflow = "retrain" if sources else "main"
     arguments = workflow_arguments(workflow, network, settings, sources)
     arguments |= {"incidents": str(incidents)} if incidents else {}
-    # Without a source the generated network goes on in time and is learned anew.
+    # Without a source, the generated network continues in time and a model is trained again.
     arguments |= {} if sources else {GOES_ON: "true"}
     run_id = uuid4().hex
     if names_service():
@@ -71,7 +71,7 @@ def _start(network: str, sources: Sequence[str], incidents: Path | None, setting
 
 
 def _last_training(network: str) -> Document | None:
-    """Tell of the training of a network that began last: by drift, by a schedule or by hand."""
+    """Return the latest training of a network: by drift, by a schedule or by hand."""
     from netops.workflows.records.runs import moment_of, workflows
 
     path = _record(network)
@@ -94,7 +94,7 @@ def _record(network: str) -> Path:
 
 @contextmanager
 def _alone(network: str) -> Iterator[bool]:
-    """Say whether nobody else is about to start a training of this network; free again when the process ends."""
+    """Return whether the lock to start a training of this network was acquired; it ends with the process."""
     path = _record(network).with_suffix(".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

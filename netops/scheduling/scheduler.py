@@ -2,7 +2,7 @@
 
 A schedule has one time that is next, and at most one run that has been begun and is not settled. Both change in one
 transaction, so that a scheduler that is killed at any moment and started again runs what was due once: what was
-begun goes on where it stopped, what was missed meanwhile is one run.
+begun resumes where it stopped, missed runs are combined into one.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class Launcher(Protocol):
         """
 
     def busy(self, document: dict[str, Any]) -> str | None:
-        """Give the id of a run of the same network that is still going, or None."""
+        """Return the id of a run of the same network that is still running, or None."""
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Scheduler:
         return None
 
     def run(self, wait: Callable[[int], None]) -> None:
-        """Run for good.
+        """Run permanently.
 
         Parameters
         ----------
@@ -103,7 +103,7 @@ class Scheduler:
         if not self.database.begin_schedule(self.project, schedule, run, self.clock()):
             return
         if other:
-            say(f"{schedule.name}: left out, because run {other[:12]} of the network is still going")
+            say(f"{schedule.name}: skipped, because run {other[:12]} of the network is still running")
             return
         say(f"{schedule.name}: run {str(run)[:12]} begins")
 

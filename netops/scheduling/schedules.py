@@ -90,7 +90,7 @@ def add(
 
 def _added(name: str) -> Document:
     found = [schedule for schedule in listed() if schedule["name"] == name]
-    if not found:  # the client logs an error of the service and goes on
+    if not found:  # the client logs an error of the service and continues
         raise NetopsError(f"the service has not made schedule '{name}'; its log, or --verbose, says why")
     return found[0]
 
@@ -166,7 +166,7 @@ def _text(trigger: Any) -> str:
 
 
 def remove(name: str) -> None:
-    """Remove a schedule; a run that it has begun goes on.
+    """Remove a schedule; a run that it has begun continues.
 
     Raises
     ------
@@ -185,7 +185,7 @@ def remove(name: str) -> None:
 
 
 def start(once: bool = False) -> int | None:
-    """Run what is due on this machine, for good or once.
+    """Run what is due on this machine, permanently or once.
 
     Returns
     -------

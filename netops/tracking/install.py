@@ -18,7 +18,7 @@ _installed: Path | None = None
 
 
 def names_service() -> bool:
-    """Say whether ``MLRUN_DBPATH`` names an MLRun service."""
+    """Return whether ``MLRUN_DBPATH`` names an MLRun service."""
     return "://" in os.environ.get("MLRUN_DBPATH", "")
 
 
@@ -83,7 +83,7 @@ def _quick_imports() -> Iterator[None]:
 
 
 def _set_up_mlrun(artifacts: Path) -> None:
-    """Tell MLRun that there is no service, where files go, and let runs in threads keep their output apart."""
+    """Configure MLRun to run without a service, set its folders, and separate the output of runs in threads."""
     os.environ.pop("MLRUN_DBPATH", None)  # at import MLRun connects to whatever is there, and warns
     import mlrun
 
@@ -101,7 +101,7 @@ def _set_up_mlrun(artifacts: Path) -> None:
 def _set_up_client(reach: bool) -> None:
     """Let MLRun talk to its service, and say on stderr what it thinks of it.
 
-    Its warning about versions is left out, which would stand above whatever is asked: ``netops doctor`` has it.
+    Its warning about versions is suppressed, because it would precede every output: ``netops doctor`` reports it.
     """
     address = os.environ["MLRUN_DBPATH"]
     if not reach:

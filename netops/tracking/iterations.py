@@ -1,7 +1,7 @@
 """Trials of a search as iterations of an MLRun run: child runs, and a table of them with the run.
 
 This is what MLRun's own hyper-parameter runs leave behind, so that its UI and ``list_runs(iter=True)`` show trials
-as they show those. Child contexts would come to the same, but commit every iteration anew with each that follows.
+as they show those. Child contexts would come to the same, but commit every iteration again with each that follows.
 """
 
 import copy

@@ -2,7 +2,7 @@
 
 MLRun captures what a run prints by putting its own object in the place of ``sys.stdout``, and points the
 one logger of the process at it. Both belong to the whole process: with two runs at once lines end up in the
-wrong log, and ``sys.stdout`` stays replaced for good. Here ``sys.stdout`` is replaced once while runs are
+wrong log, and ``sys.stdout`` stays replaced permanently. Here ``sys.stdout`` is replaced once while runs are
 at work, by an object that hands the lines of each thread to the run of that thread.
 """
 
@@ -52,13 +52,13 @@ class _Router(io.TextIOBase):
                     sys.stdout = self._below
 
     def captures(self) -> list[Any]:
-        """Give the captures that the calling thread writes to, the innermost last."""
+        """Return the captures that the calling thread writes to, the innermost last."""
         own = self._own()
         # a thread that a run has started itself: with one run at work, it can only be that one's
         return own if own or len(self._captures) != 1 else self._captures[:1]
 
     def in_run(self) -> bool:
-        """Say whether the calling thread itself runs the code of a run."""
+        """Return whether the calling thread itself runs the code of a run."""
         return bool(self._own())
 
     def write(self, text: str) -> int:
@@ -78,12 +78,12 @@ class _Router(io.TextIOBase):
         self._terminal().flush()
 
     def isatty(self) -> bool:
-        """Say whether the terminal is one."""
+        """Return whether the terminal is one."""
         terminal = self._terminal()
         return not terminal.closed and bool(terminal.isatty())  # libraries ask at the end of the process, too
 
     def fileno(self) -> int:
-        """Give the terminal's descriptor."""
+        """Return the terminal's descriptor."""
         return int(self._terminal().fileno())
 
     @property
@@ -135,5 +135,5 @@ class _Chatter(logging.Filter):
     """Drops what MLRun says below a warning outside of the code of a run."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether a record is shown."""
+        """Return whether a record is shown."""
         return record.levelno >= logging.WARNING or router.in_run()

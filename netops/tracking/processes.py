@@ -10,18 +10,18 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Process:
-    """One process, told apart from a later one with the same number.
+    """One process, distinguished from a later one with the same number.
 
     Attributes
     ----------
     host : str
         Host name.
     boot : str
-        Boot of the machine and process namespace (container) on it; empty where the system does not tell.
+        Boot of the machine and process namespace (container) on it; empty if the system does not provide it.
     pid : int
         Process number.
     started : str
-        Start of the process in the clock of the system; empty where the system does not tell.
+        Start of the process in the clock of the system; empty if the system does not provide it.
     """
 
     host: str
@@ -39,16 +39,16 @@ class Process:
         return cls(**json.loads(text))
 
     def is_here(self) -> bool:
-        """Say whether it is, or was, a process of this machine and container, whose number means something here."""
+        """Return whether it is, or was, a process of this machine and container, so its PID is valid here."""
         return self.host == socket.gethostname() and self.boot == _boot()
 
     def has_ended(self) -> bool:
-        """Say whether the process has ended for sure: of another host or container nothing is known."""
+        """Return whether the process has certainly ended: processes of other hosts or containers are unknown."""
         if self.host != socket.gethostname():
             return False
         boot = _boot()
         if self.boot != boot:
-            # the machine has started anew since: nothing of then is left; another container: not ours to judge
+            # the machine was rebooted: the process has ended; another container: unknown
             return self.boot.split("/")[0] != boot.split("/")[0]
         if not _exists(self.pid):
             return True

@@ -43,7 +43,7 @@ def log_figures(context: Any, figures: Mapping[str, Any], families: int) -> None
 
 
 def results_of(run: Mapping[str, Any]) -> dict[str, Any]:
-    """Give all results of a run by name, those that are logged together among the others."""
+    """Return all results of a run by name, those that are logged together among the others."""
     results = run["status"].get("results") or {}
     return {**(results.get(FURTHER) or {}), **{key: value for key, value in results.items() if key != FURTHER}}
 

@@ -133,7 +133,7 @@ def check_image(image: str, theirs: str) -> None:
 
 
 def kubeflow_of(service: Service) -> str:
-    """Give the address of Kubeflow Pipelines as the service has it.
+    """Return the address of Kubeflow Pipelines as the service has it.
 
     Raises
     ------
@@ -181,7 +181,7 @@ def refuse_foreign_project(name: str, workflows: set[str]) -> None:
 
 
 def explain(error: Exception, image: str = "") -> NetopsError:
-    """Say in one line what an error of the service or of Kubernetes means."""
+    """Return an explanation of an error of the service or Kubernetes in one line."""
     if isinstance(error, NetopsError):
         return error
     text = " ".join(str(error).split())
@@ -195,7 +195,7 @@ def explain(error: Exception, image: str = "") -> NetopsError:
 
 
 def _unreachable(host: str, port: str) -> str:
-    """Say who cannot reach whom: this machine the service, or the service something behind it."""
+    """Return which connection failed: from this machine to the service, or from the service to a backend."""
     address = os.environ.get("MLRUN_DBPATH", "")
     if host in address:
         return (
@@ -205,7 +205,7 @@ def _unreachable(host: str, port: str) -> str:
 
 
 def image_missing(text: str, image: str) -> str:
-    """Say what to do where Kubernetes could not get an image; empty where that is not the matter."""
+    """Return advice if Kubernetes could not pull an image; empty otherwise."""
     if not any(sign.lower() in text.lower() for sign in _NO_IMAGE):
         return ""
     return f"the cluster cannot get image {image}: push it, and name it with its registry in cluster.yaml"

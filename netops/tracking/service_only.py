@@ -18,7 +18,7 @@ class ServiceOnlyError(NetopsError, mlrun.errors.MLRunBadRequestError):
 
     @classmethod
     def of(cls, method: str) -> "ServiceOnlyError":
-        """Say that a method of the run database needs the service."""
+        """Raise: a method of the run database requires the service."""
         what = method.replace("_", " ")
         line = f"'{what}' needs the MLRun service: set MLRUN_DBPATH to its address (http://…)"
         response = requests.Response()  # some callers in MLRun pass on its text instead of the error's
@@ -27,7 +27,7 @@ class ServiceOnlyError(NetopsError, mlrun.errors.MLRunBadRequestError):
 
 
 def refuse_the_rest(cls: Class) -> Class:
-    """Give a run database each public method that MLRun's client knows and the class does not: it refuses.
+    """Add the public methods of MLRun's client that the class lacks to a run database: they raise.
 
     Parameters
     ----------

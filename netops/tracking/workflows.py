@@ -47,7 +47,7 @@ class RecordedLocalRunner(pipelines._LocalRunner):
 class RefusedRemoteRunner(pipelines._RemoteRunner):
     """Stands for MLRun's engine that hands workflows, or their schedule, to the service.
 
-    That one logs an error of the service and goes on, so that a schedule that was never made looks made.
+    That one logs an error of the service and continues, so that a schedule that was never made looks made.
     """
 
     @classmethod
@@ -92,7 +92,7 @@ def settle(uid: str, project: str, state: str, **status: Any) -> None:
 
 
 def process_of(record: dict[str, Any]) -> Process | None:
-    """Tell which process runs, or ran, a workflow of the local engine; None for any other run."""
+    """Return which process runs, or ran, a workflow of the local engine; None for any other run."""
     text = (record["metadata"].get("annotations") or {}).get(PROCESS)
     return Process.from_json(text) if text else None
 

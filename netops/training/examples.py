@@ -1,4 +1,4 @@
-"""Examples: what the families are fitted on and judged by, made once and shared by all of them as plain arrays.
+"""Examples: data for fitting and evaluation of all families, created once and shared as plain arrays.
 
 The folder is read by the processes that fit: numpy arrays that are mapped, not copied, and one JSON file. Nothing
 in it is pickled.
@@ -61,7 +61,7 @@ class Examples:
     horizon : int
         Nanoseconds.
     info : dict
-        What goes on the model card: spec, metrics, split, data, background.
+        The entries of the model card: spec, metrics, split, data, background.
     sources : dict
         Part → the folder of the features dataset that holds it.
     """

@@ -124,7 +124,7 @@ class Verdicts:
         return np.array([name == DISMISSED for name in self.verdict], bool)
 
     def _spans(self, sequences: Sequences, which: Flags, since: Integers, until: Integers) -> Iterator[slice]:
-        """Give the rows from one time (included) to another (excluded) on the device of each verdict."""
+        """Return the rows from one time (included) to another (excluded) on the device of each verdict."""
         for index in np.flatnonzero(which).tolist():
             first, last = sequences.offsets[self.device[index]], sequences.offsets[self.device[index] + 1]
             times = sequences.timestamps[first:last]

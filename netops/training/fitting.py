@@ -72,7 +72,7 @@ class Job:
     memory_values: int = 25_000_000
 
     def limits(self, since: float) -> Limits:
-        """Say when a search that began then ends."""
+        """Return when a search that began then ends."""
         return Limits(self.trials, None if self.budget is None else since + self.budget)
 
 

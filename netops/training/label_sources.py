@@ -1,4 +1,4 @@
-"""Where labels come from: which incidents were told by whom, and what the verdicts of operators add."""
+"""Sources of labels: the source of each incident, and labels from operators' verdicts."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -51,7 +51,7 @@ class Labelled:
     split: Split
 
     def part(self, part: int) -> Part:
-        """Take a part of the split; what only verdicts tell counts in training, and is left out elsewhere."""
+        """Select a split; labels from verdicts alone are used in training, and excluded elsewhere."""
         keep, facts = self.split.rows(part), (self.incidents, self.horizon, self.attributes)
         if part == TRAIN:
             return Part.where(keep, self.sequences, self.training_labels, *facts)
@@ -60,12 +60,12 @@ class Labelled:
 
     @cached_property
     def training_labels(self) -> npt.NDArray[np.int8]:
-        """The labels with what operators said of alerts."""
+        """The labels including operators' verdicts on alerts."""
         return self.verdicts.teach(self.sequences, self.labels, self.incidents.inside(self.sequences))
 
     @cached_property
     def left_out(self) -> Flags:
-        """The rows that figures leave out, because verdicts alone tell what they were."""
+        """The rows excluded from figures, because their labels are from verdicts alone."""
         return self.verdicts.left_out(self.sequences)
 
     def scored(self, part: int) -> Flags:

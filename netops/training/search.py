@@ -78,7 +78,7 @@ class Limits:
         return self.trials == 1
 
     def reached(self, done: int, now: float) -> bool:
-        """Tell whether no more trial is to begin."""
+        """Return whether no more trial is to begin."""
         return done >= 1 and (
             (self.trials is not None and done >= self.trials)
             or (self.deadline is not None and now >= self.deadline)
@@ -109,7 +109,7 @@ def best_of(trials: list[Trial]) -> Trial | None:
 
 
 def told(trials: list[Trial], note: str = "") -> dict[str, Any]:
-    """Tell of a search for the model card; empty where there was none."""
+    """Return the model card entry of a search; empty if there was none."""
     best = best_of(trials)
     if best is None:
         return {}
@@ -218,7 +218,7 @@ class Proposals:
         return replace(self._family, **found)  # type: ignore[type-var]
 
     def tell(self, value: float | None) -> None:
-        """Say how good the last proposal was; None where it failed."""
+        """Report the score of the last proposal to the study; None if it failed."""
         import optuna
 
         failed = optuna.trial.TrialState.FAIL if value is None else None

@@ -29,9 +29,9 @@ class TrainingSettings:
         help="training rows × features held in memory at most; XGBoost reads more from disk, the others thin",
         minimum=100_000,
     )
-    max_features: int = option(150, help="features that a model takes at most", minimum=1, maximum=5_000)
+    max_features: int = option(150, help="maximum number of features of a model", minimum=1, maximum=5_000)
     early_share: float = option(
-        0.2, help="share of the training incidents set aside for early stopping", minimum=0, maximum=0.5
+        0.2, help="fraction of the training incidents set aside for early stopping", minimum=0, maximum=0.5
     )
     trials: int | None = option(
         None,
@@ -40,14 +40,14 @@ class TrainingSettings:
         maximum=10_000,
     )
     budget: Duration | None = option(
-        None, help="in place of trials: how long the families, side by side, try others", unit="duration"
+        None, help="instead of trials: time budget of the search, for all families in parallel", unit="duration"
     )
     seed: int = option(0, help="the same seed and data give the same models", minimum=0)
     threads: int = option(1, help="threads of each fit; other numbers may round sums differently", minimum=1)
     families: Families = option(Families, help="hyper-parameters of each model family")
 
     def __post_init__(self) -> None:
-        """Refuse a search that cannot be made."""
+        """Raise if the search is not possible."""
         if self.trials and self.budget:
             raise UsageError("training: trials and budget exclude each other; leave one of them null")
         if (self.trials or self.budget) and not self.early_share:
@@ -56,12 +56,12 @@ class TrainingSettings:
             )
 
     def family(self, name: str) -> Family:
-        """Give the hyper-parameters of a family of the registry."""
+        """Return the hyper-parameters of a family of the registry."""
         family: Family = getattr(self.families, name)
         return family
 
     def horizon_for(self, interval_seconds: float) -> int:
-        """Give the horizon in nanoseconds for telemetry of a sampling interval."""
+        """Return the horizon in nanoseconds for telemetry of a sampling interval."""
         return self.horizon or max(1, round(interval_seconds * HORIZON_INTERVALS * SECOND))
 
     @property

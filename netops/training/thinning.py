@@ -1,4 +1,4 @@
-"""Which training rows are kept: rare positives all, healthy ones thinned, with the weights that make up for it."""
+"""Subsampling of training rows: all rare positives, thinned healthy rows, with compensating weights."""
 
 from typing import TYPE_CHECKING
 

@@ -52,7 +52,7 @@ class Workers:
         self._lock = threading.Lock()
 
     def prewarm(self, families: Iterable[str]) -> None:
-        """Start the processes of some families, which import what they need while other work goes on."""
+        """Start the processes of some families, which import what they need while other work continues."""
         with self._lock:
             for family in families:
                 _check(family)
@@ -97,7 +97,7 @@ class Workers:
             worker.close()
 
     def close(self) -> None:
-        """End the processes that nobody asked anything."""
+        """End the processes that received no request."""
         with self._lock:
             for worker in self._waiting.values():
                 worker.close()
@@ -113,7 +113,7 @@ class Workers:
 
 
 def _with_search(job: Job, card: ModelCard, trials: list[Trial], note: str = "") -> ModelCard:
-    """Tell on the card what has been tried, and where it was asked for in vain."""
+    """Add the trials to the card, and a note if the search had no result."""
     if not trials:
         if job.trials == 1:
             return card
@@ -196,7 +196,7 @@ class _Worker:
     def _last_words(self) -> str:
         self._errors.seek(0)
         lines = [line.strip() for line in self._errors if line.strip()]
-        return lines[-1][:200] if lines else "it said nothing"
+        return lines[-1][:200] if lines else "it printed nothing"
 
     def close(self) -> None:
         """End the process."""
@@ -300,7 +300,7 @@ def train_family(
 
 
 def part_risks(examples: Examples, model: Path, part: str) -> npt.NDArray[np.float64]:
-    """Give the risks of a model over ``validation`` or ``test``, in the order of ``examples.part(part)``.
+    """Return the risks of a model over ``validation`` or ``test``, in the order of ``examples.part(part)``.
 
     They are read where training (or an earlier call) left them; otherwise the part is scored, by any model whose
     features are there.

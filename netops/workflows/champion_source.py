@@ -20,7 +20,7 @@ class RegisteredChampion(registered.RegisteredChampion):
     _answers: bool = False
 
     def look(self) -> tuple[str, str]:
-        """Give the version and the ``store://`` address; where there is none, say what to do.
+        """Return the version and the ``store://`` address; if there is none, advise what to do.
 
         Raises
         ------

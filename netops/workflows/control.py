@@ -67,7 +67,7 @@ def _forbid_promotion(record: Document, run: str) -> None:
 
 
 def _process_of(record: Document) -> Any:
-    """Tell which process runs a workflow: the embedded database knows it, on a service the record says so."""
+    """Return which process runs a workflow: the embedded database knows it, on a service the record says so."""
     import mlrun
 
     from netops.tracking import workflows
@@ -95,7 +95,7 @@ def _abort(uid: str, reason: str) -> None:
 
 
 def _until_it_ends(uid: str, process: Any, wait: Callable[[float], None]) -> str:
-    """Wait for the process; a scheduler stays, and goes on with its next run."""
+    """Wait for the process; a scheduler stays, and continues with its next run."""
     waited = 0.0
     while waited < GRACE and not process.has_ended():
         wait(0.25)

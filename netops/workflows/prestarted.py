@@ -9,7 +9,7 @@ _workers: Workers | None = None
 
 
 def workers() -> Workers | None:
-    """Give the processes that have been started ahead, where somebody did."""
+    """Return the processes that have been started ahead, if any."""
     return _workers
 
 

@@ -69,7 +69,7 @@ def load_project() -> Any:
 
 
 def the_project() -> Any:
-    """Give the project: as this process has loaded it, else, as in a stage's own pod, as the database has it."""
+    """Return the project: as this process has loaded it, else, as in a stage's own pod, as the database has it."""
     import mlrun
 
     return mlrun.get_current_project(silent=True) or mlrun.get_run_db().get_project(PROJECT)

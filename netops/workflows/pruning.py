@@ -25,7 +25,7 @@ def prune(*, keep: int | None = None, older_than: int | None = None, dry_run: bo
     older_than : int, optional
         Nanoseconds; runs that began longer ago go.
     dry_run : bool
-        Only tell what would go.
+        Only report what would be removed.
 
     Returns
     -------

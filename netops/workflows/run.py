@@ -47,7 +47,7 @@ class Request:
         object.__setattr__(self, "workflow", "retrain" if self.telemetry else "main")
 
     def arguments(self) -> dict[str, str]:
-        """Give the arguments of the pipeline, all text, as Kubeflow holds them too."""
+        """Return the arguments of the pipeline, all text, as Kubeflow holds them too."""
         common = {"name": self.name, "settings": json.dumps(self.settings)}
         if not self.telemetry:
             return common
@@ -70,7 +70,7 @@ def run(request: Request) -> Document:
     Raises
     ------
     NetopsError
-        If a stage fails; what was finished stays, and ``netops run --resume`` goes on from there.
+        If a stage fails; completed stages are stored, and ``netops run --resume`` continues from there.
     """
     project = load_project()
     from netops.workflows.records.runs import Workflow

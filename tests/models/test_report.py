@@ -244,8 +244,8 @@ def test_a_model_without_calibration_says_so(run: Run, tmp_path: Path) -> None:
     reason = Uncalibrated("All risks on validation are equal: calibration is not possible.", 12, 3).to_dict()
     told = calibration_words(card.updated(calibration=reason))
     assert told == (
-        "none, the model tells no probability. All risks on validation are equal: calibration is not possible. "
-        "(12 labelled samples)"
+        "none, the model has no probability output. All risks on validation are equal: "
+        "calibration is not possible. (12 labelled samples)"
     )
     assert "before there was one" in calibration_words(card.updated(calibration={}))
 

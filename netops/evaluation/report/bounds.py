@@ -1,4 +1,4 @@
-"""Between what a figure lies, in words; where resampling has nothing to go by, the exact one-sided bound."""
+"""Confidence intervals in words; if resampling is not possible, the exact one-sided bound."""
 
 from netops.alerting.resampling import Interval
 from netops.evaluation.evaluate import Figures
@@ -7,7 +7,7 @@ from netops.evaluation.threshold import CONFIDENCE, poisson_upper_bound
 
 
 def recall_between(found: Figures, interval: Interval | None) -> str:
-    """Say between what the event recall lies (95%).
+    """Return the 95% confidence interval of the event recall.
 
     Where all or none of the incidents were warned of, resampling has nothing to go by; the exact one-sided bound
     (Clopper and Pearson 1934) is given.
@@ -23,9 +23,9 @@ def recall_between(found: Figures, interval: Interval | None) -> str:
 
 
 def alarms_between(found: Figures, interval: Interval | None) -> str:
-    """Say between what the false alarms per device-day lie (95%).
+    """Return the 95% confidence interval of the false alarms per device-day.
 
-    Where none was seen, resampling knows nothing of what may come; the exact bound (Garwood 1936) is given.
+    If there was none, resampling is not informative, and the exact bound (Garwood 1936) is returned.
     """
     if not found.device_days > 0:
         return ""

@@ -6,7 +6,7 @@ from netops.models.platt import Platt
 
 
 def calibration_words(card: ModelCard) -> str:
-    """Say how a model was calibrated and on what, or why it was not."""
+    """Return how a model was calibrated and on what, or why it was not."""
     if found := Platt.from_dict(card.calibration):
         sign = "+" if found.intercept >= 0 else "−"
         formula = f"{number(found.slope)} × log-odds of the risk {sign} {number(abs(found.intercept))}"
@@ -14,5 +14,5 @@ def calibration_words(card: ModelCard) -> str:
         return f"log-odds of the probability = {formula} (Platt scaling), fitted on {samples}"
     if reason := card.calibration.get("reason"):
         rows = counted(int(card.calibration["rows"]), "labelled sample")
-        return f"none, the model tells no probability. {reason} ({rows})"
+        return f"none, the model has no probability output. {reason} ({rows})"
     return "none: the model was trained before there was one"

@@ -15,12 +15,12 @@ from netops.telemetry.dataset import GENERATED
 #: With fewer incidents, a single one moves the event recall by more than three points.
 _FEW = 30
 _TOO_SURE = 0.05
-# What models reach on real telemetry lies far below, unless a column holds what is to be predicted.
+# Results on real telemetry are far below, unless a column contains the label.
 _NEAR_PERFECT = 0.98
 
 
 def verdict_of(best: Assessment, name: str, baseline: Assessment | None) -> str:
-    """Say in a sentence or two what the best model is worth."""
+    """Return one or two sentences on the quality of the best model."""
     found = best.evaluation.figures
     text = f"The best model, {titled(name)}, warned of {_warned(found)} in the test part"
     text += f", with {counted(found.false_alarms, 'false alarm')} in {number(found.device_days)} device-days."
@@ -133,7 +133,7 @@ def _baseline(assessments: Mapping[str, Assessment], best: str) -> str:
 
 
 def no_better_than_clock(assessments: Mapping[str, Assessment], best: str) -> str:
-    """Say so where a model that sees the time alone ranks as well as the best one; empty where it does not."""
+    """Return a caution if a model of the time alone ranks as well as the best one; else an empty text."""
     if CLOCK not in assessments:
         return ""
     mine, clock = (assessments[name].evaluation.figures.average_precision for name in (best, CLOCK))
@@ -146,7 +146,7 @@ def no_better_than_clock(assessments: Mapping[str, Assessment], best: str) -> st
 
 
 def clock_incidents(rest: WithoutClock | None, best: str, found: Figures) -> str:
-    """Say what is left of the average precision without the incidents that follow the clock; empty without any."""
+    """Return the average precision without the incidents at regular times; empty if there are none."""
     if rest is None:
         return ""
     without = rest.figures[best].average_precision

@@ -40,14 +40,14 @@ from netops.telemetry.description import reading_lines
 from netops.training.examples import Examples, feature_names
 from netops.training.train import part_risks
 
-#: Metrics drawn of an episode, where the telemetry has more.
+#: Maximum number of metrics drawn per episode.
 _MOST_METRICS = 4
-#: Which shares of the training samples the usual range of a metric lies between.
+#: Quantiles of the training samples that bound the usual range of a metric.
 _USUAL = (0.05, 0.95)
 
 
 def usual_ranges(card: ModelCard) -> Usual:
-    """Give the range that nine of ten training samples of each metric lie in."""
+    """Return the range that contains nine of ten training samples of each metric."""
     shares, quantiles = card.background.get("shares", []), card.background.get("quantiles", {})
     return {
         metric: (float(low), float(high))
@@ -59,7 +59,7 @@ def usual_ranges(card: ModelCard) -> Usual:
 
 @dataclass(frozen=True)
 class Content:
-    """A run, and what is told of it; the fields are the parameters of ``write_report``."""
+    """Content of the report of a run; the fields are the parameters of ``write_report``."""
 
     network: str
     examples: Examples
@@ -73,7 +73,7 @@ class Content:
     seed: int
 
     def everything(self) -> dict[str, Any]:
-        """Give the variables of the template, figures as SVG."""
+        """Return the variables of the template, figures as SVG."""
         return {
             "network": self.network,
             "best": self.choice.best,
@@ -225,7 +225,7 @@ class Content:
         return chosen
 
     def _episodes(self) -> dict[str, list[dict[str, Any]]]:
-        """Give the episodes of each kind, with their drawings and reasons."""
+        """Return the episodes of each kind, with their drawings and reasons."""
         baseline = None
         if self.baseline_risks is not None:
             policy = self.assessments[figures.BASELINE].policy

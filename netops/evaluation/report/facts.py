@@ -1,4 +1,4 @@
-"""The telemetry of a run and its incidents, as a report tells of them."""
+"""Description of the telemetry of a run and its incidents, for a report."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ class Log:
 
     @classmethod
     def of(cls, labelled: Labelled) -> "Log":
-        """Say which part each incident belongs to."""
+        """Return which part each incident belongs to."""
         incidents, split = labelled.incidents, labelled.split
         observed = incidents.observed(labelled.sequences, labelled.horizon)
         return cls(incidents.start, incidents.scenario, _part_of(labelled, split.kind), observed)
@@ -161,7 +161,7 @@ def telemetry_facts(examples: Examples) -> list[tuple[str, str]]:
 
 
 def _labels(told: dict[str, Any]) -> list[tuple[str, str]]:
-    """Say where the labels come from."""
+    """Return where the labels come from."""
     facts = []
     if sources := told.get("incidents"):
         facts.append(("Incidents", listed([f"{count:,} from {source}" for source, count in sources.items()])))
@@ -172,15 +172,15 @@ def _labels(told: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _made_of(told: dict[str, Any]) -> Iterator[str]:
-    """Say what verdicts did to the labels."""
+    """Return the effect of verdicts on the labels."""
     if count := told["positives"]:
-        yield f"In training they alone tell that {counted(count, 'sample')} came before a failure."
+        yield f"In training, only verdicts label {counted(count, 'sample')} as before a failure."
     if count := told["hard_negatives"]:
-        yield f"Healthy samples of dismissed alerts are all kept: {count:,}."
+        yield f"Healthy samples of dismissed alerts are all used: {count:,}."
     if count := told["left_out"]:
         yield f"Verdicts answer a model's own alerts: figures leave out {counted(count, 'sample')} of such alerts."
     if count := told["borne_out"]:
-        yield f"An incident tells the same as {counted(count, 'verdict')}."
+        yield f"An incident agrees with {counted(count, 'verdict')}."
     if count := told["contradicted"]:
         yield f"An incident denies {counted(count, 'dismissal')}, and counts."
 
@@ -201,7 +201,7 @@ def _shortened(words: list[str], most: int = 12) -> str:
 
 
 def lead_steps(leads: Floats, incidents: int) -> tuple[Floats, Floats]:
-    """Give the share of incidents that were warned of at least so many seconds ahead: a falling staircase."""
+    """Return the fraction of incidents that were predicted at least a lead time ahead, as a step function."""
     rising = np.sort(leads)
     left = np.arange(len(rising), -1, -1) / max(1, incidents)
     return np.concatenate([[0.0], rising]), left

@@ -31,7 +31,7 @@ class Series:
 
 
 def series_of(names: list[str]) -> list[Series]:
-    """Give each model its colour and dash; the baselines have their own."""
+    """Assign each model a colour and dash; the baselines have their own."""
     models = [name for name in names if name not in (BASELINE, CLOCK)]
     styles = {name: f"s{number % SERIES}" for number, name in enumerate(models)} | {BASELINE: "sb", CLOCK: "sc"}
     return [Series(name, styles[name]) for name in names]
@@ -79,7 +79,7 @@ def most_alarms(evaluations: Mapping[str, Evaluation], budget: float) -> float:
 
 
 def time_unit(seconds: float) -> tuple[int, str]:
-    """Choose the unit that times up to so many seconds are drawn in."""
+    """Choose the unit for times up to a maximum in seconds."""
     return (3600, "hours") if seconds > 3 * 3600 else (60, "minutes") if seconds > 180 else (1, "seconds")
 
 
@@ -114,7 +114,7 @@ def precision_recall_figure(evaluations: Mapping[str, Evaluation], series: list[
 
 
 def lead_times_figure(evaluations: Mapping[str, Evaluation], series: list[Series], horizon_seconds: float) -> str:
-    """Draw what share of all incidents was warned of at least so long ahead."""
+    """Draw the fraction of incidents that were predicted at least a lead time ahead."""
     told = "; ".join(f"{s.title} {percent(evaluations[s.name].figures.event_recall)} at any time" for s in series)
     drawing = drawing_of("lead-times", "Incidents warned of at least so long ahead", told)
     longest = max([horizon_seconds, *(max(one.lead_seconds, default=0) for one in evaluations.values())]) * 1.03
@@ -139,7 +139,7 @@ def lead_times_figure(evaluations: Mapping[str, Evaluation], series: list[Series
 
 
 def reliability_figure(evaluation: Evaluation, style: str) -> str:
-    """Draw how often what was predicted came true; a dot is as large as its samples are many.
+    """Draw the reliability curve; a dot is as large as its samples are many.
 
     Where the risks are calibrated, a fainter line shows them as they were.
     """

@@ -18,7 +18,7 @@ from netops.telemetry.dataset import Dataset
 from netops.training.examples import Examples
 from netops.training.rows import gather
 
-#: Rows scored in all, over all shuffles; and rows of the sample at the least and at the most.
+#: Rows scored in all, over all shuffles; and the minimum and maximum of rows of the sample.
 _BUDGET, _LEAST, _MOST = 120_000, 400, 4_000
 #: Devices whose rows are read.
 _DEVICES = 16

@@ -36,7 +36,7 @@ class Row:
     cells: list[Cell]
 
 
-#: What the cells of a row are, and what they tell.
+#: Cells of a row, and their explanations.
 COLUMNS = (
     ("Average precision, validation", "what the choice is made by"),
     ("Average precision, test", "of samples; a guess reaches the base rate"),
@@ -111,12 +111,12 @@ def _effort(card: ModelCard) -> str:
 
 
 def recall_range(evaluation: Evaluation) -> str:
-    """Say between what the event recall lies (95%)."""
+    """Return the 95% confidence interval of the event recall."""
     return recall_between(evaluation.figures, evaluation.intervals.get("event_recall"))
 
 
 def alarms_range(evaluation: Evaluation) -> str:
-    """Say between what the false alarms per device-day lie (95%)."""
+    """Return the 95% confidence interval of the false alarms per device-day."""
     return alarms_between(evaluation.figures, evaluation.intervals.get("false_alarms_per_device_day"))
 
 

@@ -9,7 +9,7 @@ from netops.evaluation.report.words import counted, lasting, moment, number
 
 
 def incident_note(incident: int, model: Verdict, baseline: Verdict | None) -> str:
-    """Say how early an incident was warned of, or why it was not, and what static thresholds did."""
+    """Return the lead time of an incident, or why it was missed, and the result of static thresholds."""
     lead = int(model.matching.lead[incident])
     text = why_missed(incident, model) if lead == MISSED else f"Alert {_before(lead)}."
     if baseline is None:
@@ -20,7 +20,7 @@ def incident_note(incident: int, model: Verdict, baseline: Verdict | None) -> st
 
 
 def false_alarm_note(alert: int, model: Verdict) -> str:
-    """Say how long a false alarm lasted, how high the risk rose, and what came after it."""
+    """Return how long a false alarm lasted, how high the risk rose, and what came after it."""
     alerts, incidents = model.alerts, model.part.incidents
     opened, device = int(alerts.opened[alert]), int(alerts.device[alert])
     lasted = lasting((int(alerts.closed[alert]) - opened) / SECOND)
@@ -39,7 +39,7 @@ def _before(lead: int) -> str:
 
 
 def why_missed(incident: int, model: Verdict) -> str:
-    """Say why an incident was not warned of."""
+    """Return why an incident was missed."""
     window, threshold = model.window(incident), model.policy.threshold
     risks, times = model.risks[window], model.part.sequences.timestamps[window]
     if opened := _open_before(incident, model):

@@ -9,7 +9,7 @@ import numpy as np
 
 from netops.alerting.sequences import Floats
 
-#: How many series the style sheet can tell apart by colour and dash.
+#: Number of series that the style sheet distinguishes by colour and dash.
 SERIES = 6
 #: A line is thinned to so many columns, each with its lowest and highest value.
 _COLUMNS = 320
@@ -116,7 +116,7 @@ class Drawing:
             self.path(np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1], style)
 
     def render(self) -> str:
-        """Give the SVG element."""
+        """Return the SVG element."""
         names = f"{self.key}-title {self.key}-desc"
         head = (
             f'<svg role="img" aria-labelledby="{names}" viewBox="0 0 {_n(self.width)} {_n(self.height)}" '

@@ -1,4 +1,4 @@
-"""The figures of the run report that tell what other thresholds would have done."""
+"""Figures of the run report on other thresholds."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from netops.evaluation.report.words import known, lasting, number, percent
 
 
 def alert_precision_figure(evaluations: Mapping[str, Evaluation], series: list[Series]) -> str:
-    """Draw which share of the alerts is true against event recall; a dot marks the threshold in service."""
+    """Draw which fraction of the alerts is true against event recall; a dot marks the threshold in service."""
     told = "; ".join(
         f"{one.title} {percent(evaluations[one.name].figures.precision)} of the alerts true at "
         f"{percent(evaluations[one.name].figures.event_recall)} recall"

@@ -47,7 +47,7 @@ class Timeline:
     _seen: set[tuple[int, int, str]] = field(default_factory=set)
 
     def draw(self) -> str:
-        """Give the SVG element."""
+        """Return the SVG element."""
         lanes = sorted({name for log in self.logs for name in log.scenario}) or [""]
         count = sum(len(log.start) for log in self.logs)
         told = f"{counted(count, 'incident')} between {moment(self.span[0])} and {moment(self.span[1])} UTC"

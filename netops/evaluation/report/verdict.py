@@ -60,6 +60,6 @@ class Verdict:
         return slice(int(first + low), int(first + high))
 
     def highest_risk(self, incident: int) -> float:
-        """Tell how near an incident was to a warning; -1 where no sample before it was scored."""
+        """Return how near an incident was to a warning; -1 if no sample before it was scored."""
         risks = self.risks[self.window(incident)]
         return float(np.nanmax(risks)) if np.isfinite(risks).any() else -1.0

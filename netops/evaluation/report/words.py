@@ -12,7 +12,7 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def known(value: Any) -> bool:
-    """Tell whether there is a number."""
+    """Return whether there is a number."""
     return value is not None and math.isfinite(value)
 
 
@@ -74,7 +74,7 @@ def moment(nanoseconds: int, clock: bool = True) -> str:
 
 
 def tells(interval: Interval | None) -> bool:
-    """Tell whether an interval says something: one without width comes from too few cases, not from certainty."""
+    """Return whether an interval is informative: one without width comes from too few cases, not from certainty."""
     return interval is not None and known(interval.low) and known(interval.high) and interval.low < interval.high
 
 

@@ -64,7 +64,7 @@ class Artifacts(artifact_tags.ArtifactTags):
         uid: str | None = None,
         format_: Any = mlrun.common.formatters.ArtifactFormat.full,
     ) -> Document:
-        """Give one version of an artifact: by default the latest, of iterations the best."""
+        """Return one version of an artifact: by default the latest, of iterations the best."""
         project, named, tag = queries.active(project), bool(tag), tag or "latest"
         conditions = [_TABLE.c.project == project, _TABLE.c.key == key]
         conditions += [*queries.where_equal(_TABLE.c.uid, uid), *queries.where_equal(_TABLE.c.tree, tree)]

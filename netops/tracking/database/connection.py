@@ -149,7 +149,7 @@ def _use_wal(connection: Any) -> None:
 
 
 def _explain(error: sa.exc.DatabaseError, path: Path) -> str:
-    """Say in one line what the driver's error means."""
+    """Return an explanation of the driver's error in one line."""
     cause = error.orig
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
     known = {

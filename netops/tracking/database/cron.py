@@ -77,7 +77,7 @@ def either_day(expression: str) -> bool:
 
 
 def next_after(expression: str, moment: int) -> int | None:
-    """Tell when a normal expression is due next.
+    """Return when a normal expression is due next.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ def copy(document: Any) -> Document:
 
 
 def now() -> datetime:
-    """Tell the time of a change; records of runs are about this machine's clock, nothing is computed from it."""
+    """Return the time of a change from the clock of this machine; only for records."""
     return datetime.now(UTC)
 
 
@@ -48,7 +48,7 @@ def nanoseconds(time: datetime | str | None) -> int | None:
 
 
 def section(document: Document, name: str) -> Document:
-    """Give a section of a document (``metadata``, ``spec``, ``status``), made where it is missing or null."""
+    """Return a section of a document (``metadata``, ``spec``, ``status``), made where it is missing or null."""
     part = document.get(name)
     if not isinstance(part, dict):
         part = document[name] = {}

@@ -45,7 +45,7 @@ class Functions:
     def get_function(
         self, name: str, project: str = "", tag: str | None = None, hash_key: str | None = ""
     ) -> Document:
-        """Give a function by its tag, or by its hash."""
+        """Return a function by its tag, or by its hash."""
         project = queries.active(project)
         with self._connection.read() as connection:
             row = _find(connection, project, mlrun.utils.normalize_name(name), tag, hash_key)

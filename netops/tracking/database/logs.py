@@ -24,7 +24,7 @@ class Logs:
     _state_of: Callable[[str, str], str | None]
 
     def store_log(self, uid: str, project: str = "", body: bytes | str | None = None, append: bool = False) -> None:
-        """Add to the log of a run, or write it anew."""
+        """Add to the log of a run, or write it again."""
         if not body:
             return
         chunk = body.encode() if isinstance(body, str) else bytes(body)
@@ -38,7 +38,7 @@ class Logs:
     def get_log(
         self, uid: str, project: str = "", offset: int = 0, size: int | None = None, attempt: int | None = None
     ) -> tuple[str, Any]:
-        """Give the state of a run and up to ``size`` bytes of its log from ``offset`` on.
+        """Return the state of a run and up to ``size`` bytes of its log from ``offset`` on.
 
         With ``size=-1`` the whole rest is printed, and the final offset given in place of the bytes.
         """
@@ -54,7 +54,7 @@ class Logs:
         return state or RunStates.unknown, body
 
     def get_log_size(self, uid: str, project: str = "") -> int:
-        """Give the size of a log in bytes."""
+        """Return the size of a log in bytes."""
         with self._connection.read() as connection:
             return _size(connection, uid, queries.active(project))
 

@@ -26,7 +26,7 @@ class Pipelines:
         format_: Any = "summary",
         project: str | None = None,
     ) -> Document:
-        """Give a workflow and its steps: ``run`` (id, name, status, times), ``graph`` (a node for each step)."""
+        """Return a workflow and its steps: ``run`` (id, name, status, times), ``graph`` (a node for each step)."""
         found = self.list_runs(uid=run_id, project=project or "*", labels=RUNNER)
         if not found:
             raise mlrun.errors.MLRunNotFoundError(f"workflow {run_id} not found")

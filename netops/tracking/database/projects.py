@@ -40,7 +40,7 @@ class Projects:
         return [_project(documents.decode(row.document), str(format_)) for row in rows]
 
     def get_project(self, name: str) -> Any:
-        """Give one project."""
+        """Return one project."""
         if not name:
             raise mlrun.errors.MLRunInvalidArgumentError("a project's name must be given")
         with self._connection.read() as connection:

@@ -57,7 +57,7 @@ class Runs:
     def read_run(
         self, uid: str, project: str = "", iter: int = 0, format_: Any = mlrun.common.formatters.RunFormat.full
     ) -> Document:
-        """Give a run; the full format holds its artifacts too."""
+        """Return a run; the full format holds its artifacts too."""
         project = queries.active(project)
         with self._connection.read() as connection:
             document = documents.decode(_find_or_raise(connection, uid, project, iter).document)
@@ -162,7 +162,7 @@ class Runs:
                 connection.execute(sa.update(_TABLE).where(_TABLE.c.id == row.id).values(process=None))
 
     def process_of(self, uid: str, project: str = "") -> Process | None:
-        """Tell which process runs a run, where it is known."""
+        """Return which process runs a run, where it is known."""
         with self._connection.read() as connection:
             row = _find_or_raise(connection, uid, queries.active(project), 0)
         return Process.from_json(row.process) if row.process else None

@@ -129,7 +129,7 @@ class Schedules:
         return wrong and self._change(project, seen, {"due": due})
 
     def try_schedule(self, project: str, seen: Schedule, attempt: int, at: int) -> bool:
-        """Say which attempt at the run that has been begun is the latest, and when the next one is due.
+        """Return which attempt at the run that has been begun is the latest, and when the next one is due.
 
         An attempt is counted before it is made, so that one which ends its process counts too.
         """
@@ -154,7 +154,7 @@ class Schedules:
         return changed == 1
 
     def get_schedule(self, project: str, name: str, include_last_run: bool = False) -> Any:
-        """Give one schedule."""
+        """Return one schedule."""
         with self._connection.read() as connection:
             row = _find_or_raise(connection, queries.active(project), name)
         return _output(_schedule(row), row.project)

@@ -20,7 +20,7 @@ _made: "WeakKeyDictionary[FitData, _Matrices]" = WeakKeyDictionary()
 
 
 def matrices_of(data: FitData, threads: int) -> list[Any]:
-    """Give the matrix to fit and, where rows are set aside, that of those; made once for all trials of a search."""
+    """Return the matrix to fit and, if any, that of the early-stopping rows; created once for all trials."""
     if data not in _made:
         _made[data] = _Matrices(data, threads)
     return _made[data].matrices

@@ -56,7 +56,7 @@ class FitData:
         return isinstance(self.features, ScaledMatrix)
 
     def pieces(self, early: bool) -> Iterator[tuple[Floats, Floats, npt.NDArray[np.float64]]]:
-        """Give what :meth:`part` gives in pieces, in the same order."""
+        """Return what :meth:`part` gives in pieces, in the same order."""
         chosen = (self.early if early else ~self.early) if self.stops_early else np.ones(len(self.labels), bool)
         mean = self.weights[chosen].mean()
         for start, stop in bounds(*self.features.shape):

@@ -48,7 +48,7 @@ class Workflow:
     done: dict[str, Any] = field(default_factory=dict)
 
     def finished(self, step: str, title: str) -> Any:
-        """Give the run of a step that an earlier attempt has finished, or None.
+        """Return the run of a step that an earlier attempt has finished, or None.
 
         Raises
         ------
@@ -63,7 +63,7 @@ class Workflow:
         return run
 
     def ends(self, title: str, run: Any) -> None:
-        """Tell people that a step has ended, and how long it took."""
+        """Print that a step has ended, and its duration."""
         say(f"{title}: {seconds_of(run.to_dict()):.1f} s")
 
     def reason(self, step: str) -> str:
@@ -77,7 +77,7 @@ _running: Workflow | None = None
 
 
 def current() -> Workflow:
-    """Give the workflow that is running in this process; one that was not begun here has nothing done before."""
+    """Return the workflow that is running in this process; if it was not started here, no steps are completed."""
     return _running or Workflow(pipeline_context.workflow_id)
 
 
@@ -105,7 +105,7 @@ def steps_of(run_id: str, name: str | None = None) -> list[dict[str, Any]]:
 
 
 def seconds_of(run: dict[str, Any]) -> float:
-    """Tell how long a run took."""
+    """Report how long a run took."""
     status = run["status"]
     end = status.get("end_time") or status.get("last_update") or status["start_time"]
     return (moment_of(end) - moment_of(status["start_time"])).total_seconds()
@@ -134,7 +134,7 @@ def find(run_id: str) -> dict[str, Any]:
 
 
 def describe(run: dict[str, Any]) -> dict[str, Any]:
-    """Tell of a run, or of a step, what a list shows."""
+    """Return the summary of a run or a step for lists."""
     status = run["status"]
     return {
         "run_id": run["metadata"]["uid"],

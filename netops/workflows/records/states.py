@@ -11,7 +11,7 @@ CANCELED = "canceled on demand"
 
 
 def state_of_run(run: dict[str, Any]) -> str:
-    """Give the state of a run: of one that was canceled on demand, ``canceled``."""
+    """Return the state of a run: of one that was canceled on demand, ``canceled``."""
     status = run["status"]
     if status["state"] == "aborted" and status.get("status_text") == CANCELED:
         return "canceled"

@@ -6,7 +6,7 @@ from netops.workflows.project_folder import PROJECT
 
 
 def log_of(uid: str) -> str:
-    """Give the log of a step."""
+    """Return the log of a step."""
     import mlrun
 
     _, log = mlrun.get_run_db().get_log(uid, PROJECT)
@@ -14,7 +14,7 @@ def log_of(uid: str) -> str:
 
 
 def artifact_path(uid: str, key: str) -> Path | None:
-    """Tell where the file of a step's artifact lies on this machine; None where it does not."""
+    """Return the local path of a step's artifact; None if it is not on this machine."""
     import mlrun
 
     step = mlrun.get_run_db().read_run(uid, PROJECT)

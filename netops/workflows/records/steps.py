@@ -33,7 +33,7 @@ _STATES = {
 
 
 def title_of(step: str) -> str:
-    """Give the title of a step, or of the condition that a step depends on, by its name."""
+    """Return the title of a step, or of the condition that a step depends on, by its name."""
     if step.startswith(_TRAIN):
         return f"Train {step.removeprefix(_TRAIN)}"
     if step.startswith("condition-"):
@@ -43,5 +43,5 @@ def title_of(step: str) -> str:
 
 
 def state_of(state: str) -> str:
-    """Give the word for a state of a step."""
+    """Return the word for a state of a step."""
     return _STATES.get(state.lower(), state.lower())

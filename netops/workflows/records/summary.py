@@ -75,7 +75,7 @@ def summarise(
 
 
 def _promoted(selection: Document, deployment: Document) -> bool | None:
-    """Say whether the run has promoted a model: deployment knows; in records of older versions, selection."""
+    """Return whether the run has promoted a model: deployment knows; in records of older versions, selection."""
     if not selection:
         return None
     last = selection if "compared_with" not in selection else deployment

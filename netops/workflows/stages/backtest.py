@@ -29,7 +29,7 @@ def backtest_model(
     sources : sequence of str
         Files, folders or addresses of telemetry.
     incidents : Path, optional
-        CSV of incidents, where the telemetry does not tell them itself.
+        CSV of incidents, if the telemetry is not labelled.
     settings : dict
         All sections of the configuration.
 

@@ -1,16 +1,16 @@
-"""A generated network that goes on in time: where its last telemetry ended, the next begins."""
+"""A generated network that continues in time: where its last telemetry ended, the next begins."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 from netops.config.durations import SECOND
 
-#: Parameter of the `generate` stage: "true" goes on where the network's last telemetry ended.
+#: Parameter of the `generate` stage: "true" continues where the network's last telemetry ended.
 GOES_ON = "continues"
 
 
 def period_of(network: str, fleet: Any, continues: bool) -> tuple[int, int]:
-    """Tell when the telemetry that is generated next begins, and since when the network has been there.
+    """Return the start of the telemetry to generate next, and the start of the network.
 
     Parameters
     ----------
@@ -35,13 +35,13 @@ def period_of(network: str, fleet: Any, continues: bool) -> tuple[int, int]:
 
 
 def describe(start: int, origin: int, fleet: Any) -> dict[str, str]:
-    """Tell of a stretch of telemetry what :func:`period_of` reads later."""
+    """Describe a period of telemetry for :func:`period_of`."""
     until = start + fleet.duration // fleet.interval * fleet.interval
     return {"start": write(start), "until": write(until), "origin": write(origin)}
 
 
 def _last_of(network: str) -> dict[str, Any] | None:
-    """Give what the stage logged of the telemetry of a network that lies furthest in time."""
+    """Return the log entry of the stage for the latest telemetry of a network."""
     import mlrun
 
     from netops.workflows.records.runs import PROJECT

@@ -35,7 +35,7 @@ def declare_dask(project: Any, settings: DaskSettings, image: str) -> None:
 
 @contextmanager
 def scheduler_address(scheduler: str | None) -> Iterator[str | None]:
-    """Give the address of a Dask scheduler.
+    """Return the address of a Dask scheduler.
 
     Parameters
     ----------

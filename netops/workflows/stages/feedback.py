@@ -16,7 +16,7 @@ from netops.telemetry.settings import IGNORE, TelemetrySettings
 
 
 def with_feedback(dataset: Dataset, network: str, settings: TelemetrySettings) -> Dataset:
-    """Merge what people said of a network into a dataset of its own, and tell people how much that is.
+    """Merge feedback on a network into a copy of the dataset, and report counts.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def feedback_of(network: str, settings: TelemetrySettings) -> Feedback:
 
 
 def told(meta: Meta) -> Iterator[str]:
-    """Say in a line each what was merged, and what was set aside."""
+    """Return one line each for merged and ignored feedback."""
     found = meta.details.get("feedback", {})
     counts = dict(found.get("counts", {}))
     merged = [_counted(counts.pop(what), what) for what in ("incidents", "verdicts") if what in counts]

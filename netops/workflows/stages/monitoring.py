@@ -33,10 +33,10 @@ def monitor(network: str, sources: Sequence[str], incidents: Path | None, settin
     ----------
     network : str
     sources : sequence of str
-        Files, folders or addresses of telemetry; without any, the generated network goes on for as long as it was
+        Files, folders or addresses of telemetry; without any, the generated network continues for as long as it was
         trained on.
     incidents : Path, optional
-        CSV of incidents, for concept drift, where the telemetry does not tell them itself.
+        CSV of incidents, for concept drift, if the telemetry is not labelled.
     settings : dict
         All sections of the configuration.
 

@@ -1,4 +1,4 @@
-"""Telemetry to be played to a server: a generated network that goes on, or what somebody recorded."""
+"""Telemetry to replay to a server: a generated network that continues, or recorded telemetry."""
 
 import dataclasses
 import tempfile

@@ -42,7 +42,7 @@ def keep_apart(context: Any) -> None:
 def end_earlier_attempts(context: Any) -> None:
     """End earlier attempts of a step that still run.
 
-    Kubeflow starts a step again when its own pod is lost, while the stage that the pod had started goes on.
+    Kubeflow starts a step again when its own pod is lost, while the stage that the pod had started continues.
 
     Raises
     ------
