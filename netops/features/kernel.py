@@ -405,7 +405,7 @@ def _emit(plan: Plan, state: State, device: int, page: int, index: int, out: Flo
 
 @_inlined
 def _shift(rows: Floats, a: int, b: int, m: int, metrics: int) -> float:
-    """The difference of the means of rows b and a."""
+    """Return by how much the mean of row b is above that of row a."""
     near, mean = NEAR * metrics + m, AVERAGE * metrics + m
     return (rows[b, near] - rows[a, near]) + (rows[b, mean] - rows[a, mean])
 

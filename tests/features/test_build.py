@@ -89,7 +89,7 @@ def test_rows_out_of_order_are_refused(telemetry, tmp_path):
 
 
 def test_the_telemetry_itself_is_never_overwritten(telemetry):
-    with pytest.raises(UsageError, match="name another folder"):
+    with pytest.raises(UsageError, match="choose another folder"):
         build_features(telemetry, telemetry.path, SPEC)
 
 
