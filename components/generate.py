@@ -17,7 +17,7 @@ from netops.workflows.stages.stage import stage
 
 @stage
 def generate(context: MLClientCtx, settings: str, network: str = "demo", continues: str = "false") -> None:
-    """Generate telemetry with its incidents, and merge in what people said of the network's.
+    """Generate telemetry with its incidents, and merge in feedback on the network.
 
     Parameters
     ----------

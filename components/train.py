@@ -39,7 +39,7 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
     examples = prepare_examples(dataset, options, work / "examples", progress.report)
     folder = work / "models" / family
     trials = Iterations(context)
-    how: dict[str, Any] = {"workers": prestarted.workers(), "progress": progress.report, "heard": trials}
+    how: dict[str, Any] = {"workers": prestarted.workers(), "progress": progress.report, "on_trial": trials}
     card, judged = train_model(examples, family, options, alerting, folder, network=network, **how)
     trials.close()
     write_proof(examples, folder)

@@ -1,4 +1,4 @@
-"""Errors that a user can act on: one line that says what is wrong, where, and what to do."""
+"""Errors for users: one line with what is wrong, where, and what to do."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

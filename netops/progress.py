@@ -26,17 +26,17 @@ _shown: set[str] = set()
 
 
 def report(done: int, total: int, what: str) -> None:
-    """Pass progress on to whoever shows it at the moment."""
+    """Pass progress to the current reporter."""
     _report(done, total, what)
 
 
 def say(text: str) -> None:
-    """Pass a line for people on to whoever shows it at the moment."""
+    """Pass a line for users to the current reporter."""
     _say(text)
 
 
 def say_once(text: str) -> None:
-    """Pass a line on as :func:`say` does, unless it was shown before in the same block."""
+    """Pass a line like :func:`say`, unless it was shown before in the same block."""
     if _say is not unheard and text not in _shown:
         _shown.add(text)
         _say(text)

@@ -77,8 +77,8 @@ def _add(name: str, step: str, outputs: list[str], task: dict[str, Any]) -> Step
     node = function.as_step(
         mlrun.new_task(**task), name=step, project=PROJECT, outputs=outputs, labels=labels, use_db=False
     )
-    told = {"title": title_of(step), "description": _description(function)}
-    return equip_node(node, stage, settings, service=mlrun.mlconf.httpdb.api_url, **told)
+    details = {"title": title_of(step), "description": _description(function)}
+    return equip_node(node, stage, settings, service=mlrun.mlconf.httpdb.api_url, **details)
 
 
 def _argument(name: str) -> Any:
@@ -88,8 +88,8 @@ def _argument(name: str) -> Any:
 
 def _description(function: Any) -> str:
     """Return the first line of the stage's docstring."""
-    told: str = function.spec.entry_points.get(function.spec.default_handler, {}).get("doc", "")
-    return told.strip().splitlines()[0] if told.strip() else str(function.metadata.name)
+    details: str = function.spec.entry_points.get(function.spec.default_handler, {}).get("doc", "")
+    return details.strip().splitlines()[0] if details.strip() else str(function.metadata.name)
 
 
 def _run(function: str, name: str, outputs: list[str], task: dict[str, Any]) -> Step:

@@ -1,4 +1,4 @@
-"""The way with telemetry that is brought: ingestion → features → trainings → selection → deployment."""
+"""The pipeline for given telemetry: ingestion → features → trainings → selection → deployment."""
 
 from pipeline.engine import step, workflow
 from pipeline.learning import learn

@@ -267,8 +267,8 @@ def _about_kind(kind: str) -> str:
 def _table(keys: Iterable[Key]) -> list[str]:
     lines = ["| key | type | unit | default | allowed | what it does |", "|---|---|---|---|---|---|"]
     for key in keys:
-        told = (f"`{key.path}`", key.type, key.unit, f"`{key.default}`", key.allowed, _escaped(key.help))
-        lines.append(f"| {' | '.join(told)} |")
+        cells = (f"`{key.path}`", key.type, key.unit, f"`{key.default}`", key.allowed, _escaped(key.help))
+        lines.append(f"| {' | '.join(cells)} |")
     return [*lines, ""]
 
 

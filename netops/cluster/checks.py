@@ -15,7 +15,7 @@ _PLACEHOLDERS = ("{{run.uid}}", "{{workflow.uid}}")
 
 
 def _namespace(service: Service, settings: ClusterSettings) -> str:
-    asked, told = settings.namespace, service.told.get("namespace")
+    asked, told = settings.namespace, service.info.get("namespace")
     if told and told != asked:
         raise NetopsError(f"the service runs in namespace '{told}', cluster.yaml says '{asked}'; change it there")
     return asked
@@ -23,7 +23,7 @@ def _namespace(service: Service, settings: ClusterSettings) -> str:
 
 def _inside(service: Service, settings: ClusterSettings) -> str:
     """Compare the address that pods get in a compiled workflow with the one that the service gives them."""
-    told = str(service.told.get("api_url") or "")
+    told = str(service.info.get("api_url") or "")
     if settings.service and told and settings.service.rstrip("/") != told.rstrip("/"):
         raise NetopsError(f"cluster.yaml: service: pods get {settings.service}, the service itself says {told}")
     return settings.service or told or "the default of MLRun's chart"
@@ -62,7 +62,7 @@ def _artifacts(service: Service, settings: ClusterSettings) -> str:
 
 def artifact_root(settings: ClusterSettings, service: Service) -> str:
     """Name the folder of the artifacts of all runs; empty where none is configured."""
-    path = str(settings.artifact_path or service.told.get("artifact_path") or "")
+    path = str(settings.artifact_path or service.info.get("artifact_path") or "")
     for placeholder in ("{{project}}", "{{run.project}}"):
         path = path.replace(placeholder, PROJECT)
     for placeholder in _PLACEHOLDERS:
@@ -84,7 +84,7 @@ def write_and_read(path: str) -> None:
 
 
 def _nuclio(service: Service, settings: ClusterSettings) -> str:
-    version = service.told.get("nuclio_version")
+    version = service.info.get("nuclio_version")
     if not version:
         return "none: the deploy stage proves the model in its own pod; serve it with deploy/kubernetes"
     _ask(service, f"projects/{PROJECT}/api-gateways", "Nuclio")

@@ -147,17 +147,17 @@ def _as_set_up(project: Any) -> Iterator[None]:
 def _set_defaults(document: Document, arguments: Mapping[str, str]) -> None:
     """Make the arguments the defaults of the parameters, where Argo and where Kubeflow's page looks for them."""
     annotations = document["metadata"]["annotations"]
-    told = json.loads(annotations[_ANNOTATION])
+    annotation = json.loads(annotations[_ANNOTATION])
     parameters = {parameter["name"]: parameter for parameter in document["spec"]["arguments"]["parameters"]}
-    inputs = {parameter["name"]: parameter for parameter in told["inputs"]}
+    inputs = {parameter["name"]: parameter for parameter in annotation["inputs"]}
     for name, value in arguments.items():
         if name not in parameters:
             raise UsageError(f"the workflow has no parameter '{name}'{closest(name, parameters)}")
         parameters[name]["value"] = value
         inputs[name] |= {"default": value, "optional": True}
-    annotations[_ANNOTATION] = json.dumps(told)
-    annotations["workflows.argoproj.io/title"] = told["name"]
-    annotations["workflows.argoproj.io/description"] = told["description"]
+    annotations[_ANNOTATION] = json.dumps(annotation)
+    annotations["workflows.argoproj.io/title"] = annotation["name"]
+    annotations["workflows.argoproj.io/description"] = annotation["description"]
 
 
 def _make_portable(template: Document) -> None:

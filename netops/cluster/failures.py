@@ -48,26 +48,26 @@ def causes_of(steps: list[Document]) -> list[str]:
     steps : list of dict
         Runs of the steps of a pipeline, as MLRun records them.
     """
-    told = []
+    described = []
     for step in latest(steps):
         if step["status"].get("state") in FAILED:
             name = step["metadata"]["name"]
             times = sum(other["metadata"]["name"] == name for other in steps)
-            told.append(f"{name}: {cause_of(step)}" + (f" ({times} attempts)" if times > 1 else ""))
-    return told
+            described.append(f"{name}: {cause_of(step)}" + (f" ({times} attempts)" if times > 1 else ""))
+    return described
 
 
 def shown(step: Document) -> Document:
     """Describe a step of a run, a failed one with its cause."""
     from netops.workflows.records.runs import describe
 
-    told = describe(step)
+    described = describe(step)
     state = step["status"].get("state")
     if not names_service():
-        return told
+        return described
     if state in _WAITING:
-        return told | {"error": why_waiting(step)}
-    return told | {"error": cause_of(step)} if state == "error" else told
+        return described | {"error": why_waiting(step)}
+    return described | {"error": cause_of(step)} if state == "error" else described
 
 
 def cause_of(step: Document) -> str:

@@ -48,7 +48,7 @@ def _pipelines() -> list[Document]:
 
 
 def run_of(pipeline: Document, runner: Document | None = None) -> Document:
-    """Write what Kubeflow tells of a pipeline as MLRun records a run.
+    """Convert Kubeflow's description of a pipeline to the form of an MLRun run.
 
     Parameters
     ----------

@@ -47,15 +47,15 @@ def watch(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
     NetopsError
         If the run ends in any other way; it names the steps that failed, and why.
     """
-    said: dict[str, str] = {}
+    printed: dict[str, str] = {}
     waiting: dict[str, str] = {}
     for looks in count(1):
         pipeline = look(run_id, wait)
         if looks % _POD_LOOKS == 0:
             waiting = waiting_steps(run_id)
         for step, text in (steps_in(pipeline.get("graph") or {}) | waiting).items():
-            if said.get(step) != text:
-                said[step] = text
+            if printed.get(step) != text:
+                printed[step] = text
                 say(f"{title_of(step)}: {text}")
         status = status_of(pipeline)
         if status in ENDED:

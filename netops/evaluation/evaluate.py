@@ -198,15 +198,15 @@ def evaluate(
         Of the bootstrap.
     """
     risks = np.asarray(risks, dtype=np.float64)
-    told = risks if probabilities is None else np.asarray(probabilities, dtype=np.float64)
-    means = reliability(told, part.labels)
+    reported = risks if probabilities is None else np.asarray(probabilities, dtype=np.float64)
+    means = reliability(reported, part.labels)
     ranking = Ranking.of(risks, part.labels, part.periods.of_row)
     at = outcomes(part, risks, policy, np.array([policy.threshold]))
     everything, weights = np.ones(len(part.periods)), part.periods.weights(seed, resamples)
     return Evaluation(
         policy.threshold,
         _figures(part, ranking, at, everything, everything[part.period_of_incident]),
-        _intervals(part, ranking, at, weights) | _calibration_intervals(part, told, means, weights),
+        _intervals(part, ranking, at, weights) | _calibration_intervals(part, reported, means, weights),
         means,
         _confusion(part.labels, risks, policy.threshold),
         _leads(part, at),
@@ -282,8 +282,8 @@ def _groups(
             groups[kind][name] = _figures(part, ranking, at, owned, incidents)
             drawn = weights * (everything if stretches is None else stretches)
             found = _by_name(rates(part, at, drawn, 0, incidents))
-            told = found if stretches is not None else {name: found[name] for name in _BY_INCIDENT}
-            intervals[kind][name] = {name: interval(figures) for name, figures in told.items()}
+            reported = found if stretches is not None else {name: found[name] for name in _BY_INCIDENT}
+            intervals[kind][name] = {name: interval(figures) for name, figures in reported.items()}
     return groups, intervals
 
 

@@ -37,7 +37,7 @@ def train_model(
     network : str
         Whose model it is.
     **how
-        For :func:`netops.training.train.train_family`: ``workers``, ``progress``, ``heard``.
+        For :func:`netops.training.train.train_family`: ``workers``, ``progress``, ``on_trial``.
 
     Returns
     -------

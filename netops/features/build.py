@@ -56,14 +56,14 @@ def build_features(
     _check(source, out, spec)
     _clear(out)
     jobs = [(part, out / part.name) for part in source.parts]
-    told = _Told(progress, source.meta.samples)
+    counter = _Counter(progress, source.meta.samples)
     try:
         if scheduler is not None or workers > 1:
             from netops.features.cluster import build_parts
 
-            build_parts(jobs, spec, source.meta.attributes, workers, scheduler, told)
+            build_parts(jobs, spec, source.meta.attributes, workers, scheduler, counter)
         else:
-            _build_parts(jobs, spec, source.meta.attributes, threads or cpus(), told)
+            _build_parts(jobs, spec, source.meta.attributes, threads or cpus(), counter)
     except BaseException:
         _clear(out)
         raise
@@ -103,12 +103,12 @@ def _drop_drafts(out: Path) -> None:
 
 
 def _build_parts(
-    jobs: list[tuple[Path, Path]], spec: FeatureSpec, attributes: tuple[str, ...], threads: int, told: "_Told"
+    jobs: list[tuple[Path, Path]], spec: FeatureSpec, attributes: tuple[str, ...], threads: int, counter: "_Counter"
 ) -> None:
     at_once = max(1, min(threads, len(jobs)))
     with ThreadPoolExecutor(at_once) as pool:
         futures = [
-            pool.submit(build_part, *job, spec, attributes, max(1, threads // at_once), told) for job in jobs
+            pool.submit(build_part, *job, spec, attributes, max(1, threads // at_once), counter) for job in jobs
         ]
         try:
             for future in futures:
@@ -118,7 +118,7 @@ def _build_parts(
             raise
 
 
-class _Told:
+class _Counter:
     """Sum the progress of several threads."""
 
     def __init__(self, progress: Progress, total: int) -> None:

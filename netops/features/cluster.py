@@ -22,7 +22,7 @@ def build_parts(
     attributes: tuple[str, ...],
     workers: int,
     scheduler: str | None,
-    tell: Callable[[int], None],
+    on_rows: Callable[[int], None],
 ) -> None:
     """Compute files on a cluster.
 
@@ -41,7 +41,7 @@ def build_parts(
         Processes of a local cluster, one thread each.
     scheduler : str or None
         Address of a running scheduler, as an alternative.
-    tell : callable
+    on_rows : callable
         Called with the number of rows after each file.
 
     Raises
@@ -66,7 +66,7 @@ def build_parts(
         ]
         try:
             for done in as_completed(futures, loop=client.loop):
-                tell(_result(done))
+                on_rows(_result(done))
                 done.release()
         except BaseException:
             client.cancel(futures)

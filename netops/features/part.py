@@ -28,7 +28,7 @@ def build_part(
     spec: FeatureSpec,
     attributes: tuple[str, ...] = (),
     threads: int = 1,
-    tell: Callable[[int], None] = lambda rows: None,
+    on_rows: Callable[[int], None] = lambda rows: None,
 ) -> int:
     """Compute the features of the samples of one file.
 
@@ -44,7 +44,7 @@ def build_part(
         Columns that are copied besides device, time and ``is_error``.
     threads : int
         Number of threads; the bytes written do not depend on it.
-    tell : callable
+    on_rows : callable
         Called with the number of rows after each chunk.
 
     Returns
@@ -68,7 +68,7 @@ def build_part(
         for table in _pieces(source, file, keys, spec, threads):
             behind(partial(writer.write_table, table, table.num_rows))
             rows += table.num_rows
-            tell(table.num_rows)
+            on_rows(table.num_rows)
     return rows
 
 

@@ -87,7 +87,7 @@ class _Merging:
     counts: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> Dataset:
-        told = self._told()
+        told = self._recorded()
         own: dict[str, list[Row]] = {}
         table = _with_source(self.dataset.incidents())
         for row in _rows(table):
@@ -112,7 +112,7 @@ class _Merging:
         self.counts["verdicts on devices without telemetry"] = sum(map(len, verdicts.values()))
         return self._finish(table, [row for device in sorted(own) for row in own[device]], kept, sorted(told))
 
-    def _told(self) -> dict[str, _Told]:
+    def _recorded(self) -> dict[str, _Told]:
         by_device: dict[str, list[Incident]] = {}
         for incident in self.feedback.incidents:
             by_device.setdefault(incident.device, []).append(incident)

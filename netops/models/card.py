@@ -47,7 +47,7 @@ class ModelCard:
     fit_seconds : float
         Wall time of the fit alone.
     search : dict
-        Trials and result of a hyper-parameter search (``search.told``); empty without one.
+        Trials and result of a hyper-parameter search (``search.summary_of``); empty without one.
     split : dict
         Boundaries of the training, validation and test splits.
     data : dict

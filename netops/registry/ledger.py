@@ -124,7 +124,7 @@ class Ledger:
         return _REFUSALS[record.kind](self, record) if record.kind in _REFUSALS else ""
 
     def take(self, record: Record) -> bool:
-        """Take a record in, and say whether it has an effect."""
+        """Add a record, and return whether it has an effect."""
         self.number = max(self.number, record.number)
         if self.refusal(record):
             return False

@@ -60,7 +60,7 @@ def write(network: str, kind: str, version: str = "", **details: Any) -> Ledger:
 
 
 def synchronize(network: str, ledger: Ledger | None = None) -> Ledger:
-    """Let the tags say what the records say: on a service a writer may have died between the two."""
+    """Synchronize the tags with the records: on a service, a writer may have died between the two."""
     ledger = ledger or read(network)
     tagged, shadows = (list_models(network, tag) for tag in (CHAMPION_TAG, SHADOW_TAG))
     if ledger.champion and {model.version for model in tagged} != {ledger.champion}:

@@ -147,7 +147,7 @@ def promote(network: str, version: str, reason: str, *, run: str = "", before: s
 
 
 def _require_alive(run: str) -> None:
-    """Refuse to go on for a run that was stopped, whoever stopped it."""
+    """Raise if the run was stopped."""
     found = database().list_runs(uid=run, project=PROJECT) if run else []
     if any(record["status"].get("state") in ("aborted", "aborting") for record in found):
         raise NetopsError(f"run {run[:12]} is canceled: it puts no model in service")

@@ -24,7 +24,7 @@ class LocalLauncher:
     database: Any
 
     def launch(self, document: Document, run: str) -> str:
-        """Run what a schedule names under an id, or go on with it where an earlier attempt ended."""
+        """Start the workflow of a schedule under an id, or resume an earlier attempt."""
         state = self._state(run)
         try:
             if state is None:

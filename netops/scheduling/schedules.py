@@ -132,13 +132,13 @@ def listed() -> list[Document]:
 
 
 def _row(schedule: Any) -> Document:
-    told = schedule.scheduled_object or {}
-    arguments = told.get("arguments") or _service_arguments(told)
+    record = schedule.scheduled_object or {}
+    arguments = record.get("arguments") or _service_arguments(record)
     last = schedule.last_run_uri or ""
     return {
         "name": schedule.name,
         "network": arguments.get("name"),
-        "workflow": told.get("workflow") or _service_workflow(told) or schedule.name,
+        "workflow": record.get("workflow") or _service_workflow(record) or schedule.name,
         "cron": _text(schedule.cron_trigger),
         "next": schedule.next_run_time and f"{schedule.next_run_time:%Y-%m-%d %H:%M:%S}",
         "last_run": last.partition("@")[2].partition("#")[0] or None,
@@ -147,18 +147,18 @@ def _row(schedule: Any) -> Document:
     }
 
 
-def _service_arguments(told: Document) -> Document:
-    found: Document = _runner_parameters(told).get("workflow_arguments") or {}
+def _service_arguments(record: Document) -> Document:
+    found: Document = _runner_parameters(record).get("workflow_arguments") or {}
     return found
 
 
-def _service_workflow(told: Document) -> str:
+def _service_workflow(record: Document) -> str:
     """Name the workflow of a schedule of the service, whose own name is the schedule's."""
-    return Path(_runner_parameters(told).get("workflow_path") or "").stem
+    return Path(_runner_parameters(record).get("workflow_path") or "").stem
 
 
-def _runner_parameters(told: Document) -> Document:
-    return (told.get("task") or {}).get("spec", {}).get("parameters") or {}
+def _runner_parameters(record: Document) -> Document:
+    return (record.get("task") or {}).get("spec", {}).get("parameters") or {}
 
 
 def _text(trigger: Any) -> str:

@@ -10,38 +10,38 @@ from netops.errors import NetopsError, UsageError
 from netops.http_client import client
 from netops.tracking.install import names_service
 
-#: A service may be so many minor versions ahead of the client, as MLRun promises.
+#: Maximum number of minor versions that a service may be ahead of the client, as MLRun documents.
 _AHEAD = 2
 _SECONDS = 10.0
-#: What Python's HTTP client says of a server that it cannot reach.
+#: Messages of Python's HTTP client for unreachable servers.
 _UNREACHABLE = re.compile(r"HTTPS?ConnectionPool\(host='([^']+)', port=(\d+)\)")
-#: What Kubernetes says when it cannot get an image.
+#: Messages of Kubernetes if it cannot pull an image.
 _NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "image_pull_backoff")
 
 
 @dataclass(frozen=True)
 class Service:
-    """What a service tells of itself.
+    """An MLRun service.
 
     Attributes
     ----------
     address : str
-        As ``MLRUN_DBPATH`` has it.
-    told : dict
-        Its answer to ``client-spec``.
+        The value of ``MLRUN_DBPATH``.
+    info : dict
+        Its response to ``client-spec``.
     """
 
     address: str
-    told: dict[str, Any]
+    info: dict[str, Any]
 
     @property
     def version(self) -> str:
-        """Its version; empty where it tells none."""
-        return str(self.told.get("version") or "")
+        """Its version; empty if unknown."""
+        return str(self.info.get("version") or "")
 
 
 def require(what: str) -> Service:
-    """Find the service, or say that something needs one.
+    """Return the service, or raise if there is none.
 
     Raises
     ------
@@ -80,14 +80,14 @@ def look(address: str) -> Service:
     if answer.status_code in (401, 403):
         raise NetopsError(f"MLRun service {address} refuses access ({answer.status_code}): set V3IO_ACCESS_KEY")
     try:
-        told = answer.raise_for_status().json()
-        if not isinstance(told, dict) or "version" not in told:
+        info = answer.raise_for_status().json()
+        if not isinstance(info, dict) or "version" not in info:
             raise ValueError
     except (httpx.HTTPStatusError, ValueError):
         raise NetopsError(
             f"{address} answers ({answer.status_code}), but is no MLRun API: MLRUN_DBPATH is wrong"
         ) from None
-    return Service(address, told)
+    return Service(address, info)
 
 
 def check_versions(service: Service) -> str:
@@ -140,12 +140,12 @@ def kubeflow_of(service: Service) -> str:
     NetopsError
         If the service has none.
     """
-    if not service.told.get("kfp_url"):
+    if not service.info.get("kfp_url"):
         raise NetopsError(
             f"MLRun service {service.address} has no Kubeflow Pipelines, which netops submit needs: set kfp_url "
             "(MLRUN_KFP_URL) of the service; without it: netops run"
         )
-    return str(service.told["kfp_url"])
+    return str(service.info["kfp_url"])
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -156,7 +156,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def refuse_foreign_project(name: str, workflows: set[str]) -> None:
-    """Refuse to write over a project of that name that is somebody else's.
+    """Raise if the project of that name belongs to another owner.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 Features that never change are dropped. Where more are left than allowed, a quick look at each by itself (mutual
 information of its quantile bins with the label) leaves some three times as many, and the gain in a small tree
-ensemble, which sees that two features tell the same, leaves those allowed.
+ensemble, which detects redundant features, selects the final ones.
 """
 
 from collections.abc import Callable

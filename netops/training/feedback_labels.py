@@ -1,4 +1,4 @@
-"""What operators said of alerts, as labels: which samples they teach, and which ones figures leave out.
+"""Training labels from operators' verdicts on alerts, and the samples excluded from figures.
 
 An alert says that its device fails within the horizon. Who confirms it, or repaired the device in time, says that a
 failure was coming: it is taken to start when the risk had come down (or at the repair), at the latest one horizon
@@ -37,7 +37,7 @@ class Verdicts:
     verdict : tuple of str
         ``confirmed``, ``repaired`` or ``dismissed``.
     borne_out : bool array
-        Whether an incident tells the same, or the opposite where the alert was dismissed: then it alone counts.
+        Whether an incident agrees, or contradicts a dismissed alert: then only the incident is used.
     horizon : int
         Nanoseconds.
     """
@@ -63,7 +63,7 @@ class Verdicts:
         verdict = tuple(table.column("verdict").to_pylist())
         until = np.where(repaired < UNKNOWN, repaired, np.minimum(calm, ended))
         start = np.clip(until, opened + 1, opened + horizon)
-        # From the last high risk to the end of the alert nobody knows when it was repaired, or whether it failed.
+        # From the last high risk to the end of the alert, the time of repair or failure is unknown.
         over = np.where(repaired < UNKNOWN, repaired, np.where(ended < UNKNOWN, ended, start + horizon))
         end = np.maximum(start, over)
         harmless = np.array([name == DISMISSED for name in verdict], bool)
@@ -79,14 +79,14 @@ class Verdicts:
 
     @property
     def coming(self) -> Flags:
-        """The verdicts that alone tell of a failure that was coming."""
+        """The verdicts that are the only evidence of an impending failure."""
         return ~self._dismissed & ~self.borne_out
 
     def teach(self, sequences: Sequences, labels: npt.NDArray[np.int8], inside: Flags) -> npt.NDArray[np.int8]:
-        """Add to labels what was said: 1 within the horizon before a failure that was coming.
+        """Add the verdicts to labels: 1 within the horizon before an impending failure.
 
         Samples from a horizon before the alert opened until the trouble was over, of which nobody knows whether the
-        failure was that near, have no label. What incidents tell stands.
+        failure was that near, have no label. Labels from incidents are unchanged.
 
         Parameters
         ----------
@@ -106,7 +106,7 @@ class Verdicts:
         return taught
 
     def left_out(self, sequences: Sequences) -> Flags:
-        """Mark the rows of which only a verdict tells what they were: nothing is shown by them."""
+        """Mark the rows whose label is from a verdict alone: they are excluded from figures."""
         rows = np.zeros(len(sequences), bool)
         for span in self._spans(sequences, self.coming, self.opened - self.horizon, self.end):
             rows[span] = True

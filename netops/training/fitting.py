@@ -25,7 +25,7 @@ from netops.training.families.protocol import Family, FitData
 from netops.training.families.registry import FAMILIES
 from netops.training.matrix import ScaledMatrix
 from netops.training.rows import pieces
-from netops.training.search import Limits, Search, Tell
+from netops.training.search import Limits, Search, TrialCallback
 from netops.training.thinning import thin
 
 #: How far the model file may be from the native model.
@@ -79,7 +79,7 @@ class Job:
 def fit(
     job: Job,
     say: Say = lambda what: None,
-    tell: Tell = lambda trial: None,
+    on_trial: TrialCallback = lambda trial: None,
     since: float | None = None,
 ) -> ModelCard:
     """Fit a family, calibrate it, save it as a model folder, check it, and score validation and test part.
@@ -91,7 +91,7 @@ def fit(
     job : Job
     say : callable
         Hears what is being done.
-    tell : callable
+    on_trial : callable
         Hears of each trial of a search.
     since : float, optional
         Of the monotonic clock: when the budget began, by default now.
@@ -111,7 +111,7 @@ def fit(
     say("fit")
     scaling, data = _data(folder, family, job)
     took = {"fitted_rows": len(data.labels), "read": "pieces" if data.on_disk else "memory"}
-    family, fitted, seconds = _fit(family, data, job, limits, tell)
+    family, fitted, seconds = _fit(family, data, job, limits, on_trial)
     del data
     say("check")
     model = build_model(scaling, fitted)
@@ -131,9 +131,11 @@ def fit(
     return card
 
 
-def _fit(family: Family, data: FitData, job: Job, limits: Limits, tell: Tell) -> tuple[Family, Fitted, float]:
+def _fit(
+    family: Family, data: FitData, job: Job, limits: Limits, on_trial: TrialCallback
+) -> tuple[Family, Fitted, float]:
     if not limits.one and data.stops_early:
-        return Search(data, job.seed, job.threads, limits, tell).run(family)
+        return Search(data, job.seed, job.threads, limits, on_trial).run(family)
     started = time.monotonic()
     fitted = family.fit(data, job.seed, job.threads)
     return family, fitted, time.monotonic() - started

@@ -29,8 +29,10 @@ def labels_told(labelled: Sequence[Labelled]) -> dict[str, Any]:
     borne_out = contradicted = left_out = 0
     for part in labelled:
         table = part.dataset.incidents()
-        told = table.column(SOURCE).to_pylist() if SOURCE in table.column_names else [TELEMETRY] * table.num_rows
-        incidents.update(told)
+        found_sources = (
+            table.column(SOURCE).to_pylist() if SOURCE in table.column_names else [TELEMETRY] * table.num_rows
+        )
+        incidents.update(found_sources)
         verdicts.update(part.verdicts.verdict)
         dismissed = np.array([name == DISMISSED for name in part.verdicts.verdict], bool)
         borne_out += int((part.verdicts.borne_out & ~dismissed).sum())

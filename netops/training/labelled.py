@@ -33,7 +33,7 @@ class Labelled:
         1, 0, or -1 for none, by the incidents.
     incidents : Incidents
     verdicts : Verdicts
-        What operators said of alerts.
+        Operators' verdicts on alerts.
     attributes : dict
         Attribute → its value for each device.
     horizon : int
@@ -80,7 +80,7 @@ def label(dataset: Dataset, horizon: int, kind: str, seed: int) -> list[Labelled
     Parameters
     ----------
     dataset : Dataset
-        Telemetry to be tested on, where it is apart, lies in its folder ``_test``.
+        Separate test telemetry, if any, is in its folder ``_test``.
     horizon : int
         Nanoseconds.
     kind : str

@@ -61,7 +61,7 @@ def _label(offsets, timestamps, is_error, horizon):  # type: ignore[no-untyped-d
 def label_starts(
     sequences: Sequences, labels: npt.NDArray[np.int8], incidents: Incidents, horizon: int
 ) -> npt.NDArray[np.int8]:
-    """Add what a log tells of incidents that no sample shows: a device that is down may be silent.
+    """Add incidents of a log without samples: a device that is down may send no data.
 
     Returns
     -------

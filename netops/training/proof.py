@@ -68,7 +68,7 @@ def write_proof(examples: Examples, folder: Path) -> None:
 
 
 def proof_of(dataset: Dataset, folder: Path) -> list[Excerpt]:
-    """Make the excerpts of a model that brings none, of an older version: expected is what its file says."""
+    """Create the excerpts of a model of an older version without them: expected risks are those of its file."""
     from netops.training.labelled import observe
 
     scorer = Scorer(folder)

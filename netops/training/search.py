@@ -26,7 +26,7 @@ from netops.training.families.space import Between, OneOf
 #: Trials at random, the configured one among them, before the search learns from what it has seen.
 _AT_RANDOM = 5
 
-Tell = Callable[["Trial"], None]
+TrialCallback = Callable[["Trial"], None]
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def best_of(trials: list[Trial]) -> Trial | None:
     return max(good, key=lambda trial: (trial.average_precision, -trial.number)) if good else None
 
 
-def told(trials: list[Trial], note: str = "") -> dict[str, Any]:
+def summary_of(trials: list[Trial], note: str = "") -> dict[str, Any]:
     """Return the model card entry of a search; empty if there was none."""
     best = best_of(trials)
     if best is None:
@@ -139,7 +139,7 @@ class Search:
     seed, threads : int
         Of every fit; the seed is that of the search too.
     limits : Limits
-    tell : callable
+    on_trial : callable
         Hears of each trial when it has ended.
     clock : callable
         Seconds that only grow.
@@ -149,7 +149,7 @@ class Search:
     seed: int
     threads: int
     limits: Limits
-    tell: Tell = lambda trial: None
+    on_trial: TrialCallback = lambda trial: None
     clock: Callable[[], float] = time.monotonic
     _trials: list[Trial] = field(default_factory=list)
 
@@ -173,7 +173,7 @@ class Search:
             trial, fitted = self._try(candidate, proposals.params(candidate))
             proposals.tell(None if trial.error else trial.average_precision)
             self._trials.append(trial)
-            self.tell(trial)
+            self.on_trial(trial)
             if best_of(self._trials) is trial and fitted is not None:
                 best = candidate, fitted, trial.seconds
             del fitted

@@ -98,7 +98,7 @@ def split(
     Raises
     ------
     NetopsError
-        If no such split can show anything; it says why and what would work.
+        If no such split is informative; names the reason and an alternative.
     """
     facts = _Facts(sequences, labels, incidents, horizon)
     if kind == "device":

@@ -61,7 +61,7 @@ def set_aside(
     share: float,
     seed: int,
 ) -> npt.NDArray[np.bool_]:
-    """Mark the rows that early stopping looks at: whole stretches between incidents, never part of one.
+    """Mark the rows for early stopping: complete periods between incidents, never part of one.
 
     Rows that lead up to the same incident resemble each other; split between fit and early stopping they would
     make a model that knows them by heart look good.
@@ -69,7 +69,7 @@ def set_aside(
     Returns
     -------
     bool array, rows
-        None is marked where fewer than three stretches hold positives.
+        None is marked if fewer than three periods contain positives.
     """
     stretch = _stretches(sequences, incidents, rows)
     holding = np.unique(stretch[positive])
@@ -77,7 +77,7 @@ def set_aside(
         return np.zeros(len(rows), bool)
     generator = np.random.default_rng(seed)
     empty = np.setdiff1d(np.unique(stretch), holding)
-    # At least one each: a stretch with positives, and enough healthy rows beside it.
+    # At least one each: a period with positives, and enough healthy rows.
     taken = [generator.permutation(part)[: max(1, round(share * len(part)))] for part in (holding, empty)]
     aside = np.isin(stretch, np.concatenate(taken))
     return aside if (aside & ~positive).any() and (~aside & ~positive).any() else np.zeros(len(rows), bool)

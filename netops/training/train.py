@@ -31,7 +31,7 @@ from netops.telemetry.dataset import Dataset
 from netops.training.examples import Examples
 from netops.training.families.registry import FAMILIES
 from netops.training.fitting import Job, risks_path, score_rows
-from netops.training.search import Tell, Trial, best_of, told
+from netops.training.search import Trial, TrialCallback, best_of, summary_of
 from netops.training.settings import TrainingSettings
 
 _STEPS = ("load libraries", "fit", "check", "done")
@@ -59,11 +59,13 @@ class Workers:
                 if family not in self._waiting:
                     self._waiting[family] = _Worker(family, self.threads)
 
-    def train(self, job: Job, progress: Progress = silent, heard: Tell = lambda trial: None) -> ModelCard:
+    def train(
+        self, job: Job, progress: Progress = silent, on_trial: TrialCallback = lambda trial: None
+    ) -> ModelCard:
         """Fit in a process of its own and wait for it.
 
-        ``heard`` is told of each trial of a search. Where the process dies in one, another takes over with the best
-        hyper-parameters so far.
+        ``on_trial`` is called with each trial of a search. If the process dies in one, another takes over with the
+        best hyper-parameters so far.
 
         Raises
         ------
@@ -72,27 +74,27 @@ class Workers:
         """
         trials: list[Trial] = []
 
-        def hear(trial: Trial) -> None:
+        def record(trial: Trial) -> None:
             trials.append(trial)
-            heard(trial)
+            on_trial(trial)
 
         try:
-            return _with_search(job, self._ask(job, progress, hear), trials)
+            return _with_search(job, self._ask(job, progress, record), trials)
         except _DeathError as death:
             if (best := best_of(trials)) is None:
                 raise
             note = f"the search ended in trial {len(trials) + 1}: {death}"
             say(note)
             only = replace(job, params=job.params | best.params, trials=1, budget=None)
-            return _with_search(job, self._ask(only, progress, hear), trials, note)
+            return _with_search(job, self._ask(only, progress, record), trials, note)
 
-    def _ask(self, job: Job, progress: Progress, hear: Tell) -> ModelCard:
+    def _ask(self, job: Job, progress: Progress, on_trial: TrialCallback) -> ModelCard:
         with self._lock:
             worker = self._waiting.pop(job.family, None)
         if worker is None or not worker.alive:
             worker = _Worker(job.family, self.threads)
         try:
-            return ModelCard.from_dict(worker.ask(job, progress, hear))
+            return ModelCard.from_dict(worker.ask(job, progress, on_trial))
         finally:
             worker.close()
 
@@ -120,7 +122,7 @@ def _with_search(job: Job, card: ModelCard, trials: list[Trial], note: str = "")
         note = f"{job.family}: no search: too few training incidents to set some aside that could judge trials"
         search = {"note": note}
     else:
-        search = told(trials, note)
+        search = summary_of(trials, note)
         note = (
             f"{job.family}: {search['trials']} trials, average precision {search['configured']:.3f} as configured, "
         )
@@ -160,7 +162,7 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, job: Job, progress: Progress, hear: Tell) -> Any:
+    def ask(self, job: Job, progress: Progress, on_trial: TrialCallback) -> Any:
         """Send a job and wait for its card."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -178,7 +180,7 @@ class _Worker:
             if "error" in answer:
                 raise NetopsError(f"training {self.family}: {answer['error']}") from RuntimeError(answer["trace"])
             if "trial" in answer:
-                hear(shown.tried(Trial(**answer["trial"])))
+                on_trial(shown.tried(Trial(**answer["trial"])))
             else:
                 shown.does(answer["doing"])
         raise self._death()
@@ -224,16 +226,18 @@ class _Shown:
     def tried(self, trial: Trial) -> Trial:
         self._trials.append(trial)
         best = best_of(self._trials)
-        told = f": trial {trial.number}, best {best.average_precision:.3f}" if best else f": trial {trial.number}"
-        self._report(_STEPS.index("fit"), told)
+        shown_trial = (
+            f": trial {trial.number}, best {best.average_precision:.3f}" if best else f": trial {trial.number}"
+        )
+        self._report(_STEPS.index("fit"), shown_trial)
         return trial
 
     def ends(self) -> None:
         self._progress(self._total, self._total, self._what)
 
-    def _report(self, step: int, told: str) -> None:
+    def _report(self, step: int, text: str) -> None:
         done = min(step + len(self._trials), self._total)
-        self._progress(done, self._total, self._what + told)
+        self._progress(done, self._total, self._what + text)
 
 
 def train_family(
@@ -245,7 +249,7 @@ def train_family(
     network: str,
     workers: Workers | None = None,
     progress: Progress = silent,
-    heard: Tell = lambda trial: None,
+    on_trial: TrialCallback = lambda trial: None,
 ) -> ModelCard:
     """Train one family and save it as a model folder.
 
@@ -263,8 +267,8 @@ def train_family(
     workers : Workers, optional
         Where processes wait that have been started ahead.
     progress : Progress
-    heard : callable
-        Told of each trial, where hyper-parameters are searched.
+    on_trial : callable
+        Called with each trial of a search.
 
     Returns
     -------
@@ -294,9 +298,9 @@ def train_family(
         memory_values=settings.memory_values,
     )
     if workers is not None:
-        return workers.train(job, progress, heard)
+        return workers.train(job, progress, on_trial)
     with Workers(settings.threads) as own:
-        return own.train(job, progress, heard)
+        return own.train(job, progress, on_trial)
 
 
 def part_risks(examples: Examples, model: Path, part: str) -> npt.NDArray[np.float64]:

@@ -51,7 +51,7 @@ def _listen(jobs: "queue.SimpleQueue[tuple[float, str]]") -> None:
     for line in sys.stdin:
         # A budget runs from here on, also while libraries are still being loaded.
         jobs.put((time.monotonic(), line))
-    # The parent closed the input or is gone: nobody waits for the fit any more.
+    # The parent closed the input or has ended: the result is no longer required.
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""Runs that are stopped or taken up again, here or on the service."""
+"""Stop and resume runs, locally or on the service."""
 
 import os
 import signal

@@ -20,7 +20,7 @@ from netops.training.families.registry import FAMILIES, Families
 from netops.training.families.space import OneOf
 from netops.training.families.tensorflow import TensorFlow
 from netops.training.families.xgboost import XGBoost
-from netops.training.search import Limits, Proposals, Search, Trial, average_precision, best_of, told
+from netops.training.search import Limits, Proposals, Search, Trial, average_precision, best_of, summary_of
 from netops.training.settings import TrainingSettings
 from netops.training.train import Workers, train_family
 from tests.models.synthetic import make_dataset
@@ -38,7 +38,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
 @pytest.fixture(scope="module")
 def searched(examples: Examples) -> tuple[ModelCard, Path, list[Trial]]:
     out, heard = examples.folder.parent / "searched", []
-    card = train_family(examples, "xgboost", SETTINGS, out, network="demo", heard=heard.append)
+    card = train_family(examples, "xgboost", SETTINGS, out, network="demo", on_trial=heard.append)
     return card, out, heard
 
 
@@ -126,7 +126,7 @@ def test_a_dead_process_leaves_the_best_so_far(examples: Examples, tmp_path: Pat
 
         many = replace(SETTINGS, trials=10_000)
         card = train_family(
-            examples, "xgboost", many, tmp_path / "model", network="demo", workers=workers, heard=kill
+            examples, "xgboost", many, tmp_path / "model", network="demo", workers=workers, on_trial=kill
         )
     best = best_of(heard)
     assert best is not None
@@ -141,7 +141,7 @@ def test_nothing_set_aside_is_no_search_and_says_so(tmp_path: Path) -> None:
     examples = prepare_examples(few, settings, tmp_path)
     assert not examples.array("early").any()
     heard: list[Trial] = []
-    card = train_family(examples, "xgboost", settings, tmp_path / "m", network="demo", heard=heard.append)
+    card = train_family(examples, "xgboost", settings, tmp_path / "m", network="demo", on_trial=heard.append)
     assert heard == []
     assert "too few training incidents" in card.search["note"]
     assert card.params["max_depth"] == TREES.max_depth
@@ -162,7 +162,7 @@ def test_a_failed_trial_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     failed = [trial for trial in heard if trial.error]
     assert failed
     assert failed[0].error == "ValueError: not this one"
-    assert told(heard)["failed"] == len(failed)
+    assert summary_of(heard)["failed"] == len(failed)
     monkeypatch.setattr(XGBoost, "fit", lambda *_: 1 / 0)
     with pytest.raises(NetopsError, match="every trial failed, the first with: ZeroDivisionError") as error:
         Search(data(), 0, 1, Limits(2)).run(TREES)

@@ -97,8 +97,12 @@ def _told_alarms(evaluations: Mapping[str, Evaluation], series: list[Series]) ->
 
 def precision_recall_figure(evaluations: Mapping[str, Evaluation], series: list[Series]) -> str:
     """Draw precision against recall by sample, with the base rate."""
-    told = "; ".join(f"{one.title} {number(evaluations[one.name].figures.average_precision)}" for one in series)
-    drawing = drawing_of("precision-recall", "Precision against recall, by sample", f"Average precision: {told}")
+    description = "; ".join(
+        f"{one.title} {number(evaluations[one.name].figures.average_precision)}" for one in series
+    )
+    drawing = drawing_of(
+        "precision-recall", "Precision against recall, by sample", f"Average precision: {description}"
+    )
     x, y = Scale(0, 1.01, 64, WIDTH - 12), Scale(0, 1.02, HEIGHT - 48, 14)
     axes(drawing, x, y, x_label="recall", y_label="precision", x_ticks=share_ticks(), y_ticks=share_ticks())
     base = next(iter(evaluations.values())).figures.base_rate
@@ -115,8 +119,10 @@ def precision_recall_figure(evaluations: Mapping[str, Evaluation], series: list[
 
 def lead_times_figure(evaluations: Mapping[str, Evaluation], series: list[Series], horizon_seconds: float) -> str:
     """Draw the fraction of incidents that were predicted at least a lead time ahead."""
-    told = "; ".join(f"{s.title} {percent(evaluations[s.name].figures.event_recall)} at any time" for s in series)
-    drawing = drawing_of("lead-times", "Incidents warned of at least so long ahead", told)
+    description = "; ".join(
+        f"{s.title} {percent(evaluations[s.name].figures.event_recall)} at any time" for s in series
+    )
+    drawing = drawing_of("lead-times", "Incidents warned of at least so long ahead", description)
     longest = max([horizon_seconds, *(max(one.lead_seconds, default=0) for one in evaluations.values())]) * 1.03
     unit, word = time_unit(longest)
     x, y = Scale(0, longest / unit, 64, WIDTH - 12), Scale(0, 1.02, HEIGHT - 48, 14)
@@ -145,10 +151,10 @@ def reliability_figure(evaluation: Evaluation, style: str) -> str:
     """
     found, raw = evaluation.reliability, evaluation.uncalibrated
     word = "predicted probability" if raw else "predicted risk"
-    told = (
+    description = (
         f"Calibration error {significant(found.expected_calibration_error)}, Brier score {significant(found.brier)}"
     )
-    drawing = drawing_of("calibration", f"{word.capitalize()} against what happened", told)
+    drawing = drawing_of("calibration", f"{word.capitalize()} against what happened", description)
     x, y = Scale(-0.03, 1.03, 64, WIDTH - 12), Scale(-0.03, 1.03, HEIGHT - 48, 14)
     axes(
         drawing,
@@ -191,9 +197,9 @@ def _told_losses(shown: list[tuple[str, float]]) -> str:
     return "; ".join(f"{name} {number(loss)}" for name, loss in shown)
 
 
-def drawing_of(key: str, title: str, told: str) -> Drawing:
+def drawing_of(key: str, title: str, description: str) -> Drawing:
     """Begin a drawing of the usual size."""
-    return Drawing(title, told, WIDTH, HEIGHT, key)
+    return Drawing(title, description, WIDTH, HEIGHT, key)
 
 
 def share_ticks() -> list[tuple[float, str]]:

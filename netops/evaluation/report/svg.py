@@ -122,9 +122,9 @@ class Drawing:
             f'<svg role="img" aria-labelledby="{names}" viewBox="0 0 {_n(self.width)} {_n(self.height)}" '
             f'style="--width:{_n(self.width)}px">'
         )
-        told = f'<title id="{self.key}-title">{escape(self.title)}</title>'
-        told += f'<desc id="{self.key}-desc">{escape(self.description)}</desc>'
-        return "".join([head, told, *self._parts, "</svg>"])
+        header = f'<title id="{self.key}-title">{escape(self.title)}</title>'
+        header += f'<desc id="{self.key}-desc">{escape(self.description)}</desc>'
+        return "".join([head, header, *self._parts, "</svg>"])
 
 
 def thinned(x: Floats, y: Floats, columns: int = _COLUMNS) -> tuple[Floats, Floats]:

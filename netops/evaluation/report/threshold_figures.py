@@ -13,13 +13,13 @@ from netops.evaluation.report.words import known, lasting, number, percent
 
 def alert_precision_figure(evaluations: Mapping[str, Evaluation], series: list[Series]) -> str:
     """Draw which fraction of the alerts is true against event recall; a dot marks the threshold in service."""
-    told = "; ".join(
+    description = "; ".join(
         f"{one.title} {percent(evaluations[one.name].figures.precision)} of the alerts true at "
         f"{percent(evaluations[one.name].figures.event_recall)} recall"
         for one in series
     )
     title = "Share of alerts that are true, against event recall"
-    drawing = drawing_of("alert-precision", title, f"At the threshold in service: {told}")
+    drawing = drawing_of("alert-precision", title, f"At the threshold in service: {description}")
     x, y = Scale(0, 1.02, 64, WIDTH - 12), Scale(0, 1.02, HEIGHT - 48, 14)
     axes(drawing, x, y, x_label="event recall", y_label="true alerts", x_ticks=share_ticks(), y_ticks=share_ticks())
     for one in series:
@@ -37,9 +37,11 @@ def lead_by_alarms_figure(
     evaluations: Mapping[str, Evaluation], series: list[Series], best: str, budget: float
 ) -> str:
     """Draw the median lead time against false alarms at every threshold; for the best, 10% and 90% too."""
-    told = "; ".join(f"{one.title} {lasting(evaluations[one.name].figures.median_lead_seconds)}" for one in series)
+    description = "; ".join(
+        f"{one.title} {lasting(evaluations[one.name].figures.median_lead_seconds)}" for one in series
+    )
     title = "Lead time against false alarms"
-    drawing = drawing_of("lead-by-alarms", title, f"Median lead time at the threshold in service: {told}")
+    drawing = drawing_of("lead-by-alarms", title, f"Median lead time at the threshold in service: {description}")
     most = most_alarms(evaluations, budget)
     unit, word = time_unit(_longest(evaluations, most))
     x = Scale(0, most, 64, WIDTH - 12)
@@ -72,7 +74,7 @@ def _best_precision(evaluation: Evaluation) -> tuple[Floats, Floats]:
     best = np.maximum.accumulate(precision[::-1])[::-1]
     if len(recall) == 0:
         return recall, best
-    # A staircase holds each value until the next recall: what is told at a recall is the best from there on.
+    # A staircase holds each value until the next recall: what is description at a recall is the best from there on.
     return np.concatenate([[0.0], recall]), np.concatenate([best, best[-1:]])
 
 

@@ -50,9 +50,9 @@ class Timeline:
         """Return the SVG element."""
         lanes = sorted({name for log in self.logs for name in log.scenario}) or [""]
         count = sum(len(log.start) for log in self.logs)
-        told = f"{counted(count, 'incident')} between {moment(self.span[0])} and {moment(self.span[1])} UTC"
+        description = f"{counted(count, 'incident')} between {moment(self.span[0])} and {moment(self.span[1])} UTC"
         height = 26 + _LANE * len(lanes) + 34
-        drawing = Drawing("Incidents over time", told, _WIDTH, height, "timeline")
+        drawing = Drawing("Incidents over time", description, _WIDTH, height, "timeline")
         x = Scale(*self.span, _LEFT, _WIDTH - 14)
         bottom = 26 + _LANE * len(lanes)
         self._frame(drawing, x, bottom)

@@ -1,4 +1,4 @@
-"""What XGBoost is fitted on: matrices in memory, or quantised pages on disk where the features lie there.
+"""Training data of XGBoost: matrices in memory, or quantised pages on disk if the features are on disk.
 
 Pages (XGBoost's external memory) are made from two readings of the features and take a byte or two a value.
 """
@@ -34,7 +34,7 @@ class _Matrices:
         if not isinstance(data.features, ScaledMatrix):
             self.matrices = [_in_memory(data, early, threads) for early in parts]
             return
-        # Beside the features: the system's folder for temporary files may lie in memory.
+        # Beside the features: the system's folder for temporary files may be in memory.
         folder = tempfile.mkdtemp(prefix=".pages-", dir=data.features.path.parent)
         finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.matrices = []

@@ -28,7 +28,7 @@ class FitData:
     labels : float32 array, n
         1 where an incident starts within the horizon, else 0.
     weights : float64 array, n
-        How many samples each row stands for, so that the weighted base rate is the true one.
+        Number of samples that each row represents, so that the weighted base rate is unbiased.
     early : bool array, n
         Rows set aside for early stopping; none where the training part is too small for it.
     """

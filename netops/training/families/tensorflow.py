@@ -61,7 +61,7 @@ class TensorFlow:
             epoch(rng.permutation(rows).astype(np.int32))
             if not data.stops_early:
                 continue
-            if number + 1 < self.patience:  # so soon the loss on a handful of incidents says nothing
+            if number + 1 < self.patience:  # so early, the loss on few incidents is not informative
                 continue
             if (now := float(loss())) < best:
                 best, kept, weights = now, number + 1, model.get_weights()

@@ -19,7 +19,7 @@ def period_of(network: str, fleet: Any, continues: bool) -> tuple[int, int]:
     fleet : netops.simulator.fleet_settings.FleetSettings
         Start of a network that is new.
     continues : bool
-        Whether to go on where the last telemetry ended.
+        Whether to continue where the last telemetry ended.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What people said of a network, merged into its telemetry before anything is learned from it."""
+"""Merge feedback on a network into its telemetry before training."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ def with_feedback(dataset: Dataset, network: str, settings: TelemetrySettings) -
         Telemetry, in a folder that nobody else uses; what is kept for testing in it is merged into as well.
     network : str
     settings : TelemetrySettings
-        Where feedback lies.
+        Location of the feedback.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def with_feedback(dataset: Dataset, network: str, settings: TelemetrySettings) -
 
 
 def beside_feedback(dataset: Dataset, network: str, settings: TelemetrySettings, scratch: Path) -> Dataset:
-    """Merge feedback into telemetry that may be somebody's own: a copy in ``scratch`` takes it then."""
+    """Merge feedback into telemetry; if that is the user's own, into a copy in ``scratch``."""
     feedback = feedback_of(network, settings)
     if not feedback.incidents and not feedback.verdicts:
         return dataset
@@ -61,7 +61,7 @@ def _link(source: str, target: str) -> None:
 
 
 def feedback_of(network: str, settings: TelemetrySettings) -> Feedback:
-    """Read what people said of a network, from where the configuration names."""
+    """Read feedback on a network from the configured location."""
     where = settings.feedback
     if where is None:
         return LocalFeedbackClient(network).feedback()

@@ -35,11 +35,11 @@ def send(settings: Any, network: str, kind: str, rows: Rows) -> str | None:
     index = place_for(section(settings, "telemetry").sink, network, kind)
     if index is not None:
         count = write(rows, index, progress.report)
-        said = f"{count:,} rows of {kind} sent to {index}"
+        message = f"{count:,} rows of {kind} sent to {index}"
         if count < rows.count:
-            said = (
+            message = (
                 f"{count:,} of {rows.count:,} rows of {kind} are in {index}; it takes no row that is "
                 "older than the newest of its device"
             )
-        progress.say(said)
+        progress.say(message)
     return index
