@@ -360,7 +360,7 @@ def test_a_challenger_scores_in_the_shadow_of_the_champion(netops: Call, served:
     reported = netops("models", "show", other, "--json").json["as_shadow"]
     assert (reported["champion"], reported["challenger"], reported["samples"]) == (serving, other, scored)
     shown = netops("models", "show", other).out
-    assert f"it was in the shadow of {serving}: {scored:,} samples" in shown
+    assert f"it was a shadow of {serving}: {scored:,} samples" in shown
     assert netops("models", "show", serving, "--json").json["as_shadow"] is None
     assert netops("models", "shadow", "off").out.strip() == "demo: there was no shadow"
 
@@ -378,7 +378,7 @@ def test_a_model_of_other_windows_cannot_be_a_shadow(netops: Call, first: dict) 
     finally:
         file.write_text(whole)
     assert refused.code == 1
-    assert "uses other metrics, windows or statistics" in refused.err
+    assert "takes other metrics, windows or statistics" in refused.err
     assert not any(model["shadow"] for model in netops("models", "list", "--json").rows)
 
 
