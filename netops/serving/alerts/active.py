@@ -13,7 +13,7 @@ from netops.alerting.tracker import CLOSED, OPENED, RENEWED
 from netops.serving.alerts.lapsed import EXPIRED, Key, Lapse, Lapsed, latest_opening, settled
 from netops.serving.alerts.site_alerts import SiteAlerts
 from netops.serving.alerts.store import Alert, AlertStore, Kind, identity
-from netops.serving.alerts.store_guard import STORE_ERRORS, StoreGuard
+from netops.serving.alerts.store_guard import StoreGuard
 from netops.serving.decode.times import iso, nanoseconds
 from netops.serving.engine.fleet_state import FleetState
 from netops.serving.engine.work import Work
@@ -75,6 +75,8 @@ class ActiveAlerts:
         self._state, self._replaced = state, replaced
         self._unsaved: dict[str, Alert] = {}
         self._unsent: set[str] = set()
+        #: Ids of expired alerts of the store that the restored state does not hold: they are of samples to come.
+        self._unconfirmed: set[str] = set()
         self._stale: list[tuple[int, str]] = []  # heap of (expiry, device) of stale devices
         self._changed = self._reconciled = False
         self._stored_until = -1
@@ -149,8 +151,9 @@ class ActiveAlerts:
             self.reconcile()
         if self._changed:
             self._changed = False
-            # Doubted alerts belong to samples that have not been sent again yet.
-            risks, doubted = [*self.open.values(), *self.lapsed.expired()], self.lapsed.doubted("site")
+            # Doubted and unconfirmed alerts belong to samples that have not been sent again yet.
+            expired = [alert for alert in self.lapsed.expired() if alert.id not in self._unconfirmed]
+            risks, doubted = [*self.open.values(), *expired], self.lapsed.doubted("site")
             for alert in self.sites.update(risks, state.table, state.clock.now, self._unsent, doubted):
                 self._unsaved[alert.id] = alert
             for site in self.sites.open:
@@ -186,12 +189,16 @@ class ActiveAlerts:
 
     def for_snapshot(self) -> list[Alert]:
         """Return the alerts for a snapshot, in addition to the open ones of devices."""
-        others = [*self.lapsed.expired(), *self.sites.open.values()]
+        others = [*self.lapsed.expired(), *self.sites.open.values(), *self.sites.ended.values()]
         return [*self.unsaved(), *(alert for alert in others if alert.id not in self._unsaved)]
 
     def restore(self, alerts: Iterable[Alert]) -> None:
         """Restore what :meth:`for_snapshot` returned, after the open alerts of the devices."""
         for alert in alerts:
+            if alert.kind == "site" and alert.ended is not None:
+                self.sites.ended[str(alert.site)] = alert
+                if self._find_site(alert.id) is not None:  # the store may hold what came after the snapshot
+                    continue
             held = self.open.get((alert.kind, str(alert.device)))
             if held is not None and held.id == alert.id:  # it has changed since its device was written
                 self._change(held)
@@ -348,15 +355,13 @@ class ActiveAlerts:
 
     def _change(self, alert: Alert) -> None:
         self._unsaved[alert.id], self._changed = alert, True
+        self._unconfirmed.discard(alert.id)
 
-    def _find_site(self, key: str, opened: int) -> Alert | None:
-        """Return the stored alert of a site that opens again after a restart."""
-        if self.guard.trouble:
-            return None
-        try:
-            return self.store.near(key, opened, self.settings.roll_up.window)
-        except STORE_ERRORS:
-            return None
+    def _find_site(self, name: str) -> Alert | None:
+        """Return the stored site alert with an id, which replayed samples open again."""
+        found: list[Alert | None] = []
+        self.guard.read(lambda: found.append(self.store.get(name)))
+        return found[0] if found else None
 
     def _save(self) -> None:
         lapsed = {alert.id for alert in self.lapsed.expired()}
@@ -373,6 +378,8 @@ class ActiveAlerts:
                 continue
             key = (alert.kind, str(alert.device or alert.site))
             displaced = self.lapsed.expire(key, alert) if lapsed else self.lapsed.doubt(key, alert)
+            if lapsed:
+                self._unconfirmed.add(alert.id)
             if displaced is not None:
                 self._settle(displaced)
         self._changed = True

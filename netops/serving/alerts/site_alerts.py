@@ -9,6 +9,8 @@ from netops.serving.decode.times import iso, nanoseconds
 from netops.serving.engine.devices import DeviceTable
 
 FEWER = "fewer of its devices alert"
+#: Windows for which an ended alert is remembered; what opens now may be of a device that is behind the network.
+_KEPT_WINDOWS = 4
 
 
 class SiteAlerts:
@@ -21,14 +23,20 @@ class SiteAlerts:
     settings : RollUpSettings
         Settings of the roll-up.
     find_stored : callable
-        Returns the stored alert of a site (key) that opened at about a time (ns), to reuse it after a crash.
+        Returns the stored alert with an id, which samples that are sent again after a crash open again.
+
+    Attributes
+    ----------
+    open : dict
+        Site (key) → its open alert.
+    ended : dict
+        Site (key) → its last alert, which continues if the site alerts again soon.
     """
 
-    def __init__(
-        self, network: str, settings: RollUpSettings, find_stored: Callable[[str, int], Alert | None]
-    ) -> None:
+    def __init__(self, network: str, settings: RollUpSettings, find_stored: Callable[[str], Alert | None]) -> None:
         self.network, self.settings, self._find_stored = network, settings, find_stored
         self.open: dict[str, Alert] = {}
+        self.ended: dict[str, Alert] = {}
 
     def update(
         self, alerts: Iterable[Alert], table: DeviceTable, now: int, unsent: set[str], doubted: Iterable[Alert] = ()
@@ -67,7 +75,9 @@ class SiteAlerts:
             if key not in current:
                 alert.ended, alert.end_reason = iso(max(now, nanoseconds(alert.opened))), FEWER
                 changed.append(alert)
+                self.ended[key] = alert
         self.open = current
+        self._forget(now)
         changed += self._release(risks, {alert.id for alert in doubted})
         for site in current.values():
             for device in site.devices:
@@ -86,13 +96,18 @@ class SiteAlerts:
 
     def _site_alert(self, site: SiteAlert) -> tuple[str, Alert]:
         key = "/".join((site.level, site.company or "", site.site))
-        alert = self.open.get(key) or self._find_stored(key, site.opened)
+        alert = self.open.get(key) or self._ended_lately(key, site.opened)
         if alert is not None:
             alert.devices, alert.ended = sorted({*alert.devices, *site.devices}), None
             alert.end_reason = None
             return key, alert
+        name = identity(self.network, "site", key, site.opened)
+        if (stored := self._find_stored(name)) is not None:
+            # Devices that joined it before the crash join it again with their samples.
+            stored.devices, stored.ended, stored.end_reason = list(site.devices), None, None
+            return key, stored
         return key, Alert(
-            id=identity(self.network, "site", key, site.opened),
+            id=name,
             site=key,
             kind="site",
             network=self.network,
@@ -101,6 +116,18 @@ class SiteAlerts:
             opened=iso(site.opened),
             devices=list(site.devices),
         )
+
+    def _ended_lately(self, key: str, opened: int) -> Alert | None:
+        """Return the last alert of a site if it opened within one window of a time."""
+        alert = self.ended.pop(key, None)
+        if alert is None or abs(nanoseconds(alert.opened) - opened) > self.settings.window:
+            return None
+        return alert
+
+    def _forget(self, now: int) -> None:
+        """Forget ended alerts that opened too long ago to continue."""
+        oldest = now - _KEPT_WINDOWS * self.settings.window
+        self.ended = {key: alert for key, alert in self.ended.items() if nanoseconds(alert.opened) >= oldest}
 
 
 def _locations(table: DeviceTable) -> Mapping[str, Location]:

@@ -179,14 +179,6 @@ class AlertStore:
         )
         return int(row.fetchone()[0])
 
-    def near(self, site: str, opened: int, within: int) -> Alert | None:
-        """Return the alert of a site that opened at about a time (ns), or None."""
-        row = self._connection.execute(
-            "SELECT body, verdict FROM alerts WHERE about = ? AND opened BETWEEN ? AND ? ORDER BY opened LIMIT 1",
-            (f"site {site}", opened - within, opened + within),
-        ).fetchone()
-        return alert_of(*row) if row else None
-
     def undelivered(self) -> int:
         """Return the number of pending deliveries."""
         return self.outbox.count(DUE)
