@@ -158,7 +158,7 @@ def damaged(state, index):
     (lambda s: damaged(s, 60), "damaged"),
     (lambda s: damaged(s, 0), "not the state"),
     (lambda s: damaged(s, 5), "version 257"),
-    (lambda s: damaged(s, 10), "other metrics"),
+    (lambda s: damaged(s, 10), "the metrics differ"),
     (lambda s: damaged(s, 24), "damaged"),
     (lambda s: b"", "truncated"),
 ])  # fmt: skip

@@ -50,7 +50,7 @@ def test_round_trip_through_the_file() -> None:
     ],
 )
 def test_refuses_trees_that_lead_astray(changes: dict) -> None:
-    with pytest.raises(NetopsError, match="broken tree"):
+    with pytest.raises(NetopsError, match="invalid tree"):
         Trees.parse(node_of(stump(**changes)), width=2)
 
 

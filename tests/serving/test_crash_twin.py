@@ -172,6 +172,7 @@ class LiveRun:
                 self._snapshots, position = 0, self._safe
         until(lambda: self._metric("netops_deliveries_due") == 0, 120)
         assert self._metric("netops_alerts_unsaved") == 0
+        self._client.close()
         assert self.server.stop() == 0
 
     def _ask(self, method: str, path: str, content: bytes = b"") -> bytes:

@@ -130,7 +130,7 @@ def test_other_settings_in_the_same_folder_are_refused(change: dict[str, int], t
 
 def test_folder_of_others_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(UsageError, match="was not made by the generator"):
+    with pytest.raises(UsageError, match="was not created by the generator"):
         write(rich(), tmp_path)
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
