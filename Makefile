@@ -12,7 +12,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "making the environment in $(VENV) (once, about two minutes)" >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -q uv
-	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m compileall -q netops components pipeline tests tools
 	@$(BIN)/python -m tools.compile_kernels
 	@touch $@
 
