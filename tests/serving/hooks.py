@@ -62,7 +62,11 @@ class Hook:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def _handle(self, request: BaseHTTPRequestHandler) -> None:
-        raw = request.rfile.read(int(request.headers.get("Content-Length") or 0))
+        length = int(request.headers.get("Content-Length") or 0)
+        raw = request.rfile.read(length)
+        if len(raw) < length:  # the sender was killed meanwhile
+            request.close_connection = True
+            return
         body = json.loads(raw) if raw else None
         with self._lock:
             times = self._times[raw] = self._times.get(raw, 0) + 1
