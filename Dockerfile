@@ -30,6 +30,7 @@ COPY configurations /opt/netops/configurations
 COPY components /opt/netops/components
 COPY pipeline /opt/netops/pipeline
 COPY netops /opt/netops/netops
+COPY tools /opt/netops/tools
 COPY deploy/image /opt/netops/deploy/image
 RUN python -m compileall -q /opt/netops
 

@@ -171,3 +171,12 @@ def test_the_image_is_the_one_that_the_configurations_name() -> None:
     assert made
     assert made[1] == cluster["image"]
     assert f"COPY netops {cluster['source']}/netops" in DOCKERFILE
+
+
+def test_what_the_build_runs_is_copied_into_it() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    modules = {name.split(".")[0] for name in re.findall(r"^RUN .*python -m ([\w.]+)", DOCKERFILE, re.M)}
+    assert "tools" in modules
+    for package in modules - {"compileall"}:
+        assert f"COPY {package} /opt/netops/{package}\n" in DOCKERFILE
+        assert f"!{package}" in ignored
