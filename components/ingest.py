@@ -16,7 +16,7 @@ from netops.telemetry.sinks.rows import Rows
 from netops.tracking.folders import log_dataset, new_folder
 from netops.tracking.results import log_telemetry, told
 from netops.workflows.settings import section
-from netops.workflows.stages.artifact_inputs import bring
+from netops.workflows.stages.artifact_inputs import fetch
 from netops.workflows.stages.feedback import with_feedback
 from netops.workflows.stages.sink import send
 from netops.workflows.stages.stage import stage
@@ -70,8 +70,8 @@ def _ingest(
     scratch: Path,
     like: NetworkSchema | None = None,
 ) -> Dataset:
-    paths = [bring(source, scratch) for source in sources.split("|")]
-    log = Path(bring(incidents, scratch)) if incidents else None
+    paths = [fetch(source, scratch) for source in sources.split("|")]
+    log = Path(fetch(incidents, scratch)) if incidents else None
     return ingest_telemetry(paths, folder, options, log, progress.report, like)
 
 

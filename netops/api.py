@@ -14,6 +14,7 @@ import pandas as pd
 
 from netops.config.durations import parse_duration
 from netops.telemetry.dataset import Dataset
+from netops.telemetry.sources.address import absolute
 from netops.workflows.settings import generator_settings, overridden, read_settings, section, start_of
 
 __all__ = [
@@ -544,9 +545,8 @@ def _settings(settings: Settings | None, *overrides: str | None) -> dict[str, An
 
 
 def _sources(telemetry: Source | Sequence[Source]) -> list[str]:
-    """Return sources as absolute paths; addresses are unchanged."""
-    given = [telemetry] if isinstance(telemetry, (str, Path)) else list(telemetry)
-    return [str(s) if "://" in str(s) else str(Path(s).expanduser().resolve()) for s in given]
+    given = [telemetry] if isinstance(telemetry, (str, Path)) else telemetry
+    return [absolute(str(source)) for source in given]
 
 
 def _path(path: Source | None) -> Path | None:

@@ -17,7 +17,7 @@ import netops
 
 API = importlib.import_module("netops.api")
 SIGNATURES = Path(__file__).parent / "data" / "api.txt"
-#: In this order: each goes on with what those before it have made.
+#: In this order: each uses what those before it have made.
 EXAMPLES = (
     "generate",
     "ingest",

@@ -127,7 +127,9 @@ def common(function: Function) -> Function:
 
 def paths(telemetry: tuple[str, ...]) -> tuple[str, ...]:
     """Return absolute paths of telemetry sources, valid wherever a stage runs; addresses stay unchanged."""
-    return tuple(s if "://" in s else str(Path(s).expanduser().resolve()) for s in telemetry)
+    from netops.telemetry.sources.address import absolute
+
+    return tuple(absolute(source) for source in telemetry)
 
 
 def must_exist(*sources: str | Path | None) -> None:

@@ -28,7 +28,7 @@ from netops.progress import Progress, silent
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.schema import is_error_column
 from netops.training.feature_selection import SAMPLE, Sample, select
-from netops.training.label_sources import labels_told
+from netops.training.label_sources import summarize_labels
 from netops.training.labelled import Labelled, label_once
 from netops.training.matrix import keep_columns, read_pieces, write_matrix
 from netops.training.rows import gather
@@ -256,7 +256,7 @@ class _Making:
             "devices": meta.devices,
             "device_names": list(main.sequences.devices),
             "incidents": meta.incidents,
-            "labels": labels_told(labelled),
+            "labels": summarize_labels(labelled),
             "fingerprint": digest.hexdigest(),
             "from": int(main.sequences.timestamps.min()),
             "to": int(main.sequences.timestamps.max()),

@@ -12,7 +12,7 @@ from netops.training.labelled import Labelled
 from netops.training.splits import TEST, TRAIN, VALIDATION
 
 
-def labels_told(labelled: Sequence[Labelled]) -> dict[str, Any]:
+def summarize_labels(labelled: Sequence[Labelled]) -> dict[str, Any]:
     """Count labels by their source, for the model card.
 
     Returns

@@ -15,7 +15,7 @@ from netops.evaluation.evaluate import evaluate
 from netops.telemetry.dataset import TIME_TYPE, VERDICTS_SCHEMA, Dataset, finish
 from netops.training.examples import prepare_examples
 from netops.training.feedback_labels import Verdicts
-from netops.training.label_sources import labels_told
+from netops.training.label_sources import summarize_labels
 from netops.training.labelled import label
 from netops.training.labels import label_rows
 from netops.training.settings import TrainingSettings
@@ -231,7 +231,7 @@ def test_verdicts_teach_in_training_and_are_left_out_of_figures(plain: Dataset, 
     assert evaluate(before, risks, policy, resamples=10).figures.false_alarms == 1
     assert not told.part(VALIDATION).left_out.any()
     assert (told.part(TRAIN).labels == told.training_labels[told.split.rows(TRAIN)]).all()
-    counts = labels_told([told])
+    counts = summarize_labels([told])
     assert counts["verdicts"] == {"confirmed": 1, "repaired": 1}
     assert counts["positives"] == int(
         ((told.training_labels == 1) & (base.labels != 1) & told.split.rows(TRAIN)).sum()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from netops.errors import NetopsError
-from netops.workflows.stages.artifact_inputs import bring
+from netops.workflows.stages.artifact_inputs import fetch
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -38,11 +38,11 @@ def http(store: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("address", ["/data/t.csv", "v3io://framesd/a/b", "prometheus+http://prometheus:9090"])
 def test_what_a_source_reads_itself_is_left_to_it(address, tmp_path) -> None:
-    assert bring(address, tmp_path) == address
+    assert fetch(address, tmp_path) == address
 
 
 def test_a_folder_stands_for_the_telemetry_in_it(store, tmp_path) -> None:
-    brought = Path(bring(f"file://{store}", tmp_path))
+    brought = Path(fetch(f"file://{store}", tmp_path))
     assert brought != store
     assert {path.name: path.read_text() for path in brought.iterdir()} == {
         "a.csv": "a.csv",
@@ -51,7 +51,7 @@ def test_a_folder_stands_for_the_telemetry_in_it(store, tmp_path) -> None:
 
 
 def test_a_file_is_brought(http, tmp_path) -> None:
-    brought = Path(bring(f"{http}/a.csv", tmp_path))
+    brought = Path(fetch(f"{http}/a.csv", tmp_path))
     assert (brought.name, brought.read_text()) == ("a.csv", "a.csv")
 
 
@@ -66,5 +66,5 @@ def test_a_file_is_brought(http, tmp_path) -> None:
 def test_what_cannot_be_brought_is_one_line(store, tmp_path, address, told) -> None:
     (store / "empty").mkdir()
     with pytest.raises(NetopsError, match=told) as caught:
-        bring(address.format(store=store), tmp_path)
+        fetch(address.format(store=store), tmp_path)
     assert "\n" not in str(caught.value)

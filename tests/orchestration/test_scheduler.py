@@ -212,7 +212,7 @@ def test_a_schedule_that_is_removed_while_it_runs_is_gone(scheduler, launches, n
 
 
 def netops(capfd, *arguments):
-    """Call the command in this process: what it printed, and what it told."""
+    """Call the command in this process: what it printed and reported."""
     capfd.readouterr()
     assert run(arguments) == 0
     return capfd.readouterr()

@@ -69,7 +69,7 @@ class ActiveAlerts:
         self.network, self.settings, self.store, self.receivers = network, settings, store, list(receivers)
         self.open: dict[tuple[Kind, str], Alert] = {}
         self.lapsed = Lapsed(lambda: state.tracker.policy.cooldown)
-        self.sites = SiteAlerts(network, settings.roll_up, self._find_site)
+        self.sites = SiteAlerts(network, settings.roll_up, self._stored)
         self.guard = StoreGuard(store, self._refill_store)
         self.lost = 0
         self._state, self._replaced = state, replaced
@@ -197,7 +197,7 @@ class ActiveAlerts:
         for alert in alerts:
             if alert.kind == "site" and alert.ended is not None:
                 self.sites.ended[str(alert.site)] = alert
-                if self._find_site(alert.id) is not None:  # the store may hold what came after the snapshot
+                if self._stored(alert.id) is not None:  # the store may hold what came after the snapshot
                     continue
             held = self.open.get((alert.kind, str(alert.device)))
             if held is not None and held.id == alert.id:  # it has changed since its device was written
@@ -251,10 +251,7 @@ class ActiveAlerts:
 
     def _stored_before(self, name: str, opened: int) -> Alert | None:
         """Return the stored alert that replayed samples open again; its notifications are not repeated."""
-        found: list[Alert | None] = []
-        if opened <= self._stored_until:
-            self.guard.read(lambda: found.append(self.store.get(name)))
-        return found[0] if found else None
+        return self._stored(name) if opened <= self._stored_until else None
 
     def _renew(self, key: Key, opened: int, peak: tuple[float, int] | None, is_silenced: bool) -> bool:
         """Continue a lapsed alert if the opening one is the same; return whether there was one."""
@@ -357,8 +354,8 @@ class ActiveAlerts:
         self._unsaved[alert.id], self._changed = alert, True
         self._unconfirmed.discard(alert.id)
 
-    def _find_site(self, name: str) -> Alert | None:
-        """Return the stored site alert with an id, which replayed samples open again."""
+    def _stored(self, name: str) -> Alert | None:
+        """Return the stored alert with an id; None if there is none or the store cannot be read."""
         found: list[Alert | None] = []
         self.guard.read(lambda: found.append(self.store.get(name)))
         return found[0] if found else None

@@ -16,7 +16,7 @@ from netops.tracking.folders import FILES, local_folder
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://")
 
 
-def bring(address: str, scratch: Path) -> str:
+def fetch(address: str, scratch: Path) -> str:
     """Bring a file, or the files of a folder, through MLRun's client of the store.
 
     Parameters
