@@ -32,7 +32,8 @@ lint: setup
 	@$(BIN)/lint-imports
 
 test: lint
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not soak and not timing'
+	@$(BIN)/pytest -m timing
 
 bench: setup
 	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev,bench]'

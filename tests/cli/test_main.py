@@ -18,6 +18,7 @@ def _cpu_seconds(*command: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+@pytest.mark.timing
 def test_help_answers_at_once() -> None:
     command = (sys.executable, "-m", "netops.cli.main", "--help")
     assert min(_cpu_seconds(*command) for _ in range(3)) < 0.3

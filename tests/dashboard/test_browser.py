@@ -91,6 +91,7 @@ def test_the_fleet_shows_what_alerts_and_what_is_silent(look, feed, theme):
     assert page.locator("#plot canvas").count() > 0
 
 
+@pytest.mark.timing
 def test_a_sample_is_seen_within_two_seconds(look, feed):
     page = look("/fleet")
     drawn(page)
@@ -99,8 +100,7 @@ def test_a_sample_is_seen_within_two_seconds(look, feed):
         before = page.locator("#n-time").text_content()
         feed.send()
         took.append(text_comes(page, "#n-time", lambda text, before=before: text != before))
-    # The limit is 2 s; the median, as the machine may do other work besides.
-    assert sorted(took)[1] < 2.0
+    assert max(took) < 2.0
 
 
 def test_from_the_fleet_to_a_device_and_back(look, feed):

@@ -72,6 +72,7 @@ def test_a_narrow_screen_has_the_same_order_in_a_high_map():
                 assert title.x + title.width < following.x
 
 
+@pytest.mark.timing
 def test_ten_thousand_devices_fill_the_screen_and_do_not_take_long():
     since = time.process_time()
     layout = lay_out(*names_and_places(10_000, 10, 4))

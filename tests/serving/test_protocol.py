@@ -73,7 +73,7 @@ def answered(connection, seconds=5):
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.timing
 def test_requests_sent_ahead_whose_answers_nobody_reads_cost_no_memory(live):
     """L1: 9 MB a connection cost 270 MB; 63 of them stopped the server."""
     memory = psutil.Process(live.process.pid).memory_info
@@ -83,7 +83,7 @@ def test_requests_sent_ahead_whose_answers_nobody_reads_cost_no_memory(live):
         worst = slowest_health(live, 1.0)
         grown = memory().rss - before
     assert grown < 50e6
-    assert worst < 0.5  # on a busy machine; benchmarks/serving_stalls.py measures it in peace
+    assert worst < 0.2  # benchmarks/serving_stalls.py finds 0.04
 
 
 @pytest.mark.slow

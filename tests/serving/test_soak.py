@@ -88,8 +88,8 @@ def soak(model, state, seconds: float) -> None:
     settings = {"limits__devices": 2000, "limits__batch": 2000, "limits__receive_seconds": 2}
     with LiveServer(model, state, **settings, state__snapshot_interval="2s") as server:
         process = psutil.Process(server.process.pid)
-        _, tick = asyncio.run(normal(server.url, 5, 0))
-        before, tick = asyncio.run(normal(server.url, max(5, seconds / 10), tick))
+        _, tick = asyncio.run(normal(server.url, 2, 0))
+        before, tick = asyncio.run(normal(server.url, max(4, seconds / 10), tick))
         stop, failed = threading.Event(), []
         senders = [threading.Thread(target=hostile, args=(server.port, stop, seed, failed)) for seed in range(2)]
         for sender in senders:
@@ -113,9 +113,9 @@ def soak(model, state, seconds: float) -> None:
     assert grown < 60e6, grown
 
 
-@pytest.mark.slow
-def test_hostile_input_for_twenty_seconds(model, tmp_path):
-    soak(model, tmp_path, 20)
+@pytest.mark.timing
+def test_hostile_input_for_sixteen_seconds(model, tmp_path):
+    soak(model, tmp_path, 16)
 
 
 @pytest.mark.soak
