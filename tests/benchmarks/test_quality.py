@@ -8,7 +8,7 @@ from benchmarks.quality import TIMES, count, pool, spread
 from netops.alerting.policy import AlertPolicy
 from netops.config.durations import SECOND
 from netops.evaluation.evaluate import evaluate
-from tests.models.worlds import HORIZON, part, risks_of
+from tests.evaluation.worlds import HORIZON, part, risks_of
 
 POLICY = AlertPolicy(0.45, 2, HORIZON)
 FIGURES = ("event_recall", "false_alarms_per_device_day", "median_lead_seconds")

@@ -11,7 +11,7 @@ from netops.evaluation.evaluate import evaluate
 from netops.evaluation.report.words import percent, significant
 from netops.models.card import ModelCard
 from netops.models.platt import Platt
-from tests.models.worlds import HORIZON, part, risks_of
+from tests.evaluation.worlds import HORIZON, part, risks_of
 
 CALIBRATION = Platt(0.8, -0.2, 1234, 56)
 

@@ -1,4 +1,4 @@
-"""The cluster that these tests run on: they skip where none is named, whatever else a machine has.
+"""The cluster that most of these tests run on: those skip where none is named, whatever else a machine has.
 
 =============================  ===========================================================================
 NETOPS_TEST_CLUSTER            context of the kubeconfig
@@ -23,6 +23,9 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.place import Place, copy_project, ours
+from tests.workflows.conftest import database, home, stand_in
+
+__all__ = ["database", "home", "stand_in"]
 
 CLUSTER = "NETOPS_TEST_CLUSTER"
 STORE = ours("netops-test-store")

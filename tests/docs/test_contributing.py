@@ -26,7 +26,7 @@ from netops.telemetry.settings import TelemetrySettings
 from netops.telemetry.sources.registry import SCHEMES
 from netops.training.families import registry as families
 from tests.docs.pages import ROOT, code, pages
-from tests.models.test_families import WIDTH, fitted, telemetry
+from tests.training.test_families import WIDTH, fitted, telemetry
 
 PAGE = pages()["CONTRIBUTING.md"]
 FAMILY, FAMILY_LINE, SOURCE, SOURCE_LINE = code(PAGE, "python")

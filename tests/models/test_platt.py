@@ -14,8 +14,8 @@ from netops.models.fitted import Fitted
 from netops.models.onnx_file import MODEL_FILE, Scorer, Session, build_model, calibrated, save_model
 from netops.models.platt import EDGE, Platt, Uncalibrated, fit_platt
 from netops.models.scaling import Scaling
-from tests.models.test_families import family, model, telemetry  # noqa: F401  fixtures over all families
 from tests.models.test_onnx_file import Sum
+from tests.training.test_families import family, model, telemetry  # noqa: F401  fixtures over all families
 
 SKEWED = Platt(0.4, -1.3, 100, 10)
 

@@ -7,7 +7,7 @@ from netops.alerting.policy import AlertPolicy
 from netops.config.durations import MINUTE
 from netops.monitoring.concept import FALSE_ALARMS, MISSED_INCIDENTS, Outcomes, detect_drift, outcomes
 from netops.monitoring.settings import DETECTORS
-from tests.models.worlds import HORIZON, risks_of, world
+from tests.evaluation.worlds import HORIZON, risks_of, world
 
 TEST_PART = {"incidents": 120, "incidents_warned": 112, "true_alerts": 115, "false_alarms": 10}
 #: Outcomes until a model that missed one incident in 15 and misses two in five now is found.

@@ -40,11 +40,11 @@ MODULES = (
         interpreted=True,
     ),
     Module("netops/alerting/machine.py", ("tests/alerting/test_machine.py",)),
-    Module("netops/training/labels.py", ("tests/models/test_labels.py",), interpreted=True),
-    Module("netops/training/splits.py", ("tests/models/test_splits.py",)),
-    Module("netops/alerting/resampling.py", ("tests/models/test_bootstrap.py",), interpreted=True),
+    Module("netops/training/labels.py", ("tests/training/test_labels.py",), interpreted=True),
+    Module("netops/training/splits.py", ("tests/training/test_splits.py",)),
+    Module("netops/alerting/resampling.py", ("tests/alerting/test_resampling.py",), interpreted=True),
     Module(
-        "netops/evaluation/promotion.py", ("tests/models/test_selection.py", "tests/docs/test_configuration.py")
+        "netops/evaluation/promotion.py", ("tests/evaluation/test_selection.py", "tests/docs/test_configuration.py")
     ),
     Module("netops/serving/engine/snapshot.py", ("tests/serving/test_snapshot.py",)),
     Module(

@@ -133,7 +133,8 @@ def test_slow_clients_are_cut_off_and_cost_nobody_else_an_answer(model, tmp_path
 
 @pytest.mark.timing
 def test_it_starts_in_the_time_of_mlruns_serving_package_and_without_tensorflow(model, tmp_path):
-    # The wall time is measured by benchmarks/serving_start.py. A core that is shared makes either of the two slower: the least of five is what each takes.
+    # The wall time is measured by benchmarks/serving_start.py. A core that is shared makes either of the two
+    # slower: the least of five is what each takes.
     started, imported = [], []
     for attempt in range(5):
         with LiveServer(model, tmp_path / str(attempt)) as server:

@@ -1,0 +1,74 @@
+"""Resampling of stretches."""
+
+import numpy as np
+import pytest
+
+from netops.alerting.resampling import Periods, interval, period_at
+from tests.evaluation.worlds import part, world
+
+
+def test_stretches_end_with_their_incident():
+    judged = part(devices=4)
+    for incident, device in enumerate(judged.incidents.device):
+        rows = judged.sequences.device_of_row == device
+        stretch = judged.periods.of_row[rows]
+        times = judged.sequences.timestamps[rows]
+        before = times[stretch <= judged.period_of_incident[incident]]
+        assert (
+            before.max()
+            < judged.incidents.end[incident]
+            <= times[stretch > judged.period_of_incident[incident]].min()
+        )
+
+
+def test_weights_draw_devices_with_their_stretches():
+    sequences, labels, incidents = world(devices=6)
+    kept = sequences.where(sequences.device_of_row != 2)
+    stretches = Periods.of(kept, incidents)
+    weights = stretches.weights(seed=5, times=400)
+    assert (weights == stretches.weights(seed=5, times=400)).all()
+    missing = slice(stretches.first[2], stretches.first[3])
+    assert weights[:, missing].sum() == 0
+    by_device = np.add.reduceat(weights, stretches.first[:-1], axis=1)
+    sizes = np.diff(stretches.first)
+    assert (by_device % sizes == 0).all()  # a drawn device brings as many stretches as it has
+    assert ((by_device / sizes).sum(axis=1) == 5).all()
+    assert abs(weights[:, stretches.present].mean() - 1) < 0.05
+    assert len(labels) > 0
+
+
+def test_an_interval_of_nothing_is_unknown():
+    assert np.isnan(interval(np.array([np.nan, np.nan])).low)
+    found = interval(np.append(np.arange(101.0), np.nan))
+    assert (found.low, found.high) == pytest.approx((2.5, 97.5))
+    assert np.isnan(interval(np.array([3.0, np.nan])).high)
+    assert interval(np.array([3.0, 4.0]), level=0.5).low == pytest.approx(3.25)
+
+
+def test_each_stretch_of_a_device_is_drawn_as_often_as_the_others():
+    sequences, _, incidents = world(devices=4)
+    stretches = Periods.of(sequences, incidents)
+    weights = stretches.weights(seed=7, times=2000)[:, stretches.present]
+    assert weights.mean(axis=0) == pytest.approx(1.0, abs=0.2)
+    one = slice(0, stretches.first[1])
+    assert one.stop > 1
+    assert (weights[:, one].min(axis=1) != weights[:, one].max(axis=1)).mean() > 0.3  # not all of them every time
+    assert len(stretches.weights(seed=7)) == 200
+
+
+def test_a_first_device_without_samples_is_never_drawn():
+    sequences, _, incidents = world(devices=3)
+    stretches = Periods.of(sequences.where(sequences.device_of_row != 0), incidents)
+    weights = stretches.weights(seed=5, times=50)
+    assert weights[:, : stretches.first[1]].sum() == 0
+    by_device = np.add.reduceat(weights, stretches.first[:-1], axis=1) / np.diff(stretches.first)
+    assert set(by_device[:, 1]) == {0.0, 1.0, 2.0}
+
+
+def test_the_stretch_at_a_time_is_that_of_a_sample_of_then():
+    judged = part(devices=3)
+    sequences, incidents = judged.sequences, judged.incidents
+    for row in range(0, len(sequences), 37):
+        device = sequences.device_of_row[row]
+        found = period_at(device, sequences.timestamps[row], incidents.offsets, incidents.end)
+        assert found == judged.periods.of_row[row]

@@ -1,0 +1,51 @@
+"""The threshold for an alert budget."""
+
+import numpy as np
+import pytest
+
+from netops.alerting.policy import AlertPolicy
+from netops.evaluation.evaluate import evaluate
+from netops.evaluation.threshold import choose_threshold, poisson_upper_bound
+from tests.evaluation.worlds import HORIZON, part, risks_of
+
+POLICY = AlertPolicy(0.5, 2, HORIZON)
+
+
+@pytest.mark.parametrize("budget", [0.0, 1 / 7, 5.0, 50.0])
+def test_the_budget_is_kept_with_the_best_recall(budget):
+    judged = part()
+    risks = risks_of(judged.labels, 3)
+    choice = choose_threshold(judged, risks, POLICY, budget)
+    found = evaluate(judged, risks, AlertPolicy(choice.threshold, 2, HORIZON))
+    assert found.figures.false_alarms_per_device_day <= budget
+    assert (choice.false_alarms, choice.event_recall) == (found.figures.false_alarms, found.figures.event_recall)
+    within = found.curve.false_alarms_per_device_day <= budget
+    assert choice.event_recall == found.curve.event_recall[within].max()
+
+
+def test_rounding_of_the_risks_moves_nothing():
+    judged = part()
+    risks = risks_of(judged.labels, 3)
+    choice = choose_threshold(judged, risks, POLICY, 1.0)
+    shaken = risks + np.random.default_rng(0).uniform(-1e-9, 1e-9, len(risks))
+    assert ((risks >= choice.threshold) == (shaken >= choice.threshold)).all()
+
+
+def test_too_few_data_are_said_to_be_too_few():
+    few = choose_threshold(part(devices=5), np.zeros(5000), POLICY, 1 / 7)
+    assert few.note.startswith("No false alarm in the 0.5")
+    assert "where the budget is 1; to show the budget takes 21 device-days without any." in few.note
+    judged = part(devices=300)
+    risks = risks_of(judged.labels, 20)
+    assert choose_threshold(judged, risks, POLICY, 1 / 7).note == ""
+
+
+def test_a_constant_risk_never_alerts():
+    choice = choose_threshold(part(devices=3), np.full(3000, 0.2), POLICY, 1 / 7)
+    assert choice.threshold > 0.2
+    assert (choice.false_alarms, choice.event_recall) == (0, 0)
+
+
+@pytest.mark.parametrize(("count", "bound"), [(0, 2.9957), (1, 4.7439), (5, 10.5130)])
+def test_the_poisson_bound_is_exact(count, bound):
+    assert poisson_upper_bound(count) == pytest.approx(bound, abs=1e-3)
