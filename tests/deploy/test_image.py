@@ -180,3 +180,11 @@ def test_what_the_build_runs_is_copied_into_it() -> None:
     for package in modules - {"compileall"}:
         assert f"COPY {package} /opt/netops/{package}\n" in DOCKERFILE
         assert f"!{package}" in ignored
+
+
+def test_the_images_of_the_cluster_tests_have_the_client_of_their_store() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "cluster.yaml").read_text()
+    store = re.search(r"^  NETOPS_TEST_ARTIFACTS: (\w+)://", workflow, re.M)
+    assert store
+    assert store[1] in EXTRAS
+    assert re.search(rf"^ +make image EXTRAS={store[1]}$", workflow, re.M)
