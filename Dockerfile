@@ -11,7 +11,7 @@ ARG UV=0.13.9
 RUN pip install --no-cache-dir "uv==${UV}"
 WORKDIR /build
 COPY pyproject.toml constraints.txt ./
-COPY deploy/image/install.sh ./
+COPY deploy/image/install.sh deploy/image/trim.sh ./
 
 FROM packages AS serve-packages
 ARG EXTRAS=

@@ -12,7 +12,9 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "making the environment in $(VENV) (once, about two minutes)" >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -q uv
-	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	@echo libclang > $(VENV)/without.txt  # TensorFlow's, for building operators
+	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt --excludes $(VENV)/without.txt -e '.[dev]'
+	@sh deploy/image/trim.sh $(VENV)
 	@$(BIN)/python -m compileall -q netops components pipeline tests tools
 	@$(BIN)/python -m tools.compile_kernels
 	@touch $@

@@ -36,8 +36,4 @@ if [ "$image" = stages ] && [ -n "${GPU:-}" ]; then
     uv pip install "xgboost==$version" -c constraints.txt
 fi
 
-# Headers, Arrow's RPC, and the packages' own tests: 0.4 GB.
-packages="$(echo "$VIRTUAL_ENV"/lib/python3.*/site-packages)"
-rm -rf "$packages/tensorflow/include" "$packages/onnx/backend/test" "$packages/pyarrow/include" \
-    "$packages"/pyarrow/*flight*
-find "$packages" -type d -name tests -prune -exec rm -rf {} +
+sh "$(dirname "$0")/trim.sh" "$VIRTUAL_ENV"

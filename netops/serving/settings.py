@@ -1,11 +1,10 @@
 """Configuration of the server: ``configurations/serving.yaml``."""
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from netops.config.binding import Duration, option
 from netops.config.durations import MINUTE, SECOND
-from netops.errors import UsageError
+from netops.serving.alerts.receivers.registry import RECEIVERS, check_address
 
 MEBIBYTE = 1 << 20
 
@@ -83,17 +82,12 @@ class ReceiverSettings:
     """A receiver of alerts."""
 
     kind: str = option(
-        help="webhook (JSON is posted to the address), alertmanager (<address>/api/v2/alerts) or stream (v3io)",
-        choices=("webhook", "alertmanager", "stream"),
+        help=", ".join(f"{kind} ({about.help})" for kind, about in RECEIVERS.items()), choices=tuple(RECEIVERS)
     )
     url: str = option(help="address of the receiver")
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if self.kind != "stream" and (parts.scheme not in ("http", "https") or not parts.hostname):
-            raise UsageError(
-                f"receivers: {self.kind}: '{self.url}' is not a valid address: expected http://host:port/path"
-            )
+        check_address(self.kind, self.url)
 
 
 @dataclass(frozen=True)

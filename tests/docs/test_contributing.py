@@ -18,6 +18,9 @@ from netops.features.spec import FeatureSpec
 from netops.models.card import ModelCard
 from netops.models.explanation import Explainer
 from netops.models.onnx_file import Session, build_model, save_model
+from netops.serving.alerts.receivers import registry as receivers
+from netops.serving.alerts.store import AlertStore
+from netops.serving.settings import ReceiverSettings
 from netops.simulator.generate import generate
 from netops.simulator.settings import GeneratorSettings
 from netops.telemetry.dataset import matrix_of
@@ -26,10 +29,13 @@ from netops.telemetry.settings import TelemetrySettings
 from netops.telemetry.sources.registry import SCHEMES
 from netops.training.families import registry as families
 from tests.docs.pages import ROOT, code, pages
+from tests.serving.hooks import Hook, status, until
+from tests.serving.test_alert_store import alert
+from tests.serving.test_receivers import delivering
 from tests.training.test_families import WIDTH, fitted, telemetry
 
 PAGE = pages()["CONTRIBUTING.md"]
-FAMILY, FAMILY_LINE, SOURCE, SOURCE_LINE = code(PAGE, "python")
+FAMILY, FAMILY_LINE, SOURCE, SOURCE_LINE, RECEIVER, RECEIVER_LINE = code(PAGE, "python")
 
 
 @pytest.fixture
@@ -87,6 +93,25 @@ def test_a_source_is_one_file_and_one_line(modules: Any, tmp_path: Path, monkeyp
     (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     dataset = ingest([f"jsonl://{tmp_path}/x.jsonl"], tmp_path / "out", TelemetrySettings())
     assert (dataset.meta.metrics, dataset.meta.devices, dataset.meta.samples) == (("load",), 2, 100)
+
+
+def test_a_receiver_is_one_file_and_one_line(modules: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    modules("first_receiver", RECEIVER)
+    text = Path(receivers.__file__).read_text(encoding="utf-8")
+    line = RECEIVER_LINE.replace("netops.serving.alerts.receivers.ntfy", "first_receiver")
+    changed = modules("first_receivers", text.replace("RECEIVERS = {\n", f"RECEIVERS = {{\n{line}"))
+    assert [*changed.RECEIVERS] == ["ntfy", *receivers.RECEIVERS]
+    monkeypatch.setattr(receivers, "RECEIVERS", changed.RECEIVERS)
+    store = AlertStore(tmp_path / "alerts")
+    with (
+        Hook(lambda _, times: status(503 if times < 2 else 200)) as hook,
+        delivering(tmp_path / "alerts", ReceiverSettings("ntfy", f"{hook.url}/netops")) as deliveries,
+    ):
+        store.save([alert(1)], deliveries.names)
+        until(lambda: store.undelivered() == 0)
+    assert hook.taken == [
+        {"topic": "netops", "title": f"{alert(1).device}: opened", "message": f"{alert(1).peak:.0%}"}
+    ]
 
 
 def test_a_family_is_explained_like_the_others(modules: Any, tmp_path: Path) -> None:

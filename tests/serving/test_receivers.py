@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from netops.serving.alerts import deliveries as module
-from netops.serving.alerts import receivers
 from netops.serving.alerts.deliveries import Deliveries
+from netops.serving.alerts.receivers import alertmanager, posting
 from netops.serving.alerts.store import AlertStore
 from netops.serving.http.metrics import ServingMetrics
 from netops.serving.settings import ReceiverSettings
@@ -118,13 +118,13 @@ def test_a_rate_limit_is_respected_and_every_event_arrives_once(tmp_path):
 
 @pytest.mark.parametrize(("value", "seconds"), [("7", 7), ("-3", 0), ("1e9", 3600), ("nan", None), ("soon", None)])
 def test_retry_after_is_read(value, seconds):
-    assert receivers._retry_after(value) == seconds
+    assert posting.retry_after(value) == seconds
 
 
 def test_retry_after_may_be_a_date():
     import email.utils
 
-    wait = receivers._retry_after(email.utils.formatdate(time.time() + 90, usegmt=True))
+    wait = posting.retry_after(email.utils.formatdate(time.time() + 90, usegmt=True))
     assert 80 < wait <= 91
 
 
@@ -159,7 +159,7 @@ def test_one_event_that_always_fails_does_not_hold_up_the_others(tmp_path):
 
 
 def test_an_endless_answer_is_not_read_to_its_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(receivers, "TIMEOUT", 0.3)
+    monkeypatch.setattr(posting, "TIMEOUT", 0.3)
     store = AlertStore(tmp_path / "a")
     huge = b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 5_000_000
     with Hook(lambda *_: huge) as hook, delivering(tmp_path / "a", webhook(hook)) as deliveries:
@@ -178,7 +178,7 @@ def test_the_deliveries_of_a_receiver_that_left_are_closed(tmp_path):
 
 
 def test_alertmanager_repeats_open_alerts_in_batches_except_silenced_ones(tmp_path, monkeypatch):
-    monkeypatch.setattr(receivers.Alertmanager, "repeat", 0.2)
+    monkeypatch.setattr(alertmanager.Alertmanager, "repeat", 0.2)
     store = AlertStore(tmp_path / "a")
     quiet = [alert(5000, silenced=True), alert(5001, rolled_up="x"), alert(5002, ended="2024-01-01T02:00:00Z")]
     store.save(quiet)

@@ -8,7 +8,8 @@ from pathlib import Path
 from time import monotonic, time
 
 from netops.serving.alerts.outbox import OPENED, Row
-from netops.serving.alerts.receivers import TIMEOUT, FailedError, Receiver, RefusedError, make_receiver
+from netops.serving.alerts.receivers.protocol import TIMEOUT, FailedError, Receiver, RefusedError
+from netops.serving.alerts.receivers.registry import make_receiver
 from netops.serving.alerts.store import Alert, AlertStore, alert_of
 from netops.serving.http.metrics import ServingMetrics
 from netops.serving.settings import ReceiverSettings
@@ -38,7 +39,8 @@ class Deliveries:
     def __init__(self, path: Path, receivers: Sequence[ReceiverSettings], metrics: ServingMetrics) -> None:
         self._path, self._stopped = path, threading.Event()
         self._couriers = [
-            Courier(f"{one.kind} {one.url}", make_receiver(one), path, metrics, self._stopped) for one in receivers
+            Courier(f"{one.kind} {one.url}", make_receiver(one.kind, one.url), path, metrics, self._stopped)
+            for one in receivers
         ]
         self._threads = [
             threading.Thread(target=courier.run, daemon=True, name=f"deliveries to {courier.name}")
