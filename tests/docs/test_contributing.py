@@ -109,9 +109,7 @@ def test_a_receiver_is_one_file_and_one_line(modules: Any, tmp_path: Path, monke
     ):
         store.save([alert(1)], deliveries.names)
         until(lambda: store.undelivered() == 0)
-    assert hook.taken == [
-        {"topic": "netops", "title": f"{alert(1).device}: opened", "message": f"{alert(1).peak:.0%}"}
-    ]
+    assert hook.taken == [{"topic": "netops", "title": alert(1).device, "message": "risk alert opened"}]
 
 
 def test_a_family_is_explained_like_the_others(modules: Any, tmp_path: Path) -> None:
