@@ -1,7 +1,8 @@
 """Configuration: YAML bound to frozen dataclasses; unknown keys and invalid values raise errors.
 
 A section is a dataclass whose fields are declared with :func:`option`. The section is in the package that reads
-it, so that there are no unused keys.
+it, so that there are no unused keys. Keys that only earlier versions had are in the section's ``RETIRED``, with the
+reason.
 """
 
 import dataclasses
@@ -32,6 +33,7 @@ def option(
     maximum: float | None = None,
     choices: Sequence[Any] | None = None,
     was: str | None = None,
+    retired: Sequence[Any] = (),
 ) -> Any:
     """Declare one key of a section.
 
@@ -48,6 +50,8 @@ def option(
         The only values allowed.
     was : str, optional
         Its name in earlier versions, which files may still hold.
+    retired : sequence, optional
+        Values that earlier versions allowed; the default is used in their stead, with a warning.
     """
     about = {
         "help": help,
@@ -56,6 +60,7 @@ def option(
         "maximum": maximum,
         "choices": choices,
         "was": was,
+        "retired": retired,
     }
     if callable(default):
         return dataclasses.field(default_factory=default, metadata=about)
@@ -83,18 +88,27 @@ def bind(section: type[T], values: Any, where: str) -> T:
     if not isinstance(values, Mapping):
         raise UsageError(f"{where}: expected keys and values, found {values!r}")
     fields = {field.name.rstrip("_"): field for field in dataclasses.fields(section)}  # type: ignore[arg-type]
-    values = _renamed(values, fields, where)
+    values = _renamed(_without_retired(values, section, where), fields, where)
     hints = typing.get_type_hints(section, include_extras=True)
     if unknown := [key for key in values if key not in fields]:
         raise UsageError(f"{where}: unknown key '{unknown[0]}'{closest(str(unknown[0]), fields)}")
     bound = {
         fields[key].name: _value(hints[fields[key].name], value, f"{where}: {key}", fields[key].metadata)
         for key, value in values.items()
+        if not _is_retired(value, fields[key], f"{where}: {key}")
     }
     for key, field in fields.items():
         if key not in values and field.default is field.default_factory is dataclasses.MISSING:
             raise UsageError(f"{where}: key '{key}' is missing")
     return section(**bound)
+
+
+def _without_retired(values: Mapping[Any, Any], section: type, where: str) -> Mapping[Any, Any]:
+    """Drop the keys of earlier versions that the section's ``RETIRED`` has, with a warning that says why."""
+    retired: Mapping[str, str] = getattr(section, "RETIRED", {})
+    for key in retired.keys() & values.keys():
+        progress.say_once(f"warn: {where}: '{key}' is ignored: {retired[key]}")
+    return {key: value for key, value in values.items() if key not in retired}
 
 
 def _renamed(values: Mapping[Any, Any], fields: Mapping[str, Any], where: str) -> Mapping[Any, Any]:
@@ -107,6 +121,14 @@ def _renamed(values: Mapping[Any, Any], fields: Mapping[str, Any], where: str) -
             raise UsageError(f"{where}: '{old}' is the old name of '{new[old]}': keep one of them")
         progress.say_once(f"warn: {where}: '{old}' is now called '{new[old]}'")
     return {new.get(key, key): value for key, value in values.items()}
+
+
+def _is_retired(value: Any, field: Any, where: str) -> bool:
+    """Whether an earlier version allowed the value; warns that the default is used."""
+    found = isinstance(value, str) and value in field.metadata.get("retired", ())
+    if found:
+        progress.say_once(f"warn: {where}: '{value}' is no longer available; '{field.default}' is used")
+    return found
 
 
 def _value(hint: Any, value: Any, where: str, about: Mapping[str, Any]) -> Any:

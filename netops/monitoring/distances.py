@@ -21,12 +21,6 @@ def psi(now: Floats, reference: Floats) -> Floats:
     return np.sum((now - reference) * np.log(now / reference), axis=-1)
 
 
-def kl(now: Floats, reference: Floats) -> Floats:
-    """Kullback-Leibler divergence from the reference, in nats."""
-    now, reference = _filled(now), _filled(reference)
-    return np.sum(now * np.log(now / reference), axis=-1)
-
-
 def ks(now: Floats, reference: Floats) -> Floats:
     """Kolmogorov-Smirnov: the maximum difference of the distribution functions, at the bin edges."""
     return np.abs(np.cumsum(now - reference, axis=-1)).max(axis=-1)
@@ -37,22 +31,15 @@ def total_variation(now: Floats, reference: Floats) -> Floats:
     return np.abs(now - reference).sum(axis=-1) / 2
 
 
-def hellinger(now: Floats, reference: Floats) -> Floats:
-    """Hellinger distance, in 0..1."""
-    return np.sqrt(np.sum((np.sqrt(now) - np.sqrt(reference)) ** 2, axis=-1) / 2)
-
-
 STATISTICS: dict[str, Callable[[Floats, Floats], Floats]] = {
     "psi": psi,
     "ks": ks,
     "total_variation": total_variation,
-    "hellinger": hellinger,
-    "kl": kl,
 }
 #: Minimum distance that is reported: about that of a shift by a quarter of a standard deviation.
-MINIMA = {"psi": 0.05, "ks": 0.09, "total_variation": 0.09, "hellinger": 0.08, "kl": 0.025}
+MINIMA = {"psi": 0.05, "ks": 0.09, "total_variation": 0.09}
 #: Statistics that grow with the square of a small shift; the others grow linearly.
-QUADRATIC = ("psi", "kl")
+QUADRATIC = ("psi",)
 
 
 def energy(name: str, values: Floats) -> Floats:

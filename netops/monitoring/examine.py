@@ -50,7 +50,7 @@ def examine(features: Dataset, model: Path, settings: MonitoringSettings) -> Rep
         raise NetopsError(f"{features.path}: all samples are inside incidents; pass telemetry with healthy periods")
     start, end = healthy.span
     grid = Grid.over(start, end, reference.features.block, settings)
-    present, concepts = _present(healthy, reference, scorer, grid, settings.detector)
+    present, concepts = _present(healthy, reference, scorer, grid)
     moved = [
         moves(
             name, present[kind], Rhythm(getattr(reference, kind), reference.slots, reference.memory), grid, settings
@@ -84,7 +84,7 @@ def examine(features: Dataset, model: Path, settings: MonitoringSettings) -> Rep
 
 
 def _present(
-    healthy: Healthy, reference: Reference, scorer: Scorer, grid: Grid, detector: str
+    healthy: Healthy, reference: Reference, scorer: Scorer, grid: Grid
 ) -> tuple[dict[str, Histograms], list[Concept]]:
     first = grid.stops[0] - grid.length
     blocks = grid.stops[-1] - first
@@ -99,17 +99,17 @@ def _present(
     times = healthy.sequences.timestamps[rows]
     present["risk"].add(times, risks[rows, None])
     present["alerting"].add(times, as_flags(risks[rows] >= reference.threshold)[:, None])
-    return present, _concepts(healthy, risks, scorer.card, detector) if labelled else []
+    return present, _concepts(healthy, risks, scorer.card) if labelled else []
 
 
-def _concepts(healthy: Healthy, risks: Floats, card: ModelCard, detector: str) -> list[Concept]:
+def _concepts(healthy: Healthy, risks: Floats, card: ModelCard) -> list[Concept]:
     if not card.alert:
         return []
     sequences, incidents = healthy.sequences, healthy.incidents
     verdicts = Verdicts.from_table(healthy.dataset.verdicts(), sequences.devices, incidents, card.horizon)
     left_out = verdicts.left_out(sequences)
     streams = outcomes(sequences, incidents, risks, AlertPolicy(**card.alert), card.horizon, left_out)
-    return [detect_drift(stream, card.evaluation, detector) for stream in streams]
+    return [detect_drift(stream, card.evaluation) for stream in streams]
 
 
 def _newest(grid: Grid, present: Histograms) -> tuple[int, int]:

@@ -1,19 +1,27 @@
 """The ``monitoring:`` section: drift detection."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from netops.config.binding import Duration, option
 from netops.config.durations import DAY, HOUR
-from netops.monitoring.distances import MINIMA
 
-DETECTORS = ("ddm", "eddm", "page_hinkley", "adwin")
+#: Statistics of distributions; total variation is that of fractions.
+CHOICES = ("psi", "ks")
 
 
 @dataclass(frozen=True)
 class MonitoringSettings:
     """Settings of drift detection and retraining."""
 
-    statistic: str = option("psi", help="distance between two distributions", choices=tuple(MINIMA))
+    RETIRED: ClassVar = {"detector": "concept drift is always detected by DDM"}
+
+    statistic: str = option(
+        "psi",
+        help="distance between two distributions",
+        choices=CHOICES,
+        retired=("total_variation", "hellinger", "kl"),
+    )
     minimum: float | None = option(
         None, help="smaller distances are not reported, even if significant; empty: by the statistic", minimum=0
     )
@@ -33,6 +41,5 @@ class MonitoringSettings:
         minimum=0.0001,
         maximum=1,
     )
-    detector: str = option("ddm", help="detector of concept drift", choices=DETECTORS)
     retrain_every: Duration = option(DAY, help="minimum time between trainings that drift starts", unit="duration")
     every: Duration = option(HOUR, help="how often `netops monitor --port` checks for drift", unit="duration")

@@ -10,12 +10,11 @@ import pytest
 
 from netops.config.durations import DAY, HOUR
 from netops.errors import NetopsError
-from netops.monitoring.distances import STATISTICS
 from netops.monitoring.examine import examine
 from netops.monitoring.exported import MonitoringMetrics
 from netops.monitoring.picture import drift_picture
 from netops.monitoring.report import Finding, Report, in_order
-from netops.monitoring.settings import MonitoringSettings
+from netops.monitoring.settings import CHOICES, MonitoringSettings
 from netops.telemetry.dataset import Dataset
 from tests.monitoring.conftest import TRAINED
 from tests.monitoring.networks import NEW_CLASS, Network
@@ -55,7 +54,7 @@ def alarms(report: Report, kinds: Iterable[str] = ("feature", "risk", "missing",
     return [finding.name for finding in found if finding.detected or finding.since is not None]
 
 
-@pytest.mark.parametrize("statistic", STATISTICS)
+@pytest.mark.parametrize("statistic", CHOICES)
 def test_thirty_days_without_drift_raise_at_most_one_alarm(
     network: Network, stationary: Dataset, statistic: str
 ) -> None:
@@ -65,7 +64,7 @@ def test_thirty_days_without_drift_raise_at_most_one_alarm(
     assert not report.drifted
 
 
-@pytest.mark.parametrize("statistic", ["psi", "ks", "hellinger"])
+@pytest.mark.parametrize("statistic", CHOICES)
 @pytest.mark.parametrize("kind", DRIFTS)
 def test_drift_is_found_in_time(network: Network, drifted: dict[str, Dataset], kind: str, statistic: str) -> None:
     report = examine(drifted[kind], network.model, MonitoringSettings(statistic=statistic))
