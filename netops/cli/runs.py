@@ -91,7 +91,8 @@ def _print(run: dict[str, Any], steps: list[dict[str, Any]]) -> None:
     click.echo(f"{run['run_id']}  network {run['name']}  {run['workflow']}  {run['state']}")
     if run["error"]:
         print_text(run["error"])
-    print_rows(steps, ["workflow", "state", "started", "seconds", "error"], as_json=False)
+    rows = [{"step": step["workflow"], **step} for step in steps]
+    print_rows(rows, ["step", "state", "started", "seconds", "error"], as_json=False)
     for step in steps:
         if trials := step["iterations"]:
             click.echo(f"\n{step['workflow']}: {len(trials)} iterations, the best marked *")

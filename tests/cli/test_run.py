@@ -87,6 +87,9 @@ def test_runs_are_listed_and_shown(netops: Call, first: dict) -> None:
     assert names == {"generate", "features", "train-sklearn", "train-xgboost", "select", "deploy"}
     assert all(step["state"] == "completed" for step in shown["steps"])
     assert shown["models"] == first["models"]
+    headings, *steps = netops("runs", "show", first["run_id"][:8]).out.splitlines()[1:]
+    assert headings.split() == ["step", "state", "started", "seconds", "error"]
+    assert {line.split()[0] for line in steps} == names
 
 
 def test_an_unknown_run_is_refused(netops: Call, first: dict) -> None:
