@@ -228,7 +228,7 @@ def train(
     out : str or Path
         Model folder to write: ``model.onnx`` and ``card.json``.
     family : str
-        ``"sklearn"``, ``"xgboost"`` or ``"tensorflow"``.
+        ``"sklearn"``, ``"xgboost"``, ``"tensorflow"`` or ``"extra_trees"``.
     network : str
         Whose model it is.
     settings : mapping, optional

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from netops.workflows.records.steps import training_step
 from pipeline.engine import enabled_families, only_if, side_by_side, step
 
 
@@ -17,7 +18,7 @@ def learn(name: str, settings: str, telemetry: Any) -> None:
     trainings = side_by_side(
         lambda family=family: step(
             "train",
-            name=f"train-{family}",
+            name=training_step(family),
             params={"network": name, "family": family, "settings": settings},
             inputs={"features": features.outputs["features"]},
             outputs=["model"],

@@ -218,7 +218,7 @@ ABOUT = {
     "fleet": "How much telemetry `netops run` generates when none is brought.",
     "telemetry": "Telemetry of one's own: which columns are what, see [own data](own-data.md).",
     "features": "The feature vector, see [concepts](concepts.md#feature-vector).",
-    "training": "Labels, splits and the three model families.",
+    "training": "Labels, splits and the model families.",
     "alerting": "From risks to alerts, the same in evaluation, backtest and server, see [alerting](alerting.md).",
     "promotion": "What a challenger may not break when it is better than the champion.",
     "serving": "The server, see [serving](serving.md).",

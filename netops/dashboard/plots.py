@@ -26,7 +26,7 @@ from netops.dashboard.themes import FONT, THEMES, Colours
 Item = dict[str, Any]
 
 #: Marker by model family; default: hexagon.
-SHAPES = {"sklearn": "circle", "xgboost": "square", "tensorflow": "diamond"}
+SHAPES = {"sklearn": "circle", "xgboost": "square", "tensorflow": "diamond", "extra_trees": "triangle"}
 #: Height of a metric's plot in pixels, and common width of left axes, so that times are aligned.
 METRIC_HEIGHT, LEFT = 118, 64
 #: Minimum time range in milliseconds (an hour): models of one run differ by marker, not by seconds.

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from netops.errors import NetopsError
 from netops.kernels import kernel
 from netops.models.card import read_card
+from netops.models.forest_contributions import ForestContributions
 from netops.models.net_contributions import NetContributions
 from netops.models.onnx_file import load_graph
 from netops.models.scaling import Scaling
@@ -170,7 +171,8 @@ def _read(graph: Any, width: int, where: str) -> tuple[Scaling, _Model]:
         scaling = Scaling(constants["centre"], constants["spread"], constants["high"].item(), bool(fill))
         for node in graph.node:
             if node.op_type == OPERATOR:
-                return scaling, TreeContributions.of(Trees.parse(node, width))
+                trees = TreeContributions.of(Trees.parse(node, width))
+                return scaling, ForestContributions(trees) if "forest_smallest" in constants else trees
         layers = [node.input[1:3] for node in graph.node if node.op_type == "Gemm"]
         if layers:
             kernels, biases = (tuple(constants[layer[index]] for layer in layers) for index in (0, 1))

@@ -143,6 +143,8 @@ def _paths(
             node, way = ways.pop()
             feature = int(trees.feature[node])
             if feature < 0:
+                if trees.value[node] == 0:  # nothing to share out; in a forest, every second leaf
+                    continue
                 steps += [(name, *step) for name, step in way.items()]
                 starts.append(len(steps))
                 values.append(float(trees.value[node]))

@@ -136,6 +136,8 @@ def _fit(
 ) -> tuple[Family, Fitted, float]:
     if not limits.one and data.stops_early:
         return Search(data, job.seed, job.threads, limits, on_trial).run(family)
+    if not family.stops_early:
+        data = data.whole()
     started = time.monotonic()
     fitted = family.fit(data, job.seed, job.threads)
     return family, fitted, time.monotonic() - started

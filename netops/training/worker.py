@@ -19,6 +19,8 @@ UNNEEDED = {
     "tensorflow": ("pandas", "scipy", "sklearn", "matplotlib", "IPython"),
     "xgboost": ("pandas", "sklearn"),
 }
+#: What scikit-learn imports when it can, and then takes to be there whenever pandas has been imported by anything.
+UNNEEDED_TO_LOAD = {"sklearn": ("pandas",), "extra_trees": ("pandas",)}
 
 
 def main() -> None:
@@ -26,11 +28,13 @@ def main() -> None:
     family, threads = sys.argv[1], int(sys.argv[2])
     out = _own_output()
     _fix_threads(threads)
-    for name in UNNEEDED.get(family, ()):
+    for name in (*UNNEEDED.get(family, ()), *UNNEEDED_TO_LOAD.get(family, ())):
         sys.modules[name] = None  # type: ignore[assignment]
     jobs: queue.SimpleQueue[tuple[float, str]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
     _load(family, threads)
+    for name in UNNEEDED_TO_LOAD.get(family, ()):
+        del sys.modules[name]
     while True:
         _answer(out, _work(*jobs.get(), out))
 
@@ -57,9 +61,13 @@ def _listen(jobs: "queue.SimpleQueue[tuple[float, str]]") -> None:
 
 def _load(family: str, threads: int) -> None:
     try:
+        import pyarrow
+
         from netops.training.families.registry import FAMILIES
 
         FAMILIES[family]().load(threads)
+        # Arrow looks for pandas once, when it first converts something: let that be now.
+        pyarrow.chunked_array([[0.0]]).to_numpy()
     except Exception:  # noqa: BLE001
         # The job meets the same error and reports it.
         traceback.print_exc()

@@ -11,7 +11,9 @@ from .conftest import Call
 
 DATA = Path(__file__).parents[1] / "data"
 QUICK = [
-    part for family in ("tensorflow", "sklearn") for part in ("--set", f"training.families.{family}.enabled=false")
+    part
+    for family in ("tensorflow", "sklearn", "extra_trees")
+    for part in ("--set", f"training.families.{family}.enabled=false")
 ]
 
 

@@ -29,6 +29,7 @@ SMALL = (
     "fleet.duration=10h",
     "metrics.errors.every=4h",
     "training.families.tensorflow.enabled=false",
+    "training.families.extra_trees.enabled=false",
     "promotion.first=any",
 )
 #: What a stage of the tests asks for: three fit on two cores.

@@ -74,7 +74,7 @@ def test_a_family_is_one_file(modules: Any) -> None:
 def test_a_family_is_one_line(modules: Any) -> None:
     modules("first_family", FAMILY)
     text = Path(families.__file__).read_text(encoding="utf-8")
-    line = re.search(r"    tensorflow: .*\n", text)
+    line = re.search(r"    extra_trees: .*\n", text)
     changed = text.replace(line[0], line[0] + FAMILY_LINE).replace(
         "from netops.training.families.sklearn",
         "from first_family import Logistic\nfrom netops.training.families.sklearn",

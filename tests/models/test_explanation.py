@@ -10,17 +10,24 @@ import pytest
 from netops.errors import NetopsError
 from netops.models.card import ModelCard
 from netops.models.explanation import Explainer, highest
+from netops.models.forest_contributions import ForestContributions
 from netops.models.net_contributions import NetContributions
 from netops.models.onnx_file import Scorer, build_model, save_model
 from netops.models.onnx_graph import Graph
 from netops.models.scaling import Scaling
 from netops.models.tree_contributions import TreeContributions
 from netops.models.trees import Trees
-from netops.training.families.protocol import FitData
+from netops.training.families.extra_trees import ExtraTrees
+from netops.training.families.protocol import Family, FitData
 from netops.training.families.sklearn import Sklearn
 from netops.training.families.xgboost import XGBoost
 
 WIDTH = 5
+FAMILIES: dict[str, Family] = {
+    "xgboost": XGBoost(n_estimators=20, max_depth=4),
+    "sklearn": Sklearn(max_iter=20),
+    "extra_trees": ExtraTrees(n_estimators=20),
+}
 
 
 def rows(count: int = 2_000, seed: int = 0) -> np.ndarray:
@@ -58,15 +65,14 @@ class Net:
         return output
 
 
-@pytest.fixture(scope="module", params=["xgboost", "sklearn", "net"])
+@pytest.fixture(scope="module", params=["xgboost", "sklearn", "extra_trees", "net"])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     scaling, examples = data()
     if request.param == "net":
         scaling = Scaling(scaling.centre, scaling.spread, 8.0, fill=True)
         fitted = Net()
     else:
-        family = XGBoost(n_estimators=20, max_depth=4) if request.param == "xgboost" else Sklearn(max_iter=20)
-        fitted = family.fit(examples, 0, 1)
+        fitted = FAMILIES[request.param].fit(examples, 0, 1)
     out = tmp_path_factory.mktemp(request.param) / "model"
     names = tuple("abcde")
     save_model(out, build_model(scaling, fitted), ModelCard("demo", request.param, "v", names, {}, (), 1))
@@ -125,6 +131,17 @@ def test_exact_ones_are_shapley_values() -> None:
     for row, values in zip(examples.features[:5], found, strict=True):
         for feature in range(WIDTH):
             assert values[feature] == pytest.approx(_shapley(trees, row, feature), abs=1e-6)
+
+
+def test_those_of_a_forest_are_in_proportion_to_shapley_values_of_its_risk() -> None:
+    _, examples = data()
+    fitted = ExtraTrees(n_estimators=3, max_depth=4).fit(examples, 0, 1)
+    forest = ForestContributions(TreeContributions.of(fitted.trees()))
+    rows = examples.features[:5]
+    for row, values, risk in zip(rows, forest.exact(rows), fitted.predict(rows), strict=True):
+        expected = np.array([_shapley(fitted.trees(), row, feature) for feature in range(WIDTH)])
+        np.testing.assert_allclose(values * expected.sum(), expected * values.sum(), atol=1e-6)
+        assert forest.expected + values.sum() == pytest.approx(log_odds(risk), abs=1e-3)
 
 
 def _shapley(trees: Trees, row: np.ndarray, feature: int) -> float:

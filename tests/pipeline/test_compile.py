@@ -13,11 +13,13 @@ import pytest
 import yaml
 
 from netops.cli.main import run
+from netops.training.families.registry import FAMILIES as KNOWN
+from netops.workflows.records.steps import family_of, training_step
 
 from .conftest import function_of, graph, options_of, parameter, settings, steps, templates
 
 WORKFLOWS = ["main", "retrain", "score"]
-FAMILIES = {"train-sklearn", "train-xgboost", "train-tensorflow"}
+FAMILIES = {training_step(family) for family in KNOWN}
 ROOT = Path(__file__).parents[2]
 
 
@@ -74,7 +76,7 @@ def test_artifacts_not_values_carry_the_data(compiled) -> None:
         "features": {"telemetry": "{{inputs.parameters.generate-telemetry}}"},
         **{name: {"features": features} for name in FAMILIES},
         "select": {"features": features}
-        | {name.removeprefix("train-"): "{{inputs.parameters." + name + "-model}}" for name in FAMILIES},
+        | {family_of(name): "{{inputs.parameters." + name + "-model}}" for name in FAMILIES},
         "deploy": {"model": "{{inputs.parameters.select-best_model}}", "features": features},
     }
 

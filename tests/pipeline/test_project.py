@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from netops.training.families.registry import FAMILIES
 from tests.compiled import COMPILED
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +23,7 @@ SMALL = {
     "fleet": {"devices": 16, "duration": "10h"},
     "metrics": {"errors": {"every": "4h"}},
     "telemetry": {"sink": {"to": "lake"}},
-    "training": {"families": {"tensorflow": {"enabled": False}, "sklearn": {"enabled": False}}},
+    "training": {"families": {name: {"enabled": False} for name in ("tensorflow", "sklearn", "extra_trees")}},
 }
 
 
@@ -63,7 +64,7 @@ def test_every_step_gives_its_stage_what_that_takes(compiled, workflow) -> None:
     for name, template in steps(compiled(workflow["name"])).items():
         takes = FUNCTIONS[template["metadata"]["labels"]["mlrun/function"]]
         params, inputs = options_of(template, "-p"), options_of(template, "-i")
-        families = {"sklearn", "xgboost", "tensorflow"} if name == "select" else set()
+        families = set(FAMILIES) if name == "select" else set()
         assert set(params) | set(inputs) - families <= set(takes), name
         assert {key for key, (_, required) in takes.items() if required} <= set(params) | set(inputs), name
         # MLRun unpickles an input that is not asked for as what it is

@@ -5,7 +5,7 @@ and describes its fitted model as ONNX nodes over the same scaled input. No nati
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -50,6 +50,10 @@ class FitData:
         """Whether rows are set aside for early stopping."""
         return bool(self.early.any())
 
+    def whole(self) -> "FitData":
+        """Return the same rows with none set aside."""
+        return replace(self, early=np.zeros_like(self.early))
+
     @property
     def on_disk(self) -> bool:
         """Whether the features are to be read in pieces."""
@@ -82,6 +86,9 @@ class Family(Protocol):
     takes_missing: ClassVar[bool]
     #: Whether it can be fitted on features that stay on disk; otherwise rows are thinned to what memory holds.
     takes_pieces: ClassVar[bool]
+    #: Whether it uses the rows set aside for early stopping. If not, it is fitted on them, too, unless a search
+    #: needs them to judge trials.
+    stops_early: ClassVar[bool]
     #: Scaled features are clipped to ± this.
     limit: ClassVar[float]
     #: The distributions whose versions belong on the model card.

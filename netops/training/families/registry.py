@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import get_type_hints
 
 from netops.config.binding import option
+from netops.training.families.extra_trees import ExtraTrees
 from netops.training.families.protocol import Family
 from netops.training.families.sklearn import Sklearn
 from netops.training.families.tensorflow import TensorFlow
@@ -18,6 +19,7 @@ class Families:
     sklearn: Sklearn = option(Sklearn, help="scikit-learn, histogram gradient boosting")
     xgboost: XGBoost = option(XGBoost, help="XGBoost, histogram gradient boosting")
     tensorflow: TensorFlow = option(TensorFlow, help="TensorFlow, a small multilayer perceptron")
+    extra_trees: ExtraTrees = option(ExtraTrees, help="scikit-learn, extremely randomised trees")
 
 
 #: Family name → its class.

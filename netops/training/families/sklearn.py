@@ -25,6 +25,7 @@ class Sklearn:
 
     takes_missing: ClassVar[bool] = True
     takes_pieces: ClassVar[bool] = False
+    stops_early: ClassVar[bool] = True
     limit: ClassVar[float] = 1e9
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn",)
     space: ClassVar[Space] = {

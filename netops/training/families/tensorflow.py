@@ -20,6 +20,7 @@ class TensorFlow:
 
     takes_missing: ClassVar[bool] = False
     takes_pieces: ClassVar[bool] = False
+    stops_early: ClassVar[bool] = True
     limit: ClassVar[float] = 8.0
     libraries: ClassVar[tuple[str, ...]] = ("tensorflow", "keras")
     space: ClassVar[Space] = {

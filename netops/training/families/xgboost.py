@@ -22,6 +22,7 @@ class XGBoost:
 
     takes_missing: ClassVar[bool] = True
     takes_pieces: ClassVar[bool] = True
+    stops_early: ClassVar[bool] = True
     limit: ClassVar[float] = 1e9
     libraries: ClassVar[tuple[str, ...]] = ("xgboost",)
     space: ClassVar[Space] = {

@@ -32,10 +32,20 @@ _STATES = {
 }
 
 
+def training_step(family: str) -> str:
+    """Name the step that trains a family; Kubernetes allows no underscore in a name."""
+    return _TRAIN + family.replace("_", "-")
+
+
+def family_of(step: str) -> str | None:
+    """Return the family that a step trains; None for any other step."""
+    return step.removeprefix(_TRAIN).replace("-", "_") if step.startswith(_TRAIN) else None
+
+
 def title_of(step: str) -> str:
     """Return the title of a step, or of the condition that a step depends on, by its name."""
     if step.startswith(_TRAIN):
-        return f"Train {step.removeprefix(_TRAIN)}"
+        return f"Train {family_of(step)}"
     if step.startswith("condition-"):
         name = step.removeprefix("condition-").rpartition("-")[0]
         return _CONDITIONS.get(name, step)

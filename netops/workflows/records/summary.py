@@ -5,6 +5,7 @@ from typing import Any
 from netops.tracking.results import results_of
 from netops.workflows.records.runs import find, run_folder, seconds_of, steps_of
 from netops.workflows.records.states import state_of_run
+from netops.workflows.records.steps import family_of
 
 Document = dict[str, Any]
 
@@ -57,11 +58,7 @@ def summarise(
         "peak_rss_mb": peak_rss_mb,
         "telemetry": _telemetry(results),
         "stages": _stages(steps),
-        "models": {
-            name.removeprefix("train-"): figures_of(result)
-            for name, result in results.items()
-            if name.startswith("train-")
-        },
+        "models": {family: figures_of(result) for name, result in results.items() if (family := family_of(name))},
         "baselines": {
             "static_threshold": figures_of(selection.get("baseline", {})),
             "clock_only": figures_of(selection.get("clock", {})),

@@ -11,6 +11,7 @@ from netops.errors import NetopsError, UsageError, closest
 from netops.telemetry.dataset import Dataset
 from netops.workflows.logs import kept_in
 from netops.workflows.project import load_project
+from netops.workflows.records.steps import training_step
 from netops.workflows.settings import section
 
 Document = dict[str, Any]
@@ -64,7 +65,7 @@ def _train(project: Any, family: str, network: str, settings: str, features: str
     try:
         return project.run_function(
             "train",
-            name=f"train-{family}",
+            name=training_step(family),
             params={"network": network, "family": family, "settings": settings},
             inputs={"features": features},
             output_path=folder,
@@ -72,4 +73,4 @@ def _train(project: Any, family: str, network: str, settings: str, features: str
             watch=False,
         )
     except mlrun.runtimes.utils.RunError as error:
-        raise NetopsError(f"train-{family}: {error}") from error
+        raise NetopsError(f"{training_step(family)}: {error}") from error
