@@ -10,6 +10,9 @@ were batched nor on the order in which they arrived.
 Raw samples are in pages of CHUNK samples, in a doubly linked list per device. Of the suffixes, only those that
 begin a page are stored (``coarse``), and those of the page in which the window begins (``tops``).
 
+Statistics relative to the longest window are computed after the windows, from the aggregates that the windows leave
+in ``State.merged`` (``netops/features/relative.py``).
+
 Aggregates are rows of FIELDS × metrics: count, mean, sum of squared deviations, min, max, and the optional fields
 of the spec. Mean and deviations follow Welford, merged by Chan, Golub and LeVeque (1983).
 """
@@ -21,6 +24,7 @@ import numpy.typing as npt
 from llvmlite.ir import Constant
 from numba.extending import intrinsic
 
+from netops.features.relative import HIGHEST, LOWEST, MEANS, NEARS, SPREADS, VALUES, emit_relative
 from netops.kernels import kernel
 
 Ints = npt.NDArray[np.int64]
@@ -33,6 +37,8 @@ CHUNK = 32
 LAST_TIME = 1 << 62
 #: Beyond it a square leaves float64.
 LARGEST = 1e150
+#: The part of the longest window that its samples must cover before statistics relative to it are known.
+FULL = 0.9
 
 # Codes of the statistics; ABOVE + i stands for the i-th threshold.
 MEAN, MIN, MAX, STD, SUM, COUNT, RANGE, SLOPE, CHANGE, ABOVE = range(10)
@@ -43,14 +49,14 @@ N, NEAR, AVERAGE, SQUARES, LOW, HIGH, FEWEST = range(7)
 # Fields of the slope (time in ns since the bound), and of the last change.
 TIME, TIMES, PRODUCTS = range(3)
 FIRST_TIME, FIRST_VALUE, LAST_VALUE, CHANGED = range(4)
-# Plan.places: index of each optional field (-1: not used), number of fields, the history in ns
-# and the allowed lateness in ns.
-AT_SUM, AT_SLOPE, AT_CHANGE, AT_ABOVE, FIELDS, HISTORY, LATENESS = range(7)
+# Plan.places: index of each optional field (-1: not used), number of fields, the history in ns,
+# the allowed lateness in ns and the index of the longest window.
+AT_SUM, AT_SLOPE, AT_CHANGE, AT_ABOVE, FIELDS, HISTORY, LATENESS, LONGEST = range(8)
 
 # State.marks of a device: pages, samples in the last page, time of the newest sample; then for each window
-# where it begins (page, index), samples before and from the bound, end of its block.
+# where it begins (page, index), samples before and from the bound, end of its block, the first time from the bound.
 FIRST, LAST, FILL, NEWEST, WINDOWS = range(5)
-PAGE, PLACE, BEHIND, AHEAD, END, MARKS = range(6)
+PAGE, PLACE, BEHIND, AHEAD, END, SINCE, MARKS = range(7)
 # Rows of a window in State.tops: the prefix, then the suffixes from each index of the page, then the one after it.
 SUFFIX, TOPS = 1, CHUNK + 2
 
@@ -74,6 +80,7 @@ class Plan(NamedTuple):
     statistics: Ints
     thresholds: Floats
     places: Ints
+    relative: Ints  # columns × 2: code of the statistic, index of its window (-1: the current value)
 
 
 class State(NamedTuple):
@@ -86,6 +93,7 @@ class State(NamedTuple):
     coarse: Floats  # P · W × F · M
     links: Ints  # P × 2: the page before and the page after, -1 where there is none
     free: Ints  # 1 + P: number of free pages, and their indices
+    merged: Floats  # W · M × 6: the aggregates of the windows of the current sample, for the relative statistics
 
 
 @intrinsic
@@ -104,7 +112,13 @@ def _unowned(context: Any, array: Any) -> Any:
 @_inlined
 def _lend_plan(plan: Plan) -> Plan:
     """Return the plan for use inside one function, whose caller keeps it alive."""
-    return Plan(_unowned(plan.windows), _unowned(plan.statistics), _unowned(plan.thresholds), _unowned(plan.places))
+    return Plan(
+        _unowned(plan.windows),
+        _unowned(plan.statistics),
+        _unowned(plan.thresholds),
+        _unowned(plan.places),
+        _unowned(plan.relative),
+    )
 
 
 @_inlined
@@ -118,6 +132,7 @@ def _lend(state: State) -> State:
         _unowned(state.coarse),
         _unowned(state.links),
         _unowned(state.free),
+        _unowned(state.merged),
     )
 
 
@@ -292,10 +307,12 @@ def _rebuild(plan: Plan, state: State, device: int, page: int, index: int) -> No
         _clear(state.tops, top, metrics)
         if p < 0:
             p, k = marks[device, FIRST], -1
-        for _ in range(ahead):
+        for step in range(ahead):
             k += 1
             if k == CHUNK:
                 p, k = state.links[p, 1], 0
+            if step == 0:
+                marks[device, mark + SINCE] = state.times[p, k]
             _add(plan, state, top, top, p, k, bound, False)
 
 
@@ -338,6 +355,8 @@ def _append(plan: Plan, state: State, device: int, time: int, values: Floats, ro
     marks[device, FILL], marks[device, NEWEST] = index + 1, time
     for w in range(len(plan.windows)):
         mark, top = WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS
+        if marks[device, mark + AHEAD] == 0:
+            marks[device, mark + SINCE] = time
         marks[device, mark + AHEAD] += 1
         _add(plan, state, top, top, page, index, marks[device, mark + END] - plan.windows[w], False)
 
@@ -378,7 +397,7 @@ def _insert(state: State, device: int, time: int, values: Floats, row: int) -> t
 def _emit(plan: Plan, state: State, device: int, page: int, index: int, out: Floats, row: int) -> None:
     """Write the feature vector of a device whose windows are at the given sample."""
     metrics, columns, marks = state.values.shape[2], len(plan.statistics) + 1, state.marks
-    width = 1 + len(plan.windows) * columns
+    width = 1 + len(plan.windows) * columns + len(plan.relative)
     for m in range(metrics):
         out[row, m * width] = state.values[page, index, m]
     for w in range(len(plan.windows)):
@@ -390,6 +409,8 @@ def _emit(plan: Plan, state: State, device: int, page: int, index: int, out: Flo
             _emit_window(
                 plan,
                 state.tops,
+                state.merged,
+                w * metrics + m,
                 top,
                 suffix,
                 behind > 0,
@@ -401,6 +422,23 @@ def _emit(plan: Plan, state: State, device: int, page: int, index: int, out: Flo
                 row,
                 m * width + 1 + w * columns,
             )
+    if len(plan.relative) > 0:
+        full = _is_full(plan, state, device, page, index)
+        emit_relative(
+            plan.relative, state.merged, plan.places[LONGEST], full, state.values, page, index, out, row, width
+        )
+
+
+@_inlined
+def _is_full(plan: Plan, state: State, device: int, page: int, index: int) -> bool:
+    """Return whether the samples reach over the longest window, each standing for the time up to the next one."""
+    w, marks = plan.places[LONGEST], state.marks
+    mark = WINDOWS + w * MARKS
+    since, total = marks[device, mark + SINCE], marks[device, mark + BEHIND] + marks[device, mark + AHEAD]
+    if marks[device, mark + BEHIND] > 0:
+        since = state.times[marks[device, mark + PAGE], marks[device, mark + PLACE]]
+    covered = float(state.times[page, index] - since) * float(total)
+    return covered >= FULL * float(plan.windows[w]) * float(total - 1)
 
 
 @_inlined
@@ -412,8 +450,8 @@ def _shift(rows: Floats, a: int, b: int, m: int, metrics: int) -> float:
 
 @_woven
 def _emit_window(
-    plan: Plan, rows: Floats, b: int, a: int, both: bool, m: int, metrics: int, total: float, now: float,
-    out: Floats, row: int, column: int,
+    plan: Plan, rows: Floats, merged: Floats, c: int, b: int, a: int, both: bool, m: int, metrics: int,
+    total: float, now: float, out: Floats, row: int, column: int,
 ) -> None:  # fmt: skip
     """Write the statistics of one metric over one window: suffix a (if ``both``) and prefix b."""
     n, near, mean = rows[b, m], rows[b, NEAR * metrics + m], rows[b, AVERAGE * metrics + m]
@@ -426,6 +464,12 @@ def _emit_window(
         squares += rows[a, SQUARES * metrics + m] + off * off * older * share
         low, high = min(low, rows[a, LOW * metrics + m]), max(high, rows[a, HIGH * metrics + m])
         n += older
+    spread = np.sqrt(squares / (n - 1.0)) if n > 1.0 else 0.0
+    if len(merged) > 0:
+        merged[c, VALUES], merged[c, NEARS], merged[c, MEANS], merged[c, LOWEST], merged[c, HIGHEST] = (
+            n, near, mean, low, high,
+        )  # fmt: skip
+        merged[c, SPREADS] = spread
     count = len(plan.statistics)
     out[row, column + count] = (total - n) / total
     for s in range(count):
@@ -439,7 +483,7 @@ def _emit_window(
         elif kind == MAX:
             y = high
         elif kind == STD:
-            y = np.sqrt(squares / (n - 1.0)) if n > 1.0 else 0.0
+            y = spread
         elif kind == COUNT:
             y = n
         elif kind == RANGE:

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from netops.features import kernel
+from netops.features import kernel, relative
 from netops.features.kernel import CHUNK, MARKS, TOPS, WINDOWS, Floats, Ints, Plan, State
 from netops.features.spec import FeatureSpec
 
@@ -31,7 +31,7 @@ def plan_of(spec: FeatureSpec, allowed_lateness: int = 0) -> Plan:
         How much older than the newest sample of its device a sample may be, in ns.
     """
     codes, thresholds = [], 0
-    for statistic in spec.statistics:
+    for statistic in spec.plain:
         codes.append(_CODES.get(statistic, kernel.ABOVE + thresholds))
         thresholds += statistic not in _CODES
     indices, fields = [], kernel.FEWEST
@@ -39,13 +39,23 @@ def plan_of(spec: FeatureSpec, allowed_lateness: int = 0) -> Plan:
     for asked, width in (*wanted, (thresholds > 0, thresholds)):
         indices.append(fields if asked else -1)
         fields += width if asked else 0
-    indices += [fields, spec.longest_window + allowed_lateness, allowed_lateness]
+    longest = spec.windows.index(spec.longest_window)
+    indices += [fields, spec.longest_window + allowed_lateness, allowed_lateness, longest]
     return Plan(
         np.array(spec.windows, np.int64),
         np.array(codes, np.int64),
         np.array(spec.thresholds, np.float64),
         np.array(indices, np.int64),
+        np.array(_relative(spec), np.int64).reshape(-1, 2),
     )
+
+
+def _relative(spec: FeatureSpec) -> list[tuple[int, int]]:
+    """Return code and index of the window (-1: current value) of each relative column of a metric."""
+    return [
+        (relative.CODES[statistic], -1 if window is None else spec.windows.index(window))
+        for statistic, window in spec.relative
+    ]
 
 
 def make_state(plan: Plan, metrics: int) -> State:
@@ -59,6 +69,7 @@ def make_state(plan: Plan, metrics: int) -> State:
         np.zeros((0, row)),
         np.zeros((0, 2), np.int64),
         np.zeros(1, np.int64),
+        np.zeros((windows * metrics if len(plan.relative) else 0, relative.MERGED)),
     )
 
 

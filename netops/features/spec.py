@@ -11,8 +11,10 @@ from typing import Any
 from netops.config.durations import DAY, SECOND, format_duration
 from netops.errors import UsageError, closest
 
-#: Statistics without a parameter, besides ``above_<threshold>_share``.
+#: Statistics of one window without a parameter, besides ``above_<threshold>_share``.
 STATISTICS = ("mean", "min", "max", "std", "sum", "count", "range", "slope", "last_change")
+#: Relative to the longest window: statistics of shorter windows, ``deviation`` of the current value too.
+RELATIVE = ("residual", "shift", "deviation", "max_deviation", "min_deviation", "std_ratio")
 DEFAULT_STATISTICS = ("mean", "min", "max", "std")
 #: Included for every window.
 MISSING = "missing"
@@ -40,7 +42,11 @@ class FeatureSpec:
         ``mean``, ``min``, ``max``, ``std`` (ddof 1; 0 for a single value), ``sum``, ``count`` (of valid values),
         ``range`` (max - min), ``slope`` (least squares, per second; 0 for a single value), ``last_change``
         (seconds since the value changed; if it never changed, since the first valid value of the window),
-        ``above_<threshold>_share`` (fraction of the valid values above a threshold).
+        ``above_<threshold>_share`` (fraction of the valid values above a threshold). Of the windows shorter than
+        the longest one L, relative to it: ``shift`` (mean - mean of L), ``deviation``, ``max_deviation`` and
+        ``min_deviation`` ((mean, max or min - mean of L) / std of L, within ±20), ``std_ratio`` (logarithm of
+        std / std of L, from -6.9); ``deviation`` is of the current value, too. They are unknown (NaN) until the
+        samples cover L (nine tenths of it). ``residual`` is the current value - mean of a shorter window.
 
     Raises
     ------
@@ -70,14 +76,32 @@ class FeatureSpec:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Columns in order: per metric its value, then per window its statistics and missing fraction."""
+        """Columns in order: per metric value, statistics per window and missing fraction, relative ones."""
         return tuple(name for metric in self.metrics for name in self._names_of(metric))
 
     def _names_of(self, metric: str) -> Iterator[str]:
         yield metric
         for window in self.windows:
             label = format_duration(window)
-            yield from (f"{metric}_{statistic}_{label}" for statistic in (*self.statistics, MISSING))
+            yield from (f"{metric}_{statistic}_{label}" for statistic in (*self.plain, MISSING))
+        for statistic, shorter in self.relative:
+            yield f"{metric}_{statistic}" + ("" if shorter is None else f"_{format_duration(shorter)}")
+
+    @cached_property
+    def plain(self) -> tuple[str, ...]:
+        """The statistics of every window alone."""
+        return tuple(name for name in self.statistics if name not in RELATIVE)
+
+    @cached_property
+    def relative(self) -> tuple[tuple[str, int | None], ...]:
+        """The relative statistics of a metric, in order: name and window (None: the current value)."""
+        shorter = tuple(window for window in self.windows if window < self.longest_window)
+        return tuple(
+            (name, window)
+            for name in self.statistics
+            if name in RELATIVE
+            for window in ((None, *shorter) if name == "deviation" else shorter)
+        )
 
     @cached_property
     def thresholds(self) -> tuple[float, ...]:
@@ -107,8 +131,9 @@ class FeatureSpec:
 def _check_statistic(name: str) -> None:
     if name == MISSING:
         raise UsageError(f"statistic '{MISSING}' is included for every window; remove it from the list")
-    if name not in STATISTICS and not _ABOVE.fullmatch(name):
-        raise UsageError(f"unknown statistic '{name}'{closest(name, (*STATISTICS, 'above_<threshold>_share'))}")
+    known = (*STATISTICS, *RELATIVE, "above_<threshold>_share")
+    if name not in known[:-1] and not _ABOVE.fullmatch(name):
+        raise UsageError(f"unknown statistic '{name}'{closest(name, known)}")
 
 
 def default_windows(interval: int, history: int) -> tuple[int, ...]:

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+UNKNOWN = math.nan, math.nan
+
 
 def features(spec, times, values, rows=None):
     """Feature vectors of one device (rows × columns), and what their rounding is relative to."""
@@ -35,9 +37,46 @@ def _row(spec, times, values, i):
             inside = (times > times[i] - window) & (times <= times[i])
             t, v = times[inside], values[inside, m]
             valid = np.isfinite(v)
-            row += [_statistic(name, t[valid], v[valid], times[i]) for name in spec.statistics]
+            row += [_statistic(name, t[valid], v[valid], times[i]) for name in spec.plain]
             row.append(_same((~valid).sum() / len(valid)))
+        row += _relative(spec, times[: i % len(times) + 1], values[: i % len(times) + 1, m])
     return row
+
+
+def _relative(spec, times, values):
+    """Relative statistics at the newest of the samples, of values less one of them: exact far from zero."""
+    longest = max(spec.windows)
+    t, past = times[times > times[-1] - longest], _valid(times, values, longest)
+    level = past[0] if len(past) else 0.0
+    x, noise = values[-1].astype(np.longdouble) - level, 1e-12 * (abs(past.mean()) if len(past) else 0)
+    past = past - level
+    known = (t[-1] - t[0]) * len(t) >= 0.9 * longest * (len(t) - 1) and len(past) > 1
+    found = []
+    for name, window in spec.relative:
+        v = np.array([x]) if window is None else _valid(times, values, window) - level
+        if len(v) == 0 or not (known or name == "residual") or not np.isfinite(x if window is None else 0):
+            found.append(UNKNOWN)
+        elif name == "residual":
+            found.append((float(x - v.mean()), np.abs(v).max()) if np.isfinite(x) else UNKNOWN)
+        else:
+            found.append(_RELATIVE[name](v, past, noise))
+    return found
+
+
+def _valid(times, values, window):
+    v = values[times > times[-1] - window]
+    return v[np.isfinite(v)].astype(np.longdouble)
+
+
+def _deviation(off, past, noise):
+    return (float(np.clip(off / (past.std(ddof=1) + noise), -20, 20)) if off else 0.0), 20.0
+
+
+def _std_ratio(v, past, noise):
+    if len(v) < 2:
+        return UNKNOWN
+    own, reference = v.std(ddof=1), past.std(ddof=1)
+    return (0.0 if own == reference == 0 else float(np.log((own / (reference + noise) + 1e-3) / 1.001))), 1.0
 
 
 def _same(value):
@@ -84,4 +123,11 @@ _PLAIN = {
     "range": lambda t, v, now: _same(float(v.max() - v.min())),
     "slope": _slope,
     "last_change": _last_change,
+}
+_RELATIVE = {
+    "shift": lambda v, past, noise: (float(v.mean() - past.mean()), np.abs(past - past.mean()).max()),
+    "deviation": lambda v, past, noise: _deviation(v.mean() - past.mean(), past, noise),
+    "max_deviation": lambda v, past, noise: _deviation(v.max() - past.mean(), past, noise),
+    "min_deviation": lambda v, past, noise: _deviation(v.min() - past.mean(), past, noise),
+    "std_ratio": _std_ratio,
 }

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from netops.config.durations import SECOND
-from netops.features.spec import FeatureSpec
+from netops.features.spec import RELATIVE, FeatureSpec
 
 ALL = (
     "mean",
@@ -18,6 +18,7 @@ ALL = (
     "last_change",
     "above_0.5_share",
     "above_-1_share",
+    *RELATIVE,
 )
 START = 1_767_225_600 * SECOND
 

@@ -35,11 +35,18 @@ const NetOps = {
   },
   time(ms) { return ms === null || ms === undefined ? "–" : new Date(ms).toISOString().slice(0, 19).replace("T", " "); },
   risk(value) { return value === null || Number.isNaN(value) ? "–" : value.toFixed(3); },
-  // A feature as people say it: packet_loss_min_1m is the lowest packet_loss of 1m.
+  // A feature as people say it: packet_loss_min_1m is the lowest packet_loss in 1m.
   feature(name) {
-    const said = { mean: "mean", min: "lowest", max: "highest", std: "spread of", missing: "missing share of" };
-    const found = /^(.+)_(mean|min|max|std|missing)_(\d+[a-z]+)$/.exec(name);
-    return found ? `${said[found[2]]} ${found[1]} in ${found[3]}` : name;
+    const said = {
+      mean: "mean #", min: "lowest #", max: "highest #", std: "spread of #", missing: "missing share of #", slope: "slope of #",
+      shift: "mean # above its level", residual: "# above its mean", deviation: "deviation of mean # from its level",
+      max_deviation: "deviation of highest # from its level", min_deviation: "deviation of lowest # from its level",
+      std_ratio: "spread of # relative to its usual spread",
+    };
+    const found = new RegExp(`^(.+?)_(${Object.keys(said).join("|")})_(\\d+[a-z]+)$`).exec(name);
+    if (found) return `${said[found[2]].replace("#", found[1])} in ${found[3]}`;
+    const now = /^(.+)_deviation$/.exec(name);
+    return now ? `deviation of ${now[1]} from its level` : name;
   },
   duration(seconds) {
     const minutes = Math.round(seconds / 60);

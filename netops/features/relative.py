@@ -1,0 +1,105 @@
+"""Statistics of a device relative to its own past: shorter windows and the current value beside the longest window.
+
+Only differences are formed here, never of sums: the means of two windows are compared through the values that they
+are relative to (NEARS), so that values around 1e9 do not lose digits.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.kernels import kernel
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+#: Largest deviation; a greater one is no more of a reason.
+MOST = 20.0
+#: Added to a standard deviation, as a fraction of the mean: rounding of a constant value is not a deviation.
+NOISE = 1e-12
+#: The smallest ratio of two standard deviations that is told from zero.
+SMALLEST = 1e-3
+
+#: Keeps 1 / (standard deviation) finite, so that no difference is no deviation of a constant value.
+TINY = 1e-300
+
+# Columns of State.merged: valid values, value near the mean, mean less it, standard deviation, min, max; of the
+# longest window also 1 / (standard deviation), NaN while it is unknown.
+VALUES, NEARS, MEANS, SPREADS, LOWEST, HIGHEST, SCALES, MERGED = range(8)
+
+RESIDUAL, SHIFT, DEVIATION, MAX_DEVIATION, MIN_DEVIATION, STD_RATIO = range(6)
+CODES = {
+    "residual": RESIDUAL,
+    "shift": SHIFT,
+    "deviation": DEVIATION,
+    "max_deviation": MAX_DEVIATION,
+    "min_deviation": MIN_DEVIATION,
+    "std_ratio": STD_RATIO,
+}
+
+_inlined: Any = kernel(
+    cached=False, forceinline=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
+
+
+@_inlined
+def clipped(y: float) -> float:
+    """Return a number of deviations within ±MOST; NaN stays."""
+    if y > MOST:
+        return MOST
+    return -MOST if y < -MOST else y
+
+
+@_inlined
+def set_scales(merged: Floats, longest: int, metrics: int, full: bool) -> None:
+    """Set the scale of each metric's deviations."""
+    for m in range(metrics):
+        c = longest * metrics + m
+        noise = NOISE * abs(merged[c, NEARS] + merged[c, MEANS])
+        merged[c, SCALES] = (
+            1.0 / (merged[c, SPREADS] + noise + TINY) if full and merged[c, VALUES] > 1.0 else np.nan
+        )
+
+
+@_inlined
+def relative_value(kind: int, merged: Floats, a: int, c: int) -> float:
+    """Return a statistic of the window in row a relative to that in row c."""
+    if merged[a, VALUES] == 0.0 or merged[c, SCALES] != merged[c, SCALES]:
+        return float(np.nan)
+    near, mean, scale = merged[c, NEARS], merged[c, MEANS], merged[c, SCALES]
+    if kind == MAX_DEVIATION:
+        return clipped((merged[a, HIGHEST] - near - mean) * scale)
+    if kind == MIN_DEVIATION:
+        return clipped((merged[a, LOWEST] - near - mean) * scale)
+    if kind == STD_RATIO:
+        if merged[a, VALUES] == 1.0:
+            return float(np.nan)
+        spread = merged[a, SPREADS]
+        constant = spread == 0.0 and merged[c, SPREADS] == 0.0
+        return 0.0 if constant else float(np.log((spread * scale + SMALLEST) / (1.0 + SMALLEST)))
+    shift = (merged[a, NEARS] - near) + (merged[a, MEANS] - mean)
+    return shift if kind == SHIFT else clipped(shift * scale)
+
+
+@_inlined
+def emit_relative(
+    columns: Ints, merged: Floats, longest: int, full: bool, values: Floats, page: int, index: int,
+    out: Floats, row: int, width: int,
+) -> None:  # fmt: skip
+    """Write the relative statistics of a sample from the aggregates of its windows."""
+    metrics, count = values.shape[2], len(columns)
+    set_scales(merged, longest, metrics, full)
+    for k in range(count):
+        kind, w, column = columns[k, 0], columns[k, 1] * metrics, width - count + k
+        for m in range(metrics):
+            c = longest * metrics + m
+            if w < 0:
+                off = values[page, index, m] - merged[c, NEARS] - merged[c, MEANS]
+                y = clipped(off * merged[c, SCALES])
+            elif kind == RESIDUAL:
+                y = values[page, index, m] - merged[w + m, NEARS] - merged[w + m, MEANS]
+                y = y if merged[w + m, VALUES] > 0.0 else np.nan
+            else:
+                y = relative_value(kind, merged, w + m, c)
+            out[row, m * width + column] = y
