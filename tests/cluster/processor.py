@@ -83,6 +83,7 @@ class Processor:
 
     def stop(self) -> float:
         """Have it end: the seconds that takes."""
+        self.client.close()
         since = time.monotonic()
         self.process.terminate()
         self.process.wait(120)
