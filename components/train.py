@@ -1,7 +1,5 @@
 """Stage: train one model family, choose its threshold, take its figures."""
 
-from typing import Any
-
 from mlrun import DataItem, MLClientCtx
 
 from netops import progress, registry
@@ -39,8 +37,17 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
     examples = prepare_examples(dataset, options, work / "examples", progress.report)
     folder = work / "models" / family
     trials = Iterations(context)
-    how: dict[str, Any] = {"workers": prestarted.workers(), "progress": progress.report, "on_trial": trials}
-    card, judged = train_model(examples, family, options, alerting, folder, network=network, **how)
+    card, judged = train_model(
+        examples,
+        family,
+        options,
+        alerting,
+        folder,
+        network=network,
+        workers=prestarted.workers(),
+        progress=progress.report,
+        on_trial=trials,
+    )
     trials.close()
     write_proof(examples, folder)
     write_reference(folder, reference_of(examples, folder, section(settings, "monitoring")))

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar, overload
 from uuid import uuid4
 
 import numba
@@ -27,7 +27,15 @@ import numpy as np
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
-__all__ = ["folders", "kernel", "sources"]
+if TYPE_CHECKING:
+    from numba.core.base import BaseContext
+    from numba.core.typing import Signature
+
+__all__ = ["Kernel", "folders", "kernel", "sources"]
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+R = TypeVar("R")
 
 _PACKAGE = Path(__file__).parent
 _USES = b"netops.kernels"
@@ -37,7 +45,35 @@ _CONSTANT = re.compile(rb"\b[A-Z][A-Z0-9_]*\b")
 _KEPT = 4
 
 
-def kernel(function: Callable[..., Any] | None = None, /, *, cached: bool = True, **options: Any) -> Any:
+class Kernel(Protocol[P, R_co]):
+    """A compiled function: it is called as the function itself, from Python and from other kernels."""
+
+    @property
+    def py_func(self) -> Callable[P, R_co]:
+        """The function as it was written."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Run the machine code for these types; it is compiled or read on the first call."""
+
+
+class Compile(Protocol):
+    """A decorator that compiles a function."""
+
+    def __call__(self, function: Callable[P, R], /) -> Kernel[P, R]:
+        """Compile a function."""
+
+
+@overload
+def kernel(function: Callable[P, R], /) -> Kernel[P, R]: ...
+
+
+@overload
+def kernel(*, cached: bool = True, **options: str | bool) -> Compile: ...
+
+
+def kernel(
+    function: Callable[P, R] | None = None, /, *, cached: bool = True, **options: str | bool
+) -> Kernel[P, R] | Compile:
     """Compile a function with numba, without the interpreter's lock.
 
     Parameters
@@ -50,7 +86,11 @@ def kernel(function: Callable[..., Any] | None = None, /, *, cached: bool = True
         For ``numba.njit``.
     """
     if function is None:
-        return partial(kernel, cached=cached, **options)
+        return partial(_compile, cached, options)
+    return _compile(cached, options, function)
+
+
+def _compile(cached: bool, options: dict[str, str | bool], function: Callable[P, R], /) -> Kernel[P, R]:
     compiled = numba.njit(nogil=True, **options)(function)
     if cached:
         compiled._cache = KernelCache(function)
@@ -60,12 +100,12 @@ def kernel(function: Callable[..., Any] | None = None, /, *, cached: bool = True
 class KernelCache:
     """The machine code of one kernel, a file a signature: what numba's dispatcher asks of a cache."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[P, R]) -> None:
         self._code = function.__code__.co_code
         self._name = f"{function.__module__}.{function.__qualname__}".replace("<", "").replace(">", "")
         self.cache_path = str(folders()[0])
 
-    def load_overload(self, signature: Any, target: Any) -> Any:
+    def load_overload(self, signature: "Signature", target: "BaseContext") -> CompileResult | None:
         """Return the compiled code of a signature, or None where no folder has it."""
         target.refresh()
         for folder in folders():
@@ -76,7 +116,7 @@ class KernelCache:
                 return CompileResult._rebuild(target, *payload)
         return None
 
-    def save_overload(self, signature: Any, compiled: Any) -> None:
+    def save_overload(self, signature: "Signature", compiled: CompileResult) -> None:
         """Keep compiled code for later processes, where there is a folder that takes it."""
         payload = dumps(compiled._reduce())
         for folder in folders():
@@ -87,7 +127,7 @@ class KernelCache:
     def flush(self) -> None:
         """Nothing is kept in memory."""
 
-    def _file(self, signature: Any, target: Any) -> str:
+    def _file(self, signature: "Signature", target: "BaseContext") -> str:
         # The processor is part of it: code for another one may not run, or not as fast.
         key = repr((signature, target.codegen().magic_tuple())).encode() + self._code
         return f"{self._name}-{hashlib.sha256(key).hexdigest()[:24]}.nbc"

@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -84,7 +83,7 @@ class Backtest:
         times = self.history.sequences.timestamps
         return iso(int(times.min())), iso(int(times.max()))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the result as plain values for JSON."""
         sequences = self.history.sequences
         return {
@@ -117,7 +116,7 @@ class Backtest:
             "seconds": self.seconds,
         }
 
-    def _figures(self) -> dict[str, Any] | None:
+    def _figures(self) -> dict[str, object] | None:
         if self.evaluation is None:
             return None
         reliability = self.evaluation.reliability
@@ -125,7 +124,7 @@ class Backtest:
         calibration = {"brier": reliability.brier, "expected_calibration_error": error}
         return asdict(self.evaluation.figures) | calibration
 
-    def _server(self) -> dict[str, Any]:
+    def _server(self) -> dict[str, object]:
         names = (
             "id",
             "kind",
@@ -248,5 +247,5 @@ def _was_trained_on(history: History, trained: Flags, index: int) -> bool:
     return bool(trained[min(row, len(trained) - 1)])
 
 
-def _plain(found: Incident | FalseAlarm) -> dict[str, Any]:
+def _plain(found: Incident | FalseAlarm) -> dict[str, object]:
     return asdict(found) | {"reasons": plain_reasons(found.reasons)}

@@ -1,7 +1,6 @@
 """Findings per incident (predicted or missed, and why) and per false alarm, with their reasons."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -209,6 +208,6 @@ def _clock(time: int) -> str:
     return iso(time).replace("T", " ").replace("Z", " UTC")
 
 
-def plain_reasons(reasons: tuple[Reason, ...]) -> list[dict[str, Any]]:
+def plain_reasons(reasons: tuple[Reason, ...]) -> list[dict[str, object]]:
     """Return reasons as plain values for JSON."""
     return [{"feature": reason.feature, "contribution": reason.contribution} for reason in reasons]

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from netops.backtest.backtest import Backtest
 from netops.errors import NetopsError
@@ -58,14 +57,14 @@ def write_page(path: Path, result: Backtest, budget: float) -> Path:
     return path
 
 
-def _episodes(result: Backtest) -> dict[str, list[dict[str, Any]]]:
+def _episodes(result: Backtest) -> dict[str, list[dict[str, object]]]:
     """Return the figures of counted episodes, selected like those of the run report."""
     history, rows = result.history, result.counted
     verdict = Verdict.of(history.part(rows), result.replayed.risks[rows], result.policy)
     reasons = {(one.device, one.start): one.reasons for one in result.incidents}
     reasons |= {(one.device, one.opened): one.reasons for one in result.false_alarms}
     normal, interval = usual_ranges(result.card), result.card.interval_seconds
-    shown: dict[str, list[dict[str, Any]]] = {WARNED: [], MISS: [], FALSE_ALARM: []}
+    shown: dict[str, list[dict[str, object]]] = {WARNED: [], MISS: [], FALSE_ALARM: []}
     for number, episode in enumerate(episodes_among(history.sequences, verdict)):
         causes = reasons.get((episode.device, iso(episode.at)), ())
         drawn = telemetry_figure(

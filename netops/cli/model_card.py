@@ -9,6 +9,7 @@ from netops.cli.output import table
 if TYPE_CHECKING:
     from netops.alerting.resampling import Interval
     from netops.models.card import ModelCard
+    from netops.models.card_sections import EvaluationValues
 
 #: Field of a version → its column heading in the list.
 LISTED = {
@@ -153,7 +154,7 @@ def _group(members: Mapping[str, Any], intervals: Mapping[str, Any]) -> list[dic
     return rows
 
 
-def _thresholds(evaluation: Mapping[str, Any]) -> list[dict[str, str]]:
+def _thresholds(evaluation: "EvaluationValues") -> list[dict[str, str]]:
     from netops.evaluation.other_thresholds import other_thresholds
     from netops.evaluation.report.words import closely, lasting, number, percent
 

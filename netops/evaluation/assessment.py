@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Floats
 from netops.alerting.settings import AlertSettings
+from netops.errors import NetopsError
 from netops.evaluation.clock_baseline import clock_risks
 from netops.evaluation.evaluate import Evaluation, evaluate
 from netops.evaluation.static_baseline import StaticThresholds, baseline_columns, fit_baseline
@@ -43,7 +43,7 @@ class Assessment:
     choice: ThresholdChoice
     evaluation: Evaluation
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, float | None]:
         """Return the figures of the test part by name, unknown ones None."""
         found = self.evaluation.figures
         figures = {
@@ -121,7 +121,9 @@ def assess_baseline(
         The baseline, its judgement, and its risks over the test part.
     """
     source = Dataset.open(Path(examples.sources["validation"]))
-    columns = baseline_columns(FeatureSpec.from_dict(source.meta.features or {}))
+    if source.meta.features is None:
+        raise NetopsError(f"{source.path}: contains no features; compute them again")
+    columns = baseline_columns(FeatureSpec.from_dict(source.meta.features))
     columns = [name for name in columns if name in examples.names]
     training = np.asarray(examples.array("features"))
     labels = np.asarray(examples.array("labels")).astype(np.int8)

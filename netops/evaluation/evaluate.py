@@ -1,8 +1,8 @@
 """Evaluation that an operator believes: by sample, by alert and incident, by group, with intervals."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, is_dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ from netops.alerting.sequences import Floats
 from netops.config.durations import SECOND
 from netops.evaluation.calibration import Reliability, reliability, resampled
 from netops.evaluation.ranking import Ranking
+from netops.json_types import Json
+from netops.models.card_sections import EvaluationValues
 
 #: Figures are not broken down by attributes with more values than this.
 MOST_GROUPS = 60
@@ -152,9 +154,10 @@ class Evaluation:
     group_intervals: dict[str, dict[str, dict[str, Interval]]]
     uncalibrated: Reliability | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> EvaluationValues:
         """Return all figures as JSON-compatible values; the main figures at the top level, unknown ones None."""
-        figures = {**_plain(self.figures), "threshold": self.threshold}
+        figures = {field.name: _plain(getattr(self.figures, field.name)) for field in fields(self.figures)}
+        figures["threshold"] = self.threshold
         figures["brier"] = _plain(self.reliability.brier)
         figures["expected_calibration_error"] = _plain(self.reliability.expected_calibration_error)
         figures["calibration_error_at_risk"] = _plain(self.reliability.calibration_error_at_risk)
@@ -170,7 +173,7 @@ class Evaluation:
             "group_intervals",
             "uncalibrated",
         )
-        return figures | {name: _plain(getattr(self, name)) for name in names}
+        return cast(EvaluationValues, figures | {name: _plain(getattr(self, name)) for name in names})
 
 
 def evaluate(
@@ -340,14 +343,14 @@ def _share(part: float, whole: float) -> float:
     return part / whole if whole > 0 else float("nan")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Json:
     """Convert dataclasses and arrays to JSON-compatible values; NaN becomes None."""
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (np.ndarray, list, tuple)):
         return [_plain(item) for item in (value.tolist() if isinstance(value, np.ndarray) else value)]
     if isinstance(value, float):
         return value if np.isfinite(value) else None
-    return value
+    return cast(Json, value)

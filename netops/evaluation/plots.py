@@ -2,18 +2,20 @@
 
 import io
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
+from netops.alerting.sequences import Floats
 from netops.evaluation.evaluate import Confusion, Evaluation
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 #: Okabe and Ito 2008; black is reserved for references.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
+DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
 _GREY = "#555555"
 
 
@@ -69,7 +71,7 @@ def lead_time_plot(evaluation: Evaluation, horizon: int) -> bytes:
         median = float(np.median(minutes))
         axes.axvline(median, color=COLOURS[1], linestyle="--", label=f"median {median:.3g} min")
     axes.axvline(horizon / 60e9, color=_GREY, linestyle=":", label=f"horizon {horizon / 60e9:.3g} min")
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="y", integer=True)
     axes.legend(loc="best", fontsize=8)
     return _png(figure)
 
@@ -112,13 +114,19 @@ def confusion_plot(confusion: Confusion) -> bytes:
     return _png(figure)
 
 
-def frontier(alarms: Any, recall: Any) -> tuple[Any, Any]:
+def frontier(alarms: Floats, recall: Floats) -> tuple[Floats, Floats]:
     """Return the best recall at no more than n false alarms."""
     order = np.lexsort((recall, alarms))
     return alarms[order], np.maximum.accumulate(np.nan_to_num(recall[order]))
 
 
-def _style(number: int) -> dict[str, Any]:
+class _Style(TypedDict):
+    color: str
+    linestyle: str | tuple[int, tuple[int, ...]]
+    linewidth: float
+
+
+def _style(number: int) -> _Style:
     return {
         "color": COLOURS[number % len(COLOURS)],
         "linestyle": DASHES[number % len(DASHES)],
@@ -126,7 +134,7 @@ def _style(number: int) -> dict[str, Any]:
     }
 
 
-def _canvas(title: str, x: str, y: str, size: tuple[float, float] = (6.4, 4.2)) -> tuple["Figure", Any]:
+def _canvas(title: str, x: str, y: str, size: tuple[float, float] = (6.4, 4.2)) -> "tuple[Figure, Axes]":
     # The object interface: no pyplot, so no global state and no display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

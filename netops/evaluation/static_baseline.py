@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -108,10 +107,10 @@ class StaticThresholds:
         rarity = threshold * RAREST
         return [f"{s.column} {'>=' if s.above else '<='} {s.at(rarity):.6g}" for s in self.signals]
 
-    def to_dict(self, threshold: float | None = None) -> dict[str, Any]:
+    def to_dict(self, threshold: float | None = None) -> dict[str, object]:
         """Write as JSON holds it."""
         signals = [{"column": signal.column, "above": signal.above} for signal in self.signals]
-        raw: dict[str, Any] = {"signals": signals, "average_precision": self.average_precision}
+        raw: dict[str, object] = {"signals": signals, "average_precision": self.average_precision}
         return raw if threshold is None else raw | {"thresholds": self.describe(threshold)}
 
 

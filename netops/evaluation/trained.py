@@ -2,14 +2,17 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from netops.alerting.settings import AlertSettings
 from netops.evaluation.assessment import Assessment, assess_model
 from netops.models.card import ModelCard, write_card
+from netops.models.card_sections import AlertValues, ValidationValues
+from netops.progress import Progress, silent
 from netops.training.examples import Examples
+from netops.training.search import TrialCallback
 from netops.training.settings import TrainingSettings
-from netops.training.train import train_family
+from netops.training.train import Workers, train_family
 
 
 def train_model(
@@ -20,7 +23,9 @@ def train_model(
     out: Path,
     *,
     network: str,
-    **how: Any,
+    workers: Workers | None = None,
+    progress: Progress = silent,
+    on_trial: TrialCallback = lambda trial: None,
 ) -> tuple[ModelCard, Assessment]:
     """Train one family, choose its threshold on the validation split, and take its figures on the test split.
 
@@ -36,20 +41,22 @@ def train_model(
         Model folder to write.
     network : str
         Whose model it is.
-    **how
-        For :func:`netops.training.train.train_family`: ``workers``, ``progress``, ``on_trial``.
+    workers, progress, on_trial
+        For :func:`netops.training.train.train_family`.
 
     Returns
     -------
     tuple
         The card as it is in the folder, and the assessment.
     """
-    card = train_family(examples, family, training, out, network=network, **how)
+    card = train_family(
+        examples, family, training, out, network=network, workers=workers, progress=progress, on_trial=on_trial
+    )
     judged = assess_model(examples, out, alerting, training.seed)
     card = card.updated(
         threshold=judged.policy.threshold,
-        alert=asdict(judged.policy),
-        evaluation=judged.evaluation.to_dict() | {"validation": vars(judged.choice)},
+        alert=cast(AlertValues, asdict(judged.policy)),
+        evaluation=judged.evaluation.to_dict() | {"validation": cast(ValidationValues, asdict(judged.choice))},
     )
     write_card(out, card)
     return card, judged

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Lock
 
 from netops.errors import NetopsError, UsageError
+from netops.features.cluster import build_parts
 from netops.features.part import build_part
 from netops.features.spec import FeatureSpec
 from netops.progress import Progress, silent
@@ -59,8 +60,6 @@ def build_features(
     counter = _Counter(progress, source.meta.samples)
     try:
         if scheduler is not None or workers > 1:
-            from netops.features.cluster import build_parts
-
             build_parts(jobs, spec, source.meta.attributes, workers, scheduler, counter)
         else:
             _build_parts(jobs, spec, source.meta.attributes, threads or cpus(), counter)

@@ -4,11 +4,14 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from netops.errors import NetopsError
 from netops.features.part import build_part
-from netops.features.spec import FeatureSpec
+from netops.features.spec import FeatureSpec, SpecValues
+
+if TYPE_CHECKING:
+    from dask.distributed import Client, Future
 
 #: Number of retries if a worker or its files failed.
 RETRIES = 3
@@ -73,7 +76,7 @@ def build_parts(
             raise
 
 
-def _task(source: str, out: str, spec: dict[str, Any], attributes: tuple[str, ...]) -> int | str:
+def _task(source: str, out: str, spec: SpecValues, attributes: tuple[str, ...]) -> int | str:
     """Compute one file; return its number of rows, or an error that a retry would not fix."""
     try:
         return build_part(Path(source), Path(out), FeatureSpec.from_dict(spec), attributes)
@@ -81,7 +84,7 @@ def _task(source: str, out: str, spec: dict[str, Any], attributes: tuple[str, ..
         return str(error)
 
 
-def _result(future: Any) -> int:
+def _result(future: "Future") -> int:
     try:
         result = future.result()
     except Exception as error:
@@ -123,7 +126,7 @@ def local_cluster(workers: int) -> Iterator[str]:
 
 
 @contextmanager
-def _client(workers: int, scheduler: str | None) -> Iterator[Any]:
+def _client(workers: int, scheduler: str | None) -> "Iterator[Client]":
     from dask.distributed import Client
 
     with ExitStack() as stack:

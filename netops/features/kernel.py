@@ -17,7 +17,8 @@ Aggregates are rows of FIELDS × metrics: count, mean, sum of squared deviations
 of the spec. Mean and deviations follow Welford, merged by Chan, Golub and LeVeque (1983).
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,15 @@ from numba.extending import intrinsic
 
 from netops.features.relative import HIGHEST, LOWEST, MEANS, NEARS, SPREADS, VALUES, emit_relative
 from netops.kernels import kernel
+
+if TYPE_CHECKING:
+    from llvmlite.ir import IRBuilder, Value
+    from numba.core.base import BaseContext
+    from numba.core.types import Array
+    from numba.core.typing import Context, Signature
+
+    #: Writes the code of a call.
+    Generate = Callable[[BaseContext, IRBuilder, Signature, Sequence[Value]], Value]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -62,7 +72,16 @@ SUFFIX, TOPS = 1, CHUNK + 2
 
 
 _compiled = kernel(error_model="numpy")
-_INSIDE: dict[str, Any] = {
+
+
+class _Options(TypedDict):
+    cached: bool
+    error_model: str
+    no_cpython_wrapper: bool
+    no_cfunc_wrapper: bool
+
+
+_INSIDE: _Options = {
     "cached": False,
     "error_model": "numpy",
     "no_cpython_wrapper": True,
@@ -97,10 +116,12 @@ class State(NamedTuple):
 
 
 @intrinsic
-def _unowned(context: Any, array: Any) -> Any:
+def _unowned(context: "Context", array: "Array") -> "tuple[Signature, Generate]":
     """Return the same array without its owner: this avoids reference counting (two thirds of the time)."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(
+        context: "BaseContext", builder: "IRBuilder", signature: "Signature", arguments: "Sequence[Value]"
+    ) -> "Value":
         (kind,), (value,) = signature.args, arguments
         view = context.make_helper(builder, kind, value=value)
         view.meminfo = Constant(view.meminfo.type, None)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -62,7 +63,7 @@ def build_part(
     if lost := [name for name in spec.metrics if name not in known]:
         raise NetopsError(f"{source}: metric '{lost[0]}' is missing; select features of existing metrics")
     keys = [name for name in (TIMESTAMP, DEVICE, *attributes, IS_ERROR) if name in known]
-    empty = _features_of(file.schema_arrow.empty_table(), keys, spec, [[]] * len(spec.names))
+    empty = _features_of(file.schema_arrow.empty_table(), keys, spec, [np.zeros(0)] * len(spec.names))
     rows = 0
     with atomic_path(out) as draft, _writer(draft, empty.schema) as writer, _Behind(threads > 1) as behind:
         for table in _pieces(source, file, keys, spec, threads):
@@ -127,6 +128,8 @@ def _pieces(
         yield _features_of(table, keys, spec, features.T.copy())
 
 
-def _features_of(table: pa.Table, keys: list[str], spec: FeatureSpec, columns: Iterable[Any]) -> pa.Table:
+def _features_of(
+    table: pa.Table, keys: list[str], spec: FeatureSpec, columns: Iterable[npt.NDArray[np.float64]]
+) -> pa.Table:
     features = [pa.array(column, pa.float64()) for column in columns]
     return pa.table([*map(table.column, keys), *features], names=[*keys, *spec.names])

@@ -3,10 +3,10 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TypedDict
 
 from netops.config.durations import DAY, SECOND, format_duration
 from netops.errors import UsageError, closest
@@ -23,6 +23,14 @@ MISSING = "missing"
 LONGEST_WINDOW = 100 * DAY
 
 _ABOVE = re.compile(r"above_(-?\d+(?:\.\d+)?(?:e-?\d+)?)_share")
+
+
+class SpecValues(TypedDict):
+    """A feature spec as JSON, windows in nanoseconds."""
+
+    metrics: list[str]
+    windows: list[int]
+    statistics: list[str]
 
 
 @dataclass(frozen=True)
@@ -118,12 +126,12 @@ class FeatureSpec:
         """The longest window, in nanoseconds."""
         return max(self.windows)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> SpecValues:
         """Write as plain lists, windows in nanoseconds."""
         return {"metrics": list(self.metrics), "windows": list(self.windows), "statistics": list(self.statistics)}
 
     @classmethod
-    def from_dict(cls, raw: Mapping[str, Any]) -> "FeatureSpec":
+    def from_dict(cls, raw: SpecValues) -> "FeatureSpec":
         """Read what :meth:`to_dict` wrote."""
         return cls(tuple(raw["metrics"]), tuple(map(int, raw["windows"])), tuple(raw["statistics"]))
 

@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from netops.config.durations import format_duration
 from netops.inspection.metrics import MetricFacts, metric_facts
@@ -70,7 +69,7 @@ class Inspection:
         """Return the columns that are not used as metrics, by reason."""
         return left_out_by_reason(self.meta)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the inspection as plain values for JSON."""
         meta = self.meta
         return {

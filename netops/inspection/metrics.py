@@ -1,9 +1,9 @@
 """Summary statistics of the metrics of a dataset."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from netops.telemetry.dataset import Dataset
 
@@ -32,7 +32,7 @@ class MetricFacts:
     maximum: float
     counter: bool
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the summary as plain values for JSON."""
         return asdict(self)
 
@@ -41,7 +41,7 @@ def metric_facts(dataset: Dataset) -> list[MetricFacts]:
     """Summarise each metric of a dataset; the median is estimated from evenly spaced samples."""
     names, counters = list(dataset.meta.metrics), set(dataset.meta.details.get("counters", ()))
     known, low, high = np.zeros(len(names)), np.full(len(names), np.inf), np.full(len(names), -np.inf)
-    some: list[list[np.ndarray[Any, Any]]] = [[] for _ in names]
+    some: list[list[npt.NDArray[np.float64]]] = [[] for _ in names]
     for table in dataset.tables(names):
         for index, name in enumerate(names):
             values = table.column(name).to_numpy()

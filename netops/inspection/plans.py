@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from netops.config.durations import SECOND, format_duration
 from netops.errors import NetopsError
@@ -45,7 +44,7 @@ class Plan:
         """Whether training, validation and test each have enough incidents."""
         return bool(self.incidents)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the plan as plain values for JSON."""
         return {
             "split": self.split,

@@ -1,9 +1,9 @@
 """Distribution of the features in the training split: the reference of explanations and drift."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
+
+from netops.models.card_sections import Background
 
 #: Probabilities of the stored quantiles of each feature.
 QUANTILES = tuple(round(share, 3) for share in np.linspace(0, 1, 21))
@@ -12,7 +12,7 @@ _ROWS = 5_000
 
 def background_of(
     features: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], names: tuple[str, ...], seed: int
-) -> dict[str, Any]:
+) -> Background:
     """Describe n × F training features as the telemetry has them, thinned rows counted by their weights.
 
     Returns

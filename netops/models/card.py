@@ -5,17 +5,44 @@ import hashlib
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from netops.errors import NetopsError, closest
+from netops.features.spec import SpecValues
 from netops.files import read_json, write_json
+from netops.json_types import Json, JsonDict
+from netops.models.card_sections import (
+    AlertValues,
+    Background,
+    Calibration,
+    EvaluationValues,
+    Hyperparameters,
+    ScalingValues,
+    SearchResult,
+    Split,
+    TrainingData,
+)
 from netops.telemetry.network_schema import NetworkSchema
 
 CARD_FILE = "card.json"
 FORMAT = 1
+
+
+class CardChanges(TypedDict, total=False):
+    """The entries that are written after the fit."""
+
+    version: str
+    fit_seconds: float
+    agreement: float
+    search: SearchResult
+    data: TrainingData
+    calibration: Calibration
+    threshold: float | None
+    alert: AlertValues
+    evaluation: EvaluationValues
 
 
 @dataclass(frozen=True)
@@ -74,32 +101,31 @@ class ModelCard:
     family: str
     version: str
     features: tuple[str, ...]
-    spec: dict[str, Any]
+    spec: SpecValues
     metrics: tuple[str, ...]
     horizon: int
     interval_seconds: float = 0.0
-    scaling: dict[str, Any] = field(default_factory=dict)
-    params: dict[str, Any] = field(default_factory=dict)
+    scaling: ScalingValues = field(default_factory=ScalingValues)
+    params: Hyperparameters = field(default_factory=dict)
     iterations: int = 0
     fit_seconds: float = 0.0
-    search: dict[str, Any] = field(default_factory=dict)
-    split: dict[str, Any] = field(default_factory=dict)
-    data: dict[str, Any] = field(default_factory=dict)
-    background: dict[str, Any] = field(default_factory=dict)
+    search: SearchResult = field(default_factory=SearchResult)
+    split: Split = field(default_factory=Split)
+    data: TrainingData = field(default_factory=TrainingData)
+    background: Background = field(default_factory=Background)
     libraries: dict[str, str] = field(default_factory=dict)
     agreement: float = 0.0
-    calibration: dict[str, Any] = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=Calibration)
     threshold: float | None = None
-    alert: dict[str, Any] = field(default_factory=dict)
-    evaluation: dict[str, Any] = field(default_factory=dict)
+    alert: AlertValues = field(default_factory=AlertValues)
+    evaluation: EvaluationValues = field(default_factory=EvaluationValues)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonDict:
         """Return the card as JSON-compatible values; NaN becomes null."""
-        plain: dict[str, Any] = _plain({"format": FORMAT} | dataclasses.asdict(self))
-        return plain
+        return {"format": FORMAT} | {key: _plain(value) for key, value in dataclasses.asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, values: Any, where: str = CARD_FILE) -> "ModelCard":
+    def from_dict(cls, values: object, where: str = CARD_FILE) -> "ModelCard":
         """Read what :meth:`to_dict` gave; keys of later versions are ignored.
 
         Raises
@@ -116,7 +142,7 @@ class ModelCard:
         known = {f.name: values[f.name] for f in fields if f.name in values}
         return cls(**known | {name: tuple(known[name]) for name in ("features", "metrics")})
 
-    def updated(self, **changes: Any) -> "ModelCard":
+    def updated(self, **changes: Unpack[CardChanges]) -> "ModelCard":
         """Return the card with some entries changed, such as threshold, alert or evaluation."""
         return dataclasses.replace(self, **changes)
 
@@ -164,7 +190,7 @@ def write_card(folder: Path, card: ModelCard) -> None:
     write_json(folder / CARD_FILE, card.to_dict())
 
 
-def version_of(model: bytes, *purpose: Any) -> str:
+def version_of(model: bytes, *purpose: object) -> str:
     """Return a short version: the hash of a model file and its purpose."""
     digest = hashlib.blake2b(model, digest_size=6)
     digest.update(repr(purpose).encode())
@@ -186,7 +212,7 @@ def _version(name: str) -> str:
     return "unknown"
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Json:
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -197,4 +223,6 @@ def _plain(value: Any) -> Any:
         return _plain(value.item())
     if isinstance(value, float) and not np.isfinite(value):
         return None
-    return value
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"a model card cannot hold a {type(value).__name__}")

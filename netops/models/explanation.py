@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from netops.models.onnx_file import load_graph
 from netops.models.scaling import Scaling
 from netops.models.tree_contributions import TreeContributions
 from netops.models.trees import OPERATOR, Trees
+
+if TYPE_CHECKING:
+    from onnx import GraphProto
 
 Scaled = npt.NDArray[np.float32]
 Features = npt.NDArray[np.float64]
@@ -160,7 +163,7 @@ def _highest(contributions, top):  # type: ignore[no-untyped-def]
     return indices, values
 
 
-def _read(graph: Any, width: int, where: str) -> tuple[Scaling, _Model]:
+def _read(graph: "GraphProto", width: int, where: str) -> tuple[Scaling, _Model]:
     from onnx import numpy_helper
 
     constants = {c.name: numpy_helper.to_array(c) for c in graph.initializer}

@@ -7,7 +7,8 @@ calibrated one also has ``probability``, float32 n. Alerts use the risk, which i
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,9 @@ from netops.models.fitted import Fitted
 from netops.models.onnx_graph import Graph
 from netops.models.platt import Platt
 from netops.models.scaling import Scaling
+
+if TYPE_CHECKING:
+    from onnx import GraphProto
 
 MODEL_FILE = "model.onnx"
 FEATURES, RISK, PROBABILITY = "features", "risk", "probability"
@@ -61,7 +65,7 @@ def calibrated(model: bytes, calibration: Platt) -> bytes:
     return bytes(made.SerializeToString(deterministic=True))
 
 
-def _import_onnxruntime() -> Any:
+def _import_onnxruntime() -> ModuleType:
     """Import the library with its telemetry off, unless ``ORT_DISABLE_TELEMETRY`` is set.
 
     Since version 1.32 it stores an identifier of the machine and reports each session to its vendor. It reads the
@@ -195,7 +199,7 @@ def save_model(folder: Path, model: bytes, card: ModelCard) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def load_graph(folder: Path) -> Any:
+def load_graph(folder: Path) -> "GraphProto":
     """Read the ONNX graph of a model folder, for explanations."""
     import onnx
 

@@ -1,10 +1,16 @@
 """A growing ONNX graph: constants and nodes with generated names."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
+
+#: A value of a node's attribute.
+Attribute = int | float | str | Sequence[int] | Sequence[float] | Sequence[str]
 #: The domain of the tree ensembles, and the versions of the operator sets that the graphs are written in.
 ML_DOMAIN = "ai.onnx.ml"
 OPSETS = {"": 17, ML_DOMAIN: 3}
@@ -22,17 +28,17 @@ class Graph:
 
     def __init__(self, prefix: str = "") -> None:
         self._prefix = prefix
-        self._nodes: list[Any] = []
-        self._constants: list[Any] = []
+        self._nodes: list[NodeProto] = []
+        self._constants: list[TensorProto] = []
 
-    def constant(self, name: str, value: npt.NDArray[Any]) -> str:
+    def constant(self, name: str, value: npt.NDArray[np.generic]) -> str:
         """Add a constant tensor and return its name."""
         from onnx import numpy_helper
 
         self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def add(self, operator: str, *inputs: str, domain: str = "", output: str = "", **attributes: Any) -> str:
+    def add(self, operator: str, *inputs: str, domain: str = "", output: str = "", **attributes: Attribute) -> str:
         """Add a node of one output and return the name of that output."""
         from onnx import helper
 
@@ -40,7 +46,7 @@ class Graph:
         self._nodes.append(helper.make_node(operator, inputs, [name], name=name, domain=domain, **attributes))
         return name
 
-    def finish(self, inputs: list[Any], outputs: list[Any], name: str) -> Any:
+    def finish(self, inputs: "list[ValueInfoProto]", outputs: "list[ValueInfoProto]", name: str) -> "ModelProto":
         """Create the model and check it against the ONNX standard."""
         from onnx import checker, helper
 
@@ -50,7 +56,7 @@ class Graph:
         checker.check_model(model)
         return model
 
-    def extend(self, model: Any, outputs: list[Any]) -> None:
+    def extend(self, model: "ModelProto", outputs: "list[ValueInfoProto]") -> None:
         """Add the nodes to a model, after those it has, and further outputs; check it again."""
         from onnx import checker
 

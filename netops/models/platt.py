@@ -5,12 +5,12 @@ model has not been fitted on, with the regularised targets of the original (Plat
 al. 2007). Alerts do not use it: thresholds apply to the risk.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from netops.models.card_sections import Calibration
 from netops.models.onnx_graph import Graph
 
 Floats = npt.NDArray[np.float64]
@@ -56,16 +56,23 @@ class Platt:
         moved = graph.add("Add", graph.add("Mul", odds, slope), intercept)
         return graph.add("Cast", graph.add("Sigmoid", moved), output=output, to=TensorProto.FLOAT)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Calibration:
         """Return the entry for the model card."""
-        return {"method": METHOD, "part": "validation", **asdict(self)}
+        return {
+            "method": METHOD,
+            "part": "validation",
+            "slope": self.slope,
+            "intercept": self.intercept,
+            "rows": self.rows,
+            "positives": self.positives,
+        }
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Platt | None":
+    def from_dict(cls, values: Calibration) -> "Platt | None":
         """Read the calibration from a model card; None if the model has no probability."""
         if values.get("method") != METHOD:
             return None
-        return cls(*(values[name] for name in cls.__dataclass_fields__))
+        return cls(values["slope"], values["intercept"], values["rows"], values["positives"])
 
 
 @dataclass(frozen=True)
@@ -84,9 +91,15 @@ class Uncalibrated:
     rows: int
     positives: int
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Calibration:
         """Return the entry for the model card."""
-        return {"method": None, "part": "validation", **asdict(self)}
+        return {
+            "method": None,
+            "part": "validation",
+            "reason": self.reason,
+            "rows": self.rows,
+            "positives": self.positives,
+        }
 
 
 def fit_platt(risks: Floats, labels: npt.NDArray[np.int8]) -> Platt | Uncalibrated:

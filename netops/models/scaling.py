@@ -5,11 +5,11 @@ steps are part of the ONNX file, which therefore takes raw features.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from netops.models.card_sections import ScalingValues
 from netops.models.onnx_graph import Graph
 
 #: Rows from which centre and spread are computed; more would not change them.
@@ -68,7 +68,7 @@ class Scaling:
         instead = graph.constant("filling", np.array(0.0 if self.fill else np.nan))
         return graph.add("Cast", graph.add("Where", missing, instead, clipped), to=TensorProto.FLOAT)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ScalingValues:
         """Describe the scaling for the model card."""
         return {
             "centre": self.centre.tolist(),
@@ -78,7 +78,7 @@ class Scaling:
         }
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Scaling":
+    def from_dict(cls, values: ScalingValues) -> "Scaling":
         """Read what :meth:`to_dict` gave."""
         return cls(np.array(values["centre"]), np.array(values["spread"]), values["limit"], values["fill"])
 

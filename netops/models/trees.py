@@ -5,13 +5,16 @@ tree says that missing goes left. Thresholds are float32, as the scaled features
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from netops.errors import NetopsError
 from netops.models.onnx_graph import ML_DOMAIN, Graph
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
 
 OPERATOR = "TreeEnsembleRegressor"
 
@@ -94,14 +97,14 @@ class Trees:
                 cover += np.bincount(node[alive], weights[alive], len(cover))
         return replace(self, cover=cover.astype(np.float32))
 
-    def _next(self, node: npt.NDArray[Any], value: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
+    def _next(self, node: npt.NDArray[np.intp], value: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
         below = value < self.threshold[node] if self.strict else value <= self.threshold[node]
         return np.where(
             np.where(np.isnan(value), self.missing_left[node], below), self.left[node], self.right[node]
         )
 
     @classmethod
-    def parse(cls, node: Any, width: int) -> "Trees":
+    def parse(cls, node: "NodeProto", width: int) -> "Trees":
         """Read an ensemble over ``width`` features back from the ONNX node that :meth:`build` wrote.
 
         Raises

@@ -5,10 +5,10 @@ correlated. A detector first processes the outcomes of the model's test split, s
 is worse from the first day on.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import comb
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from netops.alerting.alerts import open_alerts
 from netops.alerting.matching import FALSE, MISSED, NEITHER, match
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Flags, Floats, Incidents, Integers, Sequences
+from netops.models.card_sections import EvaluationValues
 
 #: Names of the outcome streams.
 MISSED_INCIDENTS, FALSE_ALARMS = "missed incidents", "false alarms"
@@ -76,7 +77,7 @@ class Detector(Protocol):
     def drift_detected(self) -> bool:
         """Whether the last value signalled drift."""
 
-    def update(self, x: Any) -> Any:
+    def update(self, x: bool) -> object:
         """Process one outcome."""
 
 
@@ -120,7 +121,7 @@ def _in_order(name: str, times: Integers, wrong: Flags) -> Outcomes:
     return Outcomes(name, times[order], wrong[order])
 
 
-def detect_drift(stream: Outcomes, evaluation: Mapping[str, Any]) -> Concept:
+def detect_drift(stream: Outcomes, evaluation: EvaluationValues) -> Concept:
     """Run a detector on a stream of outcomes.
 
     Parameters
@@ -142,7 +143,7 @@ def detect_drift(stream: Outcomes, evaluation: Mapping[str, Any]) -> Concept:
     return Concept(stream.name, len(stream.wrong), before, now, since)
 
 
-def _of_test_split(name: str, evaluation: Mapping[str, Any]) -> tuple[int, int]:
+def _of_test_split(name: str, evaluation: EvaluationValues) -> tuple[int, int]:
     if name == MISSED_INCIDENTS:
         total = int(evaluation.get("incidents") or 0)
         return total - int(evaluation.get("incidents_warned") or 0), total

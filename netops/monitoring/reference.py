@@ -6,11 +6,13 @@ the day, and the variation between days gives the significance.
 
 import json
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
+import numpy.typing as npt
 
 from netops.config.durations import HOUR, SECOND
 from netops.errors import NetopsError
@@ -64,6 +66,14 @@ class Reference:
     columns: tuple[str, ...]
     interval_seconds: float
     memory: int
+
+
+class _Grid(TypedDict):
+    """The series and the blocks of stored histograms."""
+
+    names: list[str]
+    block: int
+    first: int
 
 
 _KINDS = ("features", "missing", "risk", "alerting")
@@ -173,8 +183,8 @@ def _held_out(examples: Examples, model: Path) -> tuple[Ints, Floats]:
 
 def write_reference(folder: Path, reference: Reference) -> None:
     """Write the reference into a model folder, atomically."""
-    arrays: dict[str, Any] = {}
-    about: dict[str, Any] = {
+    arrays: dict[str, npt.NDArray[np.generic]] = {}
+    about: dict[str, object] = {
         "format": FORMAT,
         "threshold": reference.threshold,
         "slots": reference.slots,
@@ -222,6 +232,6 @@ def read_reference(folder: Path) -> Reference:
     )
 
 
-def _histograms(about: dict[str, Any], arrays: Any, kind: str) -> Histograms:
+def _histograms(about: _Grid, arrays: Mapping[str, Floats], kind: str) -> Histograms:
     counts = arrays[f"{kind}_counts"].astype(np.int64)
     return Histograms(tuple(about["names"]), arrays[f"{kind}_edges"], about["block"], about["first"], counts)

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
+from netops.alerting.sequences import Flags
 from netops.monitoring.exported import Drift, MonitoringMetrics
 from netops.monitoring.histograms import Floats
 
@@ -43,7 +43,7 @@ class Finding:
     since: int | None = None
     about: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the finding as plain values for JSON; unknown values are None."""
         plain = {key: None if _unknown(value) else value for key, value in asdict(self).items()}
         return plain | {"since": None if self.since is None else written(self.since)}
@@ -85,7 +85,7 @@ class Report:
     findings: tuple[Finding, ...]
     ends: tuple[int, ...]
     scores: dict[str, Floats] = field(repr=False)
-    found: dict[str, Any] = field(repr=False)
+    found: dict[str, Flags] = field(repr=False)
     missing: dict[str, float] = field(repr=False)
     notes: tuple[str, ...] = ()
 
@@ -94,7 +94,7 @@ class Report:
         """The findings with drift."""
         return tuple(finding for finding in self.findings if finding.detected)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the report as plain values for JSON."""
         return {
             "network": self.network,
@@ -132,5 +132,5 @@ def written(moment: int) -> str:
     return f"{datetime.fromtimestamp(moment // 1_000_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _unknown(value: Any) -> bool:
+def _unknown(value: object) -> bool:
     return isinstance(value, float) and not math.isfinite(value)

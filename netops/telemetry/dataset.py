@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ import pyarrow.parquet as pq
 from netops.errors import NetopsError
 from netops.files import atomic_path, read_json, write_json
 from netops.telemetry.schema import DEVICE, END, SOURCE, START, TIMESTAMP
+
+if TYPE_CHECKING:
+    from netops.features.spec import SpecValues
 
 TIME_TYPE = pa.timestamp("ns", tz="UTC")
 DEVICE_TYPE = pa.dictionary(pa.int32(), pa.string())
@@ -76,7 +79,7 @@ class Meta:
     interval_seconds: float
     source: str
     left_out: dict[str, str] = field(default_factory=dict)
-    features: dict[str, Any] | None = None
+    features: "SpecValues | None" = None
     details: dict[str, Any] = field(default_factory=dict)
 
 

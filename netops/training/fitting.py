@@ -16,6 +16,7 @@ from netops.config.binding import bind
 from netops.errors import NetopsError
 from netops.files import atomic_path, read_json
 from netops.models.card import ModelCard, library_versions, version_of
+from netops.models.card_sections import TrainingData
 from netops.models.fitted import Fitted
 from netops.models.onnx_file import Session, build_model, calibrated, save_model
 from netops.models.platt import Platt, fit_platt
@@ -110,7 +111,7 @@ def fit(
     family.load(job.threads)
     say("fit")
     scaling, data = _data(folder, family, job)
-    took = {"fitted_rows": len(data.labels), "read": "pieces" if data.on_disk else "memory"}
+    took: TrainingData = {"fitted_rows": len(data.labels), "read": "pieces" if data.on_disk else "memory"}
     family, fitted, seconds = _fit(family, data, job, limits, on_trial)
     del data
     say("check")

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.errors import NetopsError
+from netops.models.card_sections import SearchResult
 from netops.models.fitted import Fitted
 from netops.training.families.protocol import Family, FitData
 from netops.training.families.space import Between, OneOf
@@ -108,7 +109,7 @@ def best_of(trials: list[Trial]) -> Trial | None:
     return max(good, key=lambda trial: (trial.average_precision, -trial.number)) if good else None
 
 
-def summary_of(trials: list[Trial], note: str = "") -> dict[str, Any]:
+def summary_of(trials: list[Trial], note: str = "") -> SearchResult:
     """Return the model card entry of a search; empty if there was none."""
     best = best_of(trials)
     if best is None:

@@ -25,6 +25,7 @@ from netops.config.durations import SECOND
 from netops.errors import NetopsError, UsageError, closest
 from netops.files import atomic_path
 from netops.models.card import ModelCard, read_card, write_card
+from netops.models.card_sections import SearchResult
 from netops.models.onnx_file import Scorer
 from netops.progress import Progress, say, silent
 from netops.telemetry.dataset import Dataset
@@ -120,7 +121,7 @@ def _with_search(job: Job, card: ModelCard, trials: list[Trial], note: str = "")
         if job.trials == 1:
             return card
         note = f"{job.family}: no search: too few training incidents to set some aside that could judge trials"
-        search = {"note": note}
+        search: SearchResult = {"note": note}
     else:
         search = summary_of(trials, note)
         note = (

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from netops.alerting.sequences import Flags, Floats
 from netops.config.durations import SECOND
 from netops.evaluation.assessment import Assessment
 from netops.evaluation.clock_incidents import WithoutClock
-from netops.evaluation.evaluate import Evaluation
+from netops.evaluation.evaluate import Evaluation, Figures
 from netops.evaluation.other_thresholds import other_thresholds
 from netops.evaluation.promotion import Decision
 from netops.evaluation.report import figures
@@ -72,7 +71,7 @@ class Content:
     without: WithoutClock | None
     seed: int
 
-    def everything(self) -> dict[str, Any]:
+    def everything(self) -> dict[str, object]:
         """Return the variables of the template, figures as SVG."""
         return {
             "network": self.network,
@@ -156,7 +155,7 @@ class Content:
         folder = self.models[self.choice.best]
         return importance_of(self.examples, folder, self.validation, self.card.metrics, self.seed)
 
-    def _baseline_figures(self) -> Any:
+    def _baseline_figures(self) -> Figures | None:
         found = self.assessments.get(figures.BASELINE)
         return found.evaluation.figures if found else None
 
@@ -164,7 +163,7 @@ class Content:
         judged = self.assessments.get(figures.BASELINE)
         return self.baseline.describe(judged.policy.threshold) if self.baseline and judged else []
 
-    def _data(self) -> dict[str, Any]:
+    def _data(self) -> dict[str, object]:
         logs, warned = logs_of(self.examples), self.verdict.matching.lead != MISSED
         main = self.examples.labelled[0]
         times = [labelled.sequences.timestamps for labelled in self.examples.labelled]
@@ -184,7 +183,7 @@ class Content:
         mine = {name: self.test.observed & (kinds == name) for name in set(self.test.incidents.scenario)}
         return {name: (int((own & warned).sum()), int(own.sum())) for name, own in mine.items()}
 
-    def _comparisons(self) -> dict[str, Any]:
+    def _comparisons(self) -> dict[str, object]:
         evaluations: dict[str, Evaluation] = {name: one.evaluation for name, one in self.assessments.items()}
         seconds, budget = self.examples.horizon / SECOND, self.best.choice.budget
         style = next(one.style for one in self.series if one.name == self.choice.best)
@@ -202,7 +201,7 @@ class Content:
             "calibration_words": calibration_words(self.card),
         }
 
-    def _importance(self) -> dict[str, Any]:
+    def _importance(self) -> dict[str, object]:
         found = self.importance
         if found is None:
             return {"importance": None, "by_feature": "", "by_metric": ""}
@@ -224,7 +223,7 @@ class Content:
             chosen.append([metric for metric in there if metric in wanted[:_MOST_METRICS]])
         return chosen
 
-    def _episodes(self) -> dict[str, list[dict[str, Any]]]:
+    def _episodes(self) -> dict[str, list[dict[str, object]]]:
         """Return the episodes of each kind, with their drawings and reasons."""
         baseline = None
         if self.baseline_risks is not None:
@@ -233,7 +232,7 @@ class Content:
         found = choose_episodes(self.examples, self.verdict, baseline)
         reasons = reasons_of(self.examples, self.models[self.choice.best], found)
         found = with_metrics(self.examples, found, self._metrics(reasons))
-        shown: dict[str, list[dict[str, Any]]] = {WARNED: [], MISS: [], FALSE_ALARM: []}
+        shown: dict[str, list[dict[str, object]]] = {WARNED: [], MISS: [], FALSE_ALARM: []}
         usual, threshold, interval = usual_ranges(self.card), self.best.policy.threshold, self.card.interval_seconds
         for number, (episode, (when, why)) in enumerate(zip(found, reasons, strict=True)):
             figure = telemetry_figure(episode, threshold, usual, f"episode-{number}", interval)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from netops.config.durations import SECOND, format_duration
 from netops.evaluation.evaluate import Evaluation
 from netops.evaluation.report.groups import Ranges
 from netops.evaluation.report.words import counted, lasting, listed, moment, number, percent, titled
+from netops.models.card_sections import LabelSources
 from netops.training.examples import Examples, feature_names
 from netops.training.labelled import Labelled
 from netops.training.splits import NONE, PARTS, TEST, TRAIN, VALIDATION
@@ -102,7 +102,7 @@ def parts_of(examples: Examples, validation: Part, test: Part) -> list[PartFacts
 
 def scenarios_of(
     logs: list[Log], warned: dict[str, tuple[int, int]], evaluation: Evaluation
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Count incidents by scenario and part.
 
     Parameters
@@ -160,7 +160,7 @@ def telemetry_facts(examples: Examples) -> list[tuple[str, str]]:
     return facts + _labels(examples.info["data"].get("labels", {})) + _training(examples)
 
 
-def _labels(told: dict[str, Any]) -> list[tuple[str, str]]:
+def _labels(told: LabelSources) -> list[tuple[str, str]]:
     """Return where the labels come from."""
     facts = []
     if sources := told.get("incidents"):
@@ -171,7 +171,7 @@ def _labels(told: dict[str, Any]) -> list[tuple[str, str]]:
     return facts
 
 
-def _made_of(told: dict[str, Any]) -> Iterator[str]:
+def _made_of(told: LabelSources) -> Iterator[str]:
     """Return the effect of verdicts on the labels."""
     if count := told["positives"]:
         yield f"In training, only verdicts label {counted(count, 'sample')} as before a failure."

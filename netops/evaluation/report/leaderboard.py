@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from netops.alerting.resampling import Interval
 from netops.evaluation.assessment import Assessment
@@ -152,14 +151,14 @@ def _calibration(evaluation: Evaluation) -> Cell:
 
 
 def _figure(
-    evaluation: Evaluation, name: str, detail: str, write: Callable[[Any], str], most: Mapping[str, float]
+    evaluation: Evaluation, name: str, detail: str, write: Callable[[float], str], most: Mapping[str, float]
 ) -> Cell:
     value, interval = getattr(evaluation.figures, name), evaluation.intervals.get(name)
     return _cell(value, interval, most[name], detail, write)
 
 
 def _cell(
-    value: float, interval: Interval | None, most: float, detail: str = "", write: Callable[[Any], str] = number
+    value: float, interval: Interval | None, most: float, detail: str = "", write: Callable[[float], str] = number
 ) -> Cell:
     return Cell(write(value), detail, spread(interval, write), _mark(value, interval, most))
 

@@ -1,8 +1,9 @@
 """Numbers, times and durations as a report writes them."""
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TypeGuard
 
 from netops.alerting.resampling import Interval
 from netops.config.durations import SECOND
@@ -11,12 +12,12 @@ UNKNOWN = "–"
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
-def known(value: Any) -> bool:
+def known(value: float | None) -> TypeGuard[float]:
     """Return whether there is a number."""
     return value is not None and math.isfinite(value)
 
 
-def number(value: Any, digits: int = 3) -> str:
+def number(value: float | None, digits: int = 3) -> str:
     """Write a number with so many significant digits; a dash where there is none."""
     if not known(value):
         return UNKNOWN
@@ -27,12 +28,12 @@ def number(value: Any, digits: int = 3) -> str:
     return f"{value:,.{max(0, digits - _magnitude(value))}f}".replace("-", "−")
 
 
-def significant(value: Any) -> str:
+def significant(value: float | None) -> str:
     """Write a number with three significant digits, however small; a dash where there is none."""
     return f"{value:.3g}" if known(value) and 0 < abs(value) < 0.1 else number(value)
 
 
-def closely(risk: Any) -> str:
+def closely(risk: float | None) -> str:
     """Write a threshold: four digits of its distance to 1 where that is small, so that 0.99997 is not told as 1."""
     if not known(risk):
         return UNKNOWN
@@ -44,7 +45,7 @@ def _magnitude(value: float) -> int:
     return max(0, math.floor(math.log10(abs(value))) + 1) if value else 0
 
 
-def percent(value: Any) -> str:
+def percent(value: float | None) -> str:
     """Write a share; a dash where there is none, and never 100% or 0% for what is not quite."""
     if not known(value):
         return UNKNOWN
@@ -55,7 +56,7 @@ def percent(value: Any) -> str:
     return f"{100 * value:.1f}".removesuffix(".0") + "%"
 
 
-def lasting(seconds: Any) -> str:
+def lasting(seconds: float | None) -> str:
     """Write a duration in its two largest units: ``5 min 48 s``."""
     if not known(seconds):
         return UNKNOWN
@@ -91,7 +92,7 @@ def shortened(name: str, most: int) -> str:
     return name if len(name) <= most else f"{name[: (most - 1) // 2]}…{name[-(most // 2) :]}"
 
 
-def spread(interval: Interval | None, write: Any = number) -> str:
+def spread(interval: Interval | None, write: Callable[[float], str] = number) -> str:
     """Write an interval; nothing where nothing could be resampled, or all resamples were the same."""
     if not tells(interval):
         return ""

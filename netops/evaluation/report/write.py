@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from netops.alerting.sequences import Floats
 from netops.evaluation.assessment import Assessment
@@ -73,7 +72,7 @@ def write_report(
     return path
 
 
-def render(content: dict[str, Any], template: str = TEMPLATE, folder: Path | None = None) -> str:
+def render(content: Mapping[str, object], template: str = TEMPLATE, folder: Path | None = None) -> str:
     """Fill a template of this folder, or of another one that may include what is in this."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
