@@ -56,14 +56,14 @@ def silenced(silences: Iterable[Silence], attributes: Mapping[str, str | None], 
     return next((silence for silence in silences if silence.covers(attributes, time)), None)
 
 
-def _time(value: Any, key: str) -> int:
+def _time(value: object, key: str) -> int:
     """Parse a time given as text, date or datetime; return nanoseconds since the epoch."""
     try:
         if isinstance(value, int) and not isinstance(value, bool):
             return value
         if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
             value = dt.datetime(value.year, value.month, value.day)  # noqa: DTZ001 its zone is read below
-        moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(value)
+        moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
     except (TypeError, ValueError):
         raise UsageError(
             f"alerting: silences: {key}: '{value}' is not a valid time; write it as 2026-01-31T22:00"

@@ -1,11 +1,14 @@
 """``netops models``: manage the model versions of a network."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from netops.cli import model_card, options
 from netops.cli.output import print_json, print_rows
+
+if TYPE_CHECKING:
+    from netops.serving.shadow.report import ShadowReport
 
 #: Fields of a model that are printed in addition to its metrics.
 _KNOWN = ("network", "version", "family", "state", "state_reason", "champion", "shadow", "created")
@@ -71,7 +74,7 @@ def _row(model: Any) -> dict[str, Any]:
     return {key: getattr(model, key) for key in _KNOWN} | model.metrics | {"intervals": model.intervals}
 
 
-def _print_shadow(report: dict[str, Any], running: bool) -> None:
+def _print_shadow(report: "ShadowReport", running: bool) -> None:
     """Print how a version performs, or performed, as a shadow of the champion."""
     if report.get("failure"):
         click.echo(f"\nthe shadow was stopped by a failure: {report['failure']}")
@@ -87,13 +90,13 @@ def _print_shadow(report: dict[str, Any], running: bool) -> None:
         f"mean difference of the risks: {report['mean_difference']:.3g}; both models agree on the threshold for "
         f"{agreement['share']:.2%} of the samples"
     )
+    judged = report["judged"]
     rows = [
-        {"model": role} | report["alerts"][role] | (report["judged"] or {}).get(role, {})
-        for role in ("champion", "challenger")
+        {"model": role, **alerts, **(judged[role] if judged else {})} for role, alerts in report["alerts"].items()
     ]
     columns = ["model", "opened", "shared", "only"]
     assessed = ["incidents", "warned", "false_alarms", "event_recall", "false_alarms_per_device_day"]
-    print_rows(rows, columns + ([*assessed, "median_lead_seconds"] if report["judged"] else []), as_json=False)
+    print_rows(rows, columns + ([*assessed, "median_lead_seconds"] if judged else []), as_json=False)
 
 
 @command.command("promote")

@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -18,6 +18,9 @@ from netops.serving.alerts.outbox import DUE, PARKED, Entry
 from netops.serving.alerts.store import Alert
 from netops.serving.decode.times import nanoseconds
 from netops.serving.folders import ALERTS, networks, state_folder
+from netops.serving.http.feedback import IncidentBody, incident_of
+from netops.telemetry.incident_logs.read import read_incidents
+from netops.telemetry.settings import TelemetrySettings
 
 Answer = TypeVar("Answer")
 #: Maximum incidents per request.
@@ -149,15 +152,15 @@ class RemoteFeedbackClient:
         counts = dict.fromkeys(("recorded", "changed", "known"), 0)
         for start in range(0, len(incidents), _BATCH):
             rows = [msgspec.to_builtins(incident) for incident in incidents[start : start + _BATCH]]
-            answer = self._call("POST", "/incidents", rows, dict[str, Any])
-            counts = {key: counts[key] + answer[key] for key in counts}
+            answer = self._call("POST", "/incidents", rows, _Counts)
+            counts = {key: counts[key] + getattr(answer, key) for key in counts}
         return counts
 
     def feedback(self) -> Feedback:
         """Return all feedback."""
         return self._call("GET", "/feedback", None, Feedback)
 
-    def _call(self, method: str, path: str, value: Any, kind: type[Answer]) -> Answer:
+    def _call(self, method: str, path: str, value: object, kind: type[Answer]) -> Answer:
         try:
             return msgspec.json.decode(asyncio.run(self._request(method, path, value)), type=kind)
         except RefusedError as error:
@@ -167,7 +170,7 @@ class RemoteFeedbackClient:
         except msgspec.DecodeError as error:
             raise NetopsError(f"{self._url} is not a netops server of this version: {error}") from None
 
-    async def _request(self, method: str, path: str, value: Any) -> bytes:
+    async def _request(self, method: str, path: str, value: object) -> bytes:
         connection = Connection(self._url, self._token)
         try:
             return await connection.request(method, path, b"" if value is None else msgspec.json.encode(value))
@@ -179,6 +182,12 @@ class _FeedbackAnswer(msgspec.Struct):
     alert: Alert
     statements: list[Statement]
     changed: bool
+
+
+class _Counts(msgspec.Struct):
+    recorded: int
+    changed: int
+    known: int
 
 
 def _explained(error: RefusedError) -> NetopsError:
@@ -203,10 +212,6 @@ def read_csv(path: Path, source: str | None) -> list[Incident]:
     NetopsError
         If it cannot be read or a time is invalid; the message names column and line.
     """
-    from netops.serving.http.feedback import IncidentBody, incident_of
-    from netops.telemetry.incident_logs.read import read_incidents
-    from netops.telemetry.settings import TelemetrySettings
-
     log = read_incidents(path, TelemetrySettings())
     ids = log.ids or [None] * len(log.devices)
     rows = zip(log.devices, log.starts.tolist(), log.closed_ends(), log.kinds, ids, strict=True)

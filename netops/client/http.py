@@ -1,7 +1,7 @@
 """A JSON client for one server with persistent connections."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -12,6 +12,7 @@ from netops.http_client import async_client
 if TYPE_CHECKING:
     import httpx
 
+T = TypeVar("T")
 #: Timeout of a request, in seconds.
 TIMEOUT = 30.0
 
@@ -42,13 +43,22 @@ class Connection:
         self._url, self._token, self._host = url.rstrip("/"), token, parts.netloc.rpartition("@")[2]
         self._client: httpx.AsyncClient | None = None
 
-    async def post(self, path: str, value: Any) -> bytes:
+    async def post(self, path: str, value: object) -> bytes:
         """Post a value as JSON; return the response body (see :meth:`request`)."""
         return await self.request("POST", path, msgspec.json.encode(value))
 
-    async def get(self, path: str) -> Any:
-        """Return the JSON at a path."""
-        return msgspec.json.decode(await self.request("GET", path, b""))
+    async def get(self, path: str, kind: type[T]) -> T:
+        """Return the JSON at a path, decoded as a type; its other keys are ignored.
+
+        Raises
+        ------
+        NetopsError
+            If it is not of this type.
+        """
+        try:
+            return msgspec.json.decode(await self.request("GET", path, b""), type=kind)
+        except msgspec.DecodeError as error:
+            raise NetopsError(f"{self._host} is not a netops server of this version: {path}: {error}") from None
 
     async def close(self) -> None:
         """Close the connections."""

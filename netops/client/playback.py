@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from netops.alerting.sequences import UNKNOWN, Incidents
+from netops.simulator.generate import stream
+from netops.simulator.network import Network
 from netops.telemetry.dataset import Dataset, matrix_of, rows_of
 from netops.telemetry.schema import COMPANY, DATA_CENTER
 
@@ -62,16 +64,14 @@ class Playback:
     incidents: Incidents | None = None
 
 
-def generated(network: Any) -> Playback:
+def generated(network: Network) -> Playback:
     """Return the playback of a simulated network.
 
     Parameters
     ----------
-    network : netops.simulator.network.Network
+    network : Network
         From ``make_network``.
     """
-    from netops.simulator.generate import stream
-
     fleet = network.fleet
     count = len(fleet.names)
     attributes = [fleet.attributes.get(name, [None] * count) for name in (COMPANY, DATA_CENTER)]
@@ -108,7 +108,7 @@ def recorded(dataset: Dataset) -> Playback:
     )
 
 
-def _locations(table: Any, firsts: Integers) -> list[tuple[str | None, str | None]]:
+def _locations(table: pa.Table, firsts: Integers) -> list[tuple[str | None, str | None]]:
     columns = [
         table.column(name).take(firsts).to_pylist() if name in table.column_names else [None] * len(firsts)
         for name in (COMPANY, DATA_CENTER)

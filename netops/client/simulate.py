@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from time import perf_counter
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from netops.client.http import Connection
-from netops.client.playback import Chunk, Playback, Truth
+from netops.client.playback import Chunk, Integers, Playback, Truth
 from netops.config.durations import SECOND
 from netops.errors import NetopsError
 from netops.serving.alerts.outcome import Outcome, assess
+from netops.serving.alerts.store import Alert
 from netops.serving.decode.times import nanoseconds
 from netops.serving.engine.samples import STATUSES, Answer
 
@@ -28,6 +28,14 @@ from netops.serving.engine.samples import STATUSES, Answer
 SLICE, BATCH, ASK = 0.1, 1000, 2.0
 #: Pauses (s) between attempts to reach a lost server.
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+
+
+class _Health(msgspec.Struct):
+    replay_point: str | None = None
+
+
+class _Model(msgspec.Struct):
+    horizon_seconds: float
 
 
 @dataclass
@@ -73,7 +81,7 @@ class Report:
     seconds: float
     outcome: Outcome | None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the report as plain values."""
         live = self.live
         return {
@@ -207,7 +215,7 @@ class _Player:
                 raise found
         self._live.event_time = max(self._live.event_time, int(chunk.timestamps.max()))
 
-    async def _send_lane(self, connection: Connection, chunk: Chunk, rows: Any) -> None:
+    async def _send_lane(self, connection: Connection, chunk: Chunk, rows: Integers) -> None:
         for start in range(0, len(rows), BATCH):
             part = rows[start : start + BATCH].tolist()
             body = [self._sample(chunk, row) for row in part]
@@ -216,10 +224,10 @@ class _Player:
             self._live.latencies.append(perf_counter() - since)
             self._count(chunk, part, msgspec.json.decode(answer, type=list[Answer]))
 
-    def _sample(self, chunk: Chunk, row: int) -> dict[str, Any]:
+    def _sample(self, chunk: Chunk, row: int) -> dict[str, object]:
         device = int(chunk.devices[row])
         values = zip(self._playback.metrics, chunk.values[row].tolist(), strict=True)
-        sample: dict[str, Any] = {
+        sample: dict[str, object] = {
             "timestamp": int(chunk.timestamps[row]),
             "device": self._playback.devices[device],
             **{name: value if value == value else None for name, value in values},
@@ -265,15 +273,13 @@ class _Player:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _replay_point(self) -> int:
-        point = (await self._control.get("/healthz"))["replay_point"]
+        point = (await self._control.get("/healthz", _Health)).replay_point
         return nanoseconds(point) if point else -1
 
     async def _outcome(self, first: int, last: int) -> Outcome | None:
         incidents = self._truth.incidents(first, last)
         if len(incidents) == 0:
             return None
-        alerts = await self._control.get("/alerts?all=true&limit=100000")
-        model = await self._control.get("/v2/models/netops")
-        return assess(
-            alerts, incidents, self._playback.devices, int(model["horizon_seconds"] * SECOND), first, last
-        )
+        alerts = await self._control.get("/alerts?all=true&limit=100000", list[Alert])
+        model = await self._control.get("/v2/models/netops", _Model)
+        return assess(alerts, incidents, self._playback.devices, int(model.horizon_seconds * SECOND), first, last)

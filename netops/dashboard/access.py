@@ -6,18 +6,14 @@ itself is not in any address, history or cookie.
 
 import hashlib
 import hmac
-from collections.abc import Callable
-from typing import Any
 
-from litestar import Request
-from litestar.connection import ASGIConnection
 from litestar.exceptions import NotAuthorizedException
 from litestar.handlers import BaseRouteHandler
 
 from netops.serving.http.access import carries
+from netops.serving.http.framework import Check, Connection, Received
 
 COOKIE = "netops_dashboard"
-Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]
 
 
 def key_of(token: str) -> str:
@@ -30,11 +26,11 @@ def is_token(token: str, given: str) -> bool:
     return hmac.compare_digest(given.encode(), token.encode())
 
 
-def guard(token: str) -> Guard:
+def guard(token: str) -> Check:
     """Create the check of all pages except those marked ``open``."""
     cookie = key_of(token).encode()
 
-    def check(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    def check(connection: Connection, handler: BaseRouteHandler) -> None:
         if handler.opt.get("open"):
             return
         value = connection.cookies.get(COOKIE, "").encode()
@@ -44,6 +40,6 @@ def guard(token: str) -> Guard:
     return check
 
 
-def wants_page(request: Request[Any, Any, Any]) -> bool:
+def wants_page(request: Received) -> bool:
     """Return whether the request comes from a browser, which is redirected to the login form."""
     return "text/html" in request.headers.get("accept", "")

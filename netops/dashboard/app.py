@@ -4,10 +4,10 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Literal
+from typing import Literal, TypeAlias, cast
 
 import msgspec
-from litestar import Litestar, Request, Response, get, post
+from litestar import Litestar, Response, get, post
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Redirect, ServerSentEvent
@@ -23,8 +23,12 @@ from netops.dashboard.login import login
 from netops.dashboard.pages import page
 from netops.dashboard.records import Records
 from netops.errors import NetopsError, UsageError
+from netops.serving.http.asgi import Application
+from netops.serving.http.framework import Background, Handlers, Received
 from netops.serving.http.guard import Guard
 
+#: A page for a browser, a redirect to the login form, or JSON.
+ErrorAnswer: TypeAlias = Response[str] | Response[None] | Response[dict[str, str]]
 _LOG = logging.getLogger(__name__)
 
 HTML, JSON, PNG = "text/html; charset=utf-8", "application/json", "image/png"
@@ -65,7 +69,7 @@ class Verdict(msgspec.Struct):
 
 
 def make_app(
-    follower: Follower, store: Records, token: str | None, local: bool = True, lifespan: Sequence[Any] = ()
+    follower: Follower, store: Records, token: str | None, local: bool = True, lifespan: Sequence[Background] = ()
 ) -> Guard:
     """Create the application.
 
@@ -98,31 +102,29 @@ def make_app(
         logging_config=None,
         request_max_body_size=BODY,
     )
-    return Guard(app, local, headers=_SENT)
+    return Guard(cast(Application, app), local, headers=_SENT)
 
 
-def _pages(follower: Follower, store: Records) -> list[Any]:
+def _pages(follower: Follower, store: Records) -> Handlers:
     @get("/")
     async def index() -> Redirect:
         """Redirect to the fleet."""
         return Redirect("/fleet")
 
     @get("/fleet")
-    async def fleet(request: Request[Any, Any, Any]) -> Response[str]:
+    async def fleet(request: Received) -> Response[str]:
         """Return the page of the fleet."""
         return _page(request, "fleet.html", view="fleet", title="Fleet", devices=len(follower.fleet))
 
     @get("/device")
-    async def device(
-        request: Request[Any, Any, Any], device: FromQuery[str] = "", metrics: FromQuery[str] = ""
-    ) -> Response[str]:
+    async def device(request: Received, device: FromQuery[str] = "", metrics: FromQuery[str] = "") -> Response[str]:
         """Return the page of a device."""
         return _page(
             request, "device.html", view="device", title=device or "Device", device=device, metrics=metrics
         )
 
     @get("/models")
-    async def models(request: Request[Any, Any, Any], network: FromQuery[str] = "") -> Response[str]:
+    async def models(request: Received, network: FromQuery[str] = "") -> Response[str]:
         """Return the page of a network's models."""
         if not store.ready:
             return _page(request, "waiting.html", view="models", title="Models")
@@ -134,9 +136,7 @@ def _pages(follower: Follower, store: Records) -> list[Any]:
         )
 
     @get("/runs")
-    async def runs(
-        request: Request[Any, Any, Any], run: FromQuery[str] = "", step: FromQuery[str] = ""
-    ) -> Response[str]:
+    async def runs(request: Received, run: FromQuery[str] = "", step: FromQuery[str] = "") -> Response[str]:
         """Return the page of runs, with details of one run."""
         if not store.ready:
             return _page(request, "waiting.html", view="runs", title="Runs")
@@ -145,14 +145,23 @@ def _pages(follower: Follower, store: Records) -> list[Any]:
         record, graph = await store.query(records.run, run) if run else (None, None)
         chosen = graph.find(step) if graph else None
         log = await store.query(records.log_of, chosen.uid) if chosen and chosen.uid else ""
-        values: dict[str, Any] = {"runs": listed, "run": record, "graph": graph, "chosen": chosen, "log": log}
-        values["size"] = (WIDTH, HEIGHT)
-        return _page(request, "runs.html", view="runs", title="Runs", **values)
+        return _page(
+            request,
+            "runs.html",
+            view="runs",
+            title="Runs",
+            runs=listed,
+            run=record,
+            graph=graph,
+            chosen=chosen,
+            log=log,
+            size=(WIDTH, HEIGHT),
+        )
 
     return [index, fleet, device, models, runs]
 
 
-def _data(follower: Follower) -> list[Any]:
+def _data(follower: Follower) -> Handlers:
     @get("/events", media_type="text/event-stream")
     async def events(whole: FromQuery[bool] = False) -> ServerSentEvent:
         """Stream the changes."""
@@ -192,7 +201,7 @@ def _data(follower: Follower) -> list[Any]:
     return [events, device, find, verdict]
 
 
-def _plots(follower: Follower, store: Records) -> list[Any]:
+def _plots(follower: Follower, store: Records) -> Handlers:
     fleet_map = FleetMap(follower.fleet)
     drawing = asyncio.Lock()
 
@@ -208,6 +217,7 @@ def _plots(follower: Follower, store: Records) -> list[Any]:
     @get("/plots/device")
     async def device(metrics: FromQuery[str], theme: FromQuery[str] = "light") -> Response[bytes]:
         """Return the plots of a device, for the metrics in a JSON list."""
+        # Late: Bokeh takes 0.4 s to import (serve._import_plots).
         from netops.dashboard.plots import device_plot
 
         facts = follower.fleet.facts
@@ -223,6 +233,7 @@ def _plots(follower: Follower, store: Records) -> list[Any]:
     @get("/plots/models")
     async def models(network: FromQuery[str] = "", theme: FromQuery[str] = "light") -> Response[bytes]:
         """Return the plot of a network's models."""
+        # Late: Bokeh takes 0.4 s to import (serve._import_plots).
         from netops.dashboard.plots import models_plot
 
         known = await store.query(records.models, network or None)
@@ -233,7 +244,7 @@ def _plots(follower: Follower, store: Records) -> list[Any]:
     return [fleet, device, models]
 
 
-def _files(store: Records) -> list[Any]:
+def _files(store: Records) -> Handlers:
     @get("/static/{name:str}", opt={"open": True})
     async def static(name: FromPath[str]) -> Response[bytes]:
         """Return a static file."""
@@ -273,38 +284,38 @@ def _names(text: str, parameter: str) -> list[str]:
         raise HTTPException(status_code=400, detail=f"{parameter}: a JSON list of names") from None
 
 
-def _page(request: Request[Any, Any, Any], template: str, status: int = 200, **values: Any) -> Response[str]:
+def _page(request: Received, template: str, status: int = 200, **values: object) -> Response[str]:
     """Render a page; scripts that refresh a page request only its content."""
     frame = "part.html" if request.headers.get("x-part") else "base.html"
     text = page(template, frame=frame, **values)
     return Response(text, status_code=status, media_type=HTML, headers=HEADERS)
 
 
-def _json(value: Any) -> Response[bytes]:
+def _json(value: object) -> Response[bytes]:
     return Response(json.dumps(value, default=_plain).encode(), media_type=JSON, headers=HEADERS)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return value.tolist() if hasattr(value, "tolist") else msgspec.to_builtins(value)
 
 
-def _explain(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+def _explain(request: Received, error: HTTPException) -> ErrorAnswer:
     if error.status_code == 401 and wants_page(request):
         return Response(None, status_code=303, headers=HEADERS | {"location": "/login"})
     return _error_answer(request, error.detail or "", error.status_code)
 
 
-def _explain_error(request: Request[Any, Any, Any], error: NetopsError) -> Response[Any]:
+def _explain_error(request: Received, error: NetopsError) -> ErrorAnswer:
     status = 502 if isinstance(error, NoServerError) else 404 if isinstance(error, UsageError) else 500
     return _error_answer(request, str(error), status)
 
 
-def _fail(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+def _fail(request: Received, error: Exception) -> ErrorAnswer:
     _LOG.error("%s: %s", request.url.path, error, exc_info=error)
     return _error_answer(request, f"the dashboard failed: {type(error).__name__}", 500)
 
 
-def _error_answer(request: Request[Any, Any, Any], message: str, status: int) -> Response[Any]:
+def _error_answer(request: Received, message: str, status: int) -> ErrorAnswer:
     if wants_page(request):
         return _page(request, "error.html", status, view="", title="Not found", message=message)
     return Response({"error": message}, status_code=status, headers=HEADERS)

@@ -1,7 +1,5 @@
 """The state of one device."""
 
-from typing import Any
-
 import numpy as np
 
 from netops.dashboard.fleet import ALERTING, ON_TRIAL, SILENT
@@ -13,7 +11,7 @@ from netops.serving.alerts.store import Alert
 LISTED = 50
 
 
-async def device_state(follower: Follower, device: str) -> dict[str, Any]:
+async def device_state(follower: Follower, device: str) -> dict[str, object]:
     """Return the state of a device.
 
     Parameters

@@ -3,14 +3,15 @@
 import asyncio
 import base64
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 import httpx
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from netops.dashboard.fleet import FleetModel
 from netops.errors import NetopsError
@@ -135,19 +136,26 @@ class Follower:
             If the server does not accept it.
         """
         body = {"verdict": verdict, "by": "dashboard"}
-        await self._request("POST", f"/alerts/{quote(alert, safe='')}/feedback", dict[str, Any], json=body)
+        await self._request("POST", f"/alerts/{quote(alert, safe='')}/feedback", dict[str, object], body=body)
 
     async def _update(self, since: int) -> bool:
         answer = await self._get("/fleet", Fleet, since=since)
         self._since = answer.cursor
         return self.fleet.apply(answer, full=since == 0)
 
-    async def _get(self, path: str, kind: type[Answer], **query: Any) -> Answer:
-        return await self._request("GET", path, kind, params=query)
+    async def _get(self, path: str, kind: type[Answer], **query: str | int) -> Answer:
+        return await self._request("GET", path, kind, query=query)
 
-    async def _request(self, method: str, path: str, kind: type[Answer], **more: Any) -> Answer:
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        kind: type[Answer],
+        query: Mapping[str, str | int] | None = None,
+        body: object = None,
+    ) -> Answer:
         try:
-            response = await self._client.request(method, path, **more)
+            response = await self._client.request(method, path, params=query, json=body)
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
             raise NoServerError(f"{self.url} does not respond ({reason}); start it with: netops serve") from None
@@ -172,7 +180,7 @@ class Follower:
             await asyncio.sleep(max(0.1, self._pause - (loop.time() - since)))
 
 
-def delta(follower: Follower, full: bool) -> dict[str, Any]:
+def delta(follower: Follower, full: bool) -> dict[str, object]:
     """Return the values that a page shows.
 
     Parameters
@@ -185,7 +193,7 @@ def delta(follower: Follower, full: bool) -> dict[str, Any]:
     """
     fleet = follower.fleet
     facts = fleet.facts
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "trouble": follower.trouble,
         "server": follower.url,
         "network": facts.network if facts else None,
@@ -212,7 +220,7 @@ def _sites_first(alerts: list[Alert]) -> list[Alert]:
     return sorted(alerts, key=lambda alert: (bool(alert.rolled_up), rank[alert.kind], -(alert.peak or 0.0)))
 
 
-def _listed(alert: Alert) -> dict[str, Any]:
+def _listed(alert: Alert) -> dict[str, object]:
     return {
         "id": alert.id,
         "kind": alert.kind,
@@ -229,7 +237,7 @@ def _listed(alert: Alert) -> dict[str, Any]:
     }
 
 
-def finite(values: Any) -> list[float | None]:
+def finite(values: Sequence[float] | npt.NDArray[np.float32]) -> list[float | None]:
     """Convert numbers for JSON: non-finite values become None."""
     array = np.asarray(values, dtype=np.float64)
     return [value if ok else None for value, ok in zip(array.tolist(), np.isfinite(array).tolist(), strict=True)]

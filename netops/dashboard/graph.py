@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from netops.tracking.results import results_of
 
-Document = dict[str, Any]
+#: A record of MLRun: ``metadata``, ``spec`` and ``status``.
+Document: TypeAlias = dict[str, Any]
 
 #: Sizes of a drawn step and of the gaps, in pixels.
 WIDTH, HEIGHT, ACROSS, DOWN, MARGIN = 172, 60, 40, 20, 4
@@ -116,7 +117,7 @@ def _step(record: Document, describe: Callable[[Document], Document]) -> Step:
     )
 
 
-def _readable(value: Any) -> Any:
+def _readable(value: object) -> object:
     """Format JSON with line breaks; other values are returned unchanged."""
     if isinstance(value, str) and value[:1] in "{[":
         try:
@@ -176,7 +177,7 @@ def _reduce(steps: dict[str, Step]) -> None:
         step.after = [other for other in direct[name] if other not in further]
 
 
-def _identity(uri: Any) -> str:
+def _identity(uri: object) -> str:
     """Return the uid in an artifact's address, or the address without tag and iteration."""
     text = str(uri)
     return text.rpartition("^")[2] if "^" in text else text.partition("#")[0].partition(":latest")[0]

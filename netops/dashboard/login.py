@@ -1,19 +1,18 @@
 """The login form, if a token is required."""
 
-from typing import Any
-
-from litestar import Request, Response, get, post
+from litestar import Response, get, post
 from litestar.datastructures import Cookie
 from litestar.params import URLEncodedBody
 from litestar.response import Redirect
 
 from netops.dashboard.access import COOKIE, is_token, key_of
 from netops.dashboard.pages import page
+from netops.serving.http.framework import Handlers, Received
 
 HTML = "text/html; charset=utf-8"
 
 
-def login(token: str | None) -> list[Any]:
+def login(token: str | None) -> Handlers:
     """Create the handlers of the login form and of the health check."""
 
     @get("/login", opt={"open": True})
@@ -22,7 +21,7 @@ def login(token: str | None) -> list[Any]:
         return Response(page("login.html", wrong=False), media_type=HTML)
 
     @post("/login", opt={"open": True}, status_code=303)
-    async def log_in(request: Request[Any, Any, Any], data: URLEncodedBody[dict[str, str]]) -> Response[Any]:
+    async def log_in(request: Received, data: URLEncodedBody[dict[str, str]]) -> Response[str] | Redirect:
         """Check the token and set the cookie."""
         if token and not is_token(token, data.get("token", "").strip()):
             return Response(page("login.html", wrong=True), media_type=HTML, status_code=401)

@@ -3,7 +3,6 @@
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -25,7 +24,7 @@ SIGNS = {
 }
 
 
-def page(template: str, **values: Any) -> str:
+def page(template: str, **values: object) -> str:
     """Render a template; values are escaped."""
     return _environment().get_template(template).render(**values)
 
@@ -45,7 +44,7 @@ def _environment() -> Environment:
     return environment
 
 
-def link(path: str, **query: Any) -> str:
+def link(path: str, **query: object) -> str:
     """Return an address within the dashboard; None and empty parameters are omitted."""
     parameters = {key: value for key, value in query.items() if value not in (None, "")}
     return f"{path}?{urlencode(parameters)}" if parameters else path
@@ -62,14 +61,14 @@ def took(seconds: float | None) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
 
 
-def figure(value: Any) -> str:
+def figure(value: float | str | None) -> str:
     """Format a metric of a model."""
     if value is None:
         return "–"
     return f"{value:.3g}" if isinstance(value, float) and value < 1e4 else str(value)
 
 
-def moment(text: Any) -> str:
+def moment(text: object) -> str:
     """Format a time of a record, to the second."""
     found = re.match(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)", str(text or ""))
     return f"{found[1]} {found[2]}" if found else "–"
@@ -86,7 +85,7 @@ def cause(error: str) -> str:
     return what if why in what else error
 
 
-def short(uri: Any, max_length: int = 60) -> str:
+def short(uri: object, max_length: int = 60) -> str:
     """Shorten an artifact's address, without the hashes."""
     text = str(uri)
     text = text.partition("#")[0].partition("@")[0] if text.startswith("store://") else text

@@ -1,7 +1,7 @@
 """The plots, as Bokeh documents in JSON; scripts of the pages update their data sources."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from bokeh.embed import json_item
 from bokeh.layouts import column
@@ -10,8 +10,10 @@ from bokeh.models import (
     CrosshairTool,
     DataRange1d,
     DatetimeTickFormatter,
+    GlyphRenderer,
     HoverTool,
     LinearColorMapper,
+    Model,
     Range1d,
     Span,
     TapTool,
@@ -23,7 +25,11 @@ from netops.dashboard.fleet import Location
 from netops.dashboard.layout import UNPLACED, Layout
 from netops.dashboard.themes import FONT, THEMES, Colours
 
-Item = dict[str, Any]
+if TYPE_CHECKING:
+    from netops.dashboard.records import Version
+
+#: A Bokeh document as JSON.
+Item: TypeAlias = dict[str, object]
 
 #: Marker by model family; default: hexagon.
 SHAPES = {"sklearn": "circle", "xgboost": "square", "tensorflow": "diamond", "extra_trees": "triangle"}
@@ -69,7 +75,9 @@ def fleet_plot(layout: Layout, names: Sequence[str], locations: Sequence[Locatio
     return _item(plot, colours)
 
 
-def _cells(plot: Any, layout: Layout, names: Sequence[str], locations: Sequence[Location], colours: Colours) -> Any:
+def _cells(
+    plot: figure, layout: Layout, names: Sequence[str], locations: Sequence[Location], colours: Colours
+) -> GlyphRenderer:
     order = layout.order.tolist()
     ordered = [locations[slot] for slot in order]
     data = {
@@ -96,7 +104,7 @@ def _cells(plot: Any, layout: Layout, names: Sequence[str], locations: Sequence[
     return cells
 
 
-def _marks(plot: Any, colours: Colours) -> None:
+def _marks(plot: figure, colours: Colours) -> None:
     """Add the marks that the script positions: alerts, stale devices, and the cursor."""
     for name in ("alerting", "silent", "cursor"):
         source = ColumnDataSource({"x": [], "y": []}, name=name)
@@ -147,7 +155,7 @@ def _marks(plot: Any, colours: Colours) -> None:
             )
 
 
-def _names(plot: Any, layout: Layout, colours: Colours) -> None:
+def _names(plot: figure, layout: Layout, colours: Colours) -> None:
     blocks = ColumnDataSource(
         {
             "x": [block.x for block in layout.blocks],
@@ -232,10 +240,12 @@ def _strip(
     index: int,
     alerts: ColumnDataSource,
     cursor: Span,
-    **options: Any,
-) -> Any:
+    x_range: Range1d,
+    height: int = METRIC_HEIGHT,
+) -> figure:
     plot = figure(
-        **{"height": METRIC_HEIGHT, **options},
+        height=height,
+        x_range=x_range,
         sizing_mode="stretch_width",
         x_axis_type="datetime",
         tools="xpan,xwheel_zoom,reset",
@@ -279,7 +289,7 @@ def _strip(
     return plot
 
 
-def models_plot(versions: Sequence[dict[str, Any]], theme: str) -> Item:
+def models_plot(versions: "Sequence[Version]", theme: str) -> Item:
     """Draw the average precision of a model's versions over time, with a marker per family."""
     colours = THEMES[theme]
     known = [version for version in versions if version["average_precision"] is not None]
@@ -332,17 +342,18 @@ def models_plot(versions: Sequence[dict[str, Any]], theme: str) -> Item:
 
 
 def _milliseconds(moment: str) -> float:
+    # Late: imports MLRun, which has taken the records of the versions by now.
     from netops.workflows.records.runs import moment_of
 
     return moment_of(moment).timestamp() * 1000
 
 
-def _times() -> Any:
+def _times() -> DatetimeTickFormatter:
     return DatetimeTickFormatter(
         seconds="%H:%M:%S", minsec="%H:%M:%S", minutes="%H:%M", hourmin="%H:%M", hours="%H:%M", days="%d %b"
     )
 
 
-def _item(model: Any, colours: Colours) -> Item:
+def _item(model: Model, colours: Colours) -> Item:
     item: Item = json_item(model, theme=Theme(json=colours.bokeh()))
     return item

@@ -9,11 +9,15 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import ParamSpec, TypedDict, TypeVar
 
-from netops.dashboard.graph import Graph, graph_of
+from netops import registry
+from netops.dashboard.graph import Document, Graph, graph_of
+from netops.serving.shadow.report import ShadowReport
+from netops.workflows.project import connect
+from netops.workflows.records import step_records
 
-Document = dict[str, Any]
+P = ParamSpec("P")
 Result = TypeVar("Result")
 
 #: Maximum runs listed, and bytes of the end of a log that are shown.
@@ -31,6 +35,42 @@ FIGURES = {
 }
 
 
+class Version(TypedDict):
+    """A version of a model, and its metrics."""
+
+    version: str
+    family: str
+    created: str
+    champion: bool
+    shadow: bool
+    run: str
+    path: str
+    average_precision: float | None
+    roc_auc: float | None
+    event_recall: float | None
+    false_alarms_per_device_day: float | None
+    median_lead_seconds: float | None
+    threshold: float | None
+
+
+class ShadowRows(TypedDict):
+    """The shadow of a champion, its report, and a row for each of the two."""
+
+    version: str
+    report: ShadowReport
+    rows: list[dict[str, object]]
+
+
+class Models(TypedDict):
+    """The networks with models, and the models of one of them."""
+
+    networks: list[str]
+    network: str
+    versions: list[Version]
+    history: list[dict[str, str]]
+    shadow: ShadowRows | None
+
+
 class Records:
     """Reads runs and models in a thread."""
 
@@ -38,9 +78,9 @@ class Records:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="records")
         self._warm: Future[None] = Future()
 
-    async def query(self, function: Callable[..., Result], *args: Any) -> Result:
+    async def query(self, function: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
         """Run a function of this module in the thread of the records."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(function, *args))
+        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(function, *args, **kwargs))
 
     @property
     def ready(self) -> bool:
@@ -57,15 +97,15 @@ class Records:
 
 
 def _connect() -> None:
-    from netops.workflows.project import connect
-
     connect()
+    # Late: imports MLRun.
     import netops.workflows.records.runs  # noqa: F401 - imports MLRun
 
 
 def runs() -> list[Document]:
     """Return runs of pipelines, newest first."""
     _connect()
+    # Late: imports MLRun.
     from netops.workflows.records.runs import describe, workflows
 
     return [_with_start(describe, run) for run in workflows()[:LISTED]]
@@ -84,6 +124,7 @@ def run(run_id: str) -> tuple[Document, Graph]:
         If the run does not exist.
     """
     _connect()
+    # Late: imports MLRun.
     from netops.workflows.records.runs import describe, find, steps_of, workflows
 
     record = find(run_id)
@@ -109,23 +150,20 @@ def _completed(run: Document) -> bool:
 def log_of(uid: str) -> str:
     """Return the end of a step's log."""
     _connect()
-    from netops.workflows.records.step_records import log_of
-
-    return log_of(uid)[-LOG_BYTES:]
+    return step_records.log_of(uid)[-LOG_BYTES:]
 
 
 def picture(uid: str, key: str) -> bytes | None:
     """Return a PNG that a step has logged, if its file is on this machine."""
     _connect()
-    from netops.workflows.records.step_records import artifact_path
-
-    path = artifact_path(uid, key)
+    path = step_records.artifact_path(uid, key)
     return path.read_bytes() if path and path.suffix == ".png" and path.is_file() else None
 
 
 def report(run_id: str) -> bytes | None:
     """Return the HTML report of a run."""
     _connect()
+    # Late: imports MLRun.
     from netops.workflows.records.runs import find, steps_of
 
     uid = find(run_id)["metadata"]["uid"]
@@ -134,6 +172,7 @@ def report(run_id: str) -> bytes | None:
 
 
 def _report(run_id: str, steps: list[Document]) -> Path | None:
+    # Late: imports MLRun.
     from netops.workflows.records.runs import run_folder
 
     reported = [step["status"].get("results", {}).get("report") for step in steps]
@@ -141,11 +180,9 @@ def _report(run_id: str, steps: list[Document]) -> Path | None:
     return next((path for path in paths if path.suffix == ".html" and path.is_file()), None)
 
 
-def models(network: str | None) -> Document:
+def models(network: str | None) -> Models:
     """Return the networks with models, and the versions, champion and promotions of one network."""
     _connect()
-    from netops import registry
-
     every = registry.versions()
     networks = sorted({model.network for model in every})
     chosen = network or ("demo" if "demo" in networks else networks[0] if networks else "demo")
@@ -158,25 +195,24 @@ def models(network: str | None) -> Document:
     }
 
 
-def _shadow(network: str, versions: list[Any]) -> Document | None:
+def _shadow(network: str, versions: list[registry.Model]) -> ShadowRows | None:
     """Return the report of the shadow; None if there is none."""
+    # Late: loads numba (0.2 s), which the fleet pages do not need.
     from netops.serving.shadow.scoring import read_report
 
     running = next((model for model in versions if model.network == network and model.shadow), None)
     if running is None:
         return None
-    report = {"failure": None, "judged": None, "samples": 0} | (read_report(network, running.version) or {})
-    judged = report["judged"] or {}
-    rows = [
-        {"role": role, **report["alerts"][role], **judged.get(role, {})}
-        for role in ("champion", "challenger")
-        if report["samples"]
-    ]
+    report: ShadowReport = {"failure": None, "judged": None, "samples": 0}
+    report |= read_report(network, running.version) or {}
+    judged, alerts = report["judged"], report["alerts"] if report["samples"] else {}
+    rows = [{"role": role, **counts, **(judged[role] if judged else {})} for role, counts in alerts.items()]
     return {"version": running.version, "report": report, "rows": rows}
 
 
-def _with_reasons(history: list[dict[str, str]], versions: list[Any]) -> list[Document]:
+def _with_reasons(history: list[dict[str, str]], versions: list[registry.Model]) -> list[dict[str, str]]:
     """Return promotions with their reasons, if the training run of the version decided on it."""
+    # Late: imports MLRun.
     from netops.workflows.records.runs import steps_of
 
     runs = {model.version: model.tree for model in versions}
@@ -189,8 +225,7 @@ def _with_reasons(history: list[dict[str, str]], versions: list[Any]) -> list[Do
     return promotions
 
 
-def _version(model: Any) -> Document:
-    figures = {key: model.metrics.get(key) for key in FIGURES}
+def _version(model: registry.Model) -> Version:
     return {
         "version": model.version,
         "family": model.family,
@@ -199,5 +234,10 @@ def _version(model: Any) -> Document:
         "shadow": model.shadow,
         "run": model.tree,
         "path": model.path,
-        **figures,
+        "average_precision": model.metrics.get("average_precision"),
+        "roc_auc": model.metrics.get("roc_auc"),
+        "event_recall": model.metrics.get("event_recall"),
+        "false_alarms_per_device_day": model.metrics.get("false_alarms_per_device_day"),
+        "median_lead_seconds": model.metrics.get("median_lead_seconds"),
+        "threshold": model.metrics.get("threshold"),
     }

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 from netops.dashboard.app import make_app
 from netops.dashboard.assets import assets
@@ -54,7 +53,7 @@ def serve_dashboard(
 @asynccontextmanager
 async def _background(
     follower: Follower, store: Records, address: str, ready: Callable[[str], None] | None
-) -> AsyncIterator[Any]:
+) -> AsyncIterator[None]:
     """Run the background tasks: poll the server, and import what takes time."""
     async with follower.following():
         await asyncio.to_thread(assets)
@@ -67,4 +66,5 @@ async def _background(
 
 
 def _import_plots() -> None:
+    # Late: Bokeh takes 0.4 s to import; in a thread, after the page can be opened.
     import netops.dashboard.plots  # noqa: F401 - imports Bokeh

@@ -5,7 +5,6 @@ Alerting and stale devices have additional marks.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -39,7 +38,7 @@ class Colours:
         mixed = np.stack([np.interp(levels, STOPS, channel) for channel in stops.T], axis=1)
         return ["#{:02x}{:02x}{:02x}".format(*row) for row in mixed.round().astype(int).tolist()]
 
-    def bokeh(self) -> dict[str, Any]:
+    def bokeh(self) -> dict[str, object]:
         """Return the Bokeh theme."""
         axis = {
             "major_label_text_color": self.muted,

@@ -13,6 +13,7 @@ from netops.client.simulate import simulate
 from netops.config.durations import HOUR, MINUTE, SECOND
 from netops.errors import NetopsError, UsageError
 from netops.serving.alerts.outcome import assess
+from netops.serving.alerts.store import Alert
 from netops.serving.decode.times import iso
 from tests.serving.models import METRICS
 
@@ -71,10 +72,10 @@ def test_incidents_are_derived_from_the_samples():
 def test_alerts_are_judged_by_the_incidents():
     incidents = Incidents.of(2, [0, 1], [START + HOUR, START + HOUR], [START + 2 * HOUR] * 2)
     alerts = [
-        {"kind": "risk", "device": "a", "opened": iso(START + HOUR - 5 * MINUTE)},
-        {"kind": "risk", "device": "b", "opened": iso(START + MINUTE)},
-        {"kind": "silent", "device": "b", "opened": iso(START + MINUTE)},
-        {"kind": "risk", "device": "other", "opened": iso(START + MINUTE)},
+        Alert(id="1", network="n", kind="risk", device="a", opened=iso(START + HOUR - 5 * MINUTE)),
+        Alert(id="2", network="n", kind="risk", device="b", opened=iso(START + MINUTE)),
+        Alert(id="3", network="n", kind="silent", device="b", opened=iso(START + MINUTE)),
+        Alert(id="4", network="n", kind="risk", device="other", opened=iso(START + MINUTE)),
     ]
     outcome = assess(alerts, incidents, ("a", "b"), 10 * MINUTE, START, START + 2 * HOUR)
     assert outcome.to_dict() == {

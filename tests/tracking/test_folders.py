@@ -82,7 +82,7 @@ def test_a_folder_that_was_not_finished_is_told(platform) -> None:
 def test_a_model_comes_back_with_all_that_is_kept_beside_it(context, platform, tmp_path) -> None:
     from netops import registry
     from netops.models.card import read_card
-    from netops.serving.mlrun.model_server import local_folder
+    from netops.serving.mlrun.model_folder import local_folder
 
     folder = make_model(tmp_path / "model")
     card = read_card(folder)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from netops.alerting.alerts import Alerts
 from netops.alerting.matching import FALSE, MISSED, TRUE, match
 from netops.alerting.sequences import Incidents
 from netops.config.durations import SECOND
+from netops.serving.alerts.store import Alert
 from netops.serving.decode.times import nanoseconds
 
 
@@ -33,19 +33,19 @@ class Outcome:
     false_alarms: int
     median_lead_seconds: float | None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the outcome as plain values."""
         return asdict(self)
 
 
 def assess(
-    alerts: list[dict[str, Any]], incidents: Incidents, devices: Sequence[str], horizon: int, first: int, last: int
+    alerts: Sequence[Alert], incidents: Incidents, devices: Sequence[str], horizon: int, first: int, last: int
 ) -> Outcome:
     """Match alerts to incidents; each renewal counts as an opening, as in every evaluation.
 
     Parameters
     ----------
-    alerts : list of dict
+    alerts : sequence of Alert
         As returned by ``GET /alerts``.
     incidents : Incidents
         Known incidents; their devices are indices into ``devices``.
@@ -54,10 +54,10 @@ def assess(
     """
     indices = {name: index for index, name in enumerate(devices)}
     openings = (
-        (indices[alert["device"]], nanoseconds(moment))
+        (indices[alert.device], nanoseconds(moment))
         for alert in alerts
-        if alert["kind"] == "risk" and alert["device"] in indices
-        for moment in (alert["opened"], *alert.get("renewed", ()))
+        if alert.kind == "risk" and alert.device in indices
+        for moment in (alert.opened, *alert.renewed)
     )
     return outcome([(index, at) for index, at in openings if first <= at <= last], incidents, horizon)
 

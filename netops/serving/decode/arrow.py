@@ -1,10 +1,10 @@
 """Arrow IPC (stream or file), the fastest format for bulk telemetry."""
 
 import struct
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from netops.serving.decode.times import LATEST
 from netops.serving.engine.samples import BodyError, Samples
@@ -25,8 +25,6 @@ def read_arrow(body: bytes, metrics: tuple[str, ...], batch: int, name_length: i
     BodyError
         If it is not a valid Arrow body, or exceeds the limit.
     """
-    import pyarrow as pa
-
     try:
         table = _read_table(body, batch)
         return _samples(table, metrics, name_length)
@@ -34,9 +32,7 @@ def read_arrow(body: bytes, metrics: tuple[str, ...], batch: int, name_length: i
         raise BodyError(f"not an Arrow body of samples: {str(error)[:200]}") from None
 
 
-def _read_table(body: bytes, batch: int) -> Any:
-    import pyarrow as pa
-
+def _read_table(body: bytes, batch: int) -> pa.Table:
     buffer = pa.py_buffer(body)
     if body.startswith(_FILE_MAGIC):
         # A file contains a stream: reading that avoids trusting the footer.
@@ -83,7 +79,7 @@ def _field(buffer: bytes, table: int, index: int) -> int | None:
     return table + offset if offset else None
 
 
-def _samples(table: Any, metrics: tuple[str, ...], name_length: int) -> Samples:
+def _samples(table: pa.Table, metrics: tuple[str, ...], name_length: int) -> Samples:
     stamps = table.column("timestamp")
     timestamps = _timestamps(stamps)
     devices = _names(table, "device")
@@ -102,15 +98,13 @@ def _samples(table: Any, metrics: tuple[str, ...], name_length: int) -> Samples:
     return samples
 
 
-def _flags(column: Any) -> npt.NDArray[np.bool_]:
-    import pyarrow as pa
-
+def _flags(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     if not (pa.types.is_boolean(column.type) or pa.types.is_integer(column.type)):
         raise TypeError(f"{IS_ERROR}: expected true or false")
     return column.cast(pa.bool_()).fill_null(False).to_numpy()
 
 
-def _reject_invalid(samples: Samples, stamps: Any, known: bool, name_length: int) -> None:
+def _reject_invalid(samples: Samples, stamps: pa.ChunkedArray, known: bool, name_length: int) -> None:
     nulls = stamps.is_null().to_numpy(zero_copy_only=False)
     bad = nulls | (samples.timestamps < 0) | (samples.timestamps > LATEST)
     for row, name in enumerate(samples.devices):
@@ -127,9 +121,7 @@ def _reject_invalid(samples: Samples, stamps: Any, known: bool, name_length: int
         samples.raw[row] = {"device": samples.devices[row], "timestamp": samples.stamps[row]}
 
 
-def _timestamps(column: Any) -> npt.NDArray[np.int64]:
-    import pyarrow as pa
-
+def _timestamps(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("ns", column.type.tz)).cast(pa.int64())
     elif not pa.types.is_int64(column.type):
@@ -137,9 +129,7 @@ def _timestamps(column: Any) -> npt.NDArray[np.int64]:
     return column.fill_null(0).to_numpy().copy()
 
 
-def _names(table: Any, name: str) -> list[str | None]:
-    import pyarrow as pa
-
+def _names(table: pa.Table, name: str) -> list[str | None]:
     column = table.column(name)
     value_type = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if not (pa.types.is_string(value_type) or pa.types.is_large_string(value_type)):
@@ -147,9 +137,7 @@ def _names(table: Any, name: str) -> list[str | None]:
     return column.to_pylist()
 
 
-def _floats(column: Any) -> npt.NDArray[np.float64]:
-    import pyarrow as pa
-
+def _floats(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
     if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
         raise TypeError("metrics: expected numbers")
     return column.cast(pa.float64()).to_numpy(zero_copy_only=False)

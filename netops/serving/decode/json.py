@@ -10,12 +10,13 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, TypeAlias, TypeVar, cast
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from netops.json_types import Json
 from netops.serving.decode.times import Stamp, all_nanoseconds, nanoseconds
 from netops.serving.decode.usual_names import as_in_files
 from netops.serving.engine.samples import BodyError, Samples, rejected
@@ -26,8 +27,21 @@ _SPACES = b" \t\r\n"
 _ODD = re.compile(r'["\\\x00-\x1f]')
 #: Values of ``is_error`` that mean failed.
 _FAILED = (True, "true", "True", "1")
+T = TypeVar("T")
+#: The metrics of a sample; a single one is not in a tuple.
+_Values: TypeAlias = "float | tuple[float | None, ...] | None"
 #: Errors of JSON parsing; deep nesting raises RecursionError.
 _BROKEN = (msgspec.DecodeError, ValueError, RecursionError)
+
+
+class _Sample(Protocol):
+    """A decoded sample; its metrics are ``m0``, ``m1`` and so on. A rejected one may have no time and no device."""
+
+    timestamp: Stamp
+    device: str | None
+    company: str | None
+    data_center: str | None
+    is_error: object
 
 
 class JsonReader:
@@ -53,13 +67,14 @@ class JsonReader:
         # The decoder does not support keys with quotes, backslashes or control characters: these are renamed first.
         self._renamed = {name: f"metric:{row}" for row, name in enumerate(self.metrics) if _ODD.search(name)}
         self._type = _sample_type([self._renamed.get(name, name) for name in self.metrics], name_length)
+        self._make: Callable[..., _Sample] = self._type
         self._one = msgspec.json.Decoder(self._type)
         self._many = msgspec.json.Decoder(list[self._type])  # type: ignore[name-defined]
         self._raw = msgspec.json.Decoder(list[msgspec.Raw])
         fields = [f"m{index}" for index in range(len(self.metrics))]
-        self._values: Callable[[Any], Any] = attrgetter(*fields)
+        self._values: Callable[[_Sample], _Values] = attrgetter(*fields)
 
-    def read(self, body: Any) -> Samples:
+    def read(self, body: object) -> Samples:
         """Read a JSON body: one sample, or a list of samples.
 
         Parameters
@@ -92,7 +107,7 @@ class JsonReader:
         lines = [line for line in body.split(b"\n") if line.strip(_SPACES)]
         return self._collect(self._bounded(lines), self._decode, single=False)
 
-    def _read_parsed(self, body: Any) -> Samples:
+    def _read_parsed(self, body: object) -> Samples:
         items = self._bounded(body) if isinstance(body, list) else [body]
         return self._collect(items, self._convert, single=not isinstance(body, list))
 
@@ -105,19 +120,19 @@ class JsonReader:
                 return rejected(f"not JSON: {error}", body, len(self.metrics))
             return self._read_parsed(parsed)
 
-    def _bounded(self, items: Sequence[Any]) -> Sequence[Any]:
+    def _bounded(self, items: Sequence[T]) -> Sequence[T]:
         if len(items) > self.batch:
             raise BodyError(f"{len(items)} samples in one request; the limit is {self.batch}", 413)
         return items
 
-    def _decode(self, item: Any) -> Any:
+    def _decode(self, item: bytes) -> _Sample:
         try:
             return self._convert(msgspec.json.decode(item)) if self._renamed else self._one.decode(item)
         except _BROKEN:
             parsed = _lenient(bytes(item))
             return self._convert(msgspec.json.decode(item) if parsed is None else parsed)
 
-    def _convert(self, item: Any) -> Any:
+    def _convert(self, item: object) -> _Sample:
         if self._renamed and isinstance(item, dict):
             item = {self._renamed.get(key, key): value for key, value in item.items()}
         try:
@@ -128,9 +143,9 @@ class JsonReader:
                 raise
             return msgspec.convert(usual, self._type)
 
-    def _collect(self, items: Sequence[Any], read: Callable[[Any], Any], single: bool) -> Samples:
+    def _collect(self, items: Sequence[T], read: Callable[[T], _Sample], single: bool) -> Samples:
         """Read each item separately, so that only invalid ones are rejected."""
-        samples: list[Any] = []
+        samples: list[_Sample] = []
         errors: dict[int, str] = {}
         for row, item in enumerate(items):
             try:
@@ -144,12 +159,12 @@ class JsonReader:
         columns.raw |= {row: items[row] for row in columns.errors}
         return columns
 
-    def _blank(self, item: Any) -> Any:
+    def _blank(self, item: object) -> _Sample:
         """Return an empty sample with device and time of a rejected one, if readable, for the answer."""
         found = _lenient_keys(item)
-        return self._type(timestamp=found.get("timestamp"), device=found.get("device"))
+        return self._make(timestamp=found.get("timestamp"), device=found.get("device"))
 
-    def _columns(self, samples: Sequence[Any], single: bool, skip: dict[int, str] | None = None) -> Samples:
+    def _columns(self, samples: Sequence[_Sample], single: bool, skip: dict[int, str] | None = None) -> Samples:
         stamps: list[Stamp | None] = [sample.timestamp for sample in samples]
         columns = Samples(
             [sample.device for sample in samples],
@@ -166,13 +181,13 @@ class JsonReader:
         self._reject_empty(columns, samples, skip or {})
         return columns
 
-    def _matrix(self, samples: Sequence[Any]) -> npt.NDArray[np.float64]:
+    def _matrix(self, samples: Sequence[_Sample]) -> npt.NDArray[np.float64]:
         rows = [self._values(sample) for sample in samples]
         matrix = np.array(rows, dtype=np.float64).reshape(len(samples), len(self.metrics))
         matrix[np.isinf(matrix)] = np.nan
         return matrix
 
-    def _reject_empty(self, columns: Samples, samples: Sequence[Any], skip: dict[int, str]) -> None:
+    def _reject_empty(self, columns: Samples, samples: Sequence[_Sample], skip: dict[int, str]) -> None:
         """Reject samples without any of the metrics; null counts as present."""
         for row in np.flatnonzero(np.isnan(columns.values).all(axis=1)).tolist():
             values = self._values(samples[row])
@@ -185,9 +200,9 @@ class JsonReader:
 _ABSENT = float("nan")
 
 
-def _sample_type(metrics: Sequence[str], name_length: int) -> Any:
+def _sample_type(metrics: Sequence[str], name_length: int) -> type[_Sample]:
     name = Annotated[str, msgspec.Meta(max_length=name_length)]
-    fields: list[Any] = [
+    fields: list[tuple[str, object] | tuple[str, object, object]] = [
         ("timestamp", Stamp),
         ("device", Annotated[str, msgspec.Meta(min_length=1, max_length=name_length)]),
         ("company", name | None, None),
@@ -196,39 +211,41 @@ def _sample_type(metrics: Sequence[str], name_length: int) -> Any:
     ]
     fields += [(f"m{index}", float | None, _ABSENT) for index in range(len(metrics))]
     names = {f"m{index}": metric for index, metric in enumerate(metrics)}
-    return msgspec.defstruct("Sample", fields, rename=names, gc=False)
+    return cast(type[_Sample], msgspec.defstruct("Sample", fields, rename=names, gc=False))
 
 
-def _tuple(values: Any) -> tuple[Any, ...]:
+def _tuple(values: _Values) -> tuple[float | None, ...]:
     return values if isinstance(values, tuple) else (values,)
 
 
-def _times(stamps: Sequence[Any], skip: dict[int, str]) -> npt.NDArray[np.int64]:
+def _times(stamps: Sequence[Stamp | None], skip: dict[int, str]) -> npt.NDArray[np.int64]:
     found = None if skip else all_nanoseconds(stamps)
     if found is not None:
         return found
-    return np.array([0 if row in skip else nanoseconds(s) for row, s in enumerate(stamps)], dtype=np.int64)
+    return np.array(
+        [0 if row in skip or s is None else nanoseconds(s) for row, s in enumerate(stamps)], dtype=np.int64
+    )
 
 
-def _lenient(body: bytes) -> Any:
+def _lenient(body: bytes) -> Json:
     """Parse JSON with NaN or Infinity, which many senders use; None if it has neither or is invalid."""
     if b"NaN" not in body and b"Infinity" not in body:
         return None
     try:
-        return json.loads(body)
+        return cast(Json, json.loads(body))
     except (ValueError, RecursionError):
         return None
 
 
-def _lenient_keys(item: Any) -> dict[str, Any]:
+def _lenient_keys(item: object) -> dict[str, object]:
     if not isinstance(item, dict):
         try:
-            item = msgspec.json.decode(item)
+            item = msgspec.json.decode(cast(bytes, item))
         except (*_BROKEN, TypeError):
             item = None
     item = item if isinstance(item, dict) else {}
     device, stamp = item.get("device"), item.get("timestamp")
-    known: dict[str, Any] = {}
+    known: dict[str, object] = {}
     if isinstance(device, str):
         known["device"] = device[:128]
     if isinstance(stamp, (int, float, str)) and not isinstance(stamp, bool):

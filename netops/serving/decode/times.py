@@ -34,7 +34,7 @@ def nanoseconds(stamp: Stamp) -> int:
     return found
 
 
-def all_nanoseconds(stamps: Sequence[Stamp]) -> npt.NDArray[np.int64] | None:
+def all_nanoseconds(stamps: Sequence[Stamp | None]) -> npt.NDArray[np.int64] | None:
     """Parse many integer timestamps at once; None if any is not a valid integer, or there are few."""
     if len(stamps) < 8 or not all(type(stamp) is int for stamp in stamps):
         return None

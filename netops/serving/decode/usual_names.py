@@ -1,7 +1,6 @@
 """Alternative names of time and device in samples, as accepted in files, and integer device names."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from netops.telemetry.columns.known_names import DEVICES, TIMES, WEAK_DEVICES, key_of
 from netops.telemetry.schema import DEVICE, TIMESTAMP
@@ -11,7 +10,7 @@ _TIME_KEYS = {key_of(name): rank for rank, name in enumerate(TIMES)}
 _DEVICE_KEYS = {key_of(name): rank for rank, name in enumerate(DEVICES) if name not in WEAK_DEVICES}
 
 
-def as_in_files(item: Any, metrics: Iterable[str]) -> dict[str, Any] | None:
+def as_in_files(item: object, metrics: Iterable[str]) -> dict[str, object] | None:
     """Rename time and device of a sample to ``timestamp`` and ``device``, as for files.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +10,11 @@ import numpy.typing as npt
 from netops.errors import NetopsError, NoChampionError
 from netops.features.spec import FeatureSpec
 from netops.files import read_json, write_json
+from netops.models.card import ModelCard
+from netops.models.explanation import Explainer as RowExplainer
+from netops.models.explanation import highest
+from netops.models.onnx_file import Scorer
 from netops.serving.engine.samples import Reason
-
-if TYPE_CHECKING:
-    from netops.models.card import ModelCard
 
 #: Number of reasons per sample.
 REASONS = 3
@@ -159,13 +160,13 @@ class ServedModel:
         self,
         version: str,
         spec: FeatureSpec,
-        scorer: Any,
+        scorer: Scorer,
         explainer: Explainer | None,
         columns: npt.NDArray[np.int64] | None,
         threshold: float,
         horizon: int,
         counters: tuple[str, ...] = (),
-        card: "ModelCard | None" = None,
+        card: ModelCard | None = None,
     ) -> None:
         self.counters, self.card = counters, card
         self.version, self.spec, self.scorer, self.explainer = version, spec, scorer, explainer
@@ -198,8 +199,6 @@ class ServedModel:
         """
         if self.explainer is None or len(selected) == 0:
             return [[] for _ in range(len(selected))]
-        from netops.models.explanation import highest
-
         contributions = self.explainer.fast(selected)
         if len(exact):
             contributions[exact] = self.explainer.exact(selected[exact])
@@ -219,9 +218,6 @@ def load_model(champion: Champion) -> ServedModel:
     NetopsError
         If the folder has no valid model.
     """
-    from netops.models.explanation import Explainer as RowExplainer
-    from netops.models.onnx_file import Scorer
-
     scorer = Scorer(champion.path)
     card = scorer.card
     spec = FeatureSpec.from_dict(card.spec)

@@ -4,12 +4,14 @@ import base64
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import msgspec
 
 #: Maximum length of a stored body or sample; longer ones are truncated.
 MAX_LENGTH = 16_384
+#: A sample that was not accepted, and why.
+Letter: TypeAlias = dict[str, object]
 
 
 class DeadLetters:
@@ -31,7 +33,7 @@ class DeadLetters:
         folder.mkdir(parents=True, exist_ok=True)
         self._open()
 
-    def write(self, letters: Iterable[dict[str, Any]]) -> None:
+    def write(self, letters: Iterable[Letter]) -> None:
         """Append letters; if the disk is full, they are counted in ``lost`` and serving continues."""
         lines = b"".join(_line(letter) for letter in letters)
         if not lines:
@@ -67,12 +69,12 @@ class DeadLetters:
         self._open()
 
 
-def letter(why: str, error: str | None, raw: Any, **known: Any) -> dict[str, Any]:
+def letter(why: str, error: str | None, raw: object) -> Letter:
     """Return a dead letter: why the sample was not accepted, and what was sent."""
-    return {"why": why, "error": error, **known, "sent": _clip(raw)}
+    return {"why": why, "error": error, "sent": _clip(raw)}
 
 
-def _clip(raw: Any) -> Any:
+def _clip(raw: object) -> object:
     if isinstance(raw, (bytes, bytearray, memoryview, msgspec.Raw)):
         data = bytes(raw)[:MAX_LENGTH]
         try:
@@ -84,7 +86,7 @@ def _clip(raw: Any) -> Any:
     return raw if len(repr(raw)) <= MAX_LENGTH else repr(raw)[:MAX_LENGTH]
 
 
-def _line(letter: dict[str, Any]) -> bytes:
+def _line(letter: Letter) -> bytes:
     try:
         return msgspec.json.encode(letter, enc_hook=str) + b"\n"
     except UnicodeEncodeError:  # a lone surrogate in the input

@@ -7,7 +7,7 @@ server, MLRun's mock server and a Nuclio function run the same code.
 from collections.abc import Sequence
 from math import ceil
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from netops.features.engine import LATE
 from netops.serving.decode.arrow import read_arrow
 from netops.serving.decode.remote_write import Point, read_remote_write
-from netops.serving.engine.dead_letters import letter
+from netops.serving.engine.dead_letters import Letter, letter
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import REJECTED, Answer, BodyError, Samples, reject_invalid_text
 from netops.serving.engine.work import Work
@@ -28,7 +28,7 @@ REMOTE_WRITE_TYPE = "application/x-protobuf"
 class Unreadable(NamedTuple):
     """A body that cannot be parsed."""
 
-    body: Any
+    body: object
     error: BodyError
 
 
@@ -44,7 +44,7 @@ class Pipeline:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
 
-    def validate(self, body: Any, content_type: str = "") -> Work:
+    def validate(self, body: object, content_type: str = "") -> Work:
         """Read the samples of a body; invalid ones are rejected and written to the dead-letter file.
 
         Parameters
@@ -65,7 +65,7 @@ class Pipeline:
         self.runtime.metrics.step("validate", since)
         return work
 
-    def read(self, body: Any, content_type: str = "") -> Samples:
+    def read(self, body: object, content_type: str = "") -> Samples:
         """Read the samples of a body; an unreadable body is written to the dead-letter file.
 
         Raises
@@ -75,7 +75,7 @@ class Pipeline:
         """
         return self.admit(self.parse(body, content_type))
 
-    def parse(self, body: Any, content_type: str = "") -> "Samples | list[Point] | Unreadable":
+    def parse(self, body: object, content_type: str = "") -> "Samples | list[Point] | Unreadable":
         """Parse a body; changes no state, so it may run in another thread."""
         try:
             found = self._parse(body, content_type)
@@ -104,7 +104,7 @@ class Pipeline:
             runtime.replay.add(min(point.timestamp for point in parsed))
         return runtime.joiner.add(parsed, runtime.state.clock.now)
 
-    def _parse(self, body: Any, content_type: str) -> "Samples | list[Point]":
+    def _parse(self, body: object, content_type: str) -> "Samples | list[Point]":
         runtime, limits = self.runtime, self.runtime.settings.limits
         kind = content_type.partition(";")[0].strip().lower()
         metrics = runtime.model.spec.metrics
@@ -166,7 +166,7 @@ class Pipeline:
         runtime.metrics.step("alert", since)
         return work
 
-    def run(self, body: Any, content_type: str = "") -> list[Answer]:
+    def run(self, body: object, content_type: str = "") -> list[Answer]:
         """Run all steps on a body and return the answers."""
         work = self.validate(body, content_type)
         answers = self.alert(self.explain(self.score(self.features(work)))).answers()
@@ -191,13 +191,13 @@ class Pipeline:
         if work.status.any() and (bad := np.flatnonzero(work.status >= LATE).tolist()):
             self.runtime.letters.write(self._letter(work, row) for row in bad)
 
-    def _letter(self, work: Work, row: int) -> dict[str, Any]:
+    def _letter(self, work: Work, row: int) -> Letter:
         samples = work.samples
         if work.status[row] == REJECTED:
             return letter("rejected", samples.errors.get(row), samples.raw.get(row))
         return letter("late", None, self._sent(samples, row))
 
-    def _sent(self, samples: Samples, row: int) -> dict[str, Any]:
+    def _sent(self, samples: Samples, row: int) -> Letter:
         values = dict(zip(self.runtime.model.spec.metrics, _known(samples.values[row]), strict=True))
         return {"timestamp": samples.stamps[row], "device": samples.devices[row], **values}
 
@@ -211,7 +211,7 @@ def _rank(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return rank
 
 
-def _bytes(body: Any) -> bytes:
+def _bytes(body: object) -> bytes:
     """Return a body as bytes; a number is rejected, because ``bytes(n)`` would return n zero bytes."""
     if isinstance(body, str):
         return body.encode("utf-8", "replace")
@@ -220,5 +220,5 @@ def _bytes(body: Any) -> bytes:
     raise BodyError(f"expected bytes, found {type(body).__name__}", 400)
 
 
-def _known(values: Any) -> list[float | None]:
+def _known(values: npt.NDArray[np.float64]) -> list[float | None]:
     return [value if value == value else None for value in values.tolist()]

@@ -1,11 +1,12 @@
 """Restore the state of all devices from snapshots."""
 
+import contextlib
 import logging
 import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 import numpy as np
@@ -13,12 +14,14 @@ import numpy as np
 from netops.alerting.machine import STATE
 from netops.errors import NetopsError
 from netops.features import saved
+from netops.features.engine import FeatureEngine
 from netops.serving.engine.fleet_state import UNCHANGED, restore_windows
 from netops.serving.engine.snapshot import FILE, FRAME, MAGIC, DeviceRecord, Head, Tail
 
 if TYPE_CHECKING:
     from netops.serving.engine.runtime import Runtime
 
+T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 _OLD_MAGIC = b"netops state 1\n"
 
@@ -29,6 +32,10 @@ class _Brief(msgspec.Struct):
     name: str
     arrival: int
     since: int | None = None
+
+
+_RECORDS: msgspec.msgpack.Decoder[Tail | list[DeviceRecord]] = msgspec.msgpack.Decoder(Tail | list[DeviceRecord])
+_BRIEFS: msgspec.msgpack.Decoder[Tail | list[_Brief]] = msgspec.msgpack.Decoder(Tail | list[_Brief])
 
 
 def read_snapshot(runtime: "Runtime") -> bool:
@@ -61,6 +68,19 @@ def network_of(folder: Path) -> str | None:
         return None
 
 
+def adopt_replicas(volume: Path, folder: Path, network: str) -> None:
+    """Move replica states from the top of a volume (earlier versions) into the network's folder.
+
+    States of other networks, and those in use by another server, are not moved.
+    """
+    for replica in sorted(volume.glob("replica-*")):
+        if network_of(replica) == network:
+            folder.mkdir(parents=True, exist_ok=True)
+            # Two replicas may start at once: one of them does not find it.
+            with contextlib.suppress(OSError):
+                replica.rename(folder / replica.name)
+
+
 def _read(runtime: "Runtime") -> Head:
     files = _needed(runtime)
     full, arrivals = _survey(files)
@@ -70,7 +90,7 @@ def _read(runtime: "Runtime") -> Head:
     for sequence, (head, path) in files.items():
         _check(runtime, head)
         records = 0
-        for found in _decoded(path, Tail | list[DeviceRecord]):
+        for found in _decoded(path, _RECORDS):
             if isinstance(found, Tail):
                 _finish(runtime, head, found, records, is_last=sequence == max(files))
                 continue
@@ -94,7 +114,7 @@ def _needed(runtime: "Runtime") -> dict[int, tuple[Head, Path]]:
             found[head.sequence] = head, path
     newest = max(found)
     tail = None
-    for tail_or_records in _decoded(found[newest][1], Tail | list[_Brief]):
+    for tail_or_records in _decoded(found[newest][1], _BRIEFS):
         tail = tail_or_records
     if not isinstance(tail, Tail):
         raise ValueError("it is truncated")
@@ -111,7 +131,7 @@ def _survey(files: dict[int, tuple[Head, Path]]) -> tuple[dict[str, int], dict[s
     arrivals: dict[str, int] = {}
     for sequence, (head, path) in files.items():
         _forget(full, arrivals, head.gone)
-        for found in _decoded(path, Tail | list[_Brief]):
+        for found in _decoded(path, _BRIEFS):
             if isinstance(found, Tail):
                 _forget(full, arrivals, found.gone)
                 continue
@@ -180,7 +200,7 @@ def _put(runtime: "Runtime", record: DeviceRecord, sequence: int, trackers: dict
         runtime.active_alerts.restore_open(alert)
 
 
-def _continue(engine: Any, code: int, since: int, windows: bytes) -> None:
+def _continue(engine: FeatureEngine, code: int, since: int, windows: bytes) -> None:
     """Add the samples after ``since`` to a device's windows."""
     times, values = saved.unpack(engine.spec, 0, windows)
     newest = engine.newest(code)
@@ -192,9 +212,8 @@ def _continue(engine: Any, code: int, since: int, windows: bytes) -> None:
     engine.update(np.full(len(times), code, dtype=np.int64), times, values)
 
 
-def _decoded(path: Path, kind: Any) -> Iterator[Any]:
+def _decoded(path: Path, decoder: "msgspec.msgpack.Decoder[Tail | list[T]]") -> Iterator[Tail | list[T]]:
     """Decode the frames after the head; the last one must be the tail."""
-    decoder = msgspec.msgpack.Decoder(kind)
     frames = _frames(path)
     next(frames)
     for frame in frames:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -72,7 +71,7 @@ class Samples:
     companies: list[str | None] = field(default_factory=list)
     data_centers: list[str | None] = field(default_factory=list)
     errors: dict[int, str] = field(default_factory=dict)
-    raw: dict[int, Any] = field(default_factory=dict)
+    raw: dict[int, object] = field(default_factory=dict)
     single: bool = False
     is_error: npt.NDArray[np.bool_] | None = None
     share: float = 1.0
@@ -135,7 +134,7 @@ class BodyError(Exception):
         self.status = status
 
 
-def rejected(message: str, raw: Any, metrics: int) -> Samples:
+def rejected(message: str, raw: object, metrics: int) -> Samples:
     """Return one rejected row, for a body that cannot be split into samples."""
     return Samples(
         [None],

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import msgspec
@@ -29,6 +29,7 @@ from netops.serving.alerts.store import Alert
 from netops.serving.decode.remote_write import Waiting
 from netops.serving.engine.clock import KNOWN, NEVER
 from netops.serving.engine.fleet_state import UNCHANGED, Jump
+from netops.serving.shadow.report import ShadowReport
 
 if TYPE_CHECKING:
     from netops.serving.engine.runtime import Runtime
@@ -146,7 +147,7 @@ class SnapshotWriter:
         self._gone: list[str] = []
         self._taken: dict[int, tuple[str, int, int]] = {}
         self._needs = self._sequence
-        self._report: dict[str, Any] | None = None
+        self._report: ShadowReport | None = None
         self._is_finished = False
 
     def __enter__(self) -> "SnapshotWriter":
@@ -282,7 +283,7 @@ def replay_point(runtime: "Runtime") -> int:
     return max(point - runtime.settings.time.allowed_lateness, NEVER)
 
 
-def _frame(value: Any) -> bytes:
+def _frame(value: object) -> bytes:
     body = msgspec.msgpack.encode(value)
     return FRAME.pack(len(body), zlib.crc32(body)) + body
 

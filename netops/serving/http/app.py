@@ -1,12 +1,11 @@
 """The HTTP server's endpoints, as a Litestar application over the serving graph."""
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
-from litestar import Litestar, Request, Response, get, post
+from litestar import Litestar, Response, get, post
 from litestar.config.response_cache import ResponseCacheConfig
-from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.handlers import BaseRouteHandler
@@ -20,12 +19,13 @@ from netops.serving.alerts.store import Alert
 from netops.serving.engine.samples import BodyError
 from netops.serving.http import queries
 from netops.serving.http.access import carries
-from netops.serving.http.endpoints import JSON
+from netops.serving.http.asgi import JSON
 from netops.serving.http.feedback_endpoints import feedback_handlers
+from netops.serving.http.framework import Background, Check, Connection, Handlers, Received
 from netops.serving.http.openapi import (
     ERRORS,
     UNKNOWN_DEVICE,
-    Inference,
+    Error,
     ModelAnswer,
     RemoteWriteOperation,
     SamplesOperation,
@@ -41,7 +41,7 @@ Cursor = Annotated[int, QueryParameter(ge=0, le=2**62, description="cursor of a 
 Every = Annotated[bool, QueryParameter(name="all", description="include ended alerts")]
 
 
-def make_app(service: Service, token: str | None, lifespan: Sequence[Any] = ()) -> Litestar:
+def make_app(service: Service, token: str | None, lifespan: Sequence[Background] = ()) -> Litestar:
     """Create the application.
 
     Parameters
@@ -66,11 +66,11 @@ def make_app(service: Service, token: str | None, lifespan: Sequence[Any] = ()) 
     )
 
 
-def _handlers(service: Service) -> list[Any]:
+def _handlers(service: Service) -> Handlers:
     runtime, metrics = service.runtime, service.runtime.metrics
 
     @post("/telemetry", status_code=200, operation_class=SamplesOperation, responses=ERRORS, tags=["telemetry"])
-    async def telemetry(request: Request[Any, Any, Any]) -> Response[bytes]:
+    async def telemetry(request: Received) -> Response[bytes]:
         """Score samples; return risk, alert and reasons for each: an object for an object, a list for a list."""
         body = await request.body()
         with metrics.timed("telemetry"):
@@ -80,7 +80,7 @@ def _handlers(service: Service) -> list[Any]:
     @post(
         "/api/v1/write", status_code=204, operation_class=RemoteWriteOperation, responses=ERRORS, tags=["telemetry"]
     )
-    async def remote_write(request: Request[Any, Any, Any]) -> None:
+    async def remote_write(request: Received) -> None:
         """Accept samples from Prometheus and Telegraf (remote write 1.0)."""
         body = await request.body()
         with metrics.timed("remote_write", 204):
@@ -89,7 +89,7 @@ def _handlers(service: Service) -> list[Any]:
     @post(
         MODEL_PATH + "/infer", status_code=200, operation_class=VectorsOperation, responses=ERRORS, tags=["model"]
     )
-    async def infer(request: Request[Any, Any, Any]) -> Response[bytes]:
+    async def infer(request: Received) -> Response[bytes]:
         """Score feature vectors (MLRun's V2 protocol)."""
         body = await request.body()
         with metrics.timed("infer") as timed:
@@ -144,8 +144,8 @@ def _handlers(service: Service) -> list[Any]:
     return [telemetry, remote_write, infer, model, *state, *feedback_handlers(runtime)]
 
 
-def _guard(token: str) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
-    def check(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+def _guard(token: str) -> Check:
+    def check(connection: Connection, handler: BaseRouteHandler) -> None:
         given = connection.headers.get("authorization", "")
         if not handler.opt.get("open") and not carries(given, token):
             raise NotAuthorizedException("a bearer token is required: Authorization: Bearer <NETOPS_TOKEN>")
@@ -167,17 +167,17 @@ def _openapi(token: str | None) -> OpenAPIConfig:
     return config
 
 
-def _refuse(_request: Request[Any, Any, Any], error: BodyError) -> Response[Inference]:
+def _refuse(_request: Received, error: BodyError) -> Response[Error]:
     return _error(str(error), error.status)
 
 
-def _explain(_request: Request[Any, Any, Any], error: HTTPException) -> Response[Inference]:
+def _explain(_request: Received, error: HTTPException) -> Response[Error]:
     return _error(error.detail or "", error.status_code)
 
 
-def _fail(_request: Request[Any, Any, Any], error: Exception) -> Response[Inference]:
+def _fail(_request: Received, error: Exception) -> Response[Error]:
     return _error(f"the server failed: {type(error).__name__}", 500)
 
 
-def _error(message: str, status: int) -> Response[Any]:
-    return Response({"error": message}, status_code=status, media_type=JSON)
+def _error(message: str, status: int) -> Response[Error]:
+    return Response(Error(message), status_code=status, media_type=JSON)

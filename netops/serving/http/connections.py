@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from netops.serving.settings import LimitSettings
 
@@ -16,7 +16,7 @@ class Connection(Protocol):
 
     peer: str
     since: float
-    transport: Any
+    transport: asyncio.Transport
 
     def is_waiting(self) -> bool:
         """Return whether no request on it is being answered."""

@@ -4,7 +4,7 @@ Paths, parameters, limits and answers are those of the HTTP server.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -12,15 +12,17 @@ from netops.errors import UsageError
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
 from netops.serving.http import feedback, queries
+from netops.serving.http.asgi import JSON
 
-JSON = "application/json"
+#: Parameters of a query: text from an address, numbers from Nuclio.
+Query: TypeAlias = Mapping[str, object]
 
 
 class Reply(NamedTuple):
     """An answer: status, body (bytes, or a value that msgspec can encode) and content type."""
 
     status: int
-    body: Any
+    body: object
     content_type: str = JSON
 
     def encoded(self) -> bytes:
@@ -33,7 +35,7 @@ def refusal(status: int, message: str) -> Reply:
     return Reply(status, {"error": message})
 
 
-def ask(runtime: Runtime, method: str, path: str, query: Mapping[str, Any], body: Any = b"") -> Reply:
+def ask(runtime: Runtime, method: str, path: str, query: Query, body: object = b"") -> Reply:
     """Answer a query or record feedback.
 
     Parameters
@@ -62,7 +64,7 @@ def ask(runtime: Runtime, method: str, path: str, query: Mapping[str, Any], body
     return Reply(200, found)
 
 
-def _record(runtime: Runtime, path: str, body: Any) -> Reply:
+def _record(runtime: Runtime, path: str, body: object) -> Reply:
     content = body if isinstance(body, (bytes, str)) else msgspec.json.encode(body)
     try:
         return Reply(200, feedback.handle(runtime, path, content))
@@ -74,7 +76,7 @@ def _not_allowed(method: str) -> Reply:
     return refusal(405, f"Method Not Allowed: {method[:20]}")
 
 
-def _history(runtime: Runtime, query: Mapping[str, Any]) -> Any:
+def _history(runtime: Runtime, query: Query) -> object:
     if not query.get("device"):
         raise BodyError("device: missing; use /history?device=<name>", 400)
     try:
@@ -83,16 +85,16 @@ def _history(runtime: Runtime, query: Mapping[str, Any]) -> Any:
         raise BodyError(str(error), 404) from None
 
 
-def _alerts(runtime: Runtime, query: Mapping[str, Any]) -> Any:
+def _alerts(runtime: Runtime, query: Query) -> object:
     return queries.alerts(runtime, _flag(query, "all"), _number(query, "limit", 1000, 1, 100_000))
 
 
-def _devices(runtime: Runtime, query: Mapping[str, Any]) -> Any:
+def _devices(runtime: Runtime, query: Query) -> object:
     limit, offset = _number(query, "limit", 1000, 1, 100_000), _number(query, "offset", 0, 0, 10_000_000)
     return queries.devices(runtime, limit, offset)
 
 
-def _number(query: Mapping[str, Any], name: str, default: int, minimum: int, maximum: int) -> int:
+def _number(query: Query, name: str, default: int, minimum: int, maximum: int) -> int:
     text = str(query.get(name, default))
     value = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
     if not minimum <= value <= maximum:
@@ -100,7 +102,7 @@ def _number(query: Mapping[str, Any], name: str, default: int, minimum: int, max
     return value
 
 
-def _flag(query: Mapping[str, Any], name: str) -> bool:
+def _flag(query: Query, name: str) -> bool:
     text = str(query.get(name, "false")).lower()
     if text not in ("true", "false", "1", "0"):
         raise BodyError(f"{name}: expected true or false, found '{text[:40]}'", 400)
@@ -108,7 +110,7 @@ def _flag(query: Mapping[str, Any], name: str) -> bool:
 
 
 #: Path → handler.
-_QUERIES: dict[str, Callable[[Runtime, Mapping[str, Any]], Any]] = {
+_QUERIES: dict[str, Callable[[Runtime, Query], object]] = {
     "/healthz": lambda runtime, _: queries.health(runtime),
     "/readyz": lambda runtime, _: queries.health(runtime),
     "/alerts": _alerts,

@@ -4,13 +4,11 @@ It handles POST requests with a known length within the limit and, if required, 
 go to the application, which gives the same answers and provides the OpenAPI schema.
 """
 
-from typing import Any
-
 import msgspec
 
 from netops.serving.engine.samples import BodyError
 from netops.serving.http.access import carries
-from netops.serving.http.endpoints import JSON
+from netops.serving.http.asgi import Application, Receive, Scope, Send, respond
 from netops.serving.mlrun.graph import MODEL_PATH
 from netops.serving.mlrun.service import Service
 
@@ -30,14 +28,14 @@ class FastPath:
         The required bearer token.
     """
 
-    def __init__(self, app: Any, service: Service, token: str | None) -> None:
+    def __init__(self, app: Application, service: Service, token: str | None) -> None:
         self._app, self._service = app, service
         self._token = token
         self._limit = service.runtime.settings.limits.body_bytes
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        path = scope.get("path")
+        path = scope.get("path", "")
         if path not in (TELEMETRY, INFER) or scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
@@ -48,7 +46,7 @@ class FastPath:
         body = await _body(receive)
         if body is not None:
             status, answer = await self._answer(path, body, headers.get(b"content-type", b""))
-            await _send(send, status, answer)
+            await respond(send, status, answer)
 
     def _is_supported(self, headers: dict[bytes, bytes]) -> bool:
         length = headers.get(b"content-length", b"")
@@ -70,7 +68,7 @@ class FastPath:
             return 500, msgspec.json.encode({"error": f"the server failed: {type(error).__name__}"})
 
 
-async def _body(receive: Any) -> bytes | None:
+async def _body(receive: Receive) -> bytes | None:
     """Read a body; None if the client disconnected."""
     message = await receive()
     if message["type"] != "http.request":
@@ -84,9 +82,3 @@ async def _body(receive: Any) -> bytes | None:
             return None
         parts.append(message.get("body", b""))
     return b"".join(parts)
-
-
-async def _send(send: Any, status: int, body: bytes) -> None:
-    headers = [(b"content-type", JSON.encode()), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

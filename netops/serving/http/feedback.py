@@ -4,12 +4,13 @@ import hashlib
 import re
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias, TypeVar
 
 import msgspec
 
 from netops.errors import UsageError
 from netops.feedback.records import Feedback, Incident, Statement, VerdictName
+from netops.json_types import Json, JsonDict
 from netops.serving.alerts.feedback_store import CHANGED, KNOWN, NEW, UnknownAlertError
 from netops.serving.alerts.store import Alert
 from netops.serving.alerts.store_guard import for_a_request
@@ -20,6 +21,7 @@ from netops.serving.engine.samples import BodyError
 Name: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=2000)]
 Kind: TypeAlias = Annotated[str, msgspec.Meta(max_length=128)]
+T = TypeVar("T")
 #: Source of incidents without one.
 WEBHOOK = "webhook"
 
@@ -73,6 +75,8 @@ class Recorded(msgspec.Struct):
     unknown_devices: list[str]
 
 
+_VERDICTS = msgspec.json.Decoder(VerdictBody)
+_ANYTHING: msgspec.json.Decoder[Json] = msgspec.json.Decoder()
 _VERDICT = re.compile(r"/alerts/([^/]+)/feedback")
 _INCIDENTS = "/incidents"
 
@@ -105,7 +109,7 @@ def record_verdict(
     BodyError
         404 if the alert does not exist, 400 if the body is invalid.
     """
-    given = _decode(body, VerdictBody)
+    given = _decode(body, _VERDICTS)
     repaired = None if given.repaired_at is None else _moment(given.repaired_at, "repaired_at")
     statement = Statement(verdict=given.verdict, by=given.by, note=given.note, repaired_at=repaired)
     with for_a_request():
@@ -124,7 +128,7 @@ def record(runtime: Runtime, body: bytes, now: Callable[[], int] = time.time_ns)
     BodyError
         400 if none is valid, 413 if there are too many.
     """
-    found = _decode(body, Any)
+    found = _decode(body, _ANYTHING)
     items = _items(found)
     if len(items) > runtime.settings.limits.batch:
         raise BodyError(f"{len(items)} incidents in one request; the limit is {runtime.settings.limits.batch}", 413)
@@ -172,29 +176,28 @@ def incident_of(given: IncidentBody) -> Incident:
     )
 
 
-def _items(found: Any) -> list[Any]:
+def _items(found: Json) -> list[Json]:
     if isinstance(found, list):
         return found
-    if isinstance(found, dict) and isinstance(found.get("alerts"), list):
-        return [from_alertmanager(alert) for alert in found["alerts"]]
+    if isinstance(found, dict) and isinstance(alerts := found.get("alerts"), list):
+        return [from_alertmanager(alert) for alert in alerts]
     return [found]
 
 
 _DEVICES = ("device", "node", "host", "instance")
 
 
-def from_alertmanager(alert: Any) -> Any:
+def from_alertmanager(alert: Json) -> Json:
     """Convert an alert of an Alertmanager webhook message to an incident; other values are returned unchanged.
 
     NetOps alerts forwarded by Alertmanager are rejected: as incidents, they would confirm the model's own
     predictions.
     """
-    labels = alert.get("labels") if isinstance(alert, dict) else None
-    if not isinstance(labels, dict):
+    if not isinstance(alert, dict) or not isinstance(labels := alert.get("labels"), dict):
         return alert
     if "network" in labels and "alert" in labels:
         return {"error": "an alert of NetOps is not an incident"}
-    found: dict[str, Any] = {"start": alert.get("startsAt"), "source": "alertmanager"}
+    found: JsonDict = {"start": alert.get("startsAt"), "source": "alertmanager"}
     found["device"] = next((labels[key] for key in _DEVICES if key in labels), None)
     found["scenario"] = labels.get("alertname")
     if alert.get("status") == "resolved":
@@ -204,9 +207,9 @@ def from_alertmanager(alert: Any) -> Any:
     return found
 
 
-def _decode(body: bytes, kind: Any) -> Any:
+def _decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     try:
-        return msgspec.json.decode(body, type=kind)
+        return decoder.decode(body)
     except msgspec.DecodeError as error:
         raise BodyError(str(error)[:300], 400) from None
 

@@ -1,9 +1,8 @@
 """HTTP endpoints of feedback and incidents."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from litestar import Request, get, post
+from litestar import get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
@@ -12,6 +11,7 @@ from litestar.params import FromPath
 from netops.feedback.records import Feedback
 from netops.serving.engine.runtime import Runtime
 from netops.serving.http import feedback
+from netops.serving.http.framework import Handlers, Received
 from netops.serving.http.openapi import ERRORS, Error, stamp_schema
 
 _TEXT = Schema(type=OpenAPIType.STRING)
@@ -69,7 +69,7 @@ def _json(schema: Schema) -> RequestBody:
     return RequestBody(content={"application/json": OpenAPIMediaType(schema=schema)})
 
 
-def feedback_handlers(runtime: Runtime) -> list[Any]:
+def feedback_handlers(runtime: Runtime) -> Handlers:
     """Create the handlers."""
     unknown = ERRORS | {404: ResponseSpec(data_container=Error, description="The alert does not exist")}
 
@@ -80,12 +80,12 @@ def feedback_handlers(runtime: Runtime) -> list[Any]:
         responses=unknown,
         tags=["feedback"],
     )
-    async def record_verdict(name: FromPath[str], request: Request[Any, Any, Any]) -> feedback.FeedbackAnswer:
+    async def record_verdict(name: FromPath[str], request: Received) -> feedback.FeedbackAnswer:
         """Record feedback on an alert: confirmed, dismissed, or repaired before the failure."""
         return feedback.record_verdict(runtime, name, await request.body())
 
     @post("/incidents", status_code=200, operation_class=IncidentsOperation, responses=ERRORS, tags=["feedback"])
-    async def record(request: Request[Any, Any, Any]) -> feedback.Recorded:
+    async def record(request: Received) -> feedback.Recorded:
         """Record incidents; known ones are updated."""
         return feedback.record(runtime, await request.body())
 

@@ -5,10 +5,15 @@ Names of sites and devices are untrusted input, so the number of series is limit
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from prometheus_client.core import GaugeMetricFamily, Metric
+
+from netops.serving.alerts.store import Alert
+
+if TYPE_CHECKING:
+    from netops.serving.engine.runtime import Runtime
 
 LOCATION = ("company", "data_center")
 Site = tuple[str, str]
@@ -23,7 +28,7 @@ class FleetCollector:
         The runtime with state, active alerts and limits.
     """
 
-    def __init__(self, runtime: Any) -> None:
+    def __init__(self, runtime: "Runtime") -> None:
         self.runtime = runtime
 
     def describe(self) -> Iterable[Metric]:
@@ -37,7 +42,7 @@ class FleetCollector:
         yield self._alerts(alerts)
         yield self._values()
 
-    def _sites(self, alerts: list[Any]) -> Iterator[Metric]:
+    def _sites(self, alerts: list[Alert]) -> Iterator[Metric]:
         table, silent = self.runtime.state.table, self.runtime.state.clock.silent
         devices: Counter[Site] = Counter()
         stale: Counter[Site] = Counter()
@@ -56,7 +61,7 @@ class FleetCollector:
         rows = (((kind, *site), opened[kind, site]) for site in sites for kind in ("risk", "silent", "site"))
         yield self._family("netops_site_alerts_open", "Open alerts, by site and kind", ("kind", *LOCATION), rows)
 
-    def _alerts(self, alerts: list[Any]) -> Metric:
+    def _alerts(self, alerts: list[Alert]) -> Metric:
         # Sites first, so that they are not cut off if there are more alerts than series.
         ordered = sorted(alerts, key=lambda alert: alert.kind != "site")[: self.runtime.settings.limits.risk_series]
         labels = ("kind", "device", *LOCATION)

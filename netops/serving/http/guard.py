@@ -6,12 +6,12 @@ send these headers and are not affected.
 """
 
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
 from netops.serving.http.access import LOCAL
+from netops.serving.http.asgi import Application, Headers, Message, Receive, Scope, Send, respond
 
 #: Default headers of all answers.
 HEADERS: tuple[tuple[bytes, bytes], ...] = (
@@ -40,7 +40,7 @@ class Guard:
 
     def __init__(
         self,
-        app: Any,
+        app: Application,
         local: bool,
         hosts: Sequence[str] = (),
         headers: Sequence[tuple[bytes, bytes]] = HEADERS,
@@ -50,33 +50,34 @@ class Guard:
         self._hosts = frozenset(name.lower() for name in (*LOCAL, *hosts)) if local else None
         self._known: set[bytes] = set()
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check a request and forward it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
 
-        async def guarded(message: Any) -> None:
+        async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = self._complete(message.get("headers", ()))
             await send(message)
 
         refusal = self._refusal(scope)
         if refusal is not None:
-            await _refuse(guarded, *refusal)
+            status, message = refusal
+            await respond(guarded, status, msgspec.json.encode({"error": message}))
             return
         if scope["method"] == "HEAD":
             # Answered as GET; the HTTP protocol omits the body.
-            scope = scope | {"method": "GET"}
+            scope = {**scope, "method": "GET"}
         await self._app(scope, receive, guarded)
 
-    def _complete(self, headers: Any) -> list[tuple[bytes, bytes]]:
+    def _complete(self, headers: Headers) -> list[tuple[bytes, bytes]]:
         found = list(headers)
         present = {name.lower() for name, _ in found} & self._names
         found += [pair for pair in self._headers if pair[0] not in present] if present else self._headers
         return found
 
-    def _refusal(self, scope: Any) -> tuple[int, str] | None:
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         host: bytes | None = None  # old probes send none; browsers always send it
         origin = site = mode = b""
         for name, value in scope["headers"]:
@@ -118,10 +119,3 @@ def _netloc(origin: bytes) -> bytes:
         return urlsplit(origin.decode("latin-1").lower()).netloc.encode("latin-1")
     except ValueError:
         return b""
-
-
-async def _refuse(send: Any, status: int, message: str) -> None:
-    body = msgspec.json.encode({"error": message})
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

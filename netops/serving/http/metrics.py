@@ -1,14 +1,19 @@
 """Prometheus metrics of the server; dashboards and alerting rules use these names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import perf_counter, time
-from typing import Any
+from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from netops.serving.alerts.outbox import DUE, PARKED
 from netops.serving.engine.samples import STATUSES
+
+if TYPE_CHECKING:
+    from netops.serving.engine.runtime import Runtime
 
 _BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 STEPS = ("validate", "features", "score", "explain", "alert")
@@ -51,7 +56,7 @@ class ServingMetrics:
             "result",
         )
 
-    def count(self, statuses: Any) -> None:
+    def count(self, statuses: npt.NDArray[np.uint8]) -> None:
         """Count samples by their status codes (uint8 array)."""
         if len(statuses) == 1:
             self._samples[int(statuses[0])].inc()
@@ -110,7 +115,7 @@ class Timed:
 class RuntimeCollector:
     """Collects gauges from the runtime."""
 
-    def __init__(self, runtime: Any) -> None:
+    def __init__(self, runtime: "Runtime") -> None:
         self.runtime = runtime
 
     def collect(self) -> Iterator[Metric]:
@@ -180,7 +185,7 @@ class RuntimeCollector:
         return _gauge("netops_device_risk", "Risk of a device's newest sample, highest first", labels, rows)
 
 
-def _gauge(name: str, about: str, labels: list[str], rows: list[tuple[list[str], Any]]) -> Metric:
+def _gauge(name: str, about: str, labels: list[str], rows: Sequence[tuple[list[str], float]]) -> Metric:
     family = GaugeMetricFamily(name, about, labels=labels)
     for values, value in rows:
         family.add_metric(values, float(value))

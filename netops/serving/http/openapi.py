@@ -1,11 +1,10 @@
 """OpenAPI schemas of bodies that the handlers parse themselves."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, RequestBody, Schema
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Reference, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
 
@@ -110,8 +109,8 @@ def _binary() -> Schema:
 
 
 def _answer(operation: Operation, schema: Schema, about: str) -> None:
-    content: dict[str, Any] = {"application/json": OpenAPIMediaType(schema=schema)}
-    responses: dict[str, Any] = dict(operation.responses or {})
+    content = {"application/json": OpenAPIMediaType(schema=schema)}
+    responses: dict[str, OpenAPIResponse | Reference] = dict(operation.responses or {})
     responses["200"] = OpenAPIResponse(description=about, content=content)
     operation.responses = responses
 

@@ -7,12 +7,19 @@ in small pieces, and parsing pauses while its requests wait or its answers are n
 import asyncio
 import contextlib
 import signal
+import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
+from netops.serving.http.asgi import Application
 from netops.serving.http.connections import Connections
 from netops.serving.settings import LimitSettings
+
+if TYPE_CHECKING:
+    import uvicorn
+    from uvicorn._types import ASGI3Application
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 #: Bytes parsed at once: of heads (possibly many requests), and of a body.
 _PIECE, _BODY_PIECE = 2048, 65_536
@@ -45,7 +52,7 @@ def guarded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
         _head = _body = 0
         _refusal = 400, "not HTTP"
 
-        def connection_made(self, transport: Any) -> None:
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
             super().connection_made(transport)
             self._ahead = bytearray()
             self.peer, self.since = self.client[0] if self.client else "", self.loop.time()
@@ -171,13 +178,13 @@ def guarded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
             if self._ahead:
                 self._parse_ahead()
 
-        def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        def _start_asgi_task(self, cycle: "RequestResponseCycle", app: "ASGI3Application") -> None:
             if self._is_pipelined:
                 table.schedule(self.loop, lambda: self._begin(cycle, app))
             else:
                 super()._start_asgi_task(cycle, app)
 
-        def _begin(self, cycle: Any, app: Any) -> None:
+        def _begin(self, cycle: "RequestResponseCycle", app: "ASGI3Application") -> None:
             if not self.transport.is_closing():
                 super()._start_asgi_task(cycle, app)
 
@@ -224,13 +231,14 @@ def guarded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
     return GuardedProtocol
 
 
-def guarded(app: Any, limits: LimitSettings, **more: Any) -> Any:
-    """Return the uvicorn configuration of an application, with limits on its connections.
-
-    Returns
-    -------
-    uvicorn.Config
-    """
+def guarded(
+    app: Application,
+    limits: LimitSettings,
+    *,
+    timeout_graceful_shutdown: int,
+    lifespan: Literal["auto", "off"] = "auto",
+) -> "uvicorn.Config":
+    """Return the uvicorn configuration of an application, with limits on its connections."""
     import uvicorn
 
     return uvicorn.Config(
@@ -241,11 +249,14 @@ def guarded(app: Any, limits: LimitSettings, **more: Any) -> Any:
         limit_concurrency=limits.connections + 1,
         server_header=False,
         date_header=False,
-        **more,
+        lifespan=lifespan,
+        timeout_graceful_shutdown=timeout_graceful_shutdown,
     )
 
 
-def guarded_server(config: Any, ending: Callable[[], Awaitable[None]] | None = None) -> Any:
+def guarded_server(
+    config: "uvicorn.Config", ending: Callable[[], Awaitable[None]] | None = None
+) -> "uvicorn.Server":
     """Return a uvicorn server that completes active requests on shutdown and exits with success.
 
     Parameters
@@ -272,7 +283,7 @@ def guarded_server(config: Any, ending: Callable[[], Awaitable[None]] | None = N
                 for number, handler in before.items():
                     signal.signal(number, handler)
 
-        async def shutdown(self, sockets: list[Any] | None = None) -> None:
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             if ending is not None:
                 await ending()
             await super().shutdown(sockets)

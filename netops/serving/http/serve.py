@@ -5,12 +5,12 @@ import gc
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from netops.alerting.settings import AlertSettings
 from netops.config.durations import SECOND
@@ -19,10 +19,18 @@ from netops.serving.engine.champion import ModelSource, load_model
 from netops.serving.engine.fleet_state import compile_kernels
 from netops.serving.engine.runtime import Runtime, StateInUseError
 from netops.serving.http.access import LOCAL, bind, token_for
+from netops.serving.http.asgi import Application
 from netops.serving.http.guard import Guard
+from netops.serving.http.protocol import guarded, guarded_server
 from netops.serving.http.waiting import wait_for_champion
 from netops.serving.mlrun.registered import RegisteredChampion
 from netops.serving.settings import ServingSettings
+
+if TYPE_CHECKING:
+    from uvicorn import Config
+
+    from netops.serving.http.framework import Background
+    from netops.serving.mlrun.service import Service
 
 _LOG = logging.getLogger(__name__)
 
@@ -97,7 +105,7 @@ def _address(listener: socket.socket) -> str:
 def _run(runtime: Runtime, listener: socket.socket, token: str | None, ready: Callable[[str], None] | None) -> None:
     gc.disable()  # imported modules are not garbage: collecting takes 10% of the start-up time
     try:
-        from netops.serving.http.protocol import guarded_server
+        # Late: MLRun's serving takes 2 s to import; wrong addresses and a missing champion are reported before.
         from netops.serving.mlrun.function import make_serving_function, start_graph
         from netops.serving.mlrun.graph import pipeline_of
         from netops.serving.mlrun.service import Service
@@ -115,28 +123,24 @@ def _run(runtime: Runtime, listener: socket.socket, token: str | None, ready: Ca
         raise failure
 
 
-def configured(service: Any, token: str | None, lifespan: Sequence[Any] = ()) -> Any:
+def configured(service: "Service", token: str | None, lifespan: "Sequence[Background]" = ()) -> "Config":
     """Return the configuration of the server with its application, limits and guards.
 
     Parameters
     ----------
-    service : netops.serving.mlrun.service.Service
+    service : Service
         The service that processes the requests.
     token : str or None
         The required bearer token.
     lifespan : sequence of async context managers
         Background tasks.
-
-    Returns
-    -------
-    uvicorn.Config
     """
+    # Late: they are of the graph, which imports MLRun (see _run).
     from netops.serving.http.app import make_app
     from netops.serving.http.fast_path import FastPath
-    from netops.serving.http.protocol import guarded
 
     settings = service.runtime.settings
-    app = FastPath(make_app(service, token, lifespan), service, token)
+    app = FastPath(cast(Application, make_app(service, token, lifespan)), service, token)
     return guarded(Guard(app, settings.host in LOCAL, settings.hosts), settings.limits, timeout_graceful_shutdown=5)
 
 
@@ -175,7 +179,7 @@ async def _background(
             failures.append(error)
 
 
-async def _repeat(interval: int, work: Callable[[], Any], ending: asyncio.Event) -> None:
+async def _repeat(interval: int, work: Callable[[], Awaitable[None]], ending: asyncio.Event) -> None:
     while not ending.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(ending.wait(), interval / SECOND)

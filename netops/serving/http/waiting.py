@@ -4,20 +4,25 @@ import asyncio
 import json
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from netops.config.durations import SECOND
 from netops.errors import NoChampionError
 from netops.serving.http.access import LOCAL
+from netops.serving.http.asgi import Receive, Scope, Send, respond
 from netops.serving.http.guard import Guard
+from netops.serving.http.protocol import guarded, guarded_server
 from netops.serving.settings import ServingSettings
+
+if TYPE_CHECKING:
+    from uvicorn import Server
 
 STATUS = "no champion"
 
 
 def wait_for_champion(
     network: str,
-    lookup: Callable[[], Any],
+    lookup: Callable[[], object],
     listener: socket.socket,
     settings: ServingSettings,
     ready: Callable[[], None] | None = None,
@@ -46,7 +51,7 @@ def wait_for_champion(
 
 
 class _WaitingServer:
-    def __init__(self, network: str, lookup: Callable[[], Any], settings: ServingSettings) -> None:
+    def __init__(self, network: str, lookup: Callable[[], object], settings: ServingSettings) -> None:
         self._network, self._lookup, self._settings = network, lookup, settings
         self._reason = self._none = f"network '{network}' has no champion yet"
 
@@ -76,18 +81,13 @@ class _WaitingServer:
             return False
         return True
 
-    def _server(self) -> Any:
-        from netops.serving.http.protocol import guarded, guarded_server
-
+    def _server(self) -> "Server":
         local = self._settings.host in LOCAL
         app = Guard(self._answer, local, self._settings.hosts)
         return guarded_server(guarded(app, self._settings.limits, lifespan="off", timeout_graceful_shutdown=5))
 
-    async def _answer(self, scope: Any, _receive: Any, send: Any) -> None:
+    async def _answer(self, scope: Scope, _receive: Receive, send: Send) -> None:
         healthy = scope["path"] == "/healthz"
         body = {"status": STATUS, "network": self._network, "error": self._reason}
-        content = json.dumps(body).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
-        headers += [] if healthy else [(b"retry-after", b"5")]
-        await send({"type": "http.response.start", "status": 200 if healthy else 503, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        retry = () if healthy else ((b"retry-after", b"5"),)
+        await respond(send, 200 if healthy else 503, json.dumps(body).encode(), retry)

@@ -5,10 +5,14 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+import mlrun
 import numpy as np
 import numpy.typing as npt
+from mlrun.projects import MlrunProject
+from mlrun.runtimes import ServingRuntime
+from mlrun.runtimes.nuclio.api_gateway import APIGateway, APIGatewayMetadata, APIGatewaySpec
 
 from netops.config.durations import MINUTE, SECOND
 from netops.errors import NetopsError
@@ -17,7 +21,12 @@ from netops.serving.http.access import TOKEN, read_token
 from netops.serving.mlrun.function import MODEL_NAME, make_serving_function
 from netops.serving.mlrun.triggers import add_http, add_kafka, add_state_volume, add_v3io_stream
 
+if TYPE_CHECKING:
+    from kubernetes.client import V1EnvVar
+
 Floats = npt.NDArray[np.float64]
+#: A variable of a function, as a dictionary or as Kubernetes' own class.
+Variable: TypeAlias = "dict[str, object] | V1EnvVar"
 #: Sends feature vectors (null: unknown) and returns the risks.
 Ask = Callable[[list[list[float | None]]], list[float]]
 
@@ -143,7 +152,9 @@ def compare(answers: list[float], risks: Floats) -> float:
     return difference
 
 
-def _first_answers(ask: Ask, rows: list[list[float | None]], timeout: int, wait: Callable[[float], None]) -> Any:
+def _first_answers(
+    ask: Ask, rows: list[list[float | None]], timeout: int, wait: Callable[[float], None]
+) -> list[float]:
     """Query until there is an answer."""
     pauses = max(timeout // SECOND, 1)
     while True:
@@ -197,9 +208,9 @@ class NuclioOptions:
     state_claim: str = ""
     timeout: int = 5 * MINUTE
     canary: int = 100
-    environment: tuple[dict[str, Any], ...] = ()
+    environment: tuple[dict[str, object], ...] = ()
     requirements: tuple[str, ...] = ()
-    parameters: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass
@@ -211,11 +222,11 @@ class Nuclio:
     with a fixed model behind the same API gateway.
     """
 
-    project: Any
+    project: MlrunProject
     network: str
     options: NuclioOptions
     replaces: bool = False
-    _function: Any = None
+    _function: ServingRuntime | None = None
 
     @property
     def is_canary(self) -> bool:
@@ -231,19 +242,15 @@ class Nuclio:
         """Deploy the function, unless it already runs with this configuration, and wait until it is ready."""
         made = self.function(model)
         self._require_token(made)
-        self._function = self._running(made) or self._deploy(made)
+        self._function = function = self._running(made) or self._deploy(made)
         path = INFER if self.is_canary else f"/v2/models/{MODEL_NAME}/versions/{_version(model)}/infer"
-        return lambda rows: list(
-            self._function.invoke(path, body={"inputs": rows}, headers=_authorization())["outputs"]
-        )
+        return lambda rows: list(function.invoke(path, body={"inputs": rows}, headers=_authorization())["outputs"])
 
-    def function(self, model: str) -> Any:
+    def function(self, model: str) -> ServingRuntime:
         """Create the function to deploy."""
         options = self.options
         parameters = options.parameters | {"follow": not self.is_canary}
-        made: Any = make_serving_function(
-            self.project.name, self.name, model, options.image, self.network, parameters
-        )
+        made = make_serving_function(self.project.name, self.name, model, options.image, self.network, parameters)
         made.spec.min_replicas, made.spec.max_replicas = options.min_replicas, options.max_replicas
         made.spec.env = [*made.spec.env, *options.environment]
         if options.requirements:
@@ -258,35 +265,32 @@ class Nuclio:
         """Shift the configured fraction of traffic to a canary; return the address."""
         if self.is_canary:
             return str(self._split())
+        assert self._function is not None, "start comes first"
         return str(self._function.get_url())
 
     def roll_back(self, previous: str | None) -> None:
         """Delete the function of a new model; a function that follows the champion is kept."""
         if previous is None or self.is_canary:
-            import mlrun
-
             mlrun.get_run_db().delete_function(self.name, self.project.name)
 
-    def _require_token(self, made: Any) -> None:
+    def _require_token(self, made: ServingRuntime) -> None:
         if TOKEN not in {_name(variable) for variable in made.spec.env}:
             raise NetopsError(
                 f"cluster.yaml: secrets: the function needs {TOKEN} to accept HTTP requests; add '<secret>:{TOKEN}'"
             )
 
-    def _running(self, made: Any) -> Any:
+    def _running(self, made: ServingRuntime) -> ServingRuntime:
         """Return the deployed function if it is ready and differs only in the model."""
-        import mlrun
-
         try:
             found = mlrun.get_run_db().get_function(self.name, self.project.name)
-            deployed: Any = mlrun.new_function(runtime=found)
+            deployed = mlrun.new_function(runtime=found)
             labels, state = deployed.metadata.labels or {}, deployed.status.state
         except Exception:  # noqa: BLE001
             return None
         same = labels.get(_FINGERPRINT) == made.metadata.labels[_FINGERPRINT]
         return deployed if same and state == "ready" and not self.is_canary else None
 
-    def _deploy(self, made: Any) -> Any:
+    def _deploy(self, made: ServingRuntime) -> ServingRuntime:
         try:
             made.deploy(project=self.project.name, wait=True, timeout=self.options.timeout // SECOND)
         except Exception as error:  # noqa: BLE001
@@ -295,9 +299,7 @@ class Nuclio:
             ) from None
         return made
 
-    def _split(self) -> Any:
-        from mlrun.runtimes.nuclio.api_gateway import APIGateway, APIGatewayMetadata, APIGatewaySpec
-
+    def _split(self) -> str:
         share = self.options.canary
         functions = [f"{self.network}-serving", self.name]
         spec = APIGatewaySpec(project=self.project.name, functions=functions, canary=[100 - share, share])
@@ -306,12 +308,10 @@ class Nuclio:
 
 
 def _version(model: str) -> str:
-    import mlrun
-
     return str(mlrun.datastore.get_store_resource(model).metadata.labels["version"])
 
 
-def _fingerprint(function: Any) -> str:
+def _fingerprint(function: ServingRuntime) -> str:
     """Return a hash of a function's configuration, excluding its initial model."""
     spec = function.to_dict()["spec"]
     parameters = {key: value for key, value in spec["parameters"].items() if key != "model_path"}
@@ -320,10 +320,8 @@ def _fingerprint(function: Any) -> str:
     ).hexdigest()
 
 
-def _log_of(function: Any) -> str:
+def _log_of(function: ServingRuntime) -> str:
     """Return the end of Nuclio's log of a deployment, including the function's own log."""
-    import mlrun
-
     try:
         text, _ = mlrun.get_run_db().get_nuclio_deploy_status(function, last_log_timestamp=0, verbose=False)
     except Exception:  # noqa: BLE001
@@ -332,11 +330,11 @@ def _log_of(function: Any) -> str:
     return f"; its log ends: {' | '.join(lines[-_LOG_LINES:])[-_LOG_LENGTH:]}" if lines else ""
 
 
-def _name(variable: Any) -> str:
+def _name(variable: Variable) -> str:
     return str(variable["name"] if isinstance(variable, dict) else variable.name)
 
 
-def _add_triggers(function: Any, options: NuclioOptions) -> None:
+def _add_triggers(function: ServingRuntime, options: NuclioOptions) -> None:
     add_http(function)
     kind, _, rest = options.stream.partition("://")
     if kind == "kafka":

@@ -1,11 +1,12 @@
 """The MLRun serving function, for the mock server and for deployment on Nuclio."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import mlrun
 from mlrun.runtimes import ServingRuntime
 from mlrun.serving.server import GraphServer, create_graph_server
+from mlrun.utils import logger
 from mlrun.utils.helpers import encode_user_code
 
 from netops.serving.engine.runtime import Runtime
@@ -23,7 +24,7 @@ def make_serving_function(
     model_path: str | Path = "",
     image: str = "mlrun/mlrun",
     network: str = "demo",
-    parameters: dict[str, Any] | None = None,
+    parameters: Mapping[str, object] | None = None,
 ) -> ServingRuntime:
     """Create the function whose graph scores telemetry and returns risks, reasons and alerts.
 
@@ -47,7 +48,9 @@ def make_serving_function(
         Use ``.to_mock_server().test("/v2/models/netops/infer", body={"inputs": rows})`` or
         ``.test("/telemetry", body=sample)`` to run it in process.
     """
-    function: Any = mlrun.code_to_function(name, project=project, kind="serving", image=image, filename=str(CODE))
+    function: ServingRuntime = mlrun.code_to_function(
+        name, project=project, kind="serving", image=image, filename=str(CODE)
+    )
     # MLRun appends its own init_context and handler; replace the code, because Nuclio uses the last definitions.
     function.spec.build.functionSourceCode = encode_user_code(CODE.read_text(encoding="utf-8"))
     # MLRun runs code from a file only below the working directory; the embedded code is used instead.
@@ -56,14 +59,12 @@ def make_serving_function(
     for key, step_class in STEPS.items():
         step = step.to(f"{step_class.__module__}.{step_class.__name__}", name=key)
     chosen = {"project": project, "network": network, "function": name, "model_path": str(model_path or "")}
-    function.spec.parameters = chosen | (parameters or {})
+    function.spec.parameters = chosen | dict(parameters or {})
     return function
 
 
 def start_graph(function: ServingRuntime, runtime: Runtime) -> GraphServer:
     """Start a function's graph with a runtime, in this process and without a run database."""
-    from mlrun.utils import logger
-
     server = create_graph_server(graph=function.spec.graph, parameters=function.spec.parameters)
     server._get_db = lambda: None
     with given(runtime):

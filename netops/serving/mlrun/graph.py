@@ -12,17 +12,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from netops.alerting.settings import AlertSettings
+from netops.config.binding import bind
+from netops.models.card import read_card
 from netops.serving.engine.champion import ChampionFile, FixedModel, ModelSource, ServedModel, load_model
 from netops.serving.engine.pipeline import Pipeline
+from netops.serving.engine.restore import adopt_replicas
 from netops.serving.engine.runtime import Runtime, StateInUseError
 from netops.serving.engine.samples import BodyError
-from netops.serving.folders import adopt_replicas, state_folder
-from netops.serving.http.endpoints import JSON, ask
+from netops.serving.folders import state_folder
+from netops.serving.http.asgi import JSON
+from netops.serving.http.endpoints import ask
+from netops.serving.mlrun.model_folder import local_folder
 from netops.serving.mlrun.model_server import OnnxModel
+from netops.serving.mlrun.protocols import GraphContext, GraphEvent
 from netops.serving.mlrun.registered import RegisteredChampion
 from netops.serving.settings import ServingSettings
 
@@ -48,7 +54,7 @@ def given(runtime: Runtime) -> Iterator[None]:
         _GIVEN.reset(token)
 
 
-def pipeline_of(context: Any) -> Pipeline:
+def pipeline_of(context: GraphContext) -> Pipeline:
     """Return the pipeline that all steps of a graph share, and create it on first use.
 
     Parameters
@@ -65,10 +71,7 @@ def pipeline_of(context: Any) -> Pipeline:
     return pipeline
 
 
-def _runtime(context: Any) -> Runtime:
-    from netops.alerting.settings import AlertSettings
-    from netops.config.binding import bind
-
+def _runtime(context: GraphContext) -> Runtime:
     network = context.get_param("network") or "demo"
     return _start_in_free_slot(
         _state_path(context, network),
@@ -82,7 +85,7 @@ def _runtime(context: Any) -> Runtime:
     )
 
 
-def _state_path(context: Any, network: str) -> Path:
+def _state_path(context: GraphContext, network: str) -> Path:
     if path := context.get_param("state_path"):
         # A volume may be shared by several networks, and by a function and its canary.
         folder = Path(path) / network / (context.get_param("function") or "serving")
@@ -109,27 +112,24 @@ def _start_in_free_slot(path: Path, start: Callable[[Path], Runtime]) -> Runtime
     return start(path / f"replica-{SLOTS - 1}")
 
 
-def _source(network: str, context: Any) -> ModelSource:
+def _source(network: str, context: GraphContext) -> ModelSource:
     model_path = context.get_param("model_path")
     if not model_path or context.get_param("follow"):
         return RegisteredChampion(network, context.get_param("project") or "netops", fallback=model_path or "")
     if model_path.endswith(".json"):
         return ChampionFile(Path(model_path))
-    from netops.models.card import read_card
-    from netops.serving.mlrun.model_server import local_folder
-
     folder = local_folder(model_path)
     return FixedModel(read_card(folder).version, folder)
 
 
 class Step:
-    """A step of the graph."""
+    """A step of the graph; MLRun passes its context and its name."""
 
-    def __init__(self, context: Any = None, name: str | None = None) -> None:
+    def __init__(self, context: GraphContext, name: str | None = None) -> None:
         self.context, self.name = context, name
         self.pipeline = pipeline_of(context)
 
-    def answer(self, event: Any, body: Any, status: int = 200, content_type: str = JSON) -> Any:
+    def answer(self, event: GraphEvent, body: object, status: int = 200, content_type: str = JSON) -> GraphEvent:
         """End the flow with an answer."""
         event.terminated = True
         event.body = body
@@ -141,12 +141,12 @@ class Step:
 class Dispatch(Step):
     """Routes by path: model, query or samples."""
 
-    def __init__(self, context: Any = None, name: str | None = None) -> None:
+    def __init__(self, context: GraphContext, name: str | None = None) -> None:
         super().__init__(context, name)
         self.model = OnnxModel(context=context, name=MODEL_NAME, scorer=self.pipeline.runtime.model.scorer)
         self._candidate: ServedModel | None = None
 
-    def do_event(self, event: Any) -> Any:
+    def do_event(self, event: GraphEvent) -> GraphEvent:
         """Forward samples, answer other requests."""
         path = (event.path or "").rstrip("/")
         if path in SAMPLE_PATHS:
@@ -155,7 +155,7 @@ class Dispatch(Step):
             return self._infer(event, path[len(MODEL_PATH) :])
         return self._ask(event, path)
 
-    def _infer(self, event: Any, operation: str) -> Any:
+    def _infer(self, event: GraphEvent, operation: str) -> GraphEvent:
         try:
             event.path = self._choose(operation)
             if isinstance(event.body, (bytes, str)):
@@ -179,7 +179,7 @@ class Dispatch(Step):
         self.model.scorer, self.model.version = self._candidate.scorer, version
         return operation[named.end() :]
 
-    def _ask(self, event: Any, path: str) -> Any:
+    def _ask(self, event: GraphEvent, path: str) -> GraphEvent:
         reply = ask(self.pipeline.runtime, event.method or "GET", path, getattr(event, "fields", {}), event.body)
         body = reply.body if isinstance(reply.body, bytes) else msgspec.to_builtins(reply.body)
         return self.answer(event, body, reply.status, reply.content_type)
@@ -188,7 +188,7 @@ class Dispatch(Step):
 class Validate(Step):
     """Reads the samples."""
 
-    def do_event(self, event: Any) -> Any:
+    def do_event(self, event: GraphEvent) -> GraphEvent:
         """Convert the body to ``Work``."""
         try:
             event.body = self.pipeline.validate(event.body, event.content_type or "")
@@ -200,7 +200,7 @@ class Validate(Step):
 class Features(Step):
     """Updates the windows of the devices."""
 
-    def do_event(self, event: Any) -> Any:
+    def do_event(self, event: GraphEvent) -> GraphEvent:
         """Add feature vectors to the work."""
         event.body = self.pipeline.features(event.body)
         return event
@@ -209,7 +209,7 @@ class Features(Step):
 class Score(Step):
     """Scores with the champion."""
 
-    def do_event(self, event: Any) -> Any:
+    def do_event(self, event: GraphEvent) -> GraphEvent:
         """Add risks to the work."""
         event.body = self.pipeline.score(event.body)
         return event
@@ -218,7 +218,7 @@ class Score(Step):
 class Explain(Step):
     """Computes the reasons."""
 
-    def do_event(self, event: Any) -> Any:
+    def do_event(self, event: GraphEvent) -> GraphEvent:
         """Add reasons to the work."""
         event.body = self.pipeline.explain(event.body)
         return event
@@ -227,7 +227,7 @@ class Explain(Step):
 class Alert(Step):
     """Opens and closes alerts, and creates the answers."""
 
-    def do_event(self, event: Any) -> Any:
+    def do_event(self, event: GraphEvent) -> GraphEvent:
         """Convert the work to answers: an object for one sample, a list for a list."""
         work = self.pipeline.alert(event.body)
         answers = work.answers()

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from typing import Any
+from collections.abc import Awaitable
 
 from mlrun.runtimes import nuclio_init_hook
 
@@ -20,6 +20,7 @@ from netops.serving.http.endpoints import Reply, ask, refusal
 from netops.serving.http.serve import refresh, save, tune_garbage_collector
 from netops.serving.mlrun.assignment import Assignment
 from netops.serving.mlrun.graph import MODEL_PATH, pipeline_of
+from netops.serving.mlrun.protocols import GraphResponse, NuclioContext, NuclioEvent
 from netops.serving.mlrun.service import Service
 from netops.serving.mlrun.triggers import STREAMS, TERMINATION
 
@@ -27,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 _REMOTE_WRITE = "/api/v1/write"
 
 
-def init_context(context: Any) -> None:
+def init_context(context: NuclioContext) -> None:
     """Start the graph in a worker (called by Nuclio once, in its event loop)."""
     _disable_json_parsing()
     nuclio_init_hook(context, {"handler": handler}, "serving_v2")  # MLRun logs everything passed here
@@ -37,7 +38,7 @@ def init_context(context: Any) -> None:
         context.platform.set_termination_callback(context.netops.stop)
 
 
-async def handler(context: Any, event: Any) -> Any:
+async def handler(context: NuclioContext, event: NuclioEvent) -> GraphResponse:
     """Answer one message (called by Nuclio for each), always with a response: an empty list ends the processor."""
     reply = await context.netops.answer(event)
     body = reply.encoded().decode()
@@ -109,7 +110,7 @@ class Worker:
         self.assignment.reassign()
         self._due.set()
 
-    async def answer(self, event: Any) -> Reply:
+    async def answer(self, event: NuclioEvent) -> Reply:
         """Answer one message."""
         try:
             if event.trigger.kind in STREAMS:
@@ -120,7 +121,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001
             return refusal(500, f"the server failed: {type(error).__name__}")
 
-    async def _process_message(self, event: Any) -> Reply:
+    async def _process_message(self, event: NuclioEvent) -> Reply:
         with self.runtime.metrics.timed("stream"):
             samples = self.service.pipeline.read(event.body)
             await self.service.run(samples)
@@ -128,7 +129,7 @@ class Worker:
         self.assignment.add((name for name in samples.devices if name and code(name) is not None), event.shard_id)
         return Reply(200, b"")
 
-    async def _answer_request(self, event: Any) -> Reply:
+    async def _answer_request(self, event: NuclioEvent) -> Reply:
         path, method = (event.path or "").rstrip("/"), event.method or "GET"
         if path != "/healthz" and (refused := self._refusal(event)):
             return refused
@@ -151,7 +152,7 @@ class Worker:
             return refusal(405, f"Method Not Allowed: {method[:20]}")
         return ask(self.runtime, method, path, event.fields or {}, event.body or b"")
 
-    def _refusal(self, event: Any) -> Reply | None:
+    def _refusal(self, event: NuclioEvent) -> Reply | None:
         if self._token is None:
             return refusal(
                 401, f"the function has no {TOKEN}, so it rejects HTTP requests: set it and deploy again"
@@ -179,7 +180,7 @@ class Worker:
             await asyncio.sleep(self.runtime.settings.state.champion_interval / SECOND)
             await self._attempt(refresh(self.runtime))
 
-    async def _attempt(self, work: Any) -> None:
+    async def _attempt(self, work: Awaitable[None]) -> None:
         try:
             await work
         except Exception as error:  # noqa: BLE001
@@ -187,7 +188,7 @@ class Worker:
             _LOG.warning("%s: %s", type(error).__name__, error)
 
 
-def _size(event: Any) -> int:
+def _size(event: NuclioEvent) -> int:
     if isinstance(event.body, (bytes, str)):
         return len(event.body)
     length = str((event.headers or {}).get("Content-Length", "0"))

@@ -12,16 +12,21 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 import netops
+from netops.alerting.settings import AlertSettings
 from netops.errors import NetopsError
 from netops.models.card import read_card
 from netops.models.platt import Platt
 from netops.registry import ProofError
+from netops.serving.decode.times import iso
+from netops.serving.engine.champion import FixedModel
+from netops.serving.engine.pipeline import Pipeline
+from netops.serving.engine.runtime import Runtime
+from netops.serving.settings import ServingSettings
 from netops.training.proof import Excerpt, read_proof
 
 #: Maximum difference from the test result.
@@ -120,22 +125,14 @@ def compare(excerpts: list[Excerpt], folder: Path) -> Proof:
     return Proof(rows, greatest)
 
 
-def _start(folder: Path, version: str, state: Path) -> Any:
-    from netops.alerting.settings import AlertSettings
-    from netops.serving.engine.champion import FixedModel
-    from netops.serving.engine.pipeline import Pipeline
-    from netops.serving.engine.runtime import Runtime
-    from netops.serving.settings import ServingSettings
-
+def _start(folder: Path, version: str, state: Path) -> Pipeline:
     settings = dataclasses.replace(ServingSettings(), receivers=())
     runtime = Runtime("proof", FixedModel(version, folder), settings, AlertSettings(), state)
     runtime.model.counters = ()  # the excerpts hold rates
     return Pipeline(runtime)
 
 
-def _answers(pipeline: Any, excerpt: Excerpt, metrics: tuple[str, ...]) -> tuple[Floats, Floats]:
-    from netops.serving.decode.times import iso
-
+def _answers(pipeline: Pipeline, excerpt: Excerpt, metrics: tuple[str, ...]) -> tuple[Floats, Floats]:
     answers = []
     for first in range(0, len(excerpt.timestamps), _REQUEST):
         body = [

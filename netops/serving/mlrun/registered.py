@@ -4,9 +4,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netops.errors import NetopsError, NoChampionError
+from netops.models.card import read_card
 from netops.registry import CHAMPION_TAG, SHADOW_TAG
 from netops.scratch import discard
 from netops.serving.engine.champion import Champion
+from netops.serving.mlrun.model_folder import local_folder
+from netops.tracking.install import install, names_service
 
 CHAMPION, SHADOW = CHAMPION_TAG, SHADOW_TAG
 #: Number of versions whose downloaded files are kept: champion, shadow, and their predecessors.
@@ -66,8 +69,6 @@ class RegisteredChampion:
         return found
 
     def _download(self, version: str, address: str) -> Champion:
-        from netops.serving.mlrun.model_server import local_folder
-
         folder = self._folders.pop(version, None) or local_folder(address)
         self._folders[version] = folder
         while len(self._folders) > _KEPT:
@@ -75,9 +76,6 @@ class RegisteredChampion:
         return Champion(version, folder)
 
     def _read(self, address: str) -> Champion:
-        from netops.models.card import read_card
-        from netops.serving.mlrun.model_server import local_folder
-
         if address not in self._folders:
             self._folders[address] = local_folder(address)
         return Champion(read_card(self._folders[address]).version, self._folders[address])
@@ -87,8 +85,6 @@ class RegisteredChampion:
 
     def _labelled(self, *labels: str, tag: str) -> tuple[str, str] | None:
         import mlrun
-
-        from netops.tracking.install import install, names_service
 
         if not names_service():
             install()

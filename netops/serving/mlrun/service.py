@@ -2,26 +2,29 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TypeAlias, cast
 
 import msgspec
 import numpy as np
 from mlrun.serving.server import GraphServer
 
+from netops.json_types import Json, JsonDict
 from netops.serving.engine.pipeline import REMOTE_WRITE_TYPE, Pipeline
 from netops.serving.engine.samples import Answer, BodyError, Samples
 from netops.serving.engine.work import SLICE
-from netops.serving.http.endpoints import JSON
+from netops.serving.http.asgi import JSON
 
+#: An answer of the model: risks, its description, or an error.
+ModelReply: TypeAlias = dict[str, object]
 _ENCODER = msgspec.json.Encoder()
 #: Maximum bytes of a body that is parsed on the event loop; larger ones are parsed in a thread.
 INLINE = 4096
 _READER = ThreadPoolExecutor(1, "read")
 
 
-def _decoded(body: bytes) -> Any:
+def _decoded(body: bytes) -> Json:
     try:
-        return msgspec.json.decode(body)
+        return cast(Json, msgspec.json.decode(body))
     except (msgspec.DecodeError, RecursionError, ValueError):
         return None
 
@@ -32,7 +35,7 @@ class Event:
     __slots__ = ("body", "content_type", "error", "headers", "id", "key", "method", "path", "terminated", "typed")
 
     def __init__(
-        self, body: Any, path: str, method: str = "POST", content_type: str = "", typed: bool = False
+        self, body: object, path: str, method: str = "POST", content_type: str = "", typed: bool = False
     ) -> None:
         self.body, self.path, self.method, self.typed = body, path, method, typed
         # MLRun parses "application/json" itself; the parsing in the steps is faster.
@@ -56,7 +59,7 @@ class Service:
     def __init__(self, server: GraphServer, pipeline: Pipeline) -> None:
         self.server, self.pipeline, self.runtime = server, pipeline, pipeline.runtime
 
-    async def process(self, body: Any, content_type: str) -> bytes:
+    async def process(self, body: object, content_type: str) -> bytes:
         """Process the samples of a body; return the answers as JSON.
 
         A large body is processed in slices, with other requests in between.
@@ -89,42 +92,42 @@ class Service:
             answers += found
         return answers
 
-    async def _read(self, body: Any, content_type: str) -> Samples:
+    async def _read(self, body: object, content_type: str) -> Samples:
         if not isinstance(body, bytes) or (len(body) <= INLINE and content_type != REMOTE_WRITE_TYPE):
             return self.pipeline.read(body, content_type)
         loop = asyncio.get_running_loop()
         return self.pipeline.admit(await loop.run_in_executor(_READER, self.pipeline.parse, body, content_type))
 
-    async def score(self, body: Any, path: str, method: str = "POST") -> tuple[int, Any]:
+    async def score(self, body: object, path: str, method: str = "POST") -> tuple[int, ModelReply]:
         """Score feature vectors, in slices if there are many; return status and answer."""
         if method != "POST" or not isinstance(body, bytes) or len(body) <= INLINE:
             return self.infer(body, path, method)
         request = await asyncio.get_running_loop().run_in_executor(_READER, _decoded, body)
         rows = request.get("inputs") if isinstance(request, dict) else None
         limit = self.runtime.settings.limits.batch
-        if not isinstance(rows, list) or len(rows) <= SLICE:
+        if not isinstance(request, dict) or not isinstance(rows, list) or len(rows) <= SLICE:
             return self.infer(body if rows is None else request, path, method)
         if len(rows) > limit:
             raise BodyError(f"{len(rows)} rows in one request; the limit is {limit}", 413)
         return await self._score_slices(request, rows, path)
 
-    async def _score_slices(self, request: dict[str, Any], rows: list[Any], path: str) -> tuple[int, Any]:
+    async def _score_slices(self, request: JsonDict, rows: list[Json], path: str) -> tuple[int, ModelReply]:
         """Score all rows with one version: if the champion changes meanwhile, score them again."""
         while True:
-            outputs: list[Any] = []
+            outputs: list[float] = []
             versions = set()
             for start in range(0, len(rows), SLICE):
                 part = request | {"inputs": rows[start : start + SLICE]}
                 status, answer = self.infer(part, path, "POST")
                 if status != 200:
                     return status, answer
-                outputs += answer["outputs"]
+                outputs += cast(list[float], answer["outputs"])
                 versions.add(answer.get("model_version"))
                 await asyncio.sleep(0)
             if len(versions) == 1:
                 return 200, answer | {"outputs": outputs}
 
-    def infer(self, body: Any, path: str, method: str) -> tuple[int, Any]:
+    def infer(self, body: object, path: str, method: str) -> tuple[int, ModelReply]:
         """Query the model; return status and answer."""
         answer = self.server.run(Event(body or None, path, method), get_body=True)
         if hasattr(answer, "status_code"):

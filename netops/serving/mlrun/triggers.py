@@ -5,9 +5,8 @@ queries must see the state that the stream updates. Stream messages must be part
 samples of a device go to the same replica.
 """
 
-from typing import Any
-
 from mlrun.runtimes import ServingRuntime
+from mlrun.runtimes.mounts import mount_pvc
 
 from netops.config.durations import SECOND
 from netops.serving.settings import LimitSettings
@@ -81,14 +80,12 @@ def add_v3io_stream(
 
 def add_state_volume(function: ServingRuntime, claim: str, path: str = STATE_PATH) -> ServingRuntime:
     """Store the state on a persistent volume claim, so that it survives restarts."""
-    from mlrun.runtimes.mounts import mount_pvc
-
     function.apply(mount_pvc(claim, volume_name="netops-state", volume_mount_path=path))
     function.spec.parameters["state_path"] = path
     return function
 
 
-def _add_stream(function: ServingRuntime, name: str, trigger: dict[str, Any], replicas: int) -> ServingRuntime:
+def _add_stream(function: ServingRuntime, name: str, trigger: dict[str, object], replicas: int) -> ServingRuntime:
     if "spec.triggers.http" not in function.spec.config:
         # Nuclio would add one with a separate worker and empty state.
         add_http(function)
@@ -99,7 +96,7 @@ def _add_stream(function: ServingRuntime, name: str, trigger: dict[str, Any], re
     return function
 
 
-def _share_worker(trigger: dict[str, Any], termination: int) -> None:
+def _share_worker(trigger: dict[str, object], termination: int) -> None:
     # Nuclio before 1.14 supports only maxWorkers, since 1.15 only numWorkers.
     trigger |= {"numWorkers": 1, "maxWorkers": 1, "workerAllocatorName": _WORKER}
     trigger["workerTerminationTimeout"] = f"{termination // SECOND}s"

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -14,17 +14,19 @@ from netops.alerting.sequences import Incidents
 from netops.alerting.tracker import OPENED, RENEWED, AlertTracker
 from netops.config.durations import DAY
 from netops.kernels import kernel
-from netops.serving.alerts.outcome import outcome
+from netops.serving.alerts.outcome import Outcome, outcome
 from netops.serving.decode.times import iso
 from netops.serving.engine.clock import NEVER
 from netops.serving.engine.devices import DeviceTable
+from netops.serving.shadow.report import Assessment, Role, RoleOutcome, ShadowReport
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-CHAMPION, CHALLENGER = "champion", "challenger"
-ROLES = (CHAMPION, CHALLENGER)
+CHAMPION: Final = "champion"
+CHALLENGER: Final = "challenger"
+ROLES: tuple[Role, Role] = (CHAMPION, CHALLENGER)
 #: Bins of the risk histograms, equal in width over 0..1.
 BINS = 20
 #: Maximum alerts per role, and incidents, stored for the assessment.
@@ -154,7 +156,7 @@ class Comparison:
                 self._open[:, code] = self._shared[:, code] = False
                 self._newest[code] = self._failed_since[code] = NEVER
 
-    def report(self, table: DeviceTable, recorded: Sequence[tuple[str, int, int]] = ()) -> dict[str, Any]:
+    def report(self, table: DeviceTable, recorded: Sequence[tuple[str, int, int]] = ()) -> ShadowReport:
         """Return the comparison as plain values for JSON.
 
         Parameters
@@ -190,7 +192,7 @@ class Comparison:
             "judged": self._assess(table, recorded) if self.truth or recorded else None,
         }
 
-    def _assess(self, table: DeviceTable, recorded: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
+    def _assess(self, table: DeviceTable, recorded: Sequence[tuple[str, int, int]]) -> Assessment:
         """Assess the alerts of both that are older than a horizon."""
         until = self.until - self.horizon
         failing = np.flatnonzero(self._failed_since != NEVER).tolist()
@@ -202,11 +204,15 @@ class Comparison:
         device, start, end = ([incident[column] for incident in incidents] for column in range(3))
         known = Incidents.of(len(indices), [indices[str(name)] for name in device], start, end)
         days = self.healthy / DAY
-        assessment: dict[str, Any] = {"until": iso(until), "device_days": days}
-        for role, alerts in zip(ROLES, self.alerts, strict=True):
-            rows = [(indices[name], opened) for name, opened in alerts if opened <= until]
-            assessment[role] = _with_rates(outcome(rows, known, self.horizon).to_dict(), days)
-        return assessment
+        champion, challenger = (
+            [(indices[name], opened) for name, opened in alerts if opened <= until] for alerts in self.alerts
+        )
+        return {
+            "until": iso(until),
+            "device_days": days,
+            CHAMPION: _with_rates(outcome(champion, known, self.horizon), days),
+            CHALLENGER: _with_rates(outcome(challenger, known, self.horizon), days),
+        }
 
     def save(self, table: DeviceTable) -> bytes:
         """Return the comparison as bytes."""
@@ -280,10 +286,16 @@ class Comparison:
             self._open, self._shared = (np.concatenate([old, closed], axis=1) for old in (self._open, self._shared))
 
 
-def _with_rates(found: dict[str, Any], days: float) -> dict[str, Any]:
-    recall = found["warned"] / found["incidents"] if found["incidents"] else None
-    rate = found["false_alarms"] / days if days > 0 else None
-    return found | {"event_recall": recall, "false_alarms_per_device_day": rate}
+def _with_rates(found: Outcome, days: float) -> RoleOutcome:
+    return {
+        "incidents": found.incidents,
+        "warned": found.warned,
+        "true_alerts": found.true_alerts,
+        "false_alarms": found.false_alarms,
+        "median_lead_seconds": found.median_lead_seconds,
+        "event_recall": found.warned / found.incidents if found.incidents else None,
+        "false_alarms_per_device_day": found.false_alarms / days if days > 0 else None,
+    }
 
 
 def _states(tracker: AlertTracker, codes: Integers) -> npt.NDArray[np.void]:

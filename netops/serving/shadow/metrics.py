@@ -1,18 +1,25 @@
 """Prometheus metrics of a shadow and its champion."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from netops.serving.shadow.comparison import BINS, ROLES
+from netops.serving.shadow.report import Role
+
+if TYPE_CHECKING:
+    from netops.serving.engine.runtime import Runtime
+
+_COUNTED: tuple[Literal["opened", "only"], ...] = ("opened", "only")
+_ASSESSED: tuple[Literal["incidents", "warned", "false_alarms"], ...] = ("incidents", "warned", "false_alarms")
 
 
 class ShadowCollector:
     """Collects the metrics of a shadow, if there is one."""
 
-    def __init__(self, runtime: Any) -> None:
+    def __init__(self, runtime: "Runtime") -> None:
         self.runtime = runtime
 
     def describe(self) -> list[Metric]:
@@ -33,25 +40,25 @@ class ShadowCollector:
         yield _both(
             network, "netops_shadow_samples", "Samples that both scored", dict.fromkeys(ROLES, report["samples"])
         )
-        for what in ("opened", "only"):
-            counts = {role: report["alerts"][role][what] for role in ROLES}
-            about = "Alerts opened" if what == "opened" else "Alerts without an open alert of the other model"
-            yield _both(network, f"netops_shadow_alerts_{what}", about, counts)
+        counts = report["alerts"]
+        opened, only = ({role: counts[role][key] for role in ROLES} for key in _COUNTED)
+        yield _both(network, "netops_shadow_alerts_opened", "Alerts opened", opened)
+        yield _both(network, "netops_shadow_alerts_only", "Alerts without an open alert of the other model", only)
         yield _histogram(network, report["histograms"])
         if (judged := report["judged"]) is not None:
-            for name in ("incidents", "warned", "false_alarms"):
-                counts = {role: judged[role][name] for role in ROLES}
-                yield _both(network, f"netops_shadow_{name}", f"{name.replace('_', ' ')} so far", counts)
+            for name in _ASSESSED:
+                values = {role: judged[role][name] for role in ROLES}
+                yield _both(network, f"netops_shadow_{name}", f"{name.replace('_', ' ')} so far", values)
 
 
-def _both(network: str, name: str, about: str, values: dict[str, int]) -> Metric:
+def _both(network: str, name: str, about: str, values: dict[Role, int]) -> Metric:
     family = GaugeMetricFamily(name, f"{about}, of champion and challenger", labels=["network", "role"])
     for role, value in values.items():
         family.add_metric([network, role], value)
     return family
 
 
-def _histogram(network: str, counts: dict[str, list[int]]) -> Metric:
+def _histogram(network: str, counts: dict[Role, list[int]]) -> Metric:
     about = "Risks of champion and challenger"
     family = HistogramMetricFamily("netops_shadow_risk", about, labels=["network", "role"])
     for role, own in counts.items():

@@ -8,7 +8,7 @@ import logging
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -22,6 +22,7 @@ from netops.serving.engine.champion import Champion, ServedModel, load_model
 from netops.serving.engine.work import Work
 from netops.serving.folders import state_folder
 from netops.serving.shadow.comparison import Comparison
+from netops.serving.shadow.report import ShadowReport
 from netops.serving.shadow.scorer import ShadowScorer
 
 if TYPE_CHECKING:
@@ -35,11 +36,11 @@ def report_path(folder: Path, version: str) -> Path:
     return folder / "shadows" / f"{version}.json"
 
 
-def read_report(network: str, version: str) -> dict[str, Any] | None:
+def read_report(network: str, version: str) -> ShadowReport | None:
     """Read the shadow report of a version on this machine; None if there is none."""
     path = report_path(state_folder(network), version)
     try:
-        report: dict[str, Any] = read_json(path)
+        report: ShadowReport = read_json(path)
     except FileNotFoundError:
         return None
     except ValueError as error:
@@ -157,7 +158,7 @@ class Shadow:
         """Store what :meth:`save` returned until the same two models are compared again."""
         self._saved = buffer
 
-    def report(self) -> dict[str, Any] | None:
+    def report(self) -> ShadowReport | None:
         """Return the report of the shadow; None if there is none."""
         try:
             return self._report()
@@ -165,7 +166,7 @@ class Shadow:
             self._fail(self._version, error)
             return None
 
-    def _report(self) -> dict[str, Any] | None:
+    def _report(self) -> ShadowReport | None:
         if self._scorer is None:
             return None
         self._scorer.flush()
@@ -173,7 +174,7 @@ class Shadow:
         report = self._scorer.comparison.report(runtime.state.table, _recorded(runtime))
         return {"network": runtime.network, **report}
 
-    def write(self, report: dict[str, Any] | None) -> None:
+    def write(self, report: ShadowReport | None) -> None:
         """Write a report unless the shadow has ended since; may run in another thread."""
         if report is not None and report["challenger"] == self._version:
             self._write(report)
@@ -221,7 +222,7 @@ class Shadow:
         _LOG.warning("the shadow %s is stopped, the champion is not affected: %s", version, why)
         runtime = self._runtime
         self._failed = (version, runtime.model.version)
-        report: dict[str, Any] = {
+        report: ShadowReport = {
             "network": runtime.network,
             "champion": runtime.model.version,
             "challenger": version,
@@ -232,7 +233,7 @@ class Shadow:
         runtime.reader.truth = False
         self._write(report | {"failure": why})
 
-    def _write(self, report: dict[str, Any] | None) -> None:
+    def _write(self, report: ShadowReport | None) -> None:
         if report is None:
             return
         try:
