@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+from netops.serving.engine.metrics import ServingMetrics
 from netops.serving.http.app import make_app
-from netops.serving.http.metrics import ServingMetrics
 from netops.serving.settings import ServingSettings
 
 HEAD = """# HTTP

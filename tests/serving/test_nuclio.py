@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from netops.serving.engine.champion import ChampionFile
-from netops.serving.mlrun.graph import MODEL_PATH
+from netops.serving.http.endpoints import MODEL_PATH
 from tests.serving.bodies.test_remote_write import request, series
 from tests.serving.conftest import mock_server
 from tests.serving.models import SPEC, make_model
@@ -322,7 +322,7 @@ def test_devices_that_moved_while_a_replica_was_away_are_forgotten_too(worker):
 
 
 def test_messages_of_the_old_assignment_do_not_count(tmp_path):
-    from netops.serving.mlrun.assignment import Assignment
+    from netops.serving.engine.assignment import Assignment
 
     now = 100.0
     assignment = Assignment(tmp_path, 5.0, lambda: now)

@@ -12,7 +12,7 @@ from netops.serving.alerts import deliveries as module
 from netops.serving.alerts.deliveries import Deliveries
 from netops.serving.alerts.receivers import alertmanager, posting
 from netops.serving.alerts.store import AlertStore
-from netops.serving.http.metrics import ServingMetrics
+from netops.serving.engine.metrics import ServingMetrics
 from netops.serving.settings import ReceiverSettings
 from tests.serving.hooks import Hook, free_port, status, until
 from tests.serving.test_alert_store import alert

@@ -11,7 +11,7 @@ from netops.serving.alerts.outbox import OPENED, Row
 from netops.serving.alerts.receivers.protocol import TIMEOUT, FailedError, Receiver, RefusedError
 from netops.serving.alerts.receivers.registry import make_receiver
 from netops.serving.alerts.store import Alert, AlertStore, alert_of
-from netops.serving.http.metrics import ServingMetrics
+from netops.serving.engine.metrics import ServingMetrics
 from netops.serving.settings import ReceiverSettings
 
 _LOG = logging.getLogger(__name__)

@@ -18,17 +18,17 @@ from netops.serving.alerts.store_guard import LOCK_TIMEOUT
 from netops.serving.decode.json import JsonReader
 from netops.serving.decode.remote_write import Joiner
 from netops.serving.decode.times import iso
+from netops.serving.engine.assignment import Assignment
 from netops.serving.engine.champion import ModelSource, ServedModel, load_model
 from netops.serving.engine.dead_letters import DeadLetters
+from netops.serving.engine.fleet_metrics import FleetCollector
 from netops.serving.engine.fleet_state import FleetState
 from netops.serving.engine.last_champion import LastChampion
+from netops.serving.engine.metrics import RuntimeCollector, ServingMetrics
 from netops.serving.engine.replay_point import ReplayPoint
 from netops.serving.engine.restore import read_snapshot
 from netops.serving.engine.snapshot import Snapshots, SnapshotWriter
 from netops.serving.folders import ALERTS, CHAMPION, state_folder
-from netops.serving.http.fleet_metrics import FleetCollector
-from netops.serving.http.metrics import RuntimeCollector, ServingMetrics
-from netops.serving.mlrun.assignment import Assignment
 from netops.serving.settings import ServingSettings
 from netops.serving.shadow.metrics import ShadowCollector
 from netops.serving.shadow.scoring import Shadow

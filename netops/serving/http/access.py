@@ -8,6 +8,8 @@ from netops.errors import UsageError
 
 TOKEN = "NETOPS_TOKEN"  # noqa: S105 the name of a variable
 _SEND_BUFFER = 262_144
+#: The answer to a request without the right token.
+TOKEN_REQUIRED = f"a bearer token is required: Authorization: Bearer <{TOKEN}>"
 LOCAL = ("127.0.0.1", "::1", "localhost")
 
 

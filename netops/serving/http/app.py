@@ -14,30 +14,45 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.params import FromQuery, QueryParameter
 
 from netops import __version__
-from netops.errors import UsageError
 from netops.serving.alerts.store import Alert
 from netops.serving.engine.samples import BodyError
-from netops.serving.http import queries
-from netops.serving.http.access import carries
-from netops.serving.http.asgi import JSON
+from netops.serving.http import endpoints, queries
+from netops.serving.http.access import TOKEN_REQUIRED, carries
+from netops.serving.http.dispatch import answer
+from netops.serving.http.endpoints import (
+    CURSOR,
+    INFER,
+    LIMIT,
+    MODEL_PATH,
+    OFFSET,
+    REMOTE_WRITE,
+    TELEMETRY,
+    Bounds,
+    Reply,
+    failure,
+    refusal,
+)
 from netops.serving.http.feedback_endpoints import feedback_handlers
 from netops.serving.http.framework import Background, Check, Connection, Handlers, Received
 from netops.serving.http.openapi import (
     ERRORS,
     UNKNOWN_DEVICE,
-    Error,
     ModelAnswer,
     RemoteWriteOperation,
     SamplesOperation,
     VectorsOperation,
 )
 from netops.serving.http.schemas import Fleet, History
-from netops.serving.mlrun.graph import MODEL_PATH
 from netops.serving.mlrun.service import Service
 
-Limit = Annotated[int, QueryParameter(ge=1, le=100_000, description="maximum number of entries")]
-Offset = Annotated[int, QueryParameter(ge=0, le=10_000_000, description="number of entries to skip")]
-Cursor = Annotated[int, QueryParameter(ge=0, le=2**62, description="cursor of a previous answer")]
+
+def _bounded(bounds: Bounds, about: str) -> QueryParameter:
+    return QueryParameter(ge=bounds.minimum, le=bounds.maximum, description=about)
+
+
+Limit = Annotated[int, _bounded(LIMIT, "maximum number of entries")]
+Offset = Annotated[int, _bounded(OFFSET, "number of entries to skip")]
+Cursor = Annotated[int, _bounded(CURSOR, "cursor of a previous answer")]
 Every = Annotated[bool, QueryParameter(name="all", description="include ended alerts")]
 
 
@@ -69,32 +84,21 @@ def make_app(service: Service, token: str | None, lifespan: Sequence[Background]
 def _handlers(service: Service) -> Handlers:
     runtime, metrics = service.runtime, service.runtime.metrics
 
-    @post("/telemetry", status_code=200, operation_class=SamplesOperation, responses=ERRORS, tags=["telemetry"])
+    @post(TELEMETRY, status_code=200, operation_class=SamplesOperation, responses=ERRORS, tags=["telemetry"])
     async def telemetry(request: Received) -> Response[bytes]:
         """Score samples; return risk, alert and reasons for each: an object for an object, a list for a list."""
-        body = await request.body()
-        with metrics.timed("telemetry"):
-            answer = await service.process(body, request.headers.get("content-type", ""))
-        return Response(answer, media_type=JSON)
+        content_type = request.headers.get("content-type", "")
+        return _response(await answer(service, "POST", TELEMETRY, await request.body(), content_type))
 
-    @post(
-        "/api/v1/write", status_code=204, operation_class=RemoteWriteOperation, responses=ERRORS, tags=["telemetry"]
-    )
+    @post(REMOTE_WRITE, status_code=204, operation_class=RemoteWriteOperation, responses=ERRORS, tags=["telemetry"])
     async def remote_write(request: Received) -> None:
         """Accept samples from Prometheus and Telegraf (remote write 1.0)."""
-        body = await request.body()
-        with metrics.timed("remote_write", 204):
-            await service.process(body, "application/x-protobuf")
+        await answer(service, "POST", REMOTE_WRITE, await request.body())
 
-    @post(
-        MODEL_PATH + "/infer", status_code=200, operation_class=VectorsOperation, responses=ERRORS, tags=["model"]
-    )
+    @post(INFER, status_code=200, operation_class=VectorsOperation, responses=ERRORS, tags=["model"])
     async def infer(request: Received) -> Response[bytes]:
         """Score feature vectors (MLRun's V2 protocol)."""
-        body = await request.body()
-        with metrics.timed("infer") as timed:
-            timed.code, answer = await service.score(body, MODEL_PATH + "/infer")
-        return Response(msgspec.json.encode(answer), status_code=timed.code, media_type=JSON)
+        return _response(await answer(service, "POST", INFER, await request.body()))
 
     @get(MODEL_PATH, tags=["model"])
     async def model() -> ModelAnswer:
@@ -112,27 +116,24 @@ def _handlers(service: Service) -> Handlers:
         return queries.health(runtime)
 
     @get("/alerts", tags=["state"], responses=ERRORS)
-    async def alerts(every: Every = False, limit: Limit = 1000) -> list[Alert]:
+    async def alerts(every: Every = False, limit: Limit = LIMIT.default) -> list[Alert]:
         """Return alerts, newest first."""
         return queries.alerts(runtime, every, limit)
 
     @get("/devices", tags=["state"], responses=ERRORS)
-    async def devices(limit: Limit = 1000, offset: Offset = 0) -> list[queries.DeviceState]:
+    async def devices(limit: Limit = LIMIT.default, offset: Offset = OFFSET.default) -> list[queries.DeviceState]:
         """Return devices."""
         return queries.devices(runtime, limit, offset)
 
     @get("/fleet", tags=["state"], responses=ERRORS)
-    async def fleet(since: Cursor = 0) -> Fleet:
+    async def fleet(since: Cursor = CURSOR.default) -> Fleet:
         """Return the devices that changed since a previous answer, as columns, for live views."""
         return queries.fleet(runtime, since)
 
     @get("/history", tags=["state"], responses=UNKNOWN_DEVICE)
     async def history(device: FromQuery[str]) -> History:
         """Return the samples in a device's windows."""
-        try:
-            return queries.history(runtime, device)
-        except UsageError as error:
-            raise BodyError(str(error), 404) from None
+        return endpoints.history(runtime, device)
 
     @get("/metrics", media_type=queries.METRICS_TYPE, tags=["state"])
     async def exported() -> Response[bytes]:
@@ -148,7 +149,7 @@ def _guard(token: str) -> Check:
     def check(connection: Connection, handler: BaseRouteHandler) -> None:
         given = connection.headers.get("authorization", "")
         if not handler.opt.get("open") and not carries(given, token):
-            raise NotAuthorizedException("a bearer token is required: Authorization: Bearer <NETOPS_TOKEN>")
+            raise NotAuthorizedException(TOKEN_REQUIRED)
 
     return check
 
@@ -167,17 +168,17 @@ def _openapi(token: str | None) -> OpenAPIConfig:
     return config
 
 
-def _refuse(_request: Received, error: BodyError) -> Response[Error]:
-    return _error(str(error), error.status)
+def _refuse(_request: Received, error: BodyError) -> Response[bytes]:
+    return _response(refusal(error.status, str(error)))
 
 
-def _explain(_request: Received, error: HTTPException) -> Response[Error]:
-    return _error(error.detail or "", error.status_code)
+def _explain(_request: Received, error: HTTPException) -> Response[bytes]:
+    return _response(refusal(error.status_code, error.detail or ""))
 
 
-def _fail(_request: Received, error: Exception) -> Response[Error]:
-    return _error(f"the server failed: {type(error).__name__}", 500)
+def _fail(_request: Received, error: Exception) -> Response[bytes]:
+    return _response(failure(error))
 
 
-def _error(message: str, status: int) -> Response[Error]:
-    return Response(Error(message), status_code=status, media_type=JSON)
+def _response(reply: Reply) -> Response[bytes]:
+    return Response(reply.encoded(), status_code=reply.status, media_type=reply.content_type)

@@ -4,15 +4,11 @@ It handles POST requests with a known length within the limit and, if required, 
 go to the application, which gives the same answers and provides the OpenAPI schema.
 """
 
-import msgspec
-
-from netops.serving.engine.samples import BodyError
 from netops.serving.http.access import carries
 from netops.serving.http.asgi import Application, Receive, Scope, Send, respond
-from netops.serving.mlrun.graph import MODEL_PATH
+from netops.serving.http.dispatch import answer, replied
+from netops.serving.http.endpoints import INFER, TELEMETRY
 from netops.serving.mlrun.service import Service
-
-TELEMETRY, INFER = "/telemetry", MODEL_PATH + "/infer"
 
 
 class FastPath:
@@ -45,27 +41,15 @@ class FastPath:
             return
         body = await _body(receive)
         if body is not None:
-            status, answer = await self._answer(path, body, headers.get(b"content-type", b""))
-            await respond(send, status, answer)
+            content_type = headers.get(b"content-type", b"").decode("latin-1")
+            reply = await replied(answer(self._service, "POST", path, body, content_type))
+            await respond(send, reply.status, reply.encoded())
 
     def _is_supported(self, headers: dict[bytes, bytes]) -> bool:
         length = headers.get(b"content-length", b"")
         if not length.isdigit() or len(length) > 12 or int(length) > self._limit:
             return False
         return self._token is None or carries(headers.get(b"authorization", b""), self._token)
-
-    async def _answer(self, path: str, body: bytes, content_type: bytes) -> tuple[int, bytes]:
-        timed = self._service.runtime.metrics.timed("telemetry" if path == TELEMETRY else "infer")
-        try:
-            with timed:
-                if path == TELEMETRY:
-                    return 200, await self._service.process(body, content_type.decode("latin-1"))
-                timed.code, answer = await self._service.score(body, INFER)
-                return timed.code, msgspec.json.encode(answer)
-        except BodyError as error:
-            return error.status, msgspec.json.encode({"error": str(error)})
-        except Exception as error:  # noqa: BLE001
-            return 500, msgspec.json.encode({"error": f"the server failed: {type(error).__name__}"})
 
 
 async def _body(receive: Receive) -> bytes | None:

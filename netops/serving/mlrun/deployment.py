@@ -18,7 +18,8 @@ from netops.config.durations import MINUTE, SECOND
 from netops.errors import NetopsError
 from netops.registry import ProofError
 from netops.serving.http.access import TOKEN, read_token
-from netops.serving.mlrun.function import MODEL_NAME, make_serving_function
+from netops.serving.http.endpoints import INFER, MODEL_PATH
+from netops.serving.mlrun.function import make_serving_function
 from netops.serving.mlrun.triggers import add_http, add_kafka, add_state_volume, add_v3io_stream
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ Variable: TypeAlias = "dict[str, object] | V1EnvVar"
 #: Sends feature vectors (null: unknown) and returns the risks.
 Ask = Callable[[list[list[float | None]]], list[float]]
 
-INFER = f"/v2/models/{MODEL_NAME}/infer"
 #: Maximum difference from the offline risk.
 TOLERANCE = 1e-6
 #: Label of a function with a hash of its configuration.
@@ -243,7 +243,7 @@ class Nuclio:
         made = self.function(model)
         self._require_token(made)
         self._function = function = self._running(made) or self._deploy(made)
-        path = INFER if self.is_canary else f"/v2/models/{MODEL_NAME}/versions/{_version(model)}/infer"
+        path = INFER if self.is_canary else f"{MODEL_PATH}/versions/{_version(model)}/infer"
         return lambda rows: list(function.invoke(path, body={"inputs": rows}, headers=_authorization())["outputs"])
 
     def function(self, model: str) -> ServingRuntime:

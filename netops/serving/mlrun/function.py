@@ -10,12 +10,10 @@ from mlrun.utils import logger
 from mlrun.utils.helpers import encode_user_code
 
 from netops.serving.engine.runtime import Runtime
-from netops.serving.mlrun.graph import MODEL_NAME, STEPS, given
+from netops.serving.mlrun.graph import STEPS, given
 
 #: The code that Nuclio runs.
 CODE = Path(__file__).with_name("nuclio_function.py")
-
-__all__ = ["MODEL_NAME", "make_serving_function", "start_graph"]
 
 
 def make_serving_function(

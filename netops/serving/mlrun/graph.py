@@ -25,17 +25,15 @@ from netops.serving.engine.runtime import Runtime, StateInUseError
 from netops.serving.engine.samples import BodyError
 from netops.serving.folders import state_folder
 from netops.serving.http.asgi import JSON
-from netops.serving.http.endpoints import ask
+from netops.serving.http.endpoints import MODEL_NAME, MODEL_PATH, REMOTE_WRITE, TELEMETRY, ask
 from netops.serving.mlrun.model_folder import local_folder
 from netops.serving.mlrun.model_server import OnnxModel
 from netops.serving.mlrun.protocols import GraphContext, GraphEvent
 from netops.serving.mlrun.registered import RegisteredChampion
 from netops.serving.settings import ServingSettings
 
-MODEL_NAME = "netops"
-MODEL_PATH = f"/v2/models/{MODEL_NAME}"
 #: Paths that accept samples; stream messages have the path "/".
-SAMPLE_PATHS = ("", "/telemetry", "/api/v1/write")
+SAMPLE_PATHS = ("", TELEMETRY, REMOTE_WRITE)
 _VERSION = re.compile(r"/versions/([^/]+)")
 #: Replicas that can share a state volume.
 SLOTS = 64

@@ -13,19 +13,18 @@ from collections.abc import Awaitable
 from mlrun.runtimes import nuclio_init_hook
 
 from netops.config.durations import SECOND
+from netops.serving.engine.assignment import Assignment
 from netops.serving.engine.fleet_state import compile_kernels
-from netops.serving.engine.samples import BodyError
-from netops.serving.http.access import TOKEN, carries, read_token
-from netops.serving.http.endpoints import Reply, ask, refusal
+from netops.serving.http.access import TOKEN, TOKEN_REQUIRED, carries, read_token
+from netops.serving.http.dispatch import answer, replied
+from netops.serving.http.endpoints import Reply, refusal
 from netops.serving.http.serve import refresh, save, tune_garbage_collector
-from netops.serving.mlrun.assignment import Assignment
-from netops.serving.mlrun.graph import MODEL_PATH, pipeline_of
+from netops.serving.mlrun.graph import pipeline_of
 from netops.serving.mlrun.protocols import GraphResponse, NuclioContext, NuclioEvent
 from netops.serving.mlrun.service import Service
 from netops.serving.mlrun.triggers import STREAMS, TERMINATION
 
 _LOG = logging.getLogger(__name__)
-_REMOTE_WRITE = "/api/v1/write"
 
 
 def init_context(context: NuclioContext) -> None:
@@ -112,14 +111,12 @@ class Worker:
 
     async def answer(self, event: NuclioEvent) -> Reply:
         """Answer one message."""
-        try:
-            if event.trigger.kind in STREAMS:
-                return await self._process_message(event)
-            return await self._answer_request(event)
-        except BodyError as error:
-            return refusal(error.status, str(error))
-        except Exception as error:  # noqa: BLE001
-            return refusal(500, f"the server failed: {type(error).__name__}")
+        return await replied(self._answer(event))
+
+    async def _answer(self, event: NuclioEvent) -> Reply:
+        if event.trigger.kind in STREAMS:
+            return await self._process_message(event)
+        return await self._answer_request(event)
 
     async def _process_message(self, event: NuclioEvent) -> Reply:
         with self.runtime.metrics.timed("stream"):
@@ -136,21 +133,7 @@ class Worker:
         limit = self.runtime.settings.limits.body_bytes
         if _size(event) > limit:
             return refusal(413, f"the body has more than {limit} bytes")
-        metrics = self.runtime.metrics
-        if (method, path) == ("POST", "/telemetry"):
-            with metrics.timed("telemetry"):
-                return Reply(200, await self.service.process(event.body, event.content_type or ""))
-        if (method, path) == ("POST", _REMOTE_WRITE):
-            with metrics.timed("remote_write", 204):
-                await self.service.process(event.body, "application/x-protobuf")
-            return Reply(204, b"")
-        if (method, path) == ("GET", MODEL_PATH) or (method == "POST" and path.startswith(MODEL_PATH + "/")):
-            with metrics.timed("infer") as timed:
-                timed.code, answer = await self.service.score(event.body, path, method)
-            return Reply(timed.code, answer)
-        if path in ("/telemetry", _REMOTE_WRITE, MODEL_PATH, MODEL_PATH + "/infer"):
-            return refusal(405, f"Method Not Allowed: {method[:20]}")
-        return ask(self.runtime, method, path, event.fields or {}, event.body or b"")
+        return await answer(self.service, method, path, event.body, event.content_type or "", event.fields or {})
 
     def _refusal(self, event: NuclioEvent) -> Reply | None:
         if self._token is None:
@@ -160,7 +143,7 @@ class Worker:
         headers = event.headers or {}
         given = next((str(value) for name, value in headers.items() if name.lower() == "authorization"), "")
         if not carries(given, self._token):
-            return refusal(401, f"a bearer token is required: Authorization: Bearer <{TOKEN}>")
+            return refusal(401, TOKEN_REQUIRED)
         return None
 
     async def _keep_saving(self) -> None:
