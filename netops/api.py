@@ -470,7 +470,7 @@ class Predictor(AbstractContextManager["Predictor"]):
 
     def alerts(self) -> list[dict[str, Any]]:
         """List the open alerts, the newest first."""
-        from netops.serving.http.queries import alerts
+        from netops.serving.requests.queries import alerts
 
         return [msgspec.to_builtins(alert) for alert in alerts(self._runtime)]
 

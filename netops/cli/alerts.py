@@ -167,7 +167,7 @@ def _record(
 def feedback_client(name: str | None, url: str | None) -> Any:
     """Return a client for the alerts on this machine, or for a server."""
     from netops.client.feedback import LocalFeedbackClient, RemoteFeedbackClient
-    from netops.serving.http.access import read_token
+    from netops.serving.requests.access import read_token
 
     if url is None:
         return LocalFeedbackClient(name or "demo")

@@ -35,7 +35,7 @@ def command(
     given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     settings = dataclasses.replace(section(document, "serving"), **given)
 
-    from netops.serving.http.access import token_for
+    from netops.serving.requests.access import token_for
 
     token_for(settings.host)  # fail before MLRun is imported
 

@@ -60,7 +60,7 @@ def command(
     options.must_exist(*telemetry, incidents)
 
     from netops.client.simulate import simulate
-    from netops.serving.http.access import read_token
+    from netops.serving.requests.access import read_token
     from netops.workflows.stages.playback import generated_network, recorded_telemetry
 
     if telemetry:

@@ -10,8 +10,8 @@ import hmac
 from litestar.exceptions import NotAuthorizedException
 from litestar.handlers import BaseRouteHandler
 
-from netops.serving.http.access import carries
 from netops.serving.http.framework import Check, Connection, Received
+from netops.serving.requests.access import carries
 
 COOKIE = "netops_dashboard"
 

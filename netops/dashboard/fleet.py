@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.dashboard.layout import ordered
-from netops.serving.http.schemas import Fleet
+from netops.serving.requests.schemas import Fleet
 
 Floats = npt.NDArray[np.float32]
 

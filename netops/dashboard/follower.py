@@ -17,7 +17,7 @@ from netops.dashboard.fleet import FleetModel
 from netops.errors import NetopsError
 from netops.http_client import async_client
 from netops.serving.alerts.store import Alert
-from netops.serving.http.schemas import Fleet, History
+from netops.serving.requests.schemas import Fleet, History
 
 _LOG = logging.getLogger(__name__)
 Answer = TypeVar("Answer")

@@ -9,8 +9,8 @@ from netops.dashboard.app import make_app
 from netops.dashboard.assets import assets
 from netops.dashboard.follower import Follower
 from netops.dashboard.records import Records
-from netops.serving.http.access import LOCAL, bind, token_for
 from netops.serving.http.protocol import guarded, guarded_server
+from netops.serving.requests.access import LOCAL, bind, token_for
 from netops.serving.settings import LimitSettings
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from netops.dashboard.fleet import ALERTING, SILENT, STEP, FleetModel, RiskHistory
-from netops.serving.http.schemas import Fleet
+from netops.serving.requests.schemas import Fleet
 
 
 def answer(devices: dict[str, float | None], time: int = 1000, **more) -> Fleet:

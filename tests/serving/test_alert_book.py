@@ -10,7 +10,7 @@ from netops.config.binding import bind
 from netops.serving.alerts import active as alert_book
 from netops.serving.alerts.store import AlertStore
 from netops.serving.engine.samples import BodyError
-from netops.serving.http import queries
+from netops.serving.requests import queries
 from netops.serving.settings import ReceiverSettings, ServingSettings
 from tests.serving.hooks import Hook, until
 from tests.serving.samples import body, sample

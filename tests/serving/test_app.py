@@ -169,8 +169,8 @@ def test_unknown_paths_and_devices_are_reported(client):
 def test_the_champion_is_swapped_between_two_requests(client_of, model, tmp_path):
     import asyncio
 
+    from netops.serving.engine.background import refresh
     from netops.serving.engine.champion import ChampionFile
-    from netops.serving.http.serve import refresh
     from tests.serving.models import make_model
 
     champion = ChampionFile(tmp_path / "champion.json")

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from netops.errors import UsageError
-from netops.serving.http.access import TOKEN, carries, token_for
+from netops.serving.requests.access import TOKEN, carries, token_for
 
 pytest.importorskip("mlrun")
 

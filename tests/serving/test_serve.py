@@ -23,8 +23,8 @@ from netops.serving.alerts.store import AlertStore
 from netops.serving.decode.times import nanoseconds
 from netops.serving.engine.champion import FixedModel
 from netops.serving.engine.runtime import Runtime
-from netops.serving.http.access import TOKEN, token_for
 from netops.serving.http.serve import serve
+from netops.serving.requests.access import TOKEN, token_for
 from netops.serving.settings import ServingSettings
 from tests.serving.conftest import abandon
 from tests.serving.live import LiveServer

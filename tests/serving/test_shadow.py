@@ -14,8 +14,8 @@ from netops.errors import NetopsError
 from netops.features.spec import FeatureSpec
 from netops.feedback.records import Incident
 from netops.serving.decode.times import iso, nanoseconds
+from netops.serving.engine.background import refresh
 from netops.serving.engine.champion import Champion, ChampionFile, FixedModel, load_model
-from netops.serving.http.serve import refresh
 from netops.serving.settings import LimitSettings, ServingSettings
 from netops.serving.shadow.scoring import report_path, require_same_features
 from tests.serving.models import METRICS, make_model

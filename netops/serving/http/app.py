@@ -16,10 +16,21 @@ from litestar.params import FromQuery, QueryParameter
 from netops import __version__
 from netops.serving.alerts.store import Alert
 from netops.serving.engine.samples import BodyError
-from netops.serving.http import endpoints, queries
-from netops.serving.http.access import TOKEN_REQUIRED, carries
-from netops.serving.http.dispatch import answer
-from netops.serving.http.endpoints import (
+from netops.serving.http.feedback_endpoints import feedback_handlers
+from netops.serving.http.framework import Background, Check, Connection, Handlers, Received
+from netops.serving.http.openapi import (
+    ERRORS,
+    UNKNOWN_DEVICE,
+    ModelAnswer,
+    RemoteWriteOperation,
+    SamplesOperation,
+    VectorsOperation,
+)
+from netops.serving.mlrun.service import Service
+from netops.serving.requests import endpoints, queries
+from netops.serving.requests.access import TOKEN_REQUIRED, carries
+from netops.serving.requests.dispatch import answer
+from netops.serving.requests.endpoints import (
     CURSOR,
     INFER,
     LIMIT,
@@ -32,18 +43,7 @@ from netops.serving.http.endpoints import (
     failure,
     refusal,
 )
-from netops.serving.http.feedback_endpoints import feedback_handlers
-from netops.serving.http.framework import Background, Check, Connection, Handlers, Received
-from netops.serving.http.openapi import (
-    ERRORS,
-    UNKNOWN_DEVICE,
-    ModelAnswer,
-    RemoteWriteOperation,
-    SamplesOperation,
-    VectorsOperation,
-)
-from netops.serving.http.schemas import Fleet, History
-from netops.serving.mlrun.service import Service
+from netops.serving.requests.schemas import Fleet, History
 
 
 def _bounded(bounds: Bounds, about: str) -> QueryParameter:

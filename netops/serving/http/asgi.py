@@ -3,10 +3,9 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Required, TypeAlias, TypedDict
 
-__all__ = ["JSON", "Application", "Headers", "Message", "Receive", "Scope", "Send", "respond"]
+__all__ = ["Application", "Headers", "Message", "Receive", "Scope", "Send", "respond"]
 
-JSON = "application/json"
-_JSON = JSON.encode()
+_JSON = b"application/json"
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 

@@ -4,11 +4,11 @@ It handles POST requests with a known length within the limit and, if required, 
 go to the application, which gives the same answers and provides the OpenAPI schema.
 """
 
-from netops.serving.http.access import carries
 from netops.serving.http.asgi import Application, Receive, Scope, Send, respond
-from netops.serving.http.dispatch import answer, replied
-from netops.serving.http.endpoints import INFER, TELEMETRY
 from netops.serving.mlrun.service import Service
+from netops.serving.requests.access import carries
+from netops.serving.requests.dispatch import answer, replied
+from netops.serving.requests.endpoints import INFER, TELEMETRY
 
 
 class FastPath:

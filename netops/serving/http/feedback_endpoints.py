@@ -10,9 +10,9 @@ from litestar.params import FromPath
 
 from netops.feedback.records import Feedback
 from netops.serving.engine.runtime import Runtime
-from netops.serving.http import feedback
 from netops.serving.http.framework import Handlers, Received
 from netops.serving.http.openapi import ERRORS, Error, stamp_schema
+from netops.serving.requests import feedback
 
 _TEXT = Schema(type=OpenAPIType.STRING)
 _INCIDENT = Schema(

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from netops.serving.http.access import LOCAL
 from netops.serving.http.asgi import Application, Headers, Message, Receive, Scope, Send, respond
+from netops.serving.requests.access import LOCAL
 
 #: Default headers of all answers.
 HEADERS: tuple[tuple[bytes, bytes], ...] = (

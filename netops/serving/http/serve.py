@@ -9,21 +9,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
 from netops.alerting.settings import AlertSettings
 from netops.config.durations import SECOND
 from netops.errors import NetopsError
+from netops.serving.engine.background import refresh, save, tune_garbage_collector
 from netops.serving.engine.champion import ModelSource, load_model
 from netops.serving.engine.fleet_state import compile_kernels
 from netops.serving.engine.runtime import Runtime, StateInUseError
-from netops.serving.http.access import LOCAL, bind, token_for
 from netops.serving.http.asgi import Application
 from netops.serving.http.guard import Guard
 from netops.serving.http.protocol import guarded, guarded_server
 from netops.serving.http.waiting import wait_for_champion
 from netops.serving.mlrun.registered import RegisteredChampion
+from netops.serving.requests.access import LOCAL, bind, token_for
 from netops.serving.settings import ServingSettings
 
 if TYPE_CHECKING:
@@ -144,13 +144,6 @@ def configured(service: "Service", token: str | None, lifespan: "Sequence[Backgr
     return guarded(Guard(app, settings.host in LOCAL, settings.hosts), settings.limits, timeout_graceful_shutdown=5)
 
 
-def tune_garbage_collector() -> None:
-    """Exclude loaded objects from garbage collection, and collect less often."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-
-
 @asynccontextmanager
 async def _background(
     runtime: Runtime, address: str, ready: Callable[[str], None] | None, failures: list[NetopsError]
@@ -189,27 +182,3 @@ async def _repeat(interval: int, work: Callable[[], Awaitable[None]], ending: as
         except Exception as error:  # noqa: BLE001
             # For example a full disk or an unreachable registry: the next attempt may succeed.
             _LOG.warning("%s: %s", type(error).__name__, error)
-
-
-async def save(runtime: Runtime) -> None:
-    """Write a snapshot; requests are processed between its frames."""
-    since = perf_counter()
-    try:
-        with runtime.snapshot() as writer:
-            for part in writer.parts():
-                await asyncio.to_thread(writer.write, part)
-            await asyncio.to_thread(writer.finish)
-    except Exception:
-        runtime.metrics.snapshots.labels(runtime.network, "failed").inc()
-        raise
-    runtime.metrics.snapshots.labels(runtime.network, "written").inc()
-    runtime.metrics.snapshot_seconds.set(perf_counter() - since)
-
-
-async def refresh(runtime: Runtime) -> None:
-    """Look up champion and shadow and load new ones in a thread; the swap itself is one assignment."""
-    champion = await asyncio.to_thread(runtime.source.champion)
-    if champion.version != runtime.model.version:
-        runtime.swap(await asyncio.to_thread(load_model, champion))
-        runtime.metrics.swaps.inc()
-    runtime.shadow.apply(await asyncio.to_thread(runtime.shadow.check))

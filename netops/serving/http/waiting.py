@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from netops.config.durations import SECOND
 from netops.errors import NoChampionError
-from netops.serving.http.access import LOCAL
 from netops.serving.http.asgi import Receive, Scope, Send, respond
 from netops.serving.http.guard import Guard
 from netops.serving.http.protocol import guarded, guarded_server
+from netops.serving.requests.access import LOCAL
 from netops.serving.settings import ServingSettings
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from mlrun.runtimes.nuclio.api_gateway import APIGateway, APIGatewayMetadata, AP
 from netops.config.durations import MINUTE, SECOND
 from netops.errors import NetopsError
 from netops.registry import ProofError
-from netops.serving.http.access import TOKEN, read_token
-from netops.serving.http.endpoints import INFER, MODEL_PATH
 from netops.serving.mlrun.function import make_serving_function
 from netops.serving.mlrun.triggers import add_http, add_kafka, add_state_volume, add_v3io_stream
+from netops.serving.requests.access import TOKEN, read_token
+from netops.serving.requests.endpoints import INFER, MODEL_PATH
 
 if TYPE_CHECKING:
     from kubernetes.client import V1EnvVar

@@ -24,12 +24,11 @@ from netops.serving.engine.restore import adopt_replicas
 from netops.serving.engine.runtime import Runtime, StateInUseError
 from netops.serving.engine.samples import BodyError
 from netops.serving.folders import state_folder
-from netops.serving.http.asgi import JSON
-from netops.serving.http.endpoints import MODEL_NAME, MODEL_PATH, REMOTE_WRITE, TELEMETRY, ask
 from netops.serving.mlrun.model_folder import local_folder
 from netops.serving.mlrun.model_server import OnnxModel
 from netops.serving.mlrun.protocols import GraphContext, GraphEvent
 from netops.serving.mlrun.registered import RegisteredChampion
+from netops.serving.requests.endpoints import JSON, MODEL_NAME, MODEL_PATH, REMOTE_WRITE, TELEMETRY, ask
 from netops.serving.settings import ServingSettings
 
 #: Paths that accept samples; stream messages have the path "/".

@@ -14,15 +14,15 @@ from mlrun.runtimes import nuclio_init_hook
 
 from netops.config.durations import SECOND
 from netops.serving.engine.assignment import Assignment
+from netops.serving.engine.background import refresh, save, tune_garbage_collector
 from netops.serving.engine.fleet_state import compile_kernels
-from netops.serving.http.access import TOKEN, TOKEN_REQUIRED, carries, read_token
-from netops.serving.http.dispatch import answer, replied
-from netops.serving.http.endpoints import Reply, refusal
-from netops.serving.http.serve import refresh, save, tune_garbage_collector
 from netops.serving.mlrun.graph import pipeline_of
 from netops.serving.mlrun.protocols import GraphResponse, NuclioContext, NuclioEvent
 from netops.serving.mlrun.service import Service
 from netops.serving.mlrun.triggers import STREAMS, TERMINATION
+from netops.serving.requests.access import TOKEN, TOKEN_REQUIRED, carries, read_token
+from netops.serving.requests.dispatch import answer, replied
+from netops.serving.requests.endpoints import Reply, refusal
 
 _LOG = logging.getLogger(__name__)
 

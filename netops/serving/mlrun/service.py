@@ -12,7 +12,7 @@ from netops.json_types import Json, JsonDict
 from netops.serving.engine.pipeline import REMOTE_WRITE_TYPE, Pipeline
 from netops.serving.engine.samples import Answer, BodyError, Samples
 from netops.serving.engine.work import SLICE
-from netops.serving.http.asgi import JSON
+from netops.serving.requests.endpoints import JSON
 
 #: An answer of the model: risks, its description, or an error.
 ModelReply: TypeAlias = dict[str, object]

@@ -11,14 +11,14 @@ import msgspec
 from netops.errors import UsageError
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
-from netops.serving.http import feedback, queries
-from netops.serving.http.asgi import JSON
-from netops.serving.http.schemas import History
+from netops.serving.requests import feedback, queries
+from netops.serving.requests.schemas import History
 
 #: Parameters of a query: text from an address, numbers from Nuclio.
 Query: TypeAlias = Mapping[str, object]
 
 
+JSON = "application/json"
 MODEL_NAME = "netops"
 #: Paths of samples, and of feature vectors by MLRun's V2 protocol.
 TELEMETRY, REMOTE_WRITE = "/telemetry", "/api/v1/write"

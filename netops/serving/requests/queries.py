@@ -11,7 +11,7 @@ from netops.serving.alerts.store_guard import for_a_request
 from netops.serving.decode.times import iso
 from netops.serving.engine.clock import NEVER
 from netops.serving.engine.runtime import Runtime
-from netops.serving.http.schemas import Fleet, History
+from netops.serving.requests.schemas import Fleet, History
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from netops.serving.engine.pipeline import REMOTE_WRITE_TYPE
 from netops.serving.engine.samples import BodyError
-from netops.serving.http.endpoints import (
+from netops.serving.requests.endpoints import (
     INFER,
     MODEL_PATH,
     REMOTE_WRITE,

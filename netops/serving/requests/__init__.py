@@ -1,0 +1,1 @@
+"""Requests of a served network, whatever server receives them: endpoints, queries, feedback, access."""
