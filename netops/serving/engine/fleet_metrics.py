@@ -5,15 +5,12 @@ Names of sites and devices are untrusted input, so the number of series is limit
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from netops.serving.alerts.store import Alert
-
-if TYPE_CHECKING:
-    from netops.serving.engine.runtime import Runtime
+from netops.serving.engine.metrics import Measured
 
 LOCATION = ("company", "data_center")
 Site = tuple[str, str]
@@ -24,11 +21,11 @@ class FleetCollector:
 
     Parameters
     ----------
-    runtime : Runtime
+    runtime : Measured
         The runtime with state, active alerts and limits.
     """
 
-    def __init__(self, runtime: "Runtime") -> None:
+    def __init__(self, runtime: Measured) -> None:
         self.runtime = runtime
 
     def describe(self) -> Iterable[Metric]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from time import perf_counter, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,32 @@ from netops.serving.alerts.outbox import DUE, PARKED
 from netops.serving.engine.samples import STATUSES
 
 if TYPE_CHECKING:
-    from netops.serving.engine.runtime import Runtime
+    from netops.serving.alerts.active import ActiveAlerts
+    from netops.serving.engine.champion import ServedModel
+    from netops.serving.engine.dead_letters import DeadLetters
+    from netops.serving.engine.fleet_state import FleetState
+    from netops.serving.settings import ServingSettings
 
 _BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 STEPS = ("validate", "features", "score", "explain", "alert")
+
+
+class Measured(Protocol):
+    """What is measured of a runtime."""
+
+    network: str
+    settings: "ServingSettings"
+    model: "ServedModel"
+    state: "FleetState"
+    active_alerts: "ActiveAlerts"
+    letters: "DeadLetters"
+
+    @property
+    def replay_point(self) -> int | None:
+        """Samples with a later event time (ns) must be sent again after a crash; None: all samples."""
+
+    def highest_risks(self) -> list[tuple[str, str | None, str | None, float]]:
+        """Return the devices with the highest risks, up to a limit: device, company, data center, risk."""
 
 
 class ServingMetrics:
@@ -115,7 +137,7 @@ class Timed:
 class RuntimeCollector:
     """Collects gauges from the runtime."""
 
-    def __init__(self, runtime: "Runtime") -> None:
+    def __init__(self, runtime: Measured) -> None:
         self.runtime = runtime
 
     def collect(self) -> Iterator[Metric]:

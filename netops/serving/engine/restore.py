@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -16,14 +16,18 @@ from netops.errors import NetopsError
 from netops.features import saved
 from netops.features.engine import FeatureEngine
 from netops.serving.engine.fleet_state import UNCHANGED, restore_windows
-from netops.serving.engine.snapshot import FILE, FRAME, MAGIC, DeviceRecord, Head, Tail
-
-if TYPE_CHECKING:
-    from netops.serving.engine.runtime import Runtime
+from netops.serving.engine.snapshot import FILE, FRAME, MAGIC, DeviceRecord, Head, Saveable, Tail
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 _OLD_MAGIC = b"netops state 1\n"
+
+
+class Restorable(Saveable, Protocol):
+    """A runtime whose state is read from snapshots."""
+
+    def reset(self) -> None:
+        """Reset the state: no devices."""
 
 
 class _Brief(msgspec.Struct):
@@ -38,7 +42,7 @@ _RECORDS: msgspec.msgpack.Decoder[Tail | list[DeviceRecord]] = msgspec.msgpack.D
 _BRIEFS: msgspec.msgpack.Decoder[Tail | list[_Brief]] = msgspec.msgpack.Decoder(Tail | list[_Brief])
 
 
-def read_snapshot(runtime: "Runtime") -> bool:
+def read_snapshot(runtime: Restorable) -> bool:
     """Restore the saved state; return False if there is none.
 
     Raises
@@ -81,7 +85,7 @@ def adopt_replicas(volume: Path, folder: Path, network: str) -> None:
                 replica.rename(folder / replica.name)
 
 
-def _read(runtime: "Runtime") -> Head:
+def _read(runtime: Restorable) -> Head:
     files = _needed(runtime)
     full, arrivals = _survey(files)
     selected = _within_limit(arrivals, runtime.settings.limits.devices)
@@ -105,7 +109,7 @@ def _read(runtime: "Runtime") -> Head:
     return head
 
 
-def _needed(runtime: "Runtime") -> dict[int, tuple[Head, Path]]:
+def _needed(runtime: Restorable) -> dict[int, tuple[Head, Path]]:
     """Return the files that the newest snapshot needs, in order."""
     found: dict[int, tuple[Head, Path]] = {}
     for path in (*runtime.snapshots.earlier().values(), runtime.snapshots.path()):
@@ -159,12 +163,12 @@ def _within_limit(arrivals: dict[str, int], limit: int) -> set[str]:
     return set(sorted(arrivals, key=lambda name: arrivals[name])[-limit:])
 
 
-def _check(runtime: "Runtime", head: Head) -> None:
+def _check(runtime: Restorable, head: Head) -> None:
     if head.network != runtime.network or head.metrics != list(runtime.model.spec.metrics):
         raise NetopsError(f"it belongs to network {head.network} with the metrics {', '.join(head.metrics)}")
 
 
-def _finish(runtime: "Runtime", head: Head, tail: Tail, records: int, is_last: bool) -> None:
+def _finish(runtime: Restorable, head: Head, tail: Tail, records: int, is_last: bool) -> None:
     if records != tail.devices:
         raise ValueError(f"{records} devices instead of {tail.devices}")
     if is_last:
@@ -174,7 +178,7 @@ def _finish(runtime: "Runtime", head: Head, tail: Tail, records: int, is_last: b
         runtime.active_alerts.restore(tail.alerts)
 
 
-def _put(runtime: "Runtime", record: DeviceRecord, sequence: int, trackers: dict[int, bytes]) -> None:
+def _put(runtime: Restorable, record: DeviceRecord, sequence: int, trackers: dict[int, bytes]) -> None:
     state = runtime.state
     code = int(state.table.assign([record.name])[0])
     state.table.set_location(code, record.company, record.data_center)

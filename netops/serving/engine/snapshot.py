@@ -18,21 +18,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import Protocol
 from uuid import uuid4
 
 import msgspec
 import numpy as np
 
 from netops.alerting.machine import STATE
+from netops.serving.alerts.active import ActiveAlerts
 from netops.serving.alerts.store import Alert
-from netops.serving.decode.remote_write import Waiting
+from netops.serving.decode.remote_write import Joiner, Waiting
+from netops.serving.engine.champion import ServedModel
 from netops.serving.engine.clock import KNOWN, NEVER
-from netops.serving.engine.fleet_state import UNCHANGED, Jump
+from netops.serving.engine.fleet_state import UNCHANGED, FleetState, Jump
+from netops.serving.engine.replay_point import ReplayPoint
+from netops.serving.settings import ServingSettings
 from netops.serving.shadow.report import ShadowReport
-
-if TYPE_CHECKING:
-    from netops.serving.engine.runtime import Runtime
+from netops.serving.shadow.scoring import Shadow
 
 FILE = "state.bin"
 MAGIC = b"netops state 2\n"
@@ -136,10 +138,24 @@ class Snapshots:
                 path.replace(path.with_suffix(".damaged"))
 
 
+class Saveable(Protocol):
+    """What a snapshot holds of a runtime."""
+
+    network: str
+    settings: ServingSettings
+    model: ServedModel
+    state: FleetState
+    joiner: Joiner
+    active_alerts: ActiveAlerts
+    shadow: Shadow
+    snapshots: Snapshots
+    replay: ReplayPoint
+
+
 class SnapshotWriter:
     """Writes a snapshot. If it is not finished, the draft is deleted and the next one includes the changes."""
 
-    def __init__(self, runtime: "Runtime") -> None:
+    def __init__(self, runtime: Saveable) -> None:
         self._runtime, self._snapshots = runtime, runtime.snapshots
         self._draft = self._snapshots.folder / f".{FILE}.{os.getpid()}-{uuid4().hex}.tmp"
         self._sequence = self._snapshots.sequence + 1
@@ -267,7 +283,7 @@ class SnapshotWriter:
         )
 
 
-def replay_point(runtime: "Runtime") -> int:
+def replay_point(runtime: Saveable) -> int:
     """Return the event time (ns) after which samples must be sent again if the state is saved now.
 
     All earlier samples of recently seen devices are in the state, except those that are more out of order than

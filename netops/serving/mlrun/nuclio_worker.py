@@ -9,15 +9,17 @@ import contextlib
 import logging
 import signal
 from collections.abc import Awaitable
+from typing import Protocol
 
 from mlrun.runtimes import nuclio_init_hook
+from mlrun.serving.server import GraphServer
 
 from netops.config.durations import SECOND
 from netops.serving.engine.assignment import Assignment
 from netops.serving.engine.background import refresh, save, tune_garbage_collector
 from netops.serving.engine.fleet_state import compile_kernels
 from netops.serving.mlrun.graph import pipeline_of
-from netops.serving.mlrun.protocols import GraphResponse, NuclioContext, NuclioEvent
+from netops.serving.mlrun.protocols import GraphResponse, NuclioEvent, Platform
 from netops.serving.mlrun.service import Service
 from netops.serving.mlrun.triggers import STREAMS, TERMINATION
 from netops.serving.requests.access import TOKEN, TOKEN_REQUIRED, carries, read_token
@@ -25,6 +27,15 @@ from netops.serving.requests.dispatch import answer, replied
 from netops.serving.requests.endpoints import Reply, refusal
 
 _LOG = logging.getLogger(__name__)
+
+
+class NuclioContext(Protocol):
+    """The context that Nuclio passes to a worker, and MLRun puts the graph into."""
+
+    Response: type[GraphResponse]
+    platform: Platform
+    netops: "Worker"
+    _server: GraphServer
 
 
 def init_context(context: NuclioContext) -> None:

@@ -1,10 +1,7 @@
 """What is used of MLRun's and Nuclio's untyped objects."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
-
-if TYPE_CHECKING:
-    from netops.serving.mlrun.nuclio_worker import Worker
+from typing import Any, Protocol
 
 
 class GraphContext(Protocol):
@@ -59,18 +56,3 @@ class Platform(Protocol):
 
     def set_termination_callback(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Call this when the worker is stopped."""
-
-
-class StartedServer(Protocol):
-    """The started graph (``mlrun.serving.server.GraphServer``)."""
-
-    context: GraphContext
-
-
-class NuclioContext(Protocol):
-    """The context of a Nuclio worker."""
-
-    Response: type[GraphResponse]
-    platform: Platform
-    netops: "Worker"
-    _server: Any

@@ -1,25 +1,30 @@
 """Prometheus metrics of a shadow and its champion."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from netops.serving.shadow.comparison import BINS, ROLES
 from netops.serving.shadow.report import Role
-
-if TYPE_CHECKING:
-    from netops.serving.engine.runtime import Runtime
+from netops.serving.shadow.scoring import Shadow
 
 _COUNTED: tuple[Literal["opened", "only"], ...] = ("opened", "only")
 _ASSESSED: tuple[Literal["incidents", "warned", "false_alarms"], ...] = ("incidents", "warned", "false_alarms")
 
 
+class Shadowed(Protocol):
+    """What is measured of a shadow."""
+
+    network: str
+    shadow: Shadow
+
+
 class ShadowCollector:
     """Collects the metrics of a shadow, if there is one."""
 
-    def __init__(self, runtime: "Runtime") -> None:
+    def __init__(self, runtime: Shadowed) -> None:
         self.runtime = runtime
 
     def describe(self) -> list[Metric]:

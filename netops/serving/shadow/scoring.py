@@ -8,27 +8,41 @@ import logging
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from netops.alerting.policy import ENDLESS
+from netops.alerting.settings import AlertSettings
 from netops.errors import NetopsError
 from netops.files import read_json, write_json
+from netops.serving.alerts.feedback_store import FeedbackStore
+from netops.serving.decode.json import JsonReader
 from netops.serving.decode.times import nanoseconds
-from netops.serving.engine.champion import Champion, ServedModel, load_model
+from netops.serving.engine.champion import Champion, ModelSource, ServedModel, load_model
+from netops.serving.engine.fleet_state import FleetState
 from netops.serving.engine.work import Work
 from netops.serving.folders import state_folder
 from netops.serving.shadow.comparison import Comparison
 from netops.serving.shadow.report import ShadowReport
 from netops.serving.shadow.scorer import ShadowScorer
 
-if TYPE_CHECKING:
-    from netops.serving.engine.runtime import Runtime
-
 _LOG = logging.getLogger(__name__)
+
+
+class Host(Protocol):
+    """What a shadow needs of the runtime of its champion."""
+
+    network: str
+    folder: Path
+    alerting: AlertSettings
+    source: ModelSource
+    model: ServedModel
+    reader: JsonReader
+    state: FleetState
+    store: FeedbackStore
 
 
 def report_path(folder: Path, version: str) -> Path:
@@ -77,7 +91,7 @@ class Shadow:
 
     Parameters
     ----------
-    runtime : Runtime
+    runtime : Host
         The runtime of the champion.
 
     Attributes
@@ -88,7 +102,7 @@ class Shadow:
         Number of shadows stopped by a failure.
     """
 
-    def __init__(self, runtime: "Runtime") -> None:
+    def __init__(self, runtime: Host) -> None:
         self._runtime = runtime
         self.model: ServedModel | None = None
         self.failures = 0
@@ -242,7 +256,7 @@ class Shadow:
             _LOG.warning("the shadow report cannot be written: %s", error)
 
 
-def _recorded(runtime: "Runtime") -> list[tuple[str, int, int]]:
+def _recorded(runtime: Host) -> list[tuple[str, int, int]]:
     """Return the recorded incidents."""
     try:
         found = runtime.store.incidents()
