@@ -7,15 +7,37 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 import pandas as pd
 
 from netops.config.durations import parse_duration
+from netops.evaluation.assessment import assess_baseline, assess_clock, assess_model
+from netops.evaluation.trained import train_model
+from netops.inspection.content import inspect_telemetry
+from netops.models.card import read_card
+from netops.models.onnx_file import Scorer
+from netops.serving.engine.champion import FixedModel
+from netops.serving.engine.pipeline import Pipeline
+from netops.serving.engine.runtime import Runtime
+from netops.serving.requests.queries import alerts
+from netops.simulator.generate import generate as simulate
 from netops.telemetry.dataset import Dataset
+from netops.telemetry.ingest import ingest as read
 from netops.telemetry.sources.address import absolute
+from netops.training.examples import prepare_examples
+from netops.training.proof import write_proof
+from netops.workflows.project import load_project
+from netops.workflows.run import Request
+from netops.workflows.run import run as run_pipeline
 from netops.workflows.settings import generator_settings, overridden, read_settings, section, start_of
+from netops.workflows.stages.backtest import backtest_model
+from netops.workflows.stages.preparation import build, spec_for
+from netops.workflows.stages.scoring import score as score_into
+
+if TYPE_CHECKING:
+    from mlrun.projects import MlrunProject
 
 __all__ = [
     "Dataset",
@@ -34,6 +56,7 @@ __all__ = [
     "train",
 ]
 
+#: Sections of the configuration, as :func:`read_settings` gives them.
 Settings = Mapping[str, Any]
 Source = str | Path
 
@@ -78,8 +101,6 @@ def generate(
     >>> telemetry.meta.devices
     16
     """
-    from netops.simulator.generate import generate as simulate
-
     chosen = _settings(settings)
     fleet = section(chosen, "fleet")
     return simulate(
@@ -131,8 +152,6 @@ def ingest(
     >>> netops.ingest(folder / "routers.csv", folder / "routers").meta.metrics
     ('cpu',)
     """
-    from netops.telemetry.ingest import ingest as read
-
     return read(_sources(telemetry), Path(out), section(_settings(settings), "telemetry"), _path(incidents))
 
 
@@ -163,8 +182,6 @@ def inspect(
     >>> netops.inspect(telemetry.path)[1]
     'metrics (4): minimum, median, maximum'
     """
-    from netops.inspection.content import inspect_telemetry
-
     chosen = _settings(settings, f"training.horizon={horizon}" if horizon else None)
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
         found = inspect_telemetry(
@@ -203,8 +220,6 @@ def build_features(
     >>> features.meta.samples == telemetry.meta.samples
     True
     """
-    from netops.workflows.stages.preparation import build, spec_for
-
     chosen = _settings(settings, f"features.windows={windows}" if windows else None)
     return build(telemetry, Path(out), spec_for(telemetry, chosen), chosen)
 
@@ -216,7 +231,7 @@ def train(
     family: str = "xgboost",
     network: str = "demo",
     settings: Settings | None = None,
-) -> dict[str, Any]:
+) -> dict[str, float | None]:
     """Train one model family and assess it on the test split.
 
     Nothing is registered and nothing changes in service; :func:`run` does both.
@@ -251,10 +266,6 @@ def train(
     >>> 0 <= figures["average_precision"] <= 1
     True
     """
-    from netops.evaluation.trained import train_model
-    from netops.training.examples import prepare_examples
-    from netops.training.proof import write_proof
-
     chosen = _settings(settings)
     options, alerting = section(chosen, "training"), section(chosen, "alerting")
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
@@ -264,7 +275,9 @@ def train(
     return judged.figures()
 
 
-def evaluate(features: Dataset, model: Source, *, settings: Settings | None = None) -> dict[str, dict[str, Any]]:
+def evaluate(
+    features: Dataset, model: Source, *, settings: Settings | None = None
+) -> dict[str, dict[str, float | None]]:
     """Assess a model beside static thresholds and the clock, all on the test split of a dataset.
 
     The split is that of the settings: for a model that was trained on this dataset, use the same.
@@ -288,9 +301,6 @@ def evaluate(features: Dataset, model: Source, *, settings: Settings | None = No
     >>> compared["model"]["average_precision"] == figures["average_precision"]
     True
     """
-    from netops.evaluation.assessment import assess_baseline, assess_clock, assess_model
-    from netops.training.examples import prepare_examples
-
     chosen = _settings(settings)
     options, alerting = section(chosen, "training"), section(chosen, "alerting")
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
@@ -303,7 +313,7 @@ def evaluate(features: Dataset, model: Source, *, settings: Settings | None = No
         return {name: found.figures() for name, found in judged.items()}
 
 
-def load_model(model: Source, *, threads: int = 1) -> Any:
+def load_model(model: Source, *, threads: int = 1) -> Scorer:
     """Open a model folder for scoring feature vectors.
 
     Parameters
@@ -315,7 +325,7 @@ def load_model(model: Source, *, threads: int = 1) -> Any:
 
     Returns
     -------
-    netops.models.onnx_file.Scorer
+    Scorer
         ``card`` names the features in their order; ``score`` takes a float64 array n × F, raw and NaN where
         unknown, and gives n risks in 0..1.
 
@@ -331,8 +341,6 @@ def load_model(model: Source, *, threads: int = 1) -> Any:
     >>> risks.shape
     (2,)
     """
-    from netops.models.onnx_file import Scorer
-
     return Scorer(Path(model), threads)
 
 
@@ -359,8 +367,6 @@ def score(telemetry: Source | Sequence[Source], model: Source, *, settings: Sett
     >>> len(risks) == telemetry.meta.samples
     True
     """
-    from netops.workflows.stages.scoring import score as score_into
-
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
         out = Path(scratch) / "risks.parquet"
         score_into(_sources(telemetry), Path(model), _settings(settings), out)
@@ -397,8 +403,6 @@ def run_backtest(
     >>> len(replayed["incidents"]) > 0
     True
     """
-    from netops.workflows.stages.backtest import backtest_model
-
     chosen = _settings(settings)
     return backtest_model(network, Path(model), _sources(telemetry), _path(incidents), chosen).to_dict()
 
@@ -437,10 +441,6 @@ class Predictor(AbstractContextManager["Predictor"]):
         state: Source | None = None,
         settings: Settings | None = None,
     ) -> None:
-        from netops.models.card import read_card
-        from netops.serving.engine.champion import FixedModel
-        from netops.serving.engine.pipeline import Pipeline
-        from netops.serving.engine.runtime import Runtime
 
         chosen = _settings(settings)
         with ExitStack() as opened:
@@ -452,7 +452,7 @@ class Predictor(AbstractContextManager["Predictor"]):
             self._opened = opened.pop_all()
         self._pipeline = Pipeline(self._runtime)
 
-    def predict(self, samples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def predict(self, samples: Sequence[Mapping[str, object]]) -> list[dict[str, Any]]:
         """Take samples of any devices, in the order of their times.
 
         Parameters
@@ -470,8 +470,6 @@ class Predictor(AbstractContextManager["Predictor"]):
 
     def alerts(self) -> list[dict[str, Any]]:
         """List the open alerts, the newest first."""
-        from netops.serving.requests.queries import alerts
-
         return [msgspec.to_builtins(alert) for alert in alerts(self._runtime)]
 
     def close(self) -> None:
@@ -516,23 +514,18 @@ def run(
     NetopsError
         If a stage fails; ``netops runs list`` shows the run.
     """
-    from netops.workflows.run import Request
-    from netops.workflows.run import run as run_pipeline
-
     chosen = _settings(settings, *overrides)
     return run_pipeline(Request(name, chosen, tuple(_sources(telemetry)), _path(incidents)))
 
 
-def open_project() -> Any:
+def open_project() -> "MlrunProject":
     """Load the MLRun project: its functions, runs, artifacts and models.
 
     Returns
     -------
-    mlrun.projects.MlrunProject
+    MlrunProject
         On the embedded run database, or on the service that ``MLRUN_DBPATH`` names.
     """
-    from netops.workflows.project import load_project
-
     return load_project()
 
 

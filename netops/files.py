@@ -28,7 +28,7 @@ def write_text(path: Path, text: str) -> None:
         draft.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Write a JSON file at once, keys in their order, NaN refused."""
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 

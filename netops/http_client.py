@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from netops.errors import NetopsError
 
@@ -41,19 +41,32 @@ class Answer:
         return " ".join(self.body.decode(errors="replace").split())
 
 
-def client(timeout: float, *, token: str | None = None, retries: int = 0, **options: Any) -> httpx.Client:
-    """Make a client; ``options`` are those of ``httpx.Client``."""
+def client(
+    timeout: float,
+    *,
+    token: str | None = None,
+    retries: int = 0,
+    base_url: str = "",
+    follow_redirects: bool = False,
+) -> httpx.Client:
+    """Make a client; the other parameters are those of ``httpx.Client``."""
     import httpx
 
     transport = httpx.HTTPTransport(retries=retries) if retries else None
-    return httpx.Client(timeout=timeout, headers=_headers(token), transport=transport, **options)
+    return httpx.Client(
+        timeout=timeout,
+        headers=_headers(token),
+        transport=transport,
+        base_url=base_url,
+        follow_redirects=follow_redirects,
+    )
 
 
-def async_client(timeout: float, *, token: str | None = None, **options: Any) -> httpx.AsyncClient:
+def async_client(timeout: float, *, token: str | None = None, base_url: str = "") -> httpx.AsyncClient:
     """Make a client for one server of one's own: proxies of the environment are not used."""
     import httpx
 
-    return httpx.AsyncClient(timeout=timeout, headers=_headers(token), trust_env=False, **options)
+    return httpx.AsyncClient(timeout=timeout, headers=_headers(token), trust_env=False, base_url=base_url)
 
 
 def post(sender: httpx.Client, url: str, body: bytes, timeout: float) -> Answer:

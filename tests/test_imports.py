@@ -48,7 +48,6 @@ LATE = re.compile(r"# Late: \S")
 FREE = "netops/cli"
 #: Packages that still have other imports in functions.
 REMAINING = {
-    "netops/api.py",
     "netops/cluster",
     "netops/registry",
     "netops/scheduling",

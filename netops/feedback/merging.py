@@ -212,7 +212,7 @@ def _rows(table: pa.Table) -> list[Row]:
     return rows
 
 
-def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+def _column(values: list[object], kind: pa.DataType) -> pa.Array:
     if not pa.types.is_timestamp(kind):
         return pa.array(values, kind)
     return pa.array(values, pa.int64()).cast(TIME_TYPE).cast(kind)
