@@ -4,8 +4,6 @@ Only differences are formed here, never of sums: the means of two windows are co
 are relative to (NEARS), so that values around 1e9 do not lose digits.
 """
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -38,7 +36,7 @@ CODES = {
     "std_ratio": STD_RATIO,
 }
 
-_inlined: Any = kernel(
+_inlined = kernel(
     cached=False, forceinline=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
 )
 
