@@ -17,6 +17,7 @@ NAMES = (
     "serving_single",
     "serving_batch",
     "serving_infer",
+    "serving_fast_path",
     "serving_start",
     "serving_memory",
     "serving_stalls",

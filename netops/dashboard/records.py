@@ -98,14 +98,14 @@ class Records:
 
 def _connect() -> None:
     connect()
-    # Late: imports MLRun.
+    # Late: imports MLRun (1.4 s).
     import netops.workflows.records.runs  # noqa: F401 - imports MLRun
 
 
 def runs() -> list[Document]:
     """Return runs of pipelines, newest first."""
     _connect()
-    # Late: imports MLRun.
+    # Late: imports MLRun (1.4 s).
     from netops.workflows.records.runs import describe, workflows
 
     return [_with_start(describe, run) for run in workflows()[:LISTED]]
@@ -124,7 +124,7 @@ def run(run_id: str) -> tuple[Document, Graph]:
         If the run does not exist.
     """
     _connect()
-    # Late: imports MLRun.
+    # Late: imports MLRun (1.4 s).
     from netops.workflows.records.runs import describe, find, steps_of, workflows
 
     record = find(run_id)
@@ -163,7 +163,7 @@ def picture(uid: str, key: str) -> bytes | None:
 def report(run_id: str) -> bytes | None:
     """Return the HTML report of a run."""
     _connect()
-    # Late: imports MLRun.
+    # Late: imports MLRun (1.4 s).
     from netops.workflows.records.runs import find, steps_of
 
     uid = find(run_id)["metadata"]["uid"]
@@ -172,7 +172,7 @@ def report(run_id: str) -> bytes | None:
 
 
 def _report(run_id: str, steps: list[Document]) -> Path | None:
-    # Late: imports MLRun.
+    # Late: imports MLRun (1.4 s).
     from netops.workflows.records.runs import run_folder
 
     reported = [step["status"].get("results", {}).get("report") for step in steps]
@@ -212,7 +212,7 @@ def _shadow(network: str, versions: list[registry.Model]) -> ShadowRows | None:
 
 def _with_reasons(history: list[dict[str, str]], versions: list[registry.Model]) -> list[dict[str, str]]:
     """Return promotions with their reasons, if the training run of the version decided on it."""
-    # Late: imports MLRun.
+    # Late: imports MLRun (1.4 s).
     from netops.workflows.records.runs import steps_of
 
     runs = {model.version: model.tree for model in versions}
