@@ -45,17 +45,25 @@ def show(run: str, as_json: bool) -> None:
     uid = record["metadata"]["uid"]
     from netops.tracking.iterations import read_iterations
 
-    steps = [shown(step) | {"iterations": read_iterations(step)} for step in steps_of(pipeline_of(record) or uid)]
+    pipeline = pipeline_of(record)
+    runs = steps_of(pipeline or uid)
+    steps = [shown(step) | {"iterations": read_iterations(step)} for step in runs]
+    described = describe(record)
+    if pipeline and described["state"] == "error":
+        from netops.cluster.watch import failed_launchers, look
+
+        lines = failed_launchers(look(pipeline).get("graph") or {}, runs)
+        described["error"] = "; ".join(lines) or described["error"]
     if as_json:
         print_json(
             {
                 **summarise(uid, record=record),
                 "steps": steps,
-                "error": describe(record)["error"],
+                "error": described["error"],
             }
         )
         return
-    _print(describe(record), steps)
+    _print(described, steps)
 
 
 @command.command("cancel")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from netops.cluster.failures import causes_of, waiting_steps, was_canceled
+from netops.cluster.failures import FAILED, causes_of, latest, waiting_steps, was_canceled
 from netops.errors import NetopsError
 from netops.progress import say
 from netops.tracking import service
@@ -113,6 +113,10 @@ class _Step:
 
 def steps_in(graph: Document) -> dict[str, str]:
     """Return the state of each step of a graph, with its attempts combined."""
+    return {name: text for name, step in _steps_of(graph).items() if (text := step.text())}
+
+
+def _steps_of(graph: Document) -> dict[str, _Step]:
     steps: defaultdict[str, _Step] = defaultdict(_Step)
     for node in graph.values():
         name = str(node.get("name") or "")
@@ -122,7 +126,31 @@ def steps_in(graph: Document) -> dict[str, str]:
             steps[attempt["step"]].attempts[int(attempt["number"])] = node
         else:
             steps[name].node = node
-    return {name: text for name, step in steps.items() if (text := step.text())}
+    return steps
+
+
+def failed_launchers(graph: Document, steps: list[Document]) -> list[str]:
+    """Return one line for each step whose stage has no failure on record: Kubeflow's own pod of it failed.
+
+    Parameters
+    ----------
+    graph : dict
+        Argo's nodes of a run.
+    steps : list of dict
+        Runs of its steps, as MLRun records them.
+    """
+    import mlrun
+
+    recorded = {step["metadata"]["name"] for step in latest(steps) if step["status"].get("state") in FAILED}
+    lines = []
+    for name, step in _steps_of(graph).items():
+        pod = step.attempts[max(step.attempts)] if step.attempts else step.node or {}
+        if name in recorded or str(pod.get("phase")).lower() not in ("failed", "error"):
+            continue
+        times = f" ({len(step.attempts)} attempts)" if len(step.attempts) > 1 else ""
+        log = f"kubectl -n {mlrun.mlconf.namespace or 'mlrun'} logs {pod.get('id')} -c main"
+        lines.append(f"{name}: Kubeflow's own pod of the step failed{times}; its log: {log}")
+    return lines
 
 
 def _took(node: Document, phase: str) -> str:
@@ -141,5 +169,6 @@ def _ended(run_id: str, status: str, pipeline: Document) -> str:
     steps = steps_of(run_id)
     if status == "canceled" or was_canceled(steps):
         return f"run {run_id} was canceled"
-    told = pipeline["run"].get("error") or pipeline["run"].get("message")
-    return f"run {run_id} failed: {'; '.join(causes_of(steps)) or told or 'no step says why'}"
+    causes = [*causes_of(steps), *failed_launchers(pipeline.get("graph") or {}, steps)]
+    reason = pipeline["run"].get("error") or pipeline["run"].get("message")
+    return f"run {run_id} failed: {'; '.join(causes) or reason or 'no step says why'}"

@@ -6,8 +6,7 @@ import sys
 import pytest
 from mlrun.common.schemas import KindRuntimeResources
 
-from netops.cluster import failures
-from netops.cluster.watch import steps_in
+from netops.cluster import failures, watch
 from netops.workflows.records.states import CANCELED
 from netops.workflows.records.steps import state_of, title_of
 
@@ -23,7 +22,7 @@ def graph(*nodes):
 def test_the_attempts_of_a_step_are_one_line() -> None:
     head = node("netops-main-x", "Running", "DAG")
     times = {"startedAt": "2026-11-27T10:00:00Z", "finishedAt": "2026-11-27T10:00:12Z"}
-    assert steps_in(
+    assert watch.steps_in(
         graph(
             head,
             node("generate", "Succeeded", "Retry", **times),
@@ -156,7 +155,6 @@ def test_a_pod_that_does_not_start_is_reported_while_it_waits(service, status, w
 def test_a_watched_run_reports_a_pod_that_does_not_start_once(service, monkeypatch) -> None:
     import mlrun
 
-    from netops.cluster import watch
     from netops.progress import shown_by, silent
 
     class Service(Database):
@@ -193,6 +191,23 @@ def test_the_image_is_the_one_that_the_run_was_submitted_with(service) -> None:
 def test_an_error_of_the_stage_itself_is_enough(service) -> None:
     service(SNAKE)
     assert failures.cause_of(step(error="no space left\non device")) == "no space left on device"
+
+
+def test_a_step_whose_stage_never_started_names_the_pod_of_kubeflow(service) -> None:
+    service({})
+    nodes = graph(
+        node("generate", "Succeeded", "Retry"),
+        node("generate(0)", "Succeeded", id="wf-1"),
+        node("features", "Failed", "Retry"),
+        node("features(0)", "Failed", id="wf-2"),
+        node("features(1)", "Failed", id="wf-3"),
+        node("train-xgboost", "Failed", id="wf-4"),
+        node("select", "Omitted", "Skipped"),
+    )
+    steps = [step("a", state="completed"), step("b", "train-xgboost", error="no space left")]
+    [line] = watch.failed_launchers(nodes, steps)
+    assert line.startswith("features: Kubeflow's own pod of the step failed (2 attempts); its log: kubectl -n ")
+    assert line.endswith(" logs wf-3 -c main")
 
 
 def test_each_step_is_told_once_with_its_attempts(service) -> None:
