@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.evaluation.selection import choose_best
+from netops.models.vote import VOTE
 from netops.telemetry.dataset import Dataset
 from netops.training.examples import Examples, prepare_examples
 from netops.training.train import Workers, part_risks, train_family
+from netops.training.voting import build_vote_model
 from netops.workflows.settings import section
 from netops.workflows.stages.preparation import build, spec_for
 
@@ -19,12 +21,12 @@ Floats = npt.NDArray[np.float64]
 
 
 def learn(telemetry: Dataset, settings: Any, folder: Path) -> tuple[Examples, dict[str, Path]]:
-    """Train the families.
+    """Train the families, and build their vote.
 
     Returns
     -------
     tuple
-        The examples, and the model folder of each family.
+        The examples, and the model folder of each family and of the vote.
     """
     training = section(settings, "training")
     features = build(telemetry, folder / "features", spec_for(telemetry, settings), settings)
@@ -37,6 +39,8 @@ def learn(telemetry: Dataset, settings: Any, folder: Path) -> tuple[Examples, di
         ]
         for fit in fits:
             fit.result()
+    if training.vote and build_vote_model(examples, models, folder / VOTE, network="quality"):
+        models[VOTE] = folder / VOTE
     return examples, models
 
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from mlrun import DataItem, MLClientCtx
 
@@ -18,10 +19,14 @@ from netops.evaluation.report.figures import BASELINE, CLOCK
 from netops.evaluation.report.write import write_report
 from netops.evaluation.selection import Choice, choose_best
 from netops.evaluation.static_baseline import StaticThresholds
+from netops.evaluation.trained import vote_model
 from netops.models.card import ModelCard, read_card
+from netops.models.vote import VOTE
+from netops.monitoring.reference import reference_of, write_reference
 from netops.telemetry.dataset import Dataset
 from netops.tracking.folders import local_folder, local_model, new_folder, place_of, work_folder
 from netops.training.examples import Examples, prepare_examples
+from netops.training.proof import write_proof
 from netops.training.train import part_risks
 from netops.workflows.settings import section
 from netops.workflows.stages.stage import stage
@@ -46,6 +51,9 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
     examples = prepare_examples(dataset, options, work_folder(context) / "examples", progress.report)
     trained = {name: context.get_input(name) for name in context.inputs if name != "features"}
     models = {family: local_model(model) for family, model in trained.items()}
+    addresses = {family: model.artifact_url for family, model in trained.items()}
+    if vote := _vote(context, network, examples, models, settings):
+        models[VOTE], addresses[VOTE], voted = vote
     baseline, judged, tested = assess_baseline(examples, alerting, options.seed)
     choice = choose_best(
         examples.part("validation"),
@@ -75,15 +83,45 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
     context.log_results(
         {
             "best": choice.best,
-            "best_model": trained[choice.best].artifact_url,
+            "best_model": addresses[choice.best],
             "promoted": str(decision.promoted).lower(),
             "reason": f"{choice.reason}; {decision.reason}",
             "warnings": [doubt for doubt in doubts if doubt],
             "compared_with": champion.version if champion else "none",
             "champion": {"family": champion.family, "version": champion.version} if champion else None,
             "rows": len(examples.array("validation")),
+            **({VOTE: voted} if vote else {}),
         }
     )
+
+
+def _vote(
+    context: MLClientCtx, network: str, examples: Examples, models: dict[str, Path], settings: str
+) -> tuple[Path, str, dict[str, Any]] | None:
+    """Build the vote of the trained models and log it as a version like theirs.
+
+    Returns
+    -------
+    folder, address, figures
+        None where there is to be no vote, or fewer than two models can vote.
+    """
+    folder = work_folder(context) / "models" / VOTE
+    options, alerting = section(settings, "training"), section(settings, "alerting")
+    made = vote_model(examples, models, options, alerting, folder, network=network)
+    if made is None:
+        return None
+    card, judged = made
+    write_proof(examples, folder)
+    write_reference(folder, reference_of(examples, folder, section(settings, "monitoring")))
+    artifact = registry.log_model(context, network, folder, card, judged.figures() | judged.interval_ends())
+    figures = {
+        "version": card.version,
+        **judged.figures(),
+        "fit_seconds": card.fit_seconds,
+        "rows": len(examples.array("labels")),
+        "note": judged.choice.note,
+    }
+    return folder, artifact.get_store_url(with_tag=False), figures
 
 
 def _not_rejected(network: str, card: ModelCard) -> Decision | None:

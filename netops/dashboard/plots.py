@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 Item: TypeAlias = dict[str, object]
 
 #: Marker by model family; default: hexagon.
-SHAPES = {"sklearn": "circle", "xgboost": "square", "tensorflow": "diamond", "extra_trees": "triangle"}
+SHAPES = {
+    "sklearn": "circle",
+    "xgboost": "square",
+    "tensorflow": "diamond",
+    "extra_trees": "triangle",
+    "vote": "star",
+}
 #: Height of a metric's plot in pixels, and common width of left axes, so that times are aligned.
 METRIC_HEIGHT, LEFT = 118, 64
 #: Minimum time range in milliseconds (an hour): models of one run differ by marker, not by seconds.

@@ -1,5 +1,6 @@
 """A model trained and assessed: its threshold chosen, its figures on its card."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import cast
@@ -13,6 +14,7 @@ from netops.training.examples import Examples
 from netops.training.search import TrialCallback
 from netops.training.settings import TrainingSettings
 from netops.training.train import Workers, train_family
+from netops.training.voting import build_vote_model
 
 
 def train_model(
@@ -52,6 +54,32 @@ def train_model(
     card = train_family(
         examples, family, training, out, network=network, workers=workers, progress=progress, on_trial=on_trial
     )
+    return _assessed(card, examples, training, alerting, out)
+
+
+def vote_model(
+    examples: Examples,
+    models: Mapping[str, Path],
+    training: TrainingSettings,
+    alerting: AlertSettings,
+    out: Path,
+    *,
+    network: str,
+) -> tuple[ModelCard, Assessment] | None:
+    """Build the vote of trained models (:func:`netops.training.voting.build_vote_model`), and assess it as them.
+
+    Returns
+    -------
+    tuple or None
+        As for :func:`train_model`; None where the settings want no vote, or fewer than two models can vote.
+    """
+    card = build_vote_model(examples, models, out, network=network) if training.vote else None
+    return _assessed(card, examples, training, alerting, out) if card else None
+
+
+def _assessed(
+    card: ModelCard, examples: Examples, training: TrainingSettings, alerting: AlertSettings, out: Path
+) -> tuple[ModelCard, Assessment]:
     judged = assess_model(examples, out, alerting, training.seed)
     card = card.updated(
         threshold=judged.policy.threshold,

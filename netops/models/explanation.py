@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +18,15 @@ from netops.models.onnx_file import load_graph
 from netops.models.scaling import Scaling
 from netops.models.tree_contributions import TreeContributions
 from netops.models.trees import OPERATOR, Trees
+from netops.models.vote import members_of
+from netops.models.vote_contributions import Voice, VoteContributions
 
 if TYPE_CHECKING:
-    from onnx import GraphProto
+    from onnx import GraphProto, NodeProto
 
 Scaled = npt.NDArray[np.float32]
+Nodes = list["NodeProto"]
+Constants = dict[str, npt.NDArray[Any]]
 Features = npt.NDArray[np.float64]
 Contributions = npt.NDArray[np.float64]
 #: A feature and its contribution to the log-odds of the risk.
@@ -33,12 +38,43 @@ _WORTHWHILE = 256
 
 
 class _Model(Protocol):
+    """What explains scaled features."""
+
     @property
     def expected(self) -> float: ...
 
     def fast(self, scaled: Scaled) -> Contributions: ...
 
     def exact(self, scaled: Scaled) -> Contributions: ...
+
+
+class _Explained(Protocol):
+    """What explains raw features."""
+
+    @property
+    def expected(self) -> float: ...
+
+    def fast(self, features: Features) -> Contributions: ...
+
+    def exact(self, features: Features) -> Contributions: ...
+
+
+@dataclass(frozen=True)
+class _Raw:
+    """A model with its scaling."""
+
+    scaling: Scaling
+    model: _Model
+
+    @property
+    def expected(self) -> float:
+        return self.model.expected
+
+    def fast(self, features: Features) -> Contributions:
+        return self.model.fast(self.scaling.apply(features))
+
+    def exact(self, features: Features) -> Contributions:
+        return self.model.exact(self.scaling.apply(features))
 
 
 class Explainer:
@@ -69,7 +105,7 @@ class Explainer:
     def __init__(self, folder: Path, threads: int = 1) -> None:
         self.names = read_card(folder).features
         graph = load_graph(folder)
-        self._scaling, self._model = _read(graph, len(self.names), str(folder))
+        self._model = _read(graph, len(self.names), str(folder))
         self.expected = self._model.expected
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
@@ -104,11 +140,10 @@ class Explainer:
         """
         return self._shared(self._model.exact, features)
 
-    def _shared(self, explain: Callable[[Scaled], Contributions], features: Features) -> Contributions:
+    def _shared(self, explain: Callable[[Features], Contributions], features: Features) -> Contributions:
         if self._pool is None or len(features) < _WORTHWHILE:
-            return explain(self._scaling.apply(features))
-        pieces = np.array_split(features, self._threads)
-        return np.concatenate(list(self._pool.map(lambda piece: explain(self._scaling.apply(piece)), pieces)))
+            return explain(features)
+        return np.concatenate(list(self._pool.map(explain, np.array_split(features, self._threads))))
 
     def reasons(self, features: Features, *, exact: bool = False, top: int = TOP) -> list[list[Reason]]:
         """Return the features that raised the risk most.
@@ -163,23 +198,34 @@ def _highest(contributions, top):  # type: ignore[no-untyped-def]
     return indices, values
 
 
-def _read(graph: "GraphProto", width: int, where: str) -> tuple[Scaling, _Model]:
-    from onnx import numpy_helper
-
-    constants = {c.name: numpy_helper.to_array(c) for c in graph.initializer}
+def _read(graph: "GraphProto", width: int, where: str) -> _Explained:
+    members = members_of(graph)
     try:
-        if constants["centre"].shape != (width,) or constants["spread"].shape != (width,):
-            raise NetopsError(f"{where}: the inputs of the model are not the {width} features of its card")
-        fill = not np.isnan(constants["filling"])
-        scaling = Scaling(constants["centre"], constants["spread"], constants["high"].item(), bool(fill))
-        for node in graph.node:
-            if node.op_type == OPERATOR:
-                trees = TreeContributions.of(Trees.parse(node, width))
-                return scaling, ForestContributions(trees) if "forest_smallest" in constants else trees
-        layers = [node.input[1:3] for node in graph.node if node.op_type == "Gemm"]
-        if layers:
-            kernels, biases = (tuple(constants[layer[index]] for layer in layers) for index in (0, 1))
-            return scaling, NetContributions(kernels, biases)
+        return _vote(members, width, where) if members[0][0] else _member(*members[0][1:], width, where)
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise NetopsError(f"{where}: the model cannot be explained ({error!r}); train it again") from None
-    raise NetopsError(f"{where}: only tree ensembles and perceptrons can be explained")
+
+
+def _vote(members: list[tuple[str, Nodes, Constants]], width: int, where: str) -> VoteContributions:
+    voices = []
+    for _, nodes, constants in members:
+        model = _member(nodes, constants, width, where)
+        slope, intercept = (constants[f"calibration_{name}"].item() for name in ("slope", "intercept"))
+        voices.append(Voice(model.expected, model.fast, model.exact, slope, intercept))
+    return VoteContributions(tuple(voices))
+
+
+def _member(nodes: Nodes, constants: Constants, width: int, where: str) -> _Raw:
+    if constants["centre"].shape != (width,) or constants["spread"].shape != (width,):
+        raise NetopsError(f"{where}: the inputs of the model are not the {width} features of its card")
+    fill = not np.isnan(constants["filling"])
+    scaling = Scaling(constants["centre"], constants["spread"], constants["high"].item(), bool(fill))
+    for node in nodes:
+        if node.op_type == OPERATOR:
+            trees = TreeContributions.of(Trees.parse(node, width))
+            return _Raw(scaling, ForestContributions(trees) if "forest_smallest" in constants else trees)
+    layers = [node.input[1:3] for node in nodes if node.op_type == "Gemm"]
+    if layers:
+        kernels, biases = (tuple(constants[layer[index]] for layer in layers) for index in (0, 1))
+        return _Raw(scaling, NetContributions(kernels, biases))
+    raise NetopsError(f"{where}: only tree ensembles, perceptrons and votes of them can be explained")

@@ -46,6 +46,11 @@ class Graph:
         self._nodes.append(helper.make_node(operator, inputs, [name], name=name, domain=domain, **attributes))
         return name
 
+    def include(self, nodes: "list[NodeProto]", constants: "list[TensorProto]") -> None:
+        """Add nodes and constant tensors of another graph, under the names that they have."""
+        self._nodes.extend(nodes)
+        self._constants.extend(constants)
+
     def finish(self, inputs: "list[ValueInfoProto]", outputs: "list[ValueInfoProto]", name: str) -> "ModelProto":
         """Create the model and check it against the ONNX standard."""
         from onnx import checker, helper

@@ -18,6 +18,8 @@ Floats = npt.NDArray[np.float64]
 METHOD = "Platt"
 #: Risks are clipped to this distance from 0 and 1, the step of float32 below 1: log-odds stay finite.
 EDGE = 2.0**-24
+#: The log-odds of a risk are within ± this.
+LIMIT = float(np.log(1 - EDGE) - np.log(EDGE))
 _STEPS, _TOLERANCE, _SMALLEST = 100, 1e-9, 1e-6
 
 
@@ -40,21 +42,31 @@ class Platt:
 
     def apply(self, risks: Floats) -> Floats:
         """Return the probabilities of n risks in 0..1; NaN stays NaN."""
-        return _sigmoid(self.slope * _log_odds(risks) + self.intercept)
+        return sigmoid(self.odds(risks))
+
+    def odds(self, risks: Floats) -> Floats:
+        """Return the log-odds of the probabilities of n risks in 0..1; NaN stays NaN."""
+        return self.slope * _log_odds(risks) + self.intercept
 
     def build(self, graph: Graph, risk: str, output: str) -> str:
         """Add the nodes that turn ``risk`` (float32) into ``output`` (float32); between them all is float64."""
         from onnx import TensorProto
 
+        odds = self.build_odds(graph, risk)
+        return graph.add("Cast", graph.add("Sigmoid", odds), output=output, to=TensorProto.FLOAT)
+
+    def build_odds(self, graph: Graph, risk: str, prefix: str = "") -> str:
+        """Add the nodes that turn ``risk`` (float32) into the log-odds of the probability (float64)."""
+        from onnx import TensorProto
+
         values = {"low": EDGE, "high": 1 - EDGE, "one": 1.0, "slope": self.slope, "intercept": self.intercept}
         low, high, one, slope, intercept = (
-            graph.constant(f"calibration_{name}", np.array(value)) for name, value in values.items()
+            graph.constant(f"{prefix}calibration_{name}", np.array(value)) for name, value in values.items()
         )
         held = graph.add("Clip", graph.add("Cast", risk, to=TensorProto.DOUBLE), low, high)
         rest = graph.add("Sub", one, held)
         odds = graph.add("Log", graph.add("Div", held, rest))
-        moved = graph.add("Add", graph.add("Mul", odds, slope), intercept)
-        return graph.add("Cast", graph.add("Sigmoid", moved), output=output, to=TensorProto.FLOAT)
+        return graph.add("Add", graph.add("Mul", odds, slope), intercept)
 
     def to_dict(self) -> Calibration:
         """Return the entry for the model card."""
@@ -152,7 +164,7 @@ def _newton(scaled: Floats, target: Floats) -> Floats:
     at = np.array([0.0, np.log(target.sum() / (1 - target).sum())])
     loss = _loss(scaled, target, at)
     for _ in range(_STEPS):
-        error = _sigmoid(at[0] * scaled + at[1]) - target
+        error = sigmoid(at[0] * scaled + at[1]) - target
         gradient = np.array([error @ scaled, error.sum()])
         weight = (error + target) * (1 - error - target)
         cross = weight @ scaled
@@ -178,5 +190,6 @@ def _log_odds(risks: Floats) -> Floats:
     return np.log(held / (1 - held))
 
 
-def _sigmoid(odds: Floats) -> Floats:
+def sigmoid(odds: Floats) -> Floats:
+    """Return the probabilities of n log-odds."""
     return 0.5 * (1 + np.tanh(0.5 * odds))

@@ -135,7 +135,9 @@ def prepare_examples(
 
 
 def _key(dataset: Dataset, settings: TrainingSettings) -> str:
-    relevant = asdict(settings) | dict.fromkeys(("families", "threads", "trials", "budget", "memory_values"))
+    relevant = asdict(settings) | dict.fromkeys(
+        ("families", "vote", "threads", "trials", "budget", "memory_values")
+    )
     files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for d in _datasets(dataset) for p in d.parts]
     whole = json.dumps([_FORMAT, str(dataset.path.resolve()), asdict(dataset.meta), files, relevant], default=str)
     return hashlib.blake2b(whole.encode(), digest_size=8).hexdigest()

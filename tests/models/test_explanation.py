@@ -12,11 +12,13 @@ from netops.models.card import ModelCard
 from netops.models.explanation import Explainer, highest
 from netops.models.forest_contributions import ForestContributions
 from netops.models.net_contributions import NetContributions
-from netops.models.onnx_file import Scorer, build_model, save_model
+from netops.models.onnx_file import Scorer, Session, build_model, calibrated, save_model
 from netops.models.onnx_graph import Graph
+from netops.models.platt import LIMIT, Platt
 from netops.models.scaling import Scaling
 from netops.models.tree_contributions import TreeContributions
 from netops.models.trees import Trees
+from netops.models.vote import VOTE, Member, build_vote, vote_risks
 from netops.training.families.extra_trees import ExtraTrees
 from netops.training.families.protocol import Family, FitData
 from netops.training.families.sklearn import Sklearn
@@ -77,6 +79,71 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     names = tuple("abcde")
     save_model(out, build_model(scaling, fitted), ModelCard("demo", request.param, "v", names, {}, (), 1))
     return out
+
+
+@pytest.fixture(scope="module")
+def vote(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Member]]:
+    """A vote of four models, two scalings among them, in a folder; and its members."""
+    scaling, examples = data()
+    filled = Scaling(scaling.centre, scaling.spread, 8.0, fill=True)
+    files = {name: build_model(scaling, family.fit(examples, 0, 1)) for name, family in FAMILIES.items()}
+    files["net"] = build_model(filled, Net())
+    calibrations = [Platt(0.5 + index, index - 1.0, 1, 1) for index in range(4)]
+    members = {
+        name: Member(calibrated(file, Platt(3.0, 0.0, 1, 1)), calibration)
+        for (name, file), calibration in zip(files.items(), calibrations, strict=True)
+    }
+    out = tmp_path_factory.mktemp("vote") / "model"
+    model = calibrated(build_vote(members), Platt(2.0, -1.0, 1, 1))
+    save_model(out, model, ModelCard("demo", VOTE, "v", tuple("abcde"), {}, (), 1))
+    return out, members
+
+
+def test_a_vote_averages_the_calibrated_log_odds_of_its_members(vote: tuple[Path, dict[str, Member]]) -> None:
+    folder, members = vote
+    features = rows(300, seed=4)
+    features[0], features[1] = np.inf, np.nan
+    risks = {name: Session(member.model).score(features) for name, member in members.items()}
+    odds = [member.calibration.odds(risks[name]) for name, member in members.items()]
+    found, probabilities = Scorer(folder).both(features)
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-np.mean(odds, axis=0))), atol=1e-6)
+    expected = vote_risks(risks, {name: member.calibration for name, member in members.items()})
+    np.testing.assert_allclose(found, expected, atol=1e-7)
+    np.testing.assert_allclose(probabilities, Platt(2.0, -1.0, 1, 1).apply(found), atol=1e-6)
+
+
+def test_the_same_members_give_the_same_file(vote: tuple[Path, dict[str, Member]]) -> None:
+    assert build_vote(vote[1]) == build_vote(vote[1])
+
+
+@pytest.mark.parametrize("method", ["fast", "exact"])
+def test_reasons_of_a_vote_are_the_mean_of_its_members(
+    vote: tuple[Path, dict[str, Member]], tmp_path: Path, method: str
+) -> None:
+    folder, members = vote
+    features, means, expected = rows(40, seed=5), [], []
+    for name, member in members.items():
+        save_model(tmp_path / name, member.model, ModelCard("demo", name, "v", tuple("abcde"), {}, (), 1))
+        own = Explainer(tmp_path / name)
+        contributions = getattr(own, method)(features)
+        inside = np.clip(own.expected + contributions.sum(axis=1), -LIMIT, LIMIT)
+        factor = (inside - own.expected) / contributions.sum(axis=1)
+        means.append(member.calibration.slope * contributions * factor[:, None] / len(members))
+        expected.append(member.calibration.slope * own.expected + member.calibration.intercept)
+    explainer = Explainer(folder)
+    np.testing.assert_allclose(getattr(explainer, method)(features), np.sum(means, axis=0), atol=1e-9)
+    assert explainer.expected == pytest.approx(np.mean(expected))
+
+
+def test_reasons_of_a_vote_of_trees_add_up(tmp_path: Path) -> None:
+    scaling, examples = data()
+    files = {name: build_model(scaling, family.fit(examples, 0, 1)) for name, family in FAMILIES.items()}
+    members = {name: Member(file, Platt(1.5, -0.5, 1, 1)) for name, file in files.items()}
+    save_model(tmp_path / "m", build_vote(members), ModelCard("demo", VOTE, "v", tuple("abcde"), {}, (), 1))
+    explainer, features = Explainer(tmp_path / "m", threads=2), rows(300, seed=6)
+    risks = Scorer(tmp_path / "m").score(features)
+    for contributions in (explainer.fast(features), explainer.exact(features)):
+        np.testing.assert_allclose(explainer.expected + contributions.sum(axis=1), log_odds(risks), atol=2e-3)
 
 
 def log_odds(risks: np.ndarray) -> np.ndarray:

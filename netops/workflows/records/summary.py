@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from netops.models.vote import VOTE
 from netops.tracking.results import results_of
 from netops.workflows.records.runs import find, run_folder, seconds_of, steps_of
 from netops.workflows.records.states import state_of_run
@@ -58,7 +59,8 @@ def summarise(
         "peak_rss_mb": peak_rss_mb,
         "telemetry": _telemetry(results),
         "stages": _stages(steps),
-        "models": {family: figures_of(result) for name, result in results.items() if (family := family_of(name))},
+        "models": {family: figures_of(result) for name, result in results.items() if (family := family_of(name))}
+        | ({VOTE: figures_of(selection[VOTE])} if VOTE in selection else {}),
         "baselines": {
             "static_threshold": figures_of(selection.get("baseline", {})),
             "clock_only": figures_of(selection.get("clock", {})),

@@ -1,0 +1,127 @@
+"""The vote of the trained models as one more model: what training does, without a fit.
+
+Its members are taken as they are, with the calibration that each has from validation. Validation and test risks are
+those that training has left for the members, combined; the file is checked against them.
+"""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from netops.errors import NetopsError
+from netops.files import atomic_path
+from netops.models.card import ModelCard, library_versions, read_card, version_of
+from netops.models.onnx_file import MODEL_FILE, Session, calibrated, save_model
+from netops.models.platt import Platt, fit_platt
+from netops.models.vote import VOTE, Member, build_vote, vote_risks
+from netops.telemetry.dataset import Dataset
+from netops.training.examples import Examples
+from netops.training.fitting import TOLERANCE, risks_path, score_rows
+from netops.training.train import part_risks
+
+#: Rows of the test part that the file scores, spread over all of it.
+COMPARED_ROWS = 20_000
+
+Floats = npt.NDArray[np.float64]
+
+
+def voters(models: Mapping[str, Path]) -> dict[str, Path]:
+    """Choose the models that can vote: those with a calibration, which makes their risks comparable."""
+    return {name: folder for name, folder in models.items() if Platt.from_dict(read_card(folder).calibration)}
+
+
+def build_vote_model(
+    examples: Examples, models: Mapping[str, Path], out: Path, *, network: str
+) -> ModelCard | None:
+    """Write the vote of trained models as a model folder.
+
+    Parameters
+    ----------
+    examples : Examples
+        What the models were trained on.
+    models : mapping
+        Family → model folder.
+    out : Path
+        Model folder to write.
+    network : str
+        Name of the network.
+
+    Returns
+    -------
+    ModelCard or None
+        Without threshold and evaluation; None where fewer than two models can vote.
+
+    Raises
+    ------
+    NetopsError
+        If the file does not agree with the risks of its members.
+    """
+    started, chosen = time.monotonic(), voters(models)
+    if len(chosen) < 2:
+        return None
+    cards = {name: read_card(folder) for name, folder in chosen.items()}
+    members = {name: Member((chosen[name] / MODEL_FILE).read_bytes(), _platt(card)) for name, card in cards.items()}
+    model = build_vote(members)
+    risks = {part: _risks(examples, chosen, members, part) for part in ("validation", "test")}
+    agreement = _agreement(model, examples, risks["test"])
+    calibration = fit_platt(risks["validation"], examples.part("validation").labels)
+    if isinstance(calibration, Platt):
+        model = calibrated(model, calibration)
+    card = _card(examples, cards, network, model).updated(
+        agreement=agreement, calibration=calibration.to_dict(), fit_seconds=time.monotonic() - started
+    )
+    for part, values in risks.items():
+        with atomic_path(risks_path(examples.folder, card.version, part)) as draft, draft.open("wb") as file:
+            np.save(file, values, allow_pickle=False)
+    save_model(out, model, card)
+    return card
+
+
+def _platt(card: ModelCard) -> Platt:
+    calibration = Platt.from_dict(card.calibration)
+    assert calibration is not None
+    return calibration
+
+
+def _risks(examples: Examples, models: Mapping[str, Path], members: Mapping[str, Member], part: str) -> Floats:
+    """Combine the risks of the members over a part."""
+    risks = {name: part_risks(examples, folder, part) for name, folder in models.items()}
+    return vote_risks(risks, {name: member.calibration for name, member in members.items()})
+
+
+def _agreement(model: bytes, examples: Examples, risks: Floats) -> float:
+    """Compare the file with the combined risks on rows of the test part."""
+    rows = np.array(examples.array("test"))
+    rows[np.arange(len(rows)) % max(1, len(rows) // COMPARED_ROWS) > 0] = -1
+    dataset = Dataset.open(Path(examples.sources["test"]))
+    found = score_rows(Session(model).score, dataset, examples.names, rows)
+    greatest = float(np.abs(found - risks)[rows >= 0].max(initial=0.0))
+    if not greatest <= TOLERANCE:
+        raise NetopsError(
+            f"{VOTE}: the model file is {greatest:.2g} off the risks of its members on the test part, "
+            f"{TOLERANCE:g} is allowed; the model is not saved"
+        )
+    return greatest
+
+
+def _card(examples: Examples, cards: Mapping[str, ModelCard], network: str, model: bytes) -> ModelCard:
+    info, libraries = examples.info, sorted({name for card in cards.values() for name in card.libraries})
+    return ModelCard(
+        network=network,
+        family=VOTE,
+        version=version_of(model, network, examples.names, info["spec"], examples.horizon),
+        features=examples.names,
+        spec=info["spec"],
+        metrics=tuple(info["metrics"]),
+        horizon=examples.horizon,
+        interval_seconds=info["interval_seconds"],
+        params={"members": {name: card.version for name, card in cards.items()}},
+        iterations=len(cards),
+        split=info["split"],
+        data=info["data"],
+        background=info["background"],
+        libraries=library_versions(tuple(libraries)),
+    )
