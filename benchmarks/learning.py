@@ -12,7 +12,7 @@ from netops.evaluation.selection import choose_best
 from netops.models.vote import VOTE
 from netops.telemetry.dataset import Dataset
 from netops.training.examples import Examples, prepare_examples
-from netops.training.train import Workers, part_risks, train_family
+from netops.training.train import Workers, split_risks, train_family
 from netops.training.voting import build_vote_model
 from netops.workflows.settings import section
 from netops.workflows.stages.preparation import build, spec_for
@@ -46,5 +46,5 @@ def learn(telemetry: Dataset, settings: Any, folder: Path) -> tuple[Examples, di
 
 def best_of(examples: Examples, models: Mapping[str, Path]) -> str:
     """Choose the best family on validation."""
-    risks = {name: part_risks(examples, model, "validation") for name, model in models.items()}
-    return choose_best(examples.part("validation"), risks).best
+    risks = {name: split_risks(examples, model, "validation") for name, model in models.items()}
+    return choose_best(examples.evaluation_split("validation"), risks).best

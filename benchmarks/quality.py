@@ -1,7 +1,7 @@
 """How well incidents are foretold on the default network: five seeds, intervals, beside tuned static thresholds.
 
 Every seed is a network of its own. Its champion is chosen and its threshold set on validation; all figures are of
-the test parts. Counts are pooled over the networks; intervals come from resampling devices and incidents within
+the test splits. Counts are pooled over the networks; intervals come from resampling devices and incidents within
 each of them.
 """
 
@@ -18,14 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.alerting.matching import MISSED
-from netops.alerting.outcomes import Part, outcomes
+from netops.alerting.outcomes import EvaluationSplit, outcomes
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.resampling import interval
 from netops.config.durations import SECOND
 from netops.evaluation.assessment import Assessment, assess_baseline, assess_clock, assess_model
 from netops.simulator.generate import generate
 from netops.telemetry.dataset import Dataset
-from netops.training.train import part_risks
+from netops.training.train import split_risks
 from netops.workflows.settings import generator_settings, read_settings, section, start_of
 
 from .learning import Floats, best_of, learn
@@ -40,7 +40,7 @@ CHAMPION, STATIC, CLOCK = "champion", "static_threshold", "clock_only"
 
 @dataclass(frozen=True)
 class Counted:
-    """What the alerts of one model did to the test part of one network, in every resample.
+    """What the alerts of one model did to the test split of one network, in every resample.
 
     Row 0 of each array is the part as it is; the others are resamples. Columns are incidents, or nothing.
     """
@@ -53,21 +53,21 @@ class Counted:
     days: Floats
 
 
-def count(part: Part, risks: Floats, policy: AlertPolicy, seed: int) -> Counted:
+def count(split: EvaluationSplit, risks: Floats, policy: AlertPolicy, seed: int) -> Counted:
     """Count what the alerts of a policy do to a part."""
-    found = outcomes(part, risks, policy, np.array([policy.threshold]))
-    resampled = part.periods.weights(seed, TIMES)
-    weights = np.vstack([np.ones(len(part.periods)), resampled])
-    incidents, kept = part.incidents, part.observed
+    found = outcomes(split, risks, policy, np.array([policy.threshold]))
+    resampled = split.periods.weights(seed, TIMES)
+    weights = np.vstack([np.ones(len(split.periods)), resampled])
+    incidents, kept = split.incidents, split.observed
     lead = np.where(found.lead[0] == MISSED, np.nan, found.lead[0] / SECOND)
-    precursor = np.minimum(incidents.start - incidents.precursor_start, part.horizon) / SECOND
+    precursor = np.minimum(incidents.start - incidents.precursor_start, split.horizon) / SECOND
     return Counted(
         np.array(incidents.scenario)[kept],
-        weights[:, part.period_of_incident[kept]],
+        weights[:, split.period_of_incident[kept]],
         lead[kept],
         precursor[kept],
         weights @ found.false[0],
-        weights @ part.device_days,
+        weights @ split.device_days,
     )
 
 
@@ -93,10 +93,10 @@ def measure(seed: int, overrides: Sequence[str] = ()) -> dict[str, Counted]:
     with TemporaryDirectory() as folder:
         telemetry = network_of(seed, settings, Path(folder) / "telemetry")
         examples, models = learn(telemetry, settings, Path(folder))
-        test, found = examples.part("test"), {}
+        test, found = examples.evaluation_split("test"), {}
         for name, model in models.items():
             judged = assess_model(examples, model, alerting)
-            found[name] = count(test, part_risks(examples, model, "test"), judged.policy, seed)
+            found[name] = count(test, split_risks(examples, model, "test"), judged.policy, seed)
             say(seed, name, judged)
         _, judged, static = assess_baseline(examples, alerting)
         say(seed, STATIC, judged)

@@ -20,7 +20,7 @@ from netops.evaluation.evaluate import Figures, evaluate
 from netops.telemetry.dataset import TEST, Dataset
 from netops.telemetry.ingest import ingest
 from netops.telemetry.network_schema import NetworkSchema
-from netops.training.train import part_risks
+from netops.training.train import split_risks
 from netops.workflows.settings import read_settings, section
 
 from .learning import Floats, best_of, learn
@@ -83,21 +83,21 @@ def lines(source: Source, split: str) -> Iterator[dict[str, Any]]:
         telemetry = telemetry_of(source, settings, Path(folder) / "telemetry")
         examples, models = learn(telemetry, settings, Path(folder))
         best = best_of(examples, models)
-        part = examples.part("test")
-        part = replace(part, attributes={"device": part.sequences.devices})
+        split = examples.evaluation_split("test")
+        split = replace(split, attributes={"device": split.sequences.devices})
         judged = {name: assess_model(examples, model, alerting) for name, model in models.items()}
         _, judged[STATIC], static = assess_baseline(examples, alerting)
-        tested: dict[str, Floats] = {name: part_risks(examples, model, "test") for name, model in models.items()}
+        tested: dict[str, Floats] = {name: split_risks(examples, model, "test") for name, model in models.items()}
         tested[STATIC] = static
         judged[CLOCK], tested[CLOCK] = assess_clock(examples, alerting)
-        chosen = following_clock(part, examples.labelled[-1].dataset.meta.interval_seconds)
+        chosen = following_clock(split, examples.labelled[-1].dataset.meta.interval_seconds)
         for name, judgement in judged.items():
-            found = evaluate(part, tested[name], judgement.policy)
+            found = evaluate(split, tested[name], judgement.policy)
             low, high = found.intervals["average_precision"].low, found.intervals["average_precision"].high
             interval = {"average_precision_interval": [number(low), number(high)]}
             yield {"model": name, "best": name == best, "device": None} | told(found.figures) | interval
-            if (chosen & part.observed).any():
-                rest = evaluate(part.without(chosen), tested[name], judgement.policy).figures
+            if (chosen & split.observed).any():
+                rest = evaluate(split.without(chosen), tested[name], judgement.policy).figures
                 yield {"model": name, "best": name == best, "device": None, "without": "clock"} | told(rest)
             for device, figures in found.groups.get("device", {}).items():
                 if name in (best, STATIC) and figures.samples:

@@ -14,7 +14,7 @@ from netops.telemetry.network_schema import NetworkSchema
 from netops.telemetry.settings import TELEMETRY, TelemetrySettings
 from netops.telemetry.sinks.rows import Rows
 from netops.tracking.folders import log_dataset, new_folder
-from netops.tracking.results import log_telemetry, told
+from netops.tracking.results import log_telemetry, summary_lines
 from netops.workflows.settings import section
 from netops.workflows.stages.artifact_inputs import fetch
 from netops.workflows.stages.feedback import with_feedback
@@ -81,6 +81,6 @@ def _check(context: MLClientCtx, dataset: Dataset, settings: str) -> None:
     report = check_telemetry(dataset, section(settings, "telemetry").checks, horizon, progress=progress.report)
     body = json.dumps(report.to_dict())
     context.log_artifact("checks", body=body, format="json", local_path="checks.json")
-    for line in (*told(dataset.meta), *report.lines()):
+    for line in (*summary_lines(dataset.meta), *report.lines()):
         progress.say(line)
     report.raise_if_refused()

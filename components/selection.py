@@ -24,10 +24,10 @@ from netops.models.card import ModelCard, read_card
 from netops.models.vote import VOTE
 from netops.monitoring.reference import reference_of, write_reference
 from netops.telemetry.dataset import Dataset
-from netops.tracking.folders import local_folder, local_model, new_folder, place_of, work_folder
+from netops.tracking.folders import local_folder, local_model, new_folder, output_path_of, work_folder
 from netops.training.examples import Examples, prepare_examples
 from netops.training.proof import write_proof
-from netops.training.train import part_risks
+from netops.training.train import split_risks
 from netops.workflows.settings import section
 from netops.workflows.stages.stage import stage
 
@@ -54,10 +54,10 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
     addresses = {family: model.artifact_url for family, model in trained.items()}
     if vote := _vote(context, network, examples, models, settings):
         models[VOTE], addresses[VOTE], voted = vote
-    baseline, judged, tested = assess_baseline(examples, alerting, options.seed)
+    baseline, static_assessment, tested = assess_baseline(examples, alerting, options.seed)
     choice = choose_best(
-        examples.part("validation"),
-        {name: part_risks(examples, folder, "validation") for name, folder in models.items()},
+        examples.evaluation_split("validation"),
+        {name: split_risks(examples, folder, "validation") for name, folder in models.items()},
         seed=options.seed,
     )
     champion = registry.champion(network)
@@ -72,7 +72,7 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
         baseline=baseline_risks(baseline, examples, "validation"),
     )
     assessments, rest = _log(
-        context, network, examples, models, choice, decision, settings, (baseline, judged, tested)
+        context, network, examples, models, choice, decision, settings, (baseline, static_assessment, tested)
     )
     found = assessments[choice.best].evaluation.figures
     doubts = (
@@ -103,23 +103,23 @@ def _vote(
     Returns
     -------
     folder, address, figures
-        None where there is to be no vote, or fewer than two models can vote.
+        None if the vote is disabled, or fewer than two models can vote.
     """
     folder = work_folder(context) / "models" / VOTE
     options, alerting = section(settings, "training"), section(settings, "alerting")
     made = vote_model(examples, models, options, alerting, folder, network=network)
     if made is None:
         return None
-    card, judged = made
+    card, assessment = made
     write_proof(examples, folder)
     write_reference(folder, reference_of(examples, folder, section(settings, "monitoring")))
-    artifact = registry.log_model(context, network, folder, card, judged.figures() | judged.interval_ends())
+    artifact = registry.log_model(context, network, folder, card, assessment.figures() | assessment.interval_ends())
     figures = {
         "version": card.version,
-        **judged.figures(),
+        **assessment.figures(),
         "fit_seconds": card.fit_seconds,
         "rows": len(examples.array("labels")),
-        "note": judged.choice.note,
+        "note": assessment.choice.note,
     }
     return folder, artifact.get_store_url(with_tag=False), figures
 
@@ -160,30 +160,30 @@ def _log(
     """
     alerting = section(settings, "alerting")
     seed = section(settings, "training").seed
-    baseline, judged, baseline_test = static
+    baseline, static_assessment, baseline_test = static
     assessments = {name: assess_model(examples, folder, alerting, seed) for name, folder in models.items()}
-    assessments[BASELINE] = judged
+    assessments[BASELINE] = static_assessment
     assessments[CLOCK], clock_test = assess_clock(examples, alerting, seed)
-    risks = {name: part_risks(examples, folder, "test") for name, folder in models.items()}
+    risks = {name: split_risks(examples, folder, "test") for name, folder in models.items()}
     rest = without_clock(
-        examples.part("test"),
+        examples.evaluation_split("test"),
         risks | {BASELINE: baseline_test, CLOCK: clock_test},
-        {name: judgement.policy for name, judgement in assessments.items()},
+        {name: assessment.policy for name, assessment in assessments.items()},
         examples.labelled[-1].dataset.meta.interval_seconds,
         seed,
     )
-    context.log_results({"baseline": judged.figures(), "clock": assessments[CLOCK].figures()})
-    leaderboard = {name: judgement.evaluation.to_dict() for name, judgement in assessments.items()}
+    context.log_results({"baseline": static_assessment.figures(), "clock": assessments[CLOCK].figures()})
+    leaderboard = {name: assessment.evaluation.to_dict() for name, assessment in assessments.items()}
     context.log_artifact("leaderboard", body=json.dumps(leaderboard), format="json", local_path="leaderboard.json")
-    told = {
+    summary = {
         "choice": choice.reason,
         "validation_average_precision": choice.average_precision,
         "promoted": decision.promoted,
         "reasons": list(decision.reasons),
-        "baseline": baseline.describe(judged.policy.threshold),
+        "baseline": baseline.describe(static_assessment.policy.threshold),
     }
-    context.log_artifact("decision", body=json.dumps(told), format="json", local_path="decision.json")
-    evaluations = {name: judgement.evaluation for name, judgement in assessments.items()}
+    context.log_artifact("decision", body=json.dumps(summary), format="json", local_path="decision.json")
+    evaluations = {name: assessment.evaluation for name, assessment in assessments.items()}
     drawn = {
         "precision_recall": plots.precision_recall_plot(evaluations),
         "false_alarms": plots.false_alarms_plot(evaluations, alerting.false_alarms_per_device_day),
@@ -210,7 +210,7 @@ def _log(
 
 def _log_report(context: MLClientCtx, report: Path) -> None:
     """Log the report: on this machine where it lies, elsewhere uploaded."""
-    target = f"{place_of(context)}/report.html"
+    target = f"{output_path_of(context)}/report.html"
     upload = "://" in target
     context.log_artifact("report", local_path=str(report), target_path=target, upload=upload, format="html")
     context.log_results({"report": target})

@@ -29,7 +29,7 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
     network, family : str
         Whose model, and of which kind.
 
-    Logs the model ``model`` (ONNX and card), its figures on the test part, and plots.
+    Logs the model ``model`` (ONNX and card), its figures on the test split, and plots.
     """
     options, alerting = section(settings, "training"), section(settings, "alerting")
     work = work_folder(context)
@@ -37,7 +37,7 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
     examples = prepare_examples(dataset, options, work / "examples", progress.report)
     folder = work / "models" / family
     trials = Iterations(context)
-    card, judged = train_model(
+    card, assessment = train_model(
         examples,
         family,
         options,
@@ -51,20 +51,20 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
     trials.close()
     write_proof(examples, folder)
     write_reference(folder, reference_of(examples, folder, section(settings, "monitoring")))
-    registry.log_model(context, network, folder, card, judged.figures() | judged.interval_ends())
+    registry.log_model(context, network, folder, card, assessment.figures() | assessment.interval_ends())
     figures = {
         "version": card.version,
-        **judged.figures(),
+        **assessment.figures(),
         "fit_seconds": card.fit_seconds,
         "rows": len(examples.array("labels")),
-        "note": judged.choice.note,
+        "note": assessment.choice.note,
     }
     log_figures(context, figures, families=len(options.enabled_families))
-    _log_plots(context, family, judged, examples.horizon)
+    _log_plots(context, family, assessment, examples.horizon)
 
 
-def _log_plots(context: MLClientCtx, family: str, judged: Assessment, horizon: int) -> None:
-    evaluation = judged.evaluation
+def _log_plots(context: MLClientCtx, family: str, assessment: Assessment, horizon: int) -> None:
+    evaluation = assessment.evaluation
     drawn = {
         "precision_recall": plots.precision_recall_plot({family: evaluation}),
         "confusion": plots.confusion_plot(evaluation.confusion),

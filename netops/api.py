@@ -270,9 +270,9 @@ def train(
     options, alerting = section(chosen, "training"), section(chosen, "alerting")
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
         examples = prepare_examples(features, options, Path(scratch))
-        _, judged = train_model(examples, family, options, alerting, Path(out), network=network)
+        _, assessment = train_model(examples, family, options, alerting, Path(out), network=network)
         write_proof(examples, Path(out))
-    return judged.figures()
+    return assessment.figures()
 
 
 def evaluate(
@@ -305,12 +305,12 @@ def evaluate(
     options, alerting = section(chosen, "training"), section(chosen, "alerting")
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
         examples = prepare_examples(features, options, Path(scratch))
-        judged = {
+        assessments = {
             "model": assess_model(examples, Path(model), alerting, options.seed),
             "static_threshold": assess_baseline(examples, alerting, options.seed)[1],
             "clock_only": assess_clock(examples, alerting, options.seed)[0],
         }
-        return {name: found.figures() for name, found in judged.items()}
+        return {name: found.figures() for name, found in assessments.items()}
 
 
 def load_model(model: Source, *, threads: int = 1) -> Scorer:

@@ -42,7 +42,7 @@ _USES = b"netops.kernels"
 _IMPORT = re.compile(rb"^from (netops[\w.]*) import (\([^)]*\)|[^\n]*)", re.M)
 _CONSTANT = re.compile(rb"\b[A-Z][A-Z0-9_]*\b")
 #: Folders of other versions that are kept beside the one in use.
-_KEPT = 4
+_MAX_FILES = 4
 
 
 class Kernel(Protocol[P, R_co]):
@@ -181,5 +181,5 @@ def _write(path: Path, content: bytes) -> None:
 def _forget_old(newest: Path) -> None:
     with suppress(OSError):  # another process may do the same
         others = [path for path in newest.parent.glob("kernels-*") if path != newest]
-        for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-_KEPT]:
+        for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-_MAX_FILES]:
             shutil.rmtree(path, ignore_errors=True)

@@ -39,10 +39,12 @@ def main() -> None:
         features = build_features(telemetry, Path(scratch) / "features", spec)
         examples = prepare_examples(features, TrainingSettings(), Path(scratch) / "work")
         random = np.random.default_rng(0)
-        chance = {part: random.random(len(examples.array(part))) for part in ("validation", "test")}
+        chance = {split: random.random(len(examples.array(split))) for split in ("validation", "test")}
         assess(examples, chance["validation"], chance["test"], AlertSettings())
         assess_baseline(examples, AlertSettings())
-        choose_best(examples.part("validation"), dict.fromkeys(("one", "another"), chance["validation"]))
+        choose_best(
+            examples.evaluation_split("validation"), dict.fromkeys(("one", "another"), chance["validation"])
+        )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from netops.kernels import kernel
 
 
 @dataclass(frozen=True)
-class Part:
+class EvaluationSplit:
     """The telemetry that is evaluated: the validation split, the test split, or a backtest.
 
     Attributes
@@ -55,12 +55,12 @@ class Part:
         horizon: int,
         attributes: Mapping[str, Sequence[str]] | None = None,
         left_out: Flags | None = None,
-    ) -> "Part":
+    ) -> "EvaluationSplit":
         """Select the rows of a split (``split.rows(TEST)``) from all telemetry."""
         excluded = None if left_out is None else left_out[keep]
         return cls(sequences.where(keep), labels[keep], incidents, horizon, attributes or {}, excluded)
 
-    def without(self, chosen: Flags) -> "Part":
+    def without(self, chosen: Flags) -> "EvaluationSplit":
         """Exclude some incidents, with their samples and those in which they could be predicted.
 
         Parameters
@@ -71,7 +71,7 @@ class Part:
         around = own.around(self.sequences, self.horizon)
         left_out = around if self.left_out is None else around | self.left_out
         labels = np.where(around, np.int8(-1), self.labels)
-        return Part(self.sequences, labels, others, self.horizon, self.attributes, left_out)
+        return EvaluationSplit(self.sequences, labels, others, self.horizon, self.attributes, left_out)
 
     @cached_property
     def inside(self) -> Flags:
@@ -121,19 +121,19 @@ class Outcomes:
     lead: Integers
 
 
-def outcomes(part: Part, risks: Floats, policy: AlertPolicy, thresholds: Floats) -> Outcomes:
+def outcomes(split: EvaluationSplit, risks: Floats, policy: AlertPolicy, thresholds: Floats) -> Outcomes:
     """Run the alert machine at many thresholds (``policy.threshold`` is not used)."""
-    sequences, incidents = part.sequences, part.incidents
+    sequences, incidents = split.sequences, split.incidents
     counts, lead = _sweep(
         np.zeros(1, dtype=STATE),
         sequences.offsets,
         sequences.timestamps,
         np.ascontiguousarray(risks, dtype=np.float64),
-        part.inside,
+        split.inside,
         incidents.offsets,
         incidents.start,
         incidents.end,
-        incidents.warned_from(part.horizon),
+        incidents.warned_from(split.horizon),
         thresholds,
         policy.close_below,
         policy.for_samples,
@@ -154,7 +154,7 @@ class Rates:
 
 
 def rates(
-    part: Part,
+    split: EvaluationSplit,
     found: Outcomes,
     weights: npt.NDArray[np.float64],
     threshold: int,
@@ -172,34 +172,34 @@ def rates(
     incidents : float64 array, incidents, optional
         1 for incidents that count, otherwise 0; default: all count.
     """
-    counted = part.observed if incidents is None else part.observed * incidents
-    of_incident = weights[:, part.period_of_incident] * counted
+    counted = split.observed if incidents is None else split.observed * incidents
+    of_incident = weights[:, split.period_of_incident] * counted
     warned = found.lead[threshold] != MISSED
     false, true = weights @ found.false[threshold], weights @ found.true[threshold]
     with np.errstate(divide="ignore", invalid="ignore"):
         return Rates(
             (of_incident @ warned) / of_incident.sum(axis=1),
             true / (true + false),
-            false / (weights @ part.device_days),
+            false / (weights @ split.device_days),
             _weighted_median(found.lead[threshold][warned] / SECOND, of_incident[:, warned]),
         )
 
 
-def rates_by_threshold(part: Part, found: Outcomes) -> Rates:
+def rates_by_threshold(split: EvaluationSplit, found: Outcomes) -> Rates:
     """Return the event metrics at each threshold, with equal weights."""
-    everything = np.ones((1, len(part.periods)))
-    each = [rates(part, found, everything, index) for index in range(len(found.thresholds))]
+    everything = np.ones((1, len(split.periods)))
+    each = [rates(split, found, everything, index) for index in range(len(found.thresholds))]
     names = Rates.__dataclass_fields__
     return Rates(**{name: np.array([getattr(rate, name)[0] for rate in each]) for name in names})
 
 
-def candidates(part: Part, risks: Floats, count: int = 200) -> Floats:
+def candidates(split: EvaluationSplit, risks: Floats, count: int = 200) -> Floats:
     """Return candidate thresholds in decreasing order, denser where alerts are rarer.
 
     Each is midway between two risks, so that rounding in another runtime has no effect; the first is above all
     risks.
     """
-    known = np.asarray(risks, dtype=np.float64)[~part.inside]
+    known = np.asarray(risks, dtype=np.float64)[~split.inside]
     known = -np.sort(-known[np.isfinite(known)])
     if len(known) == 0:
         return np.ones(1)

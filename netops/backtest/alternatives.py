@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netops.alerting.outcomes import Part, Rates, candidates, outcomes, rates_by_threshold
+from netops.alerting.outcomes import EvaluationSplit, Rates, candidates, outcomes, rates_by_threshold
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Floats
 from netops.evaluation.threshold import best_within, selective
@@ -41,12 +41,12 @@ class Sweep:
         The policy with the threshold in force.
     """
 
-    def __init__(self, part: Part, risks: Floats, policy: AlertPolicy) -> None:
+    def __init__(self, split: EvaluationSplit, risks: Floats, policy: AlertPolicy) -> None:
         self.policy = policy
-        usual = selective(candidates(part, risks), part, risks)
+        usual = selective(candidates(split, risks), split, risks)
         self.thresholds = np.unique(np.append(usual, policy.threshold))[::-1].copy()
-        found = outcomes(part, risks, policy, self.thresholds)
-        self.rates: Rates = rates_by_threshold(part, found)
+        found = outcomes(split, risks, policy, self.thresholds)
+        self.rates: Rates = rates_by_threshold(split, found)
 
     def thresholds_around(self) -> list[Alternative]:
         """Return the threshold in force and the nearest ones with different results, in decreasing order."""

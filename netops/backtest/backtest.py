@@ -25,7 +25,7 @@ from netops.backtest.trained import counted_rows, trained_rows
 from netops.config.durations import SECOND
 from netops.errors import NetopsError
 from netops.evaluation.evaluate import Evaluation, evaluate
-from netops.evaluation.report.verdict import Verdict
+from netops.evaluation.report.matched_alerts import MatchedAlerts
 from netops.features.spec import FeatureSpec
 from netops.models.card import ModelCard, read_card
 from netops.models.platt import Platt
@@ -191,13 +191,13 @@ def _evaluate(
     policy = alerting.policy(float(card.threshold or 0.0), card.horizon)
     trained = trained_rows(card, history.sequences)
     counted = counted_rows(card, history, trained)
-    part, risks = history.part(counted), replayed.risks[counted]
+    split, risks = history.evaluation_split(counted), replayed.risks[counted]
     evaluation, others, budgets = None, [], []
     if counted.any():
         calibration = Platt.from_dict(card.calibration)
         probabilities = calibration.apply(risks) if calibration else None
-        evaluation = evaluate(part, risks, policy, probabilities=probabilities, seed=seed)
-        sweep = Sweep(part, risks, policy)
+        evaluation = evaluate(split, risks, policy, probabilities=probabilities, seed=seed)
+        sweep = Sweep(split, risks, policy)
         others, budgets = sweep.thresholds_around(), sweep.budgets(alerting.false_alarms_per_device_week)
     incidents, false_alarms = _findings(history, replayed, policy, trained, counted)
     return Backtest(
@@ -222,7 +222,12 @@ def _findings(
     """Return the findings of counted and trained rows; an incident predictable from both is counted."""
     served = ServedAlerts(replayed.alerts, history.sequences.devices)
     both = [
-        find(history, Verdict.of(history.part(rows), replayed.risks[rows], policy), served, is_trained)
+        find(
+            history,
+            MatchedAlerts.of(history.evaluation_split(rows), replayed.risks[rows], policy),
+            served,
+            is_trained,
+        )
         for rows, is_trained in ((trained, True), (counted, False))
     ]
     openings = np.unique(np.concatenate([found.rows for found in both]))

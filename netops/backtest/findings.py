@@ -8,8 +8,8 @@ from netops.alerting.matching import FALSE, MISSED, TRUE
 from netops.alerting.sequences import Flags, Integers
 from netops.backtest.history import History
 from netops.config.durations import SECOND
+from netops.evaluation.report.matched_alerts import MatchedAlerts
 from netops.evaluation.report.notes import false_alarm_note, why_missed
-from netops.evaluation.report.verdict import Verdict
 from netops.evaluation.report.words import lasting
 from netops.serving.alerts.store import Alert
 from netops.serving.decode.times import iso, nanoseconds
@@ -123,18 +123,18 @@ class Findings:
         return np.unique([*self.rows_of_incidents.values(), *self.rows_of_alarms]).astype(np.int64)
 
 
-def find(history: History, verdict: Verdict, served: ServedAlerts, trained: bool) -> Findings:
+def find(history: History, matched: MatchedAlerts, served: ServedAlerts, trained: bool) -> Findings:
     """Return the findings for each incident that the rows could predict, and for each false alarm."""
-    first = _first_warnings(verdict)
+    first = _first_warnings(matched)
     incidents, rows = {}, {}
-    for index in np.flatnonzero(verdict.part.observed).tolist():
-        incidents[index] = _incident(history, verdict, served, index, first.get(index), trained)
+    for index in np.flatnonzero(matched.split.observed).tolist():
+        incidents[index] = _incident(history, matched, served, index, first.get(index), trained)
         if index in first:
-            device, opened = int(verdict.part.incidents.device[index]), int(verdict.alerts.opened[first[index]])
+            device, opened = int(matched.split.incidents.device[index]), int(matched.alerts.opened[first[index]])
             rows[index] = history.row_at(device, opened)
-    false = np.flatnonzero(verdict.matching.kind == FALSE).tolist()
-    alarms = [_false_alarm(verdict, served, alert, trained) for alert in false]
-    opened_at = [history.row_at(int(verdict.alerts.device[a]), int(verdict.alerts.opened[a])) for a in false]
+    false = np.flatnonzero(matched.matching.kind == FALSE).tolist()
+    alarms = [_false_alarm(matched, served, alert, trained) for alert in false]
+    opened_at = [history.row_at(int(matched.alerts.device[a]), int(matched.alerts.opened[a])) for a in false]
     return Findings(incidents, alarms, rows, opened_at)
 
 
@@ -144,17 +144,17 @@ def unobserved(history: History, indices: list[int], trained: Flags) -> list[Inc
     return [replace(_plain(history, index, bool(trained[index])), note=before) for index in indices]
 
 
-def _first_warnings(verdict: Verdict) -> dict[int, int]:
+def _first_warnings(matched: MatchedAlerts) -> dict[int, int]:
     """Return incident → its first true alert, which defines the lead time."""
-    found, lead, start = {}, verdict.matching.lead, verdict.part.incidents.start
+    found, lead, start = {}, matched.matching.lead, matched.split.incidents.start
     by_opening = {
         (int(device), int(opened)): index
-        for index, (device, opened) in enumerate(zip(verdict.alerts.device, verdict.alerts.opened, strict=True))
-        if verdict.matching.kind[index] == TRUE
+        for index, (device, opened) in enumerate(zip(matched.alerts.device, matched.alerts.opened, strict=True))
+        if matched.matching.kind[index] == TRUE
     }
     for index in np.flatnonzero(lead != MISSED).tolist():
         opened = int(start[index] - lead[index])
-        found[index] = by_opening[int(verdict.part.incidents.device[index]), opened]
+        found[index] = by_opening[int(matched.split.incidents.device[index]), opened]
     return found
 
 
@@ -171,31 +171,31 @@ def _plain(history: History, index: int, trained: bool) -> Incident:
 
 
 def _incident(
-    history: History, verdict: Verdict, served: ServedAlerts, index: int, alert: int | None, trained: bool
+    history: History, matched: MatchedAlerts, served: ServedAlerts, index: int, alert: int | None, trained: bool
 ) -> Incident:
     plain, device = _plain(history, index, trained), int(history.incidents.device[index])
     start, end = int(history.incidents.start[index]), int(history.incidents.end[index])
     if alert is None:
         late = served.opened_within(device, start, end)
         after = f" The alert opened {lasting((late - start) / SECOND)} after its start." if late is not None else ""
-        return replace(plain, outcome=MISS, note=why_missed(index, verdict) + after)
-    opened = int(verdict.alerts.opened[alert])
+        return replace(plain, outcome=MISS, note=why_missed(index, matched) + after)
+    opened = int(matched.alerts.opened[alert])
     return replace(
         plain,
         outcome=WARNED,
         opened=iso(opened),
         lead_seconds=(start - opened) / SECOND,
-        peak=float(verdict.alerts.peak[alert]),
+        peak=float(matched.alerts.peak[alert]),
         note=served.note(device, opened),
     )
 
 
-def _false_alarm(verdict: Verdict, served: ServedAlerts, index: int, trained: bool) -> FalseAlarm:
-    alerts = verdict.alerts
+def _false_alarm(matched: MatchedAlerts, served: ServedAlerts, index: int, trained: bool) -> FalseAlarm:
+    alerts = matched.alerts
     device, opened = int(alerts.device[index]), int(alerts.opened[index])
-    note = f"{false_alarm_note(index, verdict)} {served.note(device, opened)}".rstrip()
+    note = f"{false_alarm_note(index, matched)} {served.note(device, opened)}".rstrip()
     return FalseAlarm(
-        verdict.part.sequences.devices[device],
+        matched.split.sequences.devices[device],
         iso(opened),
         iso(int(alerts.closed[index])),
         float(alerts.peak[index]),

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from netops.alerting.outcomes import Part
+from netops.alerting.outcomes import EvaluationSplit
 from netops.alerting.sequences import Flags, Floats, Incidents, Integers, Sequences
 from netops.telemetry.dataset import Dataset, matrix_of
 from netops.training.feedback_labels import Verdicts
@@ -66,13 +66,13 @@ class History:
         """The rows sorted by time, over all devices."""
         return np.lexsort((self.sequences.device_of_row, self.sequences.timestamps))
 
-    def part(self, keep: Flags) -> Part:
+    def evaluation_split(self, keep: Flags) -> EvaluationSplit:
         """Return selected rows for evaluation."""
         labels, excluded = self.labels, self.left_out
         if excluded is not None:
             labels = np.where(excluded, np.int8(NO_LABEL), labels)
         facts = (self.incidents, self.horizon, self.attributes)
-        return Part.where(keep, self.sequences, labels, *facts, excluded)
+        return EvaluationSplit.where(keep, self.sequences, labels, *facts, excluded)
 
     def row_at(self, device: int, time: int) -> int:
         """Return the row of a device's sample at a time."""

@@ -10,8 +10,8 @@ from netops.evaluation.report.content import usual_ranges
 from netops.evaluation.report.episodes import FALSE_ALARM, MISS, WARNED, Episode, episodes_among
 from netops.evaluation.report.figures import false_alarms_figure, series_of
 from netops.evaluation.report.importance import metric_of
+from netops.evaluation.report.matched_alerts import MatchedAlerts
 from netops.evaluation.report.telemetry_figure import telemetry_figure
-from netops.evaluation.report.verdict import Verdict
 from netops.evaluation.report.words import counted, lasting, spread
 from netops.evaluation.report.write import render
 from netops.files import write_text
@@ -60,12 +60,12 @@ def write_page(path: Path, result: Backtest, budget: float) -> Path:
 def _episodes(result: Backtest) -> dict[str, list[dict[str, object]]]:
     """Return the figures of counted episodes, selected like those of the run report."""
     history, rows = result.history, result.counted
-    verdict = Verdict.of(history.part(rows), result.replayed.risks[rows], result.policy)
+    matched = MatchedAlerts.of(history.evaluation_split(rows), result.replayed.risks[rows], result.policy)
     reasons = {(one.device, one.start): one.reasons for one in result.incidents}
     reasons |= {(one.device, one.opened): one.reasons for one in result.false_alarms}
     normal, interval = usual_ranges(result.card), result.card.interval_seconds
     shown: dict[str, list[dict[str, object]]] = {WARNED: [], MISS: [], FALSE_ALARM: []}
-    for number, episode in enumerate(episodes_among(history.sequences, verdict)):
+    for number, episode in enumerate(episodes_among(history.sequences, matched)):
         causes = reasons.get((episode.device, iso(episode.at)), ())
         drawn = telemetry_figure(
             _with_telemetry(result, episode, causes), result.policy.threshold, normal, f"episode-{number}", interval

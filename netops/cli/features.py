@@ -38,13 +38,13 @@ def command(
     settings = read_settings(config, [*overrides, *given])
     options.must_exist(*telemetry, incidents)
 
-    from netops.tracking.results import told
+    from netops.tracking.results import summary_lines
     from netops.workflows.stages.preparation import ingest_and_build
 
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch, progress_bars():
         dataset = ingest_and_build(options.paths(telemetry), incidents, settings, Path(scratch), out)
     meta = dataset.meta
-    for line in told(meta):
+    for line in summary_lines(meta):
         note(line)
     if as_json:
         print_json({"out": str(out), "samples": meta.samples, "devices": meta.devices, "features": meta.features})

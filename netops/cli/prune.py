@@ -24,9 +24,11 @@ def command(keep: int | None, older_than: int | None, dry_run: bool, as_json: bo
     load_project()
     from netops.workflows.pruning import prune
 
-    gone = prune(keep=keep, older_than=older_than, dry_run=dry_run)
+    found = prune(keep=keep, older_than=older_than, dry_run=dry_run)
     if as_json:
-        print_json({**gone, "dry_run": dry_run})
+        print_json({**found, "dry_run": dry_run})
         return
     verb = "would delete" if dry_run else "deleted"
-    click.echo(f"{verb} {len(gone['runs'])} runs and {len(gone['models'])} models, {gone['bytes'] / 2**20:,.0f} MB")
+    click.echo(
+        f"{verb} {len(found['runs'])} runs and {len(found['models'])} models, {found['bytes'] / 2**20:,.0f} MB"
+    )

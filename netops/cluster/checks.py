@@ -15,18 +15,20 @@ _PLACEHOLDERS = ("{{run.uid}}", "{{workflow.uid}}")
 
 
 def _namespace(service: Service, settings: ClusterSettings) -> str:
-    asked, told = settings.namespace, service.info.get("namespace")
-    if told and told != asked:
-        raise NetopsError(f"the service runs in namespace '{told}', cluster.yaml says '{asked}'; change it there")
-    return asked
+    configured, reported = settings.namespace, service.info.get("namespace")
+    if reported and reported != configured:
+        raise NetopsError(
+            f"the service runs in namespace '{reported}', cluster.yaml says '{configured}'; change it there"
+        )
+    return configured
 
 
 def _inside(service: Service, settings: ClusterSettings) -> str:
     """Compare the address that pods get in a compiled workflow with the one that the service gives them."""
-    told = str(service.info.get("api_url") or "")
-    if settings.service and told and settings.service.rstrip("/") != told.rstrip("/"):
-        raise NetopsError(f"cluster.yaml: service: pods get {settings.service}, the service itself says {told}")
-    return settings.service or told or "the default of MLRun's chart"
+    reported = str(service.info.get("api_url") or "")
+    if settings.service and reported and settings.service.rstrip("/") != reported.rstrip("/"):
+        raise NetopsError(f"cluster.yaml: service: pods get {settings.service}, the service itself says {reported}")
+    return settings.service or reported or "the default of MLRun's chart"
 
 
 def _kubeflow(service: Service, settings: ClusterSettings) -> str:

@@ -190,13 +190,13 @@ def _sorted(value: Any) -> Any:
 
 
 def _without_labels(command: list[str]) -> list[str]:
-    kept, words = [], iter(command)
+    selected, words = [], iter(command)
     for word in words:
         if word == "--label":
             label = next(words)
             if label.startswith(_PERSONAL):
                 continue
-            kept += [word, label]
+            selected += [word, label]
         else:
-            kept.append(word)
-    return kept
+            selected.append(word)
+    return selected

@@ -39,7 +39,7 @@ def apply(project: Any, settings: ClusterSettings) -> None:
         project.spec.set_workflow(workflow["name"], workflow)
 
 
-def apply_places(project: Any, settings: ClusterSettings) -> None:
+def apply_locations(project: Any, settings: ClusterSettings) -> None:
     """Return where the project's source and artifacts are on a cluster.
 
     In a Git clone MLRun has set the source to the address of the remote, which the section replaces.

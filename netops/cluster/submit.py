@@ -86,11 +86,11 @@ def prepare(project: Any, arguments: Mapping[str, str]) -> dict[str, str]:
     dict
         The arguments, with the cluster section among the settings.
     """
-    from netops.cluster.equipment import apply_places
+    from netops.cluster.equipment import apply_locations
 
     arguments = with_cluster(arguments)
     settings = read_cluster_settings(arguments["settings"])
-    apply_places(project, settings)
+    apply_locations(project, settings)
     if settings.requirements:
         image = _built_image(project, settings)
         arguments = with_cluster(arguments, image=image, requirements=[])
@@ -147,7 +147,7 @@ def _by_service(project: Any, workflow: str, arguments: Mapping[str, str]) -> st
             cleanup_ttl=settings.ttl // SECOND,
         )
     if status is None or status.exc is not None or not status.run_id:
-        told = " ".join(str(getattr(status, "exc", "no answer")).split())
-        cause = told.rpartition("state_text: ")[2].partition('"), caused by')[0].rstrip(')"')
+        text = " ".join(str(getattr(status, "exc", "no answer")).split())
+        cause = text.rpartition("state_text: ")[2].partition('"), caused by')[0].rstrip(')"')
         raise NetopsError(f"the service has not started workflow {workflow}: {cause[:300]}")
     return str(status.run_id)

@@ -205,8 +205,8 @@ def _shadow(network: str, versions: list[registry.Model]) -> ShadowRows | None:
         return None
     report: ShadowReport = {"failure": None, "judged": None, "samples": 0}
     report |= read_report(network, running.version) or {}
-    judged, alerts = report["judged"], report["alerts"] if report["samples"] else {}
-    rows = [{"role": role, **counts, **(judged[role] if judged else {})} for role, counts in alerts.items()]
+    evaluated, alerts = report["judged"], report["alerts"] if report["samples"] else {}
+    rows = [{"role": role, **counts, **(evaluated[role] if evaluated else {})} for role, counts in alerts.items()]
     return {"version": running.version, "report": report, "rows": rows}
 
 

@@ -1,4 +1,4 @@
-"""A model judged: its threshold chosen on validation, its figures taken on the test part."""
+"""A model judged: its threshold chosen on validation, its figures taken on the test split."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from netops.models.platt import Platt
 from netops.telemetry.dataset import Dataset
 from netops.training.examples import Examples
 from netops.training.rows import gather
-from netops.training.train import part_risks
+from netops.training.train import split_risks
 
 #: Placeholder of the threshold before one is chosen.
 _ANY = 0.5
@@ -36,7 +36,7 @@ class Assessment:
     choice : ThresholdChoice
         What validation shows of the threshold.
     evaluation : Evaluation
-        On the test part, which has chosen nothing.
+        On the test split, which has chosen nothing.
     """
 
     policy: AlertPolicy
@@ -83,9 +83,9 @@ def assess(
     Parameters
     ----------
     examples : Examples
-        Whose parts the risks are of.
+        With the splits that the risks belong to.
     validation, test : float64 array
-        Risks in the order of the rows of each part; NaN where a sample is not scored.
+        Risks in the order of the rows of each split; NaN for samples that are not scored.
     settings : AlertSettings
         The alert budget, and when a risk becomes an alert.
     seed : int
@@ -93,32 +93,32 @@ def assess(
     calibration : Platt, optional
         How the risks become probabilities (``Platt.from_dict(card.calibration)``); they choose no threshold.
     """
-    part = examples.part("validation")
+    split = examples.evaluation_split("validation")
     budget = settings.false_alarms_per_device_day
-    choice = choose_threshold(part, validation, settings.policy(_ANY, examples.horizon), budget)
+    choice = choose_threshold(split, validation, settings.policy(_ANY, examples.horizon), budget)
     caution = " ".join(filter(None, (settings.budget_caution(examples.horizon), choice.note)))
     choice = replace(choice, note=caution)
     policy = settings.policy(choice.threshold, examples.horizon)
     probabilities = calibration.apply(test) if calibration else None
-    found = evaluate(examples.part("test"), test, policy, probabilities=probabilities, seed=seed)
+    found = evaluate(examples.evaluation_split("test"), test, policy, probabilities=probabilities, seed=seed)
     return Assessment(policy, choice, found)
 
 
 def assess_model(examples: Examples, model: Path, settings: AlertSettings, seed: int = 0) -> Assessment:
-    """Judge a model folder: :func:`assess` with its risks over both parts, and its own calibration."""
-    validation, test = (part_risks(examples, model, part) for part in ("validation", "test"))
+    """Assess a model folder: :func:`assess` with its risks over both splits and its own calibration."""
+    validation, test = (split_risks(examples, model, split) for split in ("validation", "test"))
     return assess(examples, validation, test, settings, seed, Platt.from_dict(read_card(model).calibration))
 
 
 def assess_baseline(
     examples: Examples, settings: AlertSettings, seed: int = 0
 ) -> tuple[StaticThresholds, Assessment, Floats]:
-    """Tune the static thresholds on the training part and judge them as any model.
+    """Tune the static thresholds on the training split and judge them as any model.
 
     Returns
     -------
     tuple
-        The baseline, its judgement, and its risks over the test part.
+        The baseline, its judgement, and its risks over the test split.
     """
     source = Dataset.open(Path(examples.sources["validation"]))
     if source.meta.features is None:
@@ -128,7 +128,7 @@ def assess_baseline(
     training = np.asarray(examples.array("features"))
     labels = np.asarray(examples.array("labels")).astype(np.int8)
     baseline = fit_baseline(training, labels, examples.array("weights"), examples.names, columns, seed=seed)
-    validation, test = (baseline_risks(baseline, examples, part) for part in ("validation", "test"))
+    validation, test = (baseline_risks(baseline, examples, split) for split in ("validation", "test"))
     return baseline, assess(examples, validation, test, settings, seed), test
 
 
@@ -138,17 +138,17 @@ def assess_clock(examples: Examples, settings: AlertSettings, seed: int = 0) -> 
     Returns
     -------
     tuple
-        Its judgement, and its risks over the test part.
+        Its judgement, and its risks over the test split.
     """
     risks = clock_risks(examples, seed)
     return assess(examples, risks["validation"], risks["test"], settings, seed), risks["test"]
 
 
-def baseline_risks(baseline: StaticThresholds, examples: Examples, part: str) -> Floats:
+def baseline_risks(baseline: StaticThresholds, examples: Examples, split: str) -> Floats:
     """Return the risks of the static thresholds over ``validation`` or ``test``, in the order of its rows."""
-    rows = np.array(examples.array(part))
+    rows = np.array(examples.array(split))
     scored = rows >= 0
     risks = np.full(len(rows), np.nan)
-    features = gather(Dataset.open(Path(examples.sources[part])), baseline.columns, rows[scored])
+    features = gather(Dataset.open(Path(examples.sources[split])), baseline.columns, rows[scored])
     risks[scored] = baseline.score(features, baseline.columns)
     return risks

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from netops.alerting.sequences import Floats, Sequences
 from netops.config.durations import DAY, HOUR
-from netops.training.examples import SCORED_PARTS, Examples
+from netops.training.examples import SCORED_SPLITS, Examples
 from netops.training.labelled import Labelled
 from netops.training.splits import TRAIN
 
@@ -64,7 +64,7 @@ def clock_risks(examples: Examples, seed: int = 0) -> dict[str, Floats]:
     )
     model.fit(shown[rows], main.training_labels[rows])
     risks = {}
-    for name, split in SCORED_PARTS.items():
+    for name, split in SCORED_SPLITS.items():
         source = examples.labelled[-1 if name == "test" else 0]
         seen = shown if source is main else clock_features(source.sequences)
         scored = source.scored(split)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netops.alerting.outcomes import Part
+from netops.alerting.outcomes import EvaluationSplit
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.resampling import Interval
 from netops.alerting.sequences import Flags, Floats
@@ -39,20 +39,20 @@ class WithoutClock:
     def sentence(self) -> str:
         """Return the number of incidents."""
         return (
-            f"{self.following} of the {self.incidents} incidents of the test part follow the clock of their device"
+            f"{self.following} of the {self.incidents} incidents of the test split follow the clock of their device"
         )
 
 
-def following_clock(part: Part, interval_seconds: float) -> Flags:
+def following_clock(split: EvaluationSplit, interval_seconds: float) -> Flags:
     """Mark the incidents that repeatedly start at the same time of day, or minute of the hour."""
-    names = [part.sequences.devices[index] for index in part.incidents.device.tolist()]
+    names = [split.sequences.devices[index] for index in split.incidents.device.tolist()]
     interval = round(interval_seconds * SECOND)
-    daily, hourly = (follows_clock(part.incidents.start, names, interval, period) for period in (DAY, HOUR))
+    daily, hourly = (follows_clock(split.incidents.start, names, interval, period) for period in (DAY, HOUR))
     return daily | hourly
 
 
 def without_clock(
-    part: Part,
+    split: EvaluationSplit,
     risks: Mapping[str, Floats],
     policies: Mapping[str, AlertPolicy],
     interval_seconds: float,
@@ -76,17 +76,17 @@ def without_clock(
     WithoutClock or None
         None where no incident of the split does.
     """
-    chosen = following_clock(part, interval_seconds)
-    counted = chosen & part.observed
+    chosen = following_clock(split, interval_seconds)
+    counted = chosen & split.observed
     if not counted.any():
         return None
-    rest = part.without(chosen)
+    rest = split.without(chosen)
     found = {name: evaluate(rest, risks[name], policies[name], seed=seed) for name in risks}
-    devices = np.unique(part.incidents.device[counted]).tolist()
+    devices = np.unique(split.incidents.device[counted]).tolist()
     return WithoutClock(
         int(counted.sum()),
-        int(part.observed.sum()),
-        tuple(part.sequences.devices[index] for index in devices),
+        int(split.observed.sum()),
+        tuple(split.sequences.devices[index] for index in devices),
         {name: one.figures for name, one in found.items()},
         {name: one.intervals["average_precision"] for name, one in found.items()},
     )

@@ -20,7 +20,7 @@ from netops.models.card import ModelCard, read_card
 from netops.models.onnx_file import Scorer
 from netops.telemetry.dataset import Dataset
 from netops.training.examples import Examples, feature_names
-from netops.training.train import part_risks
+from netops.training.train import split_risks
 
 _TIMED = 200
 
@@ -68,13 +68,13 @@ def compare_with_champion(
     if any(model.failure or model.missing_features for model in (new, old)):
         return decide(new, old, None, promotion)
     card = read_card(champion)
-    part = examples.part("validation")
-    unseen = unseen_by(card, part)
-    fresh = restricted(part, unseen)
+    split = examples.evaluation_split("validation")
+    unseen = unseen_by(card, split)
+    fresh = restricted(split, unseen)
     if not (fresh.observed.any() and (fresh.labels == 1).any() and (fresh.labels == 0).any()):
         return Decision(False, (_nothing_unseen(old.version),))
     first, second, *others = (
-        part_risks(examples, folder, "validation")[unseen] for folder in (challenger, champion, *rivals)
+        split_risks(examples, folder, "validation")[unseen] for folder in (challenger, champion, *rivals)
     )
     return decide(new, old, compare(fresh, first, second, rivals=others, seed=seed), promotion)
 
@@ -90,18 +90,18 @@ def _useless(
     examples: Examples, new: Scorecard, challenger: Path, rivals: Sequence[Path], baseline: Floats | None, seed: int
 ) -> tuple[str, ...]:
     """Return why a first model is not useful: it must beat chance and static thresholds, and predict incidents."""
-    part = examples.part("validation")
-    risks, *others = (part_risks(examples, folder, "validation") for folder in (challenger, *rivals))
+    split = examples.evaluation_split("validation")
+    risks, *others = (split_risks(examples, folder, "validation") for folder in (challenger, *rivals))
     reasons = []
-    chance = against_chance(part, risks, rivals=others, seed=seed)
+    chance = against_chance(split, risks, rivals=others, seed=seed)
     if not chance.better:
         reasons.append(_no_better("chance", new, chance))
     if baseline is not None:
-        static = compare(part, risks, baseline, rivals=others, seed=seed)
+        static = compare(split, risks, baseline, rivals=others, seed=seed)
         if not static.better:
             reasons.append(_no_better("static thresholds", new, static))
     if new.event_recall == 0:
-        reasons.append(f"it warns of none of the {int(part.observed.sum())} incidents of the validation split")
+        reasons.append(f"it warns of none of the {int(split.observed.sum())} incidents of the validation split")
     return tuple(reasons)
 
 
@@ -123,15 +123,15 @@ def _standing(examples: Examples, folder: Path, alerting: AlertSettings, seed: i
         failure = f"it takes feature '{missing[0]}', which this telemetry does not have"
         return Scorecard.failed(card.version, failure, missing)
     try:
-        return _judged(examples, folder, card, alerting, seed)
+        return _scorecard(examples, folder, card, alerting, seed)
     except NetopsError as error:
         return Scorecard.failed(card.version, str(error))
 
 
-def _judged(examples: Examples, folder: Path, card: ModelCard, alerting: AlertSettings, seed: int) -> Scorecard:
-    risks = part_risks(examples, folder, "validation")
+def _scorecard(examples: Examples, folder: Path, card: ModelCard, alerting: AlertSettings, seed: int) -> Scorecard:
+    risks = split_risks(examples, folder, "validation")
     policy = alerting.policy(float("nan") if card.threshold is None else card.threshold, examples.horizon)
-    figures = evaluate(examples.part("validation"), risks, policy, seed=seed, resamples=1).figures
+    figures = evaluate(examples.evaluation_split("validation"), risks, policy, seed=seed, resamples=1).figures
     return Scorecard(
         card.version,
         figures.average_precision,

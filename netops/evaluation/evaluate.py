@@ -8,7 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.alerting.matching import MISSED
-from netops.alerting.outcomes import Outcomes, Part, Rates, candidates, outcomes, rates, rates_by_threshold
+from netops.alerting.outcomes import (
+    EvaluationSplit,
+    Outcomes,
+    Rates,
+    candidates,
+    outcomes,
+    rates,
+    rates_by_threshold,
+)
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.resampling import TIMES, Interval, interval
 from netops.alerting.sequences import Floats
@@ -29,7 +37,7 @@ LEAD_SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of a part, or of a group of it. Those that nothing defines are NaN.
+    """Metrics of a split or of a group of it; undefined ones are NaN.
 
     Attributes
     ----------
@@ -83,14 +91,14 @@ class Curve:
     lead_quantiles: Floats
 
     @classmethod
-    def of(cls, part: Part, risks: Floats, policy: AlertPolicy) -> "Curve":
+    def of(cls, split: EvaluationSplit, risks: Floats, policy: AlertPolicy) -> "Curve":
         """Run the alerts of every threshold worth trying, and of the one in service."""
-        thresholds = candidates(part, risks)
+        thresholds = candidates(split, risks)
         if np.isfinite(policy.threshold):
             thresholds = np.unique(np.append(thresholds, policy.threshold))[::-1].copy()
-        found = outcomes(part, risks, policy, thresholds)
-        each = rates_by_threshold(part, found)
-        leads = np.array([_quantiles(lead[part.observed]) for lead in found.lead])
+        found = outcomes(split, risks, policy, thresholds)
+        each = rates_by_threshold(split, found)
+        leads = np.array([_quantiles(lead[split.observed]) for lead in found.lead])
         return cls(
             thresholds,
             each.event_recall,
@@ -113,14 +121,14 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that is known of risks over a part.
+    """Evaluation of risks over a split.
 
     Attributes
     ----------
     threshold : float
         The one in service.
     figures : Figures
-        Of the whole part at the threshold.
+        Of the whole split at the threshold.
     intervals : dict
         Name of a figure → its 95% bootstrap interval over devices and incidents.
     reliability : Reliability
@@ -177,7 +185,7 @@ class Evaluation:
 
 
 def evaluate(
-    part: Part,
+    split: EvaluationSplit,
     risks: Floats,
     policy: AlertPolicy,
     *,
@@ -202,39 +210,41 @@ def evaluate(
     """
     risks = np.asarray(risks, dtype=np.float64)
     reported = risks if probabilities is None else np.asarray(probabilities, dtype=np.float64)
-    means = reliability(reported, part.labels)
-    ranking = Ranking.of(risks, part.labels, part.periods.of_row)
-    at = outcomes(part, risks, policy, np.array([policy.threshold]))
-    everything, weights = np.ones(len(part.periods)), part.periods.weights(seed, resamples)
+    means = reliability(reported, split.labels)
+    ranking = Ranking.of(risks, split.labels, split.periods.of_row)
+    at = outcomes(split, risks, policy, np.array([policy.threshold]))
+    everything, weights = np.ones(len(split.periods)), split.periods.weights(seed, resamples)
     return Evaluation(
         policy.threshold,
-        _figures(part, ranking, at, everything, everything[part.period_of_incident]),
-        _intervals(part, ranking, at, weights) | _calibration_intervals(part, reported, means, weights),
+        _figures(split, ranking, at, everything, everything[split.period_of_incident]),
+        _intervals(split, ranking, at, weights) | _calibration_intervals(split, reported, means, weights),
         means,
-        _confusion(part.labels, risks, policy.threshold),
-        _leads(part, at),
-        Curve.of(part, risks, policy),
+        _confusion(split.labels, risks, policy.threshold),
+        _leads(split, at),
+        Curve.of(split, risks, policy),
         *_precision_recall(ranking),
-        *_groups(part, ranking, at, weights),
-        uncalibrated=None if probabilities is None else reliability(risks, part.labels),
+        *_groups(split, ranking, at, weights),
+        uncalibrated=None if probabilities is None else reliability(risks, split.labels),
     )
 
 
-def _figures(part: Part, ranking: Ranking, at: Outcomes, weights: Floats, of_incident: Floats) -> Figures:
+def _figures(
+    split: EvaluationSplit, ranking: Ranking, at: Outcomes, weights: Floats, of_incident: Floats
+) -> Figures:
     """Figures of the periods and incidents with weight 1 (others have weight 0)."""
-    labels, unit = part.labels, part.periods.of_row
+    labels, unit = split.labels, split.periods.of_row
     samples = int(weights[unit] @ (labels >= 0))
     positives = int(weights[unit] @ (labels == 1))
     average_precision, roc_auc = ranking.figures(weights)
-    counted = part.observed & (of_incident > 0)
+    counted = split.observed & (of_incident > 0)
     warned = counted & (at.lead[0] != MISSED)
     true, false = int(weights @ at.true[0]), int(weights @ at.false[0])
-    days = float(weights @ part.device_days)
+    days = float(weights @ split.device_days)
     leads = at.lead[0][warned] / SECOND
     return Figures(
         samples=samples,
         positives=positives,
-        base_rate=_share(positives, samples),
+        base_rate=_fraction(positives, samples),
         average_precision=average_precision,
         roc_auc=roc_auc,
         incidents=int(counted.sum()),
@@ -243,24 +253,26 @@ def _figures(part: Part, ranking: Ranking, at: Outcomes, weights: Floats, of_inc
         false_alarms=false,
         alerts_inside_incident=int(weights @ at.neither[0]),
         device_days=days,
-        event_recall=_share(int(warned.sum()), int(counted.sum())),
-        precision=_share(true, true + false),
-        false_alarms_per_device_day=_share(false, days),
+        event_recall=_fraction(int(warned.sum()), int(counted.sum())),
+        precision=_fraction(true, true + false),
+        false_alarms_per_device_day=_fraction(false, days),
         median_lead_seconds=float(np.median(leads)) if len(leads) else float("nan"),
     )
 
 
-def _intervals(part: Part, ranking: Ranking, at: Outcomes, weights: npt.NDArray[np.float64]) -> dict[str, Interval]:
-    by_sample, by_event = ranking.resampled(weights), rates(part, at, weights, 0)
+def _intervals(
+    split: EvaluationSplit, ranking: Ranking, at: Outcomes, weights: npt.NDArray[np.float64]
+) -> dict[str, Interval]:
+    by_sample, by_event = ranking.resampled(weights), rates(split, at, weights, 0)
     values = {"average_precision": by_sample[:, 0], "roc_auc": by_sample[:, 1]}
     return {name: interval(figures) for name, figures in (values | _by_name(by_event)).items()}
 
 
 def _calibration_intervals(
-    part: Part, probabilities: Floats, found: Reliability, weights: npt.NDArray[np.float64]
+    split: EvaluationSplit, probabilities: Floats, found: Reliability, weights: npt.NDArray[np.float64]
 ) -> dict[str, Interval]:
     brier, error = (
-        interval(figures) for figures in resampled(probabilities, part.labels, part.periods.of_row, weights)
+        interval(figures) for figures in resampled(probabilities, split.labels, split.periods.of_row, weights)
     )
     # Chance can only add to a mean of absolute differences: its interval lies high, and may begin above the figure.
     lowest = min(error.low, found.expected_calibration_error)
@@ -272,42 +284,42 @@ def _by_name(found: Rates) -> dict[str, Floats]:
 
 
 def _groups(
-    part: Part, ranking: Ranking, at: Outcomes, weights: npt.NDArray[np.float64]
+    split: EvaluationSplit, ranking: Ranking, at: Outcomes, weights: npt.NDArray[np.float64]
 ) -> tuple[dict[str, dict[str, Figures]], dict[str, dict[str, dict[str, Interval]]]]:
     """Break the figures down by scenario (a group of incidents) and by attribute (a group of periods)."""
     groups: dict[str, dict[str, Figures]] = {}
     intervals: dict[str, dict[str, dict[str, Interval]]] = {}
-    everything, nothing = (np.full(len(part.periods), weight) for weight in (1.0, 0.0))
-    for kind, members in _members(part).items():
+    everything, nothing = (np.full(len(split.periods), weight) for weight in (1.0, 0.0))
+    for kind, members in _members(split).items():
         groups[kind], intervals[kind] = {}, {}
-        for name, (stretches, incidents) in members.items():
-            owned = nothing if stretches is None else stretches
-            groups[kind][name] = _figures(part, ranking, at, owned, incidents)
-            drawn = weights * (everything if stretches is None else stretches)
-            found = _by_name(rates(part, at, drawn, 0, incidents))
-            reported = found if stretches is not None else {name: found[name] for name in _BY_INCIDENT}
+        for name, (periods, incidents) in members.items():
+            owned = nothing if periods is None else periods
+            groups[kind][name] = _figures(split, ranking, at, owned, incidents)
+            drawn = weights * (everything if periods is None else periods)
+            found = _by_name(rates(split, at, drawn, 0, incidents))
+            reported = found if periods is not None else {name: found[name] for name in _BY_INCIDENT}
             intervals[kind][name] = {name: interval(figures) for name, figures in reported.items()}
     return groups, intervals
 
 
-def _members(part: Part) -> dict[str, dict[str, tuple[Floats | None, Floats]]]:
+def _members(split: EvaluationSplit) -> dict[str, dict[str, tuple[Floats | None, Floats]]]:
     """List the groups: weights 0 and 1 of periods (None if it has none) and of incidents."""
     found: dict[str, dict[str, tuple[Floats | None, Floats]]] = {}
-    scenarios = np.asarray(part.incidents.scenario, dtype=object)
-    if known := sorted({name for name in part.incidents.scenario if name}):
+    scenarios = np.asarray(split.incidents.scenario, dtype=object)
+    if known := sorted({name for name in split.incidents.scenario if name}):
         found["scenario"] = {name: (None, (scenarios == name).astype(np.float64)) for name in known}
-    device_of = np.repeat(np.arange(len(part.sequences.devices)), np.diff(part.periods.first))
-    for attribute, values in part.attributes.items():
-        of_stretch = np.asarray(values, dtype=object)[device_of]
+    device_of = np.repeat(np.arange(len(split.sequences.devices)), np.diff(split.periods.first))
+    for attribute, values in split.attributes.items():
+        value_of_period = np.asarray(values, dtype=object)[device_of]
         named = sorted({str(value) for value in values if value is not None})
         if 1 < len(named) <= MOST_GROUPS:
-            each = {name: (of_stretch == name).astype(np.float64) for name in named}
-            found[attribute] = {name: (mine, mine[part.period_of_incident]) for name, mine in each.items()}
+            each = {name: (value_of_period == name).astype(np.float64) for name in named}
+            found[attribute] = {name: (mine, mine[split.period_of_incident]) for name, mine in each.items()}
     return found
 
 
-def _leads(part: Part, at: Outcomes) -> Floats:
-    return _seconds(at.lead[0][part.observed])
+def _leads(split: EvaluationSplit, at: Outcomes) -> Floats:
+    return _seconds(at.lead[0][split.observed])
 
 
 def _seconds(lead: npt.NDArray[np.int64]) -> Floats:
@@ -339,7 +351,7 @@ def _precision_recall(ranking: Ranking) -> tuple[Floats, Floats]:
     return recall[indices], precision[indices]
 
 
-def _share(part: float, whole: float) -> float:
+def _fraction(part: float, whole: float) -> float:
     return part / whole if whole > 0 else float("nan")
 
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from netops.alerting.outcomes import Part
+from netops.alerting.outcomes import EvaluationSplit
 from netops.alerting.sequences import Flags, Sequences
 from netops.models.card import ModelCard
 from netops.training.splits import TRAIN, VALIDATION
 
 
-def unseen_by(card: ModelCard, part: Part) -> Flags:
+def unseen_by(card: ModelCard, split: EvaluationSplit) -> Flags:
     """Mark the samples of a split that a model has not been fitted on.
 
     A model of a split by device has seen its training devices, whenever that was; one of a split by time all its
@@ -23,7 +23,7 @@ def unseen_by(card: ModelCard, part: Part) -> Flags:
     -------
     bool array, rows of the split
     """
-    sequences = part.sequences
+    sequences = split.sequences
     devices = card.split.get("devices") or []
     if card.split.get("kind") == "device" and devices:
         return ~_of_devices(sequences, devices[TRAIN])
@@ -34,12 +34,12 @@ def unseen_by(card: ModelCard, part: Part) -> Flags:
     return ~(known & (sequences.timestamps < until))
 
 
-def restricted(part: Part, keep: Flags) -> Part:
+def restricted(split: EvaluationSplit, keep: Flags) -> EvaluationSplit:
     """Take some rows of a split."""
     if keep.all():
-        return part
-    facts = (part.incidents, part.horizon, part.attributes, part.left_out)
-    return Part.where(keep, part.sequences, part.labels, *facts)
+        return split
+    facts = (split.incidents, split.horizon, split.attributes, split.left_out)
+    return EvaluationSplit.where(keep, split.sequences, split.labels, *facts)
 
 
 def _of_devices(sequences: Sequences, names: list[str]) -> Flags:

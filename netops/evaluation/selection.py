@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netops.alerting.outcomes import Part
+from netops.alerting.outcomes import EvaluationSplit
 from netops.alerting.resampling import LEVEL, Interval, interval
 from netops.alerting.sequences import Floats
 from netops.errors import NetopsError
@@ -45,7 +45,7 @@ class Choice:
     reason : str
         In a sentence.
     average_precision : dict
-        Model → on the part.
+        Model → average precision on the split.
     intervals : dict
         Model → 95% interval of it.
     ahead : dict
@@ -59,7 +59,9 @@ class Choice:
     ahead: dict[str, Difference]
 
 
-def choose_best(part: Part, risks: Mapping[str, Floats], *, seed: int = 0, resamples: int = DECISIVE) -> Choice:
+def choose_best(
+    split: EvaluationSplit, risks: Mapping[str, Floats], *, seed: int = 0, resamples: int = DECISIVE
+) -> Choice:
     """Choose the model with the highest average precision.
 
     Parameters
@@ -76,10 +78,10 @@ def choose_best(part: Part, risks: Mapping[str, Floats], *, seed: int = 0, resam
     NetopsError
         If there is no model, or none whose average precision is defined.
     """
-    found, resampled = _precisions(part, risks, seed, resamples)
+    found, resampled = _precisions(split, risks, seed, resamples)
     defined = {name: value for name, value in found.items() if value == value}
     if not defined:
-        raise NetopsError("no model to choose from: none could be judged on the validation part")
+        raise NetopsError("no model to choose from: none could be judged on the validation split")
     best = max(defined, key=lambda name: defined[name])
     ahead = {
         name: Difference(found[best] - found[name], interval(resampled[best] - resampled[name]))
@@ -91,7 +93,7 @@ def choose_best(part: Part, risks: Mapping[str, Floats], *, seed: int = 0, resam
 
 
 def compare(
-    part: Part,
+    split: EvaluationSplit,
     first: Floats,
     second: Floats,
     *,
@@ -114,13 +116,18 @@ def compare(
         Of the bootstrap.
     """
     models = {"second": second, "first": first} | {f"rival {index}": risks for index, risks in enumerate(rivals)}
-    found, resampled = _precisions(part, models, seed, resamples)
+    found, resampled = _precisions(split, models, seed, resamples)
     base = (found.pop("second"), resampled.pop("second"))
     return _difference(found, resampled, *base)
 
 
 def against_chance(
-    part: Part, first: Floats, *, rivals: Sequence[Floats] = (), seed: int = 0, resamples: int = DECISIVE
+    split: EvaluationSplit,
+    first: Floats,
+    *,
+    rivals: Sequence[Floats] = (),
+    seed: int = 0,
+    resamples: int = DECISIVE,
 ) -> Difference:
     """Return the average precision of a model minus the base rate, which is that of chance.
 
@@ -129,11 +136,11 @@ def against_chance(
     As for :func:`compare`.
     """
     models = {"first": first} | {f"rival {index}": risks for index, risks in enumerate(rivals)}
-    found, resampled = _precisions(part, models, seed, resamples)
-    weights = part.periods.weights(seed, resamples)
+    found, resampled = _precisions(split, models, seed, resamples)
+    weights = split.periods.weights(seed, resamples)
     positives, labelled = (
-        np.bincount(part.periods.of_row[rows], minlength=len(part.periods)).astype(np.float64)
-        for rows in (part.labels == 1, part.labels >= 0)
+        np.bincount(split.periods.of_row[rows], minlength=len(split.periods)).astype(np.float64)
+        for rows in (split.labels == 1, split.labels >= 0)
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         rates = (weights @ positives) / (weights @ labelled)
@@ -141,14 +148,14 @@ def against_chance(
 
 
 def _precisions(
-    part: Part, risks: Mapping[str, Floats], seed: int, resamples: int
+    split: EvaluationSplit, risks: Mapping[str, Floats], seed: int, resamples: int
 ) -> tuple[dict[str, float], dict[str, Floats]]:
     """Return the average precision of each model on the split, and on resamples of it that are the same for all."""
-    weights = part.periods.weights(seed, resamples)
+    weights = split.periods.weights(seed, resamples)
     once = np.ones((1, weights.shape[1]))
     found, resampled = {}, {}
     for name, risk in risks.items():
-        ranking = Ranking.of(risk, part.labels, part.periods.of_row)
+        ranking = Ranking.of(risk, split.labels, split.periods.of_row)
         found[name] = float(ranking.average_precisions(once)[0])
         resampled[name] = ranking.average_precisions(weights)
     return found, resampled

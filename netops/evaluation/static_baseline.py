@@ -71,7 +71,7 @@ class StaticThresholds:
     ----------
     signals : tuple of Signal
     average_precision : float
-        On the training part.
+        On the training split.
     """
 
     signals: tuple[Signal, ...]
@@ -131,7 +131,7 @@ def fit_baseline(
     *,
     seed: int = 0,
 ) -> StaticThresholds:
-    """Tune static thresholds on the training part.
+    """Tune static thresholds on the training split.
 
     Every column is tried in both directions, alone; then the best are put together, one by one, as long as their
     maximum ranks the training samples better (average precision).
@@ -186,21 +186,21 @@ def _some_rows(labels: npt.NDArray[np.int8], most: int, seed: int) -> npt.NDArra
     if len(labels) <= most:
         return np.arange(len(labels))
     generator = np.random.default_rng(seed)
-    kept = [
+    selected = [
         generator.choice(own, min(len(own), most // 2), replace=False)
         for own in (np.flatnonzero(labels == 0), np.flatnonzero(labels == 1))
     ]
-    return np.sort(np.concatenate(kept))
+    return np.sort(np.concatenate(selected))
 
 
 def _reweighed(labels: npt.NDArray[np.int8], weights: Floats, rows: npt.NDArray[np.int64]) -> Floats:
     """Let the rows that are looked at stand for those of their class that are not."""
-    kept = weights[rows].astype(np.float64)
+    selected = weights[rows].astype(np.float64)
     for label in (0, 1):
         mine = labels[rows] == label
         if mine.any():
-            kept[mine] *= weights[labels == label].sum() / kept[mine].sum()
-    return kept
+            selected[mine] *= weights[labels == label].sum() / selected[mine].sum()
+    return selected
 
 
 def _signal(column: str, above: bool, values: Floats, weights: Floats) -> Signal | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netops.alerting.outcomes import Part, candidates, outcomes, rates_by_threshold
+from netops.alerting.outcomes import EvaluationSplit, candidates, outcomes, rates_by_threshold
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Floats, Integers
 
@@ -40,27 +40,27 @@ class ThresholdChoice:
     note: str
 
 
-def choose_threshold(part: Part, risks: Floats, policy: AlertPolicy, budget: float) -> ThresholdChoice:
+def choose_threshold(split: EvaluationSplit, risks: Floats, policy: AlertPolicy, budget: float) -> ThresholdChoice:
     """Choose the threshold for an alert budget.
 
-    Of the thresholds within the budget, those with the best event recall are as good as each other on this part;
+    Of the thresholds within the budget, those with the best event recall are equally good on this split;
     the middle one is taken, which leaves room both to the budget and to incidents that show less. Where nothing is
     warned of within the budget, the lowest threshold within it is taken.
 
     Parameters
     ----------
     part : Part
-        The validation part.
+        The validation split.
     risks : float64 array, rows of the part
     policy : AlertPolicy
         Everything but the threshold.
     budget : float
         False alarms per device-day.
     """
-    thresholds = selective(candidates(part, risks), part, risks)
-    found = outcomes(part, risks, policy, thresholds)
-    by_threshold = rates_by_threshold(part, found)
-    false, days = found.false.sum(axis=1), float(part.device_days.sum())
+    thresholds = selective(candidates(split, risks), split, risks)
+    found = outcomes(split, risks, policy, thresholds)
+    by_threshold = rates_by_threshold(split, found)
+    false, days = found.false.sum(axis=1), float(split.device_days.sum())
     within = np.flatnonzero(false <= budget * days)
     index = best_within(within, np.nan_to_num(by_threshold.event_recall))
     count = int(false[index])
@@ -83,9 +83,9 @@ def poisson_upper_bound(count: int, confidence: float = CONFIDENCE) -> float:
     return float(gammaincinv(count + 1, confidence))
 
 
-def selective(thresholds: Floats, part: Part, risks: Floats) -> Floats:
+def selective(thresholds: Floats, split: EvaluationSplit, risks: Floats) -> Floats:
     """Leave out thresholds that most healthy samples reach: alerts that never close are few, and say nothing."""
-    usual = np.nanmedian(risks[~part.inside]) if len(risks) else 0.0
+    usual = np.nanmedian(risks[~split.inside]) if len(risks) else 0.0
     return thresholds[(thresholds > usual) | (np.arange(len(thresholds)) == 0)]
 
 

@@ -80,11 +80,12 @@ def vote_model(
 def _assessed(
     card: ModelCard, examples: Examples, training: TrainingSettings, alerting: AlertSettings, out: Path
 ) -> tuple[ModelCard, Assessment]:
-    judged = assess_model(examples, out, alerting, training.seed)
+    assessment = assess_model(examples, out, alerting, training.seed)
     card = card.updated(
-        threshold=judged.policy.threshold,
-        alert=cast(AlertValues, asdict(judged.policy)),
-        evaluation=judged.evaluation.to_dict() | {"validation": cast(ValidationValues, asdict(judged.choice))},
+        threshold=assessment.policy.threshold,
+        alert=cast(AlertValues, asdict(assessment.policy)),
+        evaluation=assessment.evaluation.to_dict()
+        | {"validation": cast(ValidationValues, asdict(assessment.choice))},
     )
     write_card(out, card)
-    return card, judged
+    return card, assessment

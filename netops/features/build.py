@@ -89,8 +89,8 @@ def _check(source: Dataset, out: Path, spec: FeatureSpec) -> None:
 
 def _clear(out: Path) -> None:
     """Remove an earlier dataset, its description first, so that it is marked as unfinished."""
-    beside = (out / "_incidents.parquet", out / "_verdicts.parquet")
-    for path in (out / "_meta.json", *sorted(out.glob("part-*.parquet")), *beside):
+    extra = (out / "_incidents.parquet", out / "_verdicts.parquet")
+    for path in (out / "_meta.json", *sorted(out.glob("part-*.parquet")), *extra):
         path.unlink(missing_ok=True)
     _drop_drafts(out)
 

@@ -118,7 +118,7 @@ class FeatureEngine:
         if highest >= len(self._state.marks):
             add_devices(self._plan, self._state, highest + 1)
 
-    def knows(self, device: int) -> bool:
+    def has(self, device: int) -> bool:
         """Return whether a device has samples."""
         return 0 <= device < len(self._state.marks) and bool(self._state.marks[device, kernel.LAST] >= 0)
 
@@ -128,15 +128,15 @@ class FeatureEngine:
 
     def newest(self, device: int) -> int | None:
         """Return the time of the newest sample of a device, None if it has none."""
-        return int(self._state.marks[device, kernel.NEWEST]) if self.knows(device) else None
+        return int(self._state.marks[device, kernel.NEWEST]) if self.has(device) else None
 
     def samples(self, device: int) -> int:
         """Count the stored samples of a device."""
-        return int(kernel.count(self._state, device, -1)) if self.knows(device) else 0
+        return int(kernel.count(self._state, device, -1)) if self.has(device) else 0
 
     def forget(self, device: int) -> None:
         """Remove the state of a device; its memory is reused."""
-        if self.knows(device):
+        if self.has(device):
             kernel.release(self._state, device)
 
     def save(self, device: int, since: int | None = None) -> bytes:

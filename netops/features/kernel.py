@@ -53,7 +53,7 @@ FULL = 0.9
 # Codes of the statistics; ABOVE + i stands for the i-th threshold.
 MEAN, MIN, MAX, STD, SUM, COUNT, RANGE, SLOPE, CHANGE, ABOVE = range(10)
 
-# Fields that every aggregate has; Plan.places has the positions of the others.
+# Fields that every aggregate has; Plan.indices has the positions of the others.
 # Mean and squares are of the values less one of them (NEAR), so that values around 1e9 do not lose digits.
 N, NEAR, AVERAGE, SQUARES, LOW, HIGH, FEWEST = range(7)
 # Fields of the slope (time in ns since the bound), and of the last change.
@@ -66,7 +66,7 @@ AT_SUM, AT_SLOPE, AT_CHANGE, AT_ABOVE, FIELDS, HISTORY, LATENESS, LONGEST = rang
 # State.marks of a device: pages, samples in the last page, time of the newest sample; then for each window
 # where it begins (page, index), samples before and from the bound, end of its block, the first time from the bound.
 FIRST, LAST, FILL, NEWEST, WINDOWS = range(5)
-PAGE, PLACE, BEHIND, AHEAD, END, SINCE, MARKS = range(7)
+PAGE, INDEX, BEHIND, AHEAD, END, SINCE, MARKS = range(7)
 # Rows of a window in State.tops: the prefix, then the suffixes from each index of the page, then the one after it.
 SUFFIX, TOPS = 1, CHUNK + 2
 
@@ -88,8 +88,8 @@ _INSIDE: _Options = {
     "no_cfunc_wrapper": True,
 }
 _inlined = kernel(forceinline=True, **_INSIDE)
-_apart = kernel(**_INSIDE)
-_woven = kernel(inline="always", **_INSIDE)
+_noinline = kernel(**_INSIDE)
+_inline = kernel(inline="always", **_INSIDE)
 
 
 class Plan(NamedTuple):
@@ -98,7 +98,7 @@ class Plan(NamedTuple):
     windows: Ints
     statistics: Ints
     thresholds: Floats
-    places: Ints
+    indices: Ints
     relative: Ints  # columns × 2: code of the statistic, index of its window (-1: the current value)
 
 
@@ -131,19 +131,19 @@ def _unowned(context: "Context", array: "Array") -> "tuple[Signature, Generate]"
 
 
 @_inlined
-def _lend_plan(plan: Plan) -> Plan:
+def _borrow_plan(plan: Plan) -> Plan:
     """Return the plan for use inside one function, whose caller keeps it alive."""
     return Plan(
         _unowned(plan.windows),
         _unowned(plan.statistics),
         _unowned(plan.thresholds),
-        _unowned(plan.places),
+        _unowned(plan.indices),
         _unowned(plan.relative),
     )
 
 
 @_inlined
-def _lend(state: State) -> State:
+def _borrow(state: State) -> State:
     """Return the state for use inside one function, whose caller keeps it alive."""
     return State(
         _unowned(state.marks),
@@ -196,10 +196,10 @@ def _add(plan: Plan, state: State, i: int, j: int, page: int, index: int, bound:
         _add_more(plan, state, i, j, page, index, float(state.times[page, index] - bound), older)
 
 
-@_apart
+@_noinline
 def _add_more(plan: Plan, state: State, i: int, j: int, page: int, index: int, time: float, older: bool) -> None:
     """Compute the optional fields of row j, whose other fields already contain the sample."""
-    plan, state = _lend_plan(plan), _lend(state)
+    plan, state = _borrow_plan(plan), _borrow(state)
     rows, metrics = state.tops, state.values.shape[2]
     for f in range(FEWEST * metrics, rows.shape[1]):
         rows[j, f] = rows[i, f]
@@ -209,9 +209,9 @@ def _add_more(plan: Plan, state: State, i: int, j: int, page: int, index: int, t
             _add_value(plan, rows, j, m, metrics, x, time, older)
 
 
-@_woven
+@_inline
 def _add_value(plan: Plan, rows: Floats, j: int, m: int, metrics: int, x: float, time: float, older: bool) -> None:
-    indices, n = plan.places, rows[j, m]
+    indices, n = plan.indices, rows[j, m]
     if indices[AT_SUM] >= 0:
         rows[j, indices[AT_SUM] * metrics + m] += x
     if indices[AT_SLOPE] >= 0:
@@ -237,10 +237,10 @@ def _add_value(plan: Plan, rows: Floats, j: int, m: int, metrics: int, x: float,
             rows[j, (indices[AT_ABOVE] + k) * metrics + m] += 1.0
 
 
-@_apart
+@_noinline
 def _suffixes(plan: Plan, state: State, device: int, w: int, page: int, index: int, since: int, bound: int) -> None:
     """Compute the suffixes of the samples from the one given back to the first after ``since``."""
-    plan, state = _lend_plan(plan), _lend(state)
+    plan, state = _borrow_plan(plan), _borrow(state)
     mark, metrics = WINDOWS + w * MARKS, state.values.shape[2]
     top, head, at, behind = (device * len(plan.windows) + w) * TOPS, page, index, 0
     p, k = page, index
@@ -250,7 +250,7 @@ def _suffixes(plan: Plan, state: State, device: int, w: int, page: int, index: i
         k -= 1
         if k < 0:
             p, k = state.links[p, 0], CHUNK - 1
-    state.marks[device, mark + PAGE], state.marks[device, mark + PLACE] = head, at
+    state.marks[device, mark + PAGE], state.marks[device, mark + INDEX] = head, at
     state.marks[device, mark + BEHIND] = behind
     if behind == 0:
         return
@@ -265,12 +265,12 @@ def _suffixes(plan: Plan, state: State, device: int, w: int, page: int, index: i
     _refine(plan, state, device, w, bound)
 
 
-@_apart
+@_noinline
 def _refine(plan: Plan, state: State, device: int, w: int, bound: int) -> None:
     """Compute the suffixes from each index of the page in which the window begins."""
-    plan, state = _lend_plan(plan), _lend(state)
+    plan, state = _borrow_plan(plan), _borrow(state)
     mark, top = WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS + SUFFIX
-    page, index = state.marks[device, mark + PAGE], state.marks[device, mark + PLACE]
+    page, index = state.marks[device, mark + PAGE], state.marks[device, mark + INDEX]
     stop = index + state.marks[device, mark + BEHIND]
     if stop > CHUNK:
         stop = CHUNK
@@ -281,7 +281,7 @@ def _refine(plan: Plan, state: State, device: int, w: int, bound: int) -> None:
         _add(plan, state, top + k + 1, top + k, page, k, bound, True)
 
 
-@_woven
+@_inline
 def _advance(plan: Plan, state: State, device: int, time: int) -> None:
     """Move the windows of a device on to a later time, before the sample of that time is there."""
     marks = state.marks
@@ -295,22 +295,22 @@ def _advance(plan: Plan, state: State, device: int, time: int) -> None:
             marks[device, mark + END], marks[device, mark + AHEAD] = bound + size, 0
             _clear(state.tops, (device * len(plan.windows) + w) * TOPS, state.values.shape[2])
             continue
-        page, index, behind = marks[device, mark + PAGE], marks[device, mark + PLACE], marks[device, mark + BEHIND]
+        page, index, behind = marks[device, mark + PAGE], marks[device, mark + INDEX], marks[device, mark + BEHIND]
         while behind > 0 and state.times[page, index] <= time - size:
             behind -= 1
             index += 1
             if index == CHUNK:
                 page, index = state.links[page, 1], 0
         turned = page != marks[device, mark + PAGE]
-        marks[device, mark + PAGE], marks[device, mark + PLACE], marks[device, mark + BEHIND] = page, index, behind
+        marks[device, mark + PAGE], marks[device, mark + INDEX], marks[device, mark + BEHIND] = page, index, behind
         if turned and behind > 0:
             _refine(plan, state, device, w, marks[device, mark + END] - size)
 
 
-@_apart
+@_noinline
 def _rebuild(plan: Plan, state: State, device: int, page: int, index: int) -> None:
     """Set the windows of a device to one of its samples."""
-    plan, state = _lend_plan(plan), _lend(state)
+    plan, state = _borrow_plan(plan), _borrow(state)
     marks, metrics, time = state.marks, state.values.shape[2], state.times[page, index]
     for w in range(len(plan.windows)):
         size, mark, top = plan.windows[w], WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS
@@ -337,13 +337,13 @@ def _rebuild(plan: Plan, state: State, device: int, page: int, index: int) -> No
             _add(plan, state, top, top, p, k, bound, False)
 
 
-@_apart
+@_noinline
 def _take_page(plan: Plan, state: State, device: int, time: int) -> None:
     """Allocate a page for a device, after releasing pages older than its history."""
-    plan, state = _lend_plan(plan), _lend(state)
+    plan, state = _borrow_plan(plan), _borrow(state)
     marks, links, free, old = state.marks, state.links, state.free, state.marks[device, LAST]
     first = marks[device, FIRST]
-    while first >= 0 and first != old and state.times[first, CHUNK - 1] <= time - plan.places[HISTORY]:
+    while first >= 0 and first != old and state.times[first, CHUNK - 1] <= time - plan.indices[HISTORY]:
         marks[device, FIRST] = links[first, 1]
         links[marks[device, FIRST], 0] = -1
         free[0] += 1
@@ -367,7 +367,7 @@ def _put(state: State, page: int, index: int, time: int, values: Floats, row: in
         state.values[page, index, m] = x if abs(x) <= LARGEST else np.nan
 
 
-@_woven
+@_inline
 def _append(plan: Plan, state: State, device: int, time: int, values: Floats, row: int) -> None:
     """Append a sample newer than all others of its device; its last page has room."""
     marks = state.marks
@@ -382,10 +382,10 @@ def _append(plan: Plan, state: State, device: int, time: int, values: Floats, ro
         _add(plan, state, top, top, page, index, marks[device, mark + END] - plan.windows[w], False)
 
 
-@_apart
+@_noinline
 def _find(state: State, device: int, time: int) -> tuple[int, int]:
     """Find the newest sample of a device that is not newer than a time; page -1 where there is none."""
-    state = _lend(state)
+    state = _borrow(state)
     page, index = state.marks[device, LAST], state.marks[device, FILL] - 1
     while page >= 0 and state.times[page, index] > time:
         index = index - 1 if state.times[page, 0] <= time else -1
@@ -394,10 +394,10 @@ def _find(state: State, device: int, time: int) -> tuple[int, int]:
     return page, index
 
 
-@_apart
+@_noinline
 def _insert(state: State, device: int, time: int, values: Floats, row: int) -> tuple[int, int]:
     """Insert a sample between older and newer ones of its device; its last page has room."""
-    state = _lend(state)
+    state = _borrow(state)
     page, index = state.marks[device, LAST], state.marks[device, FILL]
     state.marks[device, FILL] += 1
     while True:
@@ -414,7 +414,7 @@ def _insert(state: State, device: int, time: int, values: Floats, row: int) -> t
     return page, index
 
 
-@_woven
+@_inline
 def _emit(plan: Plan, state: State, device: int, page: int, index: int, out: Floats, row: int) -> None:
     """Write the feature vector of a device whose windows are at the given sample."""
     metrics, columns, marks = state.values.shape[2], len(plan.statistics) + 1, state.marks
@@ -423,7 +423,7 @@ def _emit(plan: Plan, state: State, device: int, page: int, index: int, out: Flo
         out[row, m * width] = state.values[page, index, m]
     for w in range(len(plan.windows)):
         mark, top = WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS
-        behind, suffix = marks[device, mark + BEHIND], top + SUFFIX + marks[device, mark + PLACE]
+        behind, suffix = marks[device, mark + BEHIND], top + SUFFIX + marks[device, mark + INDEX]
         total = float(behind + marks[device, mark + AHEAD])
         now = float(state.times[page, index] - marks[device, mark + END] + plan.windows[w])
         for m in range(metrics):
@@ -446,18 +446,18 @@ def _emit(plan: Plan, state: State, device: int, page: int, index: int, out: Flo
     if len(plan.relative) > 0:
         full = _is_full(plan, state, device, page, index)
         emit_relative(
-            plan.relative, state.merged, plan.places[LONGEST], full, state.values, page, index, out, row, width
+            plan.relative, state.merged, plan.indices[LONGEST], full, state.values, page, index, out, row, width
         )
 
 
 @_inlined
 def _is_full(plan: Plan, state: State, device: int, page: int, index: int) -> bool:
     """Return whether the samples reach over the longest window, each standing for the time up to the next one."""
-    w, marks = plan.places[LONGEST], state.marks
+    w, marks = plan.indices[LONGEST], state.marks
     mark = WINDOWS + w * MARKS
     since, total = marks[device, mark + SINCE], marks[device, mark + BEHIND] + marks[device, mark + AHEAD]
     if marks[device, mark + BEHIND] > 0:
-        since = state.times[marks[device, mark + PAGE], marks[device, mark + PLACE]]
+        since = state.times[marks[device, mark + PAGE], marks[device, mark + INDEX]]
     covered = float(state.times[page, index] - since) * float(total)
     return covered >= FULL * float(plan.windows[w]) * float(total - 1)
 
@@ -469,7 +469,7 @@ def _shift(rows: Floats, a: int, b: int, m: int, metrics: int) -> float:
     return (rows[b, near] - rows[a, near]) + (rows[b, mean] - rows[a, mean])
 
 
-@_woven
+@_inline
 def _emit_window(
     plan: Plan, rows: Floats, merged: Floats, c: int, b: int, a: int, both: bool, m: int, metrics: int,
     total: float, now: float, out: Floats, row: int, column: int,
@@ -514,13 +514,13 @@ def _emit_window(
         out[row, column + s] = y
 
 
-@_apart
+@_noinline
 def _emit_more(
     plan: Plan, rows: Floats, b: int, a: int, older: float, n: float, m: int, metrics: int, kind: int, now: float
 ) -> float:
     """Return one of the optional statistics of a window with at least one valid value."""
-    plan = _lend_plan(plan)
-    indices = plan.places
+    plan = _borrow_plan(plan)
+    indices = plan.indices
     if kind == SUM:
         at = indices[AT_SUM] * metrics + m
         return rows[b, at] + (rows[a, at] if older > 0.0 else 0.0)
@@ -549,7 +549,7 @@ def _emit_more(
     return product / spread * 1e9 if spread > 0.0 else 0.0
 
 
-@_woven
+@_inline
 def _take(plan: Plan, state: State, device: int, time: int, values: Floats, row: int, out: Floats) -> int:
     """Add one sample and write its features; return the status, or -1 if a page must be allocated first."""
     marks = state.marks
@@ -562,11 +562,11 @@ def _take(plan: Plan, state: State, device: int, time: int, values: Floats, row:
             return DUPLICATE
         # A known sample is a duplicate, not late. The first page may contain samples older than
         # the history; they are ignored, as after saving and restoring.
-        if time > marks[device, NEWEST] - plan.places[HISTORY]:
+        if time > marks[device, NEWEST] - plan.indices[HISTORY]:
             page, index = _find(state, device, time)
             if page >= 0 and state.times[page, index] == time:
                 return DUPLICATE
-        if time < marks[device, NEWEST] - plan.places[LATENESS]:
+        if time < marks[device, NEWEST] - plan.indices[LATENESS]:
             return LATE
     full = last < 0 or marks[device, FILL] == CHUNK
     if full and state.free[0] == 0:
@@ -593,7 +593,7 @@ def take(
     status: npt.NDArray[np.uint8],
 ) -> int:  # fmt: skip
     """Add the rows start:stop; return the row for which a page must be allocated first, or stop."""
-    plan, state = _lend_plan(plan), _lend(state)
+    plan, state = _borrow_plan(plan), _borrow(state)
     for i in range(start, stop):
         taken = _take(plan, state, devices[i], times[i], values, i, out)
         if taken < 0:
@@ -608,7 +608,7 @@ def take(
 @_compiled
 def release(state: State, device: int) -> None:
     """Remove a device and release its pages."""
-    state = _lend(state)
+    state = _borrow(state)
     page = state.marks[device, FIRST]
     while page >= 0:
         state.free[0] += 1
@@ -621,7 +621,7 @@ def release(state: State, device: int) -> None:
 @_compiled
 def count(state: State, device: int, since: int) -> int:
     """Count the samples of a device after a time."""
-    state = _lend(state)
+    state = _borrow(state)
     samples, page, index = 0, state.marks[device, LAST], state.marks[device, FILL] - 1
     while page >= 0 and state.times[page, index] > since:
         samples += 1
@@ -634,7 +634,7 @@ def count(state: State, device: int, since: int) -> int:
 @_compiled
 def copy_out(state: State, device: int, times: Ints, values: Floats) -> None:
     """Copy the newest samples of a device into arrays, oldest first."""
-    state = _lend(state)
+    state = _borrow(state)
     page, index = state.marks[device, LAST], state.marks[device, FILL] - 1
     for i in range(len(times) - 1, -1, -1):
         times[i] = state.times[page, index]
@@ -647,7 +647,7 @@ def copy_out(state: State, device: int, times: Ints, values: Floats) -> None:
 @_compiled
 def copy_in(plan: Plan, state: State, device: int, times: Ints, values: Floats) -> None:
     """Add the samples in the arrays, oldest first, to a device without samples; enough pages must be free."""
-    plan, state = _lend_plan(plan), _lend(state)
+    plan, state = _borrow_plan(plan), _borrow(state)
     for i in range(len(times)):
         if i % CHUNK == 0:
             _take_page(plan, state, device, times[i])

@@ -60,7 +60,7 @@ def _relative(spec: FeatureSpec) -> list[tuple[int, int]]:
 
 def make_state(plan: Plan, metrics: int) -> State:
     """Create an empty state."""
-    windows, row = len(plan.windows), int(plan.places[kernel.FIELDS]) * metrics
+    windows, row = len(plan.windows), int(plan.indices[kernel.FIELDS]) * metrics
     return State(
         np.zeros((0, WINDOWS + windows * MARKS), np.int64),
         np.zeros((0, row)),

@@ -83,8 +83,8 @@ def _open(path: Path) -> pq.ParquetFile:
 class _Behind:
     """Run one function at a time, in a background thread if there is one."""
 
-    def __init__(self, apart: bool) -> None:
-        self._pool = ThreadPoolExecutor(1) if apart else None
+    def __init__(self, threaded: bool) -> None:
+        self._pool = ThreadPoolExecutor(1) if threaded else None
         self._last: Future[None] | None = None
 
     def __enter__(self) -> "_Behind":

@@ -59,7 +59,7 @@ def merge_feedback(dataset: Dataset, feedback: Feedback) -> Dataset:
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Recorded:
     """The recorded incidents of one device."""
 
     starts: Int64
@@ -68,7 +68,7 @@ class _Told:
     sources: list[str]
 
     @classmethod
-    def of(cls, incidents: list[Incident]) -> "_Told":
+    def of(cls, incidents: list[Incident]) -> "_Recorded":
         starts = _times([incident.start for incident in incidents])
         ends = [_FOREVER if i.end is None else int(_times([i.end])[0]) for i in incidents]
         names = [i.scenario for i in incidents], [i.source for i in incidents]
@@ -87,7 +87,7 @@ class _Merging:
     counts: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> Dataset:
-        told = self._recorded()
+        recorded = self._recorded()
         own: dict[str, list[Row]] = {}
         table = _with_source(self.dataset.incidents())
         for row in _rows(table):
@@ -102,36 +102,38 @@ class _Merging:
             marked = is_error.copy()
             for index, device in enumerate(rows.devices):
                 span = slice(rows.offsets[index], rows.offsets[index + 1])
-                if device in told:
-                    found = self._mark(told.pop(device), rows.timestamps[span], marked[span], own.get(device, []))
+                if device in recorded:
+                    found = self._mark(
+                        recorded.pop(device), rows.timestamps[span], marked[span], own.get(device, [])
+                    )
                     own[device] = [{DEVICE: device} | row for row in found]
                 kept += self._within(verdicts.pop(device, []), rows.timestamps[span])
             if (marked != is_error).any():
                 _write(self.dataset.path, part, marked)
-        self.counts["incidents of devices without telemetry"] = sum(len(some.starts) for some in told.values())
+        self.counts["incidents of devices without telemetry"] = sum(len(some.starts) for some in recorded.values())
         self.counts["verdicts on devices without telemetry"] = sum(map(len, verdicts.values()))
-        return self._finish(table, [row for device in sorted(own) for row in own[device]], kept, sorted(told))
+        return self._finish(table, [row for device in sorted(own) for row in own[device]], kept, sorted(recorded))
 
-    def _recorded(self) -> dict[str, _Told]:
+    def _recorded(self) -> dict[str, _Recorded]:
         by_device: dict[str, list[Incident]] = {}
         for incident in self.feedback.incidents:
             by_device.setdefault(incident.device, []).append(incident)
-        return {device: _Told.of(incidents) for device, incidents in by_device.items()}
+        return {device: _Recorded.of(incidents) for device, incidents in by_device.items()}
 
-    def _mark(self, told: _Told, times: Int64, flags: npt.NDArray[np.bool_], own: list[Row]) -> list[Row]:
+    def _mark(self, recorded: _Recorded, times: Int64, flags: npt.NDArray[np.bool_], own: list[Row]) -> list[Row]:
         """Mark the recorded incidents of a device in its flags; return all its incidents."""
-        within = told.overlapping(int(times[0]), int(times[-1]) + 1)
+        within = recorded.overlapping(int(times[0]), int(times[-1]) + 1)
         self.counts["incidents"] += len(within)
-        self.counts["incidents outside of the telemetry"] += len(told.starts) - len(within)
+        self.counts["incidents outside of the telemetry"] += len(recorded.starts) - len(within)
         if not within:
             return own
-        starts, ends = merge(told.starts[within], told.ends[within])
+        starts, ends = merge(recorded.starts[within], recorded.ends[within])
         flags |= snap(times, starts, ends)
         # An incident between two samples is assigned to the later one: start at the sample before.
         found = [(_before(times, s), s, e) for s, e in zip(*incidents_of(times, flags), strict=True)]
         hidden = unseen(times, flags, starts, ends)
         found += [(s, s, e) for s, e in zip(starts[hidden], ends[hidden], strict=True)]
-        joined = [_joined(int(since), int(start), int(end), told, own) for since, start, end in found]
+        joined = [_joined(int(since), int(start), int(end), recorded, own) for since, start, end in found]
         # Incidents without samples that no log reports again are unchanged.
         rest = [row for row in own if not any(row[START] < e and row[END] > s for _, s, e in found)]
         return sorted(joined + rest, key=lambda row: int(row[START]))
@@ -144,14 +146,14 @@ class _Merging:
         self.counts["verdicts outside of the telemetry"] += int((~inside).sum())
         return [verdict for verdict, is_in in zip(verdicts, inside, strict=True) if is_in]
 
-    def _finish(self, table: pa.Table, rows: list[Row], kept: list[Verdict], strangers: list[str]) -> Dataset:
+    def _finish(self, table: pa.Table, rows: list[Row], kept: list[Verdict], unknown: list[str]) -> Dataset:
         schema = table.schema
         if SCENARIO not in schema.names and any(row.get(SCENARIO) for row in rows):
             schema = schema.append(pa.field(SCENARIO, pa.string()))
         columns = [_column([row.get(item.name) for row in rows], item.type) for item in schema]
         details = {
             "counts": {what: count for what, count in self.counts.items() if count},
-            "devices_without_telemetry": strangers[:100],
+            "devices_without_telemetry": unknown[:100],
         }
         meta = dataclasses.replace(
             self.dataset.meta, incidents=len(rows), details=self.dataset.meta.details | {"feedback": details}
@@ -164,13 +166,15 @@ def _before(times: Int64, start: int) -> int:
     return int(times[index - 1]) if index else start
 
 
-def _joined(since: int, start: int, end: int, told: _Told, own: list[Row]) -> Row:
+def _joined(since: int, start: int, end: int, recorded: _Recorded, own: list[Row]) -> Row:
     """Describe an incident by all records that it covers: first those of the telemetry, then those of the logs."""
     covered = sorted((row for row in own if row[START] < end and row[END] > start), key=lambda row: int(row[START]))
-    logs = told.overlapping(since, end)
+    logs = recorded.overlapping(since, end)
     row = dict(covered[0]) if covered else {}
-    sources = [name for one in covered for name in str(one[SOURCE]).split(", ")] + [told.sources[i] for i in logs]
-    kinds = [str(one.get(SCENARIO) or "") for one in covered] + [told.kinds[i] for i in logs]
+    sources = [name for one in covered for name in str(one[SOURCE]).split(", ")] + [
+        recorded.sources[i] for i in logs
+    ]
+    kinds = [str(one.get(SCENARIO) or "") for one in covered] + [recorded.kinds[i] for i in logs]
     row |= {START: start, END: end, SOURCE: ", ".join(dict.fromkeys(sources))}
     if any(kinds) or SCENARIO in row:
         row[SCENARIO] = next((kind for kind in kinds if kind), "")

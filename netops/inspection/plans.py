@@ -100,4 +100,4 @@ def _plan(dataset: Dataset, kind: str, horizon: int, seed: int) -> Plan:
 
 
 def _counts(labelled: Labelled) -> tuple[int, ...]:
-    return tuple(int(labelled.part(part).observed.sum()) for part in (TRAIN, VALIDATION, TEST))
+    return tuple(int(labelled.evaluation_split(split).observed.sum()) for split in (TRAIN, VALIDATION, TEST))

@@ -151,7 +151,7 @@ class ModelCard:
         """How later telemetry of the network is read."""
         return NetworkSchema(self.metrics, tuple(self.data.get("counters", ())))
 
-    def places(self, names: list[str] | tuple[str, ...]) -> npt.NDArray[np.int64]:
+    def indices(self, names: list[str] | tuple[str, ...]) -> npt.NDArray[np.int64]:
         """Find the model's features among the columns of a feature matrix.
 
         Raises

@@ -24,7 +24,7 @@ from netops.monitoring.settings import MonitoringSettings
 from netops.telemetry.dataset import Dataset
 from netops.training.examples import Examples
 from netops.training.rows import gather
-from netops.training.train import part_risks
+from netops.training.train import split_risks
 
 REFERENCE_FILE = "reference.npz"
 FORMAT = 1
@@ -173,11 +173,11 @@ def _held_out(examples: Examples, model: Path) -> tuple[Ints, Floats]:
     """Return times and risks of the splits of the training telemetry that the model was not fitted on."""
     sequences = examples.labelled[0].sequences
     times, risks = [], []
-    for part in ("validation", "test"):
-        if examples.sources[part] == examples.sources["validation"]:
-            rows = np.array(examples.array(part))
+    for split in ("validation", "test"):
+        if examples.sources[split] == examples.sources["validation"]:
+            rows = np.array(examples.array(split))
             times.append(sequences.timestamps[np.where(rows < 0, ~rows, rows)])
-            risks.append(part_risks(examples, model, part))
+            risks.append(split_risks(examples, model, split))
     return np.concatenate(times), np.concatenate(risks)
 
 

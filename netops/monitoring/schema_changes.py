@@ -66,9 +66,9 @@ def _interval(before: float, now: float) -> list[Change]:
 
 def _devices(reference: Reference, devices: Iterable[str]) -> list[Change]:
     known, present = set(reference.devices), set(devices)
-    new, gone = present - known, known - present
-    if not new and not gone:
+    new, removed = present - known, known - present
+    if not new and not removed:
         return []
     share = len(new) / max(1, len(present))
-    about = f"{len(new)} new, {len(gone)} missing, {len(present & known)} as in training"
+    about = f"{len(new)} new, {len(removed)} missing, {len(present & known)} as in training"
     return [Change("devices", share, share >= _NEW_DEVICES, about)]

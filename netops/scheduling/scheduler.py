@@ -118,7 +118,7 @@ class Scheduler:
         except NetopsError as error:
             self._failed(schedule, error)
         else:
-            self.database.settle_schedule(self.project, schedule, state)
+            self.database.finish_schedule(self.project, schedule, state)
             say(f"{schedule.name}: run {schedule.run[:12]} {state}")
 
     def _failed(self, schedule: Any, error: NetopsError) -> None:
@@ -130,5 +130,5 @@ class Scheduler:
         say(f"{schedule.name}: {error}; tried again in {format_duration(wait)}")
 
     def _give_up(self, schedule: Any, reason: str) -> None:
-        self.database.settle_schedule(self.project, schedule, "error")
+        self.database.finish_schedule(self.project, schedule, "error")
         say(f"{schedule.name}: run {schedule.run[:12]} failed permanently: {reason}")

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from netops.kernels import kernel
 from netops.simulator.randomness import derive, normal, uniform
-from netops.simulator.schedule import LENGTH, PLACE, START
+from netops.simulator.schedule import INDEX, LENGTH, START
 from netops.simulator.tables import (
     AFFECTED,
     CONGESTED,
@@ -44,7 +44,7 @@ def lay_out(key: np.uint64, event: Floats, scenario: Floats, order: Ints, metric
     Metric k enters after k times the stagger; it is in error for the failure's fraction of the remaining time,
     plus or minus the jitter. The device is in critical failure once all its affected metrics are in error.
     """
-    draws = derive(key, int(event[PLACE]))
+    draws = derive(key, int(event[INDEX]))
     start, length, count = event[START], event[LENGTH], int(scenario[AFFECTED])
     paced = length * (1.0 + 0.1 * normal(draws, 0))
     depth = scenario[DEPTH] * max(0.0, 1.0 + scenario[VARIATION] * normal(draws, 1))
@@ -110,7 +110,7 @@ def maintain(
 ) -> None:
     """Shift the values of one metric for the duration of an event."""
     limit = metric[HIGH] if effect > 0.0 else metric[LOW]
-    draws = derive(key, int(event[PLACE]))
+    draws = derive(key, int(event[INDEX]))
     far = min(1.0, abs(effect) * max(0.0, 1.0 + scenario[VARIATION] * normal(draws, 0)))
     edge = max(1.0, scenario[EDGE] * event[LENGTH])
     for i in range(max(0, int(event[START]) - first), min(len(values), int(event[START] + event[LENGTH]) - first)):
@@ -121,7 +121,7 @@ def maintain(
 @kernel(error_model="numpy")
 def swell(key: np.uint64, event: Floats, scenario: Floats, first: int, traffic: Floats) -> None:
     """Add a peak to the traffic: up in a fifth of its time, then down slowly."""
-    draws = derive(key, int(event[PLACE]))
+    draws = derive(key, int(event[INDEX]))
     height = scenario[HEIGHT] * max(0.0, 1.0 + scenario[VARIATION] * normal(draws, 0))
     for i in range(max(0, int(event[START]) - first), min(len(traffic), int(event[START] + event[LENGTH]) - first)):
         since = (first + i - event[START]) / event[LENGTH]
@@ -131,4 +131,4 @@ def swell(key: np.uint64, event: Floats, scenario: Floats, first: int, traffic: 
 @kernel(error_model="numpy")
 def freezes(key: np.uint64, event: Floats, scenario: Floats) -> bool:
     """Return whether a sensor fault freezes the values; if not, they are missing."""
-    return uniform(derive(key, int(event[PLACE])), 0) < scenario[FROZEN]
+    return uniform(derive(key, int(event[INDEX])), 0) < scenario[FROZEN]

@@ -56,7 +56,7 @@ def make_fleet(settings: GeneratorSettings, devices: int, seed: int) -> Fleet:
         For a Faker provider or a name pattern that does not exist.
     """
     *upper, (device_level, device) = settings.deployment.items()
-    indices = _places(dict(upper), seed)
+    indices = _locations(dict(upper), seed)
     numbers = np.arange(devices)
     sites, within = numbers % len(indices), numbers // len(indices)
     above = [{level: indices[site][level] for level, _ in upper} for site in sites]
@@ -67,7 +67,7 @@ def make_fleet(settings: GeneratorSettings, devices: int, seed: int) -> Fleet:
     return Fleet(names, attributes, sites, _depths(within, settings))
 
 
-def _places(levels: Mapping[str, LevelSettings], seed: int) -> list[dict[str, str]]:
+def _locations(levels: Mapping[str, LevelSettings], seed: int) -> list[dict[str, str]]:
     indices: list[dict[str, str]] = [{}]
     for depth, (name, level) in enumerate(levels.items()):
         make = _namer(name, level, seed, depth)

@@ -276,13 +276,13 @@ def stream(network: Network, ticks: int = 60) -> Iterator[Batch]:
     pending: list[Batch] = []
     for first in range(network.first, end, ticks):
         block = produce(network, devices, first, min(ticks, end - first), walks)
-        kept = samples_of(network, block)
+        sampled = samples_of(network, block)
         fresh = Batch(
-            kept.places // block.critical.shape[1],
-            kept.timestamps,
-            block.values.reshape(len(block.values), -1)[:, kept.places].T,
-            block.critical.reshape(-1)[kept.places],
-            kept.arrivals,
+            sampled.positions // block.critical.shape[1],
+            sampled.timestamps,
+            block.values.reshape(len(block.values), -1)[:, sampled.positions].T,
+            block.critical.reshape(-1)[sampled.positions],
+            sampled.arrivals,
         )
         last = first + ticks >= end
         # Samples of the next tick may be early by less than half an interval.

@@ -22,7 +22,7 @@ class Samples:
 
     Attributes
     ----------
-    places : int64 array, n
+    positions : int64 array, n
         The index of each sample in the block (devices × ticks, row-major).
     timestamps : int64 array, n
         Time of the device's clock.
@@ -30,7 +30,7 @@ class Samples:
         Time of arrival.
     """
 
-    places: Ints
+    positions: Ints
     timestamps: Ints
     arrivals: Ints
 

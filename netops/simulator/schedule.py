@@ -15,7 +15,7 @@ from netops.simulator.tables import RHYTHMIC, SPREAD, T_DAILY, T_DAY, TICKS, Flo
 
 BLOCK = 262_144
 #: Columns of an event: first tick, length in ticks, row of the scenario table, address of its random numbers.
-START, LENGTH, KIND, PLACE = range(4)
+START, LENGTH, KIND, INDEX = range(4)
 
 _TAU = 2.0 * math.pi
 
@@ -31,7 +31,7 @@ def events_between(
     key: np.uint64, first: int, last: int, chance: float, kinds: Ints, weights: Floats, scenarios: Floats,
     traffic: Floats, phase: float,
 ) -> Floats:  # fmt: skip
-    """List the events that overlap the ticks first..last-1: rows of START, LENGTH, KIND, PLACE."""
+    """List the events that overlap the ticks first..last-1: rows of START, LENGTH, KIND, INDEX."""
     found = np.empty((16, 4))
     count = 0
     if chance <= 0.0:

@@ -35,15 +35,15 @@ class IncidentLog:
     def add(self, block: Block, samples: Samples) -> None:
         """Add the samples of a block."""
         ticks = block.critical.shape[1]
-        flags = block.critical.reshape(-1)[samples.places]
-        bounds = np.searchsorted(samples.places, np.arange(len(block.devices) + 1) * ticks)
+        flags = block.critical.reshape(-1)[samples.positions]
+        bounds = np.searchsorted(samples.positions, np.arange(len(block.devices) + 1) * ticks)
         truths: dict[int, list[Truth]] = {}
         for truth in block.truths:
             truths.setdefault(truth.device, []).append(truth)
         for index, device in enumerate(block.devices.tolist()):
             if device in truths or device in self._open:
                 part = slice(bounds[index], bounds[index + 1])
-                numbers = samples.places[part] - index * ticks + block.first
+                numbers = samples.positions[part] - index * ticks + block.first
                 self._device(device, samples.timestamps[part], flags[part], numbers, truths.get(device, []))
 
     def _device(self, device: int, times: Ints, flags: Bools, numbers: Ints, truths: list[Truth]) -> None:

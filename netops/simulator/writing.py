@@ -77,10 +77,10 @@ def write_shard(network: Network, shard: Shard, folder: Path, schema: pa.Schema)
         pq.ParquetWriter(draft, schema, compression="lz4", use_dictionary=plain, write_statistics=plain) as writer,
     ):
         for block in _blocks(network, shard, walks):
-            kept = samples_of(network, block)
-            log.add(block, kept)
-            writer.write_table(table_of(network, block, kept, schema), row_group_size=2 * GROUP)
-            samples += len(kept.places)
+            sampled = samples_of(network, block)
+            log.add(block, sampled)
+            writer.write_table(table_of(network, block, sampled, schema), row_group_size=2 * GROUP)
+            samples += len(sampled.positions)
         writer.close()
         with atomic_path(incidents_path(folder, shard)) as incidents:
             pq.write_table(log.table(), incidents)
@@ -100,7 +100,9 @@ def _blocks(network: Network, shard: Shard, walks: Walks) -> Iterator[Block]:
 def table_of(network: Network, block: Block, samples: Samples, schema: pa.Schema) -> pa.Table:
     """Create the table of a block's samples."""
     cells = block.critical.size
-    indices = None if len(samples.places) == cells and not network.settings.faults.duplicates else samples.places
+    indices = (
+        None if len(samples.positions) == cells and not network.settings.faults.duplicates else samples.positions
+    )
     arrays = [_times(samples.timestamps), *_labels(network, block, samples)]
     arrays += [pa.array(_column(values, indices)) for values in block.values]
     arrays += [pa.array(_column(flags, indices)) for flags in block.errors]
@@ -121,7 +123,7 @@ def _times(values: Ints) -> pa.Array:
 
 def _labels(network: Network, block: Block, samples: Samples) -> list[pa.Array]:
     """Return the device and its attributes for each sample, dictionary-encoded."""
-    rows = (samples.places // block.critical.shape[1]).astype(np.int32)
+    rows = (samples.positions // block.critical.shape[1]).astype(np.int32)
     devices = block.devices.tolist()
     labels = [_encoded([network.fleet.names[d] for d in devices], rows)]
     return labels + [_encoded([texts[d] for d in devices], rows) for texts in network.fleet.attributes.values()]

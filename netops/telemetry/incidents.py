@@ -101,5 +101,5 @@ def unseen(timestamps: npt.ArrayLike, flags: Bool, starts: npt.ArrayLike, ends: 
     times, begin, end = (np.asarray(values, np.int64) for values in (timestamps, starts, ends))
     index = np.searchsorted(times, begin)
     between = (index == np.searchsorted(times, end)) & (index > 0) & (index < len(times))
-    beside = np.clip(index, 1, max(1, len(times) - 1))
-    return between & ~flags[beside - 1] & ~flags[np.minimum(beside, len(times) - 1)]
+    neighbour = np.clip(index, 1, max(1, len(times) - 1))
+    return between & ~flags[neighbour - 1] & ~flags[np.minimum(neighbour, len(times) - 1)]

@@ -37,8 +37,8 @@ class NetworkSchema:
     def from_dict(cls, values: Mapping[str, Any]) -> "NetworkSchema":
         """Read what :meth:`to_dict` wrote."""
         attributes = values.get("attributes")
-        kept = None if attributes is None else tuple(attributes)
-        return cls(tuple(values["metrics"]), tuple(values.get("counters", ())), kept)
+        attribute_names = None if attributes is None else tuple(attributes)
+        return cls(tuple(values["metrics"]), tuple(values.get("counters", ())), attribute_names)
 
     def fits(self, meta: Meta) -> bool:
         """Return whether a dataset already has all metrics of the schema, in the same form."""

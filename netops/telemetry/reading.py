@@ -45,7 +45,7 @@ class SourceReport:
         The columns, several joined by ``+``; no device if the file is one device, no metric_name in wide form.
     notation, zone : str
         Notation of the times, and their time zone.
-    beside : dict
+    not_devices : dict
         Rejected candidates for the device → reason.
     quantities : dict
         Column → notation of its numbers, unless it is plain.
@@ -66,7 +66,7 @@ class SourceReport:
     metric_name: str = ""
     notation: str = ""
     zone: str = ""
-    beside: dict[str, str] = field(default_factory=dict)
+    not_devices: dict[str, str] = field(default_factory=dict)
     quantities: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, Dropped] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -167,8 +167,8 @@ class ReadingReport:
         devices = _counted(
             (source.device or "the file's name", source.files) for source in self.sources if source.format
         )
-        beside = {name: why for source in self.sources for name, why in source.beside.items()}
-        others = f"; not {', '.join(f'{name} ({why})' for name, why in beside.items())}" if beside else ""
+        not_devices = {name: why for source in self.sources for name, why in source.not_devices.items()}
+        others = f"; not {', '.join(f'{name} ({why})' for name, why in not_devices.items())}" if not_devices else ""
         if devices:
             yield f"device: {devices}, {_count(self.devices, 'device')}{others}"
         quantities: dict[str, list[str]] = {}

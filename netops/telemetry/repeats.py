@@ -17,7 +17,7 @@ Bool = npt.NDArray[np.bool_]
 
 #: Above this fraction of conflicting rows, a device is several entities, whatever its number of rows.
 _OF_A_DEVICE = 0.1
-_TELLING = 0.95
+_DISTINGUISHING = 0.95
 _LOOKED_AT = 200_000
 _HOUR = 3_600_000_000_000
 
@@ -39,7 +39,7 @@ class Repeats:
     hours : set of int
         Hours of the day of the first conflicts.
     example : str
-    groups, tells, values : int, dict and dict
+    groups, distinguishing, values : int, dict and dict
         Number of conflicting rows; column → number of rows that it distinguishes; column → number of values.
     """
 
@@ -50,7 +50,7 @@ class Repeats:
     hours: set[int] = field(default_factory=set)
     example: str = ""
     rows: int = 0
-    tells: dict[str, int] = field(default_factory=dict)
+    distinguishing: dict[str, int] = field(default_factory=dict)
     values: dict[str, int] = field(default_factory=dict)
 
     def __iadd__(self, other: "Repeats") -> "Repeats":
@@ -58,8 +58,8 @@ class Repeats:
         self.conflicting, self.rows = self.conflicting + other.conflicting, self.rows + other.rows
         self.worst, self.example = max(self.worst, other.worst), self.example or other.example
         self.hours |= other.hours
-        for name, count in other.tells.items():
-            self.tells[name] = self.tells.get(name, 0) + count
+        for name, count in other.distinguishing.items():
+            self.distinguishing[name] = self.distinguishing.get(name, 0) + count
             self.values[name] = max(self.values.get(name, 0), other.values[name])
         return self
 
@@ -96,10 +96,11 @@ class Repeats:
         what += f" (first: {self.example})" if self.example else ""
         if device is None:
             what = "no device column was found, yet " + what
-        telling = sorted(
-            (name for name, count in self.tells.items() if count >= _TELLING * self.rows), key=self._rank
+        candidates = sorted(
+            (name for name, count in self.distinguishing.items() if count >= _DISTINGUISHING * self.rows),
+            key=self._rank,
         )
-        if not telling:
+        if not candidates:
             zone = (
                 "; if their clock has daylight saving time, name its zone: --set telemetry.timezone=Europe/Berlin"
             )
@@ -108,7 +109,7 @@ class Repeats:
                 f"{where}: {what}; no column distinguishes them{hint}; "
                 "--set telemetry.max_conflicts=1 keeps the first of each"
             )
-        first, others = telling[0], ", ".join(f"'{name}' ({self.values[name]:,})" for name in telling[1:4])
+        first, others = candidates[0], ", ".join(f"'{name}' ({self.values[name]:,})" for name in candidates[1:4])
         more = f"; so do {others}" if others else ""
         setting = quoted("telemetry.device", f"{device}+{first}" if device else first)
         if metric_name or (device and _names_metrics(first)):
@@ -238,5 +239,5 @@ def _describe(
         if pa.types.is_floating(kind) and not (values[known] == np.floor(values[known])).all():
             continue
         distinct, value = np.unique(values[known], return_inverse=True)
-        found.tells[name] = len(np.unique(groups[known] * (len(distinct) + 1) + value))
+        found.distinguishing[name] = len(np.unique(groups[known] * (len(distinct) + 1) + value))
         found.values[name] = len(distinct)

@@ -18,15 +18,15 @@ _MODEL_FILE = "model.onnx"
 FILES = "_files.json"
 
 
-def place_of(context: Any) -> str:
+def output_path_of(context: Any) -> str:
     """Name the place where a run keeps what it makes.
 
     The steps of a workflow share one that is the workflow's own; a stage that is run by itself gets its own place,
     so that it does not find what another run with other settings has left.
     """
     target = str(context.artifact_path)
-    apart = (context.labels or {}).get("workflow") or context.uid in target
-    return target if apart else f"{target.rstrip('/')}/{context.uid}"
+    has_own_path = (context.labels or {}).get("workflow") or context.uid in target
+    return target if has_own_path else f"{target.rstrip('/')}/{context.uid}"
 
 
 def new_folder(context: Any, key: str) -> Path:
@@ -34,7 +34,7 @@ def new_folder(context: Any, key: str) -> Path:
 
     On this machine it is the artifact's final place, so that nothing is copied; elsewhere a temporary one.
     """
-    target = place_of(context)
+    target = output_path_of(context)
     return scratch_folder() / key if "://" in target else Path(target) / key
 
 
@@ -57,7 +57,7 @@ def _describe(artifact: DatasetArtifact, dataset: Dataset) -> None:
 
 
 def _publish(context: Any, key: str, folder: Path) -> str:
-    target = place_of(context)
+    target = output_path_of(context)
     if "://" not in target:
         return str(folder)
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
@@ -122,5 +122,5 @@ def _model_folder(address: str) -> Path:
 
 def work_folder(context: Any) -> Path:
     """Name the folder for what a stage keeps between its steps, and other stages here may use again."""
-    target = place_of(context)
+    target = output_path_of(context)
     return scratch_folder() if "://" in target else Path(target) / "work"

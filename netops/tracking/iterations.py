@@ -17,7 +17,7 @@ from mlrun.utils import now_date
 
 from netops.training.search import Trial, best_of
 
-#: What trials are judged by; not the ``average_precision`` of the run, which is that of the test part.
+#: What trials are judged by; not the ``average_precision`` of the run, which is that of the test split.
 OBJECTIVE = "early_average_precision"
 #: The artifact that holds the table, as MLRun calls it.
 TABLE = "iteration_results"

@@ -63,7 +63,7 @@ def log_telemetry(context: Any, dataset: Dataset) -> None:
     )
 
 
-def told(meta: Meta) -> Iterator[str]:
+def summary_lines(meta: Meta) -> Iterator[str]:
     """Report what was read and how, what became of the incident log, which columns are no metrics; a line each."""
     yield from reading_lines(meta)
     yield from decision_lines(meta)

@@ -70,15 +70,15 @@ def _recorded(handler: Callable[..., Any], project: str, name: str) -> Callable[
         except BaseException as exception:
             message = mlrun.errors.err_to_str(exception) or type(exception).__name__
             state = RunStates.aborted if isinstance(exception, KeyboardInterrupt) else RunStates.error
-            settle(uid, project, state, error=message)
+            finish(uid, project, state, error=message)
             raise
-        settle(uid, project, state, error=error)
+        finish(uid, project, state, error=error)
         return result
 
     return run
 
 
-def settle(uid: str, project: str, state: str, **status: Any) -> None:
+def finish(uid: str, project: str, state: str, **status: Any) -> None:
     """Record the end of a run; one that has been aborted meanwhile stays so.
 
     It is stored rather than updated: a service would abort what it runs itself, and refuses that for all else.

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from netops.alerting.outcomes import Part
+from netops.alerting.outcomes import EvaluationSplit
 from netops.errors import NetopsError
 from netops.files import read_json, write_json
 from netops.models.background import background_of
@@ -41,7 +41,7 @@ MATRIX = "features.npy"
 #: Changes with the files of the folder, so that examples of before are made again.
 _FORMAT = 2
 #: Parts that are scored, and what their files are called.
-SCORED_PARTS = {"validation": VALIDATION, "test": TEST}
+SCORED_SPLITS = {"validation": VALIDATION, "test": TEST}
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,13 @@ class Examples:
 
     @cached_property
     def labelled(self) -> list[Labelled]:
-        """The labelled telemetry: the main one, and the one for testing where it is apart."""
+        """The labelled telemetry: the main dataset, and the separate test dataset if there is one."""
         dataset = Dataset.open(Path(self.sources["validation"]))
         return label_once(dataset, self.horizon, self.settings["split"], self.settings["seed"])
 
-    def part(self, name: str) -> Part:
+    def evaluation_split(self, name: str) -> EvaluationSplit:
         """Take ``validation`` or ``test`` for threshold and evaluation; risks are in the order of its rows."""
-        return self.labelled[-1 if name == "test" else 0].part(SCORED_PARTS[name])
+        return self.labelled[-1 if name == "test" else 0].evaluation_split(SCORED_SPLITS[name])
 
 
 def prepare_examples(
@@ -108,7 +108,7 @@ def prepare_examples(
 ) -> Examples:
     """Make the training rows and name the rows to be scored.
 
-    Training rows come from the training part alone: every positive, healthy rows thinned and weighted; no row
+    Training rows come only from the training split: every positive, healthy rows thinned and weighted; no row
     inside an incident, none without a label. Called again for the same data and settings, also by several threads
     or processes at once, it gives what is there.
 
@@ -183,17 +183,17 @@ class _Making:
         self._write_scored(labelled)
         self.progress(1, 3, "choose training rows")
         main = labelled[0]
-        taught = main.training_labels
-        rows = np.flatnonzero(main.split.rows(TRAIN) & (taught >= 0))
-        positive = taught[rows] == 1
+        training_labels = main.training_labels
+        rows = np.flatnonzero(main.split.rows(TRAIN) & (training_labels >= 0))
+        positive = training_labels[rows] == 1
         if not 0 < positive.sum() < len(rows):
-            raise NetopsError("one class only in the training part; give telemetry with more incidents")
+            raise NetopsError("one class only in the training split; give telemetry with more incidents")
         hard = main.verdicts.dismissed(main.sequences)
-        names, kept, weights = self._read(rows, positive, hard[rows])
-        labels = taught[kept] == 1
-        np.save(self.draft / "hard.npy", hard[kept] & ~labels, allow_pickle=False)
+        names, selected, weights = self._read(rows, positive, hard[rows])
+        labels = training_labels[selected] == 1
+        np.save(self.draft / "hard.npy", hard[selected] & ~labels, allow_pickle=False)
         share, seed = self.settings.early_share, self.settings.seed
-        early = set_aside(main.sequences, main.incidents, kept, labels, share, seed)
+        early = set_aside(main.sequences, main.incidents, selected, labels, share, seed)
         self.progress(2, 3, "write examples")
         arrays = {"labels": labels.astype(np.float32), "weights": weights, "early": early}
         for name, values in arrays.items():
@@ -212,30 +212,30 @@ class _Making:
         if len(names) > settings.max_features:
             names = self._select(names, rows, positive)
         room = max(1_000, min(settings.max_rows, settings.max_values // max(1, len(names))))
-        kept, weights = thin(rows, positive, room, settings.seed, hard)
-        alive = write_matrix(self.draft / MATRIX, self.dataset, names, kept)
+        selected, weights = thin(rows, positive, room, settings.seed, hard)
+        alive = write_matrix(self.draft / MATRIX, self.dataset, names, selected)
         if not alive.any():
-            raise NetopsError(f"{self.dataset.path}: no feature varies in the training part; give other telemetry")
+            raise NetopsError(f"{self.dataset.path}: no feature varies in the training split; give other telemetry")
         if not alive.all():
             names = tuple(name for name, varies in zip(names, alive, strict=True) if varies)
             keep_columns(self.draft / MATRIX, alive)
-        return names, kept, weights
+        return names, selected, weights
 
     def _select(
         self, names: tuple[str, ...], rows: npt.NDArray[np.int64], positive: npt.NDArray[np.bool_]
     ) -> tuple[str, ...]:
-        kept, weights = thin(rows, positive, SAMPLE, self.settings.seed)
-        labels = positive[np.searchsorted(rows, kept)]
+        selected, weights = thin(rows, positive, SAMPLE, self.settings.seed)
+        labels = positive[np.searchsorted(rows, selected)]
         sample = Sample(labels, weights)
         most, seed = self.settings.max_features, self.settings.seed
-        return select(names, lambda some: gather(self.dataset, some, kept), sample, most, seed)
+        return select(names, lambda some: gather(self.dataset, some, selected), sample, most, seed)
 
     def _write_scored(self, labelled: list[Labelled]) -> None:
-        for name, part in SCORED_PARTS.items():
+        for name, split in SCORED_SPLITS.items():
             source = labelled[-1 if name == "test" else 0]
-            rows = np.flatnonzero(source.split.rows(part))
-            np.save(self.draft / f"{name}.npy", np.where(source.scored(part), rows, ~rows), allow_pickle=False)
-        labels = labelled[0].part(VALIDATION).labels
+            rows = np.flatnonzero(source.split.rows(split))
+            np.save(self.draft / f"{name}.npy", np.where(source.scored(split), rows, ~rows), allow_pickle=False)
+        labels = labelled[0].evaluation_split(VALIDATION).labels
         np.save(self.draft / "validation-labels.npy", labels, allow_pickle=False)
 
     def _info(
@@ -275,7 +275,9 @@ class _Making:
         }
 
     def _examples(self, names: tuple[str, ...], info: dict[str, Any], labelled: list[Labelled]) -> Examples:
-        sources = {name: str(labelled[-1 if name == "test" else 0].dataset.path.resolve()) for name in SCORED_PARTS}
+        sources = {
+            name: str(labelled[-1 if name == "test" else 0].dataset.path.resolve()) for name in SCORED_SPLITS
+        }
         settings = {"split": self.settings.split, "seed": self.settings.seed}
         examples = Examples(self.folder, self.key, names, self.horizon, info, sources, settings)
         raw = asdict(examples)

@@ -47,7 +47,7 @@ class Verdicts:
     start: Integers
     end: Integers
     verdict: tuple[str, ...]
-    borne_out: Flags
+    corroborated: Flags
     horizon: int
 
     @classmethod
@@ -71,7 +71,7 @@ class Verdicts:
             np.where(harmless, opened, start),
             np.where(harmless, np.where(ended < UNKNOWN, ended, opened + horizon), end),
         )
-        return cls(device, opened, start, end, verdict, _borne_out(device, opened, incidents, horizon), horizon)
+        return cls(device, opened, start, end, verdict, _corroborated(device, opened, incidents, horizon), horizon)
 
     def __len__(self) -> int:
         """Count the verdicts."""
@@ -80,7 +80,7 @@ class Verdicts:
     @property
     def coming(self) -> Flags:
         """The verdicts that are the only evidence of an impending failure."""
-        return ~self._dismissed & ~self.borne_out
+        return ~self._dismissed & ~self.corroborated
 
     def teach(self, sequences: Sequences, labels: npt.NDArray[np.int8], inside: Flags) -> npt.NDArray[np.int8]:
         """Add the verdicts to labels: 1 within the horizon before an impending failure.
@@ -98,12 +98,12 @@ class Verdicts:
         """
         if not self.coming.any():
             return labels
-        taught = labels.copy()
+        labelled = labels.copy()
         unsure = self.left_out(sequences)
-        taught[unsure & (taught == 0)] = NO_LABEL
+        labelled[unsure & (labelled == 0)] = NO_LABEL
         for span in self._spans(sequences, self.coming, self.start - self.horizon, self.start):
-            taught[span] = np.where(inside[span], taught[span], 1)
-        return taught
+            labelled[span] = np.where(inside[span], labelled[span], 1)
+        return labelled
 
     def left_out(self, sequences: Sequences) -> Flags:
         """Mark the rows whose label is from a verdict alone: they are excluded from figures."""
@@ -115,7 +115,7 @@ class Verdicts:
     def dismissed(self, sequences: Sequences) -> Flags:
         """Mark the rows of alerts that were dismissed, and that no incident bears out."""
         rows = np.zeros(len(sequences), bool)
-        for span in self._spans(sequences, self._dismissed & ~self.borne_out, self.start, self.end):
+        for span in self._spans(sequences, self._dismissed & ~self.corroborated, self.start, self.end):
             rows[span] = True
         return rows
 
@@ -132,7 +132,7 @@ class Verdicts:
             yield slice(int(first + low), int(first + high))
 
 
-def _borne_out(device: Integers, opened: Integers, incidents: Incidents, horizon: int) -> Flags:
+def _corroborated(device: Integers, opened: Integers, incidents: Incidents, horizon: int) -> Flags:
     nothing = np.zeros(len(device))
     alerts = Alerts(device, opened, opened, nothing, opened, np.zeros(len(device), bool))
     return match(alerts, incidents, horizon).kind != FALSE

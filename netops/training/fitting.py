@@ -31,7 +31,7 @@ from netops.training.thinning import thin
 
 #: How far the model file may be from the native model.
 TOLERANCE = 1e-5
-#: Rows of the test part that are scored by both; spread over all of it.
+#: Rows of the test split that are scored by both; spread over all of it.
 COMPARED_ROWS = 100_000
 #: Written beside the model's libraries.
 _WRITERS = ("onnx", "onnxruntime", "numpy")
@@ -83,9 +83,9 @@ def fit(
     on_trial: TrialCallback = lambda trial: None,
     since: float | None = None,
 ) -> ModelCard:
-    """Fit a family, calibrate it, save it as a model folder, check it, and score validation and test part.
+    """Fit a family, calibrate it, save it as a model folder, check it, and score validation and test split.
 
-    The risks of both parts are left in the examples' folder, see :func:`risks_path`.
+    The risks of both splits are stored in the examples' folder, see :func:`risks_path`.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def fit(
     Raises
     ------
     NetopsError
-        If the model file does not agree with the native model within 1e-5 on the test part, or the training rows
+        If the model file does not agree with the native model within 1e-5 on the test split, or the training rows
         are of one class only.
     """
     folder = Path(job.examples)
@@ -117,7 +117,7 @@ def fit(
     say("check")
     model = build_model(scaling, fitted)
     session = Session(model, job.threads)
-    risks = {part: _score(session, examples, folder, part) for part in ("validation", "test")}
+    risks = {split: _score(session, examples, folder, split) for split in ("validation", "test")}
     agreement = _agreement(scaling, fitted, examples, folder, risks["test"], job)
     calibration = fit_platt(risks["validation"], np.load(folder / "validation-labels.npy"))
     if isinstance(calibration, Platt):
@@ -125,8 +125,8 @@ def fit(
     card = _card(job, examples, family, scaling, fitted, model)
     card = card.updated(fit_seconds=seconds, agreement=agreement, calibration=calibration.to_dict())
     card = card.updated(data=card.data | took)
-    for part, values in risks.items():
-        with atomic_path(risks_path(folder, card.version, part)) as draft, draft.open("wb") as file:
+    for split, values in risks.items():
+        with atomic_path(risks_path(folder, card.version, split)) as draft, draft.open("wb") as file:
             np.save(file, values, allow_pickle=False)
     save_model(Path(job.out), model, card)
     return card
@@ -144,9 +144,9 @@ def _fit(
     return family, fitted, time.monotonic() - started
 
 
-def risks_path(examples: Path, version: str, part: str) -> Path:
-    """Name the file of the risks of a model over a part: float64, NaN for rows that are not scored."""
-    return examples / f"risks-{version}-{part}.npy"
+def risks_path(examples: Path, version: str, split: str) -> Path:
+    """Name the file of the risks of a model over a split: float64, NaN for rows that are not scored."""
+    return examples / f"risks-{version}-{split}.npy"
 
 
 def score_rows(
@@ -181,10 +181,10 @@ def _data(folder: Path, family: Family, job: Job) -> tuple[Scaling, FitData]:
         return scaling, FitData(_rows(source, np.ones(len(source), bool)), labels, weights, early)
     if family.takes_pieces:
         return scaling, FitData(source, labels, weights, early)
-    kept, more = thin(np.arange(len(source)), labels == 1, room, job.seed, np.load(folder / "hard.npy"))
+    selected, more = thin(np.arange(len(source)), labels == 1, room, job.seed, np.load(folder / "hard.npy"))
     chosen = np.zeros(len(source), bool)
-    chosen[kept] = True
-    return scaling, FitData(_rows(source, chosen), labels[kept], weights[kept] * more, early[kept])
+    chosen[selected] = True
+    return scaling, FitData(_rows(source, chosen), labels[selected], weights[selected] * more, early[selected])
 
 
 def _rows(source: ScaledMatrix, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
@@ -197,9 +197,9 @@ def _rows(source: ScaledMatrix, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np
     return scaled
 
 
-def _score(session: Session, examples: dict[str, Any], folder: Path, part: str) -> npt.NDArray[np.float64]:
-    dataset = Dataset.open(Path(examples["sources"][part]))
-    rows = np.load(folder / f"{part}.npy")
+def _score(session: Session, examples: dict[str, Any], folder: Path, split: str) -> npt.NDArray[np.float64]:
+    dataset = Dataset.open(Path(examples["sources"][split]))
+    rows = np.load(folder / f"{split}.npy")
     return score_rows(session.score, dataset, examples["names"], rows)
 
 
@@ -211,7 +211,7 @@ def _agreement(
     risks: npt.NDArray[np.float64],
     job: Job,
 ) -> float:
-    """Compare the model file with the native model on the test part."""
+    """Compare the model file with the native model on the test split."""
     rows = np.load(folder / "test.npy")
     rows[np.arange(len(rows)) % max(1, len(rows) // COMPARED_ROWS) > 0] = -1
     dataset = Dataset.open(Path(examples["sources"]["test"]))
@@ -222,7 +222,7 @@ def _agreement(
         greatest = max(greatest, float(np.abs(native - risks[indices[piece]]).max()))
     if not greatest <= TOLERANCE:
         raise NetopsError(
-            f"{job.family}: the model file is {greatest:.2g} off the native model on the test part, "
+            f"{job.family}: the model file is {greatest:.2g} off the native model on the test split, "
             f"{TOLERANCE:g} is allowed; the model is not saved"
         )
     return greatest

@@ -26,28 +26,28 @@ def summarize_labels(labelled: Sequence[Labelled]) -> dict[str, Any]:
     main = labelled[0]
     incidents: Counter[str] = Counter()
     verdicts: Counter[str] = Counter()
-    borne_out = contradicted = left_out = 0
-    for part in labelled:
-        table = part.dataset.incidents()
+    corroborated = contradicted = left_out = 0
+    for dataset in labelled:
+        table = dataset.dataset.incidents()
         found_sources = (
             table.column(SOURCE).to_pylist() if SOURCE in table.column_names else [TELEMETRY] * table.num_rows
         )
         incidents.update(found_sources)
-        verdicts.update(part.verdicts.verdict)
-        dismissed = np.array([name == DISMISSED for name in part.verdicts.verdict], bool)
-        borne_out += int((part.verdicts.borne_out & ~dismissed).sum())
-        contradicted += int((part.verdicts.borne_out & dismissed).sum())
-        scored = part.split.rows(VALIDATION) | part.split.rows(TEST)
-        left_out += int((part.left_out & scored).sum())
+        verdicts.update(dataset.verdicts.verdict)
+        dismissed = np.array([name == DISMISSED for name in dataset.verdicts.verdict], bool)
+        corroborated += int((dataset.verdicts.corroborated & ~dismissed).sum())
+        contradicted += int((dataset.verdicts.corroborated & dismissed).sum())
+        scored = dataset.split.rows(VALIDATION) | dataset.split.rows(TEST)
+        left_out += int((dataset.left_out & scored).sum())
     training = main.split.rows(TRAIN)
-    taught, plain = main.training_labels, main.labels
+    training_labels, plain = main.training_labels, main.labels
     hard = main.verdicts.dismissed(main.sequences)
     return {
         "incidents": dict(sorted(incidents.items())),
         "verdicts": dict(sorted(verdicts.items())),
-        "borne_out": borne_out,
+        "borne_out": corroborated,
         "contradicted": contradicted,
-        "positives": int((training & (taught == 1) & (plain != 1)).sum()),
-        "hard_negatives": int((training & hard & (taught == 0)).sum()),
+        "positives": int((training & (training_labels == 1) & (plain != 1)).sum()),
+        "hard_negatives": int((training & hard & (training_labels == 0)).sum()),
         "left_out": left_out,
     }

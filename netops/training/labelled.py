@@ -1,4 +1,4 @@
-"""A features dataset with labels: samples, incidents, attributes of the devices, and the part of each sample."""
+"""A features dataset with labels: samples, incidents, attributes of the devices, and the split of each sample."""
 
 import threading
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from netops.alerting.outcomes import Part
+from netops.alerting.outcomes import EvaluationSplit
 from netops.alerting.sequences import Flags, Incidents, Sequences
 from netops.telemetry.dataset import Dataset, rows_of
 from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP
 from netops.training.feedback_labels import Verdicts
 from netops.training.labels import label_rows, label_starts, require_labels
-from netops.training.splits import SHARES, TRAIN, Split, split, whole_test
+from netops.training.splits import FRACTIONS, TRAIN, Split, split, whole_test
 
-#: Shares of training and validation where the test telemetry is given apart.
-TWO_SHARES = (0.75, 0.25)
+#: Fractions of training and validation if the test telemetry is separate.
+TWO_FRACTIONS = (0.75, 0.25)
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ class Labelled:
     horizon: int
     split: Split
 
-    def part(self, part: int) -> Part:
+    def evaluation_split(self, split: int) -> EvaluationSplit:
         """Select a split; labels from verdicts alone are used in training, and excluded elsewhere."""
-        keep, facts = self.split.rows(part), (self.incidents, self.horizon, self.attributes)
-        if part == TRAIN:
-            return Part.where(keep, self.sequences, self.training_labels, *facts)
+        keep, facts = self.split.rows(split), (self.incidents, self.horizon, self.attributes)
+        if split == TRAIN:
+            return EvaluationSplit.where(keep, self.sequences, self.training_labels, *facts)
         labels = np.where(self.left_out, np.int8(-1), self.labels) if self.left_out.any() else self.labels
-        return Part.where(keep, self.sequences, labels, *facts, self.left_out)
+        return EvaluationSplit.where(keep, self.sequences, labels, *facts, self.left_out)
 
     @cached_property
     def training_labels(self) -> npt.NDArray[np.int8]:
@@ -68,9 +68,9 @@ class Labelled:
         """The rows excluded from figures, because their labels are from verdicts alone."""
         return self.verdicts.left_out(self.sequences)
 
-    def scored(self, part: int) -> Flags:
-        """Mark, among the rows of a part, those that are scored: the healthy ones."""
-        keep = self.split.rows(part)
+    def scored(self, split: int) -> Flags:
+        """Mark, among the rows of a split, those that are scored: the healthy ones."""
+        keep = self.split.rows(split)
         return ~self.incidents.inside(self.sequences)[keep]
 
 
@@ -91,7 +91,7 @@ def label(dataset: Dataset, horizon: int, kind: str, seed: int) -> list[Labelled
     Returns
     -------
     list of Labelled
-        One, or two where the test telemetry is apart.
+        One, or two if the test telemetry is separate.
 
     Raises
     ------
@@ -100,8 +100,8 @@ def label(dataset: Dataset, horizon: int, kind: str, seed: int) -> list[Labelled
     """
     sequences, labels, incidents, attributes = observe(dataset, horizon)
     require_labels(sequences, labels, horizon)
-    shares = TWO_SHARES if dataset.test else SHARES
-    cut = split(kind, sequences, labels, incidents, horizon, shares=shares, seed=seed)
+    fractions = TWO_FRACTIONS if dataset.test else FRACTIONS
+    cut = split(kind, sequences, labels, incidents, horizon, fractions=fractions, seed=seed)
     found = [_labelled(dataset, sequences, labels, incidents, attributes, horizon, cut)]
     if dataset.test:
         sequences, labels, incidents, attributes = observe(dataset.test, horizon)

@@ -52,10 +52,10 @@ def write_matrix(path: Path, dataset: Dataset, names: tuple[str, ...], rows: npt
     return low < high
 
 
-def keep_columns(path: Path, kept: Flags) -> None:
+def keep_columns(path: Path, selected: Flags) -> None:
     """Rewrite a matrix with some of its columns."""
     rows = len(np.load(path, mmap_mode="r"))
-    _write(path, (piece[:, kept] for piece in read_pieces(path)), (rows, int(kept.sum())))
+    _write(path, (piece[:, selected] for piece in read_pieces(path)), (rows, int(selected.sum())))
 
 
 def read_pieces(path: Path) -> Iterator[Floats]:

@@ -21,7 +21,7 @@ from netops.models.platt import Platt
 from netops.telemetry.dataset import Dataset
 from netops.training.examples import Examples
 from netops.training.rows import gather
-from netops.training.train import part_risks
+from netops.training.train import split_risks
 
 FILE = "proof.parquet"
 #: Devices that are sent, and samples of each whose risk is compared, besides those that fill the windows before.
@@ -63,7 +63,7 @@ def write_proof(examples: Examples, folder: Path) -> None:
     """
     card = read_card(folder)
     sequences = examples.labelled[-1].sequences
-    rows, risks = np.array(examples.array("test")), part_risks(examples, folder, "test")
+    rows, risks = np.array(examples.array("test")), split_risks(examples, folder, "test")
     write_excerpts(folder, card, _excerpts(card, examples.sources["test"], sequences, rows, risks))
 
 

@@ -1,11 +1,10 @@
 """Search for hyper-parameters: trials of one family, each a whole fit, one after the other.
 
-A trial is judged by its weighted average precision over the rows that are set aside for early stopping: whole
-stretches of the training part that no trial is fitted on. Neither the validation part, which chooses threshold,
-calibration and family, nor the test part meets more than the winner, so that what they say of it is not bent by the
-number of trials.
+The metric of a trial is its weighted average precision over the rows held out for early stopping: whole periods of
+the training split that no trial is fitted on. Only the winner is applied to the validation split, which selects
+threshold, calibration and family, and to the test split, so that the number of trials does not bias their metrics.
 
-The first trial is the configured one. The winner is the very model that was judged; nothing is fitted again.
+The first trial is the configured one. The winner is the model that was evaluated; nothing is fitted again.
 """
 
 import gc
@@ -45,7 +44,7 @@ class Trial:
     seconds : float
         Wall time of the fit.
     iterations : int
-        Trees or epochs kept.
+        Trees or epochs of the fitted model.
     error : str
         Why the fit failed, in a line; empty where it did not.
     """
@@ -188,7 +187,7 @@ class Search:
         try:
             fitted = family.fit(self.data, self.seed, self.threads)
             seconds = self.clock() - started
-            return Trial(number, params, judged(fitted, self.data), seconds, fitted.iterations), fitted
+            return Trial(number, params, evaluate_trial(fitted, self.data), seconds, fitted.iterations), fitted
         except Exception as error:  # noqa: BLE001 what a library thinks of odd hyper-parameters must not end the search
             text = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
             return Trial(number, params, 0.0, self.clock() - started, 0, text), None
@@ -209,7 +208,7 @@ class Proposals:
         self._distributions = {name: _distribution(span) for name, span in self._spans.items()}
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_AT_RANDOM)
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
-        self._study.enqueue_trial({name: _place(span, getattr(family, name)) for name, span in self._spans.items()})
+        self._study.enqueue_trial({name: _clip(span, getattr(family, name)) for name, span in self._spans.items()})
         self._asked: Any = None
 
     def ask(self) -> Family:
@@ -231,8 +230,8 @@ class Proposals:
         return {name: getattr(family, name) for name in names}
 
 
-def judged(fitted: Fitted, data: FitData) -> float:
-    """Judge a fitted model by the rows set aside."""
+def evaluate_trial(fitted: Fitted, data: FitData) -> float:
+    """Return the average precision of a fitted model on the held-out rows."""
     parts = [(labels, fitted.predict(features), weights) for features, labels, weights in data.pieces(early=True)]
     return average_precision(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
@@ -244,7 +243,7 @@ def average_precision(
     order = np.argsort(-risks, kind="stable")
     hits = np.cumsum(labels[order] * weights[order], dtype=np.float64)
     alarms = np.cumsum(weights[order], dtype=np.float64)
-    last = np.append(np.diff(risks[order]) != 0, True)  # a threshold cannot part equal risks
+    last = np.append(np.diff(risks[order]) != 0, True)  # a threshold cannot separate equal risks
     hits, alarms = hits[last], alarms[last]
     return float(np.sum(np.diff(hits, prepend=0.0) * hits / alarms) / hits[-1])
 
@@ -258,7 +257,7 @@ def _distribution(span: Between | OneOf) -> Any:
     return kind(span.low, span.high, log=span.log)
 
 
-def _place(span: Between | OneOf, value: Any) -> Any:
+def _clip(span: Between | OneOf, value: Any) -> Any:
     return span.values.index(value) if isinstance(span, OneOf) else value
 
 

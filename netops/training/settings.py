@@ -19,7 +19,7 @@ class TrainingSettings:
     horizon: Duration | None = option(
         None, help="how far ahead to predict; null: 120 sampling intervals, 10m at 5 s", unit="duration"
     )
-    split: str = option("time", help="how validation and test parts are held out", choices=("time", "device"))
+    split: str = option("time", help="how validation and test splits are held out", choices=("time", "device"))
     max_rows: int = option(
         150_000, help="training rows at most; healthy ones are thinned and weighted", minimum=1_000
     )

@@ -12,10 +12,10 @@ from netops.config.durations import DAY, HOUR, MINUTE, SECOND, format_duration
 from netops.errors import NetopsError
 
 NONE, TRAIN, VALIDATION, TEST = range(-1, 3)
-PARTS = ("train", "validation", "test")
-SHARES = (0.6, 0.2, 0.2)
+SPLITS = ("train", "validation", "test")
+FRACTIONS = (0.6, 0.2, 0.2)
 
-#: Incidents that a part of a time split needs. With one, a threshold or a figure rests on a single event.
+#: Minimum incidents per split of a time split. With one, a threshold or a metric would depend on a single event.
 MINIMUM_INCIDENTS = 2
 _CANDIDATES = 200
 
@@ -28,25 +28,25 @@ class Split:
 
     Attributes
     ----------
-    part : int8 array, rows
+    of_row : int8 array, rows
         ``TRAIN``, ``VALIDATION``, ``TEST``, or ``NONE`` for a sample that is dropped: its next horizon is not
-        observed, or reaches over a boundary. Samples inside an incident have a part (and no label).
+        observed, or reaches over a boundary. Samples inside an incident belong to a split but have no label.
     kind : str
         ``time``, ``device`` or ``test``.
     boundaries : tuple of int
         Where validation and test begin, nanoseconds since the epoch; empty for a device split.
     devices : tuple of tuple of str
-        The devices of each part; empty for a time split.
+        The devices of each split; empty for a time split.
     """
 
-    part: npt.NDArray[np.int8]
+    of_row: npt.NDArray[np.int8]
     kind: str
     boundaries: tuple[int, ...] = ()
     devices: tuple[tuple[str, ...], ...] = ()
 
-    def rows(self, part: int) -> Flags:
-        """Mark the rows of a part."""
-        return self.part == part
+    def rows(self, split: int) -> Flags:
+        """Mark the rows of a split."""
+        return self.of_row == split
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def split(
     incidents: Incidents,
     horizon: int,
     *,
-    shares: tuple[float, ...] = SHARES,
+    fractions: tuple[float, ...] = FRACTIONS,
     seed: int = 0,
     minimum_incidents: int = MINIMUM_INCIDENTS,
 ) -> Split:
@@ -88,12 +88,12 @@ def split(
         All telemetry, its labels (``label_rows``) and what happened to it.
     horizon : int
         Nanoseconds.
-    shares : tuple of float
-        Of train, validation and test; two of them where test telemetry is given apart.
+    fractions : tuple of float
+        Of train, validation and test; two if the test telemetry is separate.
     seed : int
         Of a device split.
     minimum_incidents : int
-        Incidents apart in time that each part of a time split must hold.
+        Minimum separate incidents per split of a time split.
 
     Raises
     ------
@@ -102,33 +102,33 @@ def split(
     """
     facts = _Facts(sequences, labels, incidents, horizon)
     if kind == "device":
-        return _by_device(facts, shares, seed)
-    return _by_time(facts, shares, minimum_incidents)
+        return _by_device(facts, fractions, seed)
+    return _by_time(facts, fractions, minimum_incidents)
 
 
 def dropped(labels: Labels, inside: Flags) -> Flags:
-    """Mark the samples that no part takes: healthy, but their next horizon is not observed."""
+    """Mark the samples that belong to no split: healthy, but their next horizon is not observed."""
     return (labels < 0) & ~inside
 
 
 # By time ----------------------------------------------------------------------------------------------------
 
 
-def _by_time(facts: _Facts, shares: tuple[float, ...], minimum: int) -> Split:
-    boundaries = _boundaries(facts, shares, minimum)
+def _by_time(facts: _Facts, fractions: tuple[float, ...], minimum: int) -> Split:
+    boundaries = _boundaries(facts, fractions, minimum)
     if boundaries is None:
-        raise NetopsError(_why_not_by_time(facts, len(shares), minimum))
+        raise NetopsError(_why_not_by_time(facts, len(fractions), minimum))
     times = facts.sequences.timestamps
-    part = np.searchsorted(np.asarray(boundaries), times, side="right").astype(np.int8)
+    split_of_row = np.searchsorted(np.asarray(boundaries), times, side="right").astype(np.int8)
     for boundary in boundaries:
-        # A label looks at (t, t + horizon]: before a boundary it would see the part behind it.
-        part[(times < boundary) & (times + facts.horizon >= boundary)] = NONE
-    part[dropped(facts.labels, facts.incidents.inside(facts.sequences))] = NONE
-    return Split(part, "time", boundaries)
+        # A label covers (t, t + horizon]: before a boundary it would leak from the next split.
+        split_of_row[(times < boundary) & (times + facts.horizon >= boundary)] = NONE
+    split_of_row[dropped(facts.labels, facts.incidents.inside(facts.sequences))] = NONE
+    return Split(split_of_row, "time", boundaries)
 
 
-def _boundaries(facts: _Facts, shares: tuple[float, ...], minimum: int) -> tuple[int, ...] | None:
-    """Find the boundaries closest to the shares wanted, of samples and incidents, that leave each part enough."""
+def _boundaries(facts: _Facts, fractions: tuple[float, ...], minimum: int) -> tuple[int, ...] | None:
+    """Find the boundaries closest to the given fractions of samples and incidents, with enough incidents each."""
     times = np.sort(facts.sequences.timestamps)
     useful = facts.useful()
     if not useful.any():
@@ -139,17 +139,17 @@ def _boundaries(facts: _Facts, shares: tuple[float, ...], minimum: int) -> tuple
     enough = _enough_from(edges, facts.incidents.start[useful], facts.incidents.end[useful], facts.horizon, minimum)
     rows = np.searchsorted(times, edges) / len(times)
     counts = np.searchsorted(starts, edges) / len(starts)
-    return _cheapest(edges, enough, rows, counts, shares)
+    return _cheapest(edges, enough, rows, counts, fractions)
 
 
 def _cheapest(
-    edges: Integers, enough: Integers, rows: npt.ArrayLike, counts: npt.ArrayLike, shares: tuple[float, ...]
+    edges: Integers, enough: Integers, rows: npt.ArrayLike, counts: npt.ArrayLike, fractions: tuple[float, ...]
 ) -> tuple[int, ...] | None:
-    """Dynamic programming over the edges: the best way to end each part at each edge."""
+    """Dynamic programming over the edges: the lowest cost of ending each split at each edge."""
     both = np.stack([np.asarray(rows), np.asarray(counts)])
     spans = both[:, None, :] - both[:, :, None]
     possible = edges[None, :] >= enough[:, None]
-    first, *others = (np.where(possible, np.abs(spans - share).sum(axis=0), np.inf) for share in shares)
+    first, *others = (np.where(possible, np.abs(spans - fraction).sum(axis=0), np.inf) for fraction in fractions)
     best, came_from = first[0], []
     for cost in others:
         total = best[:, None] + cost
@@ -165,10 +165,10 @@ def _cheapest(
 
 
 def _enough_from(edges: Integers, start: Integers, end: Integers, horizon: int, minimum: int) -> Integers:
-    """Say, for a part that begins at each edge, when it has seen ``minimum`` incidents that are apart in time.
+    """Return, for a split that begins at each edge, when it contains ``minimum`` separate incidents.
 
     Incidents that overlap, or start within the horizon of each other, on whichever devices, may be one event seen
-    twice; as many as possible that are apart are taken, greedily by their end.
+    twice; the largest set of separate incidents is selected, greedily by their end.
     """
     never = np.iinfo(np.int64).max
     order = np.argsort(start)
@@ -181,7 +181,7 @@ def _enough_from(edges: Integers, start: Integers, end: Integers, horizon: int, 
 
 
 def separate_incidents(incidents: Incidents, useful: Flags, horizon: int) -> int:
-    """Count the incidents that are apart in time: neither overlapping nor within the horizon of each other."""
+    """Count separate incidents: neither overlapping nor within the horizon of each other."""
     start, end = incidents.start[useful], incidents.end[useful]
     count, at = 0, np.iinfo(np.int64).min
     for index in np.argsort(end):
@@ -190,37 +190,39 @@ def separate_incidents(incidents: Incidents, useful: Flags, horizon: int) -> int
     return count
 
 
-def _why_not_by_time(facts: _Facts, parts: int, minimum: int) -> str:
+def _why_not_by_time(facts: _Facts, count: int, minimum: int) -> str:
     useful = facts.useful()
-    found, apart = int(useful.sum()), separate_incidents(facts.incidents, useful, facts.horizon)
+    found, separate = int(useful.sum()), separate_incidents(facts.incidents, useful, facts.horizon)
     history = facts.sequences.timestamps.max() - facts.sequences.timestamps.min()
-    what = f"{found} incidents" if found == apart else f"{found} incidents, of which only {apart} are apart in time"
-    crowded = ", too close together" if apart >= parts * minimum else ""
+    what = (
+        f"{found} incidents" if found == separate else f"{found} incidents, of which only {separate} are separate"
+    )
+    crowded = ", too close together" if separate >= count * minimum else ""
     return (
-        f"no split by time: each of {_named(parts)} needs at least {minimum} incidents further apart than the "
-        f"horizon, {format_duration(facts.horizon)} ({parts * minimum} in all), and {_whole(int(history))} of "
-        f"history hold {what}{crowded}; {_instead(facts, parts, 'time')}"
+        f"no split by time: each of {_named(count)} needs at least {minimum} incidents further apart than the "
+        f"horizon, {format_duration(facts.horizon)} ({count * minimum} in all), and {_whole(int(history))} of "
+        f"history hold {what}{crowded}; {_instead(facts, count, 'time')}"
     )
 
 
 # By device --------------------------------------------------------------------------------------------------
 
 
-def _by_device(facts: _Facts, shares: tuple[float, ...], seed: int) -> Split:
+def _by_device(facts: _Facts, fractions: tuple[float, ...], seed: int) -> Split:
     failing = facts.failing()
-    if len(failing) < len(shares):
-        raise NetopsError(_why_not_by_device(facts, len(shares), len(failing)))
+    if len(failing) < len(fractions):
+        raise NetopsError(_why_not_by_device(facts, len(fractions), len(failing)))
     names = np.asarray(facts.sequences.devices, dtype=object)
     present = np.flatnonzero(np.diff(facts.sequences.offsets))
     of_device = np.full(len(names), NONE, dtype=np.int8)
-    edges = np.cumsum(shares)[:-1] / sum(shares)
+    edges = np.cumsum(fractions)[:-1] / sum(fractions)
     of_device[present] = np.searchsorted(edges, [_hash(seed, names[device]) for device in present], side="right")
     incidents = np.bincount(facts.incidents.device[facts.useful()], minlength=len(names))
     for enough in (1, MINIMUM_INCIDENTS):
-        _fill(of_device, incidents, enough, len(shares), lambda part, device: _hash(seed, names[device], part))
-    part = of_device[facts.sequences.device_of_row]
-    part[dropped(facts.labels, facts.incidents.inside(facts.sequences))] = NONE
-    return Split(part, "device", devices=tuple(tuple(names[of_device == p]) for p in range(len(shares))))
+        _fill(of_device, incidents, enough, len(fractions), lambda split, device: _hash(seed, names[device], split))
+    split_of_row = of_device[facts.sequences.device_of_row]
+    split_of_row[dropped(facts.labels, facts.incidents.inside(facts.sequences))] = NONE
+    return Split(split_of_row, "device", devices=tuple(tuple(names[of_device == p]) for p in range(len(fractions))))
 
 
 def _hash(*what: object) -> float:
@@ -233,25 +235,25 @@ def _fill(
     of_device: npt.NDArray[np.int8],
     incidents: Integers,
     enough: int,
-    parts: int,
+    count: int,
     rank: Callable[[int, int], float],
 ) -> None:
-    """Move failing devices to parts that hold fewer incidents than enough, where others can spare them."""
-    for part in (*range(1, parts), TRAIN):
-        while incidents[of_device == part].sum() < enough:
-            held = np.array([incidents[of_device == other].sum() for other in range(parts)])
-            spare = (incidents > 0) & (of_device != part) & (of_device != NONE)
+    """Move failing devices to splits with too few incidents, from splits that can spare them."""
+    for index in (*range(1, count), TRAIN):
+        while incidents[of_device == index].sum() < enough:
+            held = np.array([incidents[of_device == other].sum() for other in range(count)])
+            spare = (incidents > 0) & (of_device != index) & (of_device != NONE)
             spare &= held[of_device] - incidents >= enough
             if not spare.any():
                 return
-            of_device[min(np.flatnonzero(spare), key=lambda device: rank(part, int(device)))] = part
+            of_device[min(np.flatnonzero(spare), key=lambda device: rank(index, int(device)))] = index
 
 
-def _why_not_by_device(facts: _Facts, parts: int, failing: int) -> str:
+def _why_not_by_device(facts: _Facts, count: int, failing: int) -> str:
     who = "no device has" if failing == 0 else f"only {failing} device{'s have' if failing > 1 else ' has'}"
     return (
-        f"no split by device: each of {_named(parts)} needs a device with an incident, and {who} "
-        f"one that can be warned of; {_instead(facts, parts, 'device')}"
+        f"no split by device: each of {_named(count)} needs a device with an incident, and {who} "
+        f"one that can be warned of; {_instead(facts, count, 'device')}"
     )
 
 
@@ -259,7 +261,7 @@ def _why_not_by_device(facts: _Facts, parts: int, failing: int) -> str:
 
 
 def whole_test(sequences: Sequences, labels: Labels, incidents: Incidents, horizon: int) -> Split:
-    """Take separate telemetry as the test part.
+    """Take separate telemetry as the test split.
 
     Raises
     ------
@@ -268,29 +270,29 @@ def whole_test(sequences: Sequences, labels: Labels, incidents: Incidents, horiz
     """
     if not incidents.observed(sequences, horizon).any() or not (labels == 1).any():
         raise NetopsError(
-            "no incident in the test part: the test telemetry holds none that starts within "
+            "no incident in the test split: the test telemetry contains none that starts within "
             f"{format_duration(horizon)} of a healthy sample; give --test-incidents, or other telemetry to --test"
         )
-    part = np.full(len(sequences), TEST, dtype=np.int8)
-    part[dropped(labels, incidents.inside(sequences))] = NONE
-    return Split(part, "test", devices=((), (), sequences.devices))
+    split_of_row = np.full(len(sequences), TEST, dtype=np.int8)
+    split_of_row[dropped(labels, incidents.inside(sequences))] = NONE
+    return Split(split_of_row, "test", devices=((), (), sequences.devices))
 
 
 # Words ------------------------------------------------------------------------------------------------------
 
 
-def _named(parts: int) -> str:
-    names = PARTS[:parts]
+def _named(count: int) -> str:
+    names = SPLITS[:count]
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _instead(facts: _Facts, parts: int, refused: str) -> str:
+def _instead(facts: _Facts, count: int, refused: str) -> str:
     """Name what would work."""
-    if refused == "time" and len(facts.failing()) >= parts:
+    if refused == "time" and len(facts.failing()) >= count:
         return f"--split device works ({len(facts.failing())} devices have incidents)"
-    if refused == "device" and _boundaries(facts, SHARES[:parts], MINIMUM_INCIDENTS) is not None:
+    if refused == "device" and _boundaries(facts, FRACTIONS[:count], MINIMUM_INCIDENTS) is not None:
         return "--split time works"
-    if parts == len(PARTS):
+    if count == len(SPLITS):
         return "give longer telemetry, or test telemetry of its own by --test"
     return "give longer telemetry with more incidents"
 

@@ -42,9 +42,11 @@ def thin(
     sure = min(len(known), room // 4)
     few = min(len(yes), max(room // 2, room - sure - len(no)))
     wholes = (yes, no, known)
-    kept = [_draw(generator, yes, few), _draw(generator, no, room - few - sure), _draw(generator, known, sure)]
-    weights = [np.full(len(part), len(whole) / max(1, len(part))) for part, whole in zip(kept, wholes, strict=True)]
-    chosen, weight = np.concatenate(kept), np.concatenate(weights)
+    selected = [_draw(generator, yes, few), _draw(generator, no, room - few - sure), _draw(generator, known, sure)]
+    weights = [
+        np.full(len(part), len(whole) / max(1, len(part))) for part, whole in zip(selected, wholes, strict=True)
+    ]
+    chosen, weight = np.concatenate(selected), np.concatenate(weights)
     order = np.argsort(chosen)
     return chosen[order], weight[order]
 
@@ -61,7 +63,7 @@ def set_aside(
     share: float,
     seed: int,
 ) -> npt.NDArray[np.bool_]:
-    """Mark the rows for early stopping: complete periods between incidents, never part of one.
+    """Mark the rows for early stopping: complete periods between incidents, never a fraction of one.
 
     Rows that lead up to the same incident resemble each other; split between fit and early stopping they would
     make a model that knows them by heart look good.
@@ -71,25 +73,25 @@ def set_aside(
     bool array, rows
         None is marked if fewer than three periods contain positives.
     """
-    stretch = _stretches(sequences, incidents, rows)
-    holding = np.unique(stretch[positive])
+    period = _periods(sequences, incidents, rows)
+    holding = np.unique(period[positive])
     if share <= 0 or len(holding) < 3:
         return np.zeros(len(rows), bool)
     generator = np.random.default_rng(seed)
-    empty = np.setdiff1d(np.unique(stretch), holding)
+    empty = np.setdiff1d(np.unique(period), holding)
     # At least one each: a period with positives, and enough healthy rows.
     taken = [generator.permutation(part)[: max(1, round(share * len(part)))] for part in (holding, empty)]
-    aside = np.isin(stretch, np.concatenate(taken))
+    aside = np.isin(period, np.concatenate(taken))
     return aside if (aside & ~positive).any() and (~aside & ~positive).any() else np.zeros(len(rows), bool)
 
 
-def _stretches(sequences: "Sequences", incidents: "Incidents", rows: Rows) -> Rows:
+def _periods(sequences: "Sequences", incidents: "Incidents", rows: Rows) -> Rows:
     """Assign a number to each period: those before, between and after the incidents of a device."""
     device = np.searchsorted(sequences.offsets, rows, side="right") - 1
-    stretch = np.empty(len(rows), np.int64)
+    period = np.empty(len(rows), np.int64)
     for index in np.unique(device):
         mine = slice(*np.searchsorted(device, (index, index + 1)))
         first, last = incidents.offsets[index : index + 2]
         before = np.searchsorted(incidents.start[first:last], sequences.timestamps[rows[mine]], side="right")
-        stretch[mine] = first + index + before
-    return stretch
+        period[mine] = first + index + before
+    return period

@@ -274,7 +274,7 @@ def train_family(
     Returns
     -------
     ModelCard
-        Without threshold and evaluation. The risks over validation and test part are kept beside the examples:
+        Without threshold and evaluation. The risks over validation and test split are kept beside the examples:
         :func:`part_risks`.
 
     Raises
@@ -304,22 +304,22 @@ def train_family(
         return own.train(job, progress, on_trial)
 
 
-def part_risks(examples: Examples, model: Path, part: str) -> npt.NDArray[np.float64]:
-    """Return the risks of a model over ``validation`` or ``test``, in the order of ``examples.part(part)``.
+def split_risks(examples: Examples, model: Path, split: str) -> npt.NDArray[np.float64]:
+    """Return the risks of a model over ``validation`` or ``test``, in the order of the evaluation split.
 
-    They are read where training (or an earlier call) left them; otherwise the part is scored, by any model whose
-    features are there.
+    They are read if training (or an earlier call) has stored them. Otherwise the split is scored, with any model
+    whose features exist.
 
     Returns
     -------
     float64 array, rows of the part
         NaN for rows inside incidents.
     """
-    path = risks_path(examples.folder, read_card(model).version, part)
+    path = risks_path(examples.folder, read_card(model).version, split)
     if not path.is_file():
         scorer = Scorer(model)
-        dataset = Dataset.open(Path(examples.sources[part]))
-        risks = score_rows(scorer.score, dataset, scorer.card.features, np.array(examples.array(part)))
+        dataset = Dataset.open(Path(examples.sources[split]))
+        risks = score_rows(scorer.score, dataset, scorer.card.features, np.array(examples.array(split)))
         with atomic_path(path) as draft, draft.open("wb") as file:
             np.save(file, risks, allow_pickle=False)
     return np.load(path, allow_pickle=False)

@@ -20,7 +20,7 @@ from netops.models.vote import VOTE, Member, build_vote, vote_risks
 from netops.telemetry.dataset import Dataset
 from netops.training.examples import Examples
 from netops.training.fitting import TOLERANCE, risks_path, score_rows
-from netops.training.train import part_risks
+from netops.training.train import split_risks
 
 #: Rows of the test part that the file scores, spread over all of it.
 COMPARED_ROWS = 20_000
@@ -67,7 +67,7 @@ def build_vote_model(
     model = build_vote(members)
     risks = {part: _risks(examples, chosen, members, part) for part in ("validation", "test")}
     agreement = _agreement(model, examples, risks["test"])
-    calibration = fit_platt(risks["validation"], examples.part("validation").labels)
+    calibration = fit_platt(risks["validation"], examples.evaluation_split("validation").labels)
     if isinstance(calibration, Platt):
         model = calibrated(model, calibration)
     card = _card(examples, cards, network, model).updated(
@@ -88,7 +88,7 @@ def _platt(card: ModelCard) -> Platt:
 
 def _risks(examples: Examples, models: Mapping[str, Path], members: Mapping[str, Member], part: str) -> Floats:
     """Combine the risks of the members over a part."""
-    risks = {name: part_risks(examples, folder, part) for name, folder in models.items()}
+    risks = {name: split_risks(examples, folder, part) for name, folder in models.items()}
     return vote_risks(risks, {name: member.calibration for name, member in members.items()})
 
 

@@ -82,11 +82,11 @@ def _abort(uid: str, reason: str) -> None:
     """Mark a run as aborted; a service aborts only what it runs itself."""
     import mlrun
 
-    from netops.tracking.workflows import settle
+    from netops.tracking.workflows import finish
     from netops.workflows.records.runs import PROJECT
 
     if names_service():
-        settle(uid, PROJECT, "aborted", status_text=reason)
+        finish(uid, PROJECT, "aborted", status_text=reason)
         return
     try:
         mlrun.get_run_db().abort_run(uid, PROJECT, status_text=reason)

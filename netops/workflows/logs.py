@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 @contextmanager
-def kept_in(folder: Path) -> Iterator[None]:
+def log_to(folder: Path) -> Iterator[None]:
     """Keep what MLRun prints, and the temporary files that it forgets, in the folder of a run.
 
     Standard output belongs to the data that a person asked for, standard error to what they are told in a line;

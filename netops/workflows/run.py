@@ -10,7 +10,7 @@ from typing import Any
 from netops.errors import NetopsError, UsageError
 from netops.files import write_json
 from netops.tracking.install import names_service
-from netops.workflows.logs import kept_in
+from netops.workflows.logs import log_to
 from netops.workflows.project import load_project
 from netops.workflows.settings import section
 from netops.workflows.signals import terminated_as_stopped
@@ -135,7 +135,7 @@ def _execute(project: Any, workflow_name: str, arguments: Document, workflow: An
         terminated_as_stopped(),
         PeakMemory() as memory,
         running(workflow),
-        kept_in(folder),
+        log_to(folder),
         warmed(families, options.threads),
     ):
         path = str(folder)

@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 
 from netops.alerting.resampling import Periods, interval, period_at
-from tests.evaluation.worlds import part, world
+from tests.evaluation.worlds import make_split, world
 
 
 def test_stretches_end_with_their_incident():
-    judged = part(devices=4)
-    for incident, device in enumerate(judged.incidents.device):
-        rows = judged.sequences.device_of_row == device
-        stretch = judged.periods.of_row[rows]
-        times = judged.sequences.timestamps[rows]
-        before = times[stretch <= judged.period_of_incident[incident]]
+    evaluated = make_split(devices=4)
+    for incident, device in enumerate(evaluated.incidents.device):
+        rows = evaluated.sequences.device_of_row == device
+        stretch = evaluated.periods.of_row[rows]
+        times = evaluated.sequences.timestamps[rows]
+        before = times[stretch <= evaluated.period_of_incident[incident]]
         assert (
             before.max()
-            < judged.incidents.end[incident]
-            <= times[stretch > judged.period_of_incident[incident]].min()
+            < evaluated.incidents.end[incident]
+            <= times[stretch > evaluated.period_of_incident[incident]].min()
         )
 
 
@@ -66,9 +66,9 @@ def test_a_first_device_without_samples_is_never_drawn():
 
 
 def test_the_stretch_at_a_time_is_that_of_a_sample_of_then():
-    judged = part(devices=3)
-    sequences, incidents = judged.sequences, judged.incidents
+    evaluated = make_split(devices=3)
+    sequences, incidents = evaluated.sequences, evaluated.incidents
     for row in range(0, len(sequences), 37):
         device = sequences.device_of_row[row]
         found = period_at(device, sequences.timestamps[row], incidents.offsets, incidents.end)
-        assert found == judged.periods.of_row[row]
+        assert found == evaluated.periods.of_row[row]

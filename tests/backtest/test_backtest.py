@@ -1,4 +1,4 @@
-"""The backtest of trained models: the figures of their own test part, and what a server did."""
+"""The backtest of trained models: the figures of their own test split, and what a server did."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ from netops.client.simulate import simulate
 from netops.config.durations import DAY, HOUR
 from netops.errors import NetopsError
 from netops.evaluation.evaluate import Evaluation
-from netops.evaluation.report.verdict import Verdict
+from netops.evaluation.report.matched_alerts import MatchedAlerts
 from netops.models.card import read_card, write_card
 from netops.serving.engine.champion import FixedModel
 from netops.serving.settings import ServingSettings
@@ -117,17 +117,17 @@ def asdict_reason(reason: object) -> dict[str, object]:
 
 
 def test_other_thresholds_do_what_they_would_do(done: Backtest) -> None:
-    part, risks = done.history.part(done.counted), done.replayed.risks[done.counted]
+    split, risks = done.history.evaluation_split(done.counted), done.replayed.risks[done.counted]
     assert [one.in_force for one in done.thresholds].count(True) == 1
     assert len(done.thresholds) > 3
     falling = [one.threshold for one in done.thresholds]
     assert falling == sorted(falling, reverse=True)
     for one in done.thresholds:
-        verdict = Verdict.of(part, risks, replace(done.policy, threshold=one.threshold))
-        warned = (verdict.matching.lead[part.observed] >= 0).mean()
+        matched = MatchedAlerts.of(split, risks, replace(done.policy, threshold=one.threshold))
+        warned = (matched.matching.lead[split.observed] >= 0).mean()
         assert one.event_recall == pytest.approx(warned)
-        false = len(verdict.alerts) - (verdict.matching.kind == TRUE).sum() - (verdict.matching.kind == 2).sum()
-        assert one.false_alarms_per_device_day == pytest.approx(false / part.device_days.sum())
+        false = len(matched.alerts) - (matched.matching.kind == TRUE).sum() - (matched.matching.kind == 2).sum()
+        assert one.false_alarms_per_device_day == pytest.approx(false / split.device_days.sum())
     for one in done.budgets:
         assert one.budget is not None
         assert one.false_alarms_per_device_day <= one.budget / 7

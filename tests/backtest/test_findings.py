@@ -8,7 +8,7 @@ from netops.alerting.sequences import Incidents, Sequences
 from netops.backtest.findings import ServedAlerts, find, unobserved
 from netops.backtest.history import History
 from netops.config.durations import MINUTE
-from netops.evaluation.report.verdict import Verdict
+from netops.evaluation.report.matched_alerts import MatchedAlerts
 from netops.serving.alerts.store import Alert
 from netops.serving.decode.times import iso
 
@@ -25,8 +25,8 @@ def history(rows: int = 70) -> History:
 
 def found(risks: np.ndarray, alerts: list[Alert] | None = None):
     past = history()
-    verdict = Verdict.of(past.part(np.ones(len(risks), bool)), risks, POLICY)
-    return find(past, verdict, ServedAlerts(alerts or [], ("a",)), trained=False)
+    matched = MatchedAlerts.of(past.evaluation_split(np.ones(len(risks), bool)), risks, POLICY)
+    return find(past, matched, ServedAlerts(alerts or [], ("a",)), trained=False)
 
 
 def risks(**high: float) -> np.ndarray:

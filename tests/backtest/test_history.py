@@ -12,7 +12,7 @@ from netops.feedback.records import Feedback, Incident, Verdict
 from netops.serving.decode.times import iso
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.settings import TelemetrySettings
-from netops.workflows.stages.feedback import beside_feedback
+from netops.workflows.stages.feedback import merge_into_copy
 from tests.backtest.trainings import START, telemetry
 
 METRICS = ("cpu_utilization", "latency", "packet_loss", "throughput", "unheard_of")
@@ -48,7 +48,7 @@ def test_what_people_recorded_counts_and_the_telemetry_stays_as_it_is(dataset: D
     )
     (tmp_path / "said.json").write_bytes(msgspec.json.encode(said))
     options = TelemetrySettings(feedback=str(tmp_path / "said.json"))
-    merged = beside_feedback(dataset, "small", options, tmp_path / "own")
+    merged = merge_into_copy(dataset, "small", options, tmp_path / "own")
     assert (tmp_path / "own") in merged.path.parents
     assert {path.name: path.read_bytes() for path in dataset.path.iterdir() if path.is_file()} == before
     history = History.read(merged, METRICS, 10 * MINUTE)
@@ -56,10 +56,10 @@ def test_what_people_recorded_counts_and_the_telemetry_stays_as_it_is(dataset: D
     assert history.left_out is not None
     left_out = np.unique(history.sequences.device_of_row[history.left_out])
     assert [history.sequences.devices[index] for index in left_out] == [confirmed]
-    part = history.part(np.ones(len(history.sequences), bool))
-    assert (part.labels[history.left_out] == -1).all()
+    split = history.evaluation_split(np.ones(len(history.sequences), bool))
+    assert (split.labels[history.left_out] == -1).all()
 
 
 def test_without_any_the_telemetry_is_taken_as_it_is(dataset: Dataset, tmp_path: Path) -> None:
     options = TelemetrySettings(feedback="ignore")
-    assert beside_feedback(dataset, "small", options, tmp_path / "own") is dataset
+    assert merge_into_copy(dataset, "small", options, tmp_path / "own") is dataset

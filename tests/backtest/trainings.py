@@ -20,7 +20,7 @@ from netops.simulator.settings import GeneratorSettings
 from netops.telemetry.dataset import TEST, Dataset
 from netops.training.examples import prepare_examples
 from netops.training.settings import TrainingSettings
-from netops.training.train import part_risks, train_family
+from netops.training.train import split_risks, train_family
 from netops.workflows.project_folder import project_root
 
 SPEC = FeatureSpec(("cpu_utilization", "latency", "packet_loss", "throughput"), (5 * MINUTE, HOUR))
@@ -55,7 +55,7 @@ class Training:
 
 
 def train(folder: Path, dataset: Dataset, split: str = "time", test: Dataset | None = None) -> Training:
-    """Train on a dataset and judge by its test part, or by other telemetry."""
+    """Train on a dataset and judge by its test split, or by other telemetry."""
     features = build_features(dataset, folder / "features", SPEC)
     if test is not None:
         build_features(test, folder / "test-features", SPEC)
@@ -63,7 +63,7 @@ def train(folder: Path, dataset: Dataset, split: str = "time", test: Dataset | N
     settings = TrainingSettings(horizon=HORIZON, split=split)
     examples = prepare_examples(Dataset.open(features.path), settings, folder / "work")
     card = train_family(examples, "xgboost", settings, folder / "model", network="small")
-    risks = [part_risks(examples, folder / "model", part) for part in ("validation", "test")]
+    risks = [split_risks(examples, folder / "model", split) for split in ("validation", "test")]
     judged = assess(examples, *risks, AlertSettings(), calibration=Platt.from_dict(card.calibration))
     write_card(folder / "model", card.updated(threshold=judged.policy.threshold, alert=asdict(judged.policy)))
     return Training(dataset, folder / "model", judged.evaluation)

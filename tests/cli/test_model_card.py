@@ -11,16 +11,16 @@ from netops.evaluation.evaluate import evaluate
 from netops.evaluation.report.words import percent, significant
 from netops.models.card import ModelCard
 from netops.models.platt import Platt
-from tests.evaluation.worlds import HORIZON, part, risks_of
+from tests.evaluation.worlds import HORIZON, make_split, risks_of
 
 CALIBRATION = Platt(0.8, -0.2, 1234, 56)
 
 
 def card_of(threshold: float = 0.6, **changes) -> ModelCard:
-    judged = part()
-    risks = risks_of(judged.labels, 1.2)
+    evaluated = make_split()
+    risks = risks_of(evaluated.labels, 1.2)
     policy = AlertPolicy(threshold, 2, HOUR)
-    found = evaluate(judged, risks, policy, probabilities=CALIBRATION.apply(risks))
+    found = evaluate(evaluated, risks, policy, probabilities=CALIBRATION.apply(risks))
     card = ModelCard("demo", "xgboost", "abc", ("a",), {}, ("a",), HORIZON, threshold=threshold)
     card = card.updated(alert=vars(policy), evaluation=found.to_dict(), calibration=CALIBRATION.to_dict())
     return ModelCard.from_dict(card.updated(**changes).to_dict())
@@ -40,7 +40,7 @@ def test_figures_stand_beside_their_intervals_and_what_they_rest_on(card: ModelC
     (error,) = [line for line in lines if line.startswith("  calibration error")]
     assert significant(found["expected_calibration_error"]) in error
     assert f"{significant(found['uncalibrated']['expected_calibration_error'])} before calibration" in error
-    assert any("1,234 samples of the validation part, 56 of them positive" in line for line in lines)
+    assert any("1,234 samples of the validation split, 56 of them positive" in line for line in lines)
     for title in ("By scenario", "By data center", "By device", "Other thresholds, on the test split"):
         assert title in lines
 

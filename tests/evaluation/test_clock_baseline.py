@@ -19,7 +19,7 @@ from netops.evaluation.report.cautions import clock_incidents, no_better_than_cl
 from netops.telemetry.dataset import DEVICE_TYPE, INCIDENTS_SCHEMA, TIME_TYPE, Dataset, Meta, finish, write_part
 from netops.training.examples import Examples, prepare_examples
 from netops.training.settings import TrainingSettings
-from tests.evaluation.worlds import part, risks_of
+from tests.evaluation.worlds import make_split, risks_of
 from tests.training.synthetic import METRICS, spec
 
 MONDAY = 1_767_571_200 * 10**9  # 2026-01-05T00:00:00Z
@@ -63,8 +63,8 @@ def test_the_clock_shows_hour_weekday_and_age() -> None:
 
 @pytest.mark.parametrize("daily", [True, False])
 def test_it_predicts_what_happens_at_the_same_time_each_day_alone(tmp_path: Path, daily: bool) -> None:
-    judged, risks = assess_clock(examples(tmp_path, daily), AlertSettings())
-    figures = judged.evaluation.figures
+    evaluated, risks = assess_clock(examples(tmp_path, daily), AlertSettings())
+    figures = evaluated.evaluation.figures
     assert len(risks) == figures.samples + np.isnan(risks).sum()
     assert (figures.average_precision > 0.9) is daily
     assert (figures.average_precision < 5 * figures.base_rate) is not daily
@@ -72,7 +72,7 @@ def test_it_predicts_what_happens_at_the_same_time_each_day_alone(tmp_path: Path
 
 def test_incidents_that_follow_the_clock_are_found_and_taken_out(tmp_path: Path) -> None:
     found = examples(tmp_path, daily=True)
-    test = found.part("test")
+    test = found.evaluation_split("test")
     assert following_clock(test, STEP / 10**9).all()
     risks = assess_clock(found, AlertSettings())[1]
     rest = without_clock(test, {"clock_only": risks}, {"clock_only": AlertPolicy(0.5)}, STEP / 10**9)
@@ -86,12 +86,12 @@ def test_incidents_that_follow_the_clock_are_found_and_taken_out(tmp_path: Path)
 
 
 def test_nothing_is_taken_out_where_nothing_follows_the_clock(tmp_path: Path) -> None:
-    test = examples(tmp_path, daily=False).part("test")
+    test = examples(tmp_path, daily=False).evaluation_split("test")
     assert without_clock(test, {}, {}, STEP / 10**9) is None
 
 
 def test_alerts_around_incidents_that_are_taken_out_are_neither_true_nor_false() -> None:
-    whole = part()
+    whole = make_split()
     chosen = np.arange(len(whole.incidents)) % 2 == 0
     rest = whole.without(chosen)
     risks = np.where(np.isfinite(risks_of(whole.labels)), (whole.labels == 1) * 0.9, np.nan)
@@ -105,9 +105,9 @@ def test_alerts_around_incidents_that_are_taken_out_are_neither_true_nor_false()
 
 
 def test_a_model_that_ranks_no_better_than_the_clock_is_said_so(tmp_path: Path) -> None:
-    judged, _ = assess_clock(examples(tmp_path, daily=True), AlertSettings())
-    figures = replace(judged.evaluation.figures, average_precision=0.3)
-    worse = replace(judged, evaluation=replace(judged.evaluation, figures=figures))
-    assert "predicts as well" in no_better_than_clock({"clock_only": judged, "xgboost": worse}, "xgboost")
-    assert no_better_than_clock({"clock_only": worse, "xgboost": judged}, "xgboost") == ""
-    assert no_better_than_clock({"xgboost": judged}, "xgboost") == ""
+    evaluated, _ = assess_clock(examples(tmp_path, daily=True), AlertSettings())
+    figures = replace(evaluated.evaluation.figures, average_precision=0.3)
+    worse = replace(evaluated, evaluation=replace(evaluated.evaluation, figures=figures))
+    assert "predicts as well" in no_better_than_clock({"clock_only": evaluated, "xgboost": worse}, "xgboost")
+    assert no_better_than_clock({"clock_only": worse, "xgboost": evaluated}, "xgboost") == ""
+    assert no_better_than_clock({"xgboost": evaluated}, "xgboost") == ""

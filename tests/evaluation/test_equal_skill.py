@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from netops.alerting.outcomes import Part
+from netops.alerting.outcomes import EvaluationSplit
 from netops.alerting.sequences import Incidents, Sequences
 from netops.config.durations import MINUTE
 from netops.evaluation.selection import against_chance, choose_best, compare
@@ -14,7 +14,7 @@ DEVICES, ROWS, TRIALS = 12, 60, 200
 BOUND = 10
 
 
-def small_part(random: np.random.Generator) -> Part:
+def small_split(random: np.random.Generator) -> EvaluationSplit:
     """A validation split in which each device fails once."""
     offsets = np.arange(DEVICES + 1) * ROWS
     names = tuple(f"d{number}" for number in range(DEVICES))
@@ -22,15 +22,15 @@ def small_part(random: np.random.Generator) -> Part:
     at = random.integers(15, ROWS - 5, size=DEVICES) * MINUTE
     incidents = Incidents.of(DEVICES, np.arange(DEVICES), at, at + 3 * MINUTE)
     labels = label_rows(offsets, sequences.timestamps, incidents.inside(sequences), HORIZON)
-    return Part(sequences, labels, incidents, HORIZON)
+    return EvaluationSplit(sequences, labels, incidents, HORIZON)
 
 
-def equals(part: Part, random: np.random.Generator, count: int, skill: float = 1.0) -> list[np.ndarray]:
+def equals(split: EvaluationSplit, random: np.random.Generator, count: int, skill: float = 1.0) -> list[np.ndarray]:
     """Models of the same skill: each is good at other devices, and all find the same samples hard."""
-    device, rows = part.sequences.device_of_row, len(part.labels)
+    device, rows = split.sequences.device_of_row, len(split.labels)
     hard = random.normal(size=rows)
     return [
-        skill * (part.labels == 1) * (1 + random.normal(size=DEVICES)[device])
+        skill * (split.labels == 1) * (1 + random.normal(size=DEVICES)[device])
         + 0.5 * hard
         + random.normal(size=rows)
         for _ in range(count)
@@ -42,13 +42,13 @@ def promotions(trials: int, resamples: int) -> tuple[int, int]:
     corrected = naive = 0
     for seed in range(trials):
         random = np.random.default_rng(seed)
-        part = small_part(random)
-        champion, *challengers = equals(part, random, 4)
+        split = small_split(random)
+        champion, *challengers = equals(split, random, 4)
         named = {str(index): risks for index, risks in enumerate(challengers)}
-        best = named.pop(choose_best(part, named, resamples=2).best)
+        best = named.pop(choose_best(split, named, resamples=2).best)
         how = {"seed": seed, "resamples": resamples}
-        corrected += compare(part, best, champion, rivals=list(named.values()), **how).better
-        naive += compare(part, best, champion, **how).better
+        corrected += compare(split, best, champion, rivals=list(named.values()), **how).better
+        naive += compare(split, best, champion, **how).better
     return corrected, naive
 
 
@@ -62,10 +62,10 @@ def test_a_better_challenger_is_still_found_among_three() -> None:
     found = 0
     for seed in range(20):
         random = np.random.default_rng(seed)
-        part = small_part(random)
-        [champion], rivals = equals(part, random, 1, skill=0.5), equals(part, random, 2)
-        [best] = equals(part, random, 1, skill=4.0)
-        found += compare(part, best, champion, rivals=rivals, seed=seed, resamples=300).better
+        split = small_split(random)
+        [champion], rivals = equals(split, random, 1, skill=0.5), equals(split, random, 2)
+        [best] = equals(split, random, 1, skill=4.0)
+        found += compare(split, best, champion, rivals=rivals, seed=seed, resamples=300).better
     assert found >= 15
 
 
@@ -73,9 +73,9 @@ def test_noise_is_not_better_than_chance_and_a_warning_is() -> None:
     better = {0.0: 0, 3.0: 0}
     for seed in range(40):
         random = np.random.default_rng(seed)
-        part = small_part(random)
+        split = small_split(random)
         for skill in better:
-            best, *rivals = equals(part, random, 3, skill)
-            better[skill] += against_chance(part, best, rivals=rivals, seed=seed, resamples=300).better
+            best, *rivals = equals(split, random, 3, skill)
+            better[skill] += against_chance(split, best, rivals=rivals, seed=seed, resamples=300).better
     assert better[0.0] <= 4
     assert better[3.0] >= 38

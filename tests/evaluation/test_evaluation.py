@@ -7,13 +7,13 @@ import pytest
 
 from netops.alerting.alerts import open_alerts
 from netops.alerting.matching import FALSE, MISSED, NEITHER, TRUE, match
-from netops.alerting.outcomes import Part, candidates, outcomes
+from netops.alerting.outcomes import EvaluationSplit, candidates, outcomes
 from netops.alerting.policy import AlertPolicy
 from netops.config.durations import MINUTE, SECOND
 from netops.evaluation.calibration import reliability, resampled
 from netops.evaluation.evaluate import LEAD_SHARES, evaluate
 from netops.evaluation.ranking import Ranking
-from tests.evaluation.worlds import HORIZON, part, risks_of, world
+from tests.evaluation.worlds import HORIZON, make_split, risks_of, world
 
 
 @pytest.mark.parametrize("ties", [False, True])
@@ -34,67 +34,69 @@ def test_average_precision_and_roc_auc_are_those_of_scikit_learn(ties):
 @pytest.mark.parametrize("expire", [None, HORIZON // 4])
 @pytest.mark.parametrize("close_below", [1.0, 0.7])
 def test_the_sweep_counts_what_the_alerts_are(close_below, expire):
-    judged = part()
-    risks = risks_of(judged.labels)
+    evaluated = make_split()
+    risks = risks_of(evaluated.labels)
     policy = AlertPolicy(0.5, 2, HORIZON, close_below, expire)
-    thresholds = candidates(judged, risks, 20)
-    found = outcomes(judged, risks, policy, thresholds)
+    thresholds = candidates(evaluated, risks, 20)
+    found = outcomes(evaluated, risks, policy, thresholds)
     for index, threshold in enumerate(thresholds):
         alerts = open_alerts(
             AlertPolicy(threshold, 2, HORIZON, close_below, expire),
-            judged.sequences.offsets,
-            judged.sequences.timestamps,
+            evaluated.sequences.offsets,
+            evaluated.sequences.timestamps,
             risks,
-            judged.inside,
+            evaluated.inside,
         )
-        matching = match(alerts, judged.incidents, HORIZON)
+        matching = match(alerts, evaluated.incidents, HORIZON)
         counts = [int((matching.kind == kind).sum()) for kind in (FALSE, TRUE, NEITHER)]
         assert [found.false[index].sum(), found.true[index].sum(), found.neither[index].sum()] == counts
         assert (found.lead[index] == matching.lead).all()
 
 
 def test_the_figures_are_those_of_the_words():
-    judged = part()
-    risks = risks_of(judged.labels, strength=3)
+    evaluated = make_split()
+    risks = risks_of(evaluated.labels, strength=3)
     policy = AlertPolicy(0.45, 2, HORIZON)
-    figures = evaluate(judged, risks, policy).figures
-    alerts = open_alerts(policy, judged.sequences.offsets, judged.sequences.timestamps, risks, judged.inside)
-    matching = match(alerts, judged.incidents, HORIZON)
-    leads = matching.lead[judged.observed]
+    figures = evaluate(evaluated, risks, policy).figures
+    alerts = open_alerts(
+        policy, evaluated.sequences.offsets, evaluated.sequences.timestamps, risks, evaluated.inside
+    )
+    matching = match(alerts, evaluated.incidents, HORIZON)
+    leads = matching.lead[evaluated.observed]
     false, true = (matching.kind == FALSE).sum(), (matching.kind == TRUE).sum()
     assert 0 < false < true
     assert figures.event_recall == (leads != MISSED).mean()
     assert figures.precision == true / (true + false)
     assert figures.median_lead_seconds == np.median(leads[leads != MISSED]) / SECOND
-    healthy = (~judged.inside).sum() * 10 / 86_400
+    healthy = (~evaluated.inside).sum() * 10 / 86_400
     assert figures.device_days == pytest.approx(healthy, rel=0.02)
     assert figures.false_alarms_per_device_day == pytest.approx(false / figures.device_days)
-    assert figures.base_rate == (judged.labels == 1).sum() / (judged.labels >= 0).sum()
+    assert figures.base_rate == (evaluated.labels == 1).sum() / (evaluated.labels >= 0).sum()
 
 
 def test_a_perfect_risk_is_perfect_and_a_constant_one_is_the_base_rate():
-    judged = part()
-    perfect = evaluate(judged, np.where(judged.labels == 1, 0.9, 0.1), AlertPolicy(0.5, 2, MINUTE))
+    evaluated = make_split()
+    perfect = evaluate(evaluated, np.where(evaluated.labels == 1, 0.9, 0.1), AlertPolicy(0.5, 2, MINUTE))
     assert perfect.figures.average_precision == perfect.figures.roc_auc == perfect.figures.event_recall == 1
     assert perfect.figures.false_alarms == 0
     assert perfect.figures.median_lead_seconds == 590  # the second sample of the horizon opens the alert
-    constant = evaluate(judged, np.full(len(judged.labels), 0.2), AlertPolicy(0.5, 2, MINUTE))
+    constant = evaluate(evaluated, np.full(len(evaluated.labels), 0.2), AlertPolicy(0.5, 2, MINUTE))
     assert constant.figures.average_precision == pytest.approx(constant.figures.base_rate)
     assert constant.figures.roc_auc == 0.5
     assert constant.figures.event_recall == 0
 
 
 def test_risks_inside_incidents_and_after_purging_do_not_count():
-    judged = part()
-    risks = risks_of(judged.labels)
-    wild = np.where(judged.inside, 1.0, risks)
+    evaluated = make_split()
+    risks = risks_of(evaluated.labels)
+    wild = np.where(evaluated.inside, 1.0, risks)
     policy = AlertPolicy(0.5, 2, HORIZON)
-    assert evaluate(judged, wild, policy).figures == evaluate(judged, risks, policy).figures
+    assert evaluate(evaluated, wild, policy).figures == evaluate(evaluated, risks, policy).figures
 
 
 def test_groups_add_up():
-    judged = part()
-    found = evaluate(judged, risks_of(judged.labels), AlertPolicy(0.4, 2, HORIZON))
+    evaluated = make_split()
+    found = evaluate(evaluated, risks_of(evaluated.labels), AlertPolicy(0.4, 2, HORIZON))
     assert set(found.groups) == {"scenario", "data_center", "device"}
     for group in found.groups.values():
         for name in ("incidents", "incidents_warned"):
@@ -103,17 +105,17 @@ def test_groups_add_up():
         assert sum(getattr(one, name) for one in found.groups["data_center"].values()) == getattr(
             found.figures, name
         )
-    east = np.array([n % 2 == 0 for n in judged.sequences.device_of_row])
-    mine = Part.where(east, judged.sequences, judged.labels, judged.incidents, HORIZON)
-    alone = evaluate(mine, risks_of(judged.labels)[east], AlertPolicy(0.4, 2, HORIZON)).figures
+    east = np.array([n % 2 == 0 for n in evaluated.sequences.device_of_row])
+    mine = EvaluationSplit.where(east, evaluated.sequences, evaluated.labels, evaluated.incidents, HORIZON)
+    alone = evaluate(mine, risks_of(evaluated.labels)[east], AlertPolicy(0.4, 2, HORIZON)).figures
     assert found.groups["data_center"]["east"] == alone
 
 
 def test_intervals_hold_the_figures_and_narrow_with_more_devices():
     widths = []
     for devices in (10, 90):
-        judged = part(devices=devices)
-        found = evaluate(judged, risks_of(judged.labels, 3), AlertPolicy(0.6, 2, HORIZON))
+        evaluated = make_split(devices=devices)
+        found = evaluate(evaluated, risks_of(evaluated.labels, 3), AlertPolicy(0.6, 2, HORIZON))
         for name, spread in found.intervals.items():
             assert spread.low <= found.to_dict()[name] <= spread.high, name
         widths.append(found.intervals["average_precision"].high - found.intervals["average_precision"].low)
@@ -121,8 +123,8 @@ def test_intervals_hold_the_figures_and_narrow_with_more_devices():
 
 
 def test_groups_have_intervals_of_their_own():
-    judged = part(devices=40)
-    found = evaluate(judged, risks_of(judged.labels), AlertPolicy(0.4, 2, HORIZON))
+    evaluated = make_split(devices=40)
+    found = evaluate(evaluated, risks_of(evaluated.labels), AlertPolicy(0.4, 2, HORIZON))
     assert {kind: set(each) for kind, each in found.group_intervals.items()} == {
         kind: set(each) for kind, each in found.groups.items()
     }
@@ -141,11 +143,11 @@ def test_groups_have_intervals_of_their_own():
 
 
 def test_the_curve_tells_lead_times_at_every_threshold():
-    judged, policy = part(), AlertPolicy(0.6, 2, HORIZON)
-    risks = risks_of(judged.labels, 3)
-    curve = evaluate(judged, risks, policy).curve
+    evaluated, policy = make_split(), AlertPolicy(0.6, 2, HORIZON)
+    risks = risks_of(evaluated.labels, 3)
+    curve = evaluate(evaluated, risks, policy).curve
     for index in (20, 60, 120):
-        at = evaluate(judged, risks, AlertPolicy(float(curve.threshold[index]), 2, HORIZON))
+        at = evaluate(evaluated, risks, AlertPolicy(float(curve.threshold[index]), 2, HORIZON))
         np.testing.assert_allclose(curve.lead_quantiles[index], np.quantile(at.lead_seconds, LEAD_SHARES))
         assert curve.lead_quantiles[index, 2] == curve.median_lead_seconds[index] == at.figures.median_lead_seconds
         assert curve.precision[index] == at.figures.precision
@@ -154,8 +156,8 @@ def test_the_curve_tells_lead_times_at_every_threshold():
 
 
 def test_the_curve_holds_every_threshold():
-    judged = part()
-    curve = evaluate(judged, risks_of(judged.labels, 3), AlertPolicy(0.6, 2, HORIZON)).curve
+    evaluated = make_split()
+    curve = evaluate(evaluated, risks_of(evaluated.labels, 3), AlertPolicy(0.6, 2, HORIZON)).curve
     assert 100 <= len(curve.threshold) <= 201
     assert (np.diff(curve.threshold) < 0).all()
     assert (curve.event_recall[0], curve.false_alarms_per_device_day[0]) == (0, 0)
@@ -164,7 +166,7 @@ def test_the_curve_holds_every_threshold():
 
 def test_everything_is_json_even_where_nothing_is_known():
     sequences, labels, incidents = world(devices=3)
-    healthy = Part.where(labels == 0, sequences, labels, incidents, HORIZON)
+    healthy = EvaluationSplit.where(labels == 0, sequences, labels, incidents, HORIZON)
     raw = evaluate(healthy, np.zeros(len(healthy.labels)), AlertPolicy(0.5, 2, HORIZON)).to_dict()
     assert raw["average_precision"] is None
     assert raw["median_lead_seconds"] is None
@@ -185,24 +187,24 @@ def test_calibration_error_is_that_of_the_definition():
 
 
 def test_resampled_calibration_figures_are_those_of_the_drawn_samples():
-    judged = part(devices=6)
-    risks, units = risks_of(judged.labels), judged.periods.of_row
-    weights = judged.periods.weights(0, 5)
-    brier, error = resampled(risks, judged.labels, units, weights)
+    evaluated = make_split(devices=6)
+    risks, units = risks_of(evaluated.labels), evaluated.periods.of_row
+    weights = evaluated.periods.weights(0, 5)
+    brier, error = resampled(risks, evaluated.labels, units, weights)
     for drawn, found in zip(weights, zip(brier, error, strict=True), strict=True):
         rows = np.repeat(np.arange(len(risks)), drawn[units].astype(int))
-        whole = reliability(risks[rows], judged.labels[rows])
+        whole = reliability(risks[rows], evaluated.labels[rows])
         assert found == pytest.approx((whole.brier, whole.expected_calibration_error))
 
 
 def test_probabilities_change_what_risks_mean_and_nothing_else():
-    judged, policy = part(), AlertPolicy(0.4, 2, HORIZON)
-    risks = risks_of(judged.labels)
-    plain, told = evaluate(judged, risks, policy), evaluate(judged, risks, policy, probabilities=risks**2)
+    evaluated, policy = make_split(), AlertPolicy(0.4, 2, HORIZON)
+    risks = risks_of(evaluated.labels)
+    plain, told = evaluate(evaluated, risks, policy), evaluate(evaluated, risks, policy, probabilities=risks**2)
     assert told.figures == plain.figures
     assert plain.uncalibrated is None
     assert told.uncalibrated.brier == plain.reliability.brier
-    assert told.reliability.brier == pytest.approx(reliability(risks**2, judged.labels).brier)
+    assert told.reliability.brier == pytest.approx(reliability(risks**2, evaluated.labels).brier)
     assert told.intervals["brier"].low < told.reliability.brier < told.intervals["brier"].high
     same = ("average_precision", "event_recall", "precision", "false_alarms_per_device_day", "median_lead_seconds")
     assert all(told.intervals[name] == plain.intervals[name] for name in same)
@@ -210,12 +212,12 @@ def test_probabilities_change_what_risks_mean_and_nothing_else():
 
 def test_the_interval_of_a_small_calibration_error_holds_it():
     """Risks that mean what they say: resampling finds more error than there is."""
-    judged = part(devices=12)
-    labels = judged.labels.copy()
+    evaluated = make_split(devices=12)
+    labels = evaluated.labels.copy()
     random = np.random.default_rng(0)
     risks = random.random(len(labels))
     labels[labels >= 0] = random.random((labels >= 0).sum()) < risks[labels >= 0]
-    honest = Part(judged.sequences, labels, judged.incidents, HORIZON)
+    honest = EvaluationSplit(evaluated.sequences, labels, evaluated.incidents, HORIZON)
     found = evaluate(honest, risks, AlertPolicy(0.9, 2, HORIZON))
     error, spread = found.reliability.expected_calibration_error, found.intervals["expected_calibration_error"]
     assert error < 0.02

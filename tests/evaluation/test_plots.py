@@ -5,13 +5,13 @@ import numpy as np
 from netops.alerting.policy import AlertPolicy
 from netops.evaluation import plots
 from netops.evaluation.evaluate import evaluate
-from tests.evaluation.worlds import HORIZON, part, risks_of
+from tests.evaluation.worlds import HORIZON, make_split, risks_of
 
 
 def test_plots_are_pictures():
-    judged = part(devices=5)
-    found = evaluate(judged, risks_of(judged.labels, 3), AlertPolicy(0.6, 2, HORIZON))
-    nothing = evaluate(judged, np.zeros(len(judged.labels)), AlertPolicy(0.6, 2, HORIZON))
+    evaluated = make_split(devices=5)
+    found = evaluate(evaluated, risks_of(evaluated.labels, 3), AlertPolicy(0.6, 2, HORIZON))
+    nothing = evaluate(evaluated, np.zeros(len(evaluated.labels)), AlertPolicy(0.6, 2, HORIZON))
     for one in (found, nothing):
         pictures = [
             plots.precision_recall_plot({"a": one, "b": found}),

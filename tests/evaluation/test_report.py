@@ -22,9 +22,9 @@ from netops.evaluation.report.facts import lead_steps
 from netops.evaluation.report.groups import Ranges
 from netops.evaluation.report.importance import importance_of
 from netops.evaluation.report.leaderboard import recall_range
+from netops.evaluation.report.matched_alerts import MatchedAlerts
 from netops.evaluation.report.reasons import reasons_of
 from netops.evaluation.report.svg import Drawing, nice_ticks, thinned
-from netops.evaluation.report.verdict import Verdict
 from netops.evaluation.report.words import closely, compact, counted, lasting, number, percent, significant, spread
 from netops.evaluation.report.write import write_report
 from netops.evaluation.selection import choose_best
@@ -35,7 +35,7 @@ from netops.telemetry.dataset import GENERATED
 from netops.training.examples import Examples, prepare_examples
 from netops.training.fitting import Job, fit, risks_path
 from netops.training.settings import TrainingSettings
-from netops.training.train import part_risks
+from netops.training.train import split_risks
 from tests.training.synthetic import METRICS, make_dataset
 
 HORIZON = 5 * MINUTE
@@ -85,12 +85,12 @@ class Run:
         self.baseline, judged, self.baseline_risks = assess_baseline(self.examples, self.alerting)
         self.assessments: dict[str, Assessment] = {name: self._judge(name) for name in self.models}
         self.assessments["static_threshold"] = judged
-        risks = {name: part_risks(self.examples, model, "validation") for name, model in self.models.items()}
-        self.choice = choose_best(self.examples.part("validation"), risks)
+        risks = {name: split_risks(self.examples, model, "validation") for name, model in self.models.items()}
+        self.choice = choose_best(self.examples.evaluation_split("validation"), risks)
         self.decision = Decision(True, ("first model of the network",))
 
     def _judge(self, name: str) -> Assessment:
-        parts = (part_risks(self.examples, self.models[name], part) for part in ("validation", "test"))
+        parts = (split_risks(self.examples, self.models[name], split) for split in ("validation", "test"))
         calibration = Platt.from_dict(read_card(self.models[name]).calibration)
         return assess(self.examples, *parts, self.alerting, calibration=calibration)
 
@@ -98,14 +98,18 @@ class Run:
         """The best model, had it another threshold."""
         best = self.assessments[self.choice.best]
         policy = replace(best.policy, threshold=threshold)
-        return replace(best, policy=policy, evaluation=evaluate(self.examples.part("test"), self.risks, policy))
+        return replace(
+            best, policy=policy, evaluation=evaluate(self.examples.evaluation_split("test"), self.risks, policy)
+        )
 
     @property
     def risks(self):
-        return part_risks(self.examples, self.models[self.choice.best], "test")
+        return split_risks(self.examples, self.models[self.choice.best], "test")
 
-    def verdict(self, threshold: float) -> Verdict:
-        return Verdict.of(self.examples.part("test"), self.risks, self.judged_at(threshold).policy)
+    def matched(self, threshold: float) -> MatchedAlerts:
+        return MatchedAlerts.of(
+            self.examples.evaluation_split("test"), self.risks, self.judged_at(threshold).policy
+        )
 
     def write(self, path: Path, **changes) -> str:
         keys = {
@@ -189,7 +193,7 @@ def test_figures_stand_beside_what_they_rest_on(run: Run, html: str) -> None:
 def test_calibration_is_told_with_what_it_was_fitted_on(run: Run, html: str) -> None:
     words, card = Page(html).words, read_card(run.models[run.choice.best])
     evaluation = run.assessments[run.choice.best].evaluation
-    assert f"{card.calibration['rows']:,} samples of the validation part" in words
+    assert f"{card.calibration['rows']:,} samples of the validation split" in words
     assert f"{card.calibration['positives']:,} of them positive" in words
     assert f"Calibration error {significant(evaluation.reliability.expected_calibration_error)}" in words
     assert f"of the risk {significant(evaluation.uncalibrated.expected_calibration_error)}" in words
@@ -199,9 +203,9 @@ def test_calibration_is_told_with_what_it_was_fitted_on(run: Run, html: str) -> 
 def test_a_calibration_that_does_not_hold_is_told_of(run: Run) -> None:
     name = run.choice.best
     found = run.assessments[name]
-    part, policy = run.examples.part("test"), found.policy
+    split, policy = run.examples.evaluation_split("test"), found.policy
     assert not [told for told in cautions(run.assessments, run.choice) if "ranking" in told]
-    worse = evaluate(part, run.risks, policy, probabilities=Platt(1.0, 4.0, 1, 1).apply(run.risks))
+    worse = evaluate(split, run.risks, policy, probabilities=Platt(1.0, 4.0, 1, 1).apply(run.risks))
     (told,) = [
         told
         for told in cautions(run.assessments | {name: replace(found, evaluation=worse)}, run.choice)
@@ -209,7 +213,7 @@ def test_a_calibration_that_does_not_hold_is_told_of(run: Run) -> None:
     ]
     assert told.startswith(f"Probabilities are {number(worse.reliability.expected_calibration_error)} off")
     assert f"the risks were {number(worse.uncalibrated.expected_calibration_error)} before" in told
-    better = evaluate(part, run.risks, policy, probabilities=run.risks)
+    better = evaluate(split, run.risks, policy, probabilities=run.risks)
     assert "before they were calibrated" not in " ".join(
         cautions(run.assessments | {name: replace(found, evaluation=better)}, run.choice)
     )
@@ -236,7 +240,7 @@ def test_groups_stand_with_intervals(run: Run, html: str) -> None:
 
 def test_a_model_without_calibration_says_so(run: Run, tmp_path: Path) -> None:
     found = run.assessments[run.choice.best]
-    raw = replace(found, evaluation=evaluate(run.examples.part("test"), run.risks, found.policy))
+    raw = replace(found, evaluation=evaluate(run.examples.evaluation_split("test"), run.risks, found.policy))
     html = run.write(tmp_path / "r.html", assessments=run.assessments | {run.choice.best: raw})
     assert "line thin raw" not in html
     assert "of the risk: not calibrated" in Page(html).words
@@ -266,8 +270,8 @@ def test_a_model_that_never_alerts_is_told_of(run: Run, tmp_path: Path) -> None:
     silent = run.assessments | {run.choice.best: run.judged_at(2.0)}
     html = run.write(tmp_path / "r.html", assessments=silent)
     words = Page(html).words
-    assert "No incident of the test part was warned of." in words
-    assert "No false alarm in the test part." in words
+    assert "No incident of the test split was warned of." in words
+    assert "No false alarm in the test split." in words
     assert "warned of none of" in words
     assert "at most" in recall_range(silent[run.choice.best].evaluation)
 
@@ -281,14 +285,14 @@ def test_without_the_baseline(run: Run, tmp_path: Path) -> None:
 
 
 def test_no_missed_incident_is_said(run: Run, tmp_path: Path) -> None:
-    name, part = run.choice.best, run.examples.part("test")
-    oracle, knows = tmp_path / "oracle", np.where(part.inside, np.nan, part.labels == 1)
+    name, split = run.choice.best, run.examples.evaluation_split("test")
+    oracle, knows = tmp_path / "oracle", np.where(split.inside, np.nan, split.labels == 1)
     save_model(
         oracle, (run.models[name] / "model.onnx").read_bytes(), read_card(run.models[name]).updated(version="o")
     )
     np.save(risks_path(run.examples.folder, "o", "test"), knows)
     policy = replace(run.assessments[name].policy, for_samples=1)
-    judged = replace(run.assessments[name], policy=policy, evaluation=evaluate(part, knows, policy))
+    judged = replace(run.assessments[name], policy=policy, evaluation=evaluate(split, knows, policy))
     html = run.write(
         tmp_path / "r.html", models=run.models | {name: oracle}, assessments=run.assessments | {name: judged}
     )
@@ -301,14 +305,14 @@ def test_no_missed_incident_is_said(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("threshold", [0.02, 0.3, 0.9])
 def test_episodes_are_what_they_claim(run: Run, threshold: float) -> None:
-    verdict = run.verdict(threshold)
-    episodes = choose_episodes(run.examples, verdict, None)
-    lead = verdict.matching.lead
+    matched = run.matched(threshold)
+    episodes = choose_episodes(run.examples, matched, None)
+    lead = matched.matching.lead
     counts = {kind: sum(episode.kind == kind for episode in episodes) for kind in (WARNED, MISS, FALSE_ALARM)}
-    observed = verdict.part.observed
+    observed = matched.split.observed
     assert counts[WARNED] == min(3, int((observed & (lead != MISSED)).sum()))
     assert counts[MISS] == min(3, int((observed & (lead == MISSED)).sum()))
-    assert counts[FALSE_ALARM] == min(3, int((verdict.matching.kind == 0).sum()))
+    assert counts[FALSE_ALARM] == min(3, int((matched.matching.kind == 0).sum()))
     for episode in episodes:
         assert episode.low <= episode.times[0]
         assert episode.times[-1] <= episode.high
@@ -322,7 +326,7 @@ def test_episodes_are_what_they_claim(run: Run, threshold: float) -> None:
 
 
 def test_the_earliest_warning_comes_first(run: Run) -> None:
-    episodes = choose_episodes(run.examples, run.verdict(0.1), None)
+    episodes = choose_episodes(run.examples, run.matched(0.1), None)
     opened = [
         episode.at - min(low for low, _ in episode.alerts if low >= episode.warned_from)
         for episode in episodes
@@ -332,7 +336,7 @@ def test_the_earliest_warning_comes_first(run: Run) -> None:
 
 
 def test_telemetry_and_reasons_are_those_of_the_device(run: Run) -> None:
-    episodes = choose_episodes(run.examples, run.verdict(0.1), None)
+    episodes = choose_episodes(run.examples, run.matched(0.1), None)
     episodes = with_metrics(run.examples, episodes, [["cpu"] for _ in episodes])
     whole = run.examples.labelled[-1].dataset
     table = next(iter(whole.tables(["device", "timestamp", "cpu"]))).to_pandas()
@@ -359,8 +363,8 @@ def test_extremes_are_the_ends_and_the_middle() -> None:
 
 
 def test_what_rises_before_incidents_is_important(run: Run) -> None:
-    part = run.examples.part("validation")
-    found = importance_of(run.examples, run.models[run.choice.best], part, METRICS)
+    split = run.examples.evaluation_split("validation")
+    found = importance_of(run.examples, run.models[run.choice.best], split, METRICS)
     assert found is not None
     assert next(iter(found.metrics)) == "cpu"
     assert found.features["cpu_mean_1m"] > 0.05

@@ -9,7 +9,7 @@ from netops.config.binding import bind, read_yaml
 from netops.errors import NetopsError
 from netops.evaluation.promotion import REMEDIES, PromotionSettings, Scorecard, decide
 from netops.evaluation.selection import Difference, choose_best, compare
-from tests.evaluation.worlds import part, risks_of
+from tests.evaluation.worlds import make_split, risks_of
 
 NAN = float("nan")
 GUARDS = PromotionSettings()
@@ -23,10 +23,10 @@ def test_the_file_says_what_the_code_does():
 
 
 def test_the_best_average_precision_is_chosen_and_the_doubt_is_told():
-    judged = part()
-    strong, weak = risks_of(judged.labels, 3), risks_of(judged.labels, 1)
-    twin = risks_of(judged.labels, 3, seed=2)
-    choice = choose_best(judged, {"weak": weak, "strong": strong, "twin": twin})
+    evaluated = make_split()
+    strong, weak = risks_of(evaluated.labels, 3), risks_of(evaluated.labels, 1)
+    twin = risks_of(evaluated.labels, 3, seed=2)
+    choice = choose_best(evaluated, {"weak": weak, "strong": strong, "twin": twin})
     assert choice.best in {"strong", "twin"}
     assert choice.ahead["weak"].better
     assert "ahead of weak" in choice.reason
@@ -36,18 +36,18 @@ def test_the_best_average_precision_is_chosen_and_the_doubt_is_told():
 
 
 def test_a_comparison_is_the_same_from_both_sides():
-    judged = part()
-    strong, weak = risks_of(judged.labels, 3), risks_of(judged.labels, 1)
-    up, down = compare(judged, strong, weak), compare(judged, weak, strong)
+    evaluated = make_split()
+    strong, weak = risks_of(evaluated.labels, 3), risks_of(evaluated.labels, 1)
+    up, down = compare(evaluated, strong, weak), compare(evaluated, weak, strong)
     assert up.better
     assert not down.better
     assert (up.value, up.interval.low) == (-down.value, -down.interval.high)
 
 
 def test_no_model_is_no_choice():
-    judged = part(devices=2)
+    evaluated = make_split(devices=2)
     with pytest.raises(NetopsError, match="no model"):
-        choose_best(judged, {})
+        choose_best(evaluated, {})
 
 
 @pytest.mark.parametrize(

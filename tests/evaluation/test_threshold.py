@@ -6,17 +6,17 @@ import pytest
 from netops.alerting.policy import AlertPolicy
 from netops.evaluation.evaluate import evaluate
 from netops.evaluation.threshold import choose_threshold, poisson_upper_bound
-from tests.evaluation.worlds import HORIZON, part, risks_of
+from tests.evaluation.worlds import HORIZON, make_split, risks_of
 
 POLICY = AlertPolicy(0.5, 2, HORIZON)
 
 
 @pytest.mark.parametrize("budget", [0.0, 1 / 7, 5.0, 50.0])
 def test_the_budget_is_kept_with_the_best_recall(budget):
-    judged = part()
-    risks = risks_of(judged.labels, 3)
-    choice = choose_threshold(judged, risks, POLICY, budget)
-    found = evaluate(judged, risks, AlertPolicy(choice.threshold, 2, HORIZON))
+    evaluated = make_split()
+    risks = risks_of(evaluated.labels, 3)
+    choice = choose_threshold(evaluated, risks, POLICY, budget)
+    found = evaluate(evaluated, risks, AlertPolicy(choice.threshold, 2, HORIZON))
     assert found.figures.false_alarms_per_device_day <= budget
     assert (choice.false_alarms, choice.event_recall) == (found.figures.false_alarms, found.figures.event_recall)
     within = found.curve.false_alarms_per_device_day <= budget
@@ -24,24 +24,24 @@ def test_the_budget_is_kept_with_the_best_recall(budget):
 
 
 def test_rounding_of_the_risks_moves_nothing():
-    judged = part()
-    risks = risks_of(judged.labels, 3)
-    choice = choose_threshold(judged, risks, POLICY, 1.0)
+    evaluated = make_split()
+    risks = risks_of(evaluated.labels, 3)
+    choice = choose_threshold(evaluated, risks, POLICY, 1.0)
     shaken = risks + np.random.default_rng(0).uniform(-1e-9, 1e-9, len(risks))
     assert ((risks >= choice.threshold) == (shaken >= choice.threshold)).all()
 
 
 def test_too_few_data_are_said_to_be_too_few():
-    few = choose_threshold(part(devices=5), np.zeros(5000), POLICY, 1 / 7)
+    few = choose_threshold(make_split(devices=5), np.zeros(5000), POLICY, 1 / 7)
     assert few.note.startswith("No false alarm in the 0.5")
     assert "where the budget is 1; to show the budget takes 21 device-days without any." in few.note
-    judged = part(devices=300)
-    risks = risks_of(judged.labels, 20)
-    assert choose_threshold(judged, risks, POLICY, 1 / 7).note == ""
+    evaluated = make_split(devices=300)
+    risks = risks_of(evaluated.labels, 20)
+    assert choose_threshold(evaluated, risks, POLICY, 1 / 7).note == ""
 
 
 def test_a_constant_risk_never_alerts():
-    choice = choose_threshold(part(devices=3), np.full(3000, 0.2), POLICY, 1 / 7)
+    choice = choose_threshold(make_split(devices=3), np.full(3000, 0.2), POLICY, 1 / 7)
     assert choice.threshold > 0.2
     assert (choice.false_alarms, choice.event_recall) == (0, 0)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from netops.alerting.outcomes import Part
+from netops.alerting.outcomes import EvaluationSplit
 from netops.alerting.sequences import Incidents, Sequences
 from netops.config.durations import MINUTE, SECOND
 from netops.training.labels import label_rows
@@ -32,11 +32,13 @@ def world(devices=20, samples=1000, seed=0, between=(200, 500), failed=20):
     return sequences, labels, incidents
 
 
-def part(**keys):
+def make_split(**keys):
     """Everything as one part, with a data center for each device."""
     sequences, labels, incidents = world(**keys)
     centers = tuple(("east", "west")[n % 2] for n in range(len(sequences.devices)))
-    return Part(sequences, labels, incidents, HORIZON, {"data_center": centers, "device": sequences.devices})
+    return EvaluationSplit(
+        sequences, labels, incidents, HORIZON, {"data_center": centers, "device": sequences.devices}
+    )
 
 
 def risks_of(labels, strength=2.0, seed=1):

@@ -187,7 +187,7 @@ def test_a_forgotten_device_begins_anew_and_its_memory_is_used_again():
     for device in range(5):
         engine.update(np.full(300, device), times, values)
     engine.forget(3)
-    assert not engine.knows(3)
+    assert not engine.has(3)
     assert engine.newest(3) is None
     size = engine.nbytes
     found, _ = engine.update(np.full(300, 3), times, values)

@@ -133,7 +133,7 @@ def test_the_pages_of_a_forgotten_device_are_all_used_again():
         found, _ = engine.update(codes, times, values)
         sizes.add(engine.nbytes)
         engine.forget(0)
-        assert not engine.knows(0)
+        assert not engine.has(0)
         assert engine.save(0) == FeatureEngine(SPEC).save(0)
     np.testing.assert_array_equal(found, whole(times, values))
     assert len(sizes) == 1

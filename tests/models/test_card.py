@@ -49,9 +49,9 @@ def test_missing_card(tmp_path: Path) -> None:
 
 
 def test_finds_its_features_among_others() -> None:
-    np.testing.assert_array_equal(CARD.places(["x", "b", "a"]), [2, 1])
+    np.testing.assert_array_equal(CARD.indices(["x", "b", "a"]), [2, 1])
     with pytest.raises(NetopsError, match="takes feature 'a'"):
-        CARD.places(["b"])
+        CARD.indices(["b"])
 
 
 def test_version_follows_model_and_purpose() -> None:

@@ -22,7 +22,7 @@ from netops.simulator.settings import GeneratorSettings
 from netops.telemetry.dataset import Dataset
 from netops.training.examples import prepare_examples
 from netops.training.settings import TrainingSettings
-from netops.training.train import part_risks, train_family
+from netops.training.train import split_risks, train_family
 from netops.workflows.project_folder import project_root
 
 DEVICES, INTERVAL, SEED = 12, MINUTE, 5
@@ -64,7 +64,7 @@ class Network:
         out, settings = self.folder / "model", TrainingSettings(horizon=20 * MINUTE)
         examples = prepare_examples(self.features(self.telemetry(0, self.days)), settings, self.folder / "work")
         card = train_family(examples, "xgboost", settings, out, network="small")
-        risks = [part_risks(examples, out, part) for part in ("validation", "test")]
+        risks = [split_risks(examples, out, split) for split in ("validation", "test")]
         judged = assess(examples, *risks, AlertSettings())
         card = card.updated(
             threshold=judged.policy.threshold, alert=asdict(judged.policy), evaluation=judged.evaluation.to_dict()

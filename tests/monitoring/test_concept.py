@@ -8,7 +8,7 @@ from netops.config.durations import MINUTE
 from netops.monitoring.concept import FALSE_ALARMS, MISSED_INCIDENTS, Outcomes, detect_drift, outcomes
 from tests.evaluation.worlds import HORIZON, risks_of, world
 
-TEST_PART = {"incidents": 120, "incidents_warned": 112, "true_alerts": 115, "false_alarms": 10}
+TEST_SPLIT = {"incidents": 120, "incidents_warned": 112, "true_alerts": 115, "false_alarms": 10}
 #: Outcomes until a model that missed one incident in 15 and misses two in five now is found.
 DELAY = 60
 
@@ -20,14 +20,14 @@ def stream(rates: list[float], seed: int, count: int = 150) -> Outcomes:
 
 
 def test_a_model_as_good_as_before_raises_no_alarm() -> None:
-    found = [detect_drift(stream([1 / 15] * 3, seed), TEST_PART) for seed in range(20)]
+    found = [detect_drift(stream([1 / 15] * 3, seed), TEST_SPLIT) for seed in range(20)]
     assert sum(concept.since is not None for concept in found) == 0
     assert found[0].before == pytest.approx(1 / 15)
     assert found[0].outcomes == 450
 
 
 def test_a_model_that_becomes_worse_is_found() -> None:
-    found = [detect_drift(stream([1 / 15, 0.4], seed), TEST_PART) for seed in range(20)]
+    found = [detect_drift(stream([1 / 15, 0.4], seed), TEST_SPLIT) for seed in range(20)]
     delays = [concept.since // MINUTE - 150 for concept in found if concept.since is not None]
     assert len(delays) == 20
     assert min(delays) > 0
@@ -36,7 +36,7 @@ def test_a_model_that_becomes_worse_is_found() -> None:
 
 
 def test_a_model_that_is_worse_from_the_first_day_on_is_found() -> None:
-    assert detect_drift(stream([0.4], 0), TEST_PART).since is not None
+    assert detect_drift(stream([0.4], 0), TEST_SPLIT).since is not None
 
 
 def test_a_model_that_becomes_better_is_no_drift() -> None:

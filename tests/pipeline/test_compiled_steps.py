@@ -159,11 +159,11 @@ def test_mlruns_project_adds_nothing_to_the_functions(home, offered) -> None:
 
 
 def test_the_image_in_the_clone_is_not_the_remote_of_git(home) -> None:
-    from netops.cluster.equipment import apply_places
+    from netops.cluster.equipment import apply_locations
     from netops.cluster.settings import ClusterSettings
     from netops.workflows.project import load_project
 
     project = load_project()
     project.spec.source = "https://git.example/fork.git#refs/heads/main"
-    apply_places(project, bind(ClusterSettings, {"source": "/opt/netops"}, "cluster.yaml"))
+    apply_locations(project, bind(ClusterSettings, {"source": "/opt/netops"}, "cluster.yaml"))
     assert project.spec.source == "/opt/netops"

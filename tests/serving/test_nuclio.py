@@ -277,10 +277,10 @@ def test_the_state_of_an_earlier_version_is_taken_up_by_its_network_alone(worker
     assert worker().get("/healthz")["devices"] == 1
 
 
-def moving(worker, settle: float = 0.0):
+def moving(worker, settling: float = 0.0):
     """Two shards of ten devices each; then the second one goes to another replica."""
     nuclio = worker()
-    nuclio.context.netops.assignment._settle = settle
+    nuclio.context.netops.assignment._settling = settling
     for tick in range(30):
         for shard in (0, 1):
             message = body(*[sample(f"s{shard}-{n}", tick, hot=n == 0) for n in range(10)])

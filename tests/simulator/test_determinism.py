@@ -104,8 +104,8 @@ def test_a_network_starts_differently_at_another_time_but_is_the_same_network() 
 
 def changed_drift() -> dict[str, object]:
     configuration = rich()
-    kept = ("traffic_peak", "maintenance")
-    configuration["scenarios"] = {name: configuration["scenarios"][name] for name in kept}
+    sampled = ("traffic_peak", "maintenance")
+    configuration["scenarios"] = {name: configuration["scenarios"][name] for name in sampled}
     return configuration
 
 

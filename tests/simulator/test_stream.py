@@ -42,9 +42,9 @@ def test_stream_holds_what_files_hold() -> None:
     settings = GeneratorSettings.from_yaml(rich())
     network = make_network(settings, devices=5, duration=HOUR, interval=None, start=START, seed=3)
     block = produce(network, np.arange(5), network.first, network.ticks)
-    kept = samples_of(network, block)
+    sampled = samples_of(network, block)
     found = list(stream(network, 33))
     order = np.lexsort((joined(found, "timestamps"), joined(found, "devices")))
-    np.testing.assert_array_equal(joined(found, "timestamps")[order], kept.timestamps)
-    values = block.values.reshape(len(block.values), -1)[:, kept.places].T
+    np.testing.assert_array_equal(joined(found, "timestamps")[order], sampled.timestamps)
+    values = block.values.reshape(len(block.values), -1)[:, sampled.positions].T
     np.testing.assert_array_equal(joined(found, "values")[order], values)

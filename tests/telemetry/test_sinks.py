@@ -12,7 +12,7 @@ from netops.errors import UsageError
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.ingest import ingest
 from netops.telemetry.settings import SinkSettings, TelemetrySettings
-from netops.telemetry.sinks.registry import place_for, write
+from netops.telemetry.sinks.registry import destination_of, write
 from netops.telemetry.sinks.rows import Rows
 from tests.telemetry.frames_peer import Tables, http_service
 from tests.telemetry.v3io_peer import Platform, web_api
@@ -53,18 +53,18 @@ def test_a_folder_a_table_and_a_stream_give_back_the_same(dataset, tmp_path, mon
             f"v3io://{api}/projects/netops?backend=stream",
         )
         for number, target in enumerate(targets):
-            index = place_for(SinkSettings(to=target), "core", "telemetry")
+            index = destination_of(SinkSettings(to=target), "core", "telemetry")
             assert write(Rows.of(dataset), index) == 120
             pd.testing.assert_frame_equal(rows_of(index, tmp_path / f"again-{number}"), expected)
 
 
 def test_each_network_and_kind_has_a_place_of_its_own(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
-    assert place_for(SinkSettings(), "core", "risks") is None
-    assert place_for(SinkSettings(to="lake"), "core", "risks") == str(tmp_path / "lake" / "core" / "risks")
-    assert place_for(SinkSettings(to="/lake", what=("risks",)), "core", "features") is None
+    assert destination_of(SinkSettings(), "core", "risks") is None
+    assert destination_of(SinkSettings(to="lake"), "core", "risks") == str(tmp_path / "lake" / "core" / "risks")
+    assert destination_of(SinkSettings(to="/lake", what=("risks",)), "core", "features") is None
     address = "v3io://framesd:8081/projects/netops?backend=kv"
-    assert place_for(SinkSettings(to=address), "core", "risks") == (
+    assert destination_of(SinkSettings(to=address), "core", "risks") == (
         "v3io://framesd:8081/projects/netops/core/risks?backend=kv"
     )
 

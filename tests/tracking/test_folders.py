@@ -95,7 +95,7 @@ def test_a_model_comes_back_with_all_that_is_kept_beside_it(context, platform, t
 
 def test_the_steps_of_a_workflow_share_a_place_and_a_stage_by_itself_has_its_own() -> None:
     def place(path: str, **labels: str) -> str:
-        return folders.place_of(SimpleNamespace(artifact_path=path, uid="u1", labels=labels))
+        return folders.output_path_of(SimpleNamespace(artifact_path=path, uid="u1", labels=labels))
 
     assert place("/home/artifacts") == "/home/artifacts/u1"
     assert place("v3io:///projects/netops/") == "v3io:///projects/netops/u1"

@@ -64,8 +64,8 @@ def test_scored_rows_are_those_of_the_parts(examples: Examples) -> None:
     for name, part in (("validation", VALIDATION), ("test", TEST)):
         rows = np.array(examples.array(name))
         np.testing.assert_array_equal(np.where(rows < 0, ~rows, rows), np.flatnonzero(main.split.rows(part)))
-        assert len(rows) == len(examples.part(name).sequences)
-        np.testing.assert_array_equal(rows < 0, examples.part(name).inside)
+        assert len(rows) == len(examples.evaluation_split(name).sequences)
+        np.testing.assert_array_equal(rows < 0, examples.evaluation_split(name).inside)
 
 
 def test_early_stopping_rows_hold_both_classes(examples: Examples) -> None:
@@ -107,8 +107,8 @@ def test_separate_test_telemetry(tmp_path: Path) -> None:
     make_dataset(tmp_path / "features" / TEST_FOLDER, devices=3, seed=9)
     examples = prepare_examples(Dataset.open(dataset.path), SETTINGS, tmp_path)
     assert examples.sources["test"].endswith(TEST_FOLDER)
-    assert len(examples.part("test").sequences.devices) == 3
-    assert not (examples.labelled[0].split.part == TEST).any()
+    assert len(examples.evaluation_split("test").sequences.devices) == 3
+    assert not (examples.labelled[0].split.of_row == TEST).any()
 
 
 def test_refuses_what_cannot_be_learned(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from netops.training.families.registry import FAMILIES
 from netops.training.families.sklearn import Sklearn
 from netops.training.families.tensorflow import TensorFlow
 from netops.training.families.xgboost import XGBoost
-from netops.training.search import Limits, Search, Trial, best_of, judged
+from netops.training.search import Limits, Search, Trial, best_of, evaluate_trial
 
 SMALL = {
     "sklearn": {"max_iter": 30, "max_leaf_nodes": 15},
@@ -91,7 +91,7 @@ def test_a_search_ends_with_the_model_that_its_parameters_give_alone(family: Fam
     chosen, winner, _ = Search(data, 3, 1, Limits(3), trials.append).run(family)
     best = best_of(trials)
     assert best is not None
-    assert best.average_precision == judged(winner, data)
+    assert best.average_precision == evaluate_trial(winner, data)
     assert build_model(scaling, winner) == build_model(scaling, chosen.fit(data, 3, 1))
 
 

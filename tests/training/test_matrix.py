@@ -23,9 +23,9 @@ from netops.training.families.xgboost import XGBoost
 from netops.training.fitting import Job, fit
 from netops.training.matrix import ScaledMatrix, keep_columns, read_pieces, write_matrix
 from netops.training.rows import gather
-from netops.training.search import judged
+from netops.training.search import evaluate_trial
 from netops.training.settings import TrainingSettings
-from netops.training.train import part_risks
+from netops.training.train import split_risks
 from tests.training.synthetic import make_dataset
 
 TREES = XGBoost(n_estimators=30, max_depth=4, learning_rate=0.2)
@@ -83,10 +83,10 @@ def test_pieces_are_the_parts(examples: Examples) -> None:
     for early in (False, True):
         pieces = list(on_disk.pieces(early))
         assert len(pieces) > 1
-        for found, expected in zip(zip(*pieces, strict=True), held.part(early), strict=True):
+        for found, expected in zip(zip(*pieces, strict=True), held.subset(early), strict=True):
             np.testing.assert_array_equal(np.concatenate(found), expected)
     model = TREES.fit(held, 0, 1)
-    assert judged(model, on_disk) == pytest.approx(judged(model, held), abs=1e-12)
+    assert evaluate_trial(model, on_disk) == pytest.approx(evaluate_trial(model, held), abs=1e-12)
 
 
 def test_xgboost_learns_the_same_from_disk(examples: Examples, tmp_path: Path) -> None:
@@ -96,8 +96,8 @@ def test_xgboost_learns_the_same_from_disk(examples: Examples, tmp_path: Path) -
     assert pieces.data["read"] == "pieces"
     assert pieces.data["fitted_rows"] == held.data["fitted_rows"] == len(examples.array("labels"))
     for part in ("validation", "test"):
-        labels = examples.part(part).labels
-        means = [part_risks(examples, tmp_path / name, part)[labels == 1].mean() for name in ("held", "pieces")]
+        labels = examples.evaluation_split(part).labels
+        means = [split_risks(examples, tmp_path / name, part)[labels == 1].mean() for name in ("held", "pieces")]
         assert means[1] == pytest.approx(means[0], rel=0.05)
     again = fitted(examples, tmp_path / "again", memory_values=LITTLE)
     assert again.version == pieces.version

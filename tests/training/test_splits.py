@@ -17,29 +17,29 @@ from tests.evaluation.worlds import HORIZON, world
 DATA = Path(__file__).parents[1] / "data"
 
 
-def observed(facts, found, part):
+def observed(facts, found, index):
     sequences, _, incidents = facts
-    return int(incidents.observed(sequences.where(found.rows(part)), HORIZON).sum())
+    return int(incidents.observed(sequences.where(found.rows(index)), HORIZON).sum())
 
 
 @pytest.mark.parametrize("kind", ["time", "device"])
 def test_every_part_holds_incidents_in_about_its_share(kind):
     facts = world()
     found = split(kind, *facts, HORIZON)
-    counts = [observed(facts, found, part) for part in (TRAIN, VALIDATION, TEST)]
+    counts = [observed(facts, found, index) for index in (TRAIN, VALIDATION, TEST)]
     assert min(counts) >= 2
-    shares = [np.mean(found.part[found.part != NONE] == part) for part in (TRAIN, VALIDATION, TEST)]
-    assert shares == pytest.approx([0.6, 0.2, 0.2], abs=0.12)
+    fractions = [np.mean(found.of_row[found.of_row != NONE] == index) for index in (TRAIN, VALIDATION, TEST)]
+    assert fractions == pytest.approx([0.6, 0.2, 0.2], abs=0.12)
 
 
 def test_boundaries_move_to_where_incidents_are():
-    # All incidents lie in the first third: shares of time alone would leave two parts without any.
+    # All incidents lie in the first third: fractions of time alone would leave two parts without any.
     sequences = Sequences(("a",), np.array([0, 3000]), np.arange(3000) * 10 * SECOND)
     start = np.arange(1, 10) * 100 * 10 * SECOND
     incidents = Incidents.of(1, [0] * 9, start, start + 50 * SECOND)
     labels = label_rows(sequences.offsets, sequences.timestamps, incidents.inside(sequences), HORIZON)
     found = split("time", sequences, labels, incidents, HORIZON)
-    assert min(observed((sequences, labels, incidents), found, part) for part in range(3)) >= 2
+    assert min(observed((sequences, labels, incidents), found, index) for index in range(3)) >= 2
 
 
 def test_no_label_reaches_over_a_boundary():
@@ -53,13 +53,13 @@ def test_no_label_reaches_over_a_boundary():
     assert (times[found.rows(TEST)] >= test).all()
     begins = np.isin(times, found.boundaries) & (labels >= 0)
     assert begins.any()
-    assert (found.part[begins] != NONE).all()
+    assert (found.of_row[begins] != NONE).all()
 
 
 def test_samples_without_a_label_are_dropped_unless_they_are_inside_an_incident():
     sequences, labels, incidents = world()
     for kind in ("time", "device"):
-        kept = split(kind, sequences, labels, incidents, HORIZON).part != NONE
+        kept = split(kind, sequences, labels, incidents, HORIZON).of_row != NONE
         assert (incidents.inside(sequences) | (labels >= 0))[kept].all()
         assert (incidents.inside(sequences) & kept).any()
     assert kept[labels >= 0].all(), "a device split needs no gap"
@@ -70,9 +70,9 @@ def test_a_device_is_in_one_part_only_and_the_seed_decides():
     first, again, other = (split("device", *facts, HORIZON, seed=seed) for seed in (1, 1, 2))
     assert first.devices == again.devices != other.devices
     assert split("device", *facts, HORIZON).devices == split("device", *facts, HORIZON, seed=0).devices
-    assert sorted(name for part in first.devices for name in part) == sorted(facts[0].devices)
-    for row_part, device in zip(first.part, facts[0].device_of_row, strict=True):
-        assert row_part == NONE or facts[0].devices[device] in first.devices[row_part]
+    assert sorted(name for index in first.devices for name in index) == sorted(facts[0].devices)
+    for row_split, device in zip(first.of_row, facts[0].device_of_row, strict=True):
+        assert row_split == NONE or facts[0].devices[device] in first.devices[row_split]
 
 
 def test_devices_that_fail_are_spread_over_all_parts():
@@ -82,16 +82,16 @@ def test_devices_that_fail_are_spread_over_all_parts():
     labels = label_rows(sequences.offsets, sequences.timestamps, rare.inside(sequences), HORIZON)
     for seed in range(5):
         found = split("device", sequences, labels, rare, HORIZON, seed=seed)
-        assert min(observed((sequences, labels, rare), found, part) for part in range(3)) > 0
+        assert min(observed((sequences, labels, rare), found, index) for index in range(3)) > 0
 
 
 def test_two_parts_are_enough_when_the_test_telemetry_is_separate():
     facts = world()
     for kind in ("time", "device"):
-        assert set(split(kind, *facts, HORIZON, shares=(0.75, 0.25)).part) == {TRAIN, VALIDATION, NONE}
-    assert set(whole_test(*facts, HORIZON).part) == {TEST, NONE}
+        assert set(split(kind, *facts, HORIZON, fractions=(0.75, 0.25)).of_row) == {TRAIN, VALIDATION, NONE}
+    assert set(whole_test(*facts, HORIZON).of_row) == {TEST, NONE}
     sequences, labels, _ = facts
-    with pytest.raises(NetopsError, match=r"no incident in the test part.*--test-incidents"):
+    with pytest.raises(NetopsError, match=r"no incident in the test split.*--test-incidents"):
         whole_test(sequences, np.zeros_like(labels), Incidents.of(20, [], [], []), HORIZON)
 
 
@@ -107,7 +107,7 @@ def routers(capture):
     files = sorted((DATA / "cisco-routers" / "telemetry" / capture).glob("*.csv.gz"))
     names = [file.name.removesuffix(".csv.gz") for file in files]
     times = [np.sort(pd.read_csv(file, usecols=["time"])["time"].to_numpy(np.int64)) * SECOND for file in files]
-    offsets = np.concatenate([[0], np.cumsum([len(part) for part in times])])
+    offsets = np.concatenate([[0], np.cumsum([len(index) for index in times])])
     log = pd.read_csv(DATA / "cisco-routers" / f"{capture}.incidents.csv")
     devices = [names.index(name) for name in log["Node"]]
     incidents = Incidents.of(len(names), devices, log["Start"] * SECOND, log["End"] * SECOND)
@@ -118,14 +118,12 @@ def routers(capture):
 
 def test_a_time_split_of_the_router_capture_is_refused_and_a_device_split_works():
     facts = routers("bgpclear_second")
-    words = (
-        "no split by time.*31 minutes of history hold 8 incidents, of which only 5 are apart.*--split device works"
-    )
+    words = "no split by time.*31 minutes of history hold 8 incidents.* only 5 are separate.*--split device works"
     with pytest.raises(NetopsError, match=words):
         split("time", *facts)
     found = split("device", *facts)
-    for part in range(3):
-        assert facts[2].observed(facts[0].where(found.rows(part)), MINUTE).sum() >= 2
+    for index in range(3):
+        assert facts[2].observed(facts[0].where(found.rows(index)), MINUTE).sum() >= 2
 
 
 def test_a_capture_that_no_split_can_serve_names_separate_telemetry():
@@ -147,7 +145,7 @@ def test_a_time_split_of_the_servers_works():
     sequences = Sequences(tuple(names), offsets, times)
     labels = label_rows(offsets, times, failed, HORIZON)
     found = split("time", sequences, labels, incidents, HORIZON)
-    assert min(observed((sequences, labels, incidents), found, part) for part in range(3)) >= 10
+    assert min(observed((sequences, labels, incidents), found, index) for index in range(3)) >= 10
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -162,7 +160,7 @@ def test_the_order_of_devices_does_not_matter():
     sequences, labels, incidents = world(devices=24)
     renamed = Sequences(tuple(reversed(sequences.devices)), sequences.offsets, sequences.timestamps)
     first, second = (split("device", facts, labels, incidents, HORIZON) for facts in (sequences, renamed))
-    assert [set(part) for part in first.devices] == [set(part) for part in second.devices]
+    assert [set(index) for index in first.devices] == [set(index) for index in second.devices]
 
 
 def telemetry(devices, samples, step, incidents):
@@ -176,8 +174,8 @@ def telemetry(devices, samples, step, incidents):
     return sequences, label_rows(offsets, sequences.timestamps, known.inside(sequences), HORIZON), known
 
 
-def best_cost(sequences, incidents, shares, indices):
-    """Try every choice of boundaries: the smallest distance to the shares, of samples and incidents."""
+def best_cost(sequences, incidents, fractions, indices):
+    """Try every choice of boundaries: the smallest distance to the fractions, of samples and incidents."""
     useful = incidents.observed(sequences, HORIZON)
     times, start, end = sequences.timestamps, incidents.start[useful], incidents.end[useful]
 
@@ -191,25 +189,25 @@ def best_cost(sequences, incidents, shares, indices):
         if min(apart(*span) for span in spans) < 2:
             return np.inf
         return sum(
-            abs(np.mean((of >= first) & (of < last)) - share)
-            for (first, last), share in zip(spans, shares, strict=True)
+            abs(np.mean((of >= first) & (of < last)) - fraction)
+            for (first, last), fraction in zip(spans, fractions, strict=True)
             for of in (times, start)
         )
 
     ends = times.min(), times.max() + 1
-    return {inner: cost((ends[0], *inner, ends[1])) for inner in combinations(indices, len(shares) - 1)}
+    return {inner: cost((ends[0], *inner, ends[1])) for inner in combinations(indices, len(fractions) - 1)}
 
 
-@pytest.mark.parametrize("shares", [(0.6, 0.2, 0.2), (0.75, 0.25), (0.3, 0.3, 0.4), (0.2, 0.3)])
+@pytest.mark.parametrize("fractions", [(0.6, 0.2, 0.2), (0.75, 0.25), (0.3, 0.3, 0.4), (0.2, 0.3)])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_boundaries_are_the_best_there_are(seed, shares):
+def test_the_boundaries_are_the_best_there_are(seed, fractions):
     random = np.random.default_rng(seed)
     starts = [(int(random.integers(2)), int(at) * MINUTE) for at in random.choice(np.arange(9, 230, 3), 12, False)]
     sequences, labels, incidents = telemetry(
         2, 60, 4 * MINUTE, [(device, start, start + MINUTE) for device, start in starts]
     )
-    costs = best_cost(sequences, incidents, shares, np.unique(sequences.timestamps)[1:].tolist())
-    found = split("time", sequences, labels, incidents, HORIZON, shares=shares)
+    costs = best_cost(sequences, incidents, fractions, np.unique(sequences.timestamps)[1:].tolist())
+    found = split("time", sequences, labels, incidents, HORIZON, fractions=fractions)
     assert np.isfinite(costs[found.boundaries])
     assert costs[found.boundaries] == pytest.approx(min(costs.values()))
 
@@ -219,7 +217,7 @@ def some(count, device=0, first=HOUR):
 
 
 @pytest.mark.parametrize(
-    ("kind", "shares", "devices", "incidents", "words"),
+    ("kind", "fractions", "devices", "incidents", "words"),
     [
         (
             "time",
@@ -282,10 +280,10 @@ def some(count, device=0, first=HOUR):
         ),
     ],
 )
-def test_a_refusal_says_what_is_missing_and_what_would_work(kind, shares, devices, incidents, words):
+def test_a_refusal_says_what_is_missing_and_what_would_work(kind, fractions, devices, incidents, words):
     facts = telemetry(devices, 14 * 60 + 1, MINUTE, incidents)
     with pytest.raises(NetopsError) as refused:
-        split(kind, *facts, HORIZON, shares=shares)
+        split(kind, *facts, HORIZON, fractions=fractions)
     assert str(refused.value) == words
 
 
@@ -335,15 +333,15 @@ def test_an_incident_counts_once_the_last_sample_is_its_end(after, counts):
 def test_devices_with_few_incidents_go_to_validation_and_test_before_training(failing, counts):
     """All devices would be test ones: others are given no more than they need, and only devices that fail."""
     incidents = [some(1, device)[0] for device in range(failing)]
-    found = split("device", *telemetry(12, 300, MINUTE, incidents), HORIZON, shares=(1e-9, 1e-9, 1))
+    found = split("device", *telemetry(12, 300, MINUTE, incidents), HORIZON, fractions=(1e-9, 1e-9, 1))
     devices = {f"d{n}" for n in range(failing)}
-    assert [len(devices & set(part)) for part in found.devices] == counts
+    assert [len(devices & set(index)) for index in found.devices] == counts
     assert {f"d{n}" for n in range(failing, 12)} <= set(found.devices[TEST])
 
 
 def test_three_failing_devices_are_enough_for_three_parts():
     found = split("device", *telemetry(6, 841, MINUTE, [*some(1), *some(1, 2), *some(1, 4)]), HORIZON)
-    assert [len({"d0", "d2", "d4"} & set(part)) for part in found.devices] == [1, 1, 1]
+    assert [len({"d0", "d2", "d4"} & set(index)) for index in found.devices] == [1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -367,5 +365,5 @@ def test_the_length_of_a_history_is_said_in_whole_units(length, words):
 def test_separate_telemetry_needs_an_incident_and_a_sample_before_it():
     sequences, labels, incidents = world(devices=3)
     for facts in ((sequences, np.zeros_like(labels), incidents), (sequences, labels, Incidents.of(3, [], [], []))):
-        with pytest.raises(NetopsError, match="no incident in the test part"):
+        with pytest.raises(NetopsError, match="no incident in the test split"):
             whole_test(*facts, HORIZON)

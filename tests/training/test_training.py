@@ -25,7 +25,7 @@ from netops.training.families.xgboost import XGBoost
 from netops.training.fitting import Job, fit
 from netops.training.rows import gather
 from netops.training.settings import TrainingSettings
-from netops.training.train import Workers, part_risks, train_family
+from netops.training.train import Workers, split_risks, train_family
 from tests.training.synthetic import make_dataset
 
 TREES = XGBoost(n_estimators=20, max_depth=6, learning_rate=0.1, colsample_bytree=0.8)
@@ -62,22 +62,22 @@ def test_card_tells_all(examples: Examples, trained: tuple[ModelCard, Path]) -> 
 
 def test_risks_are_those_of_the_saved_model(examples: Examples, trained: tuple[ModelCard, Path]) -> None:
     for name in ("validation", "test"):
-        risks, part = part_risks(examples, trained[1], name), examples.part(name)
-        np.testing.assert_array_equal(np.isnan(risks), part.inside)
+        risks, split = split_risks(examples, trained[1], name), examples.evaluation_split(name)
+        np.testing.assert_array_equal(np.isnan(risks), split.inside)
         rows = np.array(examples.array(name))
         dataset = Dataset.open(Path(examples.sources[name]))
         expected = Scorer(trained[1]).score(gather(dataset, examples.names, rows[rows >= 0]))
         np.testing.assert_allclose(risks[rows >= 0], expected, atol=1e-6)
-        labels = part.labels
+        labels = split.labels
         assert risks[labels == 1].mean() > 2 * risks[labels == 0].mean()
 
 
 def test_it_is_calibrated_on_the_validation_part(examples: Examples, trained: tuple[ModelCard, Path]) -> None:
     card, out = trained
-    part, risks = examples.part("validation"), part_risks(examples, out, "validation")
-    assert card.calibration == fit_platt(risks, part.labels).to_dict()
-    assert card.calibration["rows"] == (part.labels >= 0).sum()
-    assert card.calibration["positives"] == (part.labels == 1).sum()
+    split, risks = examples.evaluation_split("validation"), split_risks(examples, out, "validation")
+    assert card.calibration == fit_platt(risks, split.labels).to_dict()
+    assert card.calibration["rows"] == (split.labels >= 0).sum()
+    assert card.calibration["positives"] == (split.labels == 1).sum()
     calibration = Platt.from_dict(card.calibration)
     assert calibration is not None
     rows = np.array(examples.array("validation"))
@@ -113,7 +113,7 @@ def test_the_version_is_of_the_whole_file_and_figures_of_the_risk(
     model = (out / "model.onnx").read_bytes()
     purpose = (card.network, card.features, card.spec, card.horizon)
     assert card.version == version_of(model, *purpose)
-    parts = [part_risks(examples, out, name) for name in ("validation", "test")]
+    parts = [split_risks(examples, out, name) for name in ("validation", "test")]
     calibration = Platt.from_dict(card.calibration)
     with_it = assess(examples, *parts, AlertSettings(), calibration=calibration)
     without = assess(examples, *parts, AlertSettings())
@@ -127,7 +127,7 @@ def test_the_version_is_of_the_whole_file_and_figures_of_the_risk(
 
 
 def test_a_budget_that_excludes_nothing_is_reported_with_the_threshold(examples: Examples) -> None:
-    risks = [np.zeros(len(examples.part(name).labels)) for name in ("validation", "test")]
+    risks = [np.zeros(len(examples.evaluation_split(name).labels)) for name in ("validation", "test")]
     for budget, empty in ((1.0, False), (3000.0, True)):  # a week has 2,016 horizons
         found = assess(examples, *risks, AlertSettings(false_alarms_per_device_week=budget))
         assert ("excludes nothing" in found.choice.note) == empty
@@ -138,8 +138,8 @@ def test_a_model_from_elsewhere_is_scored(
 ) -> None:
     card, out = trained
     save_model(tmp_path / "copy", (out / "model.onnx").read_bytes(), card.updated(version="other"))
-    found = part_risks(examples, tmp_path / "copy", "test")
-    np.testing.assert_allclose(found, part_risks(examples, out, "test"), atol=1e-6)
+    found = split_risks(examples, tmp_path / "copy", "test")
+    np.testing.assert_allclose(found, split_risks(examples, out, "test"), atol=1e-6)
 
 
 def test_same_seed_same_version(examples: Examples, trained: tuple[ModelCard, Path], tmp_path: Path) -> None:

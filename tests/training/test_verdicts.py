@@ -101,7 +101,7 @@ def test_where_an_incident_is_known_it_alone_counts(verdict: str, incident: tupl
     labels, left_out, said = taught([{"opened": 40, "ended": 60, "verdict": verdict}], [incident])
     assert (labels == plain).all()
     assert not left_out.any()
-    assert said.borne_out.all()
+    assert said.corroborated.all()
 
 
 def test_a_dismissed_alert_changes_no_label_and_its_samples_are_named() -> None:
@@ -210,13 +210,13 @@ def test_verdicts_teach_in_training_and_are_left_out_of_figures(plain: Dataset, 
         {"device": "gone", "opened": late, "verdict": "confirmed"},
     ]
     told = label(with_verdicts(dataset, rows), SETTINGS.horizon, "time", 0)[0]
-    assert (told.split.part == base.split.part).all()
+    assert (told.split.of_row == base.split.of_row).all()
     assert (told.labels == base.labels).all()
     added = np.flatnonzero((told.training_labels == 1) & (base.labels != 1))
     assert len(added) >= 60
     assert (told.sequences.timestamps[added[:60]] < START + (early + 30) * INTERVAL).all()
-    # The test part: as many incidents as without, and nothing healthy or failing where only the verdict tells.
-    before, after = base.part(TEST), told.part(TEST)
+    # The test split: as many incidents as without, and nothing healthy or failing where only the verdict tells.
+    before, after = base.evaluation_split(TEST), told.evaluation_split(TEST)
     assert (after.observed == before.observed).all()
     assert (after.labels[after.left_out] == -1).all()
     assert (after.labels[~after.left_out] == before.labels[~after.left_out]).all()
@@ -229,8 +229,8 @@ def test_verdicts_teach_in_training_and_are_left_out_of_figures(plain: Dataset, 
     found = evaluate(after, risks, policy, resamples=10).figures
     assert (found.false_alarms, found.true_alerts) == (0, 0)
     assert evaluate(before, risks, policy, resamples=10).figures.false_alarms == 1
-    assert not told.part(VALIDATION).left_out.any()
-    assert (told.part(TRAIN).labels == told.training_labels[told.split.rows(TRAIN)]).all()
+    assert not told.evaluation_split(VALIDATION).left_out.any()
+    assert (told.evaluation_split(TRAIN).labels == told.training_labels[told.split.rows(TRAIN)]).all()
     counts = summarize_labels([told])
     assert counts["verdicts"] == {"confirmed": 1, "repaired": 1}
     assert counts["positives"] == int(

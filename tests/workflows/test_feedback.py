@@ -9,7 +9,7 @@ from netops.errors import NetopsError
 from netops.feedback.records import Incident
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.settings import TelemetrySettings
-from netops.workflows.stages.feedback import beside_feedback, feedback_of, with_feedback
+from netops.workflows.stages.feedback import feedback_of, merge_into_copy, with_feedback
 from tests.feedback.test_merging import iso, telemetry
 
 HERE = TelemetrySettings()
@@ -49,13 +49,13 @@ def test_telemetry_of_somebody_elses_is_not_touched(tmp_path: Path) -> None:
     own = telemetry(tmp_path / "own", {"a": [], "b": []})
     before, scratch = contents(own.path), tmp_path / "scratch"
     scratch.mkdir()
-    merged = beside_feedback(own, "core", HERE, scratch)
+    merged = merge_into_copy(own, "core", HERE, scratch)
     assert merged.path.parent == scratch
     assert merged.meta.incidents == 1
     assert contents(own.path) == before
     assert Dataset.open(own.path).meta.incidents == 0
     mine = telemetry(scratch / "mine", {"a": []})
-    assert beside_feedback(mine, "core", HERE, scratch).path == mine.path
+    assert merge_into_copy(mine, "core", HERE, scratch).path == mine.path
 
 
 @pytest.mark.parametrize("where", ["/nowhere.json", "http://127.0.0.1:9", "ftp://x"])

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from netops.workflows.logs import kept_in
+from netops.workflows.logs import log_to
 
 
 def test_what_is_printed_is_kept_and_temporary_files_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with kept_in(tmp_path / "run"):
+    with log_to(tmp_path / "run"):
         print("said")
         forgotten = Path(tempfile.NamedTemporaryFile(delete=False).name)  # noqa: SIM115
     assert capsys.readouterr().out == ""
@@ -20,6 +20,6 @@ def test_what_is_printed_is_kept_and_temporary_files_go(tmp_path: Path, capsys: 
 
 def test_a_context_can_be_made_after_a_run(tmp_path: Path) -> None:
     """MLRun tells all that comes after where its temporary file lay."""
-    with kept_in(tmp_path):
+    with log_to(tmp_path):
         os.environ["MLRUN_META_TMPFILE"] = tempfile.NamedTemporaryFile(delete=False).name  # noqa: SIM115
     assert "MLRUN_META_TMPFILE" not in os.environ

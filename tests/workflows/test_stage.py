@@ -25,7 +25,7 @@ def context(path="s3://bucket/netops", uid="new", workflow="w1"):
 )
 def test_two_runs_never_share_an_address(path, workflow, expected) -> None:
     found = context(path, workflow=workflow)
-    stage.keep_apart(found)
+    stage.assign_output_path(found)
     assert found.artifact_path == expected
 
 

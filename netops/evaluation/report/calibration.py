@@ -10,7 +10,7 @@ def calibration_words(card: ModelCard) -> str:
     if found := Platt.from_dict(card.calibration):
         sign = "+" if found.intercept >= 0 else "−"
         formula = f"{number(found.slope)} × log-odds of the risk {sign} {number(abs(found.intercept))}"
-        samples = f"{found.rows:,} samples of the validation part, {found.positives:,} of them positive"
+        samples = f"{found.rows:,} samples of the validation split, {found.positives:,} of them positive"
         return f"log-odds of the probability = {formula} (Platt scaling), fitted on {samples}"
     if reason := card.calibration.get("reason"):
         rows = counted(int(card.calibration["rows"]), "labelled sample")

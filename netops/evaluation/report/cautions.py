@@ -22,7 +22,7 @@ _NEAR_PERFECT = 0.98
 def verdict_of(best: Assessment, name: str, baseline: Assessment | None) -> str:
     """Return one or two sentences on the quality of the best model."""
     found = best.evaluation.figures
-    text = f"The best model, {titled(name)}, warned of {_warned(found)} in the test part"
+    text = f"The best model, {titled(name)}, warned of {_warned(found)} in the test split"
     text += f", with {counted(found.false_alarms, 'false alarm')} in {number(found.device_days)} device-days."
     if baseline is None:
         return text
@@ -40,7 +40,7 @@ def near_perfect(found: Figures, source: str) -> str:
     if source == GENERATED or not found.average_precision >= _NEAR_PERFECT:
         return ""
     return (
-        f"An average precision of {number(found.average_precision)} on the test part is rare on real telemetry: "
+        f"An average precision of {number(found.average_precision)} on the test split is rare on real telemetry: "
         "does a column know the incidents beforehand? See the most important metrics in the report; "
         "--set 'telemetry.exclude=[NAME]' leaves one out."
     )
@@ -63,7 +63,7 @@ def cautions(
     """
     best = assessments[choice.best]
     found = best.evaluation.figures
-    told = [
+    notes = [
         _few_incidents(best.evaluation),
         _false_alarms(found, best.choice.budget),
         best.choice.note,
@@ -76,7 +76,7 @@ def cautions(
         _blind(best.evaluation),
         _calibration(best.evaluation),
     ]
-    return [sentence for sentence in told if sentence]
+    return [sentence for sentence in notes if sentence]
 
 
 def _few_incidents(evaluation: Evaluation) -> str:
@@ -85,13 +85,13 @@ def _few_incidents(evaluation: Evaluation) -> str:
         return ""
     between = recall_range(evaluation)
     interval = f" (95%: {between})" if between else ""
-    held = f"The test part holds {counted(found.incidents, 'incident')}"
+    held = f"The test split holds {counted(found.incidents, 'incident')}"
     return f"{held}: a single one moves the event recall by {number(100 / found.incidents, 2)} points{interval}."
 
 
 def _false_alarms(found: Figures, budget: float) -> str:
     if not found.device_days > 0:
-        return "The test part holds no observed healthy time: it shows nothing about false alarms."
+        return "The test split holds no observed healthy time: it shows nothing about false alarms."
     bound = poisson_upper_bound(found.false_alarms) / found.device_days
     seen = f"The {number(found.device_days)} device-days of test hold {counted(found.false_alarms, 'false alarm')}"
     allowed = f"the budget is {budget * 7:.2g}"
@@ -116,7 +116,7 @@ def _guess(evaluation: Evaluation) -> str:
     if interval is None or not known(interval.low) or interval.low > base:
         return ""
     return (
-        "By average precision on the test part, the best model may be no better than a guess: "
+        "By average precision on the test split, the best model may be no better than a guess: "
         f"the interval begins at {number(interval.low)}, and the base rate is {number(base)}."
     )
 
@@ -126,9 +126,9 @@ def _baseline(assessments: Mapping[str, Assessment], best: str) -> str:
         return ""
     mine, other = (assessments[name].evaluation.figures for name in (best, BASELINE))
     if known(other.event_recall) and mine.event_recall < other.event_recall:
-        return "Static thresholds warned of more incidents of the test part than the best model."
+        return "Static thresholds warned of more incidents of the test split than the best model."
     if known(other.average_precision) and mine.average_precision <= other.average_precision:
-        return "By average precision on the test part the best model is no better than static thresholds."
+        return "By average precision on the test split the best model is no better than static thresholds."
     return ""
 
 
@@ -141,7 +141,7 @@ def no_better_than_clock(assessments: Mapping[str, Assessment], best: str) -> st
         return ""
     return (
         f"The clock alone (time of day, day of the week, age of the telemetry) predicts as well: average precision "
-        f"{number(clock)} on the test part, the best model {number(mine)}."
+        f"{number(clock)} on the test split, the best model {number(mine)}."
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from netops.alerting.matching import MISSED
-from netops.alerting.outcomes import Part
+from netops.alerting.outcomes import EvaluationSplit
 from netops.alerting.sequences import Flags, Floats
 from netops.config.durations import SECOND
 from netops.evaluation.assessment import Assessment
@@ -20,16 +20,16 @@ from netops.evaluation.report import figures
 from netops.evaluation.report.calibration import calibration_words
 from netops.evaluation.report.cautions import cautions, verdict_of
 from netops.evaluation.report.episodes import FALSE_ALARM, MISS, WARNED, choose_episodes, with_metrics
-from netops.evaluation.report.facts import logs_of, parts_of, scenarios_of, telemetry_facts
+from netops.evaluation.report.facts import logs_of, scenarios_of, splits_of, telemetry_facts
 from netops.evaluation.report.groups import groups_of
 from netops.evaluation.report.importance import Importance, importance_of, metric_of
 from netops.evaluation.report.leaderboard import COLUMNS, alarms_range, leaderboard, recall_range
+from netops.evaluation.report.matched_alerts import MatchedAlerts
 from netops.evaluation.report.reasons import Reasons, reasons_of
 from netops.evaluation.report.search import search_words
 from netops.evaluation.report.telemetry_figure import Usual, telemetry_figure
 from netops.evaluation.report.threshold_figures import alert_precision_figure, lead_by_alarms_figure
 from netops.evaluation.report.timeline import Timeline
-from netops.evaluation.report.verdict import Verdict
 from netops.evaluation.report.words import counted, lasting, percent, significant, spread
 from netops.evaluation.selection import Choice
 from netops.evaluation.static_baseline import StaticThresholds
@@ -37,7 +37,7 @@ from netops.models.card import ModelCard, read_card
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.description import reading_lines
 from netops.training.examples import Examples, feature_names
-from netops.training.train import part_risks
+from netops.training.train import split_risks
 
 #: Maximum number of metrics drawn per episode.
 _MOST_METRICS = 4
@@ -134,20 +134,20 @@ class Content:
         return figures.series_of(sorted(self.assessments, key=lambda name: (name in last, name)))
 
     @cached_property
-    def validation(self) -> Part:
-        """The part that the choice was made on."""
-        return self.examples.part("validation")
+    def validation(self) -> EvaluationSplit:
+        """The split that the model was selected on."""
+        return self.examples.evaluation_split("validation")
 
     @cached_property
-    def test(self) -> Part:
-        """The part that has chosen nothing."""
-        return self.examples.part("test")
+    def test(self) -> EvaluationSplit:
+        """The split that was used for no selection."""
+        return self.examples.evaluation_split("test")
 
     @cached_property
-    def verdict(self) -> Verdict:
-        """What the chosen model would have done on the test part."""
-        risks = part_risks(self.examples, self.models[self.choice.best], "test")
-        return Verdict.of(self.test, risks, self.best.policy)
+    def matched(self) -> MatchedAlerts:
+        """What the chosen model would have done on the test split."""
+        risks = split_risks(self.examples, self.models[self.choice.best], "test")
+        return MatchedAlerts.of(self.test, risks, self.best.policy)
 
     @cached_property
     def importance(self) -> Importance | None:
@@ -160,11 +160,11 @@ class Content:
         return found.evaluation.figures if found else None
 
     def _static_thresholds(self) -> list[str]:
-        judged = self.assessments.get(figures.BASELINE)
-        return self.baseline.describe(judged.policy.threshold) if self.baseline and judged else []
+        assessment = self.assessments.get(figures.BASELINE)
+        return self.baseline.describe(assessment.policy.threshold) if self.baseline and assessment else []
 
     def _data(self) -> dict[str, object]:
-        logs, warned = logs_of(self.examples), self.verdict.matching.lead != MISSED
+        logs, warned = logs_of(self.examples), self.matched.matching.lead != MISSED
         main = self.examples.labelled[0]
         times = [labelled.sequences.timestamps for labelled in self.examples.labelled]
         span = (min(int(some.min()) for some in times), max(int(some.max()) for some in times))
@@ -172,7 +172,7 @@ class Content:
         return {
             "reading": list(reading_lines(main.dataset.meta)),
             "facts": telemetry_facts(self.examples),
-            "parts": parts_of(self.examples, self.validation, self.test),
+            "splits": splits_of(self.examples, self.validation, self.test),
             "scenarios": scenarios_of(logs, self._warned_by_scenario(warned), self.best.evaluation),
             "timeline": timeline.draw(),
             "groups": groups_of(self.best.evaluation),
@@ -228,8 +228,8 @@ class Content:
         baseline = None
         if self.baseline_risks is not None:
             policy = self.assessments[figures.BASELINE].policy
-            baseline = Verdict.of(self.test, self.baseline_risks, policy)
-        found = choose_episodes(self.examples, self.verdict, baseline)
+            baseline = MatchedAlerts.of(self.test, self.baseline_risks, policy)
+        found = choose_episodes(self.examples, self.matched, baseline)
         reasons = reasons_of(self.examples, self.models[self.choice.best], found)
         found = with_metrics(self.examples, found, self._metrics(reasons))
         shown: dict[str, list[dict[str, object]]] = {WARNED: [], MISS: [], FALSE_ALARM: []}

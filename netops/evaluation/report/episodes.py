@@ -1,4 +1,4 @@
-"""Moments of the test part worth looking at: incidents that were warned of, incidents that were not, false alarms.
+"""Moments of the test split worth looking at: incidents that were warned of, incidents that were not, false alarms.
 
 Which ones is a rule, not a taste, so that a report cannot flatter the model: of many, the two ends and the middle.
 """
@@ -10,8 +10,8 @@ import numpy as np
 
 from netops.alerting.matching import FALSE, MISSED
 from netops.alerting.sequences import Floats, Integers, Sequences
+from netops.evaluation.report.matched_alerts import MatchedAlerts
 from netops.evaluation.report.notes import false_alarm_note, incident_note
-from netops.evaluation.report.verdict import Verdict
 from netops.telemetry.dataset import Dataset
 from netops.training.examples import Examples
 from netops.training.rows import gather
@@ -42,10 +42,10 @@ class Episode:
         What happened, in sentences.
     rows : int64 array, n
         Of the features dataset.
-    place : dict
+    location : dict
         Attributes of the device.
     scenario : str
-        "" where nobody knows.
+        Empty if unknown.
     warned_from : int or None
         From when on an alert counts as a warning; None for a false alarm.
     incidents, precursors, alerts, baseline_alerts : list of (start, end)
@@ -64,7 +64,7 @@ class Episode:
     high: int
     note: str
     rows: Integers
-    place: dict[str, str]
+    location: dict[str, str]
     scenario: str = ""
     warned_from: int | None = None
     incidents: Spans = field(default_factory=list)
@@ -76,15 +76,15 @@ class Episode:
     risks: Floats = field(default_factory=lambda: np.zeros(0))
 
 
-def choose_episodes(examples: Examples, model: Verdict, baseline: Verdict | None) -> list[Episode]:
+def choose_episodes(examples: Examples, model: MatchedAlerts, baseline: MatchedAlerts | None) -> list[Episode]:
     """Choose what to show; the metrics are read by :func:`with_metrics`.
 
     Parameters
     ----------
     examples : Examples
-    model : Verdict
+    model : MatchedAlerts
         Of the best model.
-    baseline : Verdict, optional
+    baseline : MatchedAlerts, optional
         Of the static thresholds, to compare with.
 
     Returns
@@ -102,7 +102,9 @@ def choose_episodes(examples: Examples, model: Verdict, baseline: Verdict | None
     ]
 
 
-def episodes_among(everything: Sequences, model: Verdict, baseline: Verdict | None = None) -> list[Episode]:
+def episodes_among(
+    everything: Sequences, model: MatchedAlerts, baseline: MatchedAlerts | None = None
+) -> list[Episode]:
     """Choose what to show by the same rule, without telemetry and risks; ``everything`` is around it, too."""
     return _Choosing(everything, model, baseline).all()
 
@@ -115,15 +117,15 @@ def extremes(order: Integers, most: int = SHOWN) -> list[int]:
 
 
 class _Choosing:
-    """The choice of episodes from one test part."""
+    """The choice of episodes from one test split."""
 
-    def __init__(self, everything: Sequences, model: Verdict, baseline: Verdict | None) -> None:
-        self.part, self.model, self.baseline, self.everything = model.part, model, baseline, everything
+    def __init__(self, everything: Sequences, model: MatchedAlerts, baseline: MatchedAlerts | None) -> None:
+        self.split, self.model, self.baseline, self.everything = model.split, model, baseline, everything
 
     def all(self) -> list[Episode]:
         lead = self.model.matching.lead
-        warned = np.flatnonzero(self.part.observed & (lead != MISSED))
-        missed = np.flatnonzero(self.part.observed & (lead == MISSED))
+        warned = np.flatnonzero(self.split.observed & (lead != MISSED))
+        missed = np.flatnonzero(self.split.observed & (lead == MISSED))
         false = np.flatnonzero(self.model.matching.kind == FALSE)
         near = np.array([self.model.highest_risk(int(index)) for index in missed])
         return [
@@ -136,7 +138,7 @@ class _Choosing:
         ]
 
     def _incident(self, kind: str, index: int) -> Episode:
-        incidents, horizon = self.part.incidents, self.part.horizon
+        incidents, horizon = self.split.incidents, self.split.horizon
         start, end = int(incidents.start[index]), int(incidents.end[index])
         since, lead = int(self.model.warned_from[index]), int(self.model.matching.lead[index])
         earliest = max(min(since, start - max(lead, 0)), start - _FARTHEST * horizon)
@@ -147,14 +149,14 @@ class _Choosing:
         return replace(shown, warned_from=since, scenario=incidents.scenario[index])
 
     def _false_alarm(self, index: int) -> Episode:
-        alerts, horizon = self.model.alerts, self.part.horizon
+        alerts, horizon = self.model.alerts, self.split.horizon
         opened, closed = int(alerts.opened[index]), int(alerts.closed[index])
         low, high = opened - 3 * horizon, min(closed, opened + 4 * horizon) + horizon // 2
         note = false_alarm_note(index, self.model)
         return self._episode(FALSE_ALARM, int(alerts.device[index]), opened, low, high, note)
 
     def _episode(self, kind: str, device: int, at: int, low: int, high: int, note: str) -> Episode:
-        incidents, sequences = self.part.incidents, self.part.sequences
+        incidents, sequences = self.split.incidents, self.split.sequences
         mine = slice(incidents.offsets[device], incidents.offsets[device + 1])
         start, end = incidents.start[mine], incidents.end[mine]
         early = np.minimum(incidents.precursor_start[mine], start)
@@ -166,7 +168,9 @@ class _Choosing:
             high=high,
             note=note,
             rows=self._rows(device, low, high),
-            place={name: str(values[device]) for name, values in self.part.attributes.items() if values[device]},
+            location={
+                name: str(values[device]) for name, values in self.split.attributes.items() if values[device]
+            },
             incidents=_within(start, end, low, high),
             precursors=[span for span in _within(early, start, low, high) if span[0] < span[1]],
             alerts=self.model.spans(device, low, high),
@@ -207,6 +211,6 @@ def with_metrics(examples: Examples, episodes: list[Episode], metrics: list[list
 
 
 def _risks_at(rows: Integers, known: Integers, risks: Floats) -> Floats:
-    """Find the risks of rows of the whole telemetry; NaN for those outside the test part."""
+    """Find the risks of rows of the whole telemetry; NaN for those outside the test split."""
     index = np.searchsorted(known, rows).clip(0, len(known) - 1)
     return np.where(known[index] == rows, risks[index], np.nan)

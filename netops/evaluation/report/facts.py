@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netops.alerting.outcomes import Part
+from netops.alerting.outcomes import EvaluationSplit
 from netops.alerting.sequences import Flags, Floats, Integers
 from netops.config.durations import SECOND, format_duration
 from netops.evaluation.evaluate import Evaluation
@@ -14,7 +14,7 @@ from netops.evaluation.report.words import counted, lasting, listed, moment, num
 from netops.models.card_sections import LabelSources
 from netops.training.examples import Examples, feature_names
 from netops.training.labelled import Labelled
-from netops.training.splits import NONE, PARTS, TEST, TRAIN, VALIDATION
+from netops.training.splits import NONE, SPLITS, TEST, TRAIN, VALIDATION
 
 _SPLITS = {
     "time": "by time: each part is later than the one before, as it is in service",
@@ -24,8 +24,8 @@ _SPLITS = {
 
 
 @dataclass(frozen=True)
-class PartFacts:
-    """One part of the split."""
+class SplitFacts:
+    """Counts of one split."""
 
     name: str
     samples: int
@@ -36,17 +36,17 @@ class PartFacts:
     span: str
 
     @classmethod
-    def of(cls, name: str, part: Part) -> "PartFacts":
-        """Count a part."""
-        labelled, times = part.labels >= 0, part.sequences.timestamps
-        positives = int((part.labels == 1).sum())
+    def of(cls, name: str, split: EvaluationSplit) -> "SplitFacts":
+        """Count the samples, devices and incidents of a split."""
+        labelled, times = split.labels >= 0, split.sequences.timestamps
+        positives = int((split.labels == 1).sum())
         return cls(
             name=name,
             samples=int(labelled.sum()),
-            devices=int((np.diff(part.sequences.offsets) > 0).sum()),
+            devices=int((np.diff(split.sequences.offsets) > 0).sum()),
             positives=positives,
             base_rate=positives / max(1, int(labelled.sum())),
-            incidents=int(part.observed.sum()),
+            incidents=int(split.observed.sum()),
             span=f"{moment(int(times.min()))} to {moment(int(times.max()))}" if len(times) else "",
         )
 
@@ -59,45 +59,45 @@ class Log:
     ----------
     start : int64 array
     scenario : tuple of str
-    part : int8 array
-        Where each serves: ``TRAIN``, ``VALIDATION``, ``TEST`` or ``NONE``.
+    split : int8 array
+        The split of each incident: ``TRAIN``, ``VALIDATION``, ``TEST`` or ``NONE``.
     counted : bool array
-        Those that could be warned of.
+        Those that could be predicted.
     """
 
     start: Integers
     scenario: tuple[str, ...]
-    part: Integers
+    split: Integers
     counted: Flags
 
     @classmethod
     def of(cls, labelled: Labelled) -> "Log":
-        """Return which part each incident belongs to."""
+        """Assign each incident to its split."""
         incidents, split = labelled.incidents, labelled.split
         observed = incidents.observed(labelled.sequences, labelled.horizon)
-        return cls(incidents.start, incidents.scenario, _part_of(labelled, split.kind), observed)
+        return cls(incidents.start, incidents.scenario, _split_of(labelled, split.kind), observed)
 
 
-def _part_of(labelled: Labelled, kind: str) -> Integers:
+def _split_of(labelled: Labelled, kind: str) -> Integers:
     incidents, split = labelled.incidents, labelled.split
     if kind == "time":
         return np.searchsorted(np.asarray(split.boundaries), incidents.start, side="right")
     if kind == "test":
         return np.full(len(incidents), TEST)
-    index = {name: part for part, names in enumerate(split.devices) for name in names}
+    index = {name: number for number, names in enumerate(split.devices) for name in names}
     of_device = np.array([index.get(name, NONE) for name in labelled.sequences.devices], dtype=np.int64)
     return of_device[incidents.device]
 
 
 def logs_of(examples: Examples) -> list[Log]:
-    """List the incidents of all telemetry: the main one, and the one for testing where it is apart."""
+    """List the incidents of all telemetry: the main dataset, and the separate test dataset if there is one."""
     return [Log.of(labelled) for labelled in examples.labelled]
 
 
-def parts_of(examples: Examples, validation: Part, test: Part) -> list[PartFacts]:
-    """Count training, validation and test part."""
-    parts = (examples.labelled[0].part(TRAIN), validation, test)
-    return [PartFacts.of(title, part) for title, part in zip(("training", *PARTS[1:]), parts, strict=True)]
+def splits_of(examples: Examples, validation: EvaluationSplit, test: EvaluationSplit) -> list[SplitFacts]:
+    """Count the training, validation and test split."""
+    splits = (examples.labelled[0].evaluation_split(TRAIN), validation, test)
+    return [SplitFacts.of(title, split) for title, split in zip(("training", *SPLITS[1:]), splits, strict=True)]
 
 
 def scenarios_of(
@@ -109,7 +109,7 @@ def scenarios_of(
     ----------
     logs : list of Log
     warned : dict
-        Scenario → how many of the test part were warned of, and how many it holds.
+        Scenario → predicted incidents and all incidents of the test split.
     evaluation : Evaluation
         Of the same warnings.
     """
@@ -118,7 +118,7 @@ def scenarios_of(
     names = sorted({name for log in logs for name in log.scenario if name})
     rows = []
     for name in names:
-        counts = [_count(logs, name, part) for part in (TRAIN, VALIDATION, TEST)]
+        counts = [_count(logs, name, split) for split in (TRAIN, VALIDATION, TEST)]
         hits, held = warned.get(name, (0, 0))
         rows.append(
             {
@@ -133,9 +133,9 @@ def scenarios_of(
     return rows
 
 
-def _count(logs: list[Log], name: str, part: int) -> int:
+def _count(logs: list[Log], name: str, split: int) -> int:
     same = [np.array([scenario == name for scenario in log.scenario], dtype=bool) for log in logs]
-    return int(sum((mine & log.counted & (log.part == part)).sum() for mine, log in zip(same, logs, strict=True)))
+    return int(sum((mine & log.counted & (log.split == split)).sum() for mine, log in zip(same, logs, strict=True)))
 
 
 def telemetry_facts(examples: Examples) -> list[tuple[str, str]]:
@@ -160,38 +160,38 @@ def telemetry_facts(examples: Examples) -> list[tuple[str, str]]:
     return facts + _labels(examples.info["data"].get("labels", {})) + _training(examples)
 
 
-def _labels(told: LabelSources) -> list[tuple[str, str]]:
+def _labels(sources_of_labels: LabelSources) -> list[tuple[str, str]]:
     """Return where the labels come from."""
     facts = []
-    if sources := told.get("incidents"):
+    if sources := sources_of_labels.get("incidents"):
         facts.append(("Incidents", listed([f"{count:,} from {source}" for source, count in sources.items()])))
-    if verdicts := told.get("verdicts"):
-        said = listed([f"{counted(count, 'alert')} {verdict}" for verdict, count in verdicts.items()])
-        facts.append(("Operators", " ".join([f"{said}.", *_made_of(told)])))
+    if verdicts := sources_of_labels.get("verdicts"):
+        texts = listed([f"{counted(count, 'alert')} {verdict}" for verdict, count in verdicts.items()])
+        facts.append(("Operators", " ".join([f"{texts}.", *_made_of(sources_of_labels)])))
     return facts
 
 
-def _made_of(told: LabelSources) -> Iterator[str]:
+def _made_of(sources_of_labels: LabelSources) -> Iterator[str]:
     """Return the effect of verdicts on the labels."""
-    if count := told["positives"]:
+    if count := sources_of_labels["positives"]:
         yield f"In training, only verdicts label {counted(count, 'sample')} as before a failure."
-    if count := told["hard_negatives"]:
+    if count := sources_of_labels["hard_negatives"]:
         yield f"Healthy samples of dismissed alerts are all used: {count:,}."
-    if count := told["left_out"]:
+    if count := sources_of_labels["left_out"]:
         yield f"Verdicts answer a model's own alerts: figures leave out {counted(count, 'sample')} of such alerts."
-    if count := told["borne_out"]:
+    if count := sources_of_labels["borne_out"]:
         yield f"An incident agrees with {counted(count, 'verdict')}."
-    if count := told["contradicted"]:
+    if count := sources_of_labels["contradicted"]:
         yield f"An incident denies {counted(count, 'dismissal')}, and counts."
 
 
 def _training(examples: Examples) -> list[tuple[str, str]]:
     data = examples.info["data"]
     rows = f"{data['rows']:,} rows, {data['positives']:,} of them within the horizon of an incident"
-    stand = f"healthy ones thinned and weighted to stand for {data['samples']:,} samples"
+    weighting = f"healthy ones thinned and weighted to stand for {data['samples']:,} samples"
     same = f"base rate {percent(data['base_rate'])}, fingerprint {data['fingerprint']}"
     thinned = data["samples"] > data["rows"]
-    return [("Fitted on", "; ".join([rows, stand, same] if thinned else [rows, same]))]
+    return [("Fitted on", "; ".join([rows, weighting, same] if thinned else [rows, same]))]
 
 
 def _shortened(words: list[str], most: int = 12) -> str:

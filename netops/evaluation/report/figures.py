@@ -39,7 +39,7 @@ def series_of(names: list[str]) -> list[Series]:
 
 def false_alarms_figure(evaluations: Mapping[str, Evaluation], series: list[Series], budget: float) -> str:
     """Draw event recall against false alarms at every threshold; a dot marks the threshold in service."""
-    drawing = drawing_of("false-alarms", "Event recall against false alarms", _told_alarms(evaluations, series))
+    drawing = drawing_of("false-alarms", "Event recall against false alarms", _describe_alarms(evaluations, series))
     most = most_alarms(evaluations, budget)
     x, y = Scale(0, most, 64, WIDTH - 12), Scale(0, 1.02, HEIGHT - 48, 14)
     axes(
@@ -87,7 +87,7 @@ def _alarms(evaluation: Evaluation) -> float:
     return evaluation.figures.false_alarms_per_device_day
 
 
-def _told_alarms(evaluations: Mapping[str, Evaluation], series: list[Series]) -> str:
+def _describe_alarms(evaluations: Mapping[str, Evaluation], series: list[Series]) -> str:
     return "At the threshold in service: " + "; ".join(
         f"{one.title} {percent(evaluations[one.name].figures.event_recall)} of the incidents at "
         f"{number(_alarms(evaluations[one.name]))} false alarms per device-day"
@@ -180,7 +180,7 @@ def importance_figure(losses: Mapping[str, float], key: str, title: str) -> str:
     shown = [(name, loss) for name, loss in losses.items() if loss >= LEAST_LOSS][:MOST_FEATURES]
     if not shown:
         shown = list(losses.items())[:1]
-    drawing = Drawing(title, _told_losses(shown), WIDTH, 26.0 * len(shown) + 44, key)
+    drawing = Drawing(title, _describe_losses(shown), WIDTH, 26.0 * len(shown) + 44, key)
     longest = max(len(shortened(name, _LONGEST)) for name, _ in shown)
     x = Scale(0, max([loss for _, loss in shown] + [1e-6]), min(7.0 * longest + 14, 360), WIDTH - 50)
     for index, (name, loss) in enumerate(shown):
@@ -193,7 +193,7 @@ def importance_figure(losses: Mapping[str, float], key: str, title: str) -> str:
     return drawing.render()
 
 
-def _told_losses(shown: list[tuple[str, float]]) -> str:
+def _describe_losses(shown: list[tuple[str, float]]) -> str:
     return "; ".join(f"{name} {number(loss)}" for name, loss in shown)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from netops.alerting.outcomes import Part
+from netops.alerting.outcomes import EvaluationSplit
 from netops.alerting.sequences import Floats, Integers
 from netops.evaluation.ranking import Ranking
 from netops.models.onnx_file import Scorer
@@ -26,7 +26,7 @@ _DEVICES = 16
 
 @dataclass(frozen=True)
 class Importance:
-    """How much average precision a model loses on a sample of the validation part.
+    """How much average precision a model loses on a sample of the validation split.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Importance:
         Name → loss when its values are shuffled between samples, the greatest first. A metric is shuffled with all
         its features at once.
     average_precision : float
-        Of the sample as it is; weighted, so that it is about that of the part.
+        Of the original sample, weighted to approximate that of the split.
     samples, positives, devices : int
         What it was measured on.
     """
@@ -48,7 +48,7 @@ class Importance:
 
 
 def importance_of(
-    examples: Examples, model: Path, part: Part, metrics: tuple[str, ...], seed: int = 0
+    examples: Examples, model: Path, split: EvaluationSplit, metrics: tuple[str, ...], seed: int = 0
 ) -> Importance | None:
     """Measure the importance of features and metrics.
 
@@ -58,7 +58,7 @@ def importance_of(
     model : Path
         A model folder.
     part : Part
-        The validation part.
+        The validation split.
     metrics : tuple of str
         Names of the metrics; a feature belongs to the one it is named after.
     seed : int
@@ -74,8 +74,8 @@ def importance_of(
     groups = _groups(names, metrics)
     generator = np.random.default_rng(seed)
     room = int(np.clip(_BUDGET // (len(names) + len(groups) + 1), _LEAST, _MOST))
-    chosen, weights = _sample(part, room, generator)
-    labels = part.labels[chosen]
+    chosen, weights = _sample(split, room, generator)
+    labels = split.labels[chosen]
     if not 0 < (labels == 1).sum() < len(labels):
         return None
     rows = np.array(examples.array("validation"))[chosen]
@@ -87,7 +87,7 @@ def importance_of(
         measured.whole,
         len(chosen),
         int((labels == 1).sum()),
-        len(np.unique(part.sequences.device_of_row[chosen])),
+        len(np.unique(split.sequences.device_of_row[chosen])),
     )
 
 
@@ -99,7 +99,7 @@ class _Measured:
         self.whole = self._average_precision(features)
 
     def loss(self, indices: list[int], generator: np.random.Generator) -> float:
-        """Take some columns, together, from other samples, drawn as often as the part holds their like."""
+        """Take some columns, together, from other samples, with the frequencies of the split."""
         shuffled = self.features.copy()
         donors = generator.choice(len(shuffled), len(shuffled), p=self.weights / self.weights.sum())
         shuffled[:, indices] = self.features[donors[:, None], indices]
@@ -110,18 +110,18 @@ class _Measured:
         return Ranking.of(self.scorer.score(features), self.labels, units).figures(self.weights)[0]
 
 
-def _sample(part: Part, room: int, generator: np.random.Generator) -> tuple[Integers, Floats]:
-    """Draw rows of a few devices that fail, half of them positive; the weights restore the part's base rate."""
-    device = part.sequences.device_of_row
-    failing = np.unique(device[part.labels == 1])
+def _sample(split: EvaluationSplit, room: int, generator: np.random.Generator) -> tuple[Integers, Floats]:
+    """Sample rows of a few failing devices, half of them positive; weights restore the base rate of the split."""
+    device = split.sequences.device_of_row
+    failing = np.unique(device[split.labels == 1])
     devices = generator.choice(failing, min(_DEVICES, len(failing)), replace=False)
     of_devices = np.isin(device, devices)
     drawn, weights = [], []
     for label in (0, 1):
-        rows = np.flatnonzero(of_devices & (part.labels == label))
+        rows = np.flatnonzero(of_devices & (split.labels == label))
         taken = generator.choice(rows, min(room // 2, len(rows)), replace=False)
         drawn.append(taken)
-        weights.append(np.full(len(taken), (part.labels == label).sum() / max(1, len(taken))))
+        weights.append(np.full(len(taken), (split.labels == label).sum() / max(1, len(taken))))
     rows, weight = np.concatenate(drawn), np.concatenate(weights)
     order = np.argsort(rows)
     return rows[order].astype(np.int64), weight[order]

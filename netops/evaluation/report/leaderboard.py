@@ -1,4 +1,4 @@
-"""The leaderboard: every model and the static thresholds, on the test part, with intervals."""
+"""The leaderboard: every model and the static thresholds, on the test split, with intervals."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,16 @@ from netops.evaluation.assessment import Assessment
 from netops.evaluation.evaluate import Evaluation
 from netops.evaluation.report.bounds import alarms_between, recall_between
 from netops.evaluation.report.figures import Series
-from netops.evaluation.report.words import counted, known, lasting, number, percent, significant, spread, tells
+from netops.evaluation.report.words import (
+    counted,
+    is_informative,
+    known,
+    lasting,
+    number,
+    percent,
+    significant,
+    spread,
+)
 from netops.evaluation.selection import Choice
 from netops.models.card import ModelCard
 
@@ -71,17 +80,17 @@ def _most(assessments: Mapping[str, Assessment]) -> dict[str, float]:
     most = {"average_precision": 1.0}
     for name in ("false_alarms_per_device_day", "median_lead_seconds"):
         values = []
-        for judgement in assessments.values():
-            found = judgement.evaluation
+        for assessment in assessments.values():
+            found = assessment.evaluation
             values += [getattr(found.figures, name), *vars(found.intervals.get(name, Interval(0, 0))).values()]
         most[name] = max([value for value in values if known(value)], default=0.0)
     return most
 
 
 def _cells(
-    judgement: Assessment, name: str, choice: Choice, card: ModelCard | None, most: Mapping[str, float]
+    assessment: Assessment, name: str, choice: Choice, card: ModelCard | None, most: Mapping[str, float]
 ) -> list[Cell]:
-    evaluation, policy = judgement.evaluation, judgement.policy
+    evaluation, policy = assessment.evaluation, assessment.policy
     found = evaluation.figures
     validation = choice.average_precision.get(name)
     lift = f"{number(found.average_precision / found.base_rate, 2)} × base rate" if found.base_rate > 0 else ""
@@ -165,7 +174,7 @@ def _cell(
 
 def _mark(value: float, interval: Interval | None, most: float) -> str:
     """Draw an interval and its value on a line from 0 to ``most``; the words beside it say the same."""
-    if interval is None or not (tells(interval) and known(value) and most > 0):
+    if interval is None or not (is_informative(interval) and known(value) and most > 0):
         return ""
     low, high, at = (3 + min(max(x / most, 0), 1) * (_WIDTH - 6) for x in (interval.low, interval.high, value))
     middle = _HEIGHT / 2

@@ -4,11 +4,11 @@ import numpy as np
 
 from netops.alerting.matching import MISSED
 from netops.config.durations import SECOND
-from netops.evaluation.report.verdict import Verdict
+from netops.evaluation.report.matched_alerts import MatchedAlerts
 from netops.evaluation.report.words import counted, lasting, moment, number
 
 
-def incident_note(incident: int, model: Verdict, baseline: Verdict | None) -> str:
+def incident_note(incident: int, model: MatchedAlerts, baseline: MatchedAlerts | None) -> str:
     """Return the lead time of an incident, or why it was missed, and the result of static thresholds."""
     lead = int(model.matching.lead[incident])
     text = why_missed(incident, model) if lead == MISSED else f"Alert {_before(lead)}."
@@ -19,9 +19,9 @@ def incident_note(incident: int, model: Verdict, baseline: Verdict | None) -> st
     return f"{text} Static thresholds {other}."
 
 
-def false_alarm_note(alert: int, model: Verdict) -> str:
+def false_alarm_note(alert: int, model: MatchedAlerts) -> str:
     """Return how long a false alarm lasted, how high the risk rose, and what came after it."""
-    alerts, incidents = model.alerts, model.part.incidents
+    alerts, incidents = model.alerts, model.split.incidents
     opened, device = int(alerts.opened[alert]), int(alerts.device[alert])
     lasted = lasting((int(alerts.closed[alert]) - opened) / SECOND)
     still = ", until the telemetry ends" if alerts.still_open[alert] else ""
@@ -38,17 +38,17 @@ def _before(lead: int) -> str:
     return f"{lasting(lead / SECOND)} before the incident"
 
 
-def why_missed(incident: int, model: Verdict) -> str:
+def why_missed(incident: int, model: MatchedAlerts) -> str:
     """Return why an incident was missed."""
     window, threshold = model.window(incident), model.policy.threshold
-    risks, times = model.risks[window], model.part.sequences.timestamps[window]
+    risks, times = model.risks[window], model.split.sequences.timestamps[window]
     if opened := _open_before(incident, model):
         return f"No alert could open in time: one had been open since {moment(opened)} UTC, too early to count."
     if not np.isfinite(risks).any():
         return "No sample before it was scored."
     if not (risks >= threshold).any():
         top = int(np.nanargmax(risks))
-        start = int(model.part.incidents.start[incident])
+        start = int(model.split.incidents.start[incident])
         highest, wanted = number(float(risks[top])), number(threshold)
         close = "just below it" if highest == wanted else f"{highest} at most"
         return f"The threshold is {wanted}; the risk rose to {close}, {_before(start - int(times[top]))}."
@@ -56,8 +56,8 @@ def why_missed(incident: int, model: Verdict) -> str:
     return f"The risk reached the threshold on {reached}, but not on {model.policy.for_samples} in a row in time."
 
 
-def _open_before(incident: int, model: Verdict) -> int | None:
+def _open_before(incident: int, model: MatchedAlerts) -> int | None:
     """When an alert had opened that was still open when the warning window began."""
-    device, since = int(model.part.incidents.device[incident]), int(model.warned_from[incident])
+    device, since = int(model.split.incidents.device[incident]), int(model.warned_from[incident])
     opened = [span[0] for span in model.spans(device, since, since) if span[0] < since]
     return opened[0] if opened else None

@@ -131,13 +131,13 @@ def thinned(x: Floats, y: Floats, columns: int = _COLUMNS) -> tuple[Floats, Floa
     """Keep what can be seen of a long line: the lowest and highest value of each column, in their order."""
     if len(x) <= 2 * columns:
         return x, y
-    kept: list[int] = []
-    for part in np.array_split(np.arange(len(x)), columns):
-        known = part[np.isfinite(y[part])]
-        gap = part[~np.isfinite(y[part])][:1].tolist()
+    selected: list[int] = []
+    for group in np.array_split(np.arange(len(x)), columns):
+        known = group[np.isfinite(y[group])]
+        gap = group[~np.isfinite(y[group])][:1].tolist()
         extremes = {int(known[y[known].argmin()]), int(known[y[known].argmax()])} if len(known) else set()
-        kept += sorted({*gap, *extremes})
-    return x[kept], y[kept]
+        selected += sorted({*gap, *extremes})
+    return x[selected], y[selected]
 
 
 def axes(

@@ -54,8 +54,8 @@ def lead_by_alarms_figure(
         shown = curve.false_alarms_per_device_day <= most
         alarms, leads = curve.false_alarms_per_device_day[shown], curve.lead_quantiles[shown] / unit
         for index in (0, -1) if one.name == best else ():
-            drawing.path(x.all(alarms), _placed(y, leads[:, index]), f"line thin {one.style}")
-        drawing.path(x.all(alarms), _placed(y, leads[:, LEAD_SHARES.index(0.5)]), f"line {one.style}")
+            drawing.path(x.all(alarms), _scaled(y, leads[:, index]), f"line thin {one.style}")
+        drawing.path(x.all(alarms), _scaled(y, leads[:, LEAD_SHARES.index(0.5)]), f"line {one.style}")
     for one in series:
         found = evaluations[one.name].figures
         if known(found.false_alarms_per_device_day) and known(found.median_lead_seconds):
@@ -89,6 +89,6 @@ def _longest(evaluations: Mapping[str, Evaluation], most: float) -> float:
     return float(there.max()) if len(there) else 60.0
 
 
-def _placed(scale: Scale, values: Floats) -> Floats:
+def _scaled(scale: Scale, values: Floats) -> Floats:
     """Place values; unknown ones stay unknown, where the line breaks."""
     return np.where(np.isfinite(values), scale.all(values), np.nan)

@@ -1,4 +1,4 @@
-"""All incidents of a run over time: when they came, which part they serve, and whether they were warned of."""
+"""All incidents of a run over time: when they came, which split they serve, and whether they were warned of."""
 
 from dataclasses import dataclass, field
 
@@ -31,7 +31,7 @@ class Timeline:
     Attributes
     ----------
     logs : list of Log
-        The main one and, where test telemetry is apart, that one.
+        The main dataset and, if the test telemetry is separate, that one.
     warned : bool array or None
         Of the incidents of the last log: which the best model warned of; None where there is no model.
     span : (int, int)
@@ -78,20 +78,20 @@ class Timeline:
     def _marks(self, drawing: Drawing, x: Scale, y: float, lane: str) -> None:
         for number, log in enumerate(self.logs):
             for index in np.flatnonzero([scenario == lane for scenario in log.scenario]):
-                time, part = int(log.start[index]), int(log.part[index])
-                judged = self.warned is not None and number == len(self.logs) - 1 and part == TEST
-                warned = bool(self.warned[index]) if judged and self.warned is not None else None
-                style = _style(part, bool(log.counted[index]), warned)
+                time, split = int(log.start[index]), int(log.split[index])
+                is_tested = self.warned is not None and number == len(self.logs) - 1 and split == TEST
+                warned = bool(self.warned[index]) if is_tested and self.warned is not None else None
+                style = _style(split, bool(log.counted[index]), warned)
                 # Marks that would lie on one another are drawn once: long logs stay small.
                 if (key := (round(x(time)), round(y), style)) not in self._seen:
                     self._seen.add(key)
                     _mark(drawing, x(time), y, style, f"{titled(lane) or 'incident'}, {moment(time)} UTC")
 
 
-def _style(part: int, counts: bool, warned: bool | None) -> str:
-    if part not in _STYLES or not counts:
+def _style(split: int, counts: bool, warned: bool | None) -> str:
+    if split not in _STYLES or not counts:
         return "uncounted"
-    return _STYLES[part] if warned is None else "warned" if warned else "missed"
+    return _STYLES[split] if warned is None else "warned" if warned else "missed"
 
 
 def _mark(drawing: Drawing, x: float, y: float, style: str, tip: str) -> None:

@@ -74,7 +74,7 @@ def moment(nanoseconds: int, clock: bool = True) -> str:
     return f"{when:%Y-%m-%d %H:%M:%S}" if clock else f"{when:%Y-%m-%d}"
 
 
-def tells(interval: Interval | None) -> bool:
+def is_informative(interval: Interval | None) -> bool:
     """Return whether an interval is informative: one without width comes from too few cases, not from certainty."""
     return interval is not None and known(interval.low) and known(interval.high) and interval.low < interval.high
 
@@ -94,7 +94,7 @@ def shortened(name: str, most: int) -> str:
 
 def spread(interval: Interval | None, write: Callable[[float], str] = number) -> str:
     """Write an interval; nothing where nothing could be resampled, or all resamples were the same."""
-    if not tells(interval):
+    if not is_informative(interval):
         return ""
     assert interval is not None
     return f"{write(interval.low)} to {write(interval.high)}"

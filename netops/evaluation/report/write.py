@@ -51,7 +51,7 @@ def write_report(
         Whether it is promoted.
     baseline : StaticThresholds, optional
         The static thresholds, to be named.
-    baseline_risks : float64 array, rows of the test part, optional
+    baseline_risks : float64 array, rows of the test split, optional
         Theirs, to draw their alerts beside those of the best model.
     without : WithoutClock, optional
         Figures without the incidents that follow the clock, where there are some.

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from netops.alerting.settings import AlertSettings
 from netops.alerting.silences import silenced
 from netops.alerting.tracker import CLOSED, OPENED, RENEWED
-from netops.serving.alerts.lapsed import EXPIRED, Key, Lapse, Lapsed, latest_opening, settled
+from netops.serving.alerts.lapsed import EXPIRED, Key, Lapse, Lapsed, closed_alert, latest_opening
 from netops.serving.alerts.site_alerts import SiteAlerts
 from netops.serving.alerts.store import Alert, AlertStore, Kind, identity
 from netops.serving.alerts.store_guard import StoreGuard
@@ -19,7 +19,7 @@ from netops.serving.engine.fleet_state import FleetState
 from netops.serving.engine.work import Work
 from netops.telemetry.schema import COMPANY, DATA_CENTER, DEVICE
 
-COOLED, HEARD, DROPPED = "cooled down", "heard from again", "device no longer monitored"
+COOLED, RECOVERED, DROPPED = "cooled down", "heard from again", "device no longer monitored"
 #: Maximum changed alerts in memory while the store is unavailable; beyond it, the oldest ended ones are dropped.
 MAX_UNSAVED = 50_000
 _PRUNED_EVERY = 60.0
@@ -120,7 +120,7 @@ class ActiveAlerts:
         """End the ``silent`` alerts of devices that have recovered."""
         for code in codes:
             device = str(state.table.names[code])
-            self._end("silent", device, int(state.clock.newest[code]), HEARD)
+            self._end("silent", device, int(state.clock.newest[code]), RECOVERED)
             for lapse in self.lapsed.of(("risk", device)):
                 if not lapse.in_doubt and state.tracker.is_open(np.array([code]))[0]:
                     # It expired by the network time, but the device's own time is earlier.
@@ -133,7 +133,7 @@ class ActiveAlerts:
             self._end("silent", device, now, DROPPED)
             for lapse in self.lapsed.of(("risk", device)):
                 self.lapsed.remove(lapse)
-                self._settle(lapse)
+                self._close(lapse)
 
     def advance(self, now: int) -> None:
         """Expire the alerts of stale devices and end lapsed alerts, by the network's event time."""
@@ -143,7 +143,7 @@ class ActiveAlerts:
             if alert is not None and ("silent", device) in self.open and self._expiry(alert) == due:
                 self._expire(device, due)
         for lapse in self.lapsed.due(now, self._time_of):
-            self._settle(lapse)
+            self._close(lapse)
 
     def flush(self, state: FleetState) -> None:
         """Roll up alerts and store the changed ones; if the store fails, they stay in memory."""
@@ -265,7 +265,7 @@ class ActiveAlerts:
                 return True
             elif opened > latest_opening(lapse.alert):
                 self.lapsed.remove(lapse)
-                self._settle(lapse)
+                self._close(lapse)
         return False
 
     def _continue(self, lapse: Lapse) -> Alert:
@@ -311,10 +311,10 @@ class ActiveAlerts:
         alert.calm_since = iso(below_since) if below_since is not None and below_since < at else None
         self._change(alert)
         if (displaced := self.lapsed.expire(("risk", device), alert)) is not None:
-            self._settle(displaced)
+            self._close(displaced)
 
-    def _settle(self, lapse: Lapse) -> None:
-        alert = settled(lapse, self._state.clock.now)
+    def _close(self, lapse: Lapse) -> None:
+        alert = closed_alert(lapse, self._state.clock.now)
         self._change(alert)
 
     def _raise_peaks(self, state: FleetState, codes: Iterable[int]) -> None:
@@ -378,7 +378,7 @@ class ActiveAlerts:
             if lapsed:
                 self._unconfirmed.add(alert.id)
             if displaced is not None:
-                self._settle(displaced)
+                self._close(displaced)
         self._changed = True
         self._stored_until = max([self.store.latest(), *(latest_opening(alert) for alert, _ in found)])
         stored = {alert.id for alert, _ in found}

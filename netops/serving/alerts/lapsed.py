@@ -129,7 +129,7 @@ class Lapsed:
         self._next = max(min(times), now + 1) if times else None
 
 
-def settled(lapse: Lapse, now: int) -> Alert:
+def closed_alert(lapse: Lapse, now: int) -> Alert:
     """End an alert that did not continue."""
     alert = lapse.alert
     if lapse.in_doubt:

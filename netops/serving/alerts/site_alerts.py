@@ -10,7 +10,7 @@ from netops.serving.engine.devices import DeviceTable
 
 FEWER = "fewer of its devices alert"
 #: Windows for which an ended alert is remembered; what opens now may be of a device that is behind the network.
-_KEPT_WINDOWS = 4
+_MAX_WINDOWS = 4
 
 
 class SiteAlerts:
@@ -126,7 +126,7 @@ class SiteAlerts:
 
     def _forget(self, now: int) -> None:
         """Forget ended alerts that opened too long ago to continue."""
-        oldest = now - _KEPT_WINDOWS * self.settings.window
+        oldest = now - _MAX_WINDOWS * self.settings.window
         self.ended = {key: alert for key, alert in self.ended.items() if nanoseconds(alert.opened) >= oldest}
 
 

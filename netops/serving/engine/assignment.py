@@ -24,22 +24,22 @@ class Assignment:
     ----------
     folder : Path
         Where it is stored, so that a restarted replica knows which devices another one reads.
-    settle : float
+    settling : float
         Seconds after a reassignment during which messages of the old assignment may still arrive.
     clock : callable
         Returns monotonic time in seconds.
     """
 
-    def __init__(self, folder: Path, settle: float, clock: Callable[[], float] = monotonic) -> None:
-        self._file, self._settle, self._clock = folder / _FILE, settle, clock
+    def __init__(self, folder: Path, settling: float, clock: Callable[[], float] = monotonic) -> None:
+        self._file, self._settling, self._clock = folder / _FILE, settling, clock
         self._shard_of: dict[str, int] = self._read()
         self._reading: set[int] = set()
-        self._since = clock() - settle
+        self._since = clock() - settling
         self._changed = False
 
     def add(self, devices: Iterable[str | None], shard: int) -> None:
         """Record the devices of a message."""
-        if shard not in self._reading and self._clock() - self._since >= self._settle:
+        if shard not in self._reading and self._clock() - self._since >= self._settling:
             self._reading.add(shard)
         for device in devices:
             if device is not None and self._shard_of.get(device) != shard:

@@ -221,7 +221,7 @@ def load_model(champion: Champion) -> ServedModel:
     scorer = Scorer(champion.path)
     card = scorer.card
     spec = FeatureSpec.from_dict(card.spec)
-    columns = None if card.features == spec.names else card.places(spec.names)
+    columns = None if card.features == spec.names else card.indices(spec.names)
     threshold = UNREACHABLE if card.threshold is None else float(card.threshold)
     counters = tuple(card.data.get("counters") or ())
     explainer = RowExplainer(champion.path)

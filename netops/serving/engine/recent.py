@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 #: Samples stored, in total and per request, so that a single request does not fill the buffer.
-_KEPT, _OF_REQUEST = 512, 64
+_CAPACITY, _OF_REQUEST = 512, 64
 #: Minimum samples for a comparison.
 _MIN_SAMPLES = 200
 #: Samples between two comparisons.
@@ -40,8 +40,8 @@ class RecentSamples:
 
     def __init__(self, metrics: Sequence[str]) -> None:
         self._metrics = tuple(metrics)[:_METRICS]
-        self._values = np.full((_KEPT, len(self._metrics)), np.nan)
-        self._gaps = np.full(_KEPT, np.nan)
+        self._values = np.full((_CAPACITY, len(self._metrics)), np.nan)
+        self._gaps = np.full(_CAPACITY, np.nan)
         self._taken = self._seen = 0
         self._next = _MIN_SAMPLES
         self.found: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class RecentSamples:
         codes, first = np.unique(codes, return_index=True) if len(codes) > 1 else (codes, slice(None))
         before = newest[codes]
         gaps = (timestamps[first] - before) / SECOND
-        slots = np.arange(self._taken, self._taken + len(codes)) % _KEPT
+        slots = np.arange(self._taken, self._taken + len(codes)) % _CAPACITY
         self._gaps[slots] = np.where((before >= 0) & (gaps > 0), gaps, np.nan)
         self._values[slots] = values[:_OF_REQUEST][first][:, : len(self._metrics)]
         self._taken += len(codes)
@@ -75,7 +75,7 @@ class RecentSamples:
     def compare(self, card: "ModelCard") -> tuple[str, ...]:
         """Compare with the training data of a model; return new differences, one line each."""
         self._next = self._seen + _EVERY
-        values = self._values[: min(self._taken, _KEPT)]
+        values = self._values[: min(self._taken, _CAPACITY)]
         gaps = self._gaps[np.isfinite(self._gaps)]
         columns = {name: column[np.isfinite(column)] for name, column in zip(self._metrics, values.T, strict=True)}
         interval = float(np.median(gaps)) if len(gaps) >= _MIN_SAMPLES // 2 else 0.0

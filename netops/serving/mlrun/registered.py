@@ -13,7 +13,7 @@ from netops.tracking.install import install, names_service
 
 CHAMPION, SHADOW = CHAMPION_TAG, SHADOW_TAG
 #: Number of versions whose downloaded files are kept: champion, shadow, and their predecessors.
-_KEPT = 4
+_MAX_FOLDERS = 4
 
 
 @dataclass
@@ -71,7 +71,7 @@ class RegisteredChampion:
     def _download(self, version: str, address: str) -> Champion:
         folder = self._folders.pop(version, None) or local_folder(address)
         self._folders[version] = folder
-        while len(self._folders) > _KEPT:
+        while len(self._folders) > _MAX_FOLDERS:
             discard(self._folders.pop(next(iter(self._folders))))
         return Champion(version, folder)
 

@@ -50,9 +50,9 @@ class ShadowCollector:
         yield _both(network, "netops_shadow_alerts_opened", "Alerts opened", opened)
         yield _both(network, "netops_shadow_alerts_only", "Alerts without an open alert of the other model", only)
         yield _histogram(network, report["histograms"])
-        if (judged := report["judged"]) is not None:
+        if (evaluated := report["judged"]) is not None:
             for name in _ASSESSED:
-                values = {role: judged[role][name] for role in ROLES}
+                values = {role: evaluated[role][name] for role in ROLES}
                 yield _both(network, f"netops_shadow_{name}", f"{name.replace('_', ' ')} so far", values)
 
 

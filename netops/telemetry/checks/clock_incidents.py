@@ -59,10 +59,10 @@ def _at_one_time(starts: Int64, tolerance: int, period: int) -> Bool:
     found = np.zeros(count, bool)
     for row in range(count):
         distance = np.abs(phase - phase[row])
-        beside = np.minimum(distance, period - distance) <= tolerance
-        periods = len(np.unique(number[beside]))
+        near = np.minimum(distance, period - distance) <= tolerance
+        periods = len(np.unique(number[near]))
         if periods >= _MIN_PERIODS and count * _tail(periods - 1, count - 1, chance) < _IMPROBABLE:
-            found |= beside
+            found |= near
     return found
 
 

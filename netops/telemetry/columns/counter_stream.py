@@ -26,10 +26,10 @@ class CounterRates:
     """
 
     def __init__(self, metrics: Sequence[str], counters: Sequence[str]) -> None:
-        self._places = np.array([metrics.index(name) for name in counters if name in metrics], np.int64)
+        self._positions = np.array([metrics.index(name) for name in counters if name in metrics], np.int64)
         self._latest = np.empty(0, np.int64)
-        self._times = np.empty((0, len(self._places)), np.int64)
-        self._counts = np.empty((0, len(self._places)))
+        self._times = np.empty((0, len(self._positions)), np.int64)
+        self._counts = np.empty((0, len(self._positions)))
 
     def update(self, devices: Int64, timestamps: Int64, values: Float64) -> Float64:
         """Convert rows in the order of arrival.
@@ -50,9 +50,9 @@ class CounterRates:
             than all before them, which change nothing.
         """
         result = np.array(values, np.float64)
-        if len(self._places) and len(devices):
+        if len(self._positions) and len(devices):
             self._grow(int(np.max(devices)) + 1)
-            _update(devices, timestamps, result, self._places, self._latest, self._times, self._counts)
+            _update(devices, timestamps, result, self._positions, self._latest, self._times, self._counts)
         return result
 
     def save(self, device: int) -> bytes:
@@ -69,7 +69,7 @@ class CounterRates:
         ValueError
             If it was saved with other counters.
         """
-        width = len(self._places)
+        width = len(self._positions)
         if not buffer:
             self.forget(device)
             return
@@ -89,7 +89,7 @@ class CounterRates:
         missing = devices - len(self._latest)
         if missing > 0:
             missing = max(missing, len(self._latest))
-            width = len(self._places)
+            width = len(self._positions)
             self._latest = np.concatenate([self._latest, np.full(missing, _NEVER)])
             self._times = np.concatenate([self._times, np.full((missing, width), _NEVER)])
             self._counts = np.concatenate([self._counts, np.full((missing, width), np.nan)])

@@ -66,7 +66,7 @@ class Devices:
     """The columns that identify the device, and the rejected candidates → reason."""
 
     columns: tuple[str, ...]
-    beside: dict[str, str] = field(default_factory=dict)
+    not_devices: dict[str, str] = field(default_factory=dict)
 
 
 def find_devices(names: Sequence[str], wanted: Sequence[str], rows: RowsToLookAt, times: Sequence[str]) -> Devices:
@@ -89,12 +89,12 @@ def find_devices(names: Sequence[str], wanted: Sequence[str], rows: RowsToLookAt
         return _asked_for(found, rows, times)
     varying = [columns for columns in found if any(map(rows.varies, columns))] if len(found) > 1 or weak else found
     if varying:
-        return Devices(varying[0], _beside(varying[0], found, varying))
+        return Devices(varying[0], _not_devices(varying[0], found, varying))
     for columns in weak:
         # An ambiguous name is only used if it alone distinguishes rows with the same timestamp.
         if rows.varies(columns[0]) and rows.is_key(times, columns[0]):
-            return Devices(columns, _beside(columns, found, []))
-    return Devices(found[0], _beside(found[0], found, [])) if found else Devices(())
+            return Devices(columns, _not_devices(columns, found, []))
+    return Devices(found[0], _not_devices(found[0], found, [])) if found else Devices(())
 
 
 def _asked_for(found: list[tuple[str, ...]], rows: RowsToLookAt, times: Sequence[str]) -> Devices:
@@ -103,11 +103,13 @@ def _asked_for(found: list[tuple[str, ...]], rows: RowsToLookAt, times: Sequence
     varying = [columns for columns in found if any(map(rows.varies, columns))] or found[:1]
     if len(varying) > 1 and rows.repeats((*times, *varying[0])):
         together = tuple(dict.fromkeys(name for columns in varying for name in columns))
-        return Devices(together, _beside(together, found, varying))
-    return Devices(varying[0], _beside(varying[0], found, varying))
+        return Devices(together, _not_devices(together, found, varying))
+    return Devices(varying[0], _not_devices(varying[0], found, varying))
 
 
-def _beside(taken: tuple[str, ...], found: list[tuple[str, ...]], varying: list[tuple[str, ...]]) -> dict[str, str]:
+def _not_devices(
+    taken: tuple[str, ...], found: list[tuple[str, ...]], varying: list[tuple[str, ...]]
+) -> dict[str, str]:
     others = [columns for columns in found if not set(columns) <= set(taken)]
     return {"+".join(columns): "varies too" if columns in varying else "constant" for columns in others}
 

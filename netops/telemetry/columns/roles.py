@@ -16,7 +16,7 @@ from netops.telemetry.times.columns import find_times
 # Names that pandas and Arrow give to an index without a name.
 _UNNAMED = re.compile(r"\s*|Unnamed: \d+(_level_\d+)?(\.\d+)?|__index_level_\d+__|index")
 # Columns that tools add in long form, which are neither metrics nor identify rows.
-_BESIDE = ("result", "table", "_start", "_stop", "ns", "unit", "units", "unitname", "timegrain", "interval")
+_ANNOTATIONS = ("result", "table", "_start", "_stop", "ns", "unit", "units", "unitname", "timegrain", "interval")
 _STATISTICS = ("average", "avg", "mean", "total", "sum", "minimum", "min", "maximum", "max", "count", "samplecount")
 
 
@@ -40,7 +40,7 @@ class Layout:
         Long form, one row per metric: the columns that name it; none otherwise.
     value : str
         Long form: the column of its values.
-    beside : dict
+    not_devices : dict
         Rejected candidates for the device → reason.
     """
 
@@ -51,7 +51,7 @@ class Layout:
     ignored: dict[str, str]
     metric_names: tuple[str, ...] = ()
     value: str = ""
-    beside: dict[str, str] = field(default_factory=dict)
+    not_devices: dict[str, str] = field(default_factory=dict)
 
     @property
     def time(self) -> str:
@@ -104,11 +104,13 @@ def layout_of(
         ignored |= {
             name: f"beside the values ('{value}')"
             for name in others
-            if name not in taken and name not in flags and key_of(name) in map(key_of, (*_BESIDE, *_STATISTICS))
+            if name not in taken
+            and name not in flags
+            and key_of(name) in map(key_of, (*_ANNOTATIONS, *_STATISTICS))
         }
     taken |= {*flags, *ignored}
     values = tuple(name for name in names if name not in taken)
-    return Layout(times, devices.columns, flags, values, ignored, metric_names, value, devices.beside)
+    return Layout(times, devices.columns, flags, values, ignored, metric_names, value, devices.not_devices)
 
 
 def _no_time(names: Sequence[str], settings: TelemetrySettings, rows: RowsToLookAt) -> str:
@@ -167,8 +169,8 @@ def _long_form(
     name = strong or first_of(names, WEAK_METRIC_NAMES)
     if name is None or name == value or (rows.is_numeric(name) and key_of(name) != "itemid"):
         return (), ""
-    beside = {key_of(known) for known in (*_BESIDE, *_STATISTICS, *settings.label, *settings.devices)}
-    rest = [other for other in names if other not in (name, value) and key_of(other) not in beside]
+    not_devices = {key_of(known) for known in (*_ANNOTATIONS, *_STATISTICS, *settings.label, *settings.devices)}
+    rest = [other for other in names if other not in (name, value) and key_of(other) not in not_devices]
     if not settings.value and any(rows.is_numeric(other) and not other.endswith(ERROR_SUFFIX) for other in rest):
         return (), ""
     if strong is None:

@@ -114,24 +114,24 @@ def match(log: IncidentLog, spans: Spans) -> tuple[IncidentLog, LogSummary]:
     others = [row for row, device in enumerate(devices) if device is None]
     if 2 * len(others) > len(log):
         raise _mostly_others(log, others, spans)
-    kept = log.take(rows, [device for device in devices if device is not None])
-    first = np.array([spans[device][0] for device in kept.devices], np.int64)
-    last = np.array([spans[device][1] for device in kept.devices], np.int64)
-    inside = (kept.starts <= last) & (kept.ends > first)
+    selected = log.take(rows, [device for device in devices if device is not None])
+    first = np.array([spans[device][0] for device in selected.devices], np.int64)
+    last = np.array([spans[device][1] for device in selected.devices], np.int64)
+    inside = (selected.starts <= last) & (selected.ends > first)
     if len(log) and not inside.any():
-        raise _all_outside(kept, spans)
-    open_, long = kept.ends == OPEN, (kept.ends - kept.starts) > _LONG * (last - first)
+        raise _all_outside(selected, spans)
+    open_, long = selected.ends == OPEN, (selected.ends - selected.starts) > _LONG * (last - first)
     outside = np.flatnonzero(~inside)
-    names = zip((log.devices[row] for row in rows), kept.devices, strict=True)
+    names = zip((log.devices[row] for row in rows), selected.devices, strict=True)
     renamed = {name: device for name, device in names if name not in ("", device)}
-    return kept, LogSummary(
+    return selected, LogSummary(
         where=log.where,
         read=len(log),
         used=int(inside.sum()),
         outside=len(outside),
         others=len(others),
-        first_outside=_place(kept.at[outside[0]]) if len(outside) else "",
-        first_other=_place(log.at[others[0]]) if others else "",
+        first_outside=_location(selected.at[outside[0]]) if len(outside) else "",
+        first_other=_location(log.at[others[0]]) if others else "",
         other_devices=tuple(dict.fromkeys(log.devices[row] for row in others)),
         renamed=renamed,
         open=int((inside & open_).sum()),
@@ -196,7 +196,7 @@ def _without_port(name: str) -> str:
 _FORMS = (_folded, _without_path, _without_domain, _without_port)
 
 
-def _place(at: str) -> str:
+def _location(at: str) -> str:
     return at.rsplit(": ", 1)[-1]
 
 
@@ -209,7 +209,7 @@ def _mostly_others(log: IncidentLog, others: Sequence[int], spans: Spans) -> Net
     names = list(dict.fromkeys(log.devices[row] for row in others))
     return NetopsError(
         f"{log.where}: {len(others)} of {len(log)} incidents are of devices without telemetry: {brief(names)} "
-        f"(first: {_place(log.at[others[0]])}); the telemetry has {brief(sorted(spans))}"
+        f"(first: {_location(log.at[others[0]])}); the telemetry has {brief(sorted(spans))}"
     )
 
 

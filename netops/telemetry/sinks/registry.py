@@ -8,7 +8,7 @@ from netops.telemetry.settings import SinkSettings
 from netops.telemetry.sinks.rows import Rows
 
 
-def place_for(sink: SinkSettings, network: str, kind: str) -> str | None:
+def destination_of(sink: SinkSettings, network: str, kind: str) -> str | None:
     """Return the folder, table or stream for one kind of rows of a network; None if they are not written."""
     if not sink.to or kind not in sink.what:
         return None

@@ -60,7 +60,7 @@ class ArrowTable:
             yield self._table.select(list(names)).slice(first, step)
             self.done = self.size * min(first + step, self._table.num_rows) // self._table.num_rows
 
-    def place(self, row: int) -> str:
+    def location(self, row: int) -> str:
         """Return the position of a row, for errors."""
         line = f" (line {self._lines[row]})" if self._lines is not None and row < len(self._lines) else ""
         return f"row {row + 1}{line}"
@@ -107,7 +107,7 @@ class ParquetTable:
             read += table.num_rows
             self.done = self.size * read // self._rows
 
-    def place(self, row: int) -> str:
+    def location(self, row: int) -> str:
         """Return the position of a row, for errors."""
         return f"row {row + 1}"
 

@@ -111,7 +111,7 @@ class CsvTable:
         except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
             raise self._unreadable(error) from None
 
-    def place(self, row: int) -> str:
+    def location(self, row: int) -> str:
         """Return the position of a row, with its line."""
         with self._text() as stream:
             line = next((line for line, _ in islice(self._records(stream), row, row + 1)), 0)
@@ -227,7 +227,7 @@ class CsvTable:
                 good = pc.or_(good, pc.is_in(column, pa.array(self.nulls)))
                 if not pc.all(good).as_py():
                     index = pc.index(good, False).as_py()
-                    raise not_a_number(self.where, name, self.place(row + index), column[index].as_py())
+                    raise not_a_number(self.where, name, self.location(row + index), column[index].as_py())
             row += batch.num_rows
 
     def _unreadable(self, error: Exception) -> NetopsError:

@@ -63,10 +63,10 @@ def is_number(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
-def not_a_number(where: str, name: str, place: str, value: object) -> NetopsError:
+def not_a_number(where: str, name: str, location: str, value: object) -> NetopsError:
     """Create the error for text among numbers."""
     return NetopsError(
-        f"{where}: column '{name}', {place}: {value!r} is not a number; fix it, declare it as an unknown value: "
+        f"{where}: column '{name}', {location}: {value!r} is not a number; fix it, declare it as an unknown value: "
         f"--set {listed('telemetry.nulls', str(value))}, or exclude the column: "
         f"--set {listed('telemetry.exclude', name)}"
     )
@@ -93,7 +93,7 @@ class Normaliser:
         The file, for errors.
     device : str
         The name of the device if there is no device column.
-    place : callable, optional
+    location : callable, optional
         Returns the position of a row; default: ``row 12``, counted from 1.
     settings : TelemetrySettings, optional
         Notation and zone of times.
@@ -111,14 +111,14 @@ class Normaliser:
         where: str,
         device: str,
         *,
-        place: Callable[[int], str] | None = None,
+        location: Callable[[int], str] | None = None,
         settings: TelemetrySettings | None = None,
         quantities: Mapping[str, Notation] | None = None,
         nulls: Sequence[str] = NULLS,
         report: SourceReport | None = None,
     ) -> None:
         self.ignored = dict(layout.ignored)
-        self.place = place or (lambda row: f"row {row + 1}")
+        self.location = location or (lambda row: f"row {row + 1}")
         self.report = report or SourceReport(where)
         self._layout, self._where, self._device = layout, where, device
         settings = settings or TelemetrySettings()
@@ -152,7 +152,7 @@ class Normaliser:
     def _without_unset(self, found: pa.Table, table: pa.Table, times: Times, first: int) -> pa.Table:
         row = int(times.unset.argmax())
         value = "" if UNSET in self.report.dropped else str(table.column(self._layout.time)[row].as_py())
-        where = "" if UNSET in self.report.dropped else self.place(first + row)
+        where = "" if UNSET in self.report.dropped else self.location(first + row)
         self.report.drop(UNSET, int(times.unset.sum()), where, value)
         if 2 * self.report.dropped[UNSET].count > self._rows and len(times.unset) > 1:
             raise self._wrong(self._layout.time, row, f"{value!r} is before 2000, as most times are", first)
@@ -164,7 +164,7 @@ class Normaliser:
             raise NetopsError(f"{self._where}: no samples, only column names")
         for name, seen in self._texts.items():
             if 2 * seen.numeric > seen.known > seen.numeric:
-                raise not_a_number(self._where, name, self.place(seen.row), seen.value)
+                raise not_a_number(self._where, name, self.location(seen.row), seen.value)
         self.report.rows += self._rows
         self.report.notation = self._read_times.notation
         self.report.zone = f"UTC{-self._bias / 3.6e12:+g}h" if self._bias else self._read_times.zone
@@ -173,8 +173,8 @@ class Normaliser:
             self.report.notes.append(f"{self._where}: {note}")
 
     def _wrong(self, name: str, row: int, problem: str, first: int | None = None) -> NetopsError:
-        place = self.place((self._rows if first is None else first) + row)
-        return NetopsError(f"{self._where}: column '{name}', {place}: {problem}")
+        location = self.location((self._rows if first is None else first) + row)
+        return NetopsError(f"{self._where}: column '{name}', {location}: {problem}")
 
     def _times(self, table: pa.Table, devices: pa.Array) -> Times:
         name = self._layout.time
@@ -244,8 +244,8 @@ class Normaliser:
         values, wrong = read_numbers(text, notation)
         if wrong is not None:
             how = f"; the other values are written {notation}" if str(notation) else ""
-            place = self.place(self._rows + wrong)
-            raise NetopsError(f"{not_a_number(self._where, name, place, text[wrong].as_py())}{how}")
+            location = self.location(self._rows + wrong)
+            raise NetopsError(f"{not_a_number(self._where, name, location, text[wrong].as_py())}{how}")
         return pa.array(values)
 
     def _watch(self, name: str, text: pa.Array) -> None:

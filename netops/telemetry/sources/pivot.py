@@ -182,17 +182,16 @@ class Pivot:
         self._report.drop(_SAME, len(again), "", "")
         if np.count_nonzero(differ) <= 0.01 * len(fresh):
             return
-        tells = [name for name, (_, codes) in others.items() if np.mean(codes[again] != codes[leader]) > 0.95]
+        candidates = [name for name, (_, codes) in others.items() if np.mean(codes[again] != codes[leader]) > 0.95]
         what = (
             f"{self._where}: {np.count_nonzero(differ):,} of {len(fresh):,} rows have the metric, device and time "
         )
         what += "of another row, but another value"
-        if not tells:
+        if not candidates:
             raise NetopsError(f"{what}; no column distinguishes them")
         if self._has_device:
-            setting = quoted("telemetry.metric_name", "+".join([*self._metric_names, tells[0]]))
+            setting = quoted("telemetry.metric_name", "+".join([*self._metric_names, candidates[0]]))
         else:
-            setting = quoted("telemetry.device", tells[0])
-        raise NetopsError(
-            f"{what}; '{tells[0]}' ({len(set(others[tells[0]][0]))} values) distinguishes them: --set {setting}"
-        )
+            setting = quoted("telemetry.device", candidates[0])
+        distinct = len(set(others[candidates[0]][0]))
+        raise NetopsError(f"{what}; '{candidates[0]}' ({distinct} values) distinguishes them: --set {setting}")

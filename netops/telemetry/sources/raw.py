@@ -54,7 +54,7 @@ class RawTable(Protocol):
     def read(self, names: Sequence[str], text: Sequence[str]) -> Iterator[pa.Table]:
         """Read columns; those in ``text`` as text or in their type, others as numbers if possible."""
 
-    def place(self, row: int) -> str:
+    def location(self, row: int) -> str:
         """Return the position of a row (counted from 0): as a row from 1, and as a line if rows are lines."""
 
 

@@ -51,7 +51,7 @@ class TableSource:
             table.format,
             time="+".join(layout.times),
             device=layout.device or "",
-            beside=dict(layout.beside),
+            not_devices=dict(layout.not_devices),
             notes=list(table.notes),
         )
         if layout.is_long and [key_of(name) for name in layout.metric_names] == ["itemid"]:
@@ -91,10 +91,10 @@ class TableSource:
         if self._layout.is_long or len(values) <= metrics:
             return
         chosen = set(sorted(values, key=lambda name: crc32(name.encode()))[:metrics])
-        kept = tuple(name for name in values if name in chosen)
+        selected = tuple(name for name in values if name in chosen)
         why = f"not examined: {metrics:,} of {len(values):,} columns are"
         passed = {name: why for name in values if name not in chosen}
-        self._layout = replace(self._layout, values=kept, ignored=self._layout.ignored | passed)
+        self._layout = replace(self._layout, values=selected, ignored=self._layout.ignored | passed)
 
     def look(self) -> None:
         """Try the first rows, so that errors are reported before work starts.
@@ -109,7 +109,7 @@ class TableSource:
             return
         only = replace(self._layout, flags={}, values=(), metric_names=(), value="")
         try:
-            Normaliser(only, self.name, "", place=self._table.place, settings=self._settings)(rows)
+            Normaliser(only, self.name, "", location=self._table.location, settings=self._settings)(rows)
         except NetopsError:
             # Later rows may resolve ambiguities of the first rows: which number is the day, which clock is set.
             next(self.batches(), None)
@@ -123,7 +123,7 @@ class TableSource:
             layout,
             self.name,
             device_named_after(Path(self.name)),
-            place=self._table.place,
+            location=self._table.location,
             settings=self._settings,
             quantities=self._quantities(names, text),
             nulls=self._table.nulls,
@@ -160,9 +160,9 @@ class TableSource:
         devices: dict[str, dict[str, str]] = {}
         for column, (device, metric) in self._legends.items():
             devices.setdefault(device, {})[metric] = column
-        kept = [name for name in table.column_names if name not in (DEVICE, *self._layout.values)]
+        selected = [name for name in table.column_names if name not in (DEVICE, *self._layout.values)]
         for device, columns in devices.items():
-            part = {name: table.column(name) for name in kept}
+            part = {name: table.column(name) for name in selected}
             part |= {
                 metric: table.column(column) for metric, column in columns.items() if column in table.column_names
             }
@@ -194,7 +194,7 @@ class TableSource:
                 notation = notation_of(chunks[name], self._settings.decimal)
             except AmbiguousNumbersError as error:
                 raise NetopsError(
-                    f"{self.name}: column '{name}', {self._table.place(error.row)}: {error.value!r} may have a "
+                    f"{self.name}: column '{name}', {self._table.location(error.row)}: {error.value!r} may have a "
                     "decimal comma or a thousands separator: --set telemetry.decimal=, or --set telemetry.decimal=."
                 ) from None
             if notation is not None:

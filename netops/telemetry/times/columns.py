@@ -26,11 +26,11 @@ def find_times(names: Sequence[str], wanted: Sequence[str], rows: RowsToLookAt) 
         if found is None:
             continue
         if len(found) == 1 and rows.all_match(found[0], _CLOCK):
-            if date := _beside(found[0], names, DATES, _DATE, rows):
+            if date := _companion(found[0], names, DATES, _DATE, rows):
                 return (date, found[0])
             continue
         is_date = len(found) == 1 and rows.all_match(found[0], _DATE)
-        if is_date and (clock := _beside(found[0], names, CLOCKS, _CLOCK, rows)):
+        if is_date and (clock := _companion(found[0], names, CLOCKS, _CLOCK, rows)):
             return (found[0], clock)
         return found
     if perfmon := next((name for name in names if PERFMON.match(name)), None):
@@ -38,7 +38,7 @@ def find_times(names: Sequence[str], wanted: Sequence[str], rows: RowsToLookAt) 
     return ()
 
 
-def _beside(
+def _companion(
     name: str, names: Sequence[str], known: Sequence[str], pattern: re.Pattern[str], rows: RowsToLookAt
 ) -> str | None:
     keys = [key_of(word) for word in known]

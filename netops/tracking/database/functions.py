@@ -95,8 +95,8 @@ class Functions:
         with self._connection.read() as connection:
             rows = connection.execute(query).all()
         # a row without version whose tag has moved on is a left-over, not a version
-        kept = (row for row in rows if row.tag or not row.uid.startswith(_UNVERSIONED))
-        return [_listed(row, format_) for row in kept]
+        selected = (row for row in rows if row.tag or not row.uid.startswith(_UNVERSIONED))
+        return [_listed(row, format_) for row in selected]
 
 
 def _listed(row: sa.Row[Any], format_: Any) -> Document:

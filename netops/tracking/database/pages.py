@@ -9,7 +9,7 @@ from typing import Any
 import mlrun
 import mlrun.errors
 
-_KEPT = 1000
+_MAX_TOKENS = 1000
 
 
 class Pages:
@@ -41,11 +41,11 @@ class Pages:
         page, size, token = (kwargs.pop(name, None) for name in ("page", "page_size", "page_token"))
         if token:
             with self._tokens_lock:
-                kept = self._tokens.pop(token, None)
-            if kept is None:
+                saved = self._tokens.pop(token, None)
+            if saved is None:
                 raise mlrun.errors.MLRunNotFoundError(f"page token {token} is not known (any more)")
-            kwargs, next_page, kept_size = kept
-            page, size = page or next_page, size or kept_size
+            kwargs, next_page, saved_size = saved
+            page, size = page or next_page, size or saved_size
         page, size = int(page or 1), int(size or mlrun.mlconf.httpdb.pagination.default_page_size)
         everything = list_all(*args, **kwargs)
         rows = type(everything)(everything[(page - 1) * size : page * size])
@@ -57,6 +57,6 @@ class Pages:
         token = uuid.uuid4().hex
         with self._tokens_lock:
             self._tokens[token] = (kwargs, page, size)
-            while len(self._tokens) > _KEPT:
+            while len(self._tokens) > _MAX_TOKENS:
                 self._tokens.popitem(last=False)
         return token

@@ -114,14 +114,14 @@ def partition(
     rows = list(rows)
     ranked = sorted(rows, key=lambda row: getattr(row, sort_by), reverse=newest_first)
     seen: Counter[tuple[Any, ...]] = Counter()
-    kept: dict[int, tuple[Any, ...]] = {}
+    group_of: dict[int, tuple[Any, ...]] = {}
     newest: dict[tuple[Any, ...], int] = {}
     for row in ranked:
         group = tuple(getattr(row, column) for column in by)
         newest[group] = max(newest.get(group, 0), getattr(row, sort_by))
         seen[group] += 1
         if seen[group] <= rows_per_partition:
-            kept[row.id] = group
+            group_of[row.id] = group
     groups = sorted(newest, key=lambda group: newest[group], reverse=True)
     chosen = set(groups[:max_partitions] if max_partitions else groups)
-    return [row for row in rows if kept.get(row.id) in chosen]
+    return [row for row in rows if group_of.get(row.id) in chosen]

@@ -135,7 +135,7 @@ class Schedules:
         """
         return self._change(project, seen, {"attempt": attempt, "again": at})
 
-    def settle_schedule(self, project: str, seen: Schedule, state: str) -> bool:
+    def finish_schedule(self, project: str, seen: Schedule, state: str) -> bool:
         """Settle the run that has been begun."""
         values = {"run": None, "again": None, "attempt": 0, "last_run": seen.run, "last_state": state}
         return self._change(project, seen, values)

@@ -64,7 +64,7 @@ class ExtraTrees:
             n_jobs=threads,
             random_state=seed,
         )
-        features, labels, weights = data.part(early=False)
+        features, labels, weights = data.subset(early=False)
         model.fit(features, labels, sample_weight=weights)
         for estimator in model.estimators_:
             _part_missing_from_known(estimator.tree_)

@@ -46,7 +46,7 @@ class _Matrices:
 def _in_memory(data: FitData, early: bool, threads: int) -> Any:
     import xgboost
 
-    features, labels, weights = data.part(early)
+    features, labels, weights = data.subset(early)
     return xgboost.DMatrix(features, labels, weight=weights, nthread=threads)
 
 

@@ -30,7 +30,7 @@ class FitData:
     weights : float64 array, n
         Number of samples that each row represents, so that the weighted base rate is unbiased.
     early : bool array, n
-        Rows set aside for early stopping; none where the training part is too small for it.
+        Rows set aside for early stopping; none where the training split is too small for it.
     """
 
     features: Floats | ScaledMatrix
@@ -40,9 +40,9 @@ class FitData:
 
     def __post_init__(self) -> None:
         """Refuse what no family can learn from."""
-        for part in (~self.early, self.early):
-            positives = int(self.labels[part].sum())
-            if part.any() and positives in (0, int(part.sum())):
+        for subset in (~self.early, self.early):
+            positives = int(self.labels[subset].sum())
+            if subset.any() and positives in (0, int(subset.sum())):
                 raise NetopsError("the training rows are of one class only; give telemetry with more incidents")
 
     @property
@@ -60,7 +60,7 @@ class FitData:
         return isinstance(self.features, ScaledMatrix)
 
     def pieces(self, early: bool) -> Iterator[tuple[Floats, Floats, npt.NDArray[np.float64]]]:
-        """Return what :meth:`part` gives in pieces, in the same order."""
+        """Return the rows of :meth:`subset` in pieces, in the same order."""
         chosen = (self.early if early else ~self.early) if self.stops_early else np.ones(len(self.labels), bool)
         mean = self.weights[chosen].mean()
         for start, stop in bounds(*self.features.shape):
@@ -69,8 +69,8 @@ class FitData:
                 weights = self.weights[start:stop][rows] / mean
                 yield self.features[start:stop][rows], self.labels[start:stop][rows], weights
 
-    def part(self, early: bool) -> tuple[Floats, Floats, npt.NDArray[np.float64]]:
-        """Take features, labels and weights of the fitted (or of the set-aside) rows; weights have mean 1."""
+    def subset(self, early: bool) -> tuple[Floats, Floats, npt.NDArray[np.float64]]:
+        """Return features, labels and weights of the fitted or of the early-stopping rows; weights have mean 1."""
         assert isinstance(self.features, np.ndarray)
         if not self.stops_early:
             return self.features, self.labels, self.weights / self.weights.mean()

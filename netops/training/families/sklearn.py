@@ -62,7 +62,7 @@ class Sklearn:
             n_iter_no_change=self.n_iter_no_change,
             random_state=seed,
         )
-        features, labels, weights = data.part(early=False)
+        features, labels, weights = data.subset(early=False)
         bins = Bins.fit(features)
         held_out = self._held_out(data, bins) if data.stops_early else {}
         with threadpool_limits(threads):
@@ -70,7 +70,7 @@ class Sklearn:
         return FittedSklearn(model, bins, (features, weights), threads)
 
     def _held_out(self, data: FitData, bins: "Bins") -> dict[str, npt.NDArray[Any]]:
-        features, labels, weights = data.part(early=True)
+        features, labels, weights = data.subset(early=True)
         return {"X_val": bins.apply(features), "y_val": labels, "sample_weight_val": weights}
 
 

@@ -56,8 +56,8 @@ class TensorFlow:
         model = self._model(data.features.shape[1], seed)
         epoch, loss = self._steps(model, data)
         rng = np.random.default_rng(seed)
-        rows = len(data.part(early=False)[1])
-        best, kept, weights = np.inf, self.epochs, None
+        rows = len(data.subset(early=False)[1])
+        best, best_epoch, weights = np.inf, self.epochs, None
         for number in range(self.epochs):
             epoch(rng.permutation(rows).astype(np.int32))
             if not data.stops_early:
@@ -65,12 +65,12 @@ class TensorFlow:
             if number + 1 < self.patience:  # so early, the loss on few incidents is not informative
                 continue
             if (now := float(loss())) < best:
-                best, kept, weights = now, number + 1, model.get_weights()
-            elif number + 1 - kept >= self.patience:
+                best, best_epoch, weights = now, number + 1, model.get_weights()
+            elif number + 1 - best_epoch >= self.patience:
                 break
         if weights is not None:
             model.set_weights(weights)
-        return FittedTensorFlow(model, kept)
+        return FittedTensorFlow(model, best_epoch)
 
     def _model(self, features: int, seed: int) -> Any:
         from tensorflow import keras
@@ -92,7 +92,7 @@ class TensorFlow:
         import tensorflow as tf
         from tensorflow import keras
 
-        x, y, w = (tf.constant(part, tf.float32) for part in data.part(early=False))
+        x, y, w = (tf.constant(array, tf.float32) for array in data.subset(early=False))
         optimizer = keras.optimizers.Adam(self.learning_rate)
         optimizer.build(model.trainable_variables)
 
@@ -110,7 +110,7 @@ class TensorFlow:
                 gradients = tape.gradient(value, model.trainable_variables)
                 optimizer.apply(gradients, model.trainable_variables)
 
-        early = [tf.constant(part, tf.float32) for part in data.part(early=True)]
+        early = [tf.constant(array, tf.float32) for array in data.subset(early=True)]
         return epoch, tf.function(lambda: loss(early[0], early[1], early[2], training=False))
 
 

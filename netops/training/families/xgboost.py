@@ -63,10 +63,10 @@ class XGBoost:
             early_stopping_rounds=self.early_stopping_rounds if data.stops_early else None,
             verbose_eval=False,
         )
-        kept = self.n_estimators
+        rounds = self.n_estimators
         if data.stops_early:  # a handful of incidents set aside may be best ranked by the first trees, by luck
-            kept = max(booster.best_iteration + 1, min(self.early_stopping_rounds, booster.num_boosted_rounds()))
-        return FittedXGBoost(booster[:kept], threads)
+            rounds = max(booster.best_iteration + 1, min(self.early_stopping_rounds, booster.num_boosted_rounds()))
+        return FittedXGBoost(booster[:rounds], threads)
 
     def _parameters(self, seed: int, threads: int) -> dict[str, Any]:
         return {

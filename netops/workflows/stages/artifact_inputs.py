@@ -43,7 +43,7 @@ def fetch(address: str, scratch: Path) -> str:
 
     folder = Path(tempfile.mkdtemp(dir=scratch))
     try:
-        return str(_brought(mlrun.get_dataitem(address), folder))
+        return str(_download(mlrun.get_dataitem(address), folder))
     except NetopsError:
         raise
     except Exception as error:  # each store has errors of its own
@@ -51,7 +51,7 @@ def fetch(address: str, scratch: Path) -> str:
         raise NetopsError(f"{address}: cannot be read: {reason}") from error
 
 
-def _brought(item: Any, folder: Path) -> Path:
+def _download(item: Any, folder: Path) -> Path:
     url = str(item.url).rstrip("/")
     name = url.rpartition("/")[2]
     if name.lower().endswith(POSSIBLE):

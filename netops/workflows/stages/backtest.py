@@ -13,7 +13,7 @@ from netops.models.likeness import likeness
 from netops.serving.engine.champion import FixedModel
 from netops.telemetry.ingest import open_or_ingest
 from netops.workflows.settings import section
-from netops.workflows.stages.feedback import beside_feedback
+from netops.workflows.stages.feedback import merge_into_copy
 
 
 def backtest_model(
@@ -46,7 +46,7 @@ def backtest_model(
         )
         for line in likeness(telemetry, card).lines():
             progress.say(line)
-        telemetry = beside_feedback(telemetry, network, options, Path(scratch))
+        telemetry = merge_into_copy(telemetry, network, options, Path(scratch))
         done = backtest(
             telemetry,
             FixedModel(card.version, model),

@@ -37,12 +37,12 @@ def with_feedback(dataset: Dataset, network: str, settings: TelemetrySettings) -
     if dataset.test is not None:
         merge_feedback(dataset.test, feedback)
     merged = merge_feedback(dataset, feedback)
-    for line in told(merged.meta):
+    for line in summary_lines(merged.meta):
         progress.say(line)
     return merged
 
 
-def beside_feedback(dataset: Dataset, network: str, settings: TelemetrySettings, scratch: Path) -> Dataset:
+def merge_into_copy(dataset: Dataset, network: str, settings: TelemetrySettings, scratch: Path) -> Dataset:
     """Merge feedback into telemetry; if that is the user's own, into a copy in ``scratch``."""
     feedback = feedback_of(network, settings)
     if not feedback.incidents and not feedback.verdicts:
@@ -72,7 +72,7 @@ def feedback_of(network: str, settings: TelemetrySettings) -> Feedback:
     return read_feedback(Path(where).expanduser())
 
 
-def told(meta: Meta) -> Iterator[str]:
+def summary_lines(meta: Meta) -> Iterator[str]:
     """Return one line each for merged and ignored feedback."""
     found = meta.details.get("feedback", {})
     counts = dict(found.get("counts", {}))
@@ -80,8 +80,8 @@ def told(meta: Meta) -> Iterator[str]:
     yield f"feedback: {', '.join(merged) or 'none for this telemetry'}"
     for what, count in counts.items():
         yield f"feedback set aside: {_counted(count, what)}"
-    if strangers := found.get("devices_without_telemetry"):
-        yield f"devices without telemetry: {brief(strangers)}"
+    if unknown := found.get("devices_without_telemetry"):
+        yield f"devices without telemetry: {brief(unknown)}"
 
 
 def _counted(count: int, what: str) -> str:

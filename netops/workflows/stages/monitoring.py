@@ -21,7 +21,7 @@ from netops.telemetry.ingest import open_or_ingest
 from netops.workflows.project import load_project
 from netops.workflows.settings import generator_settings, section
 from netops.workflows.stages.continuation import period_of
-from netops.workflows.stages.feedback import beside_feedback
+from netops.workflows.stages.feedback import merge_into_copy
 
 Document = dict[str, Any]
 
@@ -60,7 +60,7 @@ def monitor(network: str, sources: Sequence[str], incidents: Path | None, settin
             )
         else:
             telemetry = _generated(network, folder / "telemetry", settings)
-        telemetry = beside_feedback(telemetry, network, section(settings, "telemetry"), folder)
+        telemetry = merge_into_copy(telemetry, network, section(settings, "telemetry"), folder)
         spec = FeatureSpec.from_dict(card.spec)
         features = build_features(telemetry, folder / "features", spec, progress=progress.report)
         report = examine(features, model, section(settings, "monitoring"))

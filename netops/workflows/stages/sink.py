@@ -3,7 +3,7 @@
 from typing import Any
 
 from netops import progress
-from netops.telemetry.sinks.registry import place_for, write
+from netops.telemetry.sinks.registry import destination_of, write
 from netops.telemetry.sinks.rows import Rows
 from netops.workflows.settings import section
 
@@ -32,14 +32,14 @@ def send(settings: Any, network: str, kind: str, rows: Rows) -> str | None:
     NetopsError
         If the sink cannot be reached, or refuses.
     """
-    index = place_for(section(settings, "telemetry").sink, network, kind)
-    if index is not None:
-        count = write(rows, index, progress.report)
-        message = f"{count:,} rows of {kind} sent to {index}"
+    destination = destination_of(section(settings, "telemetry").sink, network, kind)
+    if destination is not None:
+        count = write(rows, destination, progress.report)
+        message = f"{count:,} rows of {kind} sent to {destination}"
         if count < rows.count:
             message = (
-                f"{count:,} of {rows.count:,} rows of {kind} are in {index}; it takes no row that is "
+                f"{count:,} of {rows.count:,} rows of {kind} are in {destination}; it takes no row that is "
                 "older than the newest of its device"
             )
         progress.say(message)
-    return index
+    return destination

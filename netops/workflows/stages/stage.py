@@ -23,7 +23,7 @@ def stage(handler: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(handler)
     def run(context: Any, *arguments: Any, **named: Any) -> None:
-        keep_apart(context)
+        assign_output_path(context)
         if names_service():
             end_earlier_attempts(context)
             _log_page(context)
@@ -32,7 +32,7 @@ def stage(handler: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def keep_apart(context: Any) -> None:
+def assign_output_path(context: Any) -> None:
     """Put what a stage makes below the id of its workflow, where the artifact path does not have it already."""
     workflow, path = _workflow_of(context), str(context.artifact_path or "")
     if workflow and path and workflow not in path:

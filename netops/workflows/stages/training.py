@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from netops.errors import NetopsError, UsageError, closest
 from netops.telemetry.dataset import Dataset
-from netops.workflows.logs import kept_in
+from netops.workflows.logs import log_to
 from netops.workflows.project import load_project
 from netops.workflows.records.steps import training_step
 from netops.workflows.settings import section
@@ -34,7 +34,7 @@ def train(features: Path, families: Sequence[str], network: str, settings: Docum
     Returns
     -------
     dict
-        Family → its figures on the test part.
+        Family → its figures on the test split.
     """
     options = section(settings, "training")
     names = list(families) or options.enabled_families
@@ -51,7 +51,7 @@ def train(features: Path, families: Sequence[str], network: str, settings: Docum
     folder = run_folder(uuid4().hex)
     task = (network, json.dumps(settings), str(features), str(folder))
     with (
-        kept_in(folder),
+        log_to(folder),
         warmed(names, options.threads),
         ThreadPoolExecutor(len(names)) as pool,
     ):

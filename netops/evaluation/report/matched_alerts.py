@@ -1,4 +1,4 @@
-"""What one set of risks would have done on the test part, alert by alert."""
+"""Alerts of one set of risks on a split, matched to its incidents."""
 
 from dataclasses import dataclass
 
@@ -6,53 +6,53 @@ import numpy as np
 
 from netops.alerting.alerts import Alerts, open_alerts
 from netops.alerting.matching import Matching, match
-from netops.alerting.outcomes import Part
+from netops.alerting.outcomes import EvaluationSplit
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Floats, Integers
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Alerts over the test part, and what became of them.
+class MatchedAlerts:
+    """Alerts over an evaluation split and the incidents they match.
 
     Attributes
     ----------
     part : Part
-        The test part.
+        The evaluated split.
     policy : AlertPolicy
         With the threshold in service.
-    risks : float64 array, rows of the part
+    risks : float64 array, rows of the split
     alerts : Alerts
     matching : Matching
     """
 
-    part: Part
+    split: EvaluationSplit
     policy: AlertPolicy
     risks: Floats
     alerts: Alerts
     matching: Matching
 
     @classmethod
-    def of(cls, part: Part, risks: Floats, policy: AlertPolicy) -> "Verdict":
+    def of(cls, split: EvaluationSplit, risks: Floats, policy: AlertPolicy) -> "MatchedAlerts":
         """Open the alerts of a policy and match them to the incidents."""
-        sequences = part.sequences
-        alerts = open_alerts(policy, sequences.offsets, sequences.timestamps, risks, part.inside)
-        return cls(part, policy, risks, alerts, match(alerts, part.incidents, part.horizon))
+        sequences = split.sequences
+        alerts = open_alerts(policy, sequences.offsets, sequences.timestamps, risks, split.inside)
+        return cls(split, policy, risks, alerts, match(alerts, split.incidents, split.horizon))
 
     @property
     def warned_from(self) -> Integers:
-        """From when on an alert counts as a warning, for each incident."""
-        return self.part.incidents.warned_from(self.part.horizon)
+        """The time from which an alert counts as a warning, for each incident."""
+        return self.split.incidents.warned_from(self.split.horizon)
 
     def spans(self, device: int, low: int, high: int) -> list[tuple[int, int]]:
-        """List when alerts of a device were open, as far as they touch low..high."""
+        """List the periods in which alerts of a device were open and overlap low..high."""
         found = self.alerts
         mine = (found.device == device) & (found.closed >= low) & (found.opened <= high)
         return list(zip(found.opened[mine].tolist(), found.closed[mine].tolist(), strict=True))
 
     def window(self, incident: int) -> slice:
         """Find the rows in which an alert would have been a warning of an incident."""
-        incidents, sequences = self.part.incidents, self.part.sequences
+        incidents, sequences = self.split.incidents, self.split.sequences
         device = incidents.device[incident]
         first, last = sequences.offsets[device], sequences.offsets[device + 1]
         times = sequences.timestamps[first:last]
@@ -60,6 +60,6 @@ class Verdict:
         return slice(int(first + low), int(first + high))
 
     def highest_risk(self, incident: int) -> float:
-        """Return how near an incident was to a warning; -1 if no sample before it was scored."""
+        """Return the highest risk before an incident; -1 if no sample before it was scored."""
         risks = self.risks[self.window(incident)]
         return float(np.nanmax(risks)) if np.isfinite(risks).any() else -1.0
