@@ -58,14 +58,14 @@ def count(split: EvaluationSplit, risks: Floats, policy: AlertPolicy, seed: int)
     found = outcomes(split, risks, policy, np.array([policy.threshold]))
     resampled = split.periods.weights(seed, TIMES)
     weights = np.vstack([np.ones(len(split.periods)), resampled])
-    incidents, kept = split.incidents, split.observed
+    incidents, selected = split.incidents, split.observed
     lead = np.where(found.lead[0] == MISSED, np.nan, found.lead[0] / SECOND)
     precursor = np.minimum(incidents.start - incidents.precursor_start, split.horizon) / SECOND
     return Counted(
-        np.array(incidents.scenario)[kept],
-        weights[:, split.period_of_incident[kept]],
-        lead[kept],
-        precursor[kept],
+        np.array(incidents.scenario)[selected],
+        weights[:, split.period_of_incident[selected]],
+        lead[selected],
+        precursor[selected],
         weights @ found.false[0],
         weights @ split.device_days,
     )
@@ -95,23 +95,23 @@ def measure(seed: int, overrides: Sequence[str] = ()) -> dict[str, Counted]:
         examples, models = learn(telemetry, settings, Path(folder))
         test, found = examples.evaluation_split("test"), {}
         for name, model in models.items():
-            judged = assess_model(examples, model, alerting)
-            found[name] = count(test, split_risks(examples, model, "test"), judged.policy, seed)
-            say(seed, name, judged)
-        _, judged, static = assess_baseline(examples, alerting)
-        say(seed, STATIC, judged)
+            assessment = assess_model(examples, model, alerting)
+            found[name] = count(test, split_risks(examples, model, "test"), assessment.policy, seed)
+            say(seed, name, assessment)
+        _, assessment, static = assess_baseline(examples, alerting)
+        say(seed, STATIC, assessment)
         by_clock, clock = assess_clock(examples, alerting)
         say(seed, CLOCK, by_clock)
         baselines = {
-            STATIC: count(test, static, judged.policy, seed),
+            STATIC: count(test, static, assessment.policy, seed),
             CLOCK: count(test, clock, by_clock.policy, seed),
         }
         return found | {CHAMPION: found[best_of(examples, models)]} | baselines
 
 
-def say(seed: int, name: str, judged: Assessment) -> None:
+def say(seed: int, name: str, assessment: Assessment) -> None:
     """Print the figures of one model on one network."""
-    found = judged.evaluation.figures
+    found = assessment.evaluation.figures
     report(
         "quality",
         found.average_precision,
@@ -123,7 +123,7 @@ def say(seed: int, name: str, judged: Assessment) -> None:
         incidents=found.incidents,
         false_alarms_per_device_day=found.false_alarms_per_device_day,
         median_lead_seconds=found.median_lead_seconds,
-        expected_calibration_error=judged.evaluation.reliability.expected_calibration_error,
+        expected_calibration_error=assessment.evaluation.reliability.expected_calibration_error,
     )
 
 

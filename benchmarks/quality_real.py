@@ -85,26 +85,26 @@ def lines(source: Source, split: str) -> Iterator[dict[str, Any]]:
         best = best_of(examples, models)
         split = examples.evaluation_split("test")
         split = replace(split, attributes={"device": split.sequences.devices})
-        judged = {name: assess_model(examples, model, alerting) for name, model in models.items()}
-        _, judged[STATIC], static = assess_baseline(examples, alerting)
+        assessments = {name: assess_model(examples, model, alerting) for name, model in models.items()}
+        _, assessments[STATIC], static = assess_baseline(examples, alerting)
         tested: dict[str, Floats] = {name: split_risks(examples, model, "test") for name, model in models.items()}
         tested[STATIC] = static
-        judged[CLOCK], tested[CLOCK] = assess_clock(examples, alerting)
+        assessments[CLOCK], tested[CLOCK] = assess_clock(examples, alerting)
         chosen = following_clock(split, examples.labelled[-1].dataset.meta.interval_seconds)
-        for name, judgement in judged.items():
-            found = evaluate(split, tested[name], judgement.policy)
+        for name, assessment in assessments.items():
+            found = evaluate(split, tested[name], assessment.policy)
             low, high = found.intervals["average_precision"].low, found.intervals["average_precision"].high
             interval = {"average_precision_interval": [number(low), number(high)]}
-            yield {"model": name, "best": name == best, "device": None} | told(found.figures) | interval
+            yield {"model": name, "best": name == best, "device": None} | figures_of(found.figures) | interval
             if (chosen & split.observed).any():
-                rest = evaluate(split.without(chosen), tested[name], judgement.policy).figures
-                yield {"model": name, "best": name == best, "device": None, "without": "clock"} | told(rest)
+                rest = evaluate(split.without(chosen), tested[name], assessment.policy).figures
+                yield {"model": name, "best": name == best, "device": None, "without": "clock"} | figures_of(rest)
             for device, figures in found.groups.get("device", {}).items():
                 if name in (best, STATIC) and figures.samples:
-                    yield {"model": name, "best": name == best, "device": device} | told(figures)
+                    yield {"model": name, "best": name == best, "device": device} | figures_of(figures)
 
 
-def told(figures: Figures) -> dict[str, Any]:
+def figures_of(figures: Figures) -> dict[str, Any]:
     """Say the figures of a part or a device."""
     names = ("average_precision", "base_rate", "roc_auc", "event_recall", "false_alarms_per_device_day")
     counts = {name: getattr(figures, name) for name in ("incidents", "incidents_warned", "false_alarms")}

@@ -1,1 +1,1 @@
-"""One MLRun function a stage: each reads its inputs, calls the library, and logs what came of it."""
+"""One MLRun function per stage: each reads its inputs, calls the library, and logs the results."""

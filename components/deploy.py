@@ -1,4 +1,4 @@
-"""Stage: prove that the chosen model answers as it was tested, then put it in service."""
+"""Stage: verify that the selected model reproduces its tested risks, then put it in service."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +37,7 @@ def deploy(
 ) -> None:
     """Prove a model, and let it be the champion only then.
 
-    With Nuclio it becomes the real-time function, which is asked; elsewhere a process of its own serves it for the
+    With Nuclio it becomes the real-time function, which is queried; elsewhere a separate process serves it for the
     time of the proof. A model that answers otherwise than it was tested is rejected, and the champion stays. Run
     again, the stage continues where it was stopped.
 
@@ -101,7 +101,7 @@ def _proven_here(folder: Path, features: DataItem) -> tuple[int, float, str]:
 
 
 class _Nuclio:
-    """Deploys a model as the real-time function and asks it; can be undone until it is the champion."""
+    """Deploys a model as the real-time function and queries it; can be undone until it is the champion."""
 
     def __init__(
         self, platform: Platform, address: str, previous: str | None, folder: Path, features: DataItem

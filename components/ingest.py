@@ -32,20 +32,20 @@ def ingest(
     test_incidents: str = "",
     network: str = "",
 ) -> None:
-    """Bring telemetry into the schema.
+    """Convert telemetry to the schema.
 
     Parameters
     ----------
     network : str
-        Whose telemetry it is: what people said of its alerts and incidents is merged in, and it goes to
+        Network of the telemetry: feedback on its alerts and incidents is merged in, and it goes to
         the sink. Empty: neither.
     telemetry, test : str
-        Sources to learn from and, where they are apart, to be tested on; several are separated by ``|``;
-        files of a store (``s3://…``) are brought here.
+        Sources of training and, if separate, test telemetry; several are separated by ``|``;
+        files of a store (``s3://…``) are downloaded.
     incidents, test_incidents : str
         CSV of the incidents of each.
 
-    Logs the dataset ``telemetry``; telemetry to be tested on lies in its folder ``_test``.
+    Logs the dataset ``telemetry``; test telemetry is in its folder ``_test``.
     """
     folder, options = new_folder(context, "telemetry"), section(settings, "telemetry")
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:

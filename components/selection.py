@@ -1,4 +1,4 @@
-"""Stage: choose the best model, and decide whether it is to take the champion's place."""
+"""Stage: select the best model, and decide whether it replaces the champion."""
 
 import json
 from pathlib import Path
@@ -44,7 +44,7 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
         Whose models they are.
 
     Logs the leaderboard with the baseline, the decision with its reasons, plots, and the ``report`` of the run.
-    What serves stays as it is: the next stage proves the winner first.
+    The model in service is unchanged: the next stage verifies the winner first.
     """
     options, alerting = section(settings, "training"), section(settings, "alerting")
     dataset = Dataset.open(local_folder(features))
@@ -133,7 +133,7 @@ def _not_rejected(network: str, card: ModelCard) -> Decision | None:
 
 
 def _files(champion: registry.Model) -> Path | Scorecard:
-    """Download the champion; where its files are gone, say so: it must not keep others from its place."""
+    """Download the champion; report missing files, which must not prevent its replacement."""
     try:
         return local_model(champion.uri)
     except NetopsError as error:
@@ -155,7 +155,7 @@ def _log(
     Returns
     -------
     assessments, without_clock
-        Family → what it is worth, the baselines among them; and without the incidents that follow the clock, where
+        Family → assessment, including the baselines; and without the incidents that follow the clock, if
         there are some.
     """
     alerting = section(settings, "alerting")
@@ -209,7 +209,7 @@ def _log(
 
 
 def _log_report(context: MLClientCtx, report: Path) -> None:
-    """Log the report: on this machine where it lies, elsewhere uploaded."""
+    """Log the report: in place on this machine, elsewhere uploaded."""
     target = f"{output_path_of(context)}/report.html"
     upload = "://" in target
     context.log_artifact("report", local_path=str(report), target_path=target, upload=upload, format="html")

@@ -128,11 +128,11 @@ def ingest(
     telemetry : str, Path or sequence of them
         Files, folders or addresses (``prometheus://…``, ``v3io://…``).
     out : str or Path
-        Folder to write to; a dataset that is there is replaced.
+        Output folder; an existing dataset is replaced.
     incidents : str or Path, optional
         Log of incidents; without it they are the runs of the column ``is_error``.
     settings : mapping, optional
-        The section ``telemetry`` says what the columns are called.
+        The section ``telemetry`` defines the column names.
 
     Raises
     ------
@@ -203,7 +203,7 @@ def build_features(
     ----------
     telemetry : Dataset
     out : str or Path
-        Folder to write to; what is there is replaced.
+        Output folder; existing contents are replaced.
     windows : str, optional
         Spans to look back: ``"1m,1h"``.
     settings : mapping, optional
@@ -278,7 +278,7 @@ def train(
 def evaluate(
     features: Dataset, model: Source, *, settings: Settings | None = None
 ) -> dict[str, dict[str, float | None]]:
-    """Assess a model beside static thresholds and the clock, all on the test split of a dataset.
+    """Compare a model with static thresholds and the clock baseline on the test split of a dataset.
 
     The split is that of the settings: for a model that was trained on this dataset, use the same.
 
@@ -418,7 +418,7 @@ class Predictor(AbstractContextManager["Predictor"]):
         Model folder.
     network : str
     state : str or Path, optional
-        Folder that keeps the state of the devices, restored at the next start; by default nothing is kept.
+        Folder for the state of the devices, restored at the next start; by default no state is stored.
     settings : mapping, optional
         The sections ``serving`` and ``alerting``.
 

@@ -9,7 +9,7 @@ class NetopsError(Exception):
 
 
 class UsageError(NetopsError):
-    """What was asked for cannot be done as asked: an option, a key or a value (exit code 2)."""
+    """Invalid usage: an option, a key or a value (exit code 2)."""
 
 
 class NoChampionError(NetopsError):

@@ -1,4 +1,4 @@
-"""The one HTTP client of the package: httpx with time limits, and no redirect followed unless asked.
+"""The one HTTP client of the package: httpx with time limits, and no redirect followed unless requested.
 
 httpx is imported when a client is made, so that commands that send nothing start without it.
 """

@@ -1,6 +1,6 @@
-"""How kernels are compiled, and where their machine code is kept.
+"""Compilation of kernels and the cache of their machine code.
 
-Numba's own cache looks at the file of a function alone. Kernels call each other across files and take constants
+Numba's own cache considers only the file of a function. Kernels call each other across files and take constants
 from others, so that an edit there, or an update, would leave the old code running. Here the folder of the machine
 code is named after the content of every file that has a part in a kernel: any edit gives another folder.
 
@@ -41,7 +41,7 @@ _PACKAGE = Path(__file__).parent
 _USES = b"netops.kernels"
 _IMPORT = re.compile(rb"^from (netops[\w.]*) import (\([^)]*\)|[^\n]*)", re.M)
 _CONSTANT = re.compile(rb"\b[A-Z][A-Z0-9_]*\b")
-#: Folders of other versions that are kept beside the one in use.
+#: Maximum cache folders of other versions next to the one in use.
 _MAX_FILES = 4
 
 
@@ -81,7 +81,7 @@ def kernel(
     function : callable, optional
         Without one, a decorator with these options is given.
     cached : bool
-        Whether its machine code is kept; that of a function that only kernels call is part of theirs.
+        Whether its machine code is cached; that of a function that only kernels call is part of theirs.
     **options
         For ``numba.njit``.
     """
@@ -98,7 +98,7 @@ def _compile(cached: bool, options: dict[str, str | bool], function: Callable[P,
 
 
 class KernelCache:
-    """The machine code of one kernel, a file a signature: what numba's dispatcher asks of a cache."""
+    """The machine code of one kernel, one file per signature; implements the cache of numba's dispatcher."""
 
     def __init__(self, function: Callable[P, R]) -> None:
         self._code = function.__code__.co_code
@@ -125,7 +125,7 @@ class KernelCache:
                 return
 
     def flush(self) -> None:
-        """Nothing is kept in memory."""
+        """Do nothing: nothing is cached in memory."""
 
     def _file(self, signature: "Signature", target: "BaseContext") -> str:
         # The processor is part of it: code for another one may not run, or not as fast.
@@ -135,7 +135,7 @@ class KernelCache:
 
 @cache
 def folders() -> tuple[Path, ...]:
-    """List the folders in which the machine code of this version is looked for; they need not exist."""
+    """List the folders that are searched for machine code of this version; they need not exist."""
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     user = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     parents = [Path(chosen)] if chosen else []

@@ -1,4 +1,4 @@
-"""Folders for what is downloaded: gone when the process ends, or as soon as it has no more use for them."""
+"""Temporary folders for downloads, deleted when they are no longer used or when the process ends."""
 
 import atexit
 import os

@@ -1,4 +1,4 @@
-"""The one place that knows whether the DAG is compiled for Kubeflow or run here.
+"""The only module that distinguishes between compiling the DAG for Kubeflow and running it locally.
 
 Compiled, a step is a node and its outputs are promises; here, a step is a run that has ended and its outputs are
 values. The pipelines read the same either way.
@@ -67,7 +67,7 @@ def step(
 
 
 def _add(name: str, step: str, outputs: list[str], task: dict[str, Any]) -> Step:
-    """Add a node to the graph, with the function in it: as it is now, not as a database knows it later."""
+    """Add a node to the graph, with the current function in it instead of a reference to the database."""
     settings = read_cluster_settings(_argument("settings") or "{}")
     stage = settings.stage(name)
     function = pipeline_context.functions[name].copy()

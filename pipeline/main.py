@@ -15,7 +15,7 @@ def pipeline(name: str = "demo", settings: str = "{}", continues: str = "false")
     settings : str
         All sections of the configuration, as JSON.
     continues : str
-        ``true``: the telemetry begins where the last of this network ended, as a schedule wants it.
+        ``true``: the telemetry begins where the last of this network ended, for schedules.
     """
     telemetry = step(
         "generate",

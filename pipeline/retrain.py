@@ -20,7 +20,7 @@ def pipeline(
     name : str
         The network.
     telemetry, test : str
-        Sources of telemetry to learn from and, where it is apart, to be tested on; several are separated by ``|``.
+        Sources of training and, if separate, test telemetry; several are separated by ``|``.
     incidents, test_incidents : str
         CSV of incidents for each; none where the telemetry is labelled.
     settings : str

@@ -144,12 +144,12 @@ def test_the_kernels_of_a_read_only_folder_are_used(package, own_folder, without
     assert list(empty.iterdir()) == []
 
 
-def test_a_damaged_kernel_is_compiled_anew(package, own_folder) -> None:
+def test_a_damaged_kernel_is_compiled_again(package, own_folder) -> None:
     cache = own_folder / "cache"
     alert(package, cache)
-    [kept] = [path for path in cache.rglob("*.nbc") if "_update" in path.name]
-    whole = kept.read_bytes()
-    kept.write_bytes(whole[: len(whole) // 2])
+    [cached] = [path for path in cache.rglob("*.nbc") if "_update" in path.name]
+    whole = cached.read_bytes()
+    cached.write_bytes(whole[: len(whole) // 2])
     assert alert(package, cache) == [1, 0, 1]
     assert alert(package, cache) == [1, 1, 0]
 

@@ -19,7 +19,7 @@ print(folder)
 """
 
 
-def test_a_folder_is_gone_when_the_process_that_made_it_has_ended():
+def test_a_folder_is_deleted_when_its_process_has_ended():
     made = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True).stdout.strip()
     assert made
     assert not Path(made).exists()

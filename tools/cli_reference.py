@@ -15,7 +15,7 @@ HEAD = """# Command line
 Written from the code by `python -m tools.cli_reference > docs/reference/cli.md`; a test compares them.
 
 Data go to standard output, messages and progress to standard error. `--json` prints one JSON object, or one per
-line for lists. Exit codes: 0 done, 1 the work failed (one line says why; `--verbose` shows the stack), 2 wrong
+line for lists. Exit codes: 0 done, 1 failure (reason in one line; `--verbose` shows the stack), 2 wrong
 usage. State is in `~/.netops`, or where `NETOPS_HOME` points.
 """
 

@@ -1,6 +1,6 @@
 """Compile the kernels ahead (``python -m tools.compile_kernels``): the first run should not wait for it.
 
-Numba keeps what it has compiled beside the modules; this goes once through everything that a run compiles.
+Numba stores compiled code next to the modules; this executes once everything that a run compiles.
 """
 
 import tempfile
@@ -22,7 +22,7 @@ from netops.workflows.stages.preparation import spec_for
 
 
 def main() -> None:
-    """Generate a tiny network, build its features, and judge chance on it."""
+    """Generate a tiny network, build its features, and evaluate random risks on it."""
     settings = read_settings(overrides=["metrics.errors.every=1h"])
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
         telemetry = generate(

@@ -1,4 +1,4 @@
-"""What the site has beside ``docs/``: pages of the root, and links to files of the repository (hooks of MkDocs)."""
+"""Additions to ``docs/`` for the site: pages of the root, and links to repository files (hooks of MkDocs)."""
 
 import posixpath
 import re
@@ -12,7 +12,7 @@ _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add the pages that are kept in the root of the repository."""
+    """Add the pages in the root of the repository."""
     from mkdocs.structure.files import File
 
     for page, source in PAGES.items():

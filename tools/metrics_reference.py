@@ -32,7 +32,7 @@ def reference(runtime: Runtime) -> str:
 
 
 def _table(families: Iterable[Metric]) -> Iterator[str]:
-    yield from ("| metric | type | what it is |", "|---|---|---|")
+    yield from ("| metric | type | description |", "|---|---|---|")
     for name, family in sorted({family.name: family for family in families}.items()):
         shown = f"{name}_total" if family.type == "counter" else name
         yield f"| `{shown}` | {family.type} | {family.documentation} |"

@@ -19,7 +19,7 @@ from netops.simulator.scenarios import KINDS, LOOKALIKES, Failure
 from netops.simulator.settings import DISTRIBUTIONS, ChoiceStatic, GeneratorSettings, RangeStatic
 from netops.workflows.settings import METRICS, SECTIONS
 
-#: What stands in place of a name that the user gives.
+#: Placeholder of a name that the user gives.
 NAMED = {
     "metrics": "<metric>",
     "deployment": "<level>",
@@ -201,8 +201,8 @@ HEAD = """# Configuration reference
 
 Written from the code by `python -m tools.reference > docs/configuration.md`; a test compares them.
 
-The files lie in `configurations/`, one a section. `--config DIR` takes files of the same names from another folder:
-a file there takes the place of the whole section, a section without a file keeps the one here.
+The files are in `configurations/`, one per section. `--config DIR` reads files of the same names in a folder:
+a file there replaces the whole section, a section without a file keeps the default.
 `--set section.key=value` changes one key, for example `--set training.horizon=5m`. An unknown key, or a value of
 the wrong type or out of bounds, is refused before anything runs, with the closest known key.
 
@@ -213,9 +213,9 @@ The default is that of the code, which holds where the file does not have the ke
 
 ABOUT = {
     METRICS: "The generated network: its devices, what they do on a good day, and how they fail. `netops generate "
-    "--metrics-config FILE` takes another file. The file that is shipped says much more than the defaults do. The "
-    "kind of a scenario is its name, or what its key `kind` says.",
-    "fleet": "How much telemetry `netops run` generates when none is brought.",
+    "--metrics-config FILE` takes another file. The shipped file is more detailed than the defaults. The "
+    "kind of a scenario is its name, or its key `kind`.",
+    "fleet": "Telemetry that `netops run` generates if none is given.",
     "telemetry": "Telemetry of one's own: which columns are what, see [own data](own-data.md).",
     "features": "The feature vector, see [concepts](concepts.md#feature-vector).",
     "training": "Labels, splits and the model families.",
@@ -241,7 +241,7 @@ def _chapter(name: str, cls: type) -> str:
 
 
 def _kinds(section: str) -> Iterator[tuple[str, Iterable[str]]]:
-    """Name the places of a section where a kind says which keys there are."""
+    """Name the items of a section whose kind determines the keys."""
     if section == METRICS:
         yield PARAMS
     for (owner, path), kinds in KINDS_AT.items():

@@ -81,7 +81,7 @@ def repaired(alert: str, at: int | None, **options_: Any) -> None:
 @options.name
 @options.common
 def show(alert: str, name: str | None, as_json: bool) -> None:
-    """Show an alert on this machine and its feedback: what was recorded, by whom and when."""
+    """Show an alert of this machine and its feedback: each record with its author and time."""
     import msgspec
 
     found, recorded = feedback_client(name, None).show(alert)

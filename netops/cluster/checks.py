@@ -1,4 +1,4 @@
-"""What the doctor looks at where an MLRun service answers."""
+"""Checks of the doctor that need a running MLRun service."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from netops.tracking.service import Service, kubeflow_of
 from netops.workflows.project_folder import PROJECT
 
 _SECONDS = 10
-#: What is the same for all runs in the place of what is not, to try an artifact path.
+#: Fixed values for the placeholders of an artifact path, for the write test.
 _PLACEHOLDERS = ("{{run.uid}}", "{{workflow.uid}}")
 
 
@@ -18,7 +18,7 @@ def _namespace(service: Service, settings: ClusterSettings) -> str:
     configured, reported = settings.namespace, service.info.get("namespace")
     if reported and reported != configured:
         raise NetopsError(
-            f"the service runs in namespace '{reported}', cluster.yaml says '{configured}'; change it there"
+            f"the service runs in namespace '{reported}', cluster.yaml specifies '{configured}'; change it there"
         )
     return configured
 
@@ -27,7 +27,7 @@ def _inside(service: Service, settings: ClusterSettings) -> str:
     """Compare the address that pods get in a compiled workflow with the one that the service gives them."""
     reported = str(service.info.get("api_url") or "")
     if settings.service and reported and settings.service.rstrip("/") != reported.rstrip("/"):
-        raise NetopsError(f"cluster.yaml: service: pods get {settings.service}, the service itself says {reported}")
+        raise NetopsError(f"cluster.yaml: service: pods get {settings.service}, the service reports {reported}")
     return settings.service or reported or "the default of MLRun's chart"
 
 
@@ -56,7 +56,7 @@ def _artifacts(service: Service, settings: ClusterSettings) -> str:
         return f"{path}: a folder; right only where every pod, and every machine that runs stages, mounts it"
     try:
         write_and_read(path)
-    except Exception as error:  # noqa: BLE001 each store has errors of its own
+    except Exception as error:  # noqa: BLE001 each store raises different errors
         text = " ".join(str(error).split())[:160] or type(error).__name__
         return f"{path}: not reachable from here ({text}); whether stages reach it: netops doctor --deep"
     return f"{path}: written to, and read, from here"
@@ -94,20 +94,20 @@ def _nuclio(service: Service, settings: ClusterSettings) -> str:
 
 
 def _ask(service: Service, path: str, what: str, **parameters: Any) -> None:
-    """Ask the service for something that it has to ask another part for."""
+    """Request something that the service has to query from another component."""
     import mlrun.errors
     from mlrun.db.httpdb import HTTPRunDB
 
     try:
         HTTPRunDB(service.address).api_call("GET", path, params=parameters, timeout=_SECONDS)
     except mlrun.errors.MLRunNotFoundError:
-        return  # the project is not there yet, which the service knows by itself
+        return  # the service itself reports that the project does not exist yet
     except (mlrun.errors.MLRunBaseError, OSError) as error:
         text = " ".join(str(error).split())[:200]
         raise NetopsError(f"{what} does not answer through the MLRun service: {text}") from None
 
 
-#: What is looked at where a service answers.
+#: Checks that need a service.
 SERVICE_CHECKS: dict[str, Callable[[Service, ClusterSettings], str]] = {
     "namespace": _namespace,
     "address inside": _inside,

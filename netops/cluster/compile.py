@@ -25,9 +25,9 @@ Document = dict[str, Any]
 _ANNOTATION = "pipelines.kubeflow.org/pipeline_spec"
 _COMPILED_AT = "pipelines.kubeflow.org/pipeline_compilation_time"
 _FUNCTION = "mlrun/function-uri"
-#: Labels that MLRun's client takes from whoever compiles.
+#: Labels that MLRun's client sets from the compiling user.
 _PERSONAL = ("owner=", "v3io_user=")
-#: Argo puts the id of the run in its place.
+#: Argo replaces it by the id of the run.
 WORKFLOW_ID = "{{workflow.uid}}"
 
 
@@ -43,7 +43,7 @@ def compile_workflow(workflow: str, arguments: Mapping[str, str], out: Path) -> 
         ``main``, ``retrain`` or ``score``.
     arguments : mapping
         Defaults of the pipeline's parameters; ``settings`` decides which families the graph trains, and what the
-        stages ask of the cluster.
+        stages request from the cluster.
     out : Path
         YAML file to write.
 
@@ -57,7 +57,7 @@ def compile_workflow(workflow: str, arguments: Mapping[str, str], out: Path) -> 
     UsageError
         For a workflow or a parameter that the project does not have.
     NetopsError
-        If the cluster section asks for what only the service can do.
+        If the cluster section requires a feature of the service.
     """
     arguments = with_cluster(arguments)
     refuse_unbuilt(read_cluster_settings(arguments["settings"]))
@@ -105,7 +105,7 @@ def compiled(project: Any, workflow: str, arguments: Mapping[str, str]) -> Docum
 
     settings = read_cluster_settings(arguments["settings"])
     settings.refuse_unknown({function["name"]: function for function in project.spec.functions})
-    project.spec.artifact_path = ""  # what is set for local runs is no place on a cluster
+    project.spec.artifact_path = ""  # the path of local runs does not exist on a cluster
     spec = project.spec._workflows[workflow]
     spec.args, spec.cleanup_ttl = dict(arguments), settings.ttl // SECOND
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch, redirect_stdout(sys.stderr), _as_set_up(project):

@@ -20,7 +20,7 @@ def nuclio_for(network: str, settings: Mapping[str, Any] | str, *, replaces: boo
     settings : dict or str
         All sections of the configuration; the function serves, and alerts, by those of the same names.
     replaces : bool
-        Whether the network has a champion, which keeps its traffic beside a canary.
+        Whether the network has a champion, which still receives traffic next to a canary.
     """
     import mlrun
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: What a run imports; a missing one is found here rather than in the middle of a run.
 PACKAGES = ("mlrun", "kfp", "numpy", "pandas", "pyarrow", "numba", "onnx", "onnxruntime")
-#: What training imports beside it, each under the names that it comes under. A server goes without all of them.
+#: Libraries that training imports, with their module names. A server needs none of them.
 TRAINING = {
     "scikit-learn": ("scikit-learn",),
     "xgboost": ("xgboost-cpu", "xgboost"),
@@ -30,7 +30,7 @@ _ENOUGH_BYTES = 5 * 2**30
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: what was looked at, whether it holds, and what was found or is to be done."""
+    """One check: its subject, whether it passed, and what was found or how to fix it."""
 
     check: str
     ok: bool

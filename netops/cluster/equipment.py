@@ -9,9 +9,9 @@ from netops.errors import NetopsError
 from netops.workflows.stages import dask
 
 #: Kubeflow's pod of a step outlives the time limit of the stage by this: MLRun ends the stage, and the pod sees it
-#: end. Were the pod first, Kubeflow would start the next attempt beside a stage that is still running.
+#: end. If the pod ended first, Kubeflow would start the next attempt while a stage is still running.
 GRACE = HOUR // 2
-#: How long a stage may wait for an image that cannot be had; MLRun's own default is an hour.
+#: How long a stage may wait for an image that cannot be pulled; MLRun's default is an hour.
 _NO_IMAGE = "5m"
 
 
@@ -29,7 +29,7 @@ def apply(project: Any, settings: ClusterSettings) -> None:
     functions = {name: project.get_function(name) for name in names if name != dask.NAME}
     settings.refuse_unknown(functions)
     project.set_default_image(settings.image)
-    # MLRun would add its mounts to each function that it takes from the project, after the secrets are in place.
+    # MLRun would add its mounts to each function of the project after the secrets are set.
     project.spec.disable_auto_mount = True
     for name, function in functions.items():
         equip_function(function, settings.stage(name), settings)
@@ -96,7 +96,7 @@ def equip_node(
     node : kfp.dsl.ContainerOp
         The step.
     stage : StageSettings
-        What the stage that it runs asks for.
+        Resources that its stage requests.
     title, description : str
         What people read.
     service : str
@@ -114,7 +114,7 @@ def equip_node(
             backoff_factor=2,
         )
     _equip_launcher(node.container, settings, service)
-    for label, value in stage.node_selector.items():  # as the stage's own pod, which MLRun places
+    for label, value in stage.node_selector.items():  # as the stage's own pod, which MLRun schedules
         node.add_node_selector_constraint(label, value)
     node.set_caching_options(False)  # the same parameters mean new telemetry, not the result of last time
     return node

@@ -1,4 +1,4 @@
-"""Why a stage failed on the cluster: what MLRun has recorded, what became of its pod, and its last words."""
+"""Why a stage failed on the cluster: MLRun's record, the status of its pod, and the end of its log."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ Document = dict[str, Any]
 FAILED = ("error", "aborted")
 #: How much of an error, and of a log, is put into a line.
 _LENGTH, _LINES = 300, 3
-#: An error of MLRun that tells less than the pod does.
+#: An error of MLRun that is less specific than the status of the pod.
 _THRESHOLD = "exceeded state threshold"
 #: States of a step whose pod has not started.
 _WAITING = ("pending", "created")
@@ -36,7 +36,7 @@ def latest(steps: list[Document]) -> list[Document]:
 
 
 def was_canceled(steps: list[Document]) -> bool:
-    """Return whether a run was canceled, judging from its steps."""
+    """Return whether a run was canceled, according to its steps."""
     return any(step["status"].get("status_text") == CANCELED for step in latest(steps))
 
 
@@ -113,7 +113,7 @@ def waiting_steps(run_id: str) -> dict[str, str]:
     try:
         steps = latest(steps_of(run_id))
     except (mlrun.errors.MLRunBaseError, OSError):
-        return {}  # a service that is away for a moment is asked again
+        return {}  # retry while the service is briefly unavailable
     waiting = {step["metadata"]["name"]: step for step in steps if step["status"].get("state") in _WAITING}
     return {name: f"waiting: {why}" for name, step in waiting.items() if (why := why_waiting(step))}
 
@@ -155,7 +155,7 @@ def _found_in(status: Mapping[str, Any]) -> Iterator[str]:
     yield from (str(status[key]) for key in ("reason", "message") if status.get(key))
     for condition in status.get("conditions") or []:
         if _get(condition, "reason") == "Unschedulable":
-            why, _, _ = str(_get(condition, "message")).partition(" preemption:")  # which says it once more
+            why, _, _ = str(_get(condition, "message")).partition(" preemption:")  # which repeats it
             yield f"{_NO_NODE}: {why}"
 
 

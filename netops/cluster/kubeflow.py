@@ -1,4 +1,4 @@
-"""Runs of pipelines wherever they are: MLRun records those of its local engine, Kubeflow those of the cluster."""
+"""Pipeline runs from both sources: MLRun records those of its local engine, Kubeflow those of the cluster."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ _STALE = timedelta(minutes=5)
 
 
 def all_runs() -> list[Document]:
-    """List the runs of pipelines, the newest first; :func:`described` tells more of those of the cluster."""
+    """List the runs of pipelines, newest first; :func:`described` adds details of those of the cluster."""
     runs = workflows()
     if not names_service():
         return runs
@@ -90,7 +90,7 @@ def _of_runner(run: Document) -> Document:
     found["metadata"]["name"] = given.get("workflow") or run["metadata"]["name"]
     found["spec"]["parameters"] = given
     if run["status"]["state"] in GOING and _is_stale(run):
-        error = "the job that was to start the workflow is gone; see its log on MLRun's page"
+        error = "the job that starts the workflow no longer exists; see its log in MLRun's UI"
         found["status"] |= {"state": "error", "error": error}
     return found
 

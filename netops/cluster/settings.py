@@ -1,7 +1,7 @@
 """The ``cluster`` section: what the stages run on where MLRun is a service (configurations/cluster.yaml).
 
-It travels with a run, inside the run's settings: whatever compiles the workflow, and whatever deploys the model,
-reads the section as it was when the run was asked for, not the one that was built into an image.
+It is part of the settings of a run: the compiler of the workflow and the deployment of the model
+read the section as of the submission of the run, not the one that was built into an image.
 """
 
 import json
@@ -24,7 +24,7 @@ SERVICE = "http://mlrun-api:8080"
 
 @dataclass(frozen=True)
 class StageSettings:
-    """What one stage asks of the cluster."""
+    """Resources that one stage requests."""
 
     cpu: str = option("1", help="CPU request", unit="cores")
     memory: str = option("2Gi", help="memory request, and limit", unit="Kubernetes quantity")
@@ -35,7 +35,7 @@ class StageSettings:
 
 @dataclass(frozen=True)
 class LauncherSettings:
-    """What Kubeflow's own pod of a step asks for: it starts the stage through MLRun, and waits."""
+    """Resources of Kubeflow's own pod of a step, which starts the stage through MLRun and waits."""
 
     cpu: str = option("100m", help="CPU request", unit="cores")
     memory: str = option("512Mi", help="memory request, and limit", unit="Kubernetes quantity")
@@ -61,7 +61,7 @@ class ServingDeployment:
 class ClusterSettings:
     """Where and how the project runs on a cluster."""
 
-    service: str = option("", help="MLRun's address inside the cluster; if empty, what the service itself says, "
+    service: str = option("", help="MLRun's address inside the cluster; by default as the service reports, "
                           f"else {SERVICE}")  # fmt: skip
     image: str = option("netops:0.1.0", help="image of all stages, made by `make image`")
     source: str = option("/opt/netops", help="the project in that image, or its Git address; schedules load it "

@@ -1,4 +1,4 @@
-"""Workflows handed over to the cluster."""
+"""Submit workflows to the cluster."""
 
 import io
 import os
@@ -99,7 +99,7 @@ def prepare(project: Any, arguments: Mapping[str, str]) -> dict[str, str]:
 
 
 def _built_image(project: Any, settings: ClusterSettings) -> str:
-    """Let MLRun build one image for all stages, where the section asks for packages that ours lacks."""
+    """Let MLRun build one image for all stages if the section requires packages that ours lacks."""
     from netops.cluster.equipment import equip_function
 
     say(f"the service builds an image with {', '.join(settings.requirements)}")
@@ -108,7 +108,7 @@ def _built_image(project: Any, settings: ClusterSettings) -> str:
     with redirect_stdout(sys.stderr):
         image = project.build_function(function).outputs["image"]
     if not image:
-        raise NetopsError("cluster.yaml: requirements: the service has built no image; its log says why")
+        raise NetopsError("cluster.yaml: requirements: the service built no image; see its log")
     return str(image)
 
 
@@ -135,7 +135,7 @@ def _by_service(project: Any, workflow: str, arguments: Mapping[str, str]) -> st
     settings = read_cluster_settings(arguments["settings"])
     project.spec._workflows[workflow].image = settings.image
     log = sys.stderr if os.environ.get("NETOPS_VERBOSE") else io.StringIO()
-    with redirect_stdout(log):  # MLRun logs a failure with its whole stack, which the line below tells
+    with redirect_stdout(log):  # MLRun logs a failure with its whole stack, which the line below summarizes
         status = project.run(
             workflow,
             arguments=dict(arguments),

@@ -26,12 +26,12 @@ def run_test_pod(settings: ClusterSettings, wait: Callable[[float], None] = time
     settings : ClusterSettings
         Its image, resources, secrets and artifact path.
     wait : callable
-        Waits for so many seconds.
+        Sleeps for the given number of seconds.
 
     Returns
     -------
     str
-        What it has shown.
+        The result.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def _start(project: Any, settings: ClusterSettings) -> str:
 
 
 def _until_it_ends(uid: str, wait: Callable[[float], None]) -> dict[str, Any]:
-    """Look at the pod until it has ended, or until it is known that it never starts."""
+    """Poll the pod until it has ended or cannot start."""
     import mlrun
 
     from netops.cluster.failures import cause_of, is_stuck

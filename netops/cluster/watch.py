@@ -16,13 +16,13 @@ from netops.workflows.records.steps import state_of, title_of
 
 Document = dict[str, Any]
 
-#: Seconds between two looks at a run, and how many looks in a row may fail.
+#: Seconds between two polls of a run, and how many in a row may fail.
 PERIOD, PATIENCE = 3.0, 10
-#: Each time this many looks have passed, the pods of the steps that have not started are looked at, too.
+#: After this many polls, the pods of the steps that have not started are checked as well.
 _POD_LOOKS = 5
 _GOOD = ("succeeded", "skipped")
 ENDED = (*_GOOD, "failed", "error", "canceled")
-#: Kinds of Argo's nodes that stand for a step; the others only hold nodes.
+#: Kinds of Argo's nodes that represent a step; the others only contain nodes.
 _STEPS = ("Pod", "Retry", "Skipped")
 _ATTEMPT = re.compile(r"(?P<step>.+)\((?P<number>\d+)\)")
 
@@ -35,7 +35,7 @@ def watch(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
     run_id : str
         A run of a workflow, on the cluster or here.
     wait : callable
-        Waits for so many seconds.
+        Sleeps for the given number of seconds.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def watch(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
 
 
 def look(run_id: str, wait: Callable[[float], None] = time.sleep) -> Document:
-    """Look at a run; a service that is away for a moment is asked again."""
+    """Poll a run; retry while the service is briefly unavailable."""
     import mlrun
 
     from netops.workflows.records.runs import PROJECT
@@ -171,4 +171,4 @@ def _ended(run_id: str, status: str, pipeline: Document) -> str:
         return f"run {run_id} was canceled"
     causes = [*causes_of(steps), *failed_launchers(pipeline.get("graph") or {}, steps)]
     reason = pipeline["run"].get("error") or pipeline["run"].get("message")
-    return f"run {run_id} failed: {'; '.join(causes) or reason or 'no step says why'}"
+    return f"run {run_id} failed: {'; '.join(causes) or reason or 'no step reports a reason'}"

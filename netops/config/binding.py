@@ -104,7 +104,7 @@ def bind(section: type[T], values: Any, where: str) -> T:
 
 
 def _without_retired(values: Mapping[Any, Any], section: type, where: str) -> Mapping[Any, Any]:
-    """Drop the keys of earlier versions that the section's ``RETIRED`` has, with a warning that says why."""
+    """Drop the keys that the section lists in ``RETIRED``, with a warning that gives the reason."""
     retired: Mapping[str, str] = getattr(section, "RETIRED", {})
     for key in retired.keys() & values.keys():
         progress.say_once(f"warn: {where}: '{key}' is ignored: {retired[key]}")

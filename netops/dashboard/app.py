@@ -186,7 +186,7 @@ def _data(follower: Follower) -> Handlers:
             location = fleet.locations[slot]
             if wanted in f"{fleet.names[slot]} {location.company} {location.data_center}".lower():
                 found.append(
-                    {"device": fleet.names[slot], "place": f"{location.company} {location.data_center}".strip()}
+                    {"device": fleet.names[slot], "location": f"{location.company} {location.data_center}".strip()}
                 )
                 if len(found) == FOUND:
                     break

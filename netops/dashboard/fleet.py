@@ -47,8 +47,8 @@ class RiskHistory:
     def add(self, time: int, risks: Floats) -> None:
         """Add the risks at a timestamp (ms).
 
-        Within ``STEP``, the newest entry is replaced. If time has gone back, the server was restarted, and the
-        history is cleared.
+        Within ``STEP``, the newest entry is replaced. An earlier time than before means that the server was
+        restarted: the history is cleared.
         """
         if self.count and time < self._time(1):
             self.count = 0

@@ -76,7 +76,7 @@ def fleet_plot(layout: Layout, names: Sequence[str], locations: Sequence[Locatio
     cells = _cells(plot, layout, names, locations, colours)
     _marks(plot, colours)
     _names(plot, layout, colours)
-    hover = HoverTool(renderers=[cells], tooltips=[("device", "@name"), ("where", "@place"), ("now", "@state")])
+    hover = HoverTool(renderers=[cells], tooltips=[("device", "@name"), ("where", "@location"), ("now", "@state")])
     plot.add_tools(hover, TapTool(renderers=[cells]))
     return _item(plot, colours)
 
@@ -90,7 +90,7 @@ def _cells(
         "x": layout.x,
         "y": layout.y,
         "name": [names[slot] for slot in order],
-        "place": [
+        "location": [
             " · ".join(filter(None, (location.company, location.data_center))) or UNPLACED for location in ordered
         ],
         "level": [float("nan")] * len(order),

@@ -1,4 +1,4 @@
-"""A model judged: its threshold chosen on validation, its figures taken on the test split."""
+"""Assessment of a model: threshold from the validation split, metrics from the test split."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +27,7 @@ _ANY = 0.5
 
 @dataclass(frozen=True)
 class Assessment:
-    """What a model, or a baseline, is worth.
+    """Threshold and metrics of a model or a baseline.
 
     Attributes
     ----------
@@ -113,12 +113,12 @@ def assess_model(examples: Examples, model: Path, settings: AlertSettings, seed:
 def assess_baseline(
     examples: Examples, settings: AlertSettings, seed: int = 0
 ) -> tuple[StaticThresholds, Assessment, Floats]:
-    """Tune the static thresholds on the training split and judge them as any model.
+    """Tune the static thresholds on the training split and assess them like any model.
 
     Returns
     -------
     tuple
-        The baseline, its judgement, and its risks over the test split.
+        The baseline, its assessment, and its risks over the test split.
     """
     source = Dataset.open(Path(examples.sources["validation"]))
     if source.meta.features is None:
@@ -138,7 +138,7 @@ def assess_clock(examples: Examples, settings: AlertSettings, seed: int = 0) -> 
     Returns
     -------
     tuple
-        Its judgement, and its risks over the test split.
+        Its assessment and its risks over the test split.
     """
     risks = clock_risks(examples, seed)
     return assess(examples, risks["validation"], risks["test"], settings, seed), risks["test"]

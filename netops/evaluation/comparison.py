@@ -43,7 +43,7 @@ def compare_with_champion(
     examples : Examples
         The newest data.
     challenger, champion : Path
-        Model folders; no champion where nothing serves yet, its failed standing where its files are gone.
+        Model folders; no champion if nothing serves yet, a failed scorecard if its files no longer exist.
     alerting : AlertSettings
         When a risk becomes an alert.
     promotion : PromotionSettings

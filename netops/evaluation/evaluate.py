@@ -80,7 +80,7 @@ class Curve:
     ----------
     threshold, event_recall, false_alarms_per_device_day, precision, median_lead_seconds : float64 arrays, T
     lead_quantiles : float64 array, T × 5
-        Lead times that the shares ``LEAD_SHARES`` of the incidents warned of stay below, in seconds.
+        Quantiles ``LEAD_SHARES`` of the lead times of predicted incidents, in seconds.
     """
 
     threshold: Floats
@@ -92,7 +92,7 @@ class Curve:
 
     @classmethod
     def of(cls, split: EvaluationSplit, risks: Floats, policy: AlertPolicy) -> "Curve":
-        """Run the alerts of every threshold worth trying, and of the one in service."""
+        """Run the alerts at each candidate threshold and at the one in service."""
         thresholds = candidates(split, risks)
         if np.isfinite(policy.threshold):
             thresholds = np.unique(np.append(thresholds, policy.threshold))[::-1].copy()
@@ -136,7 +136,7 @@ class Evaluation:
     confusion : Confusion
         By sample.
     lead_seconds : float64 array
-        Lead times of the incidents that were warned of.
+        Lead times of the predicted incidents.
     curve : Curve
         False alarms against recall.
     recall, sample_precision : float64 arrays
@@ -193,7 +193,7 @@ def evaluate(
     seed: int = 0,
     resamples: int = TIMES,
 ) -> Evaluation:
-    """Judge risks.
+    """Evaluate risks.
 
     Parameters
     ----------
@@ -274,7 +274,7 @@ def _calibration_intervals(
     brier, error = (
         interval(figures) for figures in resampled(probabilities, split.labels, split.periods.of_row, weights)
     )
-    # Chance can only add to a mean of absolute differences: its interval lies high, and may begin above the figure.
+    # Chance only increases a mean of absolute differences: its interval is biased upwards.
     lowest = min(error.low, found.expected_calibration_error)
     return {"brier": brier, "expected_calibration_error": Interval(lowest, error.high)}
 

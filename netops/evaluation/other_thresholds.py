@@ -24,7 +24,7 @@ class ThresholdFigures(TypedDict):
 
 
 def other_thresholds(evaluation: EvaluationValues, each: int = 5) -> list[ThresholdFigures]:
-    """Choose thresholds worth telling of: those near the one in service closely, those farther away sparsely.
+    """Choose thresholds to report: densely near the one in service, sparsely farther away.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ def false_alarms_plot(evaluations: Mapping[str, Evaluation], budget: float | Non
 
 
 def lead_time_plot(evaluation: Evaluation, horizon: int) -> bytes:
-    """Draw how early the incidents were warned of; ``horizon`` in nanoseconds."""
+    """Draw the lead times of predicted incidents; ``horizon`` in nanoseconds."""
     found = evaluation.figures
     title = f"Lead times: {found.incidents_warned} of {found.incidents} incidents warned of"
     minutes = evaluation.lead_seconds / 60
@@ -85,7 +85,7 @@ def reliability_plot(evaluation: Evaluation) -> bytes:
     figure, axes = _canvas(title, "predicted probability", "share that failed within the horizon")
     axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle=":", label="as predicted")
     if raw := evaluation.uncalibrated:
-        axes.plot(raw.predicted, raw.happened, color=_GREY, linewidth=1, linestyle="--", label="the risk as it was")
+        axes.plot(raw.predicted, raw.happened, color=_GREY, linewidth=1, linestyle="--", label="uncalibrated risk")
     axes.plot(found.predicted, found.happened, color=COLOURS[0], linewidth=1)
     size = 15 + 30 * np.log10(np.maximum(found.samples, 1))
     axes.scatter(

@@ -52,7 +52,7 @@ class Scorecard:
     missing_features : tuple of str
         Features it needs that the telemetry does not have.
     failure : str
-        Why it could not be judged at all, else "".
+        Why it could not be evaluated; empty if it could.
     """
 
     version: str
@@ -101,7 +101,7 @@ def decide(
 
     A challenger is promoted only when it is better beyond the bootstrap interval and breaks no guard. Guards on
     recall and false alarms never keep a worse champion: they count where the champion does better. The first model
-    of a network has to be of use, unless ``first`` is ``any``; where the champion can no longer be judged, a model
+    of a network has to be of use, unless ``first`` is ``any``; if the champion can no longer be evaluated, a model
     only has to work.
 
     Parameters
@@ -110,7 +110,7 @@ def decide(
     champion : Scorecard or None
         None when nothing serves.
     difference : Difference or None
-        Challenger minus champion (``compare``); needed where both could be judged.
+        Challenger minus champion (``compare``); required if both could be evaluated.
     settings : PromotionSettings
     useless : tuple of str
         Why the challenger, as first model of a network, would be of no use.
@@ -136,7 +136,7 @@ def _unfit(model: Scorecard, settings: PromotionSettings) -> tuple[str, ...]:
     """Guards that apply with any champion."""
     broken = []
     if model.failure:
-        broken.append(f"the challenger could not be judged: {model.failure}")
+        broken.append(f"the challenger could not be evaluated: {model.failure}")
     if len(model.missing_features) > settings.missing_features:
         names = ", ".join(model.missing_features[:3]) + (", …" if len(model.missing_features) > 3 else "")
         broken.append(f"the telemetry lacks {len(model.missing_features)} of its features: {names}")
@@ -164,7 +164,7 @@ def _worse(challenger: Scorecard, champion: Scorecard, settings: PromotionSettin
 def _alone(challenger: Scorecard, champion: Scorecard | None) -> str:
     if champion is None:
         return f"first model of the network (average precision {challenger.average_precision:.3f})"
-    return f"the champion {champion.version} can no longer be judged: {champion.failure}"
+    return f"the champion {champion.version} can no longer be evaluated: {champion.failure}"
 
 
 def _advantage(difference: "Difference") -> str:

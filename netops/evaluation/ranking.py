@@ -20,9 +20,9 @@ class Ranking:
     positive : bool array
         The labels.
     unit : int32 array
-        What is resampled together: the place of the sample's unit.
+        Index of the resampling unit of each sample.
     last_of_tie : bool array
-        True at the last of samples with the same risk: only there a threshold can lie.
+        True at the last of samples with equal risk: a threshold is only possible there.
     """
 
     risk: Floats

@@ -23,7 +23,7 @@ class Difference:
     ----------
     value : float
     interval : Interval
-        From paired resamples: both models are judged on the same devices and incidents each time.
+        From paired resamples: both models are evaluated on the same devices and incidents each time.
     """
 
     value: float
@@ -81,7 +81,7 @@ def choose_best(
     found, resampled = _precisions(split, risks, seed, resamples)
     defined = {name: value for name, value in found.items() if value == value}
     if not defined:
-        raise NetopsError("no model to choose from: none could be judged on the validation split")
+        raise NetopsError("no model to choose from: none could be evaluated on the validation split")
     best = max(defined, key=lambda name: defined[name])
     ahead = {
         name: Difference(found[best] - found[name], interval(resampled[best] - resampled[name]))

@@ -1,4 +1,4 @@
-"""The status quo: tuned static thresholds on metrics, judged through the very same alert machine and budget."""
+"""The baseline: tuned static thresholds on metrics, evaluated with the same alert policy and budget."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ RAREST = 12.0
 MOST_SIGNALS, SHORT_LIST = 8, 16
 _KNOTS = 80
 _MOST_ROWS = 50_000
-#: A further threshold must raise the average precision so many times, or it follows chance.
+#: Minimum factor by which a further threshold must raise the average precision, to exclude chance.
 _LEAST_GAIN = 1.01
-#: Wide data: how many columns and directions are looked at closely, chosen on how many rows.
+#: Wide data: number of columns and directions that are searched fully, and of rows to choose them on.
 _SCREENED, _SCREENING_ROWS = 48, 8_000
 
 
@@ -103,7 +103,7 @@ class StaticThresholds:
         return rarest / RAREST
 
     def describe(self, threshold: float) -> list[str]:
-        """Write the static thresholds that a risk stands for: ``cpu_utilization_mean_1m >= 87.3``."""
+        """Format the static thresholds that a risk represents: ``cpu_utilization_mean_1m >= 87.3``."""
         rarity = threshold * RAREST
         return [f"{s.column} {'>=' if s.above else '<='} {s.at(rarity):.6g}" for s in self.signals]
 
@@ -115,7 +115,7 @@ class StaticThresholds:
 
 
 def baseline_columns(spec: FeatureSpec) -> list[str]:
-    """Name the feature columns that the baseline looks at: current values and means over the shortest window."""
+    """Name the feature columns that the baseline uses: current values and means over the shortest window."""
     mean = f"_mean_{format_duration(min(spec.windows))}"
     names = set(spec.names)
     wanted = [name for metric in spec.metrics for name in (metric, metric + mean)]
@@ -143,11 +143,11 @@ def fit_baseline(
     labels : int8 array, rows
         0 or 1.
     weights : float64 array, rows
-        What each row stands for.
+        Number of samples that each row represents.
     names, columns : sequence of str
-        The columns of ``features``, and those to look at (``baseline_columns``).
+        The columns of ``features``, and those to use (``baseline_columns``).
     seed : int
-        Which rows are looked at where there are more than 50,000.
+        Seed of the sample of rows if there are more than 50,000.
     """
     index = {name: number for number, name in enumerate(names)}
     watched = [(column, above) for column in columns for above in (True, False)]
@@ -194,7 +194,7 @@ def _some_rows(labels: npt.NDArray[np.int8], most: int, seed: int) -> npt.NDArra
 
 
 def _reweighed(labels: npt.NDArray[np.int8], weights: Floats, rows: npt.NDArray[np.int64]) -> Floats:
-    """Let the rows that are looked at stand for those of their class that are not."""
+    """Weight the sampled rows to represent all rows of their class."""
     selected = weights[rows].astype(np.float64)
     for label in (0, 1):
         mine = labels[rows] == label

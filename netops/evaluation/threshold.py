@@ -27,7 +27,7 @@ class ThresholdChoice:
     budget : float
         False alarms per device-day that are bearable.
     note : str
-        A sentence when validation is too little to show that the budget is kept, else "".
+        A sentence if validation is too short to show that the budget is met, else "".
     """
 
     threshold: float
@@ -90,7 +90,7 @@ def selective(thresholds: Floats, split: EvaluationSplit, risks: Floats) -> Floa
 
 
 def best_within(within: Integers, recall: Floats) -> int:
-    """Choose among the thresholds within a budget (places): the middle one of those with the best recall."""
+    """Choose among the thresholds within a budget (indices): the middle one of those with the best recall."""
     best = recall[within].max()
     if best == 0:
         return int(within[-1])

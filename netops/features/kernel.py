@@ -50,7 +50,7 @@ LARGEST = 1e150
 #: The part of the longest window that its samples must cover before statistics relative to it are known.
 FULL = 0.9
 
-# Codes of the statistics; ABOVE + i stands for the i-th threshold.
+# Codes of the statistics; ABOVE + i is the i-th threshold.
 MEAN, MIN, MAX, STD, SUM, COUNT, RANGE, SLOPE, CHANGE, ABOVE = range(10)
 
 # Fields that every aggregate has; Plan.indices has the positions of the others.
@@ -283,7 +283,7 @@ def _refine(plan: Plan, state: State, device: int, w: int, bound: int) -> None:
 
 @_inline
 def _advance(plan: Plan, state: State, device: int, time: int) -> None:
-    """Move the windows of a device on to a later time, before the sample of that time is there."""
+    """Advance the windows of a device to a later time, before the sample of that time is added."""
     marks = state.marks
     for w in range(len(plan.windows)):
         size, mark = plan.windows[w], WINDOWS + w * MARKS

@@ -42,7 +42,7 @@ def build_part(
     spec : FeatureSpec
         The features.
     attributes : tuple of str
-        Columns that are copied besides device, time and ``is_error``.
+        Columns that are copied in addition to device, time and ``is_error``.
     threads : int
         Number of threads; the bytes written do not depend on it.
     on_rows : callable

@@ -33,6 +33,6 @@ class ForestContributions:
 
     def _to_odds(self, contributions: Contributions) -> Contributions:
         moved = contributions.sum(axis=1)
-        # Where nothing moves the risk there is nothing to share out, whatever the factor.
+        # If nothing changes the risk, all contributions are 0 for any factor.
         factor = (log_odds(self.trees.expected + moved) - self.expected) / np.where(moved == 0, 1.0, moved)
         return contributions * factor[:, None]

@@ -39,7 +39,7 @@ class Scaling:
 
     @classmethod
     def fit(cls, features: npt.NDArray[np.float64], limit: float, fill: bool) -> "Scaling":
-        """Measure centre and spread of n × F training features, NaN and infinite values apart."""
+        """Measure centre and spread of n × F training features, without NaN and infinite values."""
         step = max(1, len(features) // MEASURED_ROWS)
         moments = [_moments(features[::step, column]) for column in range(features.shape[1])]
         centre, spread = np.array(moments, np.float64).reshape(-1, 2).T

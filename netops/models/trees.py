@@ -1,7 +1,7 @@
 """Additive tree ensembles as flat arrays, one form for every tree library, and their ONNX node.
 
 In a node, a sample goes left where its feature is at or below the threshold (``strict``: below), and where the
-tree says that missing goes left. Thresholds are float32, as the scaled features are.
+tree sends missing values to the left. Thresholds are float32, as the scaled features are.
 """
 
 from dataclasses import dataclass, replace

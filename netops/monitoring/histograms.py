@@ -81,7 +81,7 @@ class Histograms:
 def binned(names: Iterable[str], sample: Floats, bins: int, block: int, first: int, blocks: int) -> Histograms:
     """Return empty histograms with bins of about equal frequency in a sample of the reference.
 
-    A value that many samples share gets a bin of its own.
+    A value of many samples gets a separate bin.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """The reference of a model: the hourly distributions of its features, risks and missing values.
 
-It is stored in the model folder beside the card, as plain arrays. New telemetry is compared with the same time of
+It is stored in the model folder next to the card, as plain arrays. New telemetry is compared with the same time of
 the day, and the variation between days gives the significance.
 """
 
@@ -108,7 +108,7 @@ def reference_of(examples: Examples, model: Path, settings: MonitoringSettings) 
 
 @dataclass(frozen=True)
 class _Common:
-    """The part of the reference that is the same for all models of a training."""
+    """The fields of the reference that are equal for all models of a training."""
 
     features: Histograms
     missing: Histograms

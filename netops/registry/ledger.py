@@ -35,7 +35,7 @@ class Record:
     before : str
         The champion that the writer saw; a promotion or rollback counts only if it still is.
     run : str
-        The run of a pipeline that asks for it, if one does.
+        The pipeline run that requests it, if any.
     path : tuple of str
         Of an import: versions that have been in service, the oldest first.
     """
@@ -58,7 +58,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Change:
-    """A version put in service, in the place of another one, and the record that did it."""
+    """A version put in service, the version that it replaced, and the record of the change."""
 
     version: str
     before: str
@@ -196,7 +196,7 @@ def _cannot_roll_back(ledger: Ledger, record: Record) -> str:
 
 def _cannot_reject(ledger: Ledger, record: Record) -> str:
     if ledger.champion == record.version and ledger.earlier() is None:
-        return "it is the champion, and there is no earlier one to take its place"
+        return "it is the champion, and there is no earlier version to replace it"
     return ""
 
 

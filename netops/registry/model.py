@@ -107,7 +107,7 @@ def named(network: str, version: str) -> Model | None:
 def log_model(
     context: Any, network: str, folder: Path, card: Any, metrics: dict[str, Any], extra: Any = None
 ) -> Any:
-    """Log a model folder from within a stage: a candidate. Its files are copied to where models are kept.
+    """Log a model folder from within a stage: a candidate. Its files are copied to the storage of models.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def log_model(
     metrics : dict
         Figures on the test split, and the ends of their intervals as ``<figure>.low`` and ``<figure>.high``.
     """
-    # As bytes, they are kept beside the model; as paths, MLRun would only point to where they are now.
+    # As bytes, they are stored next to the model; as paths, MLRun would only refer to their current location.
     files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != "model.onnx"}
     return context.log_model(
         "model",

@@ -1,9 +1,9 @@
 """The records of a network in the run database, and the tags that follow them.
 
-Each record is an artifact of its own that never changes: one write, on the embedded database and on a service
+Each record is a separate artifact that never changes: one write, on the embedded database and on a service
 alike. The tag ``champion``, by which servers and MLRun find the model in service, is derived from the records. On
-the embedded database both change in one transaction; on a service the record comes first, and whoever writes or
-starts next moves the tag of a writer that died in between.
+the embedded database both change in one transaction; on a service the record comes first, and the next writer or
+started process moves the tag of a writer that died in between.
 """
 
 import json

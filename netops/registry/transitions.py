@@ -25,12 +25,12 @@ from netops.registry.versions import find, shadow, the_champion
 
 
 class ProofError(NetopsError):
-    """A model does not answer as it was tested: it must never serve."""
+    """A model does not reproduce its tested risks and must never serve."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of putting a version in service.
+    """Result of putting a version in service.
 
     Attributes
     ----------
@@ -65,14 +65,14 @@ def put_in_service(
     ----------
     network, version : str
     proof : callable
-        Raises :class:`ProofError` if the version does not answer as it was tested. Any other error says nothing
+        Raises :class:`ProofError` if the version does not answer as it was tested. Any other error reveals nothing
         about the model: it stays what it was, and a retry proves it again.
     reason : str
         Why it is to serve.
     instead_of : str or None
         The champion that it was compared with; if another one serves now, nothing changes.
     run : str
-        The run of the pipeline that asks; a canceled one puts nothing in service.
+        The requesting pipeline run; a canceled one puts nothing in service.
     again : bool
         Prove also what has been proven: where the proof itself starts the model.
 
@@ -114,7 +114,7 @@ def _proven(network: str, version: str, proof: Callable[[], Any], run: str, ledg
     except ProofError as error:
         reject(network, version, str(error), run=run)
         raise ProofError(f"{error}; version {version} is rejected, {_champion_stays(ledger)}") from error
-    how = "it answers as it was tested" if found else "it loads and scores; it brings no samples to prove more"
+    how = "it answers as it was tested" if found else "it loads and scores; it has no samples for further proof"
     prove(network, version, how, run=run)
     return found
 
@@ -134,7 +134,7 @@ def promote(network: str, version: str, reason: str, *, run: str = "", before: s
     Parameters
     ----------
     before : str
-        The champion whose place it takes.
+        The champion that it replaces.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def promote_by_hand(network: str, version: str, proof: Callable[[Model], Any]) -
 
 
 def reject(network: str, version: str, reason: str, *, run: str = "") -> Ledger:
-    """Let a version never serve (again); the champion's place is taken by the one before it.
+    """Retire a version permanently; a champion is replaced by the one before it.
 
     Raises
     ------
@@ -221,7 +221,7 @@ def check(model: Model) -> None:
     Raises
     ------
     NetopsError
-        If it is broken; it says how.
+        If it is corrupt; the message gives the reason.
     """
     import numpy as np
 

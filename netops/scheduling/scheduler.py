@@ -1,6 +1,6 @@
 """Runs what is due, one at a time, on this machine.
 
-A schedule has one time that is next, and at most one run that has been begun and is not settled. Both change in one
+A schedule has one next time and at most one run that has started and not finished. Both change in one
 transaction, so that a scheduler that is killed at any moment and started again runs what was due once: what was
 begun resumes where it stopped, missed runs are combined into one.
 """
@@ -14,7 +14,7 @@ from netops.config.durations import format_duration
 from netops.errors import NetopsError
 from netops.progress import say
 
-#: Schedules may be added, removed and cancelled while the scheduler waits; it looks again this often.
+#: Polling interval: schedules may be added, removed and cancelled while the scheduler waits.
 LOOK = 1_000_000_000
 
 
@@ -22,7 +22,7 @@ class Launcher(Protocol):
     """Runs workflows."""
 
     def launch(self, document: dict[str, Any], run: str) -> str:
-        """Run, or go on with, what a schedule names, under an id; give the state that it ended in.
+        """Run or resume the workflow of a schedule under an id; return its final state.
 
         Raises
         ------
@@ -36,7 +36,7 @@ class Launcher(Protocol):
 
 @dataclass
 class Scheduler:
-    """The loop, without a clock of its own.
+    """The loop, with an injected clock.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Scheduler:
         Parameters
         ----------
         wait : callable
-            Waits for so many nanoseconds.
+            Sleeps for the given number of nanoseconds.
         """
         while True:
             due = self.step()

@@ -1,4 +1,4 @@
-"""Schedules of workflows: kept by the MLRun service where there is one, else by the embedded database."""
+"""Schedules of workflows: stored by the MLRun service if configured, else by the embedded database."""
 
 import fcntl
 import os
@@ -42,7 +42,7 @@ def add(
     expression : str
         Five cron fields, in UTC; without a service also six, seconds first.
     workflow : str
-        ``main``, ``retrain`` or ``score``; ``retrain`` without telemetry lets the generated network go on.
+        ``main``, ``retrain`` or ``score``; ``retrain`` without telemetry continues the generated network.
     network : str
         Whose models are trained, or score.
     settings : dict
@@ -91,7 +91,7 @@ def add(
 def _added(name: str) -> Document:
     found = [schedule for schedule in listed() if schedule["name"] == name]
     if not found:  # the client logs an error of the service and continues
-        raise NetopsError(f"the service has not made schedule '{name}'; its log, or --verbose, says why")
+        raise NetopsError(f"the service did not create schedule '{name}'; see its log or use --verbose")
     return found[0]
 
 
@@ -113,7 +113,7 @@ def _add_to_service(project: Any, name: str, expression: str, workflow: str, arg
     service.kubeflow_of(service.require("a schedule of the service"))
     arguments = prepare(project, arguments)
     settings = read_cluster_settings(arguments["settings"])
-    # A schedule of the service is named after its workflow: a copy gives each network one of its own.
+    # A schedule of the service is named after its workflow: a copy gives each network a separate one.
     copy = project.spec._workflows[workflow].copy()
     copy.name, copy.image, copy.cleanup_ttl = name, settings.image, settings.ttl // SECOND
     project.spec.set_workflow(name, copy)
@@ -220,7 +220,7 @@ def start(once: bool = False) -> int | None:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Hold the place of the one scheduler of a home folder; it is free again when the process ends, however."""
+    """Lock a home folder for one scheduler; the lock is released whenever the process ends."""
     path = home() / "scheduler.lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:

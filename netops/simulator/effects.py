@@ -75,7 +75,7 @@ def disturb(
     key: np.uint64, row: Floats, scenario: Floats, metric: Floats, first: int, traffic: Floats, values: Floats,
     error: npt.NDArray[np.bool_],
 ) -> None:  # fmt: skip
-    """Move the values of one metric as a row of :func:`lay_out` says, and mark where it is in error."""
+    """Shift the values of one metric according to a row of :func:`lay_out`, and mark where it is in error."""
     limit = metric[HIGH] if row[TOWARDS] > 0.0 else metric[LOW]
     draws = derive(key, int(row[METRIC]))
     for i in range(max(0, int(row[ENTER]) - first), min(len(values), int(row[UNTIL]) - first)):

@@ -41,7 +41,7 @@ def level_size(level: LevelSettings) -> int:
 
 
 def default_devices(settings: GeneratorSettings) -> int:
-    """Return how many devices the deployment section asks for."""
+    """Return the number of devices of the deployment section."""
     return math.prod(level_size(level) for level in settings.deployment.values())
 
 

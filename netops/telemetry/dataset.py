@@ -28,7 +28,7 @@ TIME_TYPE = pa.timestamp("ns", tz="UTC")
 DEVICE_TYPE = pa.dictionary(pa.int32(), pa.string())
 INCIDENTS_SCHEMA = pa.schema([(DEVICE, pa.string()), (START, TIME_TYPE), (END, TIME_TYPE)])
 #: A verdict on an alert of a device: when the alert opened, when the risk had come down, when the alert ended, and
-#: when the device was repaired (null where nobody knows).
+#: when the device was repaired (null if unknown).
 VERDICTS_SCHEMA = pa.schema(
     [
         (DEVICE, pa.string()),

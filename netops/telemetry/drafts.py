@@ -16,7 +16,7 @@ _OWN = re.compile(
 
 @contextmanager
 def draft_folder(out: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside ``out``; it replaces ``out`` when the block ends without an error.
+    """Yield a temporary folder next to ``out``; it replaces ``out`` when the block ends without an error.
 
     An existing dataset is replaced; any other folder is not.
 

@@ -35,7 +35,7 @@ def _step(times: Int64) -> int:
 
 
 def mark(timestamps: npt.ArrayLike, starts: npt.ArrayLike, ends: npt.ArrayLike) -> Bool:
-    """Return which samples of one device lie in ``[start, end)`` of an incident.
+    """Return which samples of one device are in ``[start, end)`` of an incident.
 
     Parameters
     ----------

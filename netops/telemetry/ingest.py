@@ -191,7 +191,7 @@ class _Ingestion:
         for why, count, example in (
             ("rows set aside, the same as another one", repeats.same, ""),
             (
-                "rows combined with another one of their device and time, which knows other metrics",
+                "rows combined with another one of their device and time that has other metrics",
                 repeats.merged,
                 "",
             ),

@@ -116,7 +116,7 @@ class TelemetrySettings:
     items: str = option(
         "", help="file (CSV) that maps ids of metrics to names: itemid, host, name, as for Zabbix' history"
     )
-    nulls: tuple[str, ...] = option((), help="words for unknown values, besides NA, NaN, null and the like")
+    nulls: tuple[str, ...] = option((), help="words for unknown values, in addition to NA, NaN, null and similar")
     decimal: str = option("", help="decimal sign of numbers in text; empty: detected", choices=("", ".", ","))
     encoding: str = option("", help="encoding of text files, such as cp1252; empty: UTF-8 or UTF-16, detected")
     subfolders: bool = option(False, help="whether subfolders are read")
@@ -132,7 +132,7 @@ class TelemetrySettings:
     metrics: tuple[str, ...] = option(("*",), help="globs of the columns that are metrics")
     exclude: tuple[str, ...] = option((), help="globs of columns that are not metrics, even if `metrics` matches")
     attributes: tuple[str, ...] = option(
-        (), help="globs of numeric columns that describe the device, besides constant text columns"
+        (), help="globs of numeric columns that describe the device, in addition to constant text columns"
     )
     counters: tuple[str, ...] = option(
         (AUTO,),

@@ -1,4 +1,4 @@
-"""Datasets as MLRun artifacts: a folder of Parquet parts, logged where it lies or uploaded file by file."""
+"""Datasets as MLRun artifacts: a folder of Parquet parts, logged in place or uploaded file by file."""
 
 import json
 import shutil
@@ -19,10 +19,10 @@ FILES = "_files.json"
 
 
 def output_path_of(context: Any) -> str:
-    """Name the place where a run keeps what it makes.
+    """Return the output path of a run.
 
-    The steps of a workflow share one that is the workflow's own; a stage that is run by itself gets its own place,
-    so that it does not find what another run with other settings has left.
+    The steps of a workflow share the path of the workflow; a stage that is run alone gets a separate path,
+    so that it does not read outputs of another run with other settings.
     """
     target = str(context.artifact_path)
     has_own_path = (context.labels or {}).get("workflow") or context.uid in target
@@ -32,7 +32,7 @@ def output_path_of(context: Any) -> str:
 def new_folder(context: Any, key: str) -> Path:
     """Name the folder that a stage writes an artifact to.
 
-    On this machine it is the artifact's final place, so that nothing is copied; elsewhere a temporary one.
+    On this machine it is the final path of the artifact, so that nothing is copied; elsewhere a temporary one.
     """
     target = output_path_of(context)
     return scratch_folder() / key if "://" in target else Path(target) / key
@@ -69,7 +69,7 @@ def _publish(context: Any, key: str, folder: Path) -> str:
 
 
 def local_folder(item: Any) -> Path:
-    """Bring the folder behind an input onto this machine; one that is here already is used as it is."""
+    """Download the folder of an input; a local folder is used directly."""
     if item.kind == "file":
         return Path(item.local())
     folder = scratch_folder()
@@ -83,13 +83,13 @@ def _files_of(item: Any) -> list[str]:
     """List the files of an uploaded folder."""
     try:
         names: list[str] = json.loads(mlrun.get_dataitem(f"{item.url.rstrip('/')}/{FILES}").get())
-    except Exception as error:  # each store has errors of its own
-        raise NetopsError(f"{item.url}: the folder is gone, or was not finished: {error}") from error
+    except Exception as error:  # each store raises different errors
+        raise NetopsError(f"{item.url}: the folder does not exist or is incomplete: {error}") from error
     return names
 
 
 def local_model(item: Any) -> Path:
-    """Bring the folder of a model onto this machine.
+    """Download the folder of a model.
 
     Parameters
     ----------
@@ -99,13 +99,13 @@ def local_model(item: Any) -> Path:
     Raises
     ------
     NetopsError
-        If its files are gone.
+        If its files do not exist.
     """
     address = item if isinstance(item, str) else item.artifact_url
     try:
         return _model_folder(address)
     except FileNotFoundError as error:
-        raise NetopsError(f"the files of model {address} are gone: {error.filename or error}") from error
+        raise NetopsError(f"the files of model {address} do not exist: {error.filename or error}") from error
 
 
 def _model_folder(address: str) -> Path:

@@ -17,7 +17,7 @@ from mlrun.utils import now_date
 
 from netops.training.search import Trial, best_of
 
-#: What trials are judged by; not the ``average_precision`` of the run, which is that of the test split.
+#: The metric of trials; differs from the ``average_precision`` of the run, which is that of the test split.
 OBJECTIVE = "early_average_precision"
 #: The artifact that holds the table, as MLRun calls it.
 TABLE = "iteration_results"
@@ -40,7 +40,7 @@ class Iterations:
     def __call__(self, trial: Trial) -> None:
         """Log a trial that has just ended."""
         if self._context.iteration:
-            return  # the run is an iteration itself: MLRun knows one level of them
+            return  # the run is an iteration itself: MLRun supports one level of them
         run = self._run(trial)
         mlrun.get_run_db().store_run(run, self._context.uid, self._context.project, iter=trial.number)
         self._trials.append(trial)

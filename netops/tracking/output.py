@@ -1,9 +1,9 @@
-"""Keep the output of runs apart that one process runs in several threads.
+"""Separate the output of runs that one process runs in several threads.
 
-MLRun captures what a run prints by putting its own object in the place of ``sys.stdout``, and points the
+MLRun captures the output of a run by replacing ``sys.stdout`` with its own object, and points the
 one logger of the process at it. Both belong to the whole process: with two runs at once lines end up in the
 wrong log, and ``sys.stdout`` stays replaced permanently. Here ``sys.stdout`` is replaced once while runs are
-at work, by an object that hands the lines of each thread to the run of that thread.
+active, by an object that forwards the lines of each thread to the run of that thread.
 """
 
 import io
@@ -80,7 +80,7 @@ class _Router(io.TextIOBase):
     def isatty(self) -> bool:
         """Return whether the terminal is one."""
         terminal = self._terminal()
-        return not terminal.closed and bool(terminal.isatty())  # libraries ask at the end of the process, too
+        return not terminal.closed and bool(terminal.isatty())  # libraries also query it at the end of the process
 
     def fileno(self) -> int:
         """Return the terminal's descriptor."""
@@ -132,7 +132,7 @@ def separate_runs() -> None:
 
 
 class _Chatter(logging.Filter):
-    """Drops what MLRun says below a warning outside of the code of a run."""
+    """Drops messages of MLRun below warning level outside of the code of a run."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether a record is shown."""

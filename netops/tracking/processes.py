@@ -80,8 +80,8 @@ def _exists(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except OSError:
-        return True  # it is there, and another user's
-    return _state_of(pid) != "Z"  # a zombie has ended, its parent has only not looked yet
+        return True  # it exists and belongs to another user
+    return _state_of(pid) != "Z"  # a zombie has ended; its parent has not waited for it yet
 
 
 def _fields_of(pid: int) -> list[str]:

@@ -1,7 +1,7 @@
-"""What a stage logs of its work as MLRun results, under the names that the summary of a run reads.
+"""Results that a stage logs to MLRun, under the names that the summary of a run reads.
 
 Kubeflow takes each number among the results of a run for a metric, that of a step with retries twice (Argo has a
-node for the step and one for the attempt), and keeps 50 of a pipeline. Numbers that few people look at are logged
+node for the step and one for the attempt), and keeps 50 of a pipeline. Rarely used numbers are logged
 together, under one key.
 """
 
@@ -13,7 +13,7 @@ from netops.telemetry.description import decision_lines, reading_lines
 
 #: The result that holds the others, by name.
 FURTHER = "further"
-#: Numbers that a training may log apart from these: with three families, all stages stay below 50 metrics.
+#: Maximum other metrics of a training: with three families, all stages stay below 50 metrics.
 SHOWN = ("average_precision", "event_recall", "false_alarms_per_device_day", "median_lead_seconds", "fit_seconds")
 _BUDGET = 17
 
@@ -24,7 +24,7 @@ def log_results(context: Any, shown: Mapping[str, Any], further: Mapping[str, An
 
 
 def log_figures(context: Any, figures: Mapping[str, Any], families: int) -> None:
-    """Log the figures of a model, with those in view that people look at.
+    """Log the metrics of a model, the main ones first.
 
     Parameters
     ----------
@@ -64,6 +64,6 @@ def log_telemetry(context: Any, dataset: Dataset) -> None:
 
 
 def summary_lines(meta: Meta) -> Iterator[str]:
-    """Report what was read and how, what became of the incident log, which columns are no metrics; a line each."""
+    """Summarize the files read, the matched incident log and the columns that are not metrics, one line each."""
     yield from reading_lines(meta)
     yield from decision_lines(meta)

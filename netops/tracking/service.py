@@ -60,7 +60,7 @@ def require(what: str) -> Service:
 
 
 def look(address: str) -> Service:
-    """Ask a service what it is.
+    """Query the version and settings of a service.
 
     Raises
     ------
@@ -108,11 +108,11 @@ def check_versions(service: Service) -> str:
     if theirs and theirs != (0, 0) and (theirs[0] != ours[0] or theirs[1] > ours[1] + _AHEAD):
         raise NetopsError(
             f"MLRun client {client} and service {service.version} do not work together: "
-            f"run NetOps with the client of {theirs[0]}.{theirs[1]}, or bring the service to {ours[0]}.{ours[1]}"
+            f"run NetOps with the client of {theirs[0]}.{theirs[1]}, or upgrade the service to {ours[0]}.{ours[1]}"
         )
     words = f"service {service.version or 'of unknown version'}, client {client}"
     if theirs and theirs != (0, 0) and theirs[1] < ours[1]:
-        words += f" (MLRun supports no client that is newer: bring the service to {ours[0]}.{ours[1]} when you can)"
+        words += f" (MLRun does not support newer clients: upgrade the service to {ours[0]}.{ours[1]} when you can)"
     return words
 
 
@@ -173,7 +173,7 @@ def refuse_foreign_project(name: str, workflows: set[str]) -> None:
     theirs = {workflow["name"] for workflow in known.spec.workflows}
     functions = {function["name"] for function in known.spec.functions}
     if (theirs or functions) and not theirs & workflows:
-        owner = known.spec.owner or "somebody else"
+        owner = known.spec.owner or "an unknown user"
         raise NetopsError(
             f"project name '{name}' is taken on the service, by {owner} "
             f"({known.spec.description or 'no description'}): rename that one, or this one in project.yaml"

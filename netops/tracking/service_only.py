@@ -1,4 +1,4 @@
-"""What needs the MLRun service, and the one line that says so."""
+"""Features that require the MLRun service, and their error message."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ Class = TypeVar("Class", bound=type)
 
 
 class ServiceOnlyError(NetopsError, mlrun.errors.MLRunBadRequestError):
-    """Asked for what only the MLRun service can do (an error of NetOps as well as of MLRun)."""
+    """A feature requires the MLRun service (an error of NetOps and of MLRun)."""
 
     @classmethod
     def of(cls, method: str) -> "ServiceOnlyError":

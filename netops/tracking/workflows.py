@@ -14,7 +14,7 @@ from netops.tracking.database.pipelines import RUNNER
 from netops.tracking.processes import Process, this_process
 from netops.tracking.service_only import ServiceOnlyError
 
-#: Annotation of a record: the process that runs the workflow, for a service, which does not ask.
+#: Annotation of a record: the process that runs the workflow; a service does not store it otherwise.
 PROCESS = "netops/process"
 
 _given: str | None = None
@@ -45,7 +45,7 @@ class RecordedLocalRunner(pipelines._LocalRunner):
 
 
 class RefusedRemoteRunner(pipelines._RemoteRunner):
-    """Stands for MLRun's engine that hands workflows, or their schedule, to the service.
+    """Replaces MLRun's engine that submits workflows, or their schedule, to the service.
 
     That one logs an error of the service and continues, so that a schedule that was never made looks made.
     """

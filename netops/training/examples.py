@@ -110,7 +110,7 @@ def prepare_examples(
 
     Training rows come only from the training split: every positive, healthy rows thinned and weighted; no row
     inside an incident, none without a label. Called again for the same data and settings, also by several threads
-    or processes at once, it gives what is there.
+    or processes at once, the existing folder is returned.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def prepare_examples(
     Raises
     ------
     NetopsError
-        If there is nothing to learn from, or the split asked for cannot be made.
+        If there are no training samples, or the requested split is not possible.
     """
     key = _key(dataset, settings)
     folder = work / f"examples-{key}"
@@ -167,7 +167,7 @@ class _Making:
         self.horizon = settings.horizon_for(dataset.meta.interval_seconds)
 
     def make(self) -> Examples:
-        """Make them in a draft folder that takes its name when all is there."""
+        """Write the examples to a draft folder that is renamed when it is complete."""
         shutil.rmtree(self.draft, ignore_errors=True)
         self.draft.mkdir(parents=True)
         try:
@@ -287,7 +287,7 @@ class _Making:
 
 
 def feature_names(dataset: Dataset) -> tuple[str, ...]:
-    """List the feature columns: as declared, otherwise every number that is neither key nor ground truth."""
+    """List the feature columns: as declared, otherwise all numeric columns except keys and ground truth."""
     if dataset.meta.features:
         from netops.features.spec import FeatureSpec
 

@@ -1,6 +1,6 @@
 """Which features a model takes, decided on training rows alone.
 
-Features that never change are dropped. Where more are left than allowed, a quick look at each by itself (mutual
+Features that never change are dropped. Where more are left than allowed, a quick score of each alone (mutual
 information of its quantile bins with the label) leaves some three times as many, and the gain in a small tree
 ensemble, which detects redundant features, selects the final ones.
 """
@@ -16,7 +16,7 @@ Names = tuple[str, ...]
 #: Reads some columns of the sampled rows: n × len(names).
 Read = Callable[[Names], Floats]
 
-#: Training rows that the choice looks at.
+#: Training rows that the selection uses.
 SAMPLE = 12_000
 #: Columns read at once.
 BLOCK = 200
@@ -27,7 +27,7 @@ _BINS = 12
 
 @dataclass(frozen=True)
 class Sample:
-    """The training rows that the choice looks at: labels, and how many rows each stands for."""
+    """The training rows that the selection uses: their labels, and the number of rows that each represents."""
 
     labels: npt.NDArray[np.bool_]
     weights: Floats
@@ -50,7 +50,7 @@ def select(names: Names, read: Read, sample: Sample, most: int, seed: int) -> Na
     names : tuple of str
         All features.
     read : callable
-        Reads columns of the sampled rows; it is asked for a block of columns at a time.
+        Reads columns of the sampled rows, one block of columns per call.
     sample : Sample
         Labels and weights of those rows.
     most : int
@@ -102,7 +102,7 @@ def _gain(columns: Floats, sample: Sample, seed: int) -> Floats:
     from netops.models.scaling import Scaling
 
     scaled = Scaling.fit(columns, limit=1e9, fill=False).apply(columns)
-    # The choice only looks for order among features: balanced classes show it with few trees.
+    # The selection only needs the order of the features: with balanced classes, few trees are enough.
     weights = np.where(sample.labels, 1 / max(1, sample.labels.sum()), 1 / max(1, (~sample.labels).sum()))
     matrix = xgboost.DMatrix(scaled, sample.labels, weight=weights * len(weights) / 2, nthread=1)
     parameters = {"objective": "binary:logistic", "max_depth": 4, "learning_rate": 0.3, "max_bin": 32}

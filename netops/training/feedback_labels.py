@@ -1,8 +1,8 @@
-"""Training labels from operators' verdicts on alerts, and the samples excluded from figures.
+"""Training labels from operators' verdicts on alerts, and the samples excluded from metrics.
 
-An alert says that its device fails within the horizon. Who confirms it, or repaired the device in time, says that a
-failure was coming: it is taken to start when the risk had come down (or at the repair), at the latest one horizon
-after the alert opened. ``docs/feedback.md`` defends this.
+An alert predicts a failure of its device within the horizon. Feedback that confirms it or reports a repair in time
+means that a failure was imminent: it is assumed to start when the risk had decreased (or at the repair), at the
+latest one horizon after the alert opened. ``docs/feedback.md`` gives the reasons.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,15 +28,15 @@ class Verdicts:
     Attributes
     ----------
     device : int64 array
-        The place of the device in the sequences.
+        Index of the device in the sequences.
     opened : int64 array
         When the alert opened, nanoseconds since the epoch.
     start, end : int64 array
-        Of the failure that was coming; from the start to the end nobody knows what state the device was in. Of a
+        Of the imminent failure; the state of the device from the start to the end is unknown. Of a
         dismissed alert: the time it was open.
     verdict : tuple of str
         ``confirmed``, ``repaired`` or ``dismissed``.
-    borne_out : bool array
+    corroborated : bool array
         Whether an incident agrees, or contradicts a dismissed alert: then only the incident is used.
     horizon : int
         Nanoseconds.
@@ -85,8 +85,8 @@ class Verdicts:
     def teach(self, sequences: Sequences, labels: npt.NDArray[np.int8], inside: Flags) -> npt.NDArray[np.int8]:
         """Add the verdicts to labels: 1 within the horizon before an impending failure.
 
-        Samples from a horizon before the alert opened until the trouble was over, of which nobody knows whether the
-        failure was that near, have no label. Labels from incidents are unchanged.
+        Samples from a horizon before the alert opened until the problem was over have no label, because it is
+        unknown whether the failure was that near. Labels from incidents are unchanged.
 
         Parameters
         ----------
@@ -106,14 +106,14 @@ class Verdicts:
         return labelled
 
     def left_out(self, sequences: Sequences) -> Flags:
-        """Mark the rows whose label is from a verdict alone: they are excluded from figures."""
+        """Mark the rows whose label is only from a verdict: they are excluded from metrics."""
         rows = np.zeros(len(sequences), bool)
         for span in self._spans(sequences, self.coming, self.opened - self.horizon, self.end):
             rows[span] = True
         return rows
 
     def dismissed(self, sequences: Sequences) -> Flags:
-        """Mark the rows of alerts that were dismissed, and that no incident bears out."""
+        """Mark the rows of dismissed alerts that no incident corroborates."""
         rows = np.zeros(len(sequences), bool)
         for span in self._spans(sequences, self._dismissed & ~self.corroborated, self.start, self.end):
             rows[span] = True

@@ -33,7 +33,7 @@ from netops.training.thinning import thin
 TOLERANCE = 1e-5
 #: Rows of the test split that are scored by both; spread over all of it.
 COMPARED_ROWS = 100_000
-#: Written beside the model's libraries.
+#: Recorded with the model's libraries.
 _WRITERS = ("onnx", "onnxruntime", "numpy")
 
 Say = Callable[[str], None]
@@ -91,9 +91,9 @@ def fit(
     ----------
     job : Job
     say : callable
-        Hears what is being done.
+        Receives progress messages.
     on_trial : callable
-        Hears of each trial of a search.
+        Receives each trial of a search.
     since : float, optional
         Of the monotonic clock: when the budget began, by default now.
 

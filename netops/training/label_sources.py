@@ -18,10 +18,10 @@ def summarize_labels(labelled: Sequence[Labelled]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``incidents``: source → how many (of several sources, each together); ``verdicts``: verdict → how many;
-        ``borne_out`` and ``contradicted``: verdicts that an incident makes needless, or denies; ``positives`` and
-        ``hard_negatives``: training samples with label 1 by verdicts alone, and healthy ones of dismissed alerts;
-        ``left_out``: samples of validation and test that figures leave out.
+        ``incidents``: source → count (combined sources are separate keys); ``verdicts``: verdict → count;
+        ``borne_out`` and ``contradicted``: verdicts that an incident corroborates or contradicts; ``positives`` and
+        ``hard_negatives``: training samples with label 1 only by verdicts, and healthy ones of dismissed alerts;
+        ``left_out``: samples of validation and test that are excluded from metrics.
     """
     main = labelled[0]
     incidents: Counter[str] = Counter()

@@ -51,7 +51,7 @@ class Labelled:
     split: Split
 
     def evaluation_split(self, split: int) -> EvaluationSplit:
-        """Select a split; labels from verdicts alone are used in training, and excluded elsewhere."""
+        """Select a split; labels that are only from verdicts are used in training and excluded elsewhere."""
         keep, facts = self.split.rows(split), (self.incidents, self.horizon, self.attributes)
         if split == TRAIN:
             return EvaluationSplit.where(keep, self.sequences, self.training_labels, *facts)
@@ -65,7 +65,7 @@ class Labelled:
 
     @cached_property
     def left_out(self) -> Flags:
-        """The rows excluded from figures, because their labels are from verdicts alone."""
+        """The rows excluded from metrics, because their labels are only from verdicts."""
         return self.verdicts.left_out(self.sequences)
 
     def scored(self, split: int) -> Flags:
@@ -128,7 +128,7 @@ _latest: dict[str, list[Labelled]] = {}
 
 
 def label_once(dataset: Dataset, horizon: int, kind: str, seed: int) -> list[Labelled]:
-    """Label as :func:`label`, and remember the latest: the threads of a run ask for the same again and again."""
+    """Label with a cache: the threads of a run request the same dataset repeatedly."""
     made = (dataset.path / "_meta.json").stat().st_mtime_ns
     key = repr((dataset.path.resolve(), made, horizon, kind, seed))
     with _lock:

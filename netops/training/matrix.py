@@ -82,7 +82,7 @@ def _write(path: Path, values: Iterator[Floats], shape: tuple[int, int]) -> None
 
 @dataclass(frozen=True)
 class ScaledMatrix:
-    """A matrix on disk that is scaled as it is read.
+    """A matrix on disk that is scaled while it is read.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
-"""What a model must answer: raw samples of some devices with the risks they were tested with, beside the model.
+"""Test vectors of a model: raw samples of some devices and their tested risks, stored next to the model.
 
 The risks are those that training took its figures from. They are written once, so that a model file, a feature
-order or a calibration that differs from what was tested shows wherever the model is started.
+order or a calibration that differs from the tested model is detected wherever the model is started.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from netops.training.rows import gather
 from netops.training.train import split_risks
 
 FILE = "proof.parquet"
-#: Devices that are sent, and samples of each whose risk is compared, besides those that fill the windows before.
+#: Devices that are sent, and samples of each whose risk is compared, after those that fill the windows.
 DEVICES, COMPARED = 2, 64
 _TIME, _DEVICE, _RISK, _PROBABILITY, _METRIC = "timestamp", "device", "risk", "probability", "metric:"
 
@@ -59,7 +59,7 @@ def write_proof(examples: Examples, folder: Path) -> None:
     examples : Examples
         What the model was trained and tested on.
     folder : Path
-        Its folder; the risks of the test split are those that training has left (``part_risks``).
+        Its folder; the risks of the test split are those that training has left (``split_risks``).
     """
     card = read_card(folder)
     sequences = examples.labelled[-1].sequences

@@ -23,7 +23,7 @@ from netops.models.fitted import Fitted
 from netops.training.families.protocol import Family, FitData
 from netops.training.families.space import Between, OneOf
 
-#: Trials at random, the configured one among them, before the search learns from what it has seen.
+#: Random trials, including the configured one, before the sampler uses previous results.
 _AT_RANDOM = 5
 
 TrialCallback = Callable[["Trial"], None]
@@ -31,7 +31,7 @@ TrialCallback = Callable[["Trial"], None]
 
 @dataclass(frozen=True)
 class Trial:
-    """One set of hyper-parameters, and what came of it.
+    """One set of hyper-parameters and its result.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ def load_search() -> None:
     """Import what a search needs.
 
     Optuna keeps the errors of packages that it did not find, and with them all calls that are going on when it is
-    imported: what these hold, data among it, would never be let go. In a thread of its own nothing is going on.
+    imported: objects that these refer to, data among them, would never be freed. A separate thread handles none.
     """
     thread = threading.Thread(target=_import_optuna)
     thread.start()
@@ -140,7 +140,7 @@ class Search:
         Of every fit; the seed is that of the search too.
     limits : Limits
     on_trial : callable
-        Hears of each trial when it has ended.
+        Receives each trial when it has ended.
     clock : callable
         Seconds that only grow.
     """
@@ -171,7 +171,7 @@ class Search:
         while not self.limits.reached(len(self._trials), self.clock()):
             candidate = proposals.ask()
             trial, fitted = self._try(candidate, proposals.params(candidate))
-            proposals.tell(None if trial.error else trial.average_precision)
+            proposals.report(None if trial.error else trial.average_precision)
             self._trials.append(trial)
             self.on_trial(trial)
             if best_of(self._trials) is trial and fitted is not None:
@@ -217,7 +217,7 @@ class Proposals:
         found = {name: _value(self._spans[name], index) for name, index in self._asked.params.items()}
         return replace(self._family, **found)  # type: ignore[type-var]
 
-    def tell(self, value: float | None) -> None:
+    def report(self, value: float | None) -> None:
         """Report the score of the last proposal to the study; None if it failed."""
         import optuna
 

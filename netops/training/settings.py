@@ -53,7 +53,7 @@ class TrainingSettings:
             raise UsageError("training: trials and budget exclude each other; leave one of them null")
         if (self.trials or self.budget) and not self.early_share:
             raise UsageError(
-                "training: early_share: 0 leaves no incidents to judge trials by; set it above 0, or search nothing"
+                "training: early_share: 0 leaves no incidents to evaluate trials; set it above 0, or search nothing"
             )
 
     def family(self, name: str) -> Family:

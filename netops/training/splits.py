@@ -51,7 +51,7 @@ class Split:
 
 @dataclass(frozen=True)
 class _Facts:
-    """What the splits look at."""
+    """The data that a split depends on."""
 
     sequences: Sequences
     labels: Labels
@@ -59,11 +59,11 @@ class _Facts:
     horizon: int
 
     def useful(self) -> Flags:
-        """Mark the incidents that can be warned of."""
+        """Mark the predictable incidents."""
         return self.incidents.observed(self.sequences, self.horizon)
 
     def failing(self) -> Integers:
-        """List the devices with an incident that can be warned of."""
+        """List the devices with a predictable incident."""
         return np.unique(self.incidents.device[self.useful()])
 
 
@@ -226,7 +226,7 @@ def _by_device(facts: _Facts, fractions: tuple[float, ...], seed: int) -> Split:
 
 
 def _hash(*what: object) -> float:
-    """Hash values into [0, 1). A device keeps its place when others come and go, which a draw would not give it."""
+    """Hash values into [0, 1). A device keeps its value when others are added or removed."""
     digest = hashlib.blake2b("\x1f".join(map(str, what)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
 
@@ -253,7 +253,7 @@ def _why_not_by_device(facts: _Facts, count: int, failing: int) -> str:
     who = "no device has" if failing == 0 else f"only {failing} device{'s have' if failing > 1 else ' has'}"
     return (
         f"no split by device: each of {_named(count)} needs a device with an incident, and {who} "
-        f"one that can be warned of; {_instead(facts, count, 'device')}"
+        f"one that can be predicted; {_instead(facts, count, 'device')}"
     )
 
 
@@ -266,7 +266,7 @@ def whole_test(sequences: Sequences, labels: Labels, incidents: Incidents, horiz
     Raises
     ------
     NetopsError
-        If it holds no incident that can be warned of.
+        If it contains no predictable incident.
     """
     if not incidents.observed(sequences, horizon).any() or not (labels == 1).any():
         raise NetopsError(
@@ -293,7 +293,7 @@ def _instead(facts: _Facts, count: int, refused: str) -> str:
     if refused == "device" and _boundaries(facts, FRACTIONS[:count], MINIMUM_INCIDENTS) is not None:
         return "--split time works"
     if count == len(SPLITS):
-        return "give longer telemetry, or test telemetry of its own by --test"
+        return "provide longer telemetry, or separate test telemetry with --test"
     return "give longer telemetry with more incidents"
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:  # they bring a compiler along, which a process that fits does without
+if TYPE_CHECKING:  # they import a compiler, which a fitting process does not need
     from netops.alerting.sequences import Incidents, Sequences
 
 Rows = npt.NDArray[np.int64]
@@ -22,19 +22,19 @@ def thin(
     rows : int64 array, n
         The candidates, rising.
     positive : bool array, n
-        Which have label 1: all are kept, as long as they take no more than half the room.
+        Which have label 1: all are selected, up to half of the limit.
     room : int
         Rows to keep at most.
     seed : int
         The same seed keeps the same rows.
     hard : bool array, n, optional
-        Which healthy rows a model took for failing: all are kept, as long as they take no more than a quarter of
+        Which healthy rows a model scored as failing: all are selected, up to a quarter of
         the room.
 
     Returns
     -------
     int64 array, float64 array
-        The kept rows, rising, and how many candidates of its class each stands for.
+        The selected rows, ascending, and the number of candidates of its class that each represents.
     """
     generator = np.random.default_rng(seed)
     hard = np.zeros(len(rows), bool) if hard is None else hard & ~positive
@@ -66,7 +66,7 @@ def set_aside(
     """Mark the rows for early stopping: complete periods between incidents, never a fraction of one.
 
     Rows that lead up to the same incident resemble each other; split between fit and early stopping they would
-    make a model that knows them by heart look good.
+    favour a model that has memorized them.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Training of the families side by side, each in a process of its own.
+"""Concurrent training of the families, each in a separate process.
 
 A thread that calls :meth:`Workers.train` waits for its process; several threads may call it at once.
 """
@@ -63,7 +63,7 @@ class Workers:
     def train(
         self, job: Job, progress: Progress = silent, on_trial: TrialCallback = lambda trial: None
     ) -> ModelCard:
-        """Fit in a process of its own and wait for it.
+        """Fit in a separate process and wait for it.
 
         ``on_trial`` is called with each trial of a search. If the process dies in one, another takes over with the
         best hyper-parameters so far.
@@ -120,7 +120,7 @@ def _with_search(job: Job, card: ModelCard, trials: list[Trial], note: str = "")
     if not trials:
         if job.trials == 1:
             return card
-        note = f"{job.family}: no search: too few training incidents to set some aside that could judge trials"
+        note = f"{job.family}: no search: too few training incidents to hold some out for evaluating trials"
         search: SearchResult = {"note": note}
     else:
         search = summary_of(trials, note)
@@ -146,7 +146,7 @@ class _Worker:
         root = str(Path(netops.__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
         quiet = {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
-        # Closed with the process; kept for its last words.
+        # Closed with the process; read for its final messages.
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         command = [sys.executable, "-m", "netops.training.worker", family, str(threads)]
         self._process = subprocess.Popen(
@@ -274,8 +274,8 @@ def train_family(
     Returns
     -------
     ModelCard
-        Without threshold and evaluation. The risks over validation and test split are kept beside the examples:
-        :func:`part_risks`.
+        Without threshold and evaluation. The risks over validation and test split are stored with the examples:
+        :func:`split_risks`.
 
     Raises
     ------

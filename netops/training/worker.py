@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _own_output() -> TextIO:
-    """Keep standard output for answers: whatever the libraries print goes to standard error."""
+    """Reserve standard output for responses: output of libraries goes to standard error."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return out
@@ -66,7 +66,7 @@ def _load(family: str, threads: int) -> None:
         from netops.training.families.registry import FAMILIES
 
         FAMILIES[family]().load(threads)
-        # Arrow looks for pandas once, when it first converts something: let that be now.
+        # Arrow imports pandas at its first conversion: trigger that now.
         pyarrow.chunked_array([[0.0]]).to_numpy()
     except Exception:  # noqa: BLE001
         # The job meets the same error and reports it.

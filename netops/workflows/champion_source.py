@@ -1,4 +1,4 @@
-"""Where ``netops serve`` looks up which model it should serve: the registry, which knows what else there is."""
+"""Lookup of the model for ``netops serve`` in the registry, which also lists alternatives."""
 
 import os
 from dataclasses import dataclass

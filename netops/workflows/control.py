@@ -26,7 +26,7 @@ def cancel(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
     Returns
     -------
     str
-        What came of it, for people.
+        The result, as text for people.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def _forbid_promotion(record: Document, run: str) -> None:
 
 
 def _process_of(record: Document) -> Any:
-    """Return which process runs a workflow: the embedded database knows it, on a service the record says so."""
+    """Return which process runs a workflow: from the embedded database, or from the record of a service."""
     import mlrun
 
     from netops.tracking import workflows
@@ -118,7 +118,7 @@ def retry(run_id: str) -> Document | str:
     UsageError
         If there is no such run, or it has not failed.
     NetopsError
-        If what it made lies on another machine, or it fails again.
+        If its outputs are on another machine, or it fails again.
     """
     connect()
     from netops import registry
@@ -139,14 +139,14 @@ def retry(run_id: str) -> Document | str:
 
 
 def _take_over(record: Document) -> None:
-    """Make sure that a run of the local engine that a service has on record can go on in this process."""
+    """Check that a run of the local engine that is recorded by a service can be resumed in this process."""
     from netops.workflows.records.runs import run_folder
 
     uid, process = record["metadata"]["uid"], _process_of(record)
     if process is None:
         return
     if not process.is_here() and not run_folder(uid).is_dir():
-        raise NetopsError(f"run {uid[:12]} was made on {process.host}, and what it made lies there; retry it there")
+        raise NetopsError(f"run {uid[:12]} ran on {process.host}, and its outputs are there; retry it there")
     if record["status"]["state"] in GOING and process.has_ended():
         _abort(uid, f"its process ({process.pid}) ended before the run did")
 
@@ -195,7 +195,7 @@ def _end_stages(pipeline: str, reason: str) -> int:
 
 
 def _mark_canceled(pipeline: str) -> None:
-    """Leave a note with the last step where no stage was going: Kubeflow itself says only "failed"."""
+    """Annotate the last step if no stage was running: Kubeflow itself only reports "failed"."""
     import mlrun
 
     from netops.cluster.failures import was_canceled
@@ -208,7 +208,7 @@ def _mark_canceled(pipeline: str) -> None:
 
 
 def _unmark_canceled(pipeline: str) -> None:
-    """Take back the note: what becomes of the run from now on says whether it was canceled."""
+    """Remove the annotation: the outcome of the run decides whether it was canceled."""
     import mlrun
 
     from netops.workflows.records.runs import PROJECT, steps_of
@@ -228,7 +228,7 @@ def _refuse_to_retry(record: Document) -> None:
 
 
 def _retry_on_cluster(pipeline: str) -> str:
-    """Let Kubeflow go on with a run, once no stage of it is left that would run beside its next attempt."""
+    """Let Kubeflow resume a run, once no stage is left that would run concurrently with its next attempt."""
     if _end_stages(pipeline, "ended before the run is retried") and _end_stages(pipeline, ""):
         raise NetopsError(f"run {pipeline}: stages of it are still ending; try again in a minute")
     _on_service("retry_pipeline", pipeline)

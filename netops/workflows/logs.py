@@ -12,7 +12,7 @@ from pathlib import Path
 def log_to(folder: Path) -> Iterator[None]:
     """Keep what MLRun prints, and the temporary files that it forgets, in the folder of a run.
 
-    Standard output belongs to the data that a person asked for, standard error to what they are told in a line;
+    Standard output is for requested data, standard error for messages of one line;
     with ``--verbose`` it shows MLRun's log too. The temporary files go when the block ends.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ def workers() -> Workers | None:
 
 @contextmanager
 def warmed(families: Iterable[str], threads: int) -> Iterator[None]:
-    """Start the processes of some families; those that nobody used end with the block."""
+    """Start the processes of some families; unused ones end with the block."""
     global _workers
     with Workers(threads) as started:
         started.prewarm(families)

@@ -35,7 +35,7 @@ def connect(patient: bool = False) -> None:
 
 
 def _answers(patient: bool) -> bool:
-    """Ask the service once; MLRun's client tries for most of a minute, and then fails while it is imported."""
+    """Query the service once; MLRun's client retries for most of a minute, and then fails while it is imported."""
     if not names_service() or "mlrun" in sys.modules:
         return True
     try:

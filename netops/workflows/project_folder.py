@@ -7,7 +7,7 @@ from netops.config.paths import PROJECT as PROJECT
 
 
 def project_root() -> Path:
-    """Find the project: beside the library in a checkout, inside the package where it was installed."""
+    """Find the project: next to the library in a checkout, inside the package if installed."""
     package = Path(netops.__file__).resolve().parent
     checkout = package.parent
     return checkout if (checkout / "project.yaml").is_file() else package / "_project"

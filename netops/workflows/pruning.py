@@ -73,6 +73,6 @@ def _delete_run(run_id: str) -> None:
 
 
 def _delete_folder(folder: Path) -> None:
-    """Delete a folder of ours; whatever else a record may name is left alone."""
+    """Delete a folder of NetOps; other paths in a record are not touched."""
     if home() in folder.resolve().parents:
         shutil.rmtree(folder, ignore_errors=True)

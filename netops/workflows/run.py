@@ -79,7 +79,7 @@ def run(request: Request) -> Document:
 
 
 def resume(run_id: str) -> Document:
-    """Go on with a run that failed or was stopped, without repeating the stages that it finished."""
+    """Resume a run that failed or was stopped, without repeating the stages that it finished."""
     project = load_project()
     from netops.workflows.records.runs import Workflow, find, steps_of
 

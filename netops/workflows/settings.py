@@ -1,4 +1,4 @@
-"""The settings of one run: the YAML files of a folder, the defaults beside them, and ``--set``.
+"""The settings of one run: the YAML files of a folder, the defaults, and ``--set``.
 
 They travel from stage to stage as one JSON document, so that a step needs nothing but its parameters; each
 stage binds the sections it reads.
@@ -86,7 +86,7 @@ def _read_folder(folder: Path, sections: Iterable[str] = (*SECTIONS, METRICS)) -
     if not files:
         raise UsageError(f"--config {folder}: no YAML file there; known: {', '.join(sorted(known))}")
     for path in files:
-        # The cluster's file lies in the same folder; a run on this machine does not read it.
+        # The cluster's file is in the same folder; a run on this machine does not read it.
         if path.name not in known | {"cluster.yaml"}:
             raise UsageError(f"{path}: no such section{closest(path.name, known)}")
     return {path.stem: read_yaml(path) or {} for path in files if path.name in known}

@@ -1,4 +1,4 @@
-"""Ends that are asked for: SIGTERM counts as Ctrl-C, so that a run is recorded as stopped."""
+"""Termination on request: SIGTERM is handled like Ctrl-C, so that a run is recorded as stopped."""
 
 import signal
 import threading

@@ -69,7 +69,7 @@ def test_device_days_leave_out_incidents_and_long_gaps():
     assert DAY == 24 * HOUR
 
 
-def test_incidents_know_their_samples_and_whether_they_could_be_warned_of():
+def test_incidents_have_their_samples_and_whether_they_are_predictable():
     sequences = Sequences(("a", "b"), np.array([0, 6, 9]), np.array([0, 1, 2, 3, 4, 5, 4, 5, 6]))
     incidents = Incidents.of(2, [1, 0, 0], [4, 3, 0], [5, 4, 1])
     assert incidents.inside(sequences).tolist() == [True, False, False, True, False, False, True, False, False]

@@ -13,7 +13,7 @@ def test_enough_devices_of_a_site_within_the_window_are_one_alert():
     assert single == ["d7", "loose"]
 
 
-def test_too_few_or_too_far_apart_stand_for_themselves():
+def test_too_few_or_distant_alerts_stay_separate():
     assert roll_up({"d0": 1, "d1": 4}, LOCATIONS, SETTINGS) == ([], ["d0", "d1"])
     assert roll_up({"d0": 1, "d1": 9, "d2": 12}, LOCATIONS, SETTINGS) == ([], ["d0", "d1", "d2"])
 

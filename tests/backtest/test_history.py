@@ -39,15 +39,15 @@ def test_what_people_recorded_counts_and_the_telemetry_stays_as_it_is(dataset: D
     healthy = sorted(set(range(len(known.sequences.devices))) - set(known.incidents.device.tolist()))
     failed, confirmed = (known.sequences.devices[index] for index in healthy[:2])
     at = START + 3 * HOUR
-    said = Feedback(
+    feedback = Feedback(
         network="small",
         incidents=[
             Incident(source="csv", id="1", device=failed, start=iso(at), end=iso(at + 5 * MINUTE)),
         ],
         verdicts=[Verdict(alert="x", device=confirmed, opened=iso(at), verdict="confirmed")],
     )
-    (tmp_path / "said.json").write_bytes(msgspec.json.encode(said))
-    options = TelemetrySettings(feedback=str(tmp_path / "said.json"))
+    (tmp_path / "feedback.json").write_bytes(msgspec.json.encode(feedback))
+    options = TelemetrySettings(feedback=str(tmp_path / "feedback.json"))
     merged = merge_into_copy(dataset, "small", options, tmp_path / "own")
     assert (tmp_path / "own") in merged.path.parents
     assert {path.name: path.read_bytes() for path in dataset.path.iterdir() if path.is_file()} == before

@@ -64,6 +64,8 @@ def train(folder: Path, dataset: Dataset, split: str = "time", test: Dataset | N
     examples = prepare_examples(Dataset.open(features.path), settings, folder / "work")
     card = train_family(examples, "xgboost", settings, folder / "model", network="small")
     risks = [split_risks(examples, folder / "model", split) for split in ("validation", "test")]
-    judged = assess(examples, *risks, AlertSettings(), calibration=Platt.from_dict(card.calibration))
-    write_card(folder / "model", card.updated(threshold=judged.policy.threshold, alert=asdict(judged.policy)))
-    return Training(dataset, folder / "model", judged.evaluation)
+    assessment = assess(examples, *risks, AlertSettings(), calibration=Platt.from_dict(card.calibration))
+    write_card(
+        folder / "model", card.updated(threshold=assessment.policy.threshold, alert=asdict(assessment.policy))
+    )
+    return Training(dataset, folder / "model", assessment.evaluation)

@@ -73,7 +73,7 @@ def test_the_list_names_the_last_renewal(netops: Call) -> None:
 @pytest.mark.parametrize(
     ("verb", "verdict"), [("confirm", "confirmed"), ("dismiss", "dismissed"), ("repaired",) * 2]
 )
-def test_an_alert_is_judged_by_the_beginning_of_its_id(netops: Call, verb: str, verdict: str) -> None:
+def test_an_alert_is_selected_by_a_prefix_of_its_id(netops: Call, verb: str, verdict: str) -> None:
     name = ALERTS_THERE[0].id
     answer = netops("alerts", verb, name[:8], "--name", NETWORK, "--note", "fan", "--by", "ada", "--json")
     assert answer.code == 0
@@ -83,7 +83,7 @@ def test_an_alert_is_judged_by_the_beginning_of_its_id(netops: Call, verb: str, 
     assert f"{name}: r1, {verdict}" in again.out
     assert "already recorded" in again.err
     shown = netops("alerts", "show", name, "--name", NETWORK, "--json").json
-    assert [said["note"] for said in shown["statements"]] == ["fan"]
+    assert [statement["note"] for statement in shown["statements"]] == ["fan"]
 
 
 def test_the_user_name_is_recorded(netops: Call, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +102,7 @@ def test_the_time_of_a_repair_is_stored(netops: Call) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("alerts", "confirm", "zz", "--name", NETWORK), "no alert 'zz'"),
         (("alerts", "confirm", "", "--name", NETWORK), "no alert ''"),
@@ -114,10 +114,10 @@ def test_the_time_of_a_repair_is_stored(netops: Call) -> None:
         (("incidents", "remove", "mail", "--name", NETWORK), "no incident of source 'mail'"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line(netops: Call, arguments: tuple[str, ...], told: str) -> None:
+def test_what_cannot_be_is_refused_in_one_line(netops: Call, arguments: tuple[str, ...], message: str) -> None:
     answer = netops(*arguments)
     assert (answer.code, answer.out) == (2, "")
-    assert told in answer.err
+    assert message in answer.err
     assert len(answer.err.splitlines()) == 1
 
 
@@ -148,7 +148,7 @@ def test_a_log_of_incidents_is_added_once_however_often_it_is_read(netops: Call,
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("r1,soon,", "line 2: column 'start': 'soon' is"),
         ("r1,2026-01-05T02:00:00Z,2026-01-05T02:00:00Z", "line 2: the incident does not end after its start"),
@@ -156,12 +156,12 @@ def test_a_log_of_incidents_is_added_once_however_often_it_is_read(netops: Call,
         ("r1,1500-01-01T00:00:00Z,", "line 2"),
     ],
 )
-def test_a_log_with_an_error_is_rejected_completely(netops: Call, tmp_path: Path, line: str, told: str) -> None:
+def test_a_log_with_an_error_is_rejected_completely(netops: Call, tmp_path: Path, line: str, message: str) -> None:
     log = tmp_path / "outages.csv"
     log.write_text(f"device,start,end\n{line}\nr2,2026-01-05T02:00:00Z,\n")
     answer = netops("incidents", "add", log, "--name", NETWORK)
     assert answer.code == 1
-    assert told in answer.err
+    assert message in answer.err
     assert netops("incidents", "list", "--name", NETWORK, "--json").rows == []
 
 

@@ -32,7 +32,7 @@ BEGIN = 1_767_571_200 * SECOND + 10 * HOUR  # 2026-01-05T10:00:00Z
 
 
 @dataclass
-class Told:
+class Recorded:
     """The feedback recorded while the server ran."""
 
     confirmed: list[dict]
@@ -65,7 +65,7 @@ def server(home: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def told(server: str, home: Path, tmp_path_factory: pytest.TempPathFactory) -> Told:
+def recorded(server: str, home: Path, tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     """Replay three hours, record feedback on each alert of a device, and two incidents."""
     call("simulate", "--to", server, "--speed", "0", "--duration", "3h", *SETTINGS)
     alerts = [
@@ -87,7 +87,7 @@ def told(server: str, home: Path, tmp_path_factory: pytest.TempPathFactory) -> T
     pager = {"device": device, "start": at(HOUR), "end": at(HOUR + 2 * MINUTE), "source": "pager", "id": "1"}
     assert httpx.post(server + "/incidents", json=pager).json()["recorded"] == 1
     exported = httpx.get(server + "/feedback").json()
-    return Told(groups[0][:5], groups[1][:3], groups[2][:3], device, exported)
+    return Recorded(groups[0][:5], groups[1][:3], groups[2][:3], device, exported)
 
 
 def at(moment: int) -> str:
@@ -95,7 +95,7 @@ def at(moment: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def trained(told: Told) -> str:
+def trained(recorded: Recorded) -> str:
     """The run of a schedule that was due once."""
     from netops.scheduling import schedules
     from netops.scheduling.launcher import LocalLauncher
@@ -123,22 +123,24 @@ def features(trained: str) -> Dataset:
 
 @pytest.mark.slow
 @pytest.mark.timeout(580)
-def test_verdicts_lie_beside_the_features_with_their_source(features: Dataset, told: Told) -> None:
+def test_verdicts_are_stored_with_the_features_and_their_source(features: Dataset, recorded: Recorded) -> None:
     rows = {row["alert"]: row for row in features.verdicts().to_pylist()}
-    groups = (("confirmed", told.confirmed), ("repaired", told.repaired), ("dismissed", told.dismissed))
-    said = {alert["id"]: verdict for verdict, alerts in groups for alert in alerts}
-    assert {name: row["verdict"] for name, row in rows.items()} == said
+    groups = (("confirmed", recorded.confirmed), ("repaired", recorded.repaired), ("dismissed", recorded.dismissed))
+    statement = {alert["id"]: verdict for verdict, alerts in groups for alert in alerts}
+    assert {name: row["verdict"] for name, row in rows.items()} == statement
     assert {row["source"] for row in rows.values()} == {"operator"}
-    assert rows[told.confirmed[0]["id"]]["by"] == "ada"
+    assert rows[recorded.confirmed[0]["id"]]["by"] == "ada"
 
 
 @pytest.mark.timeout(580)
-def test_recorded_incidents_are_incidents_of_the_features_with_their_source(features: Dataset, told: Told) -> None:
+def test_recorded_incidents_are_incidents_of_the_features_with_their_source(
+    features: Dataset, recorded: Recorded
+) -> None:
     found = {
         source: row
         for row in features.incidents().to_pylist()
         for source in row["source"].split(", ")
-        if row["device"] == told.device
+        if row["device"] == recorded.device
     }
     assert {"outages.csv", "pager"} <= set(found)
     assert {source for row in features.incidents().to_pylist() for source in row["source"].split(", ")} == {
@@ -149,7 +151,7 @@ def test_recorded_incidents_are_incidents_of_the_features_with_their_source(feat
     for source, start, end in (("outages.csv", 9 * MINUTE, 12 * MINUTE), ("pager", HOUR, HOUR + 2 * MINUTE)):
         assert found[source]["start"].value <= BEGIN + start
         assert found[source]["end"].value >= BEGIN + end
-        assert failing(features, told.device, BEGIN + start, BEGIN + end).all()
+        assert failing(features, recorded.device, BEGIN + start, BEGIN + end).all()
 
 
 def failing(features: Dataset, device: str, start: int, end: int) -> np.ndarray:
@@ -164,16 +166,16 @@ def failing(features: Dataset, device: str, start: int, end: int) -> np.ndarray:
 
 
 @pytest.mark.timeout(580)
-def test_the_labels_of_the_training_are_there(features: Dataset, told: Told) -> None:
+def test_the_labels_of_the_training_are_there(features: Dataset, recorded: Recorded) -> None:
     labelled = label(features, 10 * MINUTE, "time", 0)[0]
-    first = labelled.sequences.offsets[labelled.sequences.devices.index(told.device)]
+    first = labelled.sequences.offsets[labelled.sequences.devices.index(recorded.device)]
     times = labelled.sequences.timestamps[first : first + 100]
     before = (times >= BEGIN) & (times < BEGIN + 9 * MINUTE)
     known = labelled.labels[first : first + 100][before]  # within the horizon before the recorded incident
     assert (known == 1).any()
     assert (known != 0).all()
     verdicts = labelled.verdicts
-    assert len(verdicts) == len(told.confirmed) + len(told.repaired) + len(told.dismissed)
+    assert len(verdicts) == len(recorded.confirmed) + len(recorded.repaired) + len(recorded.dismissed)
     assert verdicts.coming.any()  # else nothing is tested
     for index in np.flatnonzero(verdicts.coming):
         device = verdicts.device[index]
@@ -184,13 +186,15 @@ def test_the_labels_of_the_training_are_there(features: Dataset, told: Told) -> 
 
 
 @pytest.mark.timeout(580)
-def test_the_card_and_the_report_name_the_sources_of_labels(trained: str, told: Told) -> None:
+def test_the_card_and_the_report_name_the_sources_of_labels(trained: str, recorded: Recorded) -> None:
     from netops.workflows.records.runs import run_folder
 
     folder = run_folder(trained)
     labels = read_card(folder / "work" / "models" / "xgboost").data["labels"]
     assert set(labels["incidents"]) >= {"telemetry"}
-    assert sum(labels["verdicts"].values()) == len(told.confirmed) + len(told.repaired) + len(told.dismissed)
+    assert sum(labels["verdicts"].values()) == len(recorded.confirmed) + len(recorded.repaired) + len(
+        recorded.dismissed
+    )
     report = (folder / "report.html").read_text()
     assert "outages.csv" in report
     assert "alerts confirmed" in report
@@ -200,11 +204,11 @@ def test_the_card_and_the_report_name_the_sources_of_labels(trained: str, told: 
 
 @pytest.mark.timeout(580)
 def test_what_was_exported_teaches_a_network_elsewhere(
-    netops: Call, features: Dataset, told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    netops: Call, features: Dataset, recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "said.json"
     assert netops("alerts", "export", "--out", out, "--name", NETWORK).code == 0
-    assert json.loads(out.read_text()) == told.exported
+    assert json.loads(out.read_text()) == recorded.exported
     assert len(read_feedback(out).verdicts) == len(features.verdicts())
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path / "elsewhere"))
     source = features.path.parent / "telemetry"

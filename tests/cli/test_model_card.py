@@ -31,7 +31,7 @@ def card() -> ModelCard:
     return card_of()
 
 
-def test_figures_stand_beside_their_intervals_and_what_they_rest_on(card: ModelCard) -> None:
+def test_metrics_are_shown_with_intervals_and_sample_sizes(card: ModelCard) -> None:
     found, lines = card.evaluation, list(described(card))
     (recall,) = [line for line in lines if line.startswith("  event recall ") and "incidents" in line]
     between = found["intervals"]["event_recall"]
@@ -53,7 +53,7 @@ def test_every_group_has_a_line(card: ModelCard) -> None:
         assert reported == set(members)
 
 
-def test_other_thresholds_stand_around_the_one_in_service(card: ModelCard) -> None:
+def test_other_thresholds_surround_the_one_in_service(card: ModelCard) -> None:
     lines = list(described(card))
     rows = lines[lines.index("Other thresholds, on the test split") + 2 :]
     thresholds = [float(row.split()[0]) for row in rows]
@@ -62,7 +62,7 @@ def test_other_thresholds_stand_around_the_one_in_service(card: ModelCard) -> No
     assert len(rows) > 6
 
 
-def test_a_model_that_never_alerts_and_one_not_judged() -> None:
+def test_a_model_that_never_alerts_and_one_not_evaluated() -> None:
     silent = list(described(card_of(threshold=2.0)))
     (alarms,) = [line for line in silent if line.startswith("  false alarms")]
     assert "at most" in alarms

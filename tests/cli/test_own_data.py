@@ -50,7 +50,7 @@ def test_an_own_csv_runs_through_the_pipeline(netops: Call, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_test_telemetry_is_kept_separate(netops: Call, tmp_path: Path) -> None:
+def test_test_telemetry_is_separate(netops: Call, tmp_path: Path) -> None:
     train, test = tmp_path / "january.csv", tmp_path / "february.csv"
     telemetry().to_csv(train, index=False)
     later = telemetry(devices=2)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.place import Place, copy_project, ours
+from tests.cluster.testbed import Testbed, copy_project, ours
 from tests.workflows.conftest import database, home, stand_in
 
 __all__ = ["database", "home", "stand_in"]
@@ -35,7 +35,7 @@ TOKEN = "t" * 40
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def testbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
     """Give the cluster, with a copy of the project that knows it."""
     context = os.environ.get(CLUSTER)
     if not context:
@@ -49,7 +49,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     keys["NETOPS_TOKEN"] = TOKEN
     if store_inside:
         keys["AWS_ENDPOINT_URL_S3"] = store_inside
-    place = Place(
+    testbed = Testbed(
         context=context,
         namespace=namespace,
         image=image,
@@ -61,9 +61,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         store_inside=store_inside,
         project=_project(tmp_path_factory.mktemp("cluster"), namespace, image, artifacts, list(keys)),
     )
-    make_secret(place, STORE, keys)
-    yield place
-    place.kubectl("delete", "secret", STORE, "--ignore-not-found")
+    make_secret(testbed, STORE, keys)
+    yield testbed
+    testbed.kubectl("delete", "secret", STORE, "--ignore-not-found")
 
 
 def _project(folder: Path, namespace: str, image: str, artifacts: str, keys: list[str]) -> Path:
@@ -78,7 +78,7 @@ def _project(folder: Path, namespace: str, image: str, artifacts: str, keys: lis
     )
 
 
-def make_secret(place: Place, name: str, values: dict[str, str], namespace: str | None = None) -> None:
+def make_secret(testbed: Testbed, name: str, values: dict[str, str], namespace: str | None = None) -> None:
     """Make a secret, or change it."""
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values}
-    place.kubectl("apply", "-f", "-", stdin=json.dumps(secret), namespace=namespace)
+    testbed.kubectl("apply", "-f", "-", stdin=json.dumps(secret), namespace=namespace)

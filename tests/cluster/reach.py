@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import httpx
 
-from tests.cluster.place import Place, until
+from tests.cluster.testbed import Testbed, until
 
 
 @contextmanager
-def reached(place: Place, target: str, token: str, namespace: str | None = None) -> Iterator[httpx.Client]:
+def reached(testbed: Testbed, target: str, token: str, namespace: str | None = None) -> Iterator[httpx.Client]:
     """Reach a server as its clients do, with their token.
 
     Parameters
@@ -28,7 +28,7 @@ def reached(place: Place, target: str, token: str, namespace: str | None = None)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = ["kubectl", "--context", place.context, "--namespace", namespace or place.namespace]
+    command = ["kubectl", "--context", testbed.context, "--namespace", namespace or testbed.namespace]
     forward = _Forward([*command, "port-forward", target, f"{port}:8080"])
     try:
         headers = {"Authorization": f"Bearer {token}"}

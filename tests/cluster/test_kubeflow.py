@@ -64,14 +64,16 @@ def test_a_run_is_found_by_the_beginning_of_its_id(service) -> None:
     assert kubeflow.find_run("bb")["metadata"]["uid"] == "bb2"
 
 
-def test_what_runs_a_run_is_told_by_its_record(service) -> None:
+def test_the_record_of_a_run_names_its_process(service) -> None:
     assert kubeflow.pipeline_of(kubeflow.find_run("bb2")) == "bb2"
     assert kubeflow.pipeline_of(kubeflow.find_run("cc3")) is None
 
 
-@pytest.mark.parametrize(("act", "told"), [(control.cancel, "cancel it there"), (control.retry, "retry it there")])
-def test_a_run_of_another_machine_is_left_to_that_one(service, home, act, told) -> None:
-    with pytest.raises(NetopsError, match=f"run cc3 .* build-7.*{told}"):
+@pytest.mark.parametrize(
+    ("act", "expected"), [(control.cancel, "cancel it there"), (control.retry, "retry it there")]
+)
+def test_a_run_of_another_machine_is_left_to_that_one(service, home, act, expected) -> None:
+    with pytest.raises(NetopsError, match=f"run cc3 .* build-7.*{expected}"):
         act("cc3")
 
 
@@ -136,7 +138,7 @@ def test_a_run_that_a_schedule_started_is_one_run_with_its_workflow_and_network(
     assert (row["run_id"], row["workflow"], row["name"], row["state"]) == ("bb2", "retrain", "core", "error")
 
 
-def test_the_steps_of_an_uploaded_run_tell_its_workflow_and_network(holding) -> None:
+def test_the_steps_of_an_uploaded_run_name_its_workflow_and_network(holding) -> None:
     [row] = holding(steps=[step_of("edge")])
     assert (row["workflow"], row["name"]) == ("retrain", "edge")
 
@@ -153,16 +155,16 @@ def test_a_canceled_run_is_not_shown_as_an_error(holding) -> None:
 def test_a_job_that_never_started_its_workflow_does_not_run_for_ever(holding) -> None:
     row = holding(LOST)[-1]
     assert (row["run_id"], row["workflow"], row["name"], row["state"]) == ("ee5", "retrain", "core", "error")
-    assert "job that was to start the workflow is gone" in row["error"]
+    assert "job that starts the workflow no longer exists" in row["error"]
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "expected"),
     [("main-edge-2", ("main", "edge-2")), ("retrain-core", ("retrain", "core")), ("nightly", ("nightly", ""))],
 )
-def test_the_name_that_submit_gives_a_run_tells_workflow_and_network(name, told) -> None:
+def test_the_name_of_a_submitted_run_contains_workflow_and_network(name, expected) -> None:
     run = kubeflow.run_of(PIPELINE | {"name": f"netops-{name}"})
-    assert (run["metadata"]["name"], run["spec"]["parameters"].get("name", "")) == told
+    assert (run["metadata"]["name"], run["spec"]["parameters"].get("name", "")) == expected
 
 
 def test_a_canceled_run_that_is_retried_and_then_fails_is_an_error(holding, monkeypatch) -> None:

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tests.cluster.conftest import TOKEN
-from tests.cluster.place import Place, ours, until
 from tests.cluster.reach import reached, sample, version_of
+from tests.cluster.testbed import Testbed, ours, until
 
 pytestmark = [pytest.mark.timeout(5400), pytest.mark.slow]
 
@@ -30,21 +30,21 @@ http.server.HTTPServer(("", 8080), Handler).serve_forever()
 
 
 @pytest.fixture(scope="module")
-def function(place: Place) -> Iterator[Place]:
+def function(testbed: Testbed) -> Iterator[Testbed]:
     """Let the deploy stage make the function, with a volume for its state and a receiver of its alerts."""
     if os.environ.get("NETOPS_TEST_NUCLIO") != "1":
         pytest.skip("NETOPS_TEST_NUCLIO does not say that Nuclio is there")
-    objects = [_claim(), _receiver(place), _service()]
-    place.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    objects = [_claim(), _receiver(testbed), _service()]
+    testbed.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
     try:
-        receiver = f"{{kind: webhook, url: http://{RECEIVER}.{place.namespace}.svc.cluster.local:8080}}"
-        run = place.submit(NETWORK, "--set", f"serving.receivers=[{receiver}]",
+        receiver = f"{{kind: webhook, url: http://{RECEIVER}.{testbed.namespace}.svc.cluster.local:8080}}"
+        run = testbed.submit(NETWORK, "--set", f"serving.receivers=[{receiver}]",
                            "--set", f"cluster.serving.state_claim={CLAIM}")  # fmt: skip
-        assert place.ended(run) == "completed"
-        yield place
+        assert testbed.ended(run) == "completed"
+        yield testbed
     finally:
-        httpx.delete(f"{place.service}/api/v2/projects/netops/functions/{NETWORK}-serving", timeout=60)
-        place.kubectl(
+        httpx.delete(f"{testbed.service}/api/v2/projects/netops/functions/{NETWORK}-serving", timeout=60)
+        testbed.kubectl(
             "delete", f"pod/{RECEIVER}", f"service/{RECEIVER}", f"pvc/{CLAIM}", "--ignore-not-found", "--wait=false"
         )
 
@@ -54,8 +54,8 @@ def _claim() -> dict:
     return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": CLAIM}, "spec": spec}
 
 
-def _receiver(place: Place) -> dict:
-    container = {"name": "receiver", "image": place.image, "imagePullPolicy": "IfNotPresent"}
+def _receiver(testbed: Testbed) -> dict:
+    container = {"name": "receiver", "image": testbed.image, "imagePullPolicy": "IfNotPresent"}
     container["command"] = ["python", "-c", PRINTS]
     metadata = {"name": RECEIVER, "labels": {"app": RECEIVER}}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}}
@@ -75,12 +75,12 @@ def test_it_answers_with_the_token_alone(function) -> None:
         assert client.get("/alerts").json() == []
 
 
-def test_a_silent_device_is_told_to_the_receiver(function) -> None:
+def test_a_silent_device_is_sent_to_the_receiver(function) -> None:
     with reached(function, SERVICE, TOKEN) as client:
         for second in range(0, 1200, 5):
             client.post("/telemetry", json=[sample(second, "r2")]).raise_for_status()
-        told = until(lambda: function.kubectl("logs", RECEIVER), 120, "the receiver has been told nothing")
-    assert "r1" in told
+        expected = until(lambda: function.kubectl("logs", RECEIVER), 120, "the receiver has been told nothing")
+    assert "r1" in expected
 
 
 def test_its_state_outlives_its_pod(function) -> None:

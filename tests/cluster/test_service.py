@@ -38,12 +38,12 @@ def test_versions_that_do_not_fit(capsys, stand_in, theirs) -> None:
 
 
 @pytest.mark.parametrize("theirs", ["1.12.1", "1.8.0-dev", "1.14.0", "0.0.0+unstable", "main"])
-def test_versions_that_fit_or_cannot_be_told(theirs) -> None:
+def test_versions_that_match_or_are_unknown(theirs) -> None:
     assert theirs in service.check_versions(service.Service("http://x", {"version": theirs}))
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "expected"),
     [
         ((200, b"<html>"), "is no MLRun API"),
         ((200, {"hello": "world"}), "is no MLRun API"),
@@ -52,9 +52,9 @@ def test_versions_that_fit_or_cannot_be_told(theirs) -> None:
         ((401, {}), "refuses access"),
     ],
 )
-def test_something_else_answers(capsys, stand_in, answer, told) -> None:
+def test_something_else_answers(capsys, stand_in, answer, expected) -> None:
     stand_in({"client-spec": answer})
-    assert told in submitted(capsys)
+    assert expected in submitted(capsys)
 
 
 def test_nothing_is_asked_of_a_workflow_without_its_source(capsys) -> None:
@@ -80,19 +80,24 @@ def test_an_image_that_the_cluster_does_not_get(text) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "told"),
+    ("host", "expected"),
     [("ml-pipeline.mlrun.svc", "the MLRun service cannot reach ml-pipeline.mlrun.svc:8888"),
      ("mlrun.example", "MLRun service http://mlrun.example:8080 is not reachable")],
 )  # fmt: skip
-def test_who_cannot_reach_whom_is_said_in_a_line(monkeypatch, host, told) -> None:
+def test_unreachable_connections_are_reported_in_one_line(monkeypatch, host, expected) -> None:
     monkeypatch.setenv("MLRUN_DBPATH", "http://mlrun.example:8080")
     error = f"HTTPConnectionPool(host='{host}', port=8888): Max retries exceeded with url: /x (Caused by …"
-    assert str(service.explain(RuntimeError(error))).startswith(told)
+    assert str(service.explain(RuntimeError(error))).startswith(expected)
 
 
 def test_the_doctor_looks_at_the_whole_service(stand_in) -> None:
-    told = MODERN | {"namespace": "other", "kfp_url": "http://kfp", "nuclio_version": "", "artifact_path": "s3://b"}
-    stand_in({"client-spec": (200, told), "projects/*/pipelines": (200, {"runs": []})})
+    expected = MODERN | {
+        "namespace": "other",
+        "kfp_url": "http://kfp",
+        "nuclio_version": "",
+        "artifact_path": "s3://b",
+    }
+    stand_in({"client-spec": (200, expected), "projects/*/pipelines": (200, {"runs": []})})
     found = {finding.check: finding for finding in examine()}
     assert {check: finding.ok for check, finding in found.items() if check in ("tracking", *service_checks())} == {
         "tracking": True,
@@ -108,10 +113,10 @@ def test_the_doctor_looks_at_the_whole_service(stand_in) -> None:
     assert "not reachable from here" in found["artifact path"].detail
 
 
-def test_the_doctor_asks_what_stands_behind_the_service(stand_in) -> None:
-    told = MODERN | {"kfp_url": "http://kfp", "nuclio_version": "1.15.0"}
+def test_the_doctor_queries_the_backends_of_the_service(stand_in) -> None:
+    expected = MODERN | {"kfp_url": "http://kfp", "nuclio_version": "1.15.0"}
     down = (400, {"detail": "connection refused"})
-    stand_in({"client-spec": (200, told), "projects/*/pipelines": down, "projects/netops/api-gateways": down})
+    stand_in({"client-spec": (200, expected), "projects/*/pipelines": down, "projects/netops/api-gateways": down})
     found = {finding.check: finding for finding in examine()}
     for check in ("kubeflow", "nuclio"):
         assert not found[check].ok
@@ -135,9 +140,9 @@ def test_an_artifact_path_is_written_to_and_read(stand_in, tmp_path) -> None:
     assert list(tmp_path.rglob("_doctor*")) == []
 
 
-def test_a_client_that_is_newer_than_the_service_is_told_by_the_doctor() -> None:
-    told = service.check_versions(service.Service("http://x", {"version": "1.8.0"}))
-    assert "MLRun supports no client that is newer" in told
+def test_the_doctor_reports_a_client_newer_than_the_service() -> None:
+    expected = service.check_versions(service.Service("http://x", {"version": "1.8.0"}))
+    assert "MLRun supports no client that is newer" in expected
     assert "newer" not in service.check_versions(service.Service("http://x", {"version": "1.13.0"}))
 
 

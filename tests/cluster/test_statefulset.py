@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from tests.cluster.conftest import make_secret
-from tests.cluster.place import ROOT, Place, ours, until
 from tests.cluster.reach import reached, sample, version_of
+from tests.cluster.testbed import ROOT, Testbed, ours, until
 
 pytestmark = [pytest.mark.timeout(5400), pytest.mark.slow]
 
@@ -22,27 +22,27 @@ TOKEN = "t" * 40
 
 
 @pytest.fixture(scope="module")
-def served(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def served(testbed: Testbed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
     """Apply the manifests as docs/cluster.md says, in a namespace of the tests' own."""
     folder = tmp_path_factory.mktemp("manifests") / "kubernetes"
     shutil.copytree(ROOT / "deploy" / "kubernetes", folder)
-    _adapt(folder, place)
-    place.kubectl("create", "namespace", NAMESPACE)
+    _adapt(folder, testbed)
+    testbed.kubectl("create", "namespace", NAMESPACE)
     try:
-        make_secret(place, "netops-token", {"token": TOKEN}, NAMESPACE)
-        make_secret(place, "netops-store", _store(place), NAMESPACE)
-        _point_at(place, place.service_inside)
-        place.kubectl("apply", "-k", str(folder), namespace=NAMESPACE)
-        yield place
+        make_secret(testbed, "netops-token", {"token": TOKEN}, NAMESPACE)
+        make_secret(testbed, "netops-store", _store(testbed), NAMESPACE)
+        _point_at(testbed, testbed.service_inside)
+        testbed.kubectl("apply", "-k", str(folder), namespace=NAMESPACE)
+        yield testbed
     finally:
-        place.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+        testbed.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
 
-def _adapt(folder: Path, place: Place) -> None:
+def _adapt(folder: Path, testbed: Testbed) -> None:
     """Do what the page tells a user to edit: namespace, image, network."""
     path = folder / "kustomization.yaml"
     kustomization = yaml.safe_load(path.read_text())
-    name, _, tag = place.serve_image.rpartition(":")
+    name, _, tag = testbed.serve_image.rpartition(":")
     kustomization["namespace"] = NAMESPACE
     for image in kustomization["images"]:
         image |= {"newName": name, "newTag": tag}
@@ -57,12 +57,12 @@ def _adapt(folder: Path, place: Place) -> None:
     path.write_text(yaml.safe_dump(kustomization))
 
 
-def _store(place: Place) -> dict[str, str]:
+def _store(testbed: Testbed) -> dict[str, str]:
     keys = {key: os.environ[key] for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if key in os.environ}
-    return {**keys, "AWS_ENDPOINT_URL_S3": place.store_inside} if place.store_inside else keys
+    return {**keys, "AWS_ENDPOINT_URL_S3": testbed.store_inside} if testbed.store_inside else keys
 
 
-def _point_at(place: Place, address: str) -> None:
+def _point_at(testbed: Testbed, address: str) -> None:
     """Say where MLRun is."""
     config = {
         "apiVersion": "v1",
@@ -70,21 +70,21 @@ def _point_at(place: Place, address: str) -> None:
         "metadata": {"name": "netops-mlrun"},
         "data": {"address": address},
     }
-    place.kubectl("apply", "-f", "-", stdin=json.dumps(config), namespace=NAMESPACE)
+    testbed.kubectl("apply", "-f", "-", stdin=json.dumps(config), namespace=NAMESPACE)
 
 
-def _pod(place: Place) -> dict:
-    pods = place.objects("pods", "-l", "app.kubernetes.io/name=netops", namespace=NAMESPACE)
+def _pod(testbed: Testbed) -> dict:
+    pods = testbed.objects("pods", "-l", "app.kubernetes.io/name=netops", namespace=NAMESPACE)
     return pods[0] if pods else {}
 
 
-def _is_ready(place: Place) -> bool:
-    conditions = _pod(place).get("status", {}).get("conditions", ())
+def _is_ready(testbed: Testbed) -> bool:
+    conditions = _pod(testbed).get("status", {}).get("conditions", ())
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
-def _restarts(place: Place) -> int:
-    return sum(container["restartCount"] for container in _pod(place)["status"].get("containerStatuses", ()))
+def _restarts(testbed: Testbed) -> int:
+    return sum(container["restartCount"] for container in _pod(testbed)["status"].get("containerStatuses", ()))
 
 
 def test_it_waits_for_a_champion_and_takes_it_without_a_restart(served) -> None:

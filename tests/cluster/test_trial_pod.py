@@ -60,14 +60,14 @@ def tried(monkeypatch):
     return run
 
 
-def test_it_tells_what_runs_in_the_pod(tried) -> None:
+def test_it_reports_what_runs_in_the_pod(tried) -> None:
     service = Service("pending", "running", "completed")
     assert "r/netops:9 runs as a pod: netops 9.9" in tried(service)
     assert service.calls == ["delete"]
 
 
 @pytest.mark.parametrize(
-    ("service", "told", "calls"),
+    ("service", "expected", "calls"),
     [
         (Service("pending", pod=PULL), "cannot get image r/netops:9: push it", ["abort", "delete"]),
         (Service("running", "error", pod=GONE), "pod doctor-x: OOMKilled, exit code 137", ["delete"]),
@@ -77,7 +77,7 @@ def test_it_tells_what_runs_in_the_pod(tried) -> None:
         (Service("completed", mlrun=""), "has MLRun of unknown version", ["delete"]),
     ],
 )
-def test_a_pod_that_does_not_run_is_explained_and_removed(tried, service, told, calls) -> None:
-    with pytest.raises(NetopsError, match=told):
+def test_a_pod_that_does_not_run_is_explained_and_removed(tried, service, expected, calls) -> None:
+    with pytest.raises(NetopsError, match=expected):
         tried(service)
     assert service.calls == calls

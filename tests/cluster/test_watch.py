@@ -120,10 +120,10 @@ def service(monkeypatch):
 
 
 @pytest.mark.parametrize("status", [SNAKE, CAMEL])
-def test_a_stage_whose_pod_dies_early_is_told_by_pod_reason_and_log(service, status) -> None:
+def test_a_pod_that_dies_early_is_reported_with_reason_and_log(service, status) -> None:
     service(status, b"loading\n\nModuleNotFoundError: No module named 'git'\n")
-    told = failures.cause_of(step(reason="OOMKilled"))
-    assert told == (
+    expected = failures.cause_of(step(reason="OOMKilled"))
+    assert expected == (
         "pod pod-u1: OOMKilled, exit code 137; its log ends: loading | ModuleNotFoundError: No module named 'git'"
     )
 

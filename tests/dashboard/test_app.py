@@ -159,11 +159,11 @@ def test_files_are_sent_as_they_are():
 
 def test_foreign_pages_cannot_send_feedback(client_of):
     client = client_of()
-    said = {"alert": "3fd2", "verdict": "confirmed"}
-    assert client.post("/data/verdict", json=said, headers={"origin": "http://elsewhere"}).status_code == 403
-    assert client.post("/data/verdict", json=said, headers={"origin": "null"}).status_code == 403
-    assert client.post("/data/verdict", json=said | {"verdict": "other"}).status_code == 400
-    own = client.post("/data/verdict", json=said, headers={"origin": "http://127.0.0.1", "host": "127.0.0.1"})
+    statement = {"alert": "3fd2", "verdict": "confirmed"}
+    assert client.post("/data/verdict", json=statement, headers={"origin": "http://elsewhere"}).status_code == 403
+    assert client.post("/data/verdict", json=statement, headers={"origin": "null"}).status_code == 403
+    assert client.post("/data/verdict", json=statement | {"verdict": "other"}).status_code == 400
+    own = client.post("/data/verdict", json=statement, headers={"origin": "http://127.0.0.1", "host": "127.0.0.1"})
     assert own.status_code == 502  # it went on to the server, which is not there
 
 

@@ -49,7 +49,7 @@ def test_a_silent_device_has_no_risk():
     assert np.isnan(fleet.risk[0])
 
 
-def test_devices_that_are_gone_are_noticed_and_forgotten():
+def test_removed_devices_are_detected_and_forgotten():
     fleet = FleetModel()
     fleet.apply(answer({"a": 0.1, "b": 0.2}), full=True)
     version = fleet.version
@@ -93,7 +93,7 @@ def test_the_risk_history_covers_an_hour_at_any_polling_rate():
     assert (times[-1], risks[-1]) == (7_199_500, float(np.float32(0.71995)))
 
 
-def test_risks_are_forgotten_where_time_has_gone_back():
+def test_risks_are_cleared_if_the_time_goes_back():
     history = RiskHistory()
     history.grow(1)
     for time in (STEP, 2 * STEP, 0):

@@ -37,7 +37,7 @@ class LargeFleet:
     def send(self, hot: Callable[[int], bool] = lambda _number: False) -> None:
         for first in range(0, self.devices, BATCH):
             numbers = range(first, min(first + BATCH, self.devices))
-            rows = [sample(f"leaf-{n}", self.tick, hot(n), **self.place(n % SITES)) for n in numbers]
+            rows = [sample(f"leaf-{n}", self.tick, hot(n), **self.site_of(n % SITES)) for n in numbers]
             assert httpx.post(f"{self.url}/telemetry", json=rows, timeout=120).status_code == 200
         self.tick += 1
 
@@ -46,7 +46,7 @@ class LargeFleet:
         """The time of the newest samples, as the page writes it."""
         return datetime.fromtimestamp(START + (self.tick - 1) * INTERVAL, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
-    def place(self, site: int) -> dict[str, str]:
+    def site_of(self, site: int) -> dict[str, str]:
         return {"company": f"company {site // PER_COMPANY}", "data_center": f"site {site}"}
 
 

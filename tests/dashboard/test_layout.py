@@ -9,7 +9,7 @@ import pytest
 from netops.dashboard.layout import NARROW, WIDE, lay_out, natural
 
 
-def names_and_places(devices: int, companies: int, centers: int):
+def names_and_locations(devices: int, companies: int, centers: int):
     names = [f"leaf-{n}" for n in range(devices)]
     indices = [(f"Company {n % companies}", f"City {n // companies % centers}") for n in range(devices)]
     return names, indices
@@ -19,7 +19,7 @@ def names_and_places(devices: int, companies: int, centers: int):
     ("devices", "companies", "centers"), [(1, 1, 1), (30, 4, 2), (999, 7, 5), (10_000, 10, 4), (3000, 1500, 1)]
 )
 def test_each_device_has_a_cell_of_its_own_within_its_site(devices, companies, centers):
-    names, indices = names_and_places(devices, companies, centers)
+    names, indices = names_and_locations(devices, companies, centers)
     layout = lay_out(names, indices)
     assert sorted(layout.order.tolist()) == list(range(devices))
     cells = np.stack([layout.x, layout.y], axis=1)
@@ -61,7 +61,7 @@ def test_no_devices_are_a_map_too():
 
 
 def test_a_narrow_screen_has_the_same_order_in_a_high_map():
-    wide, narrow = (lay_out(*names_and_places(400, 5, 4), screen) for screen in (WIDE, NARROW))
+    wide, narrow = (lay_out(*names_and_locations(400, 5, 4), screen) for screen in (WIDE, NARROW))
     assert narrow.order.tolist() == wide.order.tolist()
     assert wide.width / wide.height > 1.2
     assert narrow.width / narrow.height < 1.0
@@ -75,7 +75,7 @@ def test_a_narrow_screen_has_the_same_order_in_a_high_map():
 @pytest.mark.timing
 def test_ten_thousand_devices_fill_the_screen_and_do_not_take_long():
     since = time.process_time()
-    layout = lay_out(*names_and_places(10_000, 10, 4))
+    layout = lay_out(*names_and_locations(10_000, 10, 4))
     assert time.process_time() - since < 1.5
     assert 1.2 < layout.width / layout.height < 2.5
     # A cell is at least five pixels wide where the map is a thousand.

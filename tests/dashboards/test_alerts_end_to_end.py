@@ -44,7 +44,7 @@ def test_a_site_outage_reaches_the_webhook_as_one_notification(run: Any) -> None
 
 
 def test_stale_devices_are_reported(run: Any) -> None:
-    def told() -> bool:
+    def is_notified() -> bool:
         return any("DevicesSilent" in names(note) for note in run.notes)
 
-    wait_until("a notification of silence", told)
+    wait_until("a notification of silence", is_notified)

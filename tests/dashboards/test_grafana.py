@@ -48,7 +48,7 @@ def test_a_dashboard_is_well_formed(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
-def test_panels_lie_side_by_side(path: Path) -> None:
+def test_panels_do_not_overlap(path: Path) -> None:
     taken: set[tuple[int, int]] = set()
     for panel in json.loads(path.read_text())["panels"]:
         index = panel["gridPos"]

@@ -113,7 +113,7 @@ def test_no_library_of_nvidia_comes_unasked() -> None:
     assert re.search(r"^ARG GPU=$", stage("stages-packages"), re.M)
 
 
-def test_what_an_image_goes_without_is_something_that_it_would_have() -> None:
+def test_packages_excluded_from_an_image_are_dependencies() -> None:
     images = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["netops"]["images"]
     pinned = {line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines()}
     others = {"tensorflow", "xgboost"}

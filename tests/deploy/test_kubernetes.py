@@ -67,7 +67,7 @@ def test_it_keeps_its_state_and_is_probed(pod) -> None:
     assert container["resources"]["limits"]["memory"]
 
 
-def test_without_a_champion_it_waits_in_place_of_a_crash_loop(pod) -> None:
+def test_without_a_champion_it_waits_instead_of_crashing(pod) -> None:
     assert "--wait" in pod["containers"][0]["args"]
 
 

@@ -43,13 +43,13 @@ def test_every_key_of_the_file_is_in_the_reference(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_every_key_is_told_in_words(name: str) -> None:
+def test_every_key_has_a_description(name: str) -> None:
     keys = keys_of(name, SECTIONS[name])
     assert keys
     assert not [key.path for key in keys if not (key.help and key.type and key.default)]
 
 
-def test_defaults_bounds_and_units_are_told() -> None:
+def test_defaults_bounds_and_units_are_listed() -> None:
     keys = {key.path: key for name in ("alerting", "training", "serving") for key in keys_of(name, SECTIONS[name])}
     assert keys["for"].type == "whole number"
     assert keys["for"].allowed == "from 1"

@@ -70,7 +70,7 @@ def test_it_predicts_what_happens_at_the_same_time_each_day_alone(tmp_path: Path
     assert (figures.average_precision < 5 * figures.base_rate) is not daily
 
 
-def test_incidents_that_follow_the_clock_are_found_and_taken_out(tmp_path: Path) -> None:
+def test_incidents_that_follow_the_clock_are_found_and_excluded(tmp_path: Path) -> None:
     found = examples(tmp_path, daily=True)
     test = found.evaluation_split("test")
     assert following_clock(test, STEP / 10**9).all()
@@ -80,17 +80,17 @@ def test_incidents_that_follow_the_clock_are_found_and_taken_out(tmp_path: Path)
     assert rest.following == rest.incidents == test.observed.sum()
     assert rest.devices == ("a", "b", "c", "d")
     assert rest.figures["clock_only"].incidents == rest.figures["clock_only"].positives == 0
-    assert "follow the clock of their device: without them nothing to judge by" in clock_incidents(
+    assert "follow the clock of their device: without them no basis for an evaluation" in clock_incidents(
         rest, "clock_only", rest.figures["clock_only"]
     )
 
 
-def test_nothing_is_taken_out_where_nothing_follows_the_clock(tmp_path: Path) -> None:
+def test_nothing_is_excluded_if_nothing_follows_the_clock(tmp_path: Path) -> None:
     test = examples(tmp_path, daily=False).evaluation_split("test")
     assert without_clock(test, {}, {}, STEP / 10**9) is None
 
 
-def test_alerts_around_incidents_that_are_taken_out_are_neither_true_nor_false() -> None:
+def test_alerts_around_excluded_incidents_are_neither_true_nor_false() -> None:
     whole = make_split()
     chosen = np.arange(len(whole.incidents)) % 2 == 0
     rest = whole.without(chosen)
@@ -104,7 +104,7 @@ def test_alerts_around_incidents_that_are_taken_out_are_neither_true_nor_false()
     assert rest.device_days.sum() < whole.device_days.sum()
 
 
-def test_a_model_that_ranks_no_better_than_the_clock_is_said_so(tmp_path: Path) -> None:
+def test_a_model_that_ranks_no_better_than_the_clock_is_reported(tmp_path: Path) -> None:
     evaluated, _ = assess_clock(examples(tmp_path, daily=True), AlertSettings())
     figures = replace(evaluated.evaluation.figures, average_precision=0.3)
     worse = replace(evaluated, evaluation=replace(evaluated.evaluation, figures=figures))

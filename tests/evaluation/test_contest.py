@@ -67,7 +67,7 @@ def test_a_broken_challenger_is_refused(examples: Examples, good: Path, weak: Pa
     (broken / "model.onnx").write_bytes((good / "model.onnx").read_bytes()[:500])
     refused = decided(examples, broken, weak)
     assert not refused.promoted
-    assert "could not be judged" in refused.reason
+    assert "could not be evaluated" in refused.reason
     assert not decided(examples, broken, None).promoted
 
 

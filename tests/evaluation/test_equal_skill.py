@@ -52,7 +52,7 @@ def promotions(trials: int, resamples: int) -> tuple[int, int]:
     return corrected, naive
 
 
-def test_the_best_of_three_equals_is_promoted_no_more_often_than_said() -> None:
+def test_the_best_of_three_equals_is_promoted_at_the_nominal_rate_at_most() -> None:
     corrected, naive = promotions(TRIALS, 300)
     assert corrected <= BOUND
     assert naive > BOUND

@@ -142,7 +142,7 @@ def test_groups_have_intervals_of_their_own():
     assert found.to_dict()["group_intervals"]["scenario"]["leak"]["event_recall"] == vars(half)
 
 
-def test_the_curve_tells_lead_times_at_every_threshold():
+def test_the_curve_has_lead_times_at_every_threshold():
     evaluated, policy = make_split(), AlertPolicy(0.6, 2, HORIZON)
     risks = risks_of(evaluated.labels, 3)
     curve = evaluate(evaluated, risks, policy).curve
@@ -164,7 +164,7 @@ def test_the_curve_holds_every_threshold():
     assert curve.event_recall.max() > 0.9
 
 
-def test_everything_is_json_even_where_nothing_is_known():
+def test_everything_is_json_without_data():
     sequences, labels, incidents = world(devices=3)
     healthy = EvaluationSplit.where(labels == 0, sequences, labels, incidents, HORIZON)
     raw = evaluate(healthy, np.zeros(len(healthy.labels)), AlertPolicy(0.5, 2, HORIZON)).to_dict()
@@ -200,14 +200,17 @@ def test_resampled_calibration_figures_are_those_of_the_drawn_samples():
 def test_probabilities_change_what_risks_mean_and_nothing_else():
     evaluated, policy = make_split(), AlertPolicy(0.4, 2, HORIZON)
     risks = risks_of(evaluated.labels)
-    plain, told = evaluate(evaluated, risks, policy), evaluate(evaluated, risks, policy, probabilities=risks**2)
-    assert told.figures == plain.figures
+    plain, calibrated = (
+        evaluate(evaluated, risks, policy),
+        evaluate(evaluated, risks, policy, probabilities=risks**2),
+    )
+    assert calibrated.figures == plain.figures
     assert plain.uncalibrated is None
-    assert told.uncalibrated.brier == plain.reliability.brier
-    assert told.reliability.brier == pytest.approx(reliability(risks**2, evaluated.labels).brier)
-    assert told.intervals["brier"].low < told.reliability.brier < told.intervals["brier"].high
+    assert calibrated.uncalibrated.brier == plain.reliability.brier
+    assert calibrated.reliability.brier == pytest.approx(reliability(risks**2, evaluated.labels).brier)
+    assert calibrated.intervals["brier"].low < calibrated.reliability.brier < calibrated.intervals["brier"].high
     same = ("average_precision", "event_recall", "precision", "false_alarms_per_device_day", "median_lead_seconds")
-    assert all(told.intervals[name] == plain.intervals[name] for name in same)
+    assert all(calibrated.intervals[name] == plain.intervals[name] for name in same)
 
 
 def test_the_interval_of_a_small_calibration_error_holds_it():

@@ -82,9 +82,9 @@ class Run:
         for (_, out), trees in zip(self.models.items(), (20, 2), strict=True):
             fit(Job(str(self.examples.folder), "demo", "xgboost", {"n_estimators": trees}, 0, 1, str(out)))
         self.alerting = AlertSettings(false_alarms_per_device_week=5.0)
-        self.baseline, judged, self.baseline_risks = assess_baseline(self.examples, self.alerting)
+        self.baseline, assessment, self.baseline_risks = assess_baseline(self.examples, self.alerting)
         self.assessments: dict[str, Assessment] = {name: self._judge(name) for name in self.models}
-        self.assessments["static_threshold"] = judged
+        self.assessments["static_threshold"] = assessment
         risks = {name: split_risks(self.examples, model, "validation") for name, model in self.models.items()}
         self.choice = choose_best(self.examples.evaluation_split("validation"), risks)
         self.decision = Decision(True, ("first model of the network",))
@@ -94,7 +94,7 @@ class Run:
         calibration = Platt.from_dict(read_card(self.models[name]).calibration)
         return assess(self.examples, *parts, self.alerting, calibration=calibration)
 
-    def judged_at(self, threshold: float) -> Assessment:
+    def assessment_at(self, threshold: float) -> Assessment:
         """The best model, had it another threshold."""
         best = self.assessments[self.choice.best]
         policy = replace(best.policy, threshold=threshold)
@@ -108,7 +108,7 @@ class Run:
 
     def matched(self, threshold: float) -> MatchedAlerts:
         return MatchedAlerts.of(
-            self.examples.evaluation_split("test"), self.risks, self.judged_at(threshold).policy
+            self.examples.evaluation_split("test"), self.risks, self.assessment_at(threshold).policy
         )
 
     def write(self, path: Path, **changes) -> str:
@@ -177,7 +177,7 @@ def test_it_has_every_section(html: str, section: str) -> None:
     assert f'<h2 id="{section}">' in html
 
 
-def test_figures_stand_beside_what_they_rest_on(run: Run, html: str) -> None:
+def test_metrics_are_shown_with_their_sample_sizes(run: Run, html: str) -> None:
     words, found = Page(html).words, run.assessments[run.choice.best].evaluation.figures
     assert f"base rate {number(found.base_rate)}" in words
     assert f"{found.incidents_warned} of {counted(found.incidents, 'incident')}" in words
@@ -190,7 +190,7 @@ def test_figures_stand_beside_what_they_rest_on(run: Run, html: str) -> None:
         assert " ".join(caution.split()) in words
 
 
-def test_calibration_is_told_with_what_it_was_fitted_on(run: Run, html: str) -> None:
+def test_the_report_describes_the_calibration_data(run: Run, html: str) -> None:
     words, card = Page(html).words, read_card(run.models[run.choice.best])
     evaluation = run.assessments[run.choice.best].evaluation
     assert f"{card.calibration['rows']:,} samples of the validation split" in words
@@ -200,26 +200,26 @@ def test_calibration_is_told_with_what_it_was_fitted_on(run: Run, html: str) -> 
     assert "line thin raw" in html
 
 
-def test_a_calibration_that_does_not_hold_is_told_of(run: Run) -> None:
+def test_an_invalid_calibration_is_reported(run: Run) -> None:
     name = run.choice.best
     found = run.assessments[name]
     split, policy = run.examples.evaluation_split("test"), found.policy
-    assert not [told for told in cautions(run.assessments, run.choice) if "ranking" in told]
+    assert not [caution for caution in cautions(run.assessments, run.choice) if "ranking" in caution]
     worse = evaluate(split, run.risks, policy, probabilities=Platt(1.0, 4.0, 1, 1).apply(run.risks))
-    (told,) = [
-        told
-        for told in cautions(run.assessments | {name: replace(found, evaluation=worse)}, run.choice)
-        if "ranking" in told
+    (caution,) = [
+        caution
+        for caution in cautions(run.assessments | {name: replace(found, evaluation=worse)}, run.choice)
+        if "ranking" in caution
     ]
-    assert told.startswith(f"Probabilities are {number(worse.reliability.expected_calibration_error)} off")
-    assert f"the risks were {number(worse.uncalibrated.expected_calibration_error)} before" in told
+    assert caution.startswith(f"Probabilities are {number(worse.reliability.expected_calibration_error)} off")
+    assert f"the risks were {number(worse.uncalibrated.expected_calibration_error)} before" in caution
     better = evaluate(split, run.risks, policy, probabilities=run.risks)
     assert "before they were calibrated" not in " ".join(
         cautions(run.assessments | {name: replace(found, evaluation=better)}, run.choice)
     )
 
 
-def test_other_thresholds_are_told_of_and_drawn(run: Run, html: str) -> None:
+def test_other_thresholds_are_listed_and_drawn(run: Run, html: str) -> None:
     page, evaluation = Page(html), run.assessments[run.choice.best].evaluation
     rows = other_thresholds(evaluation.to_dict())
     assert [row["in_service"] for row in rows].count(True) == 1
@@ -230,7 +230,7 @@ def test_other_thresholds_are_told_of_and_drawn(run: Run, html: str) -> None:
         assert f'<title id="{key}-title">' in html
 
 
-def test_groups_stand_with_intervals(run: Run, html: str) -> None:
+def test_groups_have_intervals(run: Run, html: str) -> None:
     words, evaluation = Page(html).words, run.assessments[run.choice.best].evaluation
     for name, found in evaluation.groups["company"].items():
         ranges = Ranges.of(found, evaluation.group_intervals["company"][name])
@@ -246,8 +246,8 @@ def test_a_model_without_calibration_says_so(run: Run, tmp_path: Path) -> None:
     assert "of the risk: not calibrated" in Page(html).words
     card = read_card(run.models[run.choice.best])
     reason = Uncalibrated("All risks on validation are equal: calibration is not possible.", 12, 3).to_dict()
-    told = calibration_words(card.updated(calibration=reason))
-    assert told == (
+    caution = calibration_words(card.updated(calibration=reason))
+    assert caution == (
         "none, the model has no probability output. All risks on validation are equal: "
         "calibration is not possible. (12 labelled samples)"
     )
@@ -266,8 +266,8 @@ def test_names_are_text_not_markup(run: Run, tmp_path: Path) -> None:
     assert "not promoted" in Page(html).words
 
 
-def test_a_model_that_never_alerts_is_told_of(run: Run, tmp_path: Path) -> None:
-    silent = run.assessments | {run.choice.best: run.judged_at(2.0)}
+def test_a_model_that_never_alerts_is_reported(run: Run, tmp_path: Path) -> None:
+    silent = run.assessments | {run.choice.best: run.assessment_at(2.0)}
     html = run.write(tmp_path / "r.html", assessments=silent)
     words = Page(html).words
     assert "No incident of the test split was warned of." in words
@@ -284,20 +284,20 @@ def test_without_the_baseline(run: Run, tmp_path: Path) -> None:
     assert "Static thresholds" not in Page(html).words.replace("Every model and the static thresholds", "")
 
 
-def test_no_missed_incident_is_said(run: Run, tmp_path: Path) -> None:
+def test_no_missed_incident_is_reported(run: Run, tmp_path: Path) -> None:
     name, split = run.choice.best, run.examples.evaluation_split("test")
-    oracle, knows = tmp_path / "oracle", np.where(split.inside, np.nan, split.labels == 1)
+    oracle, labels_as_risks = tmp_path / "oracle", np.where(split.inside, np.nan, split.labels == 1)
     save_model(
         oracle, (run.models[name] / "model.onnx").read_bytes(), read_card(run.models[name]).updated(version="o")
     )
-    np.save(risks_path(run.examples.folder, "o", "test"), knows)
+    np.save(risks_path(run.examples.folder, "o", "test"), labels_as_risks)
     policy = replace(run.assessments[name].policy, for_samples=1)
-    judged = replace(run.assessments[name], policy=policy, evaluation=evaluate(split, knows, policy))
+    assessment = replace(run.assessments[name], policy=policy, evaluation=evaluate(split, labels_as_risks, policy))
     html = run.write(
-        tmp_path / "r.html", models=run.models | {name: oracle}, assessments=run.assessments | {name: judged}
+        tmp_path / "r.html", models=run.models | {name: oracle}, assessments=run.assessments | {name: assessment}
     )
     assert "No missed incident" in Page(html).words
-    assert "at least" in recall_range(judged.evaluation)
+    assert "at least" in recall_range(assessment.evaluation)
 
 
 # Episodes ---------------------------------------------------------------------------------------------------
@@ -344,8 +344,8 @@ def test_telemetry_and_reasons_are_those_of_the_device(run: Run) -> None:
     for episode in episodes:
         mine = table[table.device == episode.device]
         if len(mine):
-            kept = mine[mine.timestamp.astype("int64").between(episode.low, episode.high)]
-            np.testing.assert_array_equal(kept.cpu, episode.metrics["cpu"])
+            selected = mine[mine.timestamp.astype("int64").between(episode.low, episode.high)]
+            np.testing.assert_array_equal(selected.cpu, episode.metrics["cpu"])
             checked += 1
     assert checked
     reasons = reasons_of(run.examples, run.models[run.choice.best], episodes)
@@ -382,10 +382,10 @@ def test_lead_steps_begin_at_the_recall() -> None:
 def test_thinning_keeps_peaks_and_gaps() -> None:
     y = np.sin(np.arange(10_000) / 500)
     y[4_321], y[7_000] = 9, np.nan
-    x, kept = thinned(np.arange(10_000.0), y)
+    x, selected = thinned(np.arange(10_000.0), y)
     assert len(x) < 1_000
-    assert np.nanmax(kept) == 9
-    assert np.isnan(kept).sum() == 1
+    assert np.nanmax(selected) == 9
+    assert np.isnan(selected).sum() == 1
     assert (np.diff(x) > 0).all()
 
 
@@ -492,7 +492,7 @@ def test_small_numbers_keep_their_digits(value: float | None, written: str) -> N
         (None, "–"),
     ],
 )
-def test_thresholds_near_one_are_told_apart(value: float | None, written: str) -> None:
+def test_thresholds_near_one_are_distinguishable(value: float | None, written: str) -> None:
     assert closely(value) == written
 
 
@@ -503,9 +503,9 @@ def test_thresholds_near_one_are_told_apart(value: float | None, written: str) -
 def test_figures_that_are_too_good_are_doubted(
     run: Run, average_precision: float, source: str, doubted: bool
 ) -> None:
-    judgement = run.assessments[run.choice.best]
-    figures = replace(judgement.evaluation.figures, average_precision=average_precision)
+    assessment = run.assessments[run.choice.best]
+    figures = replace(assessment.evaluation.figures, average_precision=average_precision)
     assert bool(near_perfect(figures, source)) is doubted
-    shown = replace(judgement, evaluation=replace(judgement.evaluation, figures=figures))
+    shown = replace(assessment, evaluation=replace(assessment.evaluation, figures=figures))
     listed = cautions(run.assessments | {run.choice.best: shown}, run.choice, source)
     assert (near_perfect(figures, source) in listed) is doubted

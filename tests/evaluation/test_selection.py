@@ -22,7 +22,7 @@ def test_the_file_says_what_the_code_does():
     assert bind(PromotionSettings, read_yaml(file), "promotion.yaml") == GUARDS
 
 
-def test_the_best_average_precision_is_chosen_and_the_doubt_is_told():
+def test_the_best_average_precision_is_chosen_and_its_uncertainty_reported():
     evaluated = make_split()
     strong, weak = risks_of(evaluated.labels, 3), risks_of(evaluated.labels, 1)
     twin = risks_of(evaluated.labels, 3, seed=2)
@@ -64,7 +64,7 @@ def test_no_model_is_no_choice():
             False,
             "lacks 2 of its features: a, b",
         ),
-        (Scorecard("2", NAN, NAN, NAN, failure="no file"), None, False, "could not be judged: no file"),
+        (Scorecard("2", NAN, NAN, NAN, failure="no file"), None, False, "could not be evaluated: no file"),
         (Scorecard("2", 0.7, 0.9, 0.1), None, False, "not compared on the same data"),
     ],
 )
@@ -87,7 +87,7 @@ def test_guards_do_not_keep_a_worse_champion():
 
 
 @pytest.mark.parametrize("champion", [None, Scorecard("1", NAN, NAN, NAN, failure="file is damaged")])
-def test_nobody_to_beat(champion):
+def test_a_single_model_is_chosen(champion):
     assert decide(Scorecard("2", 0.1, 0.1, 0.9), champion, None, GUARDS).promoted
     assert not decide(Scorecard("2", 0.1, 0.1, 0.9, missing_features=("a",)), champion, None, GUARDS).promoted
 
@@ -117,14 +117,14 @@ def test_a_first_model_has_to_be_of_use():
     assert decide(model, None, None, PromotionSettings(first="any"), useless).promoted
     damaged = Scorecard("0", NAN, NAN, NAN, failure="file is damaged")
     assert decide(model, damaged, None, GUARDS, useless).reason == (
-        "the champion 0 can no longer be judged: file is damaged"
+        "the champion 0 can no longer be evaluated: file is damaged"
     )
 
 
-def test_a_model_that_cannot_be_judged_is_not_called_useless_besides():
+def test_a_model_that_cannot_be_evaluated_is_not_also_called_useless():
     failed = Scorecard.failed("1", "no file")
     assert decide(failed, None, None, GUARDS, ("no better than chance",)).reasons == (
-        "no champion: the challenger could not be judged: no file",
+        "no champion: the challenger could not be evaluated: no file",
     )
     damaged = Scorecard.failed("0", "file is damaged")
-    assert decide(failed, damaged, None, GUARDS).reasons == ("the challenger could not be judged: no file",)
+    assert decide(failed, damaged, None, GUARDS).reasons == ("the challenger could not be evaluated: no file",)

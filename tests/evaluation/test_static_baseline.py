@@ -43,7 +43,7 @@ def test_risks_rise_with_the_metric_also_beyond_what_was_seen():
     assert (np.diff(risks[(line[:, 1] > 60) & (line[:, 1] < 75)]) > 0).all()
 
 
-def test_a_risk_stands_for_plain_thresholds():
+def test_a_risk_represents_plain_thresholds():
     features, labels, weights = training()
     found = fit_baseline(features, labels, weights, NAMES, ["high"])
     threshold = float(found.score(np.full((1, 4), 66.0), NAMES)[0])
@@ -60,10 +60,10 @@ def test_missing_values_do_not_alert():
 
 def test_thinned_rows_count_with_their_weight():
     features, labels, weights = training()
-    kept = (labels == 1) | (np.arange(len(labels)) % 10 == 0)
-    thinned = np.where(labels == 0, 10.0, 1.0)[kept]
+    selected = (labels == 1) | (np.arange(len(labels)) % 10 == 0)
+    thinned = np.where(labels == 0, 10.0, 1.0)[selected]
     whole = fit_baseline(features, labels, weights, NAMES, ["high"])
-    part = fit_baseline(features[kept], labels[kept], thinned, NAMES, ["high"])
+    part = fit_baseline(features[selected], labels[selected], thinned, NAMES, ["high"])
     assert part.average_precision == pytest.approx(whole.average_precision, abs=0.03)
 
 

@@ -12,7 +12,7 @@ POLICY = AlertPolicy(0.5, 2, HORIZON)
 
 
 @pytest.mark.parametrize("budget", [0.0, 1 / 7, 5.0, 50.0])
-def test_the_budget_is_kept_with_the_best_recall(budget):
+def test_the_budget_is_met_with_the_best_recall(budget):
     evaluated = make_split()
     risks = risks_of(evaluated.labels, 3)
     choice = choose_threshold(evaluated, risks, POLICY, budget)
@@ -31,7 +31,7 @@ def test_rounding_of_the_risks_moves_nothing():
     assert ((risks >= choice.threshold) == (shaken >= choice.threshold)).all()
 
 
-def test_too_few_data_are_said_to_be_too_few():
+def test_too_little_data_is_reported():
     few = choose_threshold(make_split(devices=5), np.zeros(5000), POLICY, 1 / 7)
     assert few.note.startswith("No false alarm in the 0.5")
     assert "where the budget is 1; to show the budget takes 21 device-days without any." in few.note

@@ -32,7 +32,7 @@ def test_features_of_files_are_those_of_arrays(telemetry, tmp_path):
     assert built.incidents().equals(telemetry.incidents())
 
 
-def test_neither_threads_nor_a_second_time_change_a_byte(telemetry, tmp_path):
+def test_threads_and_repetition_do_not_change_a_byte(telemetry, tmp_path):
     build_features(telemetry, tmp_path / "one", SPEC, threads=1)
     for threads in (2, 7):
         build_features(telemetry, tmp_path / "more", SPEC, threads=threads)
@@ -61,9 +61,9 @@ def test_what_was_there_is_replaced(telemetry, tmp_path):
 
 
 def test_progress_counts_samples(telemetry, tmp_path):
-    told = []
-    build_features(telemetry, tmp_path / "out", SPEC, progress=lambda *what: told.append(what))
-    assert told[-1] == (951, 951, "features")
+    reports = []
+    build_features(telemetry, tmp_path / "out", SPEC, progress=lambda *what: reports.append(what))
+    assert reports[-1] == (951, 951, "features")
 
 
 def test_a_missing_metric_is_refused_and_leaves_nothing(telemetry, tmp_path):

@@ -22,10 +22,10 @@ def one(telemetry, tmp_path):
 
 
 def test_a_local_cluster_writes_the_same_bytes(telemetry, tmp_path, one):
-    told = []
-    build_features(telemetry, tmp_path / "many", SPEC, workers=2, progress=lambda *what: told.append(what))
+    reports = []
+    build_features(telemetry, tmp_path / "many", SPEC, workers=2, progress=lambda *what: reports.append(what))
     assert content(tmp_path / "many") == one
-    assert told[-1][:2] == (951, 951)
+    assert reports[-1][:2] == (951, 951)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_a_killed_worker_changes_nothing(telemetry, tmp_path, one, cluster):
     assert content(tmp_path / "many") == one
 
 
-def test_what_is_wrong_with_a_part_is_said_once(telemetry, tmp_path, cluster):
+def test_an_invalid_split_is_reported_once(telemetry, tmp_path, cluster):
     telemetry.parts[1].write_text("no parquet")
     with pytest.raises(NetopsError, match="part-00001"):
         build_features(telemetry, tmp_path / "out", SPEC, scheduler=cluster)

@@ -181,7 +181,7 @@ def test_a_damaged_buffer_of_all_devices_is_refused_and_harms_nothing():
     assert engine.save_all() == state
 
 
-def test_a_forgotten_device_begins_anew_and_its_memory_is_used_again():
+def test_a_forgotten_device_starts_again_and_its_memory_is_reused():
     times, values = irregular(0, 300)
     engine = FeatureEngine(SPEC)
     for device in range(5):

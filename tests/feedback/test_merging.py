@@ -68,8 +68,8 @@ def recorded(device: str, start: float, end: float | None, source: str = "log", 
     return Incident(source=source, id=f"{device}{start}{source}", device=device, start=iso(start), end=stop, **more)
 
 
-def verdict(device: str, opened: float, said: str = "confirmed", **more: str) -> Verdict:
-    return Verdict(alert=f"{device}{opened}", device=device, opened=iso(opened), verdict=said, **more)
+def verdict(device: str, opened: float, given: str = "confirmed", **more: str) -> Verdict:
+    return Verdict(alert=f"{device}{opened}", device=device, opened=iso(opened), verdict=given, **more)
 
 
 def flags_of(dataset: Dataset) -> dict[str, np.ndarray]:
@@ -80,7 +80,7 @@ def flags_of(dataset: Dataset) -> dict[str, np.ndarray]:
     return found
 
 
-def told(dataset: Dataset) -> list[tuple]:
+def merged_incidents(dataset: Dataset) -> list[tuple]:
     rows = dataset.incidents().to_pylist()
     tick = lambda moment: (moment.value - START) / STEP  # noqa: E731
     return [
@@ -101,7 +101,7 @@ def test_recorded_incidents_become_incidents_with_their_sources(tmp_path: Path) 
     )
     before = [path.read_bytes() for path in dataset.parts]
     merged = merge_feedback(dataset, feedback)
-    assert told(merged) == [
+    assert merged_incidents(merged) == [
         ("a", 5, 8, "telemetry", "fan"),
         ("a", 30, 32, "tickets", "power"),
         ("b", 20, 28, "telemetry, tickets, pager", "fan"),
@@ -120,14 +120,17 @@ def test_recorded_incidents_become_incidents_with_their_sources(tmp_path: Path) 
     )
     after = [path.read_bytes() for path in merged.parts]
     again = merge_feedback(merged, feedback)
-    assert (told(again), [path.read_bytes() for path in again.parts]) == (told(merged), after)
+    assert (merged_incidents(again), [path.read_bytes() for path in again.parts]) == (
+        merged_incidents(merged),
+        after,
+    )
 
 
-def test_an_incident_that_lasts_goes_on_to_the_end(tmp_path: Path) -> None:
+def test_an_ongoing_incident_extends_to_the_end(tmp_path: Path) -> None:
     merged = merge_feedback(
         telemetry(tmp_path, {"a": []}), Feedback(network="n", incidents=[recorded("a", 50, None)])
     )
-    assert told(merged) == [("a", 50, ROWS, "log", "")]
+    assert merged_incidents(merged) == [("a", 50, ROWS, "log", "")]
 
 
 def test_an_incident_while_the_device_was_silent_is_an_incident(tmp_path: Path) -> None:
@@ -137,10 +140,13 @@ def test_an_incident_while_the_device_was_silent_is_an_incident(tmp_path: Path) 
     feedback = Feedback(network="n", incidents=[recorded("a", 21, 36), recorded("a", 22, 37, "pager")])
     for _ in range(2):  # and a second time
         merged = merge_feedback(Dataset.open(tmp_path), feedback)
-        assert told(merged) == [("a", 5, 8, "telemetry", "fan"), ("a", 21, 37, "log, pager", "")]
+        assert merged_incidents(merged) == [("a", 5, 8, "telemetry", "fan"), ("a", 21, 37, "log, pager", "")]
     assert np.flatnonzero(flags_of(merged)["a"]).tolist() == [5, 6, 7]
     other = Feedback(network="n", incidents=[recorded("a", 15, 17, "late")])
-    assert told(merge_feedback(merged, other))[1:] == [("a", 15, 17, "late", ""), ("a", 21, 37, "log, pager", "")]
+    assert merged_incidents(merge_feedback(merged, other))[1:] == [
+        ("a", 15, 17, "late", ""),
+        ("a", 21, 37, "log, pager", ""),
+    ]
 
 
 def test_what_is_of_elsewhere_is_set_aside_and_counted(tmp_path: Path) -> None:
@@ -150,7 +156,7 @@ def test_what_is_of_elsewhere_is_set_aside_and_counted(tmp_path: Path) -> None:
         verdicts=[verdict("a", -3), verdict("y", 3), verdict("a", 3, "dismissed")],
     )
     merged = merge_feedback(telemetry(tmp_path, {"a": [(5, 8)]}), feedback)
-    assert told(merged) == [("a", 5, 8, "telemetry", "fan")]
+    assert merged_incidents(merged) == [("a", 5, 8, "telemetry", "fan")]
     assert merged.meta.details["feedback"] == {
         "counts": {
             "incidents outside of the telemetry": 2,

@@ -100,7 +100,7 @@ def test_many_columns_are_looked_at_in_part_and_it_says_so(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("with_incidents", [True, False])
-def test_the_page_stands_alone(tmp_path: Path, with_incidents: bool) -> None:
+def test_the_page_is_self_contained(tmp_path: Path, with_incidents: bool) -> None:
     path = telemetry(tmp_path)
     if not with_incidents:
         pd.read_csv(path).drop(columns="is_error").to_csv(path, index=False)

@@ -74,7 +74,7 @@ def test_another_interval_is_reported(tmp_path: Path, seconds: int, shown: str) 
     assert line.startswith(f"warn: a sample every {shown}, in training every ")
 
 
-def test_nothing_known_is_refused(tmp_path: Path) -> None:
+def test_nothing_known_is_rejected(tmp_path: Path) -> None:
     frame = telemetry()
     frame[list(METRICS)] = np.nan
     with pytest.raises(NetopsError, match="no metric of the model has a value: cpu, latency, loss"):

@@ -80,7 +80,7 @@ def test_refuses_a_card_of_another_model(folder: Path) -> None:
         Scorer(folder)
 
 
-def test_scoring_leaves_no_trace_and_reports_to_nobody(folder: Path, tmp_path: Path) -> None:
+def test_scoring_changes_no_state_and_sends_no_alerts(folder: Path, tmp_path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path; from netops.models.onnx_file import Scorer; "
         "Scorer(Path(sys.argv[1])); print(os.environ['ORT_DISABLE_TELEMETRY'])"
@@ -88,8 +88,10 @@ def test_scoring_leaves_no_trace_and_reports_to_nobody(folder: Path, tmp_path: P
     home = tmp_path / "home"
     home.mkdir()
     # What the library takes for a build server keeps it silent: here it must be silent by itself.
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "PYTHONPATH", "NUMBA_CACHE_DIR")}
+    stored = {
+        name: value for name, value in os.environ.items() if name in ("PATH", "PYTHONPATH", "NUMBA_CACHE_DIR")
+    }
     command = [sys.executable, "-c", code, str(folder)]
-    done = subprocess.run(command, env=kept | {"HOME": str(home)}, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env=stored | {"HOME": str(home)}, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
     assert [path for path in home.rglob("*") if "onnxruntime" in path.name] == []

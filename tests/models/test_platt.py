@@ -80,10 +80,10 @@ def test_a_skewed_model_means_what_it_says_on_fresh_data() -> None:
     found = fit_platt(*world(40_000, 0))
     assert isinstance(found, Platt)
     risks, labels = world(40_000, 1)
-    raw, told = reliability(risks, labels), reliability(found.apply(risks), labels)
+    raw, calibrated = reliability(risks, labels), reliability(found.apply(risks), labels)
     assert raw.expected_calibration_error > 0.05
-    assert told.expected_calibration_error < 0.02
-    assert told.brier < raw.brier
+    assert calibrated.expected_calibration_error < 0.02
+    assert calibrated.brier < raw.brier
 
 
 def test_what_is_right_stays_as_it_is() -> None:
@@ -97,9 +97,9 @@ def test_what_is_right_stays_as_it_is() -> None:
 @given(st.lists(st.floats(0, 1, width=32), min_size=2, max_size=50), st.floats(1e-3, 1e3), st.floats(-1e3, 1e3))
 def test_probabilities_rank_as_risks_do(risks: list[float], slope: float, intercept: float) -> None:
     ordered = np.sort(np.array(risks))
-    told = Platt(slope, intercept, 1, 1).apply(ordered)
-    assert ((told >= 0) & (told <= 1)).all()
-    assert (np.diff(told) >= 0).all()
+    calibrated = Platt(slope, intercept, 1, 1).apply(ordered)
+    assert ((calibrated >= 0) & (calibrated <= 1)).all()
+    assert (np.diff(calibrated) >= 0).all()
 
 
 def test_unscored_and_unlabelled_samples_do_not_count() -> None:

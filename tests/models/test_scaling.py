@@ -34,8 +34,8 @@ def test_fills_or_keeps_missing_and_clips() -> None:
     values = np.array([[np.nan, 1e300, -np.inf]])
     scaling = Scaling(np.zeros(3), np.ones(3), 8.0, fill=True)
     np.testing.assert_array_equal(scaling.apply(values), [[0, 8, -8]])
-    kept = Scaling(np.zeros(3), np.ones(3), 8.0, fill=False).apply(values)
-    np.testing.assert_array_equal(kept, [[np.nan, 8, -8]])
+    stored = Scaling(np.zeros(3), np.ones(3), 8.0, fill=False).apply(values)
+    np.testing.assert_array_equal(stored, [[np.nan, 8, -8]])
 
 
 def test_round_trip() -> None:

@@ -65,7 +65,7 @@ def test_a_value_at_the_threshold(strict: bool) -> None:
         np.testing.assert_array_equal(contributions[:, 0], 0)
 
 
-def test_weighs_nodes_anew() -> None:
+def test_recomputes_the_weights_of_nodes() -> None:
     scaled = np.array([[0, 0.0], [0, 1.0], [0, np.nan]], np.float32)
     trees = stump().with_cover(scaled, np.array([1.0, 5.0, 2.0]))
     np.testing.assert_array_equal(trees.cover, [8, 3, 5, 0])

@@ -65,9 +65,11 @@ class Network:
         examples = prepare_examples(self.features(self.telemetry(0, self.days)), settings, self.folder / "work")
         card = train_family(examples, "xgboost", settings, out, network="small")
         risks = [split_risks(examples, out, split) for split in ("validation", "test")]
-        judged = assess(examples, *risks, AlertSettings())
+        assessment = assess(examples, *risks, AlertSettings())
         card = card.updated(
-            threshold=judged.policy.threshold, alert=asdict(judged.policy), evaluation=judged.evaluation.to_dict()
+            threshold=assessment.policy.threshold,
+            alert=asdict(assessment.policy),
+            evaluation=assessment.evaluation.to_dict(),
         )
         write_card(out, card)
         write_reference(out, reference_of(examples, out, MonitoringSettings()))

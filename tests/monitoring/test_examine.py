@@ -118,7 +118,7 @@ def test_missing_values_are_found(network: Network) -> None:
     assert report.missing["latency"] == pytest.approx(0.1, abs=0.02)
 
 
-def test_a_metric_that_is_gone_is_a_change_of_the_schema(network: Network) -> None:
+def test_a_removed_metric_is_a_change_of_the_schema(network: Network) -> None:
     features = network.features(network.telemetry(TRAINED * DAY, 1))
 
     def drop(name: str, times: np.ndarray, table: pa.Table) -> np.ndarray | None:

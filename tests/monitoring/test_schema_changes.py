@@ -28,7 +28,7 @@ def test_nothing_has_changed(reference: Reference) -> None:
     assert changes(reference) == {}
 
 
-def test_a_metric_that_is_gone(reference: Reference) -> None:
+def test_a_removed_metric(reference: Reference) -> None:
     assert changes(reference, empty=["latency"])["latency"].detected
 
 

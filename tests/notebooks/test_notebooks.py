@@ -45,8 +45,8 @@ def test_what_is_stored(path: Path) -> None:
     assert pictures_of(notebook)
     assert not [output for output in outputs_of(notebook) if output.output_type == "error"]
     assert not [output.text for output in outputs_of(notebook) if output.get("name") == "stderr"]
-    told = [text for output in outputs_of(notebook) for text in texts_of(output)]
-    assert not [found[0] for text in told if (found := PRIVATE.search(text))]
+    texts = [text for output in outputs_of(notebook) for text in texts_of(output)]
+    assert not [found[0] for text in texts if (found := PRIVATE.search(text))]
 
 
 def code_of(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:

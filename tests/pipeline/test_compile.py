@@ -23,7 +23,7 @@ FAMILIES = {training_step(family) for family in KNOWN}
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_trainings_lie_side_by_side_and_selection_waits_for_all(compiled) -> None:
+def test_the_trainings_run_in_parallel_and_selection_waits_for_all(compiled) -> None:
     assert graph(compiled("main")) == {
         "generate": set(),
         "features": {"generate"},

@@ -64,16 +64,16 @@ def test_secrets_nodes_and_resources_of_a_cluster_of_ones_own(compile_for) -> No
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"requirements": ["s3fs"]}, "only the service builds images"),
         ({"secrets": ["store:KEY"], "auto_mount": True}, "set auto_mount: false"),
     ],
 )
-def test_what_a_compiled_file_cannot_keep_is_refused(home, tmp_path, capsys, changes, told) -> None:
+def test_what_a_compiled_file_cannot_keep_is_refused(home, tmp_path, capsys, changes, message) -> None:
     (tmp_path / "cluster.yaml").write_text(yaml.safe_dump(changes))
     assert run(["compile", "--out", str(tmp_path / "x.yaml"), "--config", str(tmp_path)]) == 1
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def variables(function):
     return {v["name"]: v.get("value") or v.get("valueFrom") for v in function.to_dict()["spec"].get("env", [])}
 
 
-def test_a_secret_is_never_in_the_function_whatever_the_service_mounts(home, offered) -> None:
+def test_a_secret_is_never_in_the_function(home, offered) -> None:
     found = equipped(secrets=["store:AWS_SECRET_ACCESS_KEY", "store:AWS_ACCESS_KEY_ID"])
     names = variables(found)
     assert names["AWS_SECRET_ACCESS_KEY"] == SECRET

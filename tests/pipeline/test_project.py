@@ -134,19 +134,19 @@ def test_a_stage_that_is_run_by_itself_finds_nothing_of_another_run(home) -> Non
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         ({"stages": {"trian": {}}}, "did you mean 'train'?"),
         ({"stages": {"train": {"memry": "1Gi"}}}, "did you mean 'memory'?"),
         ({"secrets": ["token"]}, "write it as secret:key"),
     ],
 )
-def test_a_wrong_key_of_the_cluster_section_is_refused(values, told) -> None:
+def test_a_wrong_key_of_the_cluster_section_is_refused(values, message) -> None:
     from netops.cluster.settings import ClusterSettings
     from netops.config.binding import bind
     from netops.errors import UsageError
 
-    with pytest.raises(UsageError, match=told.replace("?", r"\?")):
+    with pytest.raises(UsageError, match=message.replace("?", r"\?")):
         bind(ClusterSettings, values, "cluster.yaml").refuse_unknown(FUNCTIONS)
 
 
@@ -174,9 +174,9 @@ def merged(old, new):
 
 
 def environment(checkout: Path, **more: str) -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("MLRUN_")}
+    selected = {key: value for key, value in os.environ.items() if not key.startswith("MLRUN_")}
     own = {"NETOPS_HOME": str(checkout.parent / "state"), "PYTHONPATH": str(checkout)}
-    return kept | COMPILED | own | more
+    return selected | COMPILED | own | more
 
 
 def states(checkout: Path, env: dict[str, str]) -> dict[str, str]:
@@ -231,7 +231,7 @@ def test_mlruns_own_command_runs_it(checkout) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_the_whole_way_with_a_service(checkout, tmp_path) -> None:
+def test_the_pipeline_with_a_service(checkout, tmp_path) -> None:
     address = os.environ.get(SERVICE)
     if not address:
         pytest.skip(f"{SERVICE} names no MLRun service")
@@ -245,13 +245,13 @@ def test_the_whole_way_with_a_service(checkout, tmp_path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=checkout, env=env, capture_output=True, text=True)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     assert states(checkout, env) == ALL_WELL
-    runs, models = told(env, "runs", "list"), told(env, "models", "list")
+    runs, models = message(env, "runs", "list"), message(env, "models", "list")
     assert (runs[0]["workflow"], runs[0]["state"]) == ("main", "completed")
-    assert told(env, "runs", "show", runs[0]["run_id"])[0]["state"] == "completed"
+    assert message(env, "runs", "show", runs[0]["run_id"])[0]["state"] == "completed"
     assert models[0]["family"] == "xgboost"
 
 
-def told(env: dict[str, str], *verb: str) -> list[dict]:
+def message(env: dict[str, str], *verb: str) -> list[dict]:
     """Read what the command says: JSON by lines, and nothing else on stdout."""
     command = [sys.executable, "-m", "netops.cli.main", *verb, "--json"]
     done = subprocess.run(command, env=env, capture_output=True, text=True)

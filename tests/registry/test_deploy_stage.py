@@ -55,9 +55,9 @@ def log(tmp_path: Path, version: str, seed: int) -> Path:
 def test_a_deployment_that_fails_leaves_the_champion_and_a_retry_is_clear(deploy, tmp_path, monkeypatch) -> None:
     log(tmp_path, "v1", 0)
     assert deploy("v1")["champion"]["version"] == "v1"
-    kept = log(tmp_path, "v2", 1)
-    whole = (kept / "model.onnx").read_bytes()
-    (kept / "model.onnx").write_bytes(whole[: len(whole) // 2])
+    stored = log(tmp_path, "v2", 1)
+    whole = (stored / "model.onnx").read_bytes()
+    (stored / "model.onnx").write_bytes(whole[: len(whole) // 2])
     for error, words in ((ProofError, "cannot serve"), (NetopsError, "version v2 is rejected")):
         with pytest.raises(error, match=words):
             deploy("v2", compared_with="v1")

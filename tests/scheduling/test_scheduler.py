@@ -168,7 +168,7 @@ def test_it_gives_up_in_the_end(scheduler, launches, nightly, database) -> None:
 
 
 @pytest.mark.parametrize("retries", [0, 3])
-def test_killed_in_a_run_it_goes_on_with_that_run(database, launches, nightly, retries) -> None:
+def test_a_killed_scheduler_resumes_its_run(database, launches, nightly, retries) -> None:
     nightly(retries=max(retries, 1))
     launches.clock[0] = DAWN + 3 * HOUR
     launches.outcomes = [Killed()]
@@ -203,7 +203,7 @@ def test_killed_between_two_times_it_runs_what_was_due_once(database, launches, 
     assert len(launches.begun) == 1
 
 
-def test_a_schedule_that_is_removed_while_it_runs_is_gone(scheduler, launches, nightly, database) -> None:
+def test_a_schedule_can_be_removed_while_it_runs(scheduler, launches, nightly, database) -> None:
     nightly()
     launches.clock[0] = DAWN + 3 * HOUR
     launches.launch = lambda document, run: database.delete_schedule("netops", "nightly") or "completed"

@@ -81,7 +81,7 @@ def test_a_source_of_telemetry_makes_it_a_retraining_from_there(capsys, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("add", "--cron", "0 3 * * *", "--workflow", "retain"), "did you mean 'retrain'?"),
         (("add", "--cron", "0 3 * * *", "--workflow", "score"), "needs --telemetry"),
@@ -91,10 +91,10 @@ def test_a_source_of_telemetry_makes_it_a_retraining_from_there(capsys, tmp_path
         (("remove", "nothing"), "no schedule 'nothing'"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line(capsys, arguments, told) -> None:
+def test_what_cannot_be_is_refused_in_one_line(capsys, arguments, message) -> None:
     code, _, err = call(capsys, *arguments)
     assert code == 2
-    assert told in err
+    assert message in err
     assert len(err.splitlines()) == 1
 
 
@@ -126,7 +126,7 @@ def generated(database, network, uid, state="completed", **results):
     )
 
 
-def test_a_network_goes_on_where_its_last_telemetry_ended(database) -> None:
+def test_a_network_continues_from_the_end_of_its_last_telemetry(database) -> None:
     fleet = FleetSettings(duration=10 * HOUR)
     assert continuation.period_of("new", fleet, continues=True) == (MONDAY, MONDAY)
     generated(database, "new", "g1", **continuation.describe(MONDAY, MONDAY, fleet))
@@ -141,7 +141,7 @@ def test_a_network_goes_on_where_its_last_telemetry_ended(database) -> None:
 
 
 @pytest.mark.parametrize("moment", [MONDAY, MONDAY + 1, MONDAY + SECOND // 2])
-def test_times_are_kept_to_the_nanosecond(moment) -> None:
+def test_times_have_nanosecond_precision(moment) -> None:
     assert continuation.parse(continuation.write(moment)) == moment
 
 

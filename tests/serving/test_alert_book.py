@@ -125,7 +125,7 @@ def test_a_silence_that_is_over_when_an_alert_renews_hides_it_no_longer(start):
     assert (current(pipeline)[0].silenced, events(pipeline)) == (False, ["opened"])
 
 
-def test_devices_whose_site_alert_has_ended_stand_for_themselves(start):
+def test_devices_alert_separately_after_the_end_of_their_site_alert(start):
     pipeline = start(RECEIVER, alerting=alerting(roll_up={"devices": 3, "share": 0.5}))
     site = {"company": "c", "data_center": "x"}
 
@@ -151,11 +151,11 @@ def test_after_a_crash_and_a_replay_alerts_are_equal_and_sent_once(start):
     run(pipeline, range(20))
     pipeline.runtime.save()
     run(pipeline, range(20, 40), hot="a")
-    before, told = stored(pipeline), events(pipeline)
+    before, sent = stored(pipeline), events(pipeline)
     pipeline = start(RECEIVER)
     assert current(pipeline) == []
     run(pipeline, range(20, 40), hot="a")
-    assert (stored(pipeline), events(pipeline)) == (before, told)
+    assert (stored(pipeline), events(pipeline)) == (before, sent)
     assert [alert.id for alert in current(pipeline)] == list(before)
 
 
@@ -172,11 +172,11 @@ def test_a_renewal_that_comes_up_again_after_a_crash_is_of_the_same_alert(start,
     assert current(pipeline) == []
     pipeline.runtime.save()
     play(range(140, killed_at))
-    before, told = stored(pipeline), events(pipeline)
+    before, sent = stored(pipeline), events(pipeline)
     assert [len(alert.renewed) for alert in before.values()] == [{170: 1, 300: 2, 900: 3}[killed_at]]
     pipeline = start(RECEIVER)
     play(range(140, killed_at))
-    assert (stored(pipeline), events(pipeline)) == (before, told)
+    assert (stored(pipeline), events(pipeline)) == (before, sent)
 
 
 def test_what_no_replay_opens_again_is_ended_with_a_reason(start):
@@ -348,7 +348,7 @@ def test_a_full_disk_costs_no_answer(start, quick):
         opened.execute(f"PRAGMA max_page_count = {pages}")
 
     connection.execute(f"PRAGMA max_page_count = {pages}")
-    type(pipeline.runtime.store)._prepare, kept = full, type(pipeline.runtime.store)._prepare
+    type(pipeline.runtime.store)._prepare, stored_alerts = full, type(pipeline.runtime.store)._prepare
     try:
         many = [f"device-{number}" for number in range(300)]
         answers = run(pipeline, range(5, 9), hot=many, devices=many)
@@ -356,7 +356,7 @@ def test_a_full_disk_costs_no_answer(start, quick):
         health = queries.health(pipeline.runtime)
         assert (health.status, "full" in health.problems[0]) == ("degraded", True)
     finally:
-        type(pipeline.runtime.store)._prepare = kept
+        type(pipeline.runtime.store)._prepare = stored_alerts
     pipeline.runtime.store.close()
     assert queries.health(pipeline.runtime).status == "ok"
     assert len(stored(pipeline)) == 300

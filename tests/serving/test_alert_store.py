@@ -155,7 +155,7 @@ def old_file(path):
     connection.close()
 
 
-def test_a_file_of_before_the_outbox_is_brought_up_to_date(tmp_path):
+def test_a_file_from_before_the_outbox_is_migrated(tmp_path):
     old_file(tmp_path / "alerts.sqlite")
     store = AlertStore(tmp_path / "alerts.sqlite")
     assert store.recent() == [alert(2, ended=LATER), alert(1)]
@@ -179,7 +179,7 @@ def test_several_may_bring_a_file_up_to_date_at_once(tmp_path):
     assert found == [2] * 8
 
 
-def test_a_file_of_a_newer_version_is_left_alone(tmp_path):
+def test_a_file_of_a_newer_version_is_not_changed(tmp_path):
     connection = sqlite3.connect(tmp_path / "alerts.sqlite")
     connection.execute("PRAGMA user_version = 99")
     connection.close()

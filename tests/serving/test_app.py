@@ -111,10 +111,10 @@ def test_a_fleet_is_followed_from_cursor_to_cursor(client):
     assert all(0 <= risk <= 1 for risk in whole["risk"])
     assert client.get(f"/fleet?since={whole['cursor']}").json()["devices"] == []
     client.post("/telemetry", json=[sample("b", tick, hot=True) for tick in (1, 2)])
-    news = client.get(f"/fleet?since={whole['cursor']}").json()
-    assert (news["devices"], news["known"], news["alerting"]) == (["b"], 2, ["b"])
+    delta = client.get(f"/fleet?since={whole['cursor']}").json()
+    assert (delta["devices"], delta["known"], delta["alerting"]) == (["b"], 2, ["b"])
     # A cursor from before a restart is invalid: all devices are returned.
-    assert client.get(f"/fleet?since={news['cursor'] + 1}").json()["devices"] == ["a", "b"]
+    assert client.get(f"/fleet?since={delta['cursor'] + 1}").json()["devices"] == ["a", "b"]
 
 
 def test_history_has_the_samples_in_a_devices_windows(client):

@@ -59,7 +59,7 @@ def test_what_is_no_good_answer_is_an_error(answer, error):
         assert len(hook.seen) == 1
 
 
-def test_nobody_there_is_a_lost_connection():
+def test_no_server_is_a_lost_connection():
     with pytest.raises(ConnectionError):
         ask(f"http://127.0.0.1:{free_port()}", {})
 

@@ -53,7 +53,7 @@ class Recorded:
         abandon(pipeline_of(self._server.context).runtime)
 
 
-def test_a_model_that_answers_as_tested_goes_into_service(model, rows) -> None:
+def test_a_model_that_reproduces_its_tested_risks_is_put_in_service(model, rows) -> None:
     platform = Recorded()
     difference, address = roll_out(platform, str(model), None, rows, Scorer(model).score(rows))
     assert difference < 1e-6
@@ -126,7 +126,7 @@ def test_another_stream_is_refused() -> None:
     ("replaces", "canary", "name"),
     [(False, 20, "core-serving"), (True, 100, "core-serving"), (True, 20, "core-serving-canary")],
 )
-def test_only_a_model_beside_another_is_a_canary(replaces, canary, name) -> None:
+def test_only_a_second_model_is_a_canary(replaces, canary, name) -> None:
     assert nuclio(replaces, canary=canary).name == name
 
 

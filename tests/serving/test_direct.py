@@ -30,7 +30,7 @@ REQUESTS = [
 ]
 
 
-def test_both_ways_answer_alike(start, tmp_path):
+def test_both_paths_give_equal_responses(start, tmp_path):
     from netops.serving.http.app import make_app
     from netops.serving.http.fast_path import FastPath
     from netops.serving.mlrun.function import make_serving_function, start_graph

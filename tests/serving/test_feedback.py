@@ -29,8 +29,8 @@ def test_feedback_on_an_alert_is_recorded(server, alert):
     assert (answer["alert"]["id"], answer["alert"]["verdict"], answer["changed"]) == (alert, "confirmed", True)
     assert not say(server, alert, verdict="confirmed", by="ada", note="fan").json()["changed"]
     answer = say(server, alert[:6], verdict="repaired", repaired_at=START + 60).json()
-    assert [said["verdict"] for said in answer["statements"]] == ["confirmed", "repaired"]
-    assert all(said["given"].endswith("Z") for said in answer["statements"])
+    assert [statement["verdict"] for statement in answer["statements"]] == ["confirmed", "repaired"]
+    assert all(statement["given"].endswith("Z") for statement in answer["statements"])
     for path in ("/alerts", "/alerts?all=true"):
         assert httpx.get(server + path).json()[0]["verdict"] == "repaired"
     # The feedback stays after the end of the alert, with the start of its cool-down.
@@ -42,7 +42,7 @@ def test_feedback_on_an_alert_is_recorded(server, alert):
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "message"),
     [
         (b"", "truncated"),
         (b"[]", "Expected `object`"),
@@ -55,10 +55,10 @@ def test_feedback_on_an_alert_is_recorded(server, alert):
         (b'{"verdict": "confirmed", "note": "%s"}' % (b"x" * 3000), "length <= 2000"),
     ],
 )
-def test_what_is_no_verdict_is_refused_in_one_line(server, alert, body, told):
+def test_an_invalid_verdict_is_refused_in_one_line(server, alert, body, message):
     answer = httpx.post(f"{server}/alerts/{alert}/feedback", content=body)
     assert answer.status_code == 400
-    assert told in answer.json()["error"]
+    assert message in answer.json()["error"]
     assert "\n" not in answer.json()["error"]
     assert httpx.get(server + "/feedback").json()["verdicts"] == []
 

@@ -29,7 +29,7 @@ def store(tmp_path):
     store.close()
 
 
-def said(verdict="confirmed", **more) -> Statement:
+def statement(verdict="confirmed", **more) -> Statement:
     return Statement(verdict=verdict, **more)
 
 
@@ -40,8 +40,8 @@ def incident(number=1, **more) -> Incident:
 
 def test_the_latest_feedback_applies_and_the_history_is_stored(store):
     store.save([alert()])
-    assert store.record_verdict(alert().id, said("dismissed", by="eve"), NOW)[0].verdict == "dismissed"
-    assert store.record_verdict(alert().id, said("confirmed", by="ada", note="fan"), NOW + 10**9)[1]
+    assert store.record_verdict(alert().id, statement("dismissed", by="eve"), NOW)[0].verdict == "dismissed"
+    assert store.record_verdict(alert().id, statement("confirmed", by="ada", note="fan"), NOW + 10**9)[1]
     assert [(s.verdict, s.by, s.note, s.given) for s in store.statements(alert().id)] == [
         ("dismissed", "eve", None, "2027-01-15T08:00:00Z"),
         ("confirmed", "ada", "fan", "2027-01-15T08:00:01Z"),
@@ -55,7 +55,7 @@ def test_the_latest_feedback_applies_and_the_history_is_stored(store):
 
 def test_repeated_feedback_is_stored_once(store):
     store.save([alert()])
-    changes = [store.record_verdict(alert().id, said(by="ada"), NOW + tick)[1] for tick in range(3)]
+    changes = [store.record_verdict(alert().id, statement(by="ada"), NOW + tick)[1] for tick in range(3)]
     assert changes == [True, False, False]
     assert len(store.statements(alert().id)) == 1
 
@@ -69,17 +69,17 @@ def test_the_beginning_of_an_id_is_enough_where_no_other_has_it(store):
         store.find(twins[0])
     for unknown in ("x", "", "'; DROP TABLE alerts; --", "%", ids[0] + "0"):
         with pytest.raises(UnknownAlertError, match="no alert"):
-            store.record_verdict(unknown, said(), NOW)
+            store.record_verdict(unknown, statement(), NOW)
 
 
-def test_a_repair_comes_after_the_opening_and_goes_with_its_verdict(store):
+def test_a_repair_is_after_the_opening_and_requires_its_verdict(store):
     store.save([alert(5)])
     with pytest.raises(UsageError, match="the repair must be later"):
-        store.record_verdict(alert(5).id, said("repaired", repaired_at="2024-01-01T00:00:05Z"), NOW)
+        store.record_verdict(alert(5).id, statement("repaired", repaired_at="2024-01-01T00:00:05Z"), NOW)
     with pytest.raises(UsageError, match="requires the verdict 'repaired'"):
-        store.record_verdict(alert(5).id, said("confirmed", repaired_at="2024-01-01T00:01:00Z"), NOW)
+        store.record_verdict(alert(5).id, statement("confirmed", repaired_at="2024-01-01T00:01:00Z"), NOW)
     assert store.statements(alert(5).id) == []
-    store.record_verdict(alert(5).id, said("repaired", repaired_at="2024-01-01T00:01:00Z"), NOW)
+    store.record_verdict(alert(5).id, statement("repaired", repaired_at="2024-01-01T00:01:00Z"), NOW)
     assert store.feedback("demo").verdicts[0].repaired_at == "2024-01-01T00:01:00Z"
 
 
@@ -88,9 +88,9 @@ def test_a_verdict_on_a_site_holds_for_its_alerts_that_have_none(store):
     own, other = alert(3), alert(5, id="other", device="b")
     before, silent = alert(1, id="before", ended=alert(2).opened), alert(4, id="quiet", kind="silent")
     store.save([site, own, other, before, silent, alert(5, id="elsewhere", device="c")])
-    store.record_verdict("site", said("confirmed", by="ada"), NOW)
-    store.record_verdict(own.id, said("dismissed"), NOW)
-    store.record_verdict("quiet", said("dismissed"), NOW)
+    store.record_verdict("site", statement("confirmed", by="ada"), NOW)
+    store.record_verdict(own.id, statement("dismissed"), NOW)
+    store.record_verdict("quiet", statement("dismissed"), NOW)
     found = {verdict.alert: verdict.verdict for verdict in store.feedback("demo").verdicts}
     assert found == {own.id: "dismissed", "other": "confirmed"}
 
@@ -150,25 +150,25 @@ def test_confirmed_records_survive_a_kill(tmp_path):
         os.kill(writer.pid, signal.SIGKILL)
         reported = max([reported, *map(int, writer.stdout.read().split())])
     store = FeedbackStore(path)
-    kept = [incident.id.split("-") for incident in store.incidents()]
+    remaining = [incident.id.split("-") for incident in store.incidents()]
     store.close()
-    batches = {int(batch) for batch, _ in kept}
+    batches = {int(batch) for batch, _ in remaining}
     assert batches >= set(range(reported + 1))
-    assert len(kept) == 7 * len(batches)  # only complete batches
+    assert len(remaining) == 7 * len(batches)  # only complete batches
 
 
 def test_a_server_and_the_command_write_at_the_same_time(tmp_path):
     stores = [FeedbackStore(tmp_path / "alerts.sqlite") for _ in range(2)]
     stores[0].save([alert()])
     for number in range(20):
-        stores[number % 2].record_verdict(alert().id, said(note=str(number)), NOW)
+        stores[number % 2].record_verdict(alert().id, statement(note=str(number)), NOW)
         stores[1 - number % 2].record([incident(1, id=str(number))], NOW)
     assert len(stores[0].statements(alert().id)) == len(stores[1].incidents()) == 20
     for store in stores:
         store.close()
 
 
-def test_the_alerts_of_an_earlier_version_are_taken_up(tmp_path):
+def test_the_alerts_of_an_earlier_version_are_restored(tmp_path):
     path = tmp_path / "alerts.sqlite"
     first = FeedbackStore(path)
     first.save([alert()])
@@ -177,7 +177,7 @@ def test_the_alerts_of_an_earlier_version_are_taken_up(tmp_path):
         connection.execute("DROP TABLE statements")
         connection.execute("DROP TABLE incidents")
     store = FeedbackStore(path)
-    assert store.record_verdict(alert().id, said(), NOW)[1]
+    assert store.record_verdict(alert().id, statement(), NOW)[1]
     store.close()
 
 

@@ -48,7 +48,7 @@ def test_vectors_that_do_not_fit_are_refused(mock, inputs):
     assert answer.status_code == 400
 
 
-def test_questions_are_answered(mock):
+def test_queries_are_answered(mock):
     mock.test("/telemetry", body=sample("b", 5))
     assert mock.test("/healthz", method="GET")["model"] == "v1"
     assert "b" in [device["device"] for device in mock.test("/devices", method="GET")]
@@ -71,8 +71,8 @@ def test_feedback_is_accepted(mock):
     hot = [sample("hot", tick, hot=True) for tick in range(3)]
     assert mock.test("/telemetry", body=hot)[-1]["alert"]
     (alert,) = [found for found in mock.test("/alerts", method="GET") if found["device"] == "hot"]
-    said = mock.test(f"/alerts/{alert['id']}/feedback", body={"verdict": "confirmed"})
-    assert (said["alert"]["verdict"], said["changed"]) == ("confirmed", True)
+    response = mock.test(f"/alerts/{alert['id']}/feedback", body={"verdict": "confirmed"})
+    assert (response["alert"]["verdict"], response["changed"]) == ("confirmed", True)
     assert mock.test("/incidents", body={"device": "hot", "start": START + 60})["recorded"] == 1
     assert mock.test("/alerts/x/feedback", body={"verdict": "confirmed"}, silent=True).status_code == 404
     known = mock.test("/feedback", method="GET")

@@ -63,7 +63,7 @@ def test_what_surrounds_a_token_in_a_file_is_dropped(monkeypatch):
         token_for("0.0.0.0")
 
 
-def test_a_token_is_compared_whatever_is_sent():
+def test_a_token_of_any_content_is_compared():
     assert carries("Bearer secret", "secret")
     assert carries(b"Bearer secret", "secret")
     for wrong in ("", "Bearer ", "Bearer secretx", "secret", "Bearer s\ud800", "Bearer ä"):

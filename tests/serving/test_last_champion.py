@@ -35,26 +35,26 @@ def version_of(champion: Champion) -> str:
 
 def test_the_last_champion_is_named_while_the_registry_is_away(tmp_path, registry, caplog) -> None:
     registry.promote("a", trained(tmp_path, "a"))
-    kept = tmp_path / "state" / "champion"
-    assert LastChampion(registry, kept).champion().version == "a"
+    folder = tmp_path / "state" / "champion"
+    assert LastChampion(registry, folder).champion().version == "a"
     ended(registry)
-    again = LastChampion(registry, kept)
+    again = LastChampion(registry, folder)
     with caplog.at_level(logging.WARNING):
         found = [again.champion() for _ in range(3)]
-    assert [(one.version, version_of(one), kept in one.path.parents) for one in found] == [("a", "a", True)] * 3
+    assert [(one.version, version_of(one), folder in one.path.parents) for one in found] == [("a", "a", True)] * 3
     assert len(caplog.records) == 1
     assert "a stays in service" in caplog.text
 
 
 def test_a_new_champion_replaces_the_copy(tmp_path, registry) -> None:
-    kept = tmp_path / "champion"
-    source = LastChampion(registry, kept)
+    folder = tmp_path / "champion"
+    source = LastChampion(registry, folder)
     for version in ("a", "b"):
         registry.promote(version, trained(tmp_path, version))
         assert version_of(source.champion()) == version
-    assert len([path for path in kept.iterdir() if path.is_dir()]) == 1
+    assert len([path for path in folder.iterdir() if path.is_dir()]) == 1
     ended(registry)
-    assert version_of(LastChampion(registry, kept).champion()) == "b"
+    assert version_of(LastChampion(registry, folder).champion()) == "b"
 
 
 def test_a_registry_without_a_champion_is_believed(tmp_path, registry) -> None:
@@ -76,12 +76,12 @@ def test_without_a_copy_the_registry_error_is_reported(tmp_path, registry) -> No
 def test_the_shadow_is_copied_too(tmp_path, registry) -> None:
     registry.promote("a", trained(tmp_path, "a"))
     registry.put_in_shadow("b", trained(tmp_path, "b"))
-    kept = tmp_path / "champion"
-    source = LastChampion(registry, kept)
+    folder = tmp_path / "champion"
+    source = LastChampion(registry, folder)
     assert [version_of(source.champion()), version_of(source.shadow())] == ["a", "b"]
     whole = registry.file.read_text()
     ended(registry)
-    again = LastChampion(registry, kept)
+    again = LastChampion(registry, folder)
     assert [version_of(again.champion()), version_of(again.shadow())] == ["a", "b"]
     registry.file.write_text(whole)
     registry.end_shadow()
@@ -102,18 +102,18 @@ def test_while_the_registry_is_away_it_is_asked_once_a_round(tmp_path, registry,
 
 
 def test_a_kill_during_copying_leaves_the_previous_copy_intact(tmp_path, registry, monkeypatch) -> None:
-    kept = tmp_path / "champion"
+    folder = tmp_path / "champion"
     registry.promote("a", trained(tmp_path, "a"))
-    LastChampion(registry, kept).champion()
+    LastChampion(registry, folder).champion()
     registry.promote("b", trained(tmp_path, "b"))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Path, "replace", _interrupted)
-        LastChampion(registry, kept).champion()
+        LastChampion(registry, folder).champion()
     whole = registry.file.read_text()
     ended(registry)
-    assert version_of(LastChampion(registry, kept).champion()) == "a"
+    assert version_of(LastChampion(registry, folder).champion()) == "a"
     registry.file.write_text(whole)
-    assert version_of(LastChampion(registry, kept).champion()) == "b"
+    assert version_of(LastChampion(registry, folder).champion()) == "b"
 
 
 def _interrupted(*_: object) -> None:

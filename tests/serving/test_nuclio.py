@@ -249,7 +249,7 @@ def test_alerts_are_delivered_to_receivers(worker):
     assert taken[0]["alert"]["device"] == "a"
 
 
-def test_two_replicas_functions_and_networks_keep_their_states_apart(worker, function, tmp_path):
+def test_replicas_functions_and_networks_have_separate_states(worker, function, tmp_path):
     from netops.serving.mlrun.graph import pipeline_of
 
     worker()
@@ -265,7 +265,7 @@ def test_two_replicas_functions_and_networks_keep_their_states_apart(worker, fun
             assert pipeline_of(server.context).runtime.folder == tmp_path / "state" / folder
 
 
-def test_the_state_of_an_earlier_version_is_taken_up_by_its_network_alone(worker, tmp_path):
+def test_the_state_of_an_earlier_version_is_restored_only_by_its_network(worker, tmp_path):
     nuclio = worker()
     nuclio.send(body(sample("a", 0)))
     assert nuclio.terminate() == 0

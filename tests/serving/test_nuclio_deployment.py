@@ -103,10 +103,10 @@ def test_a_failed_deployment_is_reported_once_with_the_function_log(service) -> 
     service.database.log = "building\n\nwrapper: NetopsError: network 'core' has no champion\n"
     with pytest.raises(NetopsError) as raised:
         roll_out(nuclio(), "store://models/v1", None, ROWS, RISKS)
-    said = err_to_str(raised.value)
-    assert said.count("deployment failed") == 1
-    assert said.endswith("its log ends: building | wrapper: NetopsError: network 'core' has no champion")
-    assert "\n" not in said
+    message = err_to_str(raised.value)
+    assert message.count("deployment failed") == 1
+    assert message.endswith("its log ends: building | wrapper: NetopsError: network 'core' has no champion")
+    assert "\n" not in message
     assert service.database.deleted == ["core-serving"]
 
 

@@ -112,7 +112,7 @@ def test_a_silent_device_has_an_alert_of_its_own_and_no_risk(start):
     assert not np.isnan(pipeline.runtime.state.risk[code])
 
 
-def test_a_clock_in_the_future_poisons_neither_the_others_nor_itself(start):
+def test_a_clock_in_the_future_affects_neither_other_devices_nor_itself(start):
     pipeline = start()
     for tick in range(30):
         pipeline.run(body(*[sample(device, tick) for device in "abcd"]))
@@ -147,7 +147,7 @@ def test_a_device_ahead_from_its_first_sample_is_reset(start):
     assert statuses(answers) == ["scored"] * 3
 
 
-def test_the_least_recently_seen_device_makes_room(start):
+def test_the_least_recently_seen_device_is_evicted(start):
     limits = LimitSettings(devices=3, batch=3)
     pipeline = start(ServingSettings(limits=limits))
     for tick, device in enumerate("abcad"):

@@ -74,7 +74,7 @@ def answered(connection, seconds=5):
 
 
 @pytest.mark.timing
-def test_requests_sent_ahead_whose_answers_nobody_reads_cost_no_memory(live):
+def test_pipelined_requests_with_unread_responses_use_no_memory(live):
     """L1: 9 MB a connection cost 270 MB; 63 of them stopped the server."""
     memory = psutil.Process(live.process.pid).memory_info
     before = memory().rss
@@ -109,7 +109,7 @@ def test_requests_sent_ahead_are_all_answered_when_their_answers_are_read(live):
 
 
 @pytest.mark.slow
-def test_a_large_body_goes_through_and_what_follows_it_too(live):
+def test_a_large_body_and_the_next_request_are_accepted(live):
     body = json.dumps({"timestamp": 1, "device": "a", "note": "x" * 700_000}).encode()
     post = b"POST /telemetry HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
     chunked = b"POST /telemetry HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -140,7 +140,7 @@ def test_a_long_head_is_refused(live, head, status):
 
 
 @pytest.mark.slow
-def test_an_endless_head_takes_nobody_elses_time(live):
+def test_an_endless_head_does_not_delay_others(live):
     """L2: one connection kept the event loop for 12 s at a time."""
     endless = b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"x: y\r\n" * 3_000_000
     with ExitStack() as stack:
@@ -149,7 +149,7 @@ def test_an_endless_head_takes_nobody_elses_time(live):
 
 
 @pytest.mark.slow
-def test_half_requests_give_nobody_else_503(live):
+def test_half_requests_cause_no_503_for_others(live):
     """L2: 63 half requests filled all connections."""
     with ExitStack() as stack:
         for connection in opened(live, stack, 80):

@@ -67,7 +67,7 @@ def test_pending_events_are_sent_after_a_restart(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("refusal", "told"),
+    ("refusal", "message"),
     [
         (status(400, b"no such device"), "400 no such device"),
         (status(404), "404"),
@@ -75,7 +75,7 @@ def test_pending_events_are_sent_after_a_restart(tmp_path):
         (status(308, Location="/elsewhere"), "308 (redirect to /elsewhere, not followed)"),
     ],
 )
-def test_an_event_that_is_refused_is_parked_with_the_answer_and_blocks_no_other(tmp_path, refusal, told):
+def test_an_event_that_is_refused_is_parked_with_the_answer_and_blocks_no_other(tmp_path, refusal, message):
     store, metrics, fixed = AlertStore(tmp_path / "a"), ServingMetrics("n"), []
     bad = alert(2).id
 
@@ -88,7 +88,7 @@ def test_an_event_that_is_refused_is_parked_with_the_answer_and_blocks_no_other(
         assert sorted(hook.ids()) == sorted(("opened", alert(n).id) for n in (1, 3, 4))
         assert [method for method, *_ in hook.seen] == ["POST"] * 4  # no redirect was followed, nothing sent twice
         (parked,) = store.outbox.entries(["parked"])
-        assert (parked.alert, parked.event, parked.answer) == (bad, "opened", told)
+        assert (parked.alert, parked.event, parked.answer) == (bad, "opened", message)
         assert (counted(metrics, "parked"), counted(metrics, "told")) == (1, 3)
         fixed.append(True)
         assert store.outbox.retry() == 1

@@ -66,7 +66,7 @@ def test_a_new_champion_is_compared_again(send, tmp_path):
     assert send(1, first=40, latency=0.5)
 
 
-def test_one_large_request_does_not_stand_for_all(send):
+def test_one_large_request_does_not_dominate_the_sample(send):
     rows = [sample(f"d{index}", 0, latency=0.5) for index in range(900)]
     from netops.serving.engine.pipeline import Pipeline
 

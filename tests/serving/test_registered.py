@@ -67,7 +67,7 @@ def test_a_network_without_champion_is_reported(project) -> None:
         RegisteredChampion("edge", "served").champion()
 
 
-def test_the_downloads_of_versions_long_gone_are_removed(project, tmp_path) -> None:
+def test_the_downloads_of_old_versions_are_removed(project, tmp_path) -> None:
     source, folders = RegisteredChampion("core", "served"), []
     for number in range(6):
         log(

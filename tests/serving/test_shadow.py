@@ -114,16 +114,16 @@ def test_incidents_in_the_samples_assess_both_models(start, file, challenger):
     samples = failing()
     play(pipeline, samples)
     comparison = pipeline.runtime.shadow._scorer.comparison
-    judged = pipeline.runtime.shadow.report()["judged"]
+    evaluated = pipeline.runtime.shadow.report()["judged"]
     starts = [
         (row["device"], nanoseconds(row["timestamp"]))
         for before, row in zip(samples, samples[6:], strict=False)
         if row["is_error"] and not before["is_error"]
     ]
     until = comparison.until - 10 * MINUTE
-    assert judged["champion"]["incidents"] == sum(at <= until for _, at in starts) > 20
+    assert evaluated["champion"]["incidents"] == sum(at <= until for _, at in starts) > 20
     for role, alerts in zip(("champion", "challenger"), comparison.alerts, strict=True):
-        found = judged[role]
+        found = evaluated[role]
         assert 0 < found["warned"] <= found["incidents"]
         assert found["event_recall"] == found["warned"] / found["incidents"]
         true = sum(
@@ -131,10 +131,10 @@ def test_incidents_in_the_samples_assess_both_models(start, file, challenger):
         )
         assert found["true_alerts"] <= true
     healthy = sum(not row["is_error"] for row in samples) * 5e9 / DAY
-    assert judged["device_days"] == pytest.approx(healthy, rel=0.02)
+    assert evaluated["device_days"] == pytest.approx(healthy, rel=0.02)
 
 
-def test_incidents_that_people_recorded_judge_both(start, file, challenger):
+def test_recorded_incidents_evaluate_both_models(start, file, challenger):
     file.put_in_shadow("v2", challenger)
     pipeline = start(source=file)
     play(pipeline, [{key: row[key] for key in row if key != "is_error"} for row in failing(2, 700)])
@@ -143,9 +143,9 @@ def test_incidents_that_people_recorded_judge_both(start, file, challenger):
     device, opened = comparison.alerts[0][0]
     known = Incident(source="csv", id="1", device=device, start=iso(opened + MINUTE), end=iso(opened + 2 * MINUTE))
     pipeline.runtime.store.record([known], opened)
-    judged = pipeline.runtime.shadow.report()["judged"]
-    assert judged["champion"]["warned"] == judged["champion"]["incidents"] == 1
-    assert judged["champion"]["median_lead_seconds"] == 60
+    evaluated = pipeline.runtime.shadow.report()["judged"]
+    assert evaluated["champion"]["warned"] == evaluated["champion"]["incidents"] == 1
+    assert evaluated["champion"]["median_lead_seconds"] == 60
 
 
 def test_a_running_server_takes_it_up_and_lets_it_go(start, file, challenger):
@@ -277,7 +277,7 @@ def test_the_comparison_outlives_a_restart(start, file, challenger, tmp_path):
     }
 
 
-def test_a_saved_comparison_of_other_models_is_not_taken_up(start, file, challenger, tmp_path):
+def test_a_saved_comparison_of_other_models_is_not_restored(start, file, challenger, tmp_path):
     file.put_in_shadow("v2", challenger)
     first = start(source=file)
     play(first, fleet(4, 50))

@@ -69,7 +69,7 @@ def test_incidents_are_derived_from_the_samples():
     assert len(truth.incidents(1, 2)) == 1
 
 
-def test_alerts_are_judged_by_the_incidents():
+def test_alerts_are_evaluated_against_the_incidents():
     incidents = Incidents.of(2, [0, 1], [START + HOUR, START + HOUR], [START + 2 * HOUR] * 2)
     alerts = [
         Alert(id="1", network="n", kind="risk", device="a", opened=iso(START + HOUR - 5 * MINUTE)),

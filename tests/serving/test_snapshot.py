@@ -147,7 +147,7 @@ def test_other_windows_take_the_samples_along(start, tmp_path):
 
 
 @pytest.mark.parametrize("windows", [(2 * MINUTE,), (2 * MINUTE, 2 * HOUR)])
-def test_a_state_is_taken_up_by_a_model_with_other_windows(start, tmp_path, windows):
+def test_a_state_is_restored_by_a_model_with_other_windows(start, tmp_path, windows):
     from tests.serving.models import SPEC, make_model
 
     pipeline = start()

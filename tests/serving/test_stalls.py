@@ -33,7 +33,7 @@ def service(service_of):
     return service_of()
 
 
-def turns(work):
+def count_turns(work):
     """Run work beside a task that counts how often it gets its turn."""
 
     async def run():
@@ -61,7 +61,7 @@ def test_a_remote_write_of_empty_fields_is_refused(service):
     flood = bytes(cramjam.snappy.compress_raw(b"\x0a\x00" * 3_000_000))
     since = perf_counter()
     with pytest.raises(BodyError, match="more than 640000 fields"):
-        turns(lambda: service.process(flood, "application/x-protobuf"))
+        count_turns(lambda: service.process(flood, "application/x-protobuf"))
     assert perf_counter() - since < 30
 
 
@@ -71,12 +71,12 @@ def test_many_values_in_one_series_are_refused_while_they_are_read(service):
     series = b"\x12\x00" * 20_000
     flood = b"\x0a" + bytes([0x80 | len(series) & 0x7F, 0x80 | len(series) >> 7 & 0x7F, len(series) >> 14]) + series
     with pytest.raises(BodyError, match="more than 10000 values"):
-        turns(lambda: service.process(bytes(cramjam.snappy.compress_raw(flood)), "application/x-protobuf"))
+        count_turns(lambda: service.process(bytes(cramjam.snappy.compress_raw(flood)), "application/x-protobuf"))
 
 
-def test_a_long_body_is_read_beside_the_event_loop(service):
+def test_a_long_body_is_read_outside_of_the_event_loop(service):
     malformed = b"[" + b"1," * 9_999 + b"1]"
-    answers, counted = turns(lambda: service.process(malformed, ""))
+    answers, counted = count_turns(lambda: service.process(malformed, ""))
     assert json.loads(answers)[0]["status"] == "rejected"
     assert counted > 10_000 / SLICE
 
@@ -95,7 +95,7 @@ def test_samples_that_come_late_are_taken_in_small_parts(service):
     assert bounds[-1] == len(late)
     walked = state.engine.samples(0) * len(SPEC.metrics) * 50e-9
     assert max(stop - start for start, stop in pairwise(bounds)) * walked < 0.02
-    answers, counted = turns(lambda: service.run(samples))
+    answers, counted = count_turns(lambda: service.run(samples))
     assert {answer.status for answer in answers} == {"scored"}
     assert counted >= len(bounds) - 2
 
@@ -150,7 +150,7 @@ def test_vectors_are_scored_in_parts_and_no_more_than_a_batch(service):
     """L3: 2.7 million empty rows took 8 s."""
     rows = [[0.1 * (row % 7)] * len(SPEC.names) for row in range(3 * SLICE)]
     request = json.dumps({"inputs": rows}).encode()
-    (status, answer), counted = turns(lambda: service.score(request, "/v2/models/netops/infer"))
+    (status, answer), counted = count_turns(lambda: service.score(request, "/v2/models/netops/infer"))
     whole = service.infer(request, "/v2/models/netops/infer", "POST")[1]
     assert (status, answer["outputs"]) == (200, whole["outputs"])
     assert counted >= 3

@@ -67,8 +67,8 @@ def test_while_mlrun_is_away_the_command_serves_the_last_champion(model, tmp_pat
     state = tmp_path / "state"
     LastChampion(FixedModel("v1", model), state / "champion").champion()
     with socket.create_server(("127.0.0.1", 0)) as closed:
-        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    environment = os.environ | {"MLRUN_DBPATH": nobody, "NETOPS_HOME": str(tmp_path / "home")}
+        unserved = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    environment = os.environ | {"MLRUN_DBPATH": unserved, "NETOPS_HOME": str(tmp_path / "home")}
     command = [sys.executable, "-m", "netops.cli.main", "serve", "--port", "0", "--json", "--state", str(state)]
     server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -76,9 +76,9 @@ def test_while_mlrun_is_away_the_command_serves_the_last_champion(model, tmp_pat
         assert httpx.get(url + "/readyz").json()["model"] == "v1"
         assert httpx.post(url + "/telemetry", json=sample("router-1", 0)).json()["status"] == "scored"
         server.terminate()
-        _, said = server.communicate(timeout=60)
+        _, output = server.communicate(timeout=60)
         assert server.returncode == 0
-        assert said.count("v1 stays in service") == 1
+        assert output.count("v1 stays in service") == 1
     finally:
         server.kill()
         server.communicate()

@@ -23,8 +23,8 @@ def test_a_device_fails_about_once_a_day_or_less(default: Arrays) -> None:
 
 
 def test_precursors_take_minutes_and_incidents_are_short(default: Arrays) -> None:
-    told = default.incidents.to_pydict()
-    start, end, before = (np.array([t.value for t in told[n]]) for n in ("start", "end", "precursor_start"))
+    incidents = default.incidents.to_pydict()
+    start, end, before = (np.array([t.value for t in incidents[n]]) for n in ("start", "end", "precursor_start"))
     precursor, inside = (start - before) / MINUTE, (end - start) / MINUTE
     assert ((precursor > 8) & (precursor < 20)).mean() > 0.8
     assert np.percentile(precursor, 2) > 6

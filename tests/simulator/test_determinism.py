@@ -35,7 +35,7 @@ def rows_of_device(dataset: Dataset, number: int) -> dict[str, bytes]:
     return {name: column_bytes(column) for name, column in zip(mine.column_names, text, strict=True)}
 
 
-def test_number_of_devices_beside_it_changes_nothing(tmp_path: Path) -> None:
+def test_the_number_of_other_devices_changes_nothing(tmp_path: Path) -> None:
     few, many = write(rich(), tmp_path / "few", devices=3), write(rich(), tmp_path / "many", devices=20)
     for device in range(3):
         assert rows_of_device(few, device) == rows_of_device(many, device)
@@ -59,7 +59,7 @@ def test_sizes_of_parts_and_row_groups_change_nothing(
 
 
 @pytest.mark.parametrize("cut", [1, 7, 500, 1999])
-def test_stretches_of_time_fit_together(cut: int) -> None:
+def test_consecutive_periods_fit_together(cut: int) -> None:
     net = network()
     devices, walks = np.arange(6), Walks()
     whole = produce(net, devices, net.first, 2000)
@@ -79,7 +79,7 @@ def test_any_device_and_time_can_be_drawn_alone() -> None:
     np.testing.assert_array_equal(alone.values[:, 0], whole.values[:, 4, 1234:1244])
 
 
-def test_a_network_goes_on_in_time(tmp_path: Path) -> None:
+def test_a_network_continues_in_time(tmp_path: Path) -> None:
     whole = write(rich(), tmp_path / "whole", duration=4 * HOUR)
     first = write(rich(), tmp_path / "first", duration=2 * HOUR)
     then = write(rich(), tmp_path / "then", duration=2 * HOUR, start=START + 2 * HOUR, origin=START)
@@ -115,7 +115,7 @@ def test_seeds_differ(seeds: tuple[int, int], tmp_path: Path) -> None:
     assert one != other
 
 
-def test_faults_do_not_depend_on_the_stretch() -> None:
+def test_faults_do_not_depend_on_the_period() -> None:
     net = network()
     whole = samples_of(net, produce(net, np.array([2]), net.first, 1000)).timestamps
     parts = [samples_of(net, produce(net, np.array([2]), net.first + a, 500)).timestamps for a in (0, 500)]
@@ -124,7 +124,7 @@ def test_faults_do_not_depend_on_the_stretch() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(device=st.integers(0, 5), at=st.integers(0, 1999), ticks=st.integers(1, 300), seed=st.sampled_from([5, 6]))
-def test_any_stretch_of_any_device_is_a_cut_of_the_whole(device: int, at: int, ticks: int, seed: int) -> None:
+def test_any_period_of_any_device_is_a_slice_of_the_whole(device: int, at: int, ticks: int, seed: int) -> None:
     net, whole = whole_network(seed)
     ticks = min(ticks, 2000 - at)
     alone = produce(net, np.array([device]), net.first + at, ticks)

@@ -51,9 +51,9 @@ def test_incidents_are_the_runs_of_is_error(tmp_path: Path, monkeypatch: pytest.
         for device, a, b in zip(rows.devices, rows.offsets[:-1], rows.offsets[1:], strict=True):
             starts, ends = incidents_of(rows.timestamps[a:b], flags[a:b])
             found += [(device, s, e, e > rows.timestamps[b - 1]) for s, e in zip(starts, ends, strict=True)]
-    told = dataset.incidents().to_pylist()
-    assert len(told) == len(found) > 20
-    for row, (device, start, end, is_open) in zip(told, found, strict=True):
+    recorded = dataset.incidents().to_pylist()
+    assert len(recorded) == len(found) > 20
+    for row, (device, start, end, is_open) in zip(recorded, found, strict=True):
         assert (row["device"], row["start"].value) == (device, start)
         assert is_open or row["end"].value == end
         assert row["precursor_start"].value <= start + 5 * SECOND
@@ -62,10 +62,10 @@ def test_incidents_are_the_runs_of_is_error(tmp_path: Path, monkeypatch: pytest.
 
 def test_configuration_and_seed_are_in_the_files(tmp_path: Path) -> None:
     dataset = write(rich(), tmp_path / "out", seed=77)
-    told = json.loads(pq.read_schema(dataset.parts[0]).metadata[b"netops.generator"])
-    assert told == dataset.meta.details["generator"]
-    assert told["seed"] == 77
-    assert told["settings"]["metrics"]["load"]["accuracy"] == 2
+    recorded = json.loads(pq.read_schema(dataset.parts[0]).metadata[b"netops.generator"])
+    assert recorded == dataset.meta.details["generator"]
+    assert recorded["seed"] == 77
+    assert recorded["settings"]["metrics"]["load"]["accuracy"] == 2
 
 
 def test_second_run_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,7 @@ def test_second_run_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest.M
     assert whole == digest(dataset)
 
 
-def test_broken_off_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "GROUP", 6000)
     whole = digest(write(rich(), tmp_path / "whole"))
 
@@ -97,7 +97,7 @@ def test_broken_off_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert not list((tmp_path / "out").glob("_incidents-*"))
 
 
-def test_killed_run_leaves_no_half_part_and_goes_on(tmp_path: Path) -> None:
+def test_a_killed_run_leaves_no_partial_file_and_resumes(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from netops.simulator.generate import generate\n"
         "from netops.simulator.settings import GeneratorSettings\n"

@@ -66,7 +66,7 @@ def test_key_has_an_effect(path: str, value: Any, usual: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("path", ["errors.length_in_ticks", "deployment.device.num_items", "errors.every"])
-def test_keys_that_stand_in_for_others_have_an_effect(path: str, tmp_path: Path) -> None:
+def test_alternative_keys_have_an_effect(path: str, tmp_path: Path) -> None:
     configuration = rich()
     if path == "errors.length_in_ticks":
         del configuration["scenarios"]["cascade"]["duration"]

@@ -110,7 +110,7 @@ def test_first_metric_of_a_memory_leak_climbs_alone() -> None:
         assert before[-3:, 1].mean() < 35
 
 
-def test_flapping_goes_down_and_comes_back() -> None:
+def test_flapping_fails_and_recovers() -> None:
     keys = {"depth": 1.0, "jitter": 0, "period": "1m", "growth": 1, "failure": 0.4}
     for before, *_ in windows(arrays({"flapping": failure(**keys)})):
         down = before[:, 1] < 25

@@ -18,7 +18,7 @@ def test_each_name_has_one_part_to_play() -> None:
     assert set(layout.ignored) == {"", "Unnamed: 0.1", "label"}
 
 
-def test_what_is_configured_goes_before_what_is_usual() -> None:
+def test_configured_names_precede_the_usual_ones() -> None:
     layout = layout_of(["index", "time", "cpu"], TelemetrySettings(time=("index",)), "t.csv")
     assert (layout.time, layout.values) == ("index", ("time", "cpu"))
 

@@ -57,7 +57,7 @@ def test_the_names_of_the_field_are_known(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["source", "request_id", "target"])
-def test_a_name_that_may_mean_anything_must_tell_rows_apart(tmp_path: Path, name: str) -> None:
+def test_an_ambiguous_name_must_distinguish_rows(tmp_path: Path, name: str) -> None:
     frame = table({})
     frame[name] = [f"{row // 2}" for row in range(len(frame))]
     assert read(ingested(frame, tmp_path)).device.unique().tolist() == ["t"]
@@ -106,7 +106,7 @@ def test_one_device_that_is_several_is_refused_in_a_large_network(tmp_path: Path
         ingested(table(*names), tmp_path)
 
 
-def test_nothing_tells_them_apart(tmp_path: Path) -> None:
+def test_rows_that_no_column_distinguishes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(NetopsError, match=r"no column distinguishes them; --set telemetry.max_conflicts=1 keeps"):
         ingested(table({"host": "a"}, {"host": "a"}), tmp_path)
 

@@ -67,7 +67,7 @@ def test_a_label_in_disguise_is_found(name: str, why: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["cpu", "alarm", "mode", "uptime"])
-def test_an_honest_metric_is_kept(name: str) -> None:
+def test_an_honest_metric_is_retained(name: str) -> None:
     assert scanned(name) == {}
 
 

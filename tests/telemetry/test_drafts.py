@@ -8,7 +8,7 @@ from netops.errors import UsageError
 from netops.telemetry.drafts import draft_folder
 
 
-def test_a_draft_takes_its_place_when_it_is_done(tmp_path: Path) -> None:
+def test_a_finished_draft_is_renamed(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
     with draft_folder(out) as draft:
         (draft / "_meta.json").write_text("1")

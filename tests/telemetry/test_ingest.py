@@ -126,7 +126,7 @@ def test_files_may_differ_in_columns(tmp_path: Path) -> None:
     assert found.loc["e", "extra"].notna().all()
 
 
-def test_rows_are_sorted_and_the_first_of_duplicates_is_kept(tmp_path: Path) -> None:
+def test_rows_are_sorted_and_the_first_of_duplicates_is_used(tmp_path: Path) -> None:
     frame = telemetry()
     again = frame.iloc[[5]].assign(cpu=-1.0)
     shuffled = pd.concat([frame.sample(frac=1, random_state=1), again])
@@ -175,8 +175,8 @@ def test_counters_become_rates(tmp_path: Path) -> None:
     expected = np.where(np.arange(120) % 60 == 0, np.nan, rate / 5)
     expected[100] = 7 / 5
     np.testing.assert_allclose(read(dataset).bytes, expected)
-    kept = ingest([tmp_path / "t.csv"], tmp_path / "kept", TelemetrySettings(counters=()))
-    np.testing.assert_array_equal(read(kept).bytes, frame.bytes)
+    selected = ingest([tmp_path / "t.csv"], tmp_path / "kept", TelemetrySettings(counters=()))
+    np.testing.assert_array_equal(read(selected).bytes, frame.bytes)
 
 
 def test_other_telemetry_is_read_as_the_first_was(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_incidents_come_from_a_log(tmp_path: Path) -> None:
     assert read(dataset).groupby("device").is_error.sum().tolist() == [1, 5, 4]
 
 
-def test_an_outage_of_a_device_that_was_silent_is_kept(tmp_path: Path) -> None:
+def test_an_outage_of_a_device_without_data_is_retained(tmp_path: Path) -> None:
     epoch = int(START.timestamp())
     frame = telemetry().drop(columns="is_error")
     silent = (frame.device == "d1") & ((frame.timestamp - START).dt.total_seconds().between(60, 200))

@@ -47,7 +47,7 @@ def kind(found: Profile) -> str:
 
 @pytest.mark.parametrize("name", COLUMNS)
 @pytest.mark.parametrize("gaps", [False, True], ids=["whole", "with gaps"])
-def test_columns_are_told_apart(name: str, gaps: bool) -> None:
+def test_columns_are_distinguished(name: str, gaps: bool) -> None:
     values, expected = COLUMNS[name]
     if gaps:
         values = np.where(np.random.default_rng(1).random(len(values)) < 0.2, np.nan, values)

@@ -58,7 +58,7 @@ def test_a_folder_a_table_and_a_stream_give_back_the_same(dataset, tmp_path, mon
             pd.testing.assert_frame_equal(rows_of(index, tmp_path / f"again-{number}"), expected)
 
 
-def test_each_network_and_kind_has_a_place_of_its_own(tmp_path, monkeypatch) -> None:
+def test_each_network_and_kind_has_a_separate_destination(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
     assert destination_of(SinkSettings(), "core", "risks") is None
     assert destination_of(SinkSettings(to="lake"), "core", "risks") == str(tmp_path / "lake" / "core" / "risks")
@@ -69,7 +69,7 @@ def test_each_network_and_kind_has_a_place_of_its_own(tmp_path, monkeypatch) -> 
     )
 
 
-def test_other_devices_and_other_times_lie_beside_what_is_there(dataset, tmp_path) -> None:
+def test_other_devices_and_times_are_added_to_existing_rows(dataset, tmp_path) -> None:
     index = str(tmp_path / "lake")
     for given in (
         dataset,
@@ -133,13 +133,13 @@ def test_risks_are_sent_from_the_file_they_were_written_to(tmp_path, suffix) -> 
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         ({"to": "s3://bucket/x"}, "expected a folder, or an address with v3io://"),
         ({"what": ["telemetri"]}, "did you mean 'telemetry'"),
         ({"two": "x"}, "did you mean 'to'"),
     ],
 )
-def test_a_sink_that_cannot_be_is_refused(values, told) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_a_sink_that_cannot_be_is_refused(values, message) -> None:
+    with pytest.raises(UsageError, match=message):
         bind(TelemetrySettings, {"sink": values}, "telemetry.yaml")

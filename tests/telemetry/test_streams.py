@@ -69,7 +69,7 @@ def test_a_record_is_a_sample_as_the_server_takes_it(address: str, platform: Pla
     assert first["timestamp"].endswith("12:00:00.5Z")
 
 
-def test_the_samples_of_a_device_lie_in_one_shard_in_order(
+def test_the_samples_of_a_device_are_in_one_shard_in_order(
     address: str, platform: Platform, dataset: Dataset
 ) -> None:
     write_stream(Rows.of(dataset), address)
@@ -155,7 +155,7 @@ def test_what_the_web_api_refuses_is_one_line(address: str, platform: Platform, 
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_empty_stream_is_told(address: str, platform: Platform, tmp_path: Path) -> None:
+def test_an_empty_stream_is_reported(address: str, platform: Platform, tmp_path: Path) -> None:
     platform.streams[PATH] = [[], []]
     with pytest.raises(NetopsError, match="no samples in the stream"):
         ingest([address], tmp_path / "out", SETTINGS)

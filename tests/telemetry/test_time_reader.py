@@ -120,7 +120,7 @@ def test_times_without_a_zone_are_of_the_zone_that_is_set() -> None:
 
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("minutes", [15, 30, 60])
-def test_the_hour_that_comes_twice_goes_by_the_order_of_the_rows(minutes: int, backwards: bool) -> None:
+def test_the_repeated_hour_follows_the_order_of_the_rows(minutes: int, backwards: bool) -> None:
     utc = np.arange("2026-10-24T22:00", "2026-10-25T04:00", minutes, dtype="datetime64[m]")
     local = utc + np.where(utc < np.datetime64("2026-10-25T01:00"), 120, 60)
     rows = slice(None, None, -1) if backwards else slice(None)

@@ -48,7 +48,7 @@ def test_zones_may_be_mixed() -> None:
     assert unit is None
 
 
-def test_fractions_are_kept_to_the_microsecond_and_whole_nanoseconds_exactly() -> None:
+def test_fractions_have_microsecond_precision_and_integers_nanosecond_precision() -> None:
     assert parse_times(pa.array(["1767614400.123457"]))[0].tolist() == [NOON + 123_457_000]
     assert parse_times(pa.array([str(NOON + 7)]))[0].tolist() == [NOON + 7]
     assert parse_times(pa.array([TEXT + ".123456789"]))[0].tolist() == [NOON + 123_456_789]

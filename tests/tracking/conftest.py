@@ -47,14 +47,14 @@ def _connected(address: str, artifacts: Path) -> Iterator[str]:
     from mlrun.db.factory import RunDBFactory
 
     factory, config = RunDBFactory(), mlrun.mlconf
-    kept = factory._run_db, factory._last_db_url, config.dbpath, config.artifact_path
+    stored = factory._run_db, factory._last_db_url, config.dbpath, config.artifact_path
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLRUN_DBPATH", address)
         config.dbpath, config.artifact_path = address, str(artifacts)
         mlrun.store_manager._db = None
         yield "service"
         mlrun.store_manager._db = None
-        factory._run_db, factory._last_db_url, config.dbpath, config.artifact_path = kept
+        factory._run_db, factory._last_db_url, config.dbpath, config.artifact_path = stored
 
 
 @pytest.fixture

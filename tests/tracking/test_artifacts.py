@@ -20,7 +20,7 @@ def test_artifacts_are_deleted_with_their_data(project, tmp_path):
 
 def test_data_that_cannot_be_deleted_keeps_its_artifact_if_that_was_asked(project):
     artifact = project.log_artifact("no-data", target_path="nosuch://place/file")
-    with pytest.raises(mlrun.errors.MLRunInternalServerError, match="it is kept"):
+    with pytest.raises(mlrun.errors.MLRunInternalServerError, match="the artifact is not deleted"):
         project.delete_artifact(artifact, deletion_strategy="data-force")
     assert project.list_artifacts("no-data")
     project.delete_artifact(artifact, deletion_strategy="data-optional")

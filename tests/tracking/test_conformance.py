@@ -35,7 +35,7 @@ def test_a_project_is_made_once_and_changed(client, tmp_path):
     assert name not in database.list_projects(labels={"team": "edge"})
 
 
-def test_a_project_that_is_deleted_is_gone(with_a_cluster, client, tmp_path):
+def test_a_deleted_project_no_longer_exists(with_a_cluster, client, tmp_path):
     database = mlrun.get_run_db()
     database.create_project(mlrun.new_project("short-lived", str(tmp_path), save=False))
     database.delete_project("short-lived")
@@ -117,11 +117,11 @@ def test_a_run_has_state_results_and_outputs(project, generated, trained):
     assert (generated.state(), trained.state()) == ("completed", "completed")
     assert trained.outputs["rows"] == 7
     assert trained.outputs["model"].startswith(f"store://models/{project.name}/train-x_model")
-    kept = mlrun.get_run_db().read_run(trained.uid(), project.name)
-    assert kept["status"]["results"] == {"score": 0.5, "rows": 7}
-    assert kept["status"]["artifact_uris"].keys() == {"model"}
-    assert kept["metadata"]["labels"]["family"] == "x"
-    assert kept["spec"]["parameters"]["steps"] == 3
+    remaining = mlrun.get_run_db().read_run(trained.uid(), project.name)
+    assert remaining["status"]["results"] == {"score": 0.5, "rows": 7}
+    assert remaining["status"]["artifact_uris"].keys() == {"model"}
+    assert remaining["metadata"]["labels"]["family"] == "x"
+    assert remaining["spec"]["parameters"]["steps"] == 3
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_the_log_of_a_run_holds_what_it_printed_and_logged(project, trained, cap
     assert capsys.readouterr().out.strip() == body.decode().strip()
 
 
-def test_logs_are_added_to_or_written_anew(project, generated):
+def test_logs_are_appended_or_overwritten(project, generated):
     database, uid = mlrun.get_run_db(), generated.uid()
     database.store_log(uid, project.name, b"one\n")
     database.store_log(uid, project.name, "zwei ü\n".encode(), append=True)
@@ -332,7 +332,7 @@ def test_tags_are_added_moved_and_removed(project, replace):
     assert not project.list_artifacts(key, tag="second")
 
 
-def test_models_are_listed_apart_from_other_artifacts(project, trained):
+def test_models_are_listed_separately_from_other_artifacts(project, trained):
     models = project.list_models("train-x_model", tag="latest")
     assert [model.kind for model in models] == ["model"]
     assert models[0].metrics == {"score": 0.5}
@@ -373,10 +373,10 @@ def test_a_dataset_is_read_back(project, generated):
 
 
 def test_artifacts_are_deleted_by_version_and_by_name(project):
-    kept = project.log_artifact("doomed", body="a", format="txt", tag="a")
-    project.log_artifact("doomed", body="b", format="txt", tag="b", target_path=kept.target_path + "2")
+    remaining = project.log_artifact("doomed", body="a", format="txt", tag="a")
+    project.log_artifact("doomed", body="b", format="txt", tag="b", target_path=remaining.target_path + "2")
     project.delete_artifact(project.get_artifact("doomed", tag="b"))
-    assert {found["metadata"]["uid"] for found in project.list_artifacts("doomed", tag="*")} == {kept.uid}
+    assert {found["metadata"]["uid"] for found in project.list_artifacts("doomed", tag="*")} == {remaining.uid}
     mlrun.get_run_db().del_artifacts("doomed", project.name)
     assert not project.list_artifacts("doomed", tag="*")
 

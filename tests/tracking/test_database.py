@@ -207,7 +207,7 @@ def test_a_write_that_the_system_refuses_is_a_clear_error_too(path):
     assert open_database(path).get_log_size("u", "p") % 50_000 == 0
 
 
-def test_a_file_of_version_1_is_brought_up_to_date(path):
+def test_a_file_of_version_1_is_migrated(path):
     from netops.tracking.database.embedded import open_database
 
     with sqlite3.connect(path) as connection:
@@ -246,7 +246,7 @@ def test_a_newer_file_is_refused(path):
 
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version=99")
-    with pytest.raises(NetopsError, match=r"schema 99, this version knows up to 3: upgrade netops"):
+    with pytest.raises(NetopsError, match=r"schema 99, NetOps supports up to 3: upgrade netops"):
         open_database(path)
 
 
@@ -258,7 +258,7 @@ def test_what_is_no_database_is_refused(path):
         open_database(path)
 
 
-def test_a_folder_in_place_of_the_file_is_refused(path):
+def test_a_folder_instead_of_the_file_is_refused(path):
     from netops.tracking.database.embedded import open_database
 
     path.mkdir()

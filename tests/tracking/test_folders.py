@@ -74,12 +74,12 @@ def test_a_dataset_comes_back_with_the_one_for_testing_in_it(context, platform, 
     assert again.test is not None
 
 
-def test_a_folder_that_was_not_finished_is_told(platform) -> None:
-    with pytest.raises(NetopsError, match="was not finished"):
+def test_an_incomplete_folder_is_reported(platform) -> None:
+    with pytest.raises(NetopsError, match="is incomplete"):
         folders.local_folder(mlrun.get_dataitem("v3io:///projects/netops/half"))
 
 
-def test_a_model_comes_back_with_all_that_is_kept_beside_it(context, platform, tmp_path) -> None:
+def test_a_model_is_downloaded_with_all_its_files(context, platform, tmp_path) -> None:
     from netops import registry
     from netops.models.card import read_card
     from netops.serving.mlrun.model_folder import local_folder
@@ -93,14 +93,14 @@ def test_a_model_comes_back_with_all_that_is_kept_beside_it(context, platform, t
         assert all((again / name).read_bytes() == (folder / name).read_bytes() for name in names)
 
 
-def test_the_steps_of_a_workflow_share_a_place_and_a_stage_by_itself_has_its_own() -> None:
-    def place(path: str, **labels: str) -> str:
+def test_the_steps_of_a_workflow_share_a_path_and_a_single_stage_has_its_own() -> None:
+    def folder(path: str, **labels: str) -> str:
         return folders.output_path_of(SimpleNamespace(artifact_path=path, uid="u1", labels=labels))
 
-    assert place("/home/artifacts") == "/home/artifacts/u1"
-    assert place("v3io:///projects/netops/") == "v3io:///projects/netops/u1"
-    assert place("/home/runs/w1", workflow="w1") == "/home/runs/w1"
-    assert place("/home/artifacts/u1") == "/home/artifacts/u1"
+    assert folder("/home/artifacts") == "/home/artifacts/u1"
+    assert folder("v3io:///projects/netops/") == "v3io:///projects/netops/u1"
+    assert folder("/home/runs/w1", workflow="w1") == "/home/runs/w1"
+    assert folder("/home/artifacts/u1") == "/home/artifacts/u1"
 
 
 def test_a_stage_in_its_own_pod_promotes_without_a_project_at_hand(embedded, monkeypatch, tmp_path) -> None:

@@ -39,15 +39,15 @@ def test_the_best_marks_the_run_and_leaves_its_own_results(searched):
 
 
 def test_the_table_is_with_the_run(project, searched):
-    kept = mlrun.get_run_db().read_run(searched.uid(), project.name)
-    header, *rows = kept["status"]["iterations"]
+    logged = mlrun.get_run_db().read_run(searched.uid(), project.name)
+    header, *rows = logged["status"]["iterations"]
     assert header[:5] == ["state", "iter", "param.depth", "param.layers", "param.l2"]
     assert [row[1] for row in rows] == [1, 2, 3, 4]
     text = mlrun.get_dataitem(searched.outputs["iteration_results"]).get().decode()
     assert list(csv.reader(io.StringIO(text)))[1:] == [[str(cell) for cell in row] for row in rows]
-    told = read_iterations(kept)
-    assert [trial["iteration"] for trial in told if trial["best"]] == [2]
-    assert told[0]["depth"] == 1
+    trials = read_iterations(logged)
+    assert [trial["iteration"] for trial in trials if trial["best"]] == [2]
+    assert trials[0]["depth"] == 1
 
 
 def test_they_look_like_those_of_mlrun_itself(project, searched):

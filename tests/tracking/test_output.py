@@ -27,7 +27,7 @@ def project(embedded, tmp_path_factory):
     return made
 
 
-def assert_kept_apart(project, runs):
+def assert_separate(project, runs):
     for family, run in zip(FAMILIES, runs, strict=True):
         assert run.state() == "completed"
         assert run.metadata.labels["family"] == family
@@ -59,7 +59,7 @@ def test_three_trainings_run_at_once_in_threads(project, capsys):
 
     with ThreadPoolExecutor(len(FAMILIES)) as pool:
         runs = list(pool.map(train, FAMILIES))
-    assert_kept_apart(project, runs)
+    assert_separate(project, runs)
     assert sys.stdout is terminal
     assert os.getcwd() == folder
     shown = capsys.readouterr().out.splitlines()
@@ -71,7 +71,7 @@ def test_trainings_at_once_inside_a_workflow_belong_to_it(project):
     assert status.state == "Succeeded"
     runs = [project.list_runs(name=f"train-{family}").to_objects()[0] for family in FAMILIES]
     assert {run.metadata.labels["workflow"] for run in runs} == {status.run_id}
-    assert_kept_apart(project, runs)
+    assert_separate(project, runs)
 
 
 def test_threads_of_the_code_of_a_run_print_into_its_log(project):

@@ -31,5 +31,5 @@ def test_a_process_that_ended_is_known_as_such():
         ({"boot": this_process().boot.split("/")[0] + "/another container", "pid": 2**22 + 1}, False),
     ],
 )
-def test_another_host_container_boot_or_start_is_told_apart(change, ended):
+def test_another_host_container_boot_or_start_is_distinguished(change, ended):
     assert dataclasses.replace(this_process(), **change).has_ended() is ended

@@ -112,8 +112,8 @@ def test_only_the_full_format_of_a_run_holds_its_artifacts(database):
     database.store_artifact(
         "model", {"kind": "model", "metadata": {"key": "model"}, "spec": {}}, project="p", tree="t"
     )
-    gone = uri.replace("model:", "deleted:")
-    stored(database, "r", "completed", artifact_uris={"deleted": gone, "model": uri})
+    deleted = uri.replace("model:", "deleted:")
+    stored(database, "r", "completed", artifact_uris={"deleted": deleted, "model": uri})
     standard = mlrun.common.formatters.RunFormat.standard
     assert "artifacts" not in database.read_run("r", "p", format_=standard)["status"]
     (artifact,) = database.read_run("r", "p")["status"]["artifacts"]

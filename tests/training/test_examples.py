@@ -75,7 +75,7 @@ def test_early_stopping_rows_hold_both_classes(examples: Examples) -> None:
         assert 0 < labels[part].sum() < part.sum()
 
 
-def test_made_once_however_many_ask(dataset: Dataset, tmp_path: Path) -> None:
+def test_created_once_for_concurrent_requests(dataset: Dataset, tmp_path: Path) -> None:
     with ThreadPoolExecutor(3) as pool:
         made = list(pool.map(lambda _: prepare_examples(dataset, SETTINGS, tmp_path), range(3)))
     assert len({one.folder for one in made}) == 1

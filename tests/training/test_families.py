@@ -121,9 +121,9 @@ def test_thresholds_and_exact_ties_agree(model: tuple[Scaling, Fitted]) -> None:
 def test_weights_count_as_rows(family: Family) -> None:
     """Healthy rows thinned to a fifth and weighted by five give the risks of all rows."""
     features, labels = telemetry(rows=8_000)
-    kept = (labels == 1) | (np.arange(len(labels)) % 5 == 0)
-    weights = np.where(labels[kept] == 1, 1.0, 5.0)
-    scaling, data = data_of(family, features[kept], labels[kept], weights)
+    fitted = (labels == 1) | (np.arange(len(labels)) % 5 == 0)
+    weights = np.where(labels[fitted] == 1, 1.0, 5.0)
+    scaling, data = data_of(family, features[fitted], labels[fitted], weights)
     risks = family.fit(data, 0, 1).predict(scaling.apply(features))
     assert risks.mean() == pytest.approx(labels.mean(), rel=0.2)
 

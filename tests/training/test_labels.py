@@ -84,7 +84,7 @@ def test_the_label_is_named_after_the_horizon():
         ([0, 0, 1, 1, 1, 1], 20 * SECOND, NetopsError, "one class only.*shorter --horizon"),
     ],
 )
-def test_data_that_teach_nothing_are_refused(failed, horizon, error, words):
+def test_data_without_training_signal_are_refused(failed, horizon, error, words):
     sequences = Sequences(("a",), np.array([0, 6]), np.arange(6) * 10 * SECOND)
     labels = label_rows(sequences.offsets, sequences.timestamps, np.array(failed, dtype=bool), horizon)
     with pytest.raises(error, match=words):

@@ -113,11 +113,11 @@ def test_one_piece_gives_the_very_model_of_memory(
 
 
 def test_a_search_reads_from_disk_too_and_leaves_no_pages(examples: Examples, tmp_path: Path) -> None:
-    heard: list[object] = []
+    reported: list[object] = []
     job = Job(str(examples.folder), "demo", "xgboost", asdict(TREES), 0, 1, str(tmp_path / "m"), trials=2)
-    card = fit(replace(job, memory_values=LITTLE), on_trial=heard.append)
+    card = fit(replace(job, memory_values=LITTLE), on_trial=reported.append)
     assert card.data["read"] == "pieces"
-    assert len(heard) == 2
+    assert len(reported) == 2
     gc.collect()
     assert not list(examples.folder.glob(".pages-*"))
     assert not len(_made)

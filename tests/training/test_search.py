@@ -37,9 +37,9 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
 
 @pytest.fixture(scope="module")
 def searched(examples: Examples) -> tuple[ModelCard, Path, list[Trial]]:
-    out, heard = examples.folder.parent / "searched", []
-    card = train_family(examples, "xgboost", SETTINGS, out, network="demo", on_trial=heard.append)
-    return card, out, heard
+    out, reported = examples.folder.parent / "searched", []
+    card = train_family(examples, "xgboost", SETTINGS, out, network="demo", on_trial=reported.append)
+    return card, out, reported
 
 
 def data(rows: int = 2_000, seed: int = 0) -> FitData:
@@ -50,22 +50,22 @@ def data(rows: int = 2_000, seed: int = 0) -> FitData:
     return FitData(features, labels, rng.uniform(1, 5, rows), np.arange(rows) % 4 == 0)
 
 
-def test_the_card_tells_what_was_tried(searched: tuple[ModelCard, Path, list[Trial]]) -> None:
-    card, out, heard = searched
+def test_the_card_lists_the_trials(searched: tuple[ModelCard, Path, list[Trial]]) -> None:
+    card, out, reported = searched
     search = card.search
     assert read_card(out).to_dict() == json.loads(json.dumps(card.to_dict()))
-    assert [trial.number for trial in heard] == [1, 2, 3]
+    assert [trial.number for trial in reported] == [1, 2, 3]
     assert search["trials"] == 3
     assert search["failed"] == 0
-    values = [trial.average_precision for trial in heard]
+    values = [trial.average_precision for trial in reported]
     assert search["best"] == max(values) == values[search["chosen"] - 1]
     assert search["worst"] == min(values)
     assert search["configured"] == values[0] <= search["best"]
-    assert heard[0].params == {name: getattr(TREES, name) for name in XGBoost.space}
-    assert len({json.dumps(trial.params) for trial in heard}) == 3
-    chosen = heard[search["chosen"] - 1].params
+    assert reported[0].params == {name: getattr(TREES, name) for name in XGBoost.space}
+    assert len({json.dumps(trial.params) for trial in reported}) == 3
+    chosen = reported[search["chosen"] - 1].params
     assert {name: card.params[name] for name in chosen} == chosen
-    assert card.fit_seconds == heard[search["chosen"] - 1].seconds
+    assert card.fit_seconds == reported[search["chosen"] - 1].seconds
 
 
 def test_the_same_seed_gives_the_same_model(
@@ -95,32 +95,32 @@ def test_no_trial_begins_after_the_deadline() -> None:
 
 
 def test_a_deadline_in_the_past_leaves_the_configured_fit() -> None:
-    heard: list[Trial] = []
-    family, fitted, _ = Search(data(), 0, 1, Limits(None, 0.0), heard.append).run(TREES)
+    reported: list[Trial] = []
+    family, fitted, _ = Search(data(), 0, 1, Limits(None, 0.0), reported.append).run(TREES)
     assert family == TREES
-    assert fitted.iterations == heard[0].iterations
-    assert len(heard) == 1
+    assert fitted.iterations == reported[0].iterations
+    assert len(reported) == 1
 
 
-def test_progress_tells_trial_and_best(examples: Examples, tmp_path: Path) -> None:
+def test_progress_reports_trial_and_best(examples: Examples, tmp_path: Path) -> None:
     shown: list[tuple[int, int, str]] = []
-    how = {"network": "demo", "progress": lambda *news: shown.append(news)}
+    how = {"network": "demo", "progress": lambda *update: shown.append(update)}
     card = train_family(examples, "xgboost", SETTINGS, tmp_path / "model", **how)
-    told = [what for _, _, what in shown if ": " in what]
-    assert told[-1] == f"train xgboost: trial 3, best {card.search['best']:.3f}"
+    messages = [what for _, _, what in shown if ": " in what]
+    assert messages[-1] == f"train xgboost: trial 3, best {card.search['best']:.3f}"
     assert [done for done, _, _ in shown] == sorted(done for done, _, _ in shown)
     assert shown[-1][0] == shown[-1][1]
 
 
 def test_a_dead_process_leaves_the_best_so_far(examples: Examples, tmp_path: Path) -> None:
-    heard: list[Trial] = []
+    reported: list[Trial] = []
 
     with Workers() as workers:
         workers.prewarm(["xgboost"])
         process = workers._waiting["xgboost"]._process
 
         def kill(trial: Trial) -> None:
-            heard.append(trial)
+            reported.append(trial)
             if trial.number == 2:
                 os.kill(process.pid, signal.SIGKILL)
 
@@ -128,11 +128,11 @@ def test_a_dead_process_leaves_the_best_so_far(examples: Examples, tmp_path: Pat
         card = train_family(
             examples, "xgboost", many, tmp_path / "model", network="demo", workers=workers, on_trial=kill
         )
-    best = best_of(heard)
+    best = best_of(reported)
     assert best is not None
     assert {name: card.params[name] for name in best.params} == best.params
     assert "signal 9" in card.search["note"]
-    assert read_card(tmp_path / "model").search["trials"] == len(heard) >= 2
+    assert read_card(tmp_path / "model").search["trials"] == len(reported) >= 2
 
 
 def test_nothing_set_aside_is_no_search_and_says_so(tmp_path: Path) -> None:
@@ -140,9 +140,9 @@ def test_nothing_set_aside_is_no_search_and_says_so(tmp_path: Path) -> None:
     settings = replace(SETTINGS, split="device", horizon=3 * MINUTE)
     examples = prepare_examples(few, settings, tmp_path)
     assert not examples.array("early").any()
-    heard: list[Trial] = []
-    card = train_family(examples, "xgboost", settings, tmp_path / "m", network="demo", on_trial=heard.append)
-    assert heard == []
+    reported: list[Trial] = []
+    card = train_family(examples, "xgboost", settings, tmp_path / "m", network="demo", on_trial=reported.append)
+    assert reported == []
     assert "too few training incidents" in card.search["note"]
     assert card.params["max_depth"] == TREES.max_depth
 
@@ -156,13 +156,13 @@ def test_a_failed_trial_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(self, data, seed, threads)
 
     monkeypatch.setattr(XGBoost, "fit", fit)
-    heard: list[Trial] = []
-    family, _, _ = Search(data(), 0, 1, Limits(4), heard.append).run(TREES)
+    reported: list[Trial] = []
+    family, _, _ = Search(data(), 0, 1, Limits(4), reported.append).run(TREES)
     assert family.max_depth == TREES.max_depth  # type: ignore[attr-defined]
-    failed = [trial for trial in heard if trial.error]
+    failed = [trial for trial in reported if trial.error]
     assert failed
     assert failed[0].error == "ValueError: not this one"
-    assert summary_of(heard)["failed"] == len(failed)
+    assert summary_of(reported)["failed"] == len(failed)
     monkeypatch.setattr(XGBoost, "fit", lambda *_: 1 / 0)
     with pytest.raises(NetopsError, match="every trial failed, the first with: ZeroDivisionError") as error:
         Search(data(), 0, 1, Limits(2)).run(TREES)
@@ -174,7 +174,7 @@ def test_a_space_proposes_what_the_family_takes(name: str) -> None:
     family: Family = FAMILIES[name]()
     proposals = Proposals(family, seed=5)
     assert proposals.ask() == family
-    proposals.tell(0.5)
+    proposals.report(0.5)
     for value in np.random.default_rng(0).random(12):
         proposed = proposals.ask()
         bind(FAMILIES[name], proposals.params(proposed), name)  # every bound holds
@@ -182,7 +182,7 @@ def test_a_space_proposes_what_the_family_takes(name: str) -> None:
             found = getattr(proposed, key)
             assert type(found) is type(getattr(family, key))
             assert found in span.values if isinstance(span, OneOf) else span.low <= found <= span.high
-        proposals.tell(float(value))
+        proposals.report(float(value))
 
 
 def test_a_space_widens_to_what_is_configured() -> None:
@@ -209,7 +209,7 @@ def test_average_precision_is_that_of_scikit_learn() -> None:
         ({"trials": 0}, "trials: 0 is below 1"),
         ({"budget": "0s"}, "budget: duration '0s' must be more than zero"),
         ({"budget": "-5s"}, "budget: duration|not a valid duration"),
-        ({"trials": 2, "early_share": 0}, "early_share: 0 leaves no incidents to judge trials by"),
+        ({"trials": 2, "early_share": 0}, "early_share: 0 leaves no incidents to evaluate trials"),
     ],
 )
 def test_refuses_in_one_line(values: dict, words: str) -> None:

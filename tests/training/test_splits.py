@@ -59,10 +59,10 @@ def test_no_label_reaches_over_a_boundary():
 def test_samples_without_a_label_are_dropped_unless_they_are_inside_an_incident():
     sequences, labels, incidents = world()
     for kind in ("time", "device"):
-        kept = split(kind, sequences, labels, incidents, HORIZON).of_row != NONE
-        assert (incidents.inside(sequences) | (labels >= 0))[kept].all()
-        assert (incidents.inside(sequences) & kept).any()
-    assert kept[labels >= 0].all(), "a device split needs no gap"
+        selected = split(kind, sequences, labels, incidents, HORIZON).of_row != NONE
+        assert (incidents.inside(sequences) | (labels >= 0))[selected].all()
+        assert (incidents.inside(sequences) & selected).any()
+    assert selected[labels >= 0].all(), "a device split needs no gap"
 
 
 def test_a_device_is_in_one_part_only_and_the_seed_decides():
@@ -225,8 +225,8 @@ def some(count, device=0, first=HOUR):
             1,
             some(2),
             "no split by time: each of train, validation and test needs at least 2 incidents further apart than "
-            "the horizon, 10m (6 in all), and 14 hours of history hold 2 incidents; give longer telemetry, or test "
-            "telemetry of its own by --test",
+            "the horizon, 10m (6 in all), and 14 hours of history hold 2 incidents; provide longer telemetry, or "
+            "separate test telemetry with --test",
         ),
         (
             "time",
@@ -243,8 +243,8 @@ def some(count, device=0, first=HOUR):
             3,
             [*some(1), *some(1, 1), *some(1, 2)],
             "no split by time: each of train, validation and test needs at least 2 incidents further apart than "
-            "the horizon, 10m (6 in all), and 14 hours of history hold 3 incidents, of which only 1 are apart in "
-            "time; --split device works (3 devices have incidents)",
+            "the horizon, 10m (6 in all), and 14 hours of history hold 3 incidents, of which only 1 are "
+            "separate; --split device works (3 devices have incidents)",
         ),
         (
             "device",
@@ -252,7 +252,7 @@ def some(count, device=0, first=HOUR):
             2,
             [(0, 0, MINUTE)],
             "no split by device: each of train, validation and test needs a device with an incident, and no device "
-            "has one that can be warned of; give longer telemetry, or test telemetry of its own by --test",
+            "has one that can be predicted; provide longer telemetry, or separate test telemetry with --test",
         ),
         (
             "device",
@@ -260,7 +260,8 @@ def some(count, device=0, first=HOUR):
             4,
             some(2),
             "no split by device: each of train, validation and test needs a device with an incident, and only 1 "
-            "device has one that can be warned of; give longer telemetry, or test telemetry of its own by --test",
+            "device has one that can be predicted; provide longer telemetry, or separate test telemetry with "
+            "--test",
         ),
         (
             "device",
@@ -268,7 +269,7 @@ def some(count, device=0, first=HOUR):
             4,
             [*some(7), *some(2, 1, 2 * HOUR)],
             "no split by device: each of train, validation and test needs a device with an incident, and only 2 "
-            "devices have one that can be warned of; --split time works",
+            "devices have one that can be predicted; --split time works",
         ),
         (
             "device",
@@ -276,7 +277,7 @@ def some(count, device=0, first=HOUR):
             4,
             some(3),
             "no split by device: each of train and validation needs a device with an incident, and only 1 device "
-            "has one that can be warned of; give longer telemetry with more incidents",
+            "has one that can be predicted; give longer telemetry with more incidents",
         ),
     ],
 )
@@ -293,7 +294,7 @@ def test_incidents_with_no_sample_between_them_are_too_close_together():
     for index in (2, 4):
         starts[index] = starts[index - 1] + MINUTE + 2 * SECOND + HORIZON
     incidents = [(0, start + SECOND, start + SECOND + MINUTE) for start in starts]
-    with pytest.raises(NetopsError, match="hold 6 incidents, too close together; give longer"):
+    with pytest.raises(NetopsError, match="hold 6 incidents, too close together; provide longer"):
         split("time", *telemetry(1, 400, MINUTE, incidents), HORIZON)
 
 
@@ -355,7 +356,7 @@ def test_three_failing_devices_are_enough_for_three_parts():
         (2 * MINUTE - SECOND, "119 seconds"),
     ],
 )
-def test_the_length_of_a_history_is_said_in_whole_units(length, words):
+def test_the_length_of_a_history_is_written_in_whole_units(length, words):
     sequences = Sequences(("a",), np.array([0, 2]), np.array([0, length]))
     none = Incidents.of(1, [], [], [])
     with pytest.raises(NetopsError, match=f"and {words} of history hold 0 incidents;"):

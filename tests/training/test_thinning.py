@@ -15,11 +15,11 @@ def test_weights_keep_the_base_rate(positives: int, room: int) -> None:
     rows = np.arange(5, 20_005)
     positive = np.zeros(len(rows), bool)
     positive[np.random.default_rng(0).choice(len(rows), positives, replace=False)] = True
-    kept, weights = thin(rows, positive, room, seed=1)
-    assert len(kept) <= room
-    assert (np.diff(kept) > 0).all()
+    selected, weights = thin(rows, positive, room, seed=1)
+    assert len(selected) <= room
+    assert (np.diff(selected) > 0).all()
     assert weights.sum() == pytest.approx(len(rows))
-    labels = positive[kept - 5]
+    labels = positive[selected - 5]
     assert weights[labels].sum() == pytest.approx(positives)
     assert labels.sum() == min(positives, len(rows) if room > len(rows) else room // 2)
 
@@ -31,7 +31,7 @@ def test_same_seed_same_rows() -> None:
     assert not np.array_equal(same[0], same[2])
 
 
-def test_sets_whole_stretches_aside() -> None:
+def test_holds_out_whole_periods() -> None:
     sequences = Sequences(("a", "b"), np.array([0, 100, 200]), np.tile(np.arange(100), 2))
     starts = np.tile(np.arange(20, 100, 20), 2)
     incidents = Incidents.of(2, np.repeat([0, 1], 4), starts, starts + 2)
@@ -42,8 +42,8 @@ def test_sets_whole_stretches_aside() -> None:
     assert (~aside & positive).any()
     for device in (0, 1):
         for before in range(0, 100, 20):
-            stretch = aside[device * 100 + before : device * 100 + before + 20]
-            assert stretch.all() or not stretch.any()
+            period = aside[device * 100 + before : device * 100 + before + 20]
+            assert period.all() or not period.any()
 
 
 def test_nothing_is_set_aside_of_too_little() -> None:
@@ -58,17 +58,17 @@ def test_nothing_is_set_aside_of_too_little() -> None:
     st.lists(st.tuples(st.booleans(), st.booleans()), min_size=8, max_size=200),
     st.integers(8, 60),
 )
-def test_hard_negatives_are_kept_while_there_is_room(kinds, room):
+def test_hard_negatives_are_selected_up_to_the_limit(kinds, room):
     positive, hard = np.array(kinds).T
     rows = np.arange(len(kinds)) * 3
-    kept, weights = thin(rows, positive, room, 0, hard)
-    assert len(kept) <= room
-    assert (np.diff(kept) > 0).all()
+    selected, weights = thin(rows, positive, room, 0, hard)
+    assert len(selected) <= room
+    assert (np.diff(selected) > 0).all()
     sure = rows[hard & ~positive]
     if len(sure) <= room // 4:
-        assert np.isin(sure, kept).all()
-        assert (weights[np.isin(kept, sure)] == 1).all()
+        assert np.isin(sure, selected).all()
+        assert (weights[np.isin(selected, sure)] == 1).all()
     for group in (rows[positive], sure, rows[~positive & ~hard]):
-        mine = np.isin(kept, group)
+        mine = np.isin(selected, group)
         if mine.any():
             assert weights[mine].sum() == pytest.approx(len(group))

@@ -46,7 +46,7 @@ def trained(examples: Examples) -> tuple[ModelCard, Path]:
         return train_family(examples, "xgboost", SETTINGS, out, network="demo", workers=workers), out
 
 
-def test_card_tells_all(examples: Examples, trained: tuple[ModelCard, Path]) -> None:
+def test_the_card_is_complete(examples: Examples, trained: tuple[ModelCard, Path]) -> None:
     card, out = trained
     assert read_card(out).to_dict() == card.to_dict()
     assert (card.network, card.family, card.horizon) == ("demo", "xgboost", 5 * MINUTE)
@@ -119,11 +119,13 @@ def test_the_version_is_of_the_whole_file_and_figures_of_the_risk(
     without = assess(examples, *parts, AlertSettings())
     assert (with_it.policy, with_it.choice) == (without.policy, without.choice)
     assert with_it.evaluation.figures == without.evaluation.figures
-    told, raw = with_it.evaluation.to_dict(), without.evaluation.to_dict()
-    assert told["uncalibrated"] == raw["reliability"]
+    calibrated, raw = with_it.evaluation.to_dict(), without.evaluation.to_dict()
+    assert calibrated["uncalibrated"] == raw["reliability"]
     assert raw["uncalibrated"] is None
-    assert told["expected_calibration_error"] < 0.02
-    assert told["intervals"]["brier"]["low"] <= told["brier"] <= told["intervals"]["brier"]["high"]
+    assert calibrated["expected_calibration_error"] < 0.02
+    assert (
+        calibrated["intervals"]["brier"]["low"] <= calibrated["brier"] <= calibrated["intervals"]["brier"]["high"]
+    )
 
 
 def test_a_budget_that_excludes_nothing_is_reported_with_the_threshold(examples: Examples) -> None:

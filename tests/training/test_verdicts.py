@@ -40,15 +40,17 @@ def table(rows: list[dict], base: int = 0, step: int = 1) -> pa.Table:
     return pa.table(columns, schema=VERDICTS_SCHEMA)
 
 
-def taught(rows: list[dict], incidents: list[tuple[int, int]] = ()) -> tuple[np.ndarray, np.ndarray, Verdicts]:
+def labels_with(rows: list[dict], incidents: list[tuple[int, int]] = ()) -> tuple[np.ndarray, np.ndarray, Verdicts]:
     """Labels of one device of 100 ticks with a horizon of 10; which rows figures leave out."""
     sequences = Sequences(("a",), np.array([0, ROWS]), np.arange(ROWS) * INTERVAL)
     starts, ends = np.array(incidents, np.int64).reshape(-1, 2).T * INTERVAL
     known = Incidents.of(1, np.zeros(len(starts)), starts, ends)
     inside = known.inside(sequences)
     labels = label_rows(sequences.offsets, sequences.timestamps, inside, HORIZON)
-    said = Verdicts.from_table(table([{"device": "a"} | row for row in rows], 0, INTERVAL), ("a",), known, HORIZON)
-    return said.teach(sequences, labels, inside), said.left_out(sequences), said
+    verdicts = Verdicts.from_table(
+        table([{"device": "a"} | row for row in rows], 0, INTERVAL), ("a",), known, HORIZON
+    )
+    return verdicts.teach(sequences, labels, inside), verdicts.left_out(sequences), verdicts
 
 
 def spans(rows: np.ndarray) -> list[tuple[int, int]]:
@@ -57,7 +59,7 @@ def spans(rows: np.ndarray) -> list[tuple[int, int]]:
 
 
 def test_a_repair_in_time_is_a_failure_that_was_coming() -> None:
-    labels, left_out, _ = taught([{"opened": 40, "repaired_at": 46, "ended": 58, "verdict": "repaired"}])
+    labels, left_out, _ = labels_with([{"opened": 40, "repaired_at": 46, "ended": 58, "verdict": "repaired"}])
     assert spans(labels == 1) == [(36, 46)]  # the horizon before the repair
     assert spans(labels[:90] == -1) == [(30, 36)]  # nobody knows whether it was that near already
     assert spans(labels == 0) == [(0, 30), (46, 90)]  # repaired, it is healthy
@@ -65,22 +67,22 @@ def test_a_repair_in_time_is_a_failure_that_was_coming() -> None:
 
 
 def test_a_late_repair_leaves_the_time_after_the_horizon_without_a_label() -> None:
-    labels, left_out, _ = taught([{"opened": 40, "repaired_at": 70, "ended": 80, "verdict": "repaired"}])
+    labels, left_out, _ = labels_with([{"opened": 40, "repaired_at": 70, "ended": 80, "verdict": "repaired"}])
     assert spans(labels == 1) == [(40, 50)]
     assert spans(labels[:90] == -1) == [(30, 40), (50, 70)]
     assert spans(left_out) == [(30, 70)]
 
 
 @pytest.mark.parametrize("verdict", ["confirmed", "repaired"])
-def test_without_a_time_of_repair_the_risk_tells_until_when(verdict: str) -> None:
-    labels, left_out, _ = taught([{"opened": 40, "calm_since": 45, "ended": 55, "verdict": verdict}])
+def test_without_a_time_of_repair_the_end_is_derived_from_the_risk(verdict: str) -> None:
+    labels, left_out, _ = labels_with([{"opened": 40, "calm_since": 45, "ended": 55, "verdict": verdict}])
     assert spans(labels == 1) == [(35, 45)]
     assert spans(labels[:90] == -1) == [(30, 35), (45, 55)]
     assert spans(left_out) == [(30, 55)]
 
 
 def test_an_alert_that_is_still_open_promises_a_failure_within_the_horizon() -> None:
-    labels, left_out, _ = taught([{"opened": 40, "verdict": "confirmed"}])
+    labels, left_out, _ = labels_with([{"opened": 40, "verdict": "confirmed"}])
     assert spans(labels == 1) == [(40, 50)]
     assert spans(labels[:90] == -1) == [(30, 40), (50, 60)]
     assert spans(left_out) == [(30, 60)]
@@ -88,7 +90,7 @@ def test_an_alert_that_is_still_open_promises_a_failure_within_the_horizon() -> 
 
 def test_the_sample_that_opened_the_alert_is_a_positive_however_short_it_was() -> None:
     for calm in (40, 41, 45, 60, None):
-        labels, *_ = taught(
+        labels, *_ = labels_with(
             [{"opened": 40, "calm_since": calm, "ended": calm and calm + 10, "verdict": "confirmed"}]
         )
         assert labels[40] == 1
@@ -97,24 +99,24 @@ def test_the_sample_that_opened_the_alert_is_a_positive_however_short_it_was() -
 @pytest.mark.parametrize("verdict", ["confirmed", "repaired", "dismissed"])
 @pytest.mark.parametrize("incident", [(45, 49), (38, 42)])
 def test_where_an_incident_is_known_it_alone_counts(verdict: str, incident: tuple[int, int]) -> None:
-    plain, *_ = taught([], [incident])
-    labels, left_out, said = taught([{"opened": 40, "ended": 60, "verdict": verdict}], [incident])
+    plain, *_ = labels_with([], [incident])
+    labels, left_out, verdicts = labels_with([{"opened": 40, "ended": 60, "verdict": verdict}], [incident])
     assert (labels == plain).all()
     assert not left_out.any()
-    assert said.corroborated.all()
+    assert verdicts.corroborated.all()
 
 
 def test_a_dismissed_alert_changes_no_label_and_its_samples_are_named() -> None:
-    plain, *_ = taught([])
-    labels, left_out, said = taught([{"opened": 40, "ended": 55, "verdict": "dismissed"}])
+    plain, *_ = labels_with([])
+    labels, left_out, verdicts = labels_with([{"opened": 40, "ended": 55, "verdict": "dismissed"}])
     assert (labels == plain).all()
     assert not left_out.any()
     sequences = Sequences(("a",), np.array([0, ROWS]), np.arange(ROWS) * INTERVAL)
-    assert spans(said.dismissed(sequences)) == [(40, 55)]
+    assert spans(verdicts.dismissed(sequences)) == [(40, 55)]
 
 
 def test_incidents_nearby_keep_their_labels() -> None:
-    labels, *_ = taught([{"opened": 40, "ended": 60, "verdict": "confirmed"}], [(35, 38), (58, 60)])
+    labels, *_ = labels_with([{"opened": 40, "ended": 60, "verdict": "confirmed"}], [(35, 38), (58, 60)])
     assert (labels[35:38] == -1).all()
     assert (labels[48:58] == 1).all()
     assert (labels[58:60] == -1).all()
@@ -130,14 +132,14 @@ failures = st.lists(st.tuples(st.integers(0, ROWS - 1), st.integers(1, 8)), max_
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(verdicts, max_size=4), failures)
-def test_every_row_is_what_the_words_say(said: list[dict], failed: list[tuple[int, int]]) -> None:
+def test_every_row_is_what_the_words_say(verdicts: list[dict], failed: list[tuple[int, int]]) -> None:
     flags = np.zeros(ROWS, bool)
     for first, length in failed:
         flags[first : first + length] = True
     incidents = [tuple(int(t) for t in span) for span in spans(flags)]
-    rows = [ticks(one) for one in said]
-    plain, *_ = taught([], incidents)
-    labels, left_out, _ = taught(rows, incidents)
+    rows = [ticks(one) for one in verdicts]
+    plain, *_ = labels_with([], incidents)
+    labels, left_out, _ = labels_with(rows, incidents)
     coming = [span_of(row) for row in rows if row["verdict"] != "dismissed" and not known(row["opened"], incidents)]
     for row in range(ROWS):
         unsure = any(opened - 10 <= row < end for opened, _, end in coming)
@@ -176,8 +178,8 @@ def known(opened: int, incidents: list[tuple[int, int]]) -> bool:
 
 
 def with_verdicts(dataset: Dataset, rows: list[dict]) -> Dataset:
-    said = table([{"source": "operator", "alert": str(n)} | row for n, row in enumerate(rows)], START, INTERVAL)
-    return finish(dataset.path, dataset.meta, dataset.incidents(), said)
+    verdicts = table([{"source": "operator", "alert": str(n)} | row for n, row in enumerate(rows)], START, INTERVAL)
+    return finish(dataset.path, dataset.meta, dataset.incidents(), verdicts)
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +200,7 @@ def healthy_tick(dataset: Dataset, device: str, low: int, high: int, room: int =
 SETTINGS = TrainingSettings(horizon=60 * INTERVAL, max_rows=2_000, split="time")
 
 
-def test_verdicts_teach_in_training_and_are_left_out_of_figures(plain: Dataset, tmp_path: Path) -> None:
+def test_verdicts_label_training_and_are_excluded_from_metrics(plain: Dataset, tmp_path: Path) -> None:
     early = healthy_tick(plain, "d000", 200, 900)
     late = healthy_tick(plain, "d001", 1_700, 1_900, room=70)
     base = label(plain, SETTINGS.horizon, "time", 0)[0]
@@ -209,14 +211,14 @@ def test_verdicts_teach_in_training_and_are_left_out_of_figures(plain: Dataset, 
         {"device": "d001", "opened": late, "verdict": "confirmed"},
         {"device": "gone", "opened": late, "verdict": "confirmed"},
     ]
-    told = label(with_verdicts(dataset, rows), SETTINGS.horizon, "time", 0)[0]
-    assert (told.split.of_row == base.split.of_row).all()
-    assert (told.labels == base.labels).all()
-    added = np.flatnonzero((told.training_labels == 1) & (base.labels != 1))
+    with_feedback = label(with_verdicts(dataset, rows), SETTINGS.horizon, "time", 0)[0]
+    assert (with_feedback.split.of_row == base.split.of_row).all()
+    assert (with_feedback.labels == base.labels).all()
+    added = np.flatnonzero((with_feedback.training_labels == 1) & (base.labels != 1))
     assert len(added) >= 60
-    assert (told.sequences.timestamps[added[:60]] < START + (early + 30) * INTERVAL).all()
+    assert (with_feedback.sequences.timestamps[added[:60]] < START + (early + 30) * INTERVAL).all()
     # The test split: as many incidents as without, and nothing healthy or failing where only the verdict tells.
-    before, after = base.evaluation_split(TEST), told.evaluation_split(TEST)
+    before, after = base.evaluation_split(TEST), with_feedback.evaluation_split(TEST)
     assert (after.observed == before.observed).all()
     assert (after.labels[after.left_out] == -1).all()
     assert (after.labels[~after.left_out] == before.labels[~after.left_out]).all()
@@ -229,18 +231,21 @@ def test_verdicts_teach_in_training_and_are_left_out_of_figures(plain: Dataset, 
     found = evaluate(after, risks, policy, resamples=10).figures
     assert (found.false_alarms, found.true_alerts) == (0, 0)
     assert evaluate(before, risks, policy, resamples=10).figures.false_alarms == 1
-    assert not told.evaluation_split(VALIDATION).left_out.any()
-    assert (told.evaluation_split(TRAIN).labels == told.training_labels[told.split.rows(TRAIN)]).all()
-    counts = summarize_labels([told])
+    assert not with_feedback.evaluation_split(VALIDATION).left_out.any()
+    assert (
+        with_feedback.evaluation_split(TRAIN).labels
+        == with_feedback.training_labels[with_feedback.split.rows(TRAIN)]
+    ).all()
+    counts = summarize_labels([with_feedback])
     assert counts["verdicts"] == {"confirmed": 1, "repaired": 1}
     assert counts["positives"] == int(
-        ((told.training_labels == 1) & (base.labels != 1) & told.split.rows(TRAIN)).sum()
+        ((with_feedback.training_labels == 1) & (base.labels != 1) & with_feedback.split.rows(TRAIN)).sum()
     )
     assert counts["left_out"] == int(after.left_out.sum())
     assert counts["incidents"] == {"telemetry": plain.meta.incidents}
 
 
-def test_samples_of_dismissed_alerts_are_all_kept_and_weigh_one(plain: Dataset, tmp_path: Path) -> None:
+def test_samples_of_dismissed_alerts_are_all_selected_with_weight_one(plain: Dataset, tmp_path: Path) -> None:
     at = healthy_tick(plain, "d002", 200, 900)
     rows = [{"device": "d002", "opened": at, "ended": at + 80, "verdict": "dismissed"}]
     dataset = with_verdicts(make_dataset(tmp_path / "f"), rows)
@@ -261,5 +266,5 @@ def test_repaired_alerts_are_learned_from(plain: Dataset, tmp_path: Path) -> Non
     dataset = with_verdicts(make_dataset(tmp_path / "f"), [{"device": "d003", "opened": at, "verdict": "repaired"}])
     roomy = dataclasses.replace(SETTINGS, max_rows=100_000)
     before, after = (prepare_examples(d, roomy, tmp_path / d.path.parent.name) for d in (plain, dataset))
-    told = after.info["data"]["labels"]
-    assert after.info["data"]["positives"] - before.info["data"]["positives"] == told["positives"] == 60
+    with_feedback = after.info["data"]["labels"]
+    assert after.info["data"]["positives"] - before.info["data"]["positives"] == with_feedback["positives"] == 60

@@ -41,30 +41,30 @@ def test_what_a_source_reads_itself_is_left_to_it(address, tmp_path) -> None:
     assert fetch(address, tmp_path) == address
 
 
-def test_a_folder_stands_for_the_telemetry_in_it(store, tmp_path) -> None:
-    brought = Path(fetch(f"file://{store}", tmp_path))
-    assert brought != store
-    assert {path.name: path.read_text() for path in brought.iterdir()} == {
+def test_a_folder_is_a_source_of_telemetry(store, tmp_path) -> None:
+    downloaded = Path(fetch(f"file://{store}", tmp_path))
+    assert downloaded != store
+    assert {path.name: path.read_text() for path in downloaded.iterdir()} == {
         "a.csv": "a.csv",
         "b.parquet": "b.parquet",
     }
 
 
-def test_a_file_is_brought(http, tmp_path) -> None:
-    brought = Path(fetch(f"{http}/a.csv", tmp_path))
-    assert (brought.name, brought.read_text()) == ("a.csv", "a.csv")
+def test_a_file_is_downloaded(http, tmp_path) -> None:
+    downloaded = Path(fetch(f"{http}/a.csv", tmp_path))
+    assert (downloaded.name, downloaded.read_text()) == ("a.csv", "a.csv")
 
 
 @pytest.mark.parametrize(
-    ("address", "told"),
+    ("address", "message"),
     [
         ("file://{store}/empty", "no CSV or Parquet file there"),
         ("nosuch://bucket/t.csv", "nosuch://bucket/t.csv: cannot be read: "),
         ("file://{store}/gone.csv", "cannot be read"),
     ],
 )
-def test_what_cannot_be_brought_is_one_line(store, tmp_path, address, told) -> None:
+def test_a_failed_download_is_one_line(store, tmp_path, address, message) -> None:
     (store / "empty").mkdir()
-    with pytest.raises(NetopsError, match=told) as caught:
+    with pytest.raises(NetopsError, match=message) as caught:
         fetch(address.format(store=store), tmp_path)
     assert "\n" not in str(caught.value)

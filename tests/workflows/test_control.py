@@ -116,13 +116,13 @@ def test_a_run_of_another_process_is_canceled_and_taken_up_again(home, database,
 
 
 @pytest.mark.parametrize(("state", "error"), [("completed", ""), ("error", "no space left"), ("aborted", "")])
-def test_what_kubeflow_tells_of_a_run_reads_like_any_other(database, state, error) -> None:
+def test_runs_of_kubeflow_are_shown_like_any_other(database, state, error) -> None:
     from netops.cluster.kubeflow import run_of
     from netops.workflows.records.runs import describe, find
 
     record(database, f"k-{state}", state, "netops-retrain", error=error)
-    told = database.get_pipeline(f"k-{state}", project="netops")["run"]
-    there, here = describe(run_of(told)), describe(find(f"k-{state}"))
+    reported = database.get_pipeline(f"k-{state}", project="netops")["run"]
+    there, here = describe(run_of(reported)), describe(find(f"k-{state}"))
     assert there == here | {"name": "", "workflow": "retrain", "seconds": there["seconds"]}
 
 
@@ -141,7 +141,7 @@ def test_a_local_run_that_a_service_has_on_record(home, monkeypatch, capsys) -> 
             if line.startswith("Build feature vectors"):
                 break
         os.kill(process.pid, signal.SIGSTOP)  # it must not end before the commands below have started
-        [going] = [row for row in told("runs", "list") if (row["name"], row["state"]) == (network, "running")]
+        [going] = [row for row in reported("runs", "list") if (row["name"], row["state"]) == (network, "running")]
         cancel = [sys.executable, "-m", "netops.cli.main", "runs", "cancel", going["run_id"][:10]]
         with started(cancel, stdout=subprocess.PIPE) as canceling:
             record = f"{address}/api/v1/run/netops/{going['run_id']}"
@@ -151,7 +151,7 @@ def test_a_local_run_that_a_service_has_on_record(home, monkeypatch, capsys) -> 
             assert "its process has ended" in canceling.stdout.read()
         process.wait(60)
     assert process.returncode == 130
-    [stopped] = [row for row in told("runs", "list") if row["run_id"] == going["run_id"]]
+    [stopped] = [row for row in reported("runs", "list") if row["run_id"] == going["run_id"]]
     assert stopped["state"] == "canceled"
     again = netops("runs", "retry", going["run_id"][:10], "--json")
     assert again.returncode == 0, again.stderr
@@ -175,11 +175,11 @@ def netops(*arguments):
     return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
 
-def told_text(*verb):
+def output(*verb):
     done = netops(*verb)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def told(*verb):
-    return [json.loads(line) for line in told_text(*verb, "--json").splitlines()]
+def reported(*verb):
+    return [json.loads(line) for line in output(*verb, "--json").splitlines()]

@@ -16,7 +16,7 @@ HERE = TelemetrySettings()
 
 
 @pytest.fixture
-def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def summary_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path / "home"))
     incident = Incident(source="log", id="1", device="a", start=iso(30), end=iso(33))
     assert LocalFeedbackClient("core").record([incident]) == {"recorded": 1, "changed": 0, "known": 0}
@@ -27,7 +27,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.usefixtures("told")
-def test_what_is_kept_on_this_machine_is_merged_and_told(tmp_path: Path) -> None:
+def test_local_feedback_is_merged_and_reported(tmp_path: Path) -> None:
     dataset = telemetry(tmp_path / "t", {"a": [(5, 8)], "b": []})
     assert with_feedback(dataset, "edge", HERE) is dataset  # another network
     assert with_feedback(dataset, "core", TelemetrySettings(feedback="ignore")) is dataset
@@ -36,7 +36,7 @@ def test_what_is_kept_on_this_machine_is_merged_and_told(tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("told")
-def test_telemetry_that_is_kept_for_testing_knows_it_too(tmp_path: Path) -> None:
+def test_feedback_is_merged_into_test_telemetry(tmp_path: Path) -> None:
     dataset = telemetry(tmp_path / "t", {"a": [(5, 8)]})
     telemetry(tmp_path / "t" / "_test", {"a": []})
     merged = with_feedback(dataset, "core", HERE)

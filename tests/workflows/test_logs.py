@@ -9,7 +9,9 @@ import pytest
 from netops.workflows.logs import log_to
 
 
-def test_what_is_printed_is_kept_and_temporary_files_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_is_stored_and_temporary_files_are_deleted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with log_to(tmp_path / "run"):
         print("said")
         forgotten = Path(tempfile.NamedTemporaryFile(delete=False).name)  # noqa: SIM115

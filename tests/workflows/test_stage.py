@@ -67,7 +67,7 @@ def test_an_earlier_attempt_that_still_runs_is_ended(monkeypatch) -> None:
     assert database.ended == ["old"]
 
 
-def test_beside_an_attempt_that_cannot_be_ended_none_begins(monkeypatch) -> None:
+def test_no_attempt_starts_while_another_cannot_be_ended(monkeypatch) -> None:
     monkeypatch.setattr(stage.mlrun, "get_run_db", lambda: Database(*RUNS, refuse=True))
     with pytest.raises(NetopsError, match="an earlier attempt"):
         stage.end_earlier_attempts(context())

@@ -3,33 +3,33 @@
 
 addEventListener("DOMContentLoaded", () => {
   const page = byId("device");
-  NetOps.onNews((news) => { if (news.open) NetOps.listOpen(news.open); });
+  NetOps.onUpdate((update) => { if (update.open) NetOps.listOpen(update.open); });
   if (!page) return;
   const device = page.dataset.device;
-  const MOST = 8, FAR = 8.64e15;
-  let models = null, metrics = [], asking = false, shown = null;
+  const MAX_METRICS = 8, FAR = 8.64e15;
+  let models = null, metrics = [], loading = false, shown = null;
   const name = (wanted) => models.get_model_by_name(wanted);
 
   async function draw(state) {
-    const asked = page.dataset.metrics.split(",").filter((one) => state.metrics.includes(one));
-    metrics = asked.length ? asked : state.metrics.slice(0, MOST);
-    const item = await NetOps.ask("/plots/device", { metrics: JSON.stringify(metrics), theme: NetOps.theme() });
+    const requested = page.dataset.metrics.split(",").filter((one) => state.metrics.includes(one));
+    metrics = requested.length ? requested : state.metrics.slice(0, MAX_METRICS);
+    const item = await NetOps.get("/plots/device", { metrics: JSON.stringify(metrics), theme: NetOps.theme() });
     models = await NetOps.draw(byId("plot"), item);
     offerMore(state.metrics);
   }
 
   function offerMore(every) {
-    const left = every.filter((one) => !metrics.includes(one));
-    const links = left.slice(0, 40).flatMap((one) => [NetOps.element(
-      "a", { href: NetOps.address("/device", { device, metrics: [...metrics.slice(0, MOST - 1), one].join(",") }) }, one), " "]);
-    byId("d-more").replaceChildren(...(left.length ? ["More metrics: ", ...links] : []));
+    const others = every.filter((one) => !metrics.includes(one));
+    const links = others.slice(0, 40).flatMap((one) => [NetOps.element(
+      "a", { href: NetOps.address("/device", { device, metrics: [...metrics.slice(0, MAX_METRICS - 1), one].join(",") }) }, one), " "]);
+    byId("d-more").replaceChildren(...(others.length ? ["More metrics: ", ...links] : []));
   }
 
-  function tell(state) {
-    const place = [state.company, state.data_center];
-    const levels = place.map((part, level) => [part, place.slice(0, level + 1)]).filter(([part]) => part);
-    byId("d-place").replaceChildren(...levels.flatMap(([part, at]) => [
-      "› ", NetOps.element("a", { href: NetOps.address("/fleet", { at: JSON.stringify(at) }) }, part), " "]));
+  function describe(state) {
+    const site = [state.company, state.data_center];
+    const levels = site.map((name, level) => [name, site.slice(0, level + 1)]).filter(([name]) => name);
+    byId("d-location").replaceChildren(...levels.flatMap(([name, at]) => [
+      "› ", NetOps.element("a", { href: NetOps.address("/fleet", { at: JSON.stringify(at) }) }, name), " "]));
     const sign = state.alerting ? "▲" : state.state.startsWith("silent") ? "✕" : state.state === "healthy" ? "✓" : "○";
     NetOps.text("d-state", `${sign} ${state.state}`);
     byId("d-state").className = `badge${state.alerting ? " solid" : ""}`;
@@ -43,9 +43,9 @@ addEventListener("DOMContentLoaded", () => {
   function plot(state) {
     const numbers = (values) => values.map((value) => value ?? NaN);
     const samples = { time: state.samples.times };
-    metrics.forEach((metric, place) => { samples[`m${place}`] = numbers(state.samples.values[metric] ?? []); });
+    metrics.forEach((metric, index) => { samples[`m${index}`] = numbers(state.samples.values[metric] ?? []); });
     name("samples").data = samples;
-    metrics.forEach((_, place) => fit(name(`plot${place + 1}`).y_range, samples[`m${place}`]));
+    metrics.forEach((_, index) => fit(name(`plot${index + 1}`).y_range, samples[`m${index}`]));
     name("risks").data = { time: state.risks.times, risk: numbers(state.risks.values) };
     name("threshold").location = Math.min(1, state.threshold);
     const drawn = state.alerts.filter((alert) => alert.kind === "risk");
@@ -104,47 +104,47 @@ addEventListener("DOMContentLoaded", () => {
       alert.silenced ? "in maintenance" : null, alert.rolled_up ? "part of a data center's alert" : null].filter(Boolean).join(" · ");
     return NetOps.element("li", { class: alert.ended ? "ended" : "" }, NetOps.element("div", { class: "line" },
       NetOps.element("span", {}, NetOps.element("b", {}, words[alert.kind]), ` ${alert.opened.slice(0, 19).replace("T", " ")} ${end}`,
-        NetOps.element("br"), NetOps.element("small", {}, facts), alert.kind === "silent" ? null : judgement(alert))));
+        NetOps.element("br"), NetOps.element("small", {}, facts), alert.kind === "silent" ? null : feedback(alert))));
   }
 
-  // What the alert was, said by whoever looked at the device: the next training learns from it.
-  const VERDICTS = [["confirmed", "Failing", "it was about to fail, or did"], ["repaired", "Repaired", "it was about to fail, and was repaired before it did"],
-    ["dismissed", "False alarm", "nothing was wrong with it"]];
-  function judgement(alert) {
+  // Feedback of operators on an alert; it is used in the next training.
+  const VERDICTS = [["confirmed", "Failing", "it was about to fail, or failed"], ["repaired", "Repaired", "it was about to fail and was repaired in time"],
+    ["dismissed", "False alarm", "the device was healthy"]];
+  function feedback(alert) {
     const buttons = VERDICTS.map(([verdict, text, title]) => {
       const button = NetOps.element("button", { id: `${verdict}-${alert.id}`, type: "button", title,
         "aria-pressed": String(alert.verdict === verdict) }, `${alert.verdict === verdict ? "✓ " : ""}${text}`);
-      button.addEventListener("click", () => judge(alert.id, verdict));
+      button.addEventListener("click", () => record(alert.id, verdict));
       return button;
     });
-    return NetOps.element("div", { class: "verdicts", role: "group", "aria-label": "What it was" }, ...buttons);
+    return NetOps.element("div", { class: "verdicts", role: "group", "aria-label": "Feedback" }, ...buttons);
   }
 
-  async function judge(alert, verdict) {
+  async function record(alert, verdict) {
     try {
-      await NetOps.tell("/data/verdict", { alert, verdict });
-      NetOps.text("d-said", "");
-      await again();
+      await NetOps.post("/data/verdict", { alert, verdict });
+      NetOps.text("d-message", "");
+      await refreshState();
     } catch (error) {
-      NetOps.text("d-said", `✕ ${error.message}`);
+      NetOps.text("d-message", `✕ ${error.message}`);
     }
   }
 
-  // At most twice a second, and once more for what came in between.
+  // At most twice per second, and once more for updates in between.
   let last = 0, due = null, missed = false;
-  function soon() {
-    due ??= setTimeout(() => { due = null; again(); }, Math.max(0, 500 - (performance.now() - last)));
+  function schedule() {
+    due ??= setTimeout(() => { due = null; refreshState(); }, Math.max(0, 500 - (performance.now() - last)));
   }
 
-  async function again() {
-    missed = asking;
-    if (asking) return;
-    asking = true;
+  async function refreshState() {
+    missed = loading;
+    if (loading) return;
+    loading = true;
     last = performance.now();
     try {
-      const state = await NetOps.ask("/data/device", { device });
+      const state = await NetOps.get("/data/device", { device });
       if (!models) await draw(state);
-      tell(state);
+      describe(state);
       plot(state);
       const about = JSON.stringify(state.alerts);
       if (about !== shown) { reasons(state); alerts(state); shown = about; }
@@ -152,11 +152,11 @@ addEventListener("DOMContentLoaded", () => {
     } catch (error) {
       NetOps.text("d-state", `✕ ${error.message}`);
     } finally {
-      asking = false;
-      if (missed) soon();
+      loading = false;
+      if (missed) schedule();
     }
   }
 
-  NetOps.onNews((news) => { if (news.trouble === "") soon(); });
-  addEventListener("themechange", () => { models = null; soon(); });
+  NetOps.onUpdate((update) => { if (update.trouble === "") schedule(); });
+  addEventListener("themechange", () => { models = null; schedule(); });
 });

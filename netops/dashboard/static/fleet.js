@@ -1,17 +1,17 @@
-// The heat map: drawn by Bokeh, coloured anew with each news; with the keyboard as well as with the mouse.
+// The heat map: drawn by Bokeh, recoloured with each update; usable with keyboard and mouse.
 "use strict";
 
 addEventListener("DOMContentLoaded", () => {
-  const map = byId("map"), places = byId("places"), narrow = matchMedia("(max-width: 700px)");
-  let models = null, version = -1, first = 0, drawing = false, latest = null, cursor = -1, at = place();
+  const map = byId("map"), locations = byId("locations"), narrow = matchMedia("(max-width: 700px)");
+  let models = null, version = -1, first = 0, drawing = false, latest = null, cursor = -1, at = currentLocation();
   const name = (wanted) => models.get_model_by_name(wanted);
 
-  // Where in the fleet one is: [] for all of it, [company], or [company, data center].
-  function place() {
+  // The displayed location: [] for the whole fleet, [company], or [company, data center].
+  function currentLocation() {
     try { return JSON.parse(new URLSearchParams(location.search).get("at") ?? "[]"); } catch { return []; }
   }
 
-  // One drawing after the other; of several that wait, the last alone is drawn.
+  // Drawings are sequential; of several pending ones, only the last is drawn.
   let queue = Promise.resolve(), newest = 0;
   function draw() {
     const mine = ++newest;
@@ -25,15 +25,15 @@ addEventListener("DOMContentLoaded", () => {
       }
       if (latest) show(latest);
       document.body.dataset.drawn = String(performance.now());
-    }).catch(() => { version = -1; }); // the next news tries again
+    }).catch(() => { version = -1; }); // retried with the next update
   }
 
   async function drawNow() {
     const view = { theme: NetOps.theme(), at: JSON.stringify(at), narrow: narrow.matches };
-    const told = await NetOps.ask("/plots/fleet", view);
-    models = await NetOps.draw(byId("plot"), told.item);
-    [version, first, cursor] = [told.version, told.first, -1];
-    offer(told.sites);
+    const response = await NetOps.get("/plots/fleet", view);
+    models = await NetOps.draw(byId("plot"), response.item);
+    [version, first, cursor] = [response.version, response.first, -1];
+    offer(response.sites);
     name("cells").selected.properties.indices.change.connect(() => {
       const [chosen] = name("cells").selected.indices;
       if (chosen !== undefined) open(chosen);
@@ -56,8 +56,8 @@ addEventListener("DOMContentLoaded", () => {
       if (center) options.push([JSON.stringify([company, center]), `\u00a0\u00a0\u00a0${center} (${devices})`]);
       above = company;
     }
-    places.replaceChildren(...options.map(([value, text]) => NetOps.element("option", { value }, text)));
-    places.value = JSON.stringify(at);
+    locations.replaceChildren(...options.map(([value, text]) => NetOps.element("option", { value }, text)));
+    locations.value = JSON.stringify(at);
     byId("up").disabled = at.length === 0;
   }
 
@@ -72,12 +72,12 @@ addEventListener("DOMContentLoaded", () => {
   // A click on the name of a data center, or of a company above it.
   function enter(x, y) {
     const { at: whole, x: lefts, y: labels, top, width } = name("blocks").data;
-    const place = [...lefts].findIndex((left, i) => x >= left && x < left + width[i] && y >= top[i] && y < 2 * labels[i] - top[i]);
-    if (place < 0 || y > labels[place] + (labels[place] - top[place]) / 3) return;
-    go(y < (top[place] + labels[place]) / 2 ? whole[place].slice(0, 1) : whole[place]);
+    const index = [...lefts].findIndex((left, i) => x >= left && x < left + width[i] && y >= top[i] && y < 2 * labels[i] - top[i]);
+    if (index < 0 || y > labels[index] + (labels[index] - top[index]) / 3) return;
+    go(y < (top[index] + labels[index]) / 2 ? whole[index].slice(0, 1) : whole[index]);
   }
 
-  // Below the threshold the palette's lower part, above it the upper: what alerts stands out whatever the threshold.
+  // The lower range of the palette is below the threshold, the upper one above it, for any threshold.
   function levels(risks, threshold) {
     const found = new Float32Array(risks.length);
     const above = Math.max(1 - threshold, 1e-9);
@@ -100,33 +100,33 @@ addEventListener("DOMContentLoaded", () => {
 
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
-  function show(news) {
-    latest = news;
+  function show(update) {
+    latest = update;
     const since = performance.now();
-    NetOps.text("n-devices", news.devices.toLocaleString("en"));
-    NetOps.text("n-alerts", news.alerts.toLocaleString("en"));
-    NetOps.text("n-sites", news.sites.toLocaleString("en"));
-    NetOps.text("n-silent", news.silent.toLocaleString("en"));
-    NetOps.text("n-time", NetOps.time(news.time));
-    NetOps.text("n-model", news.model ?? "–");
-    NetOps.text("n-network", news.network ?? "–");
-    NetOps.text("threshold", news.threshold === null ? "" : `an alert opens at ${news.threshold.toFixed(3)}`);
-    const open = news.open.filter((alert) => at.every((part, level) => part === [alert.company, alert.data_center][level]));
-    const total = news.alerts + news.sites + news.silent;
+    NetOps.text("n-devices", update.devices.toLocaleString("en"));
+    NetOps.text("n-alerts", update.alerts.toLocaleString("en"));
+    NetOps.text("n-sites", update.sites.toLocaleString("en"));
+    NetOps.text("n-silent", update.silent.toLocaleString("en"));
+    NetOps.text("n-time", NetOps.time(update.time));
+    NetOps.text("n-model", update.model ?? "–");
+    NetOps.text("n-network", update.network ?? "–");
+    NetOps.text("threshold", update.threshold === null ? "" : `an alert opens at ${update.threshold.toFixed(3)}`);
+    const open = update.open.filter((alert) => at.every((name, level) => name === [alert.company, alert.data_center][level]));
+    const total = update.alerts + update.sites + update.silent;
     NetOps.text("open-count", at.length ? `${open.length} here` : total > open.length ? `first ${open.length} of ${total}` : `${total}`);
     NetOps.listOpen(open);
-    byId("map-empty").hidden = news.devices > 0;
-    for (const part of ["map-tools", "map-legend"]) byId(part).hidden = news.devices === 0;
+    byId("map-empty").hidden = update.devices > 0;
+    for (const id of ["map-tools", "map-legend"]) byId(id).hidden = update.devices === 0;
     if (drawing) return;
-    if (news.devices > 0 && news.version !== version) {
+    if (update.devices > 0 && update.version !== version) {
       draw();
       return;
     }
     if (!models) return;
     const devices = name("cells").data.x.length;
-    const risks = new Float32Array(bytes(news.risk).buffer, 4 * first, devices);
-    colour(risks, bytes(news.status).subarray(first, first + devices), news.threshold ?? 1);
-    if (cursor >= 0) say();
+    const risks = new Float32Array(bytes(update.risk).buffer, 4 * first, devices);
+    colour(risks, bytes(update.status).subarray(first, first + devices), update.threshold ?? 1);
+    if (cursor >= 0) announce();
     document.body.dataset.updates = String(Number(document.body.dataset.updates ?? 0) + 1);
     document.body.dataset.milliseconds = (performance.now() - since).toFixed(1);
   }
@@ -141,8 +141,8 @@ addEventListener("DOMContentLoaded", () => {
       if (status[i] & 2) marked.silent.push(i);
     }
     cells.data = { ...data, level: levels(risks, threshold), state };
-    for (const [which, places] of Object.entries(marked)) {
-      name(which).data = { x: places.map((i) => data.x[i]), y: places.map((i) => data.y[i]) };
+    for (const [which, indices] of Object.entries(marked)) {
+      name(which).data = { x: indices.map((i) => data.x[i]), y: indices.map((i) => data.y[i]) };
     }
     caption(status);
     sizeMarks();
@@ -154,7 +154,7 @@ addEventListener("DOMContentLoaded", () => {
     const cell = plot.inner_width / (plot.x_range.end - plot.x_range.start);
     const size = Math.max(6, Math.min(16, 0.5 * cell));
     for (const [which, factor] of [["triangles", 1], ["crosses", 0.9]]) name(which).glyph.size = { value: size * factor };
-    // Frames would hide small cells; the signs are enough there.
+    // Frames would hide small cells; the signs suffice there.
     for (const which of ["frames-alerting", "frames-silent"]) name(which).visible = cell >= 10;
   }
 
@@ -163,59 +163,59 @@ addEventListener("DOMContentLoaded", () => {
     const blocks = name("blocks"), { name: names, devices, width } = blocks.data;
     const plot = name("fleet"), cell = plot.inner_width / (plot.x_range.end - plot.x_range.start);
     let first = 0;
-    const text = [...names].map((site, place) => {
+    const text = [...names].map((site, index) => {
       let alerting = 0, silent = 0;
-      for (let i = first; i < first + devices[place]; i++) {
+      for (let i = first; i < first + devices[index]; i++) {
         alerting += status[i] & 1;
         silent += (status[i] >> 1) & 1;
       }
-      first += devices[place];
+      first += devices[index];
       const counts = `${alerting ? ` ▲${alerting}` : ""}${silent ? ` ✕${silent}` : ""}`;
-      const room = Math.max(4, Math.floor((width[place] * cell) / 6.4) - counts.length);
+      const room = Math.max(4, Math.floor((width[index] * cell) / 6.4) - counts.length);
       return shorten(site, room) + counts;
     });
     write(blocks, text);
     const titles = name("titles"), { company, width: rooms } = titles.data;
-    write(titles, [...company].map((one, place) => shorten(one, Math.max(4, Math.floor((rooms[place] * cell) / 8)))));
+    write(titles, [...company].map((one, index) => shorten(one, Math.max(4, Math.floor((rooms[index] * cell) / 8)))));
   }
 
   function write(source, text) {
-    if (text.some((line, place) => line !== source.data.text[place])) source.data = { ...source.data, text };
+    if (text.some((line, index) => line !== source.data.text[index])) source.data = { ...source.data, text };
   }
 
-  // Names of one kind often differ at their end, so that is kept too.
+  // Similar names often differ at their end, so the end is shown too.
   function shorten(text, room) {
     if (text.length <= room) return text;
     const end = Math.floor((room - 1) * 0.4);
     return `${text.slice(0, room - 1 - end)}…${end ? text.slice(-end) : ""}`;
   }
 
-  function open(place) {
-    location.assign(NetOps.address("/device", { device: name("cells").data.name[place] }));
+  function open(index) {
+    location.assign(NetOps.address("/device", { device: name("cells").data.name[index] }));
   }
 
-  function say() {
-    const { name: names, place, state } = name("cells").data;
-    NetOps.text("spoken", `${names[cursor]} – ${place[cursor]} – ${state[cursor]}`);
+  function announce() {
+    const { name: names, location: sites, state } = name("cells").data;
+    NetOps.text("announcement", `${names[cursor]} – ${sites[cursor]} – ${state[cursor]}`);
   }
 
-  function moveTo(place) {
+  function moveTo(index) {
     const { x, y } = name("cells").data;
-    if (place < 0 || place >= x.length) return;
-    cursor = place;
-    name("cursor").data = { x: [x[place]], y: [y[place]] };
-    say();
+    if (index < 0 || index >= x.length) return;
+    cursor = index;
+    name("cursor").data = { x: [x[index]], y: [y[index]] };
+    announce();
   }
 
-  // The nearest cell in a direction; how far it lies aside counts double.
+  // The nearest cell in a direction; the distance perpendicular to it counts double.
   function nearest(dx, dy) {
     const { x, y } = name("cells").data;
-    let best = -1, least = Infinity;
+    let best = -1, minimum = Infinity;
     for (let i = 0; i < x.length; i++) {
       const ahead = (x[i] - x[cursor]) * dx + (y[i] - y[cursor]) * dy;
       if (ahead < 0.5) continue;
       const aside = Math.abs((x[i] - x[cursor]) * dy) + Math.abs((y[i] - y[cursor]) * dx);
-      if (ahead + 2 * aside < least) [best, least] = [i, ahead + 2 * aside];
+      if (ahead + 2 * aside < minimum) [best, minimum] = [i, ahead + 2 * aside];
     }
     return best;
   }
@@ -223,8 +223,8 @@ addEventListener("DOMContentLoaded", () => {
   function alerting(step) {
     const status = bytes(latest.status).subarray(first, first + name("cells").data.x.length);
     for (let k = 1; k <= status.length; k++) {
-      const place = (((cursor + step * k) % status.length) + status.length) % status.length;
-      if (status[place] & 1) return place;
+      const index = (((cursor + step * k) % status.length) + status.length) % status.length;
+      if (status[index] & 1) return index;
     }
     return -1;
   }
@@ -243,12 +243,12 @@ addEventListener("DOMContentLoaded", () => {
     event.stopPropagation();
   });
   map.addEventListener("focus", () => { if (models && cursor < 0 && map.matches(":focus-visible")) moveTo(0); });
-  places.addEventListener("change", () => go(JSON.parse(places.value)));
+  locations.addEventListener("change", () => go(JSON.parse(locations.value)));
   byId("up").addEventListener("click", up);
-  addEventListener("popstate", () => { at = place(); draw(); });
+  addEventListener("popstate", () => { at = currentLocation(); draw(); });
   addEventListener("themechange", draw);
   narrow.addEventListener("change", draw);
   addEventListener("resize", () => { if (models && latest) show(latest); });
-  NetOps.onNews(show);
+  NetOps.onUpdate(show);
   if (map.dataset.devices !== "0") draw();
 });

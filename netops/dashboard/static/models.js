@@ -6,7 +6,7 @@ addEventListener("DOMContentLoaded", () => {
   if (!target) return;
   const draw = async () => {
     const separator = target.dataset.plot.includes("?") ? "&" : "?";
-    await NetOps.draw(target, await NetOps.ask(`${target.dataset.plot}${separator}theme=${NetOps.theme()}`));
+    await NetOps.draw(target, await NetOps.get(`${target.dataset.plot}${separator}theme=${NetOps.theme()}`));
     document.body.dataset.drawn = String(performance.now());
   };
   addEventListener("themechange", draw);

@@ -1,4 +1,4 @@
-// What all pages have in common: the newest state, the search, the keys, and parts that are drawn anew.
+// Shared by all pages: live updates, search, keyboard shortcuts and refreshed sections.
 "use strict";
 
 const byId = (id) => document.getElementById(id);
@@ -6,32 +6,32 @@ const NetOps = {
   theme: () => document.documentElement.dataset.theme,
   reduced: matchMedia("(prefers-reduced-motion: reduce)").matches,
   listeners: [],
-  onNews(listener) { this.listeners.push(listener); },
+  onUpdate(listener) { this.listeners.push(listener); },
 
   address(path, query = {}) {
-    const told = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
-    return told.length ? `${path}?${new URLSearchParams(told)}` : path;
+    const parameters = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
+    return parameters.length ? `${path}?${new URLSearchParams(parameters)}` : path;
   },
-  ask(path, query) { return this.answer(this.address(path, query), {}); },
-  tell(path, what) {
-    return this.answer(path, { method: "POST", body: JSON.stringify(what), headers: { "content-type": "application/json" } });
+  get(path, query) { return this.request(this.address(path, query), {}); },
+  post(path, body) {
+    return this.request(path, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
   },
-  async answer(path, options) {
-    const answer = await fetch(path, { ...options, headers: { accept: "application/json", ...options.headers } });
-    if (answer.status === 401) location.assign("/login");
-    const told = await answer.json();
-    if (!answer.ok) throw new Error(told.error ?? `${path} answers ${answer.status}`);
-    return told;
+  async request(path, options) {
+    const response = await fetch(path, { ...options, headers: { accept: "application/json", ...options.headers } });
+    if (response.status === 401) location.assign("/login");
+    const body = await response.json();
+    if (!response.ok) throw new Error(body.error ?? `${path}: HTTP status ${response.status}`);
+    return body;
   },
   text(id, value) {
     const element = byId(id);
     if (element && element.textContent !== String(value)) element.textContent = value;
   },
   element(tag, attributes = {}, ...children) {
-    const made = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) if (value !== null) made.setAttribute(name, value);
-    made.append(...children.filter((child) => child !== null));
-    return made;
+    const created = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) if (value !== null) created.setAttribute(name, value);
+    created.append(...children.filter((child) => child !== null));
+    return created;
   },
   time(ms) { return ms === null || ms === undefined ? "–" : new Date(ms).toISOString().slice(0, 19).replace("T", " "); },
   risk(value) { return value === null || Number.isNaN(value) ? "–" : value.toFixed(3); },
@@ -53,24 +53,24 @@ const NetOps = {
     return seconds < 90 ? `${Math.round(seconds)} s` : minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
   },
 
-  // The list of open alerts, as fleet and device pages show it. Lines that stay are kept, so that the focus does too.
+  // The list of open alerts, as fleet and device pages show it. Existing items are reused, so that the focus is not lost.
   listOpen(open) {
     const list = byId("open");
     if (!list) return;
     const signs = { site: "◆", risk: "▲", silent: "✕" };
-    const kept = new Map([...list.children].map((item) => [item.dataset.id, item]));
-    open.forEach((alert, place) => {
+    const previous = new Map([...list.children].map((item) => [item.dataset.id, item]));
+    open.forEach((alert, index) => {
       const where = [alert.company, alert.data_center].filter(Boolean).join(" · ");
       const about = alert.device ?? where;
       const facts = [
-        alert.kind === "site" ? `${alert.devices} devices fail or are silent` : null,
-        alert.kind === "silent" ? "sends nothing" : null,
+        alert.kind === "site" ? `${alert.devices} devices fail or are stale` : null,
+        alert.kind === "silent" ? "no data" : null,
         alert.renewed === null ? null : `renewed ${alert.renewed.slice(11, 19)}`,
         alert.peak === null ? null : `peak ${this.risk(alert.peak)}`,
         alert.reason === null ? null : this.feature(alert.reason),
         alert.silenced ? "maintenance" : null,
       ].filter(Boolean).join(" · ");
-      let item = kept.get(alert.id);
+      let item = previous.get(alert.id);
       if (!item) {
         const inner = [
           this.element("span", { class: "state", "aria-hidden": "true" }, signs[alert.kind]),
@@ -84,16 +84,16 @@ const NetOps = {
         const link = this.element("a", { href }, ...inner);
         item = this.element("li", { "data-id": alert.id, class: `${alert.kind}${alert.rolled_up ? " rolled" : ""}` }, link);
       }
-      kept.delete(alert.id);
+      previous.delete(alert.id);
       const line = item.querySelector(".facts");
       if (line.textContent !== facts) line.textContent = facts;
-      if (list.children[place] !== item) list.insertBefore(item, list.children[place] ?? null);
+      if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
     });
-    kept.forEach((item) => item.remove());
+    previous.forEach((item) => item.remove());
     byId("open-empty").hidden = open.length > 0;
   },
 
-  // A plot of the server, drawn into an element; gives Bokeh's document.
+  // Draw a plot of the server into an element; returns Bokeh's document.
   async draw(target, item) {
     target.replaceChildren();
     item.target_id = null;
@@ -103,20 +103,20 @@ const NetOps = {
   },
 };
 
-function showNews(news) {
-  const lost = news.trouble !== "";
+function showUpdate(update) {
+  const lost = update.trouble !== "";
   byId("live-state").className = lost ? "live lost" : "live on";
   NetOps.text("live-text", lost ? "✕ no server" : "live");
-  NetOps.text("trouble", lost ? news.trouble : "");
-  NetOps.text("server", news.server);
+  NetOps.text("trouble", lost ? update.trouble : "");
+  NetOps.text("server", update.server);
   byId("trouble").hidden = !lost;
-  for (const listener of NetOps.listeners) listener(news);
+  for (const listener of NetOps.listeners) listener(update);
 }
 
-function follow() {
+function subscribe() {
   const whole = document.body.dataset.view === "fleet" || byId("open") !== null;
   const source = new EventSource(`/events?whole=${whole}`);
-  source.onmessage = (event) => showNews(JSON.parse(event.data));
+  source.onmessage = (event) => showUpdate(JSON.parse(event.data));
   source.onerror = () => {
     byId("live-state").className = "live lost";
     NetOps.text("live-text", "✕ no dashboard");
@@ -125,29 +125,29 @@ function follow() {
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 }
 
-// Runs and models are drawn by the dashboard itself: their part of the page is asked for again and replaced, while
-// what the reader has focused, opened and scrolled to stays.
+// Runs and models are rendered by the server: their section of the page is fetched periodically and replaced;
+// focus, opened details and scroll positions are restored.
 function refresh() {
-  const part = byId("live");
-  if (!part || !("refresh" in part.dataset)) return;
+  const section = byId("live");
+  if (!section || !("refresh" in section.dataset)) return;
   let last = null;
   const again = async () => {
     try {
-      const answer = await fetch(location.href, { headers: { "x-part": "1", accept: "text/html" } });
-      const text = await answer.text();
-      if (answer.ok && last !== null && text !== last) replace(part, text);
-      if (answer.ok) last = text;
-    } catch { /* the next one may come through */ }
+      const response = await fetch(location.href, { headers: { "x-part": "1", accept: "text/html" } });
+      const text = await response.text();
+      if (response.ok && last !== null && text !== last) replace(section, text);
+      if (response.ok) last = text;
+    } catch { /* retried below */ }
     setTimeout(again, document.hidden ? 10000 : 2000);
   };
   again();
 }
 
-function replace(part, text) {
-  const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
-  const open = [...part.querySelectorAll("details[open]")].map((details) => details.id);
-  const scrolled = [...part.querySelectorAll("[data-keep]")].map((kept) => [kept.id, kept.scrollTop, kept.scrollLeft]);
-  part.innerHTML = text; // the dashboard's own template, which escapes whatever it shows
+function replace(section, text) {
+  const focused = section.contains(document.activeElement) ? document.activeElement.id : "";
+  const open = [...section.querySelectorAll("details[open]")].map((details) => details.id);
+  const scrolled = [...section.querySelectorAll("[data-scroll]")].map((item) => [item.id, item.scrollTop, item.scrollLeft]);
+  section.innerHTML = text; // the dashboard's own template, which escapes all values
   for (const id of open) if (byId(id)) byId(id).open = true;
   for (const [id, top, left] of scrolled) byId(id)?.scrollTo(left, top);
   if (focused) byId(focused)?.focus({ preventScroll: true });
@@ -155,34 +155,34 @@ function replace(part, text) {
 
 function search() {
   const input = byId("find"), list = byId("found");
-  let chosen = -1, asked = 0, answered = Promise.resolve();
-  const close = () => { list.hidden = true; chosen = -1; input.setAttribute("aria-expanded", "false"); input.removeAttribute("aria-activedescendant"); };
-  const choose = (place) => {
-    chosen = Math.max(0, Math.min(place, list.children.length - 1));
-    [...list.children].forEach((item, number) => item.setAttribute("aria-selected", String(number === chosen)));
-    input.setAttribute("aria-activedescendant", list.children[chosen]?.id ?? "");
+  let selected = -1, newest = 0, pending = Promise.resolve();
+  const close = () => { list.hidden = true; selected = -1; input.setAttribute("aria-expanded", "false"); input.removeAttribute("aria-activedescendant"); };
+  const select = (index) => {
+    selected = Math.max(0, Math.min(index, list.children.length - 1));
+    [...list.children].forEach((item, number) => item.setAttribute("aria-selected", String(number === selected)));
+    input.setAttribute("aria-activedescendant", list.children[selected]?.id ?? "");
   };
-  input.addEventListener("input", () => { answered = look(); });
-  async function look() {
-    const number = ++asked;
+  input.addEventListener("input", () => { pending = query(); });
+  async function query() {
+    const number = ++newest;
     if (!input.value.trim()) return close();
-    const found = await NetOps.ask("/data/find", { text: input.value.trim() });
-    if (number !== asked) return;
-    list.replaceChildren(...found.map((one, place) => NetOps.element(
-      "li", { role: "option", id: `found-${place}`, "data-device": one.device },
+    const found = await NetOps.get("/data/find", { text: input.value.trim() });
+    if (number !== newest) return;
+    list.replaceChildren(...found.map((one, index) => NetOps.element(
+      "li", { role: "option", id: `found-${index}`, "data-device": one.device },
       NetOps.element("a", { href: NetOps.address("/device", { device: one.device }), tabindex: "-1" },
-        NetOps.element("b", {}, one.device), ` ${one.place}`))));
+        NetOps.element("b", {}, one.device), ` ${one.location}`))));
     list.hidden = found.length === 0;
     input.setAttribute("aria-expanded", String(found.length > 0));
-    if (found.length) choose(0);
+    if (found.length) select(0);
   }
   input.addEventListener("keydown", async (event) => {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      choose(chosen + (event.key === "ArrowDown" ? 1 : -1));
+      select(selected + (event.key === "ArrowDown" ? 1 : -1));
       event.preventDefault();
     } else if (event.key === "Enter") {
-      await answered; // what is listed may still be of fewer letters
-      if (list.children[chosen]) location.assign(NetOps.address("/device", { device: list.children[chosen].dataset.device }));
+      await pending; // the list may still belong to fewer letters
+      if (list.children[selected]) location.assign(NetOps.address("/device", { device: list.children[selected].dataset.device }));
     } else if (event.key === "Escape") {
       close();
       input.blur();
@@ -193,7 +193,7 @@ function search() {
 
 function toggleTheme() {
   const theme = NetOps.theme() === "dark" ? "light" : "dark";
-  try { localStorage.setItem("netops-theme", theme); } catch { /* it holds for this page */ }
+  try { localStorage.setItem("netops-theme", theme); } catch { /* applies to this page only */ }
   const query = new URLSearchParams(location.search);
   if (query.has("theme")) query.set("theme", theme);
   document.documentElement.dataset.theme = theme;
@@ -217,7 +217,7 @@ function keys() {
   });
 }
 
-follow();
+subscribe();
 refresh();
 search();
 keys();

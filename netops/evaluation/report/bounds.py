@@ -9,7 +9,7 @@ from netops.evaluation.threshold import CONFIDENCE, poisson_upper_bound
 def recall_between(found: Figures, interval: Interval | None) -> str:
     """Return the 95% confidence interval of the event recall.
 
-    Where all or none of the incidents were warned of, resampling has nothing to go by; the exact one-sided bound
+    If all or none of the incidents were predicted, resampling gives no interval; the exact one-sided bound
     (Clopper and Pearson 1934) is given.
     """
     if not found.incidents:

@@ -54,7 +54,7 @@ def cautions(
     Parameters
     ----------
     assessments : mapping
-        Family → what it is worth; the static thresholds as ``static_threshold``.
+        Family → assessment; the static thresholds as ``static_threshold``.
     choice : Choice
     source : str
         Where the telemetry is from (``Meta.source``).
@@ -150,7 +150,7 @@ def clock_incidents(rest: WithoutClock | None, best: str, found: Figures) -> str
     if rest is None:
         return ""
     without = rest.figures[best].average_precision
-    left = f"average precision {number(without)}" if known(without) else "nothing to judge by"
+    left = f"average precision {number(without)}" if known(without) else "no basis for an evaluation"
     return f"{rest.sentence()}: without them {left} ({number(found.average_precision)} with them)."
 
 

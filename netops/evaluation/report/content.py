@@ -114,7 +114,7 @@ class Content:
 
     @property
     def best(self) -> Assessment:
-        """The judgement of the chosen model."""
+        """The assessment of the selected model."""
         return self.assessments[self.choice.best]
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Moments of the test split worth looking at: incidents that were warned of, incidents that were not, false alarms.
+"""Notable episodes of the test split: predicted incidents, missed incidents and false alarms.
 
 Which ones is a rule, not a taste, so that a report cannot flatter the model: of many, the two ends and the middle.
 """
@@ -19,7 +19,7 @@ from netops.training.rows import gather
 WARNED, MISS, FALSE_ALARM = "warned", "missed", "false_alarm"
 #: How many of each kind are shown.
 SHOWN = 3
-#: A warning is drawn at most so many horizons before its incident.
+#: Maximum horizons before its incident that a warning is drawn.
 _FARTHEST = 12
 
 Spans = list[tuple[int, int]]

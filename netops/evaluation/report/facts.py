@@ -17,9 +17,9 @@ from netops.training.labelled import Labelled
 from netops.training.splits import NONE, SPLITS, TEST, TRAIN, VALIDATION
 
 _SPLITS = {
-    "time": "by time: each part is later than the one before, as it is in service",
+    "time": "by time: each split is later than the one before, as in service",
     "device": "by device: each part holds devices that the others do not",
-    "test": "telemetry of its own for the test",
+    "test": "separate test telemetry",
 }
 
 
@@ -145,7 +145,7 @@ def telemetry_facts(examples: Examples) -> list[tuple[str, str]]:
     times = main.sequences.timestamps
     first, last = int(times.min()), int(times.max())
     facts = [
-        ("Source", meta.source or "not told"),
+        ("Source", meta.source or "not specified"),
         ("Samples", f"{meta.samples:,} of {counted(meta.devices, 'device')}"),
         ("Time", f"{moment(first)} to {moment(last)} UTC ({lasting((last - first) / SECOND)})"),
         ("Sampling interval", f"{lasting(meta.interval_seconds)} (median)"),
@@ -156,7 +156,7 @@ def telemetry_facts(examples: Examples) -> list[tuple[str, str]]:
         ("Split", _SPLITS[main.split.kind] if len(examples.labelled) == 1 else _SPLITS["test"]),
     ]
     if meta.left_out:
-        facts.append(("Left out", _shortened([f"{name} ({why})" for name, why in meta.left_out.items()], 5)))
+        facts.append(("Excluded", _shortened([f"{name} ({why})" for name, why in meta.left_out.items()], 5)))
     return facts + _labels(examples.info["data"].get("labels", {})) + _training(examples)
 
 
@@ -188,7 +188,7 @@ def _made_of(sources_of_labels: LabelSources) -> Iterator[str]:
 def _training(examples: Examples) -> list[tuple[str, str]]:
     data = examples.info["data"]
     rows = f"{data['rows']:,} rows, {data['positives']:,} of them within the horizon of an incident"
-    weighting = f"healthy ones thinned and weighted to stand for {data['samples']:,} samples"
+    weighting = f"healthy ones thinned and weighted to represent {data['samples']:,} samples"
     same = f"base rate {percent(data['base_rate'])}, fingerprint {data['fingerprint']}"
     thinned = data["samples"] > data["rows"]
     return [("Fitted on", "; ".join([rows, weighting, same] if thinned else [rows, same]))]

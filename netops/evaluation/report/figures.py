@@ -13,7 +13,7 @@ from netops.evaluation.report.words import known, number, percent, shortened, si
 
 BASELINE, CLOCK = "static_threshold", "clock_only"
 WIDTH, HEIGHT = 560.0, 340.0
-#: Bars at most, the loss that is worth one, and the letters of a name that there is room for.
+#: Maximum bars, the minimum loss of a bar, and the maximum letters of a name.
 MOST_FEATURES, LEAST_LOSS, _LONGEST = 12, 0.005, 48
 
 
@@ -122,7 +122,7 @@ def lead_times_figure(evaluations: Mapping[str, Evaluation], series: list[Series
     description = "; ".join(
         f"{s.title} {percent(evaluations[s.name].figures.event_recall)} at any time" for s in series
     )
-    drawing = drawing_of("lead-times", "Incidents warned of at least so long ahead", description)
+    drawing = drawing_of("lead-times", "Incidents predicted by minimum lead time", description)
     longest = max([horizon_seconds, *(max(one.lead_seconds, default=0) for one in evaluations.values())]) * 1.03
     unit, word = time_unit(longest)
     x, y = Scale(0, longest / unit, 64, WIDTH - 12), Scale(0, 1.02, HEIGHT - 48, 14)

@@ -31,7 +31,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Ranges:
-    """Between what the figures of a group lie, in words (95%)."""
+    """95% intervals of the metrics of a group, as text."""
 
     event_recall: str
     false_alarms_per_device_day: str
@@ -50,7 +50,7 @@ class Ranges:
 
 
 def groups_of(evaluation: Evaluation) -> list[Group]:
-    """List the breakdowns by attribute; scenarios are told of beside the incidents."""
+    """List the breakdowns by attribute; scenarios are reported with the incidents."""
     return [
         Group(
             titled(attribute),

@@ -1,6 +1,6 @@
 """Which features a model lives on: what it loses when one of them is shuffled (Breiman 2001, section 10).
 
-Every family is measured the same way, so that models can be compared. Features that tell the same story share
+All families are measured the same way, so that models can be compared. Correlated features share
 their importance: the model falls back on the other. Shuffling all features of a metric at once shows that.
 """
 
@@ -36,7 +36,7 @@ class Importance:
     average_precision : float
         Of the original sample, weighted to approximate that of the split.
     samples, positives, devices : int
-        What it was measured on.
+        The sample it was measured on.
     """
 
     features: dict[str, float]

@@ -173,7 +173,7 @@ def _cell(
 
 
 def _mark(value: float, interval: Interval | None, most: float) -> str:
-    """Draw an interval and its value on a line from 0 to ``most``; the words beside it say the same."""
+    """Draw an interval and its value on a line from 0 to ``most``; the text next to it has the same content."""
     if interval is None or not (is_informative(interval) and known(value) and most > 0):
         return ""
     low, high, at = (3 + min(max(x / most, 0), 1) * (_WIDTH - 6) for x in (interval.low, interval.high, value))

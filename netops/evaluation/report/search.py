@@ -5,7 +5,7 @@ from netops.models.card import ModelCard
 
 
 def search_words(card: ModelCard) -> str:
-    """Report trials, spread and choice of a search; nothing where none was asked for."""
+    """Report trials, spread and choice of a search; nothing without a search."""
     search = card.search
     if not search.get("trials"):
         return str(search.get("note", ""))

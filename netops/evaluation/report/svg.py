@@ -11,13 +11,13 @@ from netops.alerting.sequences import Floats
 
 #: Number of series that the style sheet distinguishes by colour and dash.
 SERIES = 6
-#: A line is thinned to so many columns, each with its lowest and highest value.
+#: Columns that a line is thinned to, each with its lowest and highest value.
 _COLUMNS = 320
 
 
 @dataclass(frozen=True)
 class Scale:
-    """From values low..high to places start..end of a drawing."""
+    """Linear map from values low..high to coordinates start..end of a drawing."""
 
     low: float
     high: float
@@ -25,13 +25,13 @@ class Scale:
     end: float
 
     def __call__(self, value: float) -> float:
-        """Place a value; what lies outside is held at the edge."""
+        """Return the coordinate of a value; values outside the range are clipped."""
         span = (self.high - self.low) or 1.0
         share = min(max((value - self.low) / span, 0.0), 1.0)
         return self.start + share * (self.end - self.start)
 
     def all(self, values: Floats) -> Floats:
-        """Place many values."""
+        """Return the coordinates of an array of values."""
         span = (self.high - self.low) or 1.0
         share = np.clip((np.asarray(values, dtype=np.float64) - self.low) / span, 0, 1)
         return self.start + share * (self.end - self.start)
@@ -42,7 +42,7 @@ class Scale:
 
 
 def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Choose at most so many values between low and high: multiples of 1, 2 or 5 × a power of ten."""
+    """Choose at most ``count`` values between low and high: multiples of 1, 2 or 5 × a power of ten."""
     span = high - low
     if not (math.isfinite(span) and span > 0):
         return [low]

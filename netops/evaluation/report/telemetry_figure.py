@@ -33,7 +33,7 @@ def telemetry_figure(episode: Episode, threshold: float, usual: Usual, key: str,
     threshold : float
         In service.
     usual : mapping
-        Metric → the range that nine of ten healthy training samples lie in.
+        Metric → the range of nine in ten healthy training samples.
     key : str
         Unique within the page.
     interval : float
@@ -161,7 +161,7 @@ class _Panels:
 
 
 def wrapped(name: str) -> list[str]:
-    """Break a name into at most three lines that fit beside a panel."""
+    """Break a name into at most three lines that fit next to a panel."""
     name = shortened(name, _LINES * _LETTERS)
     lines = textwrap.wrap(name, _LETTERS)
     if len(lines) <= _LINES:

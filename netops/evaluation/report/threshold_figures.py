@@ -90,5 +90,5 @@ def _longest(evaluations: Mapping[str, Evaluation], most: float) -> float:
 
 
 def _scaled(scale: Scale, values: Floats) -> Floats:
-    """Place values; unknown ones stay unknown, where the line breaks."""
+    """Return the coordinates of values; NaN stays NaN and interrupts the line."""
     return np.where(np.isfinite(values), scale.all(values), np.nan)

@@ -1,4 +1,4 @@
-"""All incidents of a run over time: when they came, which split they serve, and whether they were warned of."""
+"""All incidents of a run over time: start, split, and whether they were predicted."""
 
 from dataclasses import dataclass, field
 
@@ -33,7 +33,7 @@ class Timeline:
     logs : list of Log
         The main dataset and, if the test telemetry is separate, that one.
     warned : bool array or None
-        Of the incidents of the last log: which the best model warned of; None where there is no model.
+        Which incidents of the last log the best model predicted; None without a model.
     span : (int, int)
         First and last time of the telemetry, nanoseconds since the epoch.
     boundaries : tuple of int
@@ -82,7 +82,7 @@ class Timeline:
                 is_tested = self.warned is not None and number == len(self.logs) - 1 and split == TEST
                 warned = bool(self.warned[index]) if is_tested and self.warned is not None else None
                 style = _style(split, bool(log.counted[index]), warned)
-                # Marks that would lie on one another are drawn once: long logs stay small.
+                # Overlapping marks are drawn once, so that the drawings of long logs stay small.
                 if (key := (round(x(time)), round(y), style)) not in self._seen:
                     self._seen.add(key)
                     _mark(drawing, x(time), y, style, f"{titled(lane) or 'incident'}, {moment(time)} UTC")
@@ -106,7 +106,7 @@ def _mark(drawing: Drawing, x: float, y: float, style: str, tip: str) -> None:
 
 
 def time_ticks(low: int, high: int, most: int = 8) -> list[tuple[int, str]]:
-    """Choose round times to mark, at most so many; the day is written where it changes."""
+    """Choose at most ``count`` round times to mark; the date is written when it changes."""
     step = next((step for step in _STEPS if (high - low) / step <= most), _STEPS[-1])
     ticks, day = [], ""
     for time in range(-(-low // step) * step, high + 1, step):

@@ -18,7 +18,7 @@ def known(value: float | None) -> TypeGuard[float]:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Write a number with so many significant digits; a dash where there is none."""
+    """Format a number with ``digits`` significant digits; a dash for NaN."""
     if not known(value):
         return UNKNOWN
     if float(value).is_integer() and (isinstance(value, int) or value == 0 or abs(value) >= 10**digits):
@@ -34,7 +34,7 @@ def significant(value: float | None) -> str:
 
 
 def closely(risk: float | None) -> str:
-    """Write a threshold: four digits of its distance to 1 where that is small, so that 0.99997 is not told as 1."""
+    """Format a threshold: four digits of its distance to 1 if that is small, so that 0.99997 is not shown as 1."""
     if not known(risk):
         return UNKNOWN
     left = 1 - float(risk)

@@ -40,11 +40,11 @@ def write_report(
         The file; it appears whole or not at all.
     network : str
     examples : Examples
-        What the models were trained on and judged by.
+        The data that the models were trained and evaluated on.
     models : mapping
         Family → model folder.
     assessments : mapping
-        Family → what it is worth; the static thresholds as ``static_threshold``.
+        Family → assessment; the static thresholds as ``static_threshold``.
     choice : Choice
         Which of them is best, on validation.
     decision : Decision
@@ -52,7 +52,7 @@ def write_report(
     baseline : StaticThresholds, optional
         The static thresholds, to be named.
     baseline_risks : float64 array, rows of the test split, optional
-        Theirs, to draw their alerts beside those of the best model.
+        Their risks, to draw their alerts next to those of the best model.
     without : WithoutClock, optional
         Figures without the incidents that follow the clock, where there are some.
     run_id : str

@@ -19,7 +19,7 @@ from netops.serving.engine.fleet_state import FleetState
 from netops.serving.engine.work import Work
 from netops.telemetry.schema import COMPANY, DATA_CENTER, DEVICE
 
-COOLED, RECOVERED, DROPPED = "cooled down", "heard from again", "device no longer monitored"
+COOLED, RECOVERED, DROPPED = "cooled down", "reporting again", "device no longer monitored"
 #: Maximum changed alerts in memory while the store is unavailable; beyond it, the oldest ended ones are dropped.
 MAX_UNSAVED = 50_000
 _PRUNED_EVERY = 60.0

@@ -95,7 +95,7 @@ class StoreGuard:
     def _fail(self, error: Exception) -> None:
         trouble = f"{self._store.path.name}: {error or type(error).__name__}"
         if trouble != self.trouble:
-            _LOG.warning("%s: %s; alerts are kept in memory until it is available", self._store.path, error)
+            _LOG.warning("%s: %s; alerts are buffered in memory until it is available", self._store.path, error)
         self.trouble, self.failures = trouble, self.failures + 1
         self._next = self._clock() + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)

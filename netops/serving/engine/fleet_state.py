@@ -207,7 +207,7 @@ class FleetState:
         self.values[codes[newest]] = work.samples.values[rows[newest]]
 
     def change_spec(self, spec: FeatureSpec) -> None:
-        """Change to other windows or statistics of the same metrics; the raw samples are kept."""
+        """Change to other windows or statistics of the same metrics; the raw samples are retained."""
         engine = FeatureEngine(spec, self.settings.time.allowed_lateness)
         for code in self.table.codes():
             restore_windows(engine, code, self.engine.save(code))

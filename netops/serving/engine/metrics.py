@@ -73,7 +73,7 @@ class ServingMetrics:
         )
         self.deliveries = self._counter(
             "netops_deliveries",
-            "Alert events sent to receivers: told (delivered), failed (retried) or parked",
+            "Alert events sent to receivers by outcome: 'told' (delivered), failed (retried) or parked",
             "receiver",
             "result",
         )

@@ -63,7 +63,7 @@ class ReplayPoint:
             self._lowest = _NONE
 
     def finishing(self, point: int) -> None:
-        """Write the point that the snapshot needs to disk, just before the snapshot is put in place."""
+        """Write the replay point of a snapshot to disk, just before the snapshot file is renamed."""
         with self._lock:
             self._guarded = max(point, self._guarded)
             missing = self._lowest - 1 < point
@@ -73,7 +73,7 @@ class ReplayPoint:
             self._write(min(self._written, self._lowest - 1))
 
     def finished(self, point: int) -> None:
-        """Set the point of a snapshot that is in place."""
+        """Set the replay point of a snapshot that has been renamed."""
         with self._lock:
             self.point = max(min(point, self._lowest - 1), NEVER)
             self._guarded = self.point

@@ -5,7 +5,7 @@ from the replay point are duplicates for devices that already have them. Request
 frames, and no request waits longer than writing one frame takes.
 
 The windows of many devices are large, and little in them changes. A snapshot therefore contains the new samples of
-most devices, and the full windows of some devices in turn; earlier snapshots are kept while they are needed for the
+most devices, and the full windows of some devices in turn; earlier snapshots are retained while needed for the
 full windows of a device. With few devices each snapshot is full.
 
 The file has a magic line, then frames of length, CRC-32 and MessagePack data; the last frame is the tail.
@@ -121,7 +121,7 @@ class Snapshots:
         return {int(number): path for number, path in sorted(found.items()) if number.isdigit()}
 
     def put(self, draft: Path, sequence: int, needs: int) -> None:
-        """Move a finished draft into place; keep the earlier snapshots that it needs."""
+        """Rename a finished draft to its final name; retain the earlier snapshots that it needs."""
         if needs <= self.sequence and self.path().exists():
             os.replace(self.path(), self.path(self.sequence))
         os.replace(draft, self.path())
@@ -205,7 +205,7 @@ class SnapshotWriter:
         self._file.write(part)
 
     def finish(self) -> None:
-        """Put the snapshot in place; may run in another thread, because the disk may be slow."""
+        """Rename the snapshot to its final name; may run in another thread, because the disk may be slow."""
         runtime = self._runtime
         self._file.flush()
         os.fsync(self._file.fileno())

@@ -97,7 +97,7 @@ class Guard:
         if origin and _netloc(origin) != (host or b"").lower():
             return 403, "a web page from elsewhere may not send this"
         if site in (b"cross-site", b"same-site") and not (mode == b"navigate" and scope["method"] in _READING):
-            return 403, "a web page from elsewhere may not ask for this"
+            return 403, "requests from web pages of another origin are not allowed"
         return None
 
     def _is_own(self, host: bytes) -> bool:

@@ -269,7 +269,7 @@ class Nuclio:
         return str(self._function.get_url())
 
     def roll_back(self, previous: str | None) -> None:
-        """Delete the function of a new model; a function that follows the champion is kept."""
+        """Delete the function of a new model; a function that follows the champion is not deleted."""
         if previous is None or self.is_canary:
             mlrun.get_run_db().delete_function(self.name, self.project.name)
 

@@ -1,4 +1,4 @@
-"""The code of the Nuclio function, as it is deployed; everything else comes from the package in the image."""
+"""The deployed code of the Nuclio function; everything else comes from the package in the image."""
 
 from netops.serving.mlrun.nuclio_worker import handler, init_context
 

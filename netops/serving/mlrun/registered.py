@@ -12,7 +12,7 @@ from netops.serving.mlrun.model_folder import local_folder
 from netops.tracking.install import install, names_service
 
 CHAMPION, SHADOW = CHAMPION_TAG, SHADOW_TAG
-#: Number of versions whose downloaded files are kept: champion, shadow, and their predecessors.
+#: Maximum versions with downloaded files: champion, shadow, and their predecessors.
 _MAX_FOLDERS = 4
 
 

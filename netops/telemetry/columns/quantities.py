@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 Float64 = npt.NDArray[np.float64]
 
-#: Words for an unknown value, besides the empty text. ``telemetry.nulls`` adds to them.
+#: Words for an unknown value, in addition to the empty text. ``telemetry.nulls`` adds to them.
 NULLS = (
     *("", " ", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA"),
     *("NULL", "NaN", "n/a", "nan", "null", "<NA>", "None", "(null)", "\\N"),

@@ -102,7 +102,7 @@ def layout_of(
     flags = _flags([name for name in names if name not in taken], settings, ignored)
     if value:
         ignored |= {
-            name: f"beside the values ('{value}')"
+            name: f"next to the values ('{value}')"
             for name in others
             if name not in taken
             and name not in flags

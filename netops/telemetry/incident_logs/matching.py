@@ -30,9 +30,9 @@ class LogSummary:
     read, used : int
         Incidents in it, and those that overlap the telemetry of their device.
     outside : int
-        Those before or after the telemetry of their device; ``first_outside`` says where the first is.
+        Those before or after the telemetry of their device; ``first_outside`` locates the first.
     others : int
-        Those of devices without telemetry; ``other_devices`` names them, ``first_other`` says where the first is.
+        Those of devices without telemetry; ``other_devices`` names them, ``first_other`` locates the first.
     renamed : dict
         Device as the log names it → as the telemetry does.
     open, long : int

@@ -1,1 +1,1 @@
-"""Additional destinations of telemetry, besides the dataset folder."""
+"""Additional destinations of telemetry."""

@@ -4,5 +4,5 @@ from pathlib import Path
 
 
 def absolute(source: str) -> str:
-    """Return a path in full, so that it holds wherever a stage runs; an address stays as it is."""
+    """Return an absolute path, valid in the working directory of any stage; addresses stay unchanged."""
     return source if "://" in source else str(Path(source).expanduser().resolve())

@@ -25,7 +25,7 @@ class ArrowTable:
         Description of the original format.
     table : pyarrow.Table
     nulls : sequence of str
-        Words for unknown values, besides the usual ones.
+        Words for unknown values, in addition to the usual ones.
     lines : sequence of int, optional
         The line of each row, if rows are lines.
     """

@@ -18,7 +18,7 @@ from netops.telemetry.sources.header import Header, NoHeaderError, find_header, 
 from netops.telemetry.sources.normal import NUMBER, is_number, is_text, not_a_number
 
 _BLOCK = 8 << 20
-# Besides NUMBER, text that pyarrow reads as a float.
+# In addition to NUMBER, text that pyarrow reads as a float.
 _ODD_NUMBER = r"(?i)^\s*[+-]?(inf|infinity|nan)\s*$"
 _FIRST = 1000
 _MARKS = {",": "','", ";": "';'", "\t": "tabs", "|": "'|'"}
@@ -34,7 +34,7 @@ class CsvTable:
         The file.
     header : Header
     nulls : sequence of str
-        Words for unknown values, besides the usual ones.
+        Words for unknown values, in addition to the usual ones.
     section : tuple of bytes and int, optional
         If the file contains several tables: the text of this one, and its first line.
     """

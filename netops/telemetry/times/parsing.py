@@ -82,7 +82,7 @@ def parse_times(column: pa.Array, unit: int | None = None) -> tuple[Int64, int |
 
 
 def is_number_text(text: pa.Array) -> bool:
-    """Return whether text contains numbers, judging from the first value."""
+    """Return whether text contains numbers, according to the first value."""
     return bool(len(text)) and pc.match_substring_regex(text[0:1], _NUMBER)[0].as_py()
 
 

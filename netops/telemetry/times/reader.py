@@ -30,7 +30,7 @@ from netops.telemetry.times.zones import LocalClock
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
-#: Values of ``telemetry.time_format`` besides ``strptime`` formats: numbers since the epoch, or Excel day numbers.
+#: Values of ``telemetry.time_format`` except ``strptime`` formats: numbers since the epoch, or Excel day numbers.
 EPOCHS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 EXCEL = "excel"
 _UNIT_NAMES = {unit: name for name, unit in EPOCHS.items()}

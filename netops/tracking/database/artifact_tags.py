@@ -30,7 +30,7 @@ class ArtifactTags:
             return list(connection.execute(query.order_by(_TAGS.c.tag)).scalars())
 
     def tag_objects(self, project: str, tag_name: str, objects: Any, replace: bool = False) -> None:
-        """Put a tag on artifacts, beside their tags or in place of them."""
+        """Add a tag to artifacts, or replace their tags by it."""
         validate_tag_name(tag_name, "artifact.metadata.tag")
         with self._connection.write() as connection:
             rows = _named_by(connection, project, objects)
@@ -45,7 +45,7 @@ class ArtifactTags:
             _remove(connection, _named_by(connection, project, tag_objects), tag_name)
 
     def tag_artifacts(self, artifacts: Any, project: str, tag_name: str, replace: bool = False) -> None:
-        """Put a tag on artifacts, beside their tags or in place of them."""
+        """Add a tag to artifacts, or replace their tags by it."""
         self.tag_objects(project, tag_name, self._resolve_artifacts_to_tag_objects(artifacts), replace)
 
     def delete_artifacts_tags(self, artifacts: Any, project: str, tag_name: str) -> None:

@@ -69,7 +69,7 @@ class Artifacts(artifact_tags.ArtifactTags):
         conditions = [_TABLE.c.project == project, _TABLE.c.key == key]
         conditions += [*queries.where_equal(_TABLE.c.uid, uid), *queries.where_equal(_TABLE.c.tree, tree)]
         tagged = _TABLE.c.id.in_(sa.select(_TAGS.c.parent).where(_TAGS.c.tag == tag))
-        # a version that its uid or tree names is found whatever its tags; "latest" is in the URIs of all outputs
+        # a version given by uid or tree is found regardless of its tags; "latest" is in the URIs of all outputs
         if not ((uid and tag == "latest") or (tree and not named)):
             conditions.append(tagged)
         query = sa.select(_TABLE, tagged.label("tagged")).where(*conditions)
@@ -107,9 +107,9 @@ class Artifacts(artifact_tags.ArtifactTags):
     ) -> ArtifactList:
         """List versions of artifacts, the last changed first, one entry for each of their tags."""
         if best_iteration and iter is not None:
-            raise mlrun.errors.MLRunBadRequestError("best_iteration cannot be asked for together with iter")
+            raise mlrun.errors.MLRunBadRequestError("best_iteration cannot be combined with iter")
         if kind and category:
-            raise mlrun.errors.MLRunBadRequestError("kind cannot be asked for together with category")
+            raise mlrun.errors.MLRunBadRequestError("kind cannot be combined with category")
         conditions = [
             *queries.where_project(_TABLE.c.project, project),
             *queries.where_name(_TABLE.c.key, name),
@@ -150,7 +150,7 @@ class Artifacts(artifact_tags.ArtifactTags):
         secrets: dict[str, str] | None = None,
         iter: int | None = None,
     ) -> None:
-        """Delete the versions that tag, tree, uid and iteration leave, and their data if asked."""
+        """Delete the versions selected by tag, tree, uid and iteration, and their data if requested."""
         strategy = ArtifactsDeletionStrategies(deletion_strategy)
         conditions = [
             _TABLE.c.project == queries.active(project),
@@ -281,5 +281,5 @@ def _delete_data(document: Document, strategy: ArtifactsDeletionStrategies, secr
         if strategy == ArtifactsDeletionStrategies.data_force:
             key = document["metadata"].get("key")
             raise mlrun.errors.MLRunInternalServerError(
-                f"the data of artifact {key} cannot be deleted ({error}): it is kept"
+                f"the data of artifact {key} cannot be deleted ({error}); the artifact is not deleted"
             ) from error

@@ -30,7 +30,7 @@ class Connection:
     Parameters
     ----------
     path : Path
-        The file; made where it is missing, brought up to the current schema where it is older.
+        The file; created if missing, migrated to the current schema if older.
 
     Raises
     ------
@@ -62,7 +62,7 @@ class Connection:
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """Open a transaction that writes: all of it is kept, or, on an exception, nothing."""
+        """Open a write transaction: it is committed as a whole, or rolled back on an exception."""
         if (joined := getattr(self._joined, "connection", None)) is not None:
             yield joined
             return
@@ -134,8 +134,8 @@ def _prepare(connection: Any, _record: Any) -> None:
 def _use_wal(connection: Any) -> None:
     """Switch a new file to write-ahead logging.
 
-    Where two processes do so at once, SQLite tells one of them at once that the file is locked, whatever its
-    timeout, since waiting with a read lock held could be for ever: that one tries again.
+    If two processes do so concurrently, one of them immediately gets "locked", regardless of its timeout, since
+    waiting with a read lock could be a deadlock; it retries.
     """
     deadline = time.monotonic() + BUSY_SECONDS
     while True:

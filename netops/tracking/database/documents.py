@@ -1,4 +1,4 @@
-"""JSON documents, times and labels, as the MLRun client hands them over and expects them back."""
+"""JSON documents, times and labels, as the MLRun client sends and expects them."""
 
 import json
 from collections.abc import Mapping

@@ -28,7 +28,7 @@ class EmbeddedRunDB(Projects, Functions, Runs, Artifacts, Logs, Pipelines, Sched
         The SQLite file; made where it is missing.
     """
 
-    kind = "http"  # what the client asks before it reads pipelines: here, too, they can be read
+    kind = "http"  # the client queries this before it reads pipelines, which are readable here too
 
     def __init__(self, path: Path) -> None:
         super().__init__()

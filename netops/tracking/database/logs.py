@@ -40,7 +40,7 @@ class Logs:
     ) -> tuple[str, Any]:
         """Return the state of a run and up to ``size`` bytes of its log from ``offset`` on.
 
-        With ``size=-1`` the whole rest is printed, and the final offset given in place of the bytes.
+        With ``size=-1`` the whole rest is printed, and the final offset is returned instead of the bytes.
         """
         if offset < 0:
             raise mlrun.errors.MLRunInvalidArgumentError("the offset of a log cannot be negative")

@@ -1,4 +1,4 @@
-"""Bring a database file from any earlier schema to the current one."""
+"""Migrate a database file from any earlier schema to the current one."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +31,7 @@ def migrate(connection: sa.Connection, path: Path) -> None:
         version = _version(connection)  # another process may have been faster
         if version > tables.SCHEMA_VERSION:
             raise NetopsError(
-                f"the run database {path} has schema {version}, this version knows up to {tables.SCHEMA_VERSION}: "
+                f"the run database {path} has schema {version}, NetOps supports up to {tables.SCHEMA_VERSION}: "
                 "upgrade netops, or set NETOPS_HOME to another folder"
             )
         for step in STEPS[version:]:
@@ -48,7 +48,7 @@ def _version(connection: sa.Connection) -> int:
 
 
 def _make_tables(connection: sa.Connection) -> None:
-    """0 → 1: make what is missing (a new file gets everything, as it is now)."""
+    """0 → 1: create missing tables (a new file gets the current schema)."""
     tables.metadata.create_all(connection)
 
 

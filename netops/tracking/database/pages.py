@@ -1,4 +1,4 @@
-"""Lists page by page: a token stands for the filters of the list and the page that comes next."""
+"""Pagination of lists: a token represents the filters of the list and the next page."""
 
 import threading
 import uuid

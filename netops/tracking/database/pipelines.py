@@ -10,7 +10,7 @@ from mlrun_pipelines.common.models import RunStatuses
 
 from netops.tracking.database.documents import Document
 
-RUNNER = {"job-type": "workflow-runner"}  # the label by which the service, too, tells runs of workflows
+RUNNER = {"job-type": "workflow-runner"}  # the label by which the service also identifies runs of workflows
 
 
 class Pipelines:

@@ -59,7 +59,7 @@ class Projects:
             return _project(_write(connection, name, document))
 
     def store_project(self, name: str, project: Any) -> Any:
-        """Store a project in the place of one of that name."""
+        """Store a project; one of the same name is replaced."""
         with self._connection.write() as connection:
             return _project(_write(connection, name, documents.copy(project)))
 

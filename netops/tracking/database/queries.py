@@ -79,7 +79,7 @@ def insert(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -
 
 
 def write_labels(connection: sa.Connection, table: sa.Table, parent: int, labels: dict[str, str]) -> None:
-    """Put labels in the place of those a row has."""
+    """Replace the labels of a row."""
     of = LABELS[table]
     connection.execute(sa.delete(of).where(of.c.parent == parent))
     if labels:
@@ -105,7 +105,7 @@ def partition(
     by, sort_by : sequence of str, str
         Columns that make the groups, and the column that ranks within one.
     rows_per_partition : int
-        Rows kept of each group.
+        Maximum rows per group.
     newest_first : bool
         Rank from the highest value down.
     max_partitions : int

@@ -28,7 +28,7 @@ class Runs:
     _connection: Connection
 
     def store_run(self, struct: Any, uid: str, project: str = "", iter: int = 0) -> None:
-        """Store a run in the place of what was known of it."""
+        """Store a run; its previous record is replaced."""
         document = documents.copy(struct)
         with self._connection.write() as connection:
             known = _find(connection, uid, queries.active(project), iter)
@@ -47,7 +47,7 @@ class Runs:
     def abort_run(
         self, uid: str, project: str = "", iter: int = 0, timeout: Any = None, status_text: str = ""
     ) -> None:
-        """Mark a run as aborted; what its process still reports does not bring it back."""
+        """Mark a run as aborted; later reports of its process do not change that."""
         with self._connection.write() as connection:
             known = _find_or_raise(connection, uid, queries.active(project), iter)
             if known.state in RunStates.terminal_states():
@@ -103,7 +103,7 @@ class Runs:
             *queries.where_between(_TABLE.c.updated, last_update_time_from, last_update_time_to),
             *queries.where_between(_TABLE.c.ended, end_time_from, end_time_to),
             *([] if iter else [_TABLE.c.iteration == 0]),
-            *([sa.false()] if with_notifications else []),  # those of local runs are pushed, not kept
+            *([sa.false()] if with_notifications else []),  # those of local runs are pushed, not stored
         ]
         order = (_TABLE.c.started.desc(), _TABLE.c.id.desc()) if sort else ()
         with self._connection.read() as connection:
@@ -176,7 +176,7 @@ class Runs:
         if not dead:
             return []
         with self._connection.write() as connection:
-            # only what is still as it was seen: the process may have ended just after it finished the run
+            # only if unchanged since it was read: the process may have ended just after it finished the run
             again = query.where(_TABLE.c.id.in_([row.id for row in dead]))
             rows = connection.execute(again).all()
             for row in rows:
@@ -227,7 +227,7 @@ def _write(
         raise mlrun.errors.MLRunBadRequestError(f"run {known.name} ({uid}) cannot be renamed to '{name}'")
     _complete(status, known, now.isoformat())
     process = known.process if known is not None and known.process else this_process().to_json()
-    status.pop("artifacts", None)  # artifact_uris tell them
+    status.pop("artifacts", None)  # artifact_uris has them
     values = {
         "project": project,
         "uid": uid,

@@ -18,7 +18,7 @@ _TABLE = tables.schedules
 
 @dataclass(frozen=True)
 class Schedule:
-    """One schedule as it stands.
+    """The state of one schedule.
 
     Attributes
     ----------
@@ -29,13 +29,13 @@ class Schedule:
     created, due : int
         Nanoseconds since the epoch; ``due`` is the next time that has not been begun, None for never again.
     run : str or None
-        The run of the time that has been begun and is not settled yet.
+        The run of the time that has started and not finished.
     attempt : int
         How often that run has been tried.
     again : int or None
         When it is tried next.
     last_run, last_state : str or None
-        The last one that was settled, and how.
+        The last finished run and its state.
     """
 
     name: str
@@ -97,7 +97,7 @@ class Schedules:
         Parameters
         ----------
         seen : Schedule
-            As it was when somebody decided to begin.
+            Its state when the decision to start was made.
         run : str or None
             The run that begins; None lets the time pass without one.
 
@@ -136,12 +136,12 @@ class Schedules:
         return self._change(project, seen, {"attempt": attempt, "again": at})
 
     def finish_schedule(self, project: str, seen: Schedule, state: str) -> bool:
-        """Settle the run that has been begun."""
+        """Finish the run that has been started."""
         values = {"run": None, "again": None, "attempt": 0, "last_run": seen.run, "last_state": state}
         return self._change(project, seen, values)
 
     def _change(self, project: str, seen: Schedule, values: Document) -> bool:
-        """Change a schedule that stands as it was seen."""
+        """Change a schedule if it is unchanged since it was read."""
         same = (
             _TABLE.c.project == project,
             _TABLE.c.name == seen.name,

@@ -1,7 +1,7 @@
 """The tables of the run database: JSON documents, and the columns that filters need.
 
 Times are int64 nanoseconds since the epoch (UTC). Documents are JSON as the MLRun client wrote them, without
-what has a column or table of its own and changes on its own (tags, labels of artifacts).
+fields with a separate column or table that change separately (tags, labels of artifacts).
 """
 
 from sqlalchemy import (
@@ -136,7 +136,7 @@ schedules = Table(
     Column("cron", Text, nullable=False),
     Column("created", BigInteger, nullable=False),
     Column("due", BigInteger),  # the next time that has not been begun
-    Column("run", Text),  # uid of the run of the time that has been begun and is not settled
+    Column("run", Text),  # uid of the run that has started and not finished
     Column("attempt", Integer, nullable=False),
     Column("again", BigInteger),  # when that run is tried next
     Column("last_run", Text),

@@ -53,7 +53,7 @@ class ExtraTrees:
         import sklearn.ensemble  # noqa: F401
 
     def fit(self, data: FitData, seed: int, threads: int) -> "FittedExtraTrees":
-        """Fit on weighted rows; rows set aside for early stopping are left to those who judge the fit."""
+        """Fit on weighted rows; the early-stopping rows are only used to evaluate the fit."""
         from sklearn.ensemble import ExtraTreesClassifier
 
         model = ExtraTreesClassifier(

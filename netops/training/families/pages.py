@@ -34,7 +34,7 @@ class _Matrices:
         if not isinstance(data.features, ScaledMatrix):
             self.matrices = [_in_memory(data, early, threads) for early in parts]
             return
-        # Beside the features: the system's folder for temporary files may be in memory.
+        # Next to the features: the system's folder for temporary files may be in memory.
         folder = tempfile.mkdtemp(prefix=".pages-", dir=data.features.path.parent)
         finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.matrices = []
@@ -55,7 +55,7 @@ def _on_disk(data: FitData, early: bool, prefix: Path, reference: Any, threads: 
     import xgboost
 
     class Pieces(xgboost.DataIter):
-        """Hands over piece after piece, from the first again when asked to."""
+        """Yields the pieces in order; can be restarted."""
 
         def __init__(self, read: Callable[[], Iterator[Any]]) -> None:
             self.read = read

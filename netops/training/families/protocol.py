@@ -87,7 +87,7 @@ class Family(Protocol):
     #: Whether it can be fitted on features that stay on disk; otherwise rows are thinned to what memory holds.
     takes_pieces: ClassVar[bool]
     #: Whether it uses the rows set aside for early stopping. If not, it is fitted on them, too, unless a search
-    #: needs them to judge trials.
+    #: needs them to evaluate trials.
     stops_early: ClassVar[bool]
     #: Scaled features are clipped to ± this.
     limit: ClassVar[float]

@@ -79,14 +79,14 @@ class Bins:
     """Quantile bins of each feature: a value's code is the number of edges below it.
 
     scikit-learn can find bins of weighted rows itself, but sorts every column once per edge for it (a minute for
-    36 columns). Handed the codes it keeps them as they are, and a split at code i + ½ is one at edge i.
+    36 columns). Given codes, it does not change them, and a split at code i + ½ is one at edge i.
     """
 
     edges: tuple[Floats, ...]
 
     @classmethod
     def fit(cls, features: Floats) -> "Bins":
-        """Place the edges at the quantiles of n × F features."""
+        """Set the edges to the quantiles of n × F features."""
         return cls(tuple(_edges(features[:, index]) for index in range(features.shape[1])))
 
     def apply(self, features: Floats) -> Floats:
@@ -120,7 +120,7 @@ class FittedSklearn:
 
     @property
     def iterations(self) -> int:
-        """Trees kept."""
+        """Fitted trees."""
         return int(self.model.n_iter_)
 
     def predict(self, scaled: Floats) -> npt.NDArray[np.float64]:

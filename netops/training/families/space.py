@@ -1,4 +1,4 @@
-"""What a search may try: the ranges of a family's hyper-parameters, declared beside them."""
+"""Search spaces: the ranges of a family's hyper-parameters, declared with their defaults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -94,7 +94,7 @@ class FittedXGBoost:
 
     @property
     def iterations(self) -> int:
-        """Trees kept."""
+        """Fitted trees."""
         return int(self.booster.num_boosted_rounds())
 
     def predict(self, scaled: Floats) -> npt.NDArray[np.float64]:
@@ -110,7 +110,7 @@ class FittedXGBoost:
         learner = json.loads(bytes(self.booster.save_raw("json")))["learner"]
         trees = learner["gradient_booster"]["model"]["trees"]
         starts = np.cumsum([0, *(len(tree["left_children"]) for tree in trees)])
-        # Removed nodes of a pruned tree are kept by XGBoost as unreachable ones: they do no harm here either.
+        # XGBoost stores removed nodes of a pruned tree as unreachable nodes, which have no effect here either.
         left, right = (_children(trees, side, starts) for side in ("left_children", "right_children"))
         leaf = left < 0
         conditions = _joined(trees, "split_conditions", np.float32)

@@ -1,6 +1,6 @@
 """Runs of whole pipelines, as MLRun has recorded them.
 
-A pipeline that ran here is a run of its own; its uid is the ``workflow`` label of the steps, so that a failed run
+A local pipeline is a separate run; its uid is the ``workflow`` label of the steps, so that a failed run
 can be shown, resumed and pruned.
 """
 
@@ -23,7 +23,7 @@ from netops.tracking.workflows import under_id
 from netops.workflows.project_folder import PROJECT as PROJECT
 from netops.workflows.records.states import STOPPED, state_of_run
 
-#: The label by which MLRun tells runs of workflows.
+#: The label by which MLRun identifies runs of workflows.
 WORKFLOWS = [f"{key}={value}" for key, value in RUNNER.items()]
 
 
@@ -83,7 +83,7 @@ def current() -> Workflow:
 
 @contextmanager
 def running(workflow: Workflow) -> Iterator[None]:
-    """Let the pipeline of this block run as ``workflow``: under its id, with what it has finished."""
+    """Run the pipeline of this block as ``workflow``: under its id, with its finished steps."""
     global _running
     _running = workflow
     try:

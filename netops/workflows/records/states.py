@@ -1,12 +1,12 @@
-"""Words of the records of runs; apart, because whoever needs only these need not import MLRun first."""
+"""Constants of run records, in a separate module that does not import MLRun."""
 
 from typing import Any
 
 #: States of a run that has not ended.
 GOING = ("running", "pending", "created")
-#: States of a run that somebody has stopped.
+#: States of a stopped run.
 STOPPED = ("aborted", "aborting")
-#: What the record of a run says that was canceled on demand.
+#: Text in the record of a canceled run.
 CANCELED = "canceled on demand"
 
 

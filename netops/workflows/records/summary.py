@@ -37,9 +37,9 @@ def summarise(
     run_id : str
         The run of a pipeline.
     seconds, peak_rss_mb : float, optional
-        Measured around the run; None where nobody measured.
+        Measured around the run; None if not measured.
     record : dict, optional
-        The run as it is recorded, where it has been looked up.
+        The record of the run, if it has been read.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def summarise(
 
 
 def _promoted(selection: Document, deployment: Document) -> bool | None:
-    """Return whether the run has promoted a model: deployment knows; in records of older versions, selection."""
+    """Return whether the run has promoted a model: recorded by deployment, by selection in older versions."""
     if not selection:
         return None
     last = selection if "compared_with" not in selection else deployment
@@ -107,7 +107,7 @@ def _stages(steps: dict[str, Document]) -> Document:
 
 
 def _stage(runs: list[Document]) -> Document:
-    """Sum up the runs of one stage: trainings lie beside each other, so the stage lasts as long as the longest."""
+    """Summarize the runs of one stage; trainings run concurrently, so the longest one gives the duration."""
     rows = [results_of(run).get("rows") for run in runs]
     return {
         "seconds": round(max(seconds_of(run) for run in runs), 3),

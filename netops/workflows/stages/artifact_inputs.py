@@ -1,6 +1,6 @@
-"""Telemetry in a store of artifacts (``s3://``, ``gs://``, ``az://``, ``https://``, ``store://``) is brought here.
+"""Telemetry in a store of artifacts (``s3://``, ``gs://``, ``az://``, ``https://``, ``store://``) is downloaded.
 
-Everything else is left to the sources of telemetry, which read what they are asked for themselves.
+Other addresses are read by the sources of telemetry themselves.
 """
 
 import re
@@ -17,14 +17,14 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://")
 
 
 def fetch(address: str, scratch: Path) -> str:
-    """Bring a file, or the files of a folder, through MLRun's client of the store.
+    """Download a file, or the files of a folder, through MLRun's client of the store.
 
     Parameters
     ----------
     address : str
         Path or address.
     scratch : Path
-        Folder for what is brought; the caller removes it.
+        Folder for the downloads; the caller removes it.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def fetch(address: str, scratch: Path) -> str:
         return str(_download(mlrun.get_dataitem(address), folder))
     except NetopsError:
         raise
-    except Exception as error:  # each store has errors of its own
+    except Exception as error:  # each store raises different errors
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise NetopsError(f"{address}: cannot be read: {reason}") from error
 

@@ -21,7 +21,7 @@ def with_feedback(dataset: Dataset, network: str, settings: TelemetrySettings) -
     Parameters
     ----------
     dataset : Dataset
-        Telemetry, in a folder that nobody else uses; what is kept for testing in it is merged into as well.
+        Telemetry, in a folder that is used exclusively; feedback is merged into its test telemetry as well.
     network : str
     settings : TelemetrySettings
         Location of the feedback.

@@ -1,4 +1,4 @@
-"""A network's newest telemetry against its champion: the report, kept as an artifact, and exported metrics."""
+"""Compare a network's newest telemetry with its champion: report artifact and exported metrics."""
 
 import json
 import tempfile
@@ -69,7 +69,7 @@ def monitor(network: str, sources: Sequence[str], incidents: Path | None, settin
 
 
 def _generated(network: str, out: Path, settings: Any) -> Dataset:
-    """Let the generated network go on where its last telemetry ended."""
+    """Continue the generated network from the end of its last telemetry."""
     fleet = section(settings, "fleet")
     start, origin = period_of(network, fleet, continues=True)
     if start == origin:  # it was generated elsewhere

@@ -14,14 +14,14 @@ from netops.workflows.settings import generator_settings, section, start_of
 
 
 def generated_network(settings: Any, devices: int | None, duration: int, start: int | None) -> Playback:
-    """Let the network of the configuration go on, by default from where its telemetry ends.
+    """Continue the network of the configuration, by default from the end of its telemetry.
 
     Parameters
     ----------
     settings : dict
         All sections of the configuration.
     devices : int, optional
-        In place of those of fleet.yaml.
+        Replaces that of fleet.yaml.
     duration : int
         Nanoseconds.
     start : int, optional
@@ -42,7 +42,7 @@ def generated_network(settings: Any, devices: int | None, duration: int, start: 
 
 
 def recorded_telemetry(sources: Sequence[str], incidents: Path | None, settings: Any) -> Playback:
-    """Read telemetry to be played as it was sent: counters stay counters, the server turns them into rates."""
+    """Read telemetry for replay in its original form: counters stay counters, the server computes rates."""
     options = dataclasses.replace(section(settings, "telemetry"), counters=())
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
         return recorded(open_or_ingest(sources, Path(scratch) / "telemetry", options, incidents, progress.report))

@@ -1,4 +1,4 @@
-"""From telemetry as it lies to feature vectors: what the stage, ``netops features`` and ``netops score`` share."""
+"""From raw telemetry to feature vectors: shared by the stage, ``netops features`` and ``netops score``."""
 
 import shutil
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ def history_of(dataset: Dataset) -> int:
 
 
 def build(dataset: Dataset, out: Path, spec: FeatureSpec, settings: Any) -> Dataset:
-    """Build the feature vectors of a dataset and of what is kept for testing in it; all of it appears, or none."""
+    """Build the feature vectors of a dataset and of its test telemetry, atomically."""
     from netops.features.build import build_features  # its kernels would make every refusal wait
 
     options = section(settings, "features")
@@ -62,9 +62,9 @@ def ingest_and_build(
     settings : dict
         All sections of the configuration.
     scratch : Path
-        Folder for what lies between; the caller removes it.
+        Folder for intermediate files; the caller removes it.
     out : Path
-        Folder for the feature vectors; what is there must be a dataset, which is replaced.
+        Folder for the feature vectors; an existing folder must be a dataset, which is replaced.
     """
     refuse_foreign_files(out)
     dataset = open_or_ingest(

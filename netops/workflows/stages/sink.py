@@ -1,4 +1,4 @@
-"""What a stage has made goes to the sink that the configuration names, beside the artifacts of its run."""
+"""Write the output of a stage to the configured sink, in addition to the artifacts of its run."""
 
 from typing import Any
 

@@ -17,7 +17,7 @@ from netops.workflows.records.states import GOING
 def stage(handler: Callable[..., None]) -> Callable[..., None]:
     """Declare the handler of a stage.
 
-    Before it runs, what it makes gets a place of its own, an earlier attempt of it that is still running is ended,
+    Before it runs, its output gets a separate path, an earlier attempt that is still running is ended,
     and the address of its page is logged.
     """
 
@@ -47,7 +47,7 @@ def end_earlier_attempts(context: Any) -> None:
     Raises
     ------
     NetopsError
-        If one cannot be ended: two of them would write to the same place.
+        If one cannot be ended: both would write to the same path.
     """
     if not (workflow := _workflow_of(context)):
         return
@@ -66,7 +66,7 @@ def end_earlier_attempts(context: Any) -> None:
 
 def _abort(database: Any, uid: str) -> None:
     try:
-        database.abort_run(uid, PROJECT, status_text="a later attempt has taken its place")
+        database.abort_run(uid, PROJECT, status_text="replaced by a later attempt")
     except mlrun.errors.MLRunConflictError:
         return  # it has ended in between
     except mlrun.errors.MLRunBaseError as error:

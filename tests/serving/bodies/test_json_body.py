@@ -86,7 +86,7 @@ def test_missing_null_nan_and_infinite_metrics_are_missing():
     assert np.isnan(samples.values).all()
 
 
-def test_names_of_locations_are_kept():
+def test_names_of_locations_are_unchanged():
     samples = READER.read([sample("a", 0, company="c", data_center="d"), sample("b", 0)])
     assert samples.companies == ["c", None]
     assert samples.data_centers == ["d", None]

@@ -41,11 +41,11 @@ def test_a_device_is_found_by_what_a_ticket_calls_it(name: str, device: str | No
 
 
 def test_incidents_are_counted() -> None:
-    kept, summary = match(
+    selected, summary = match(
         log(("R01", 10, 20), ("r02", 2_000, 2_010), ("printer-3", 10, 20), ("r01", 500, 900), ("r02", 900, OPEN)),
         SPANS,
     )
-    assert kept.devices == ["r01", "r02", "r01", "r02"]
+    assert selected.devices == ["r01", "r02", "r01", "r02"]
     assert (summary.read, summary.used, summary.outside, summary.others) == (5, 3, 1, 1)
     assert (summary.open, summary.long) == (1, 1)
     assert summary.lines() == [
@@ -73,7 +73,7 @@ def test_a_log_outside_of_the_telemetry_is_refused() -> None:
 
 def test_a_log_without_devices_is_of_the_only_device() -> None:
     unnamed = IncidentLog("inc.csv", ["", ""], ["", ""], np.array([1, 5]), np.array([2, 6]), at=["", ""])
-    kept, _ = match(unnamed, {"r01": (0, 10)})
-    assert kept.devices == ["r01", "r01"]
+    selected, _ = match(unnamed, {"r01": (0, 10)})
+    assert selected.devices == ["r01", "r01"]
     with pytest.raises(NetopsError, match="no device column, and the telemetry has 2 devices"):
         match(unnamed, SPANS)

@@ -126,9 +126,9 @@ def test_range_queries_become_samples(server: str, tmp_path: Path) -> None:
     dataset = ingest([server], tmp_path / "out", settings())
     assert (dataset.meta.metrics, dataset.meta.devices) == (("cpu", "packets"), 3)
     assert dataset.meta.interval_seconds == STEP
-    told = history()
-    found = read(dataset).merge(told, left_on=["device", "time"], right_on=["instance", "time"])
-    assert len(found) == len(told)
+    recorded = history()
+    found = read(dataset).merge(recorded, left_on=["device", "time"], right_on=["instance", "time"])
+    assert len(found) == len(recorded)
     np.testing.assert_array_equal(found.cpu_x, found.cpu_y)
     assert found.is_error.sum() == 10
     incident = dataset.incidents().to_pylist()[0]
@@ -151,9 +151,9 @@ def test_counters_that_start_again_have_no_negative_rate(server: str, tmp_path: 
     raw = settings(metrics={"cpu": "cpu", "packets": "packets_total"})
     rates = read(ingest([server], tmp_path / "raw", TelemetrySettings(prometheus=raw.prometheus)))
     assert rates.packets.min() >= 0
-    told = history()
-    expected = told.packets.diff().where(told.instance == told.instance.shift())
-    expected = expected.where(expected >= 0, told.packets).where(expected.notna()) / told.time.diff()
+    recorded = history()
+    expected = recorded.packets.diff().where(recorded.instance == recorded.instance.shift())
+    expected = expected.where(expected >= 0, recorded.packets).where(expected.notna()) / recorded.time.diff()
     np.testing.assert_allclose(rates.packets, expected)
 
 

@@ -1,4 +1,4 @@
-"""JSON posted to a receiver's address; the status of its answer says whether to retry."""
+"""JSON posted to a receiver's address; the status of its answer decides whether to retry."""
 
 import email.utils
 from datetime import UTC, datetime

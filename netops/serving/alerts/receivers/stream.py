@@ -33,4 +33,4 @@ class AlertStream:
         self._made = True
 
     def close(self) -> None:
-        """Do nothing: no connection is kept open."""
+        """Do nothing: there is no open connection."""

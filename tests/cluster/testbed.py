@@ -40,7 +40,7 @@ PATIENCE = 1800.0
 
 
 @dataclass(frozen=True)
-class Place:
+class Testbed:
     """Addresses and names of one cluster, from the variables ``NETOPS_TEST_…``.
 
     Attributes
@@ -110,7 +110,7 @@ class Place:
         assert process.returncode == code, f"netops {' '.join(words)}: {process.returncode}\n{out}\n{err}"
         return out
 
-    def told(self, *words: str) -> Any:
+    def expected(self, *words: str) -> Any:
         """Call `netops` and read the JSON that it printed."""
         return json.loads(self.netops(*words, "--json"))
 
@@ -120,8 +120,8 @@ class Place:
 
     def submit(self, network: str, *options: str, workflow: str = "main") -> str:
         """Submit a workflow of the small network and give the id of its run."""
-        told = self.told("submit", "--workflow", workflow, "--name", network, *small(), *options)
-        return str(told["run_id"])
+        expected = self.expected("submit", "--workflow", workflow, "--name", network, *small(), *options)
+        return str(expected["run_id"])
 
     def state(self, run: str) -> str:
         """Say how a run stands, as `netops runs list` has it; empty while the service does not answer."""
