@@ -90,13 +90,14 @@ def _print_shadow(report: "ShadowReport", running: bool) -> None:
         f"mean difference of the risks: {report['mean_difference']:.3g}; both models agree on the threshold for "
         f"{agreement['share']:.2%} of the samples"
     )
-    judged = report["judged"]
+    evaluated = report["judged"]
     rows = [
-        {"model": role, **alerts, **(judged[role] if judged else {})} for role, alerts in report["alerts"].items()
+        {"model": role, **alerts, **(evaluated[role] if evaluated else {})}
+        for role, alerts in report["alerts"].items()
     ]
     columns = ["model", "opened", "shared", "only"]
     assessed = ["incidents", "warned", "false_alarms", "event_recall", "false_alarms_per_device_day"]
-    print_rows(rows, columns + ([*assessed, "median_lead_seconds"] if judged else []), as_json=False)
+    print_rows(rows, columns + ([*assessed, "median_lead_seconds"] if evaluated else []), as_json=False)
 
 
 @command.command("promote")

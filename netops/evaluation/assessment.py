@@ -44,7 +44,7 @@ class Assessment:
     evaluation: Evaluation
 
     def figures(self) -> dict[str, float | None]:
-        """Return the figures of the test part by name, unknown ones None."""
+        """Return the metrics of the test split by name; unknown ones are None."""
         found = self.evaluation.figures
         figures = {
             "average_precision": found.average_precision,

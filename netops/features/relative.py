@@ -1,4 +1,4 @@
-"""Statistics of a device relative to its own past: shorter windows and the current value beside the longest window.
+"""Statistics of a device relative to its own past: shorter windows and the current value vs. the longest window.
 
 Only differences are formed here, never of sums: the means of two windows are compared through the values that they
 are relative to (NEARS), so that values around 1e9 do not lose digits.
@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 MOST = 20.0
 #: Added to a standard deviation, as a fraction of the mean: rounding of a constant value is not a deviation.
 NOISE = 1e-12
-#: The smallest ratio of two standard deviations that is told from zero.
+#: The smallest ratio of two standard deviations that is distinguished from zero.
 SMALLEST = 1e-3
 
 #: Keeps 1 / (standard deviation) finite, so that no difference is no deviation of a constant value.

@@ -11,7 +11,7 @@ from typing import TypedDict
 from netops.config.durations import DAY, SECOND, format_duration
 from netops.errors import UsageError, closest
 
-#: Statistics of one window without a parameter, besides ``above_<threshold>_share``.
+#: Statistics of one window without a parameter; ``above_<threshold>_share`` has one.
 STATISTICS = ("mean", "min", "max", "std", "sum", "count", "range", "slope", "last_change")
 #: Relative to the longest window: statistics of shorter windows, ``deviation`` of the current value too.
 RELATIVE = ("residual", "shift", "deviation", "max_deviation", "min_deviation", "std_ratio")

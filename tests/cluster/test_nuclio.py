@@ -17,7 +17,7 @@ NETWORK, CLAIM, RECEIVER = map(ours, ("cluster-function", "netops-test-state", "
 SERVICE = f"service/nuclio-netops-{NETWORK}-serving"
 PODS = f"nuclio.io/function-name=netops-{NETWORK}-serving"
 
-#: A webhook that prints what it is told.
+#: A webhook that prints its requests.
 PRINTS = """
 import http.server
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -79,7 +79,7 @@ def test_a_silent_device_is_sent_to_the_receiver(function) -> None:
     with reached(function, SERVICE, TOKEN) as client:
         for second in range(0, 1200, 5):
             client.post("/telemetry", json=[sample(second, "r2")]).raise_for_status()
-        expected = until(lambda: function.kubectl("logs", RECEIVER), 120, "the receiver has been told nothing")
+        expected = until(lambda: function.kubectl("logs", RECEIVER), 120, "the receiver has received nothing")
     assert "r1" in expected
 
 

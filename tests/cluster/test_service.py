@@ -142,7 +142,7 @@ def test_an_artifact_path_is_written_to_and_read(stand_in, tmp_path) -> None:
 
 def test_the_doctor_reports_a_client_newer_than_the_service() -> None:
     expected = service.check_versions(service.Service("http://x", {"version": "1.8.0"}))
-    assert "MLRun supports no client that is newer" in expected
+    assert "MLRun does not support newer clients" in expected
     assert "newer" not in service.check_versions(service.Service("http://x", {"version": "1.13.0"}))
 
 

@@ -210,7 +210,7 @@ def test_a_step_whose_stage_never_started_names_the_pod_of_kubeflow(service) -> 
     assert line.endswith(" logs wf-3 -c main")
 
 
-def test_each_step_is_told_once_with_its_attempts(service) -> None:
+def test_each_step_is_listed_once_with_its_attempts(service) -> None:
     service({}, b"")
     steps = [step("a", error="x"), step("b", error="y"), step("c", "features", "completed")]
     assert failures.causes_of(steps) == ["generate: y (2 attempts)"]

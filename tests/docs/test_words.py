@@ -33,8 +33,13 @@ NAMES = {
     "knows": "has, contains",
     "anew|nobody|somebody|whoever": "again, none, user",
 }
-#: Names that are keys of stored files: a file of an earlier version must still be read.
-STORED = {"netops/serving/engine/snapshot.py": {"heard"}, "netops/serving/shadow/comparison.py": {"places"}}
+#: Names that are keys of stored files or responses: files of an earlier version must still be read.
+STORED = {
+    "netops/models/card_sections.py": {"borne_out"},
+    "netops/serving/engine/snapshot.py": {"heard"},
+    "netops/serving/shadow/comparison.py": {"places"},
+    "netops/serving/shadow/report.py": {"judged"},
+}
 
 #: Patterns of text → what to write instead.
 TEXTS = {

@@ -45,7 +45,7 @@ def local_folder(model_path: str) -> Path:
 def _gather(model_file: Path, extra: "Mapping[str, DataItem]") -> Path:
     """Download a model file and its extra artifacts into a local folder."""
     if CARD_FILE not in extra:
-        raise NetopsError(f"{model_file}: no {CARD_FILE} beside the model; log the whole folder")
+        raise NetopsError(f"{model_file}: no {CARD_FILE} next to the model; log the whole folder")
     folder = scratch_folder()
     shutil.copy(model_file, folder / MODEL_FILE)
     for name, content in extra.items():

@@ -71,7 +71,7 @@ async def answer(
 
 
 async def replied(work: Awaitable[Reply]) -> Reply:
-    """Return the answer of a request, or the one that its error stands for."""
+    """Return the response to a request, or the one of its error."""
     try:
         return await work
     except BodyError as error:
