@@ -40,7 +40,7 @@ class Voice:
         """Turn contributions to its log-odds into those to the calibrated log-odds."""
         raw = self.expected + contributions.sum(axis=1)
         start, moved = float(np.clip(self.expected, -LIMIT, LIMIT)), raw - self.expected
-        # The file clips the log-odds of a member: what it says beyond counts for nothing, in proportion.
+        # The file clips the log-odds of a member: the clipped excess does not count, in proportion.
         beyond = np.abs(raw) > LIMIT
         factor = np.ones(len(raw))
         factor[beyond] = (np.clip(raw[beyond], -LIMIT, LIMIT) - start) / moved[beyond]

@@ -22,7 +22,7 @@ from netops.training.examples import Examples
 from netops.training.fitting import TOLERANCE, risks_path, score_rows
 from netops.training.train import split_risks
 
-#: Rows of the test part that the file scores, spread over all of it.
+#: Rows of the test split that the file scores, spread over all of it.
 COMPARED_ROWS = 20_000
 
 Floats = npt.NDArray[np.float64]
@@ -93,7 +93,7 @@ def _risks(examples: Examples, models: Mapping[str, Path], members: Mapping[str,
 
 
 def _agreement(model: bytes, examples: Examples, risks: Floats) -> float:
-    """Compare the file with the combined risks on rows of the test part."""
+    """Compare the file with the combined risks on rows of the test split."""
     rows = np.array(examples.array("test"))
     rows[np.arange(len(rows)) % max(1, len(rows) // COMPARED_ROWS) > 0] = -1
     dataset = Dataset.open(Path(examples.sources["test"]))
@@ -101,7 +101,7 @@ def _agreement(model: bytes, examples: Examples, risks: Floats) -> float:
     greatest = float(np.abs(found - risks)[rows >= 0].max(initial=0.0))
     if not greatest <= TOLERANCE:
         raise NetopsError(
-            f"{VOTE}: the model file is {greatest:.2g} off the risks of its members on the test part, "
+            f"{VOTE}: the model file is {greatest:.2g} off the risks of its members on the test split, "
             f"{TOLERANCE:g} is allowed; the model is not saved"
         )
     return greatest
