@@ -2,10 +2,11 @@
 
 import io
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,8 @@ def _by_service(project: Any, workflow: str, arguments: Mapping[str, str]) -> st
     settings = read_cluster_settings(arguments["settings"])
     project.spec._workflows[workflow].image = settings.image
     log = sys.stderr if os.environ.get("NETOPS_VERBOSE") else io.StringIO()
-    with redirect_stdout(log):  # MLRun logs a failure with its whole stack, which the line below summarizes
+    # MLRun logs a failure with its whole stack; the error below is the last line of it.
+    with redirect_stdout(log), redirect_stderr(log):
         status = project.run(
             workflow,
             arguments=dict(arguments),
@@ -147,7 +149,7 @@ def _by_service(project: Any, workflow: str, arguments: Mapping[str, str]) -> st
             cleanup_ttl=settings.ttl // SECOND,
         )
     if status is None or status.exc is not None or not status.run_id:
-        text = " ".join(str(getattr(status, "exc", "no answer")).split())
-        cause = text.rpartition("state_text: ")[2].partition('"), caused by')[0].rstrip(')"')
+        answer = " ".join(str(getattr(status, "exc", "no answer")).split())
+        cause = re.split(r"""['"]\), caused by""", answer.rpartition("state_text: ")[2])[0].rstrip(")'\"")
         raise NetopsError(f"the service has not started workflow {workflow}: {cause[:300]}")
     return str(status.run_id)
