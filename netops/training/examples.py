@@ -31,6 +31,7 @@ from netops.training.feature_selection import SAMPLE, Sample, select
 from netops.training.label_sources import summarize_labels
 from netops.training.labelled import Labelled, label_once
 from netops.training.matrix import keep_columns, read_pieces, write_matrix
+from netops.training.nearness import nearness
 from netops.training.rows import gather
 from netops.training.settings import TrainingSettings
 from netops.training.splits import TEST, TRAIN, VALIDATION
@@ -39,7 +40,7 @@ from netops.training.thinning import set_aside, thin
 FILE = "examples.json"
 MATRIX = "features.npy"
 #: Changes with the files of the folder, so that examples of before are made again.
-_FORMAT = 2
+_FORMAT = 3
 #: Parts that are scored, and what their files are called.
 SCORED_SPLITS = {"validation": VALIDATION, "test": TEST}
 
@@ -52,7 +53,7 @@ class Examples:
     ----------
     folder : Path
         ``features.npy`` (float64, n × F), ``labels.npy``, ``weights.npy``, ``early.npy`` and ``hard.npy`` (healthy
-        ones of dismissed alerts) of the training rows;
+        ones of dismissed alerts) and ``nearness.npy`` (by which fits multiply the weights) of the training rows;
         ``validation.npy`` and ``test.npy`` (the rows to be scored), ``validation-labels.npy`` (to calibrate by).
     key : str
         What they were made of; the same key means the same examples.
@@ -194,6 +195,10 @@ class _Making:
         np.save(self.draft / "hard.npy", hard[selected] & ~labels, allow_pickle=False)
         share, seed = self.settings.early_share, self.settings.seed
         early = set_aside(main.sequences, main.incidents, selected, labels, share, seed)
+        near = np.ones(len(selected))
+        if self.settings.nearness:
+            near = nearness(main.sequences, main.incidents, selected, labels, self.horizon)
+        np.save(self.draft / "nearness.npy", near, allow_pickle=False)
         self.progress(2, 3, "write examples")
         arrays = {"labels": labels.astype(np.float32), "weights": weights, "early": early}
         for name, values in arrays.items():

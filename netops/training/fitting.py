@@ -173,6 +173,7 @@ def _data(folder: Path, family: Family, job: Job) -> tuple[Scaling, FitData]:
     """Read the training rows: into memory, or as pieces on disk, or thinned where the family takes no pieces."""
     matrix = np.load(folder / "features.npy", mmap_mode="r")
     labels, weights, early = (np.load(folder / f"{name}.npy") for name in ("labels", "weights", "early"))
+    weights = weights * np.load(folder / "nearness.npy")
     scaling = Scaling.fit(matrix, family.limit, not family.takes_missing)
     source = ScaledMatrix(folder / "features.npy", scaling, matrix.shape)
     del matrix

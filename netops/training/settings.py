@@ -33,6 +33,7 @@ class TrainingSettings:
     early_share: float = option(
         0.2, help="fraction of the training incidents set aside for early stopping", minimum=0, maximum=0.5
     )
+    nearness: bool = option(False, help="whether samples near their failure weigh more in a fit than early ones")
     vote: bool = option(True, help="whether the mean of all families is a candidate, too")
     trials: int | None = option(
         None,

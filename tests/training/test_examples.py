@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from netops.alerting.sequences import Incidents, Sequences
 from netops.config.durations import MINUTE
 from netops.errors import NetopsError
 from netops.telemetry.dataset import TEST as TEST_FOLDER
 from netops.telemetry.dataset import Dataset, matrix_of
 from netops.training.examples import Examples, prepare_examples
+from netops.training.nearness import nearness
 from netops.training.rows import gather, pieces
 from netops.training.settings import TrainingSettings
 from netops.training.splits import TEST, TRAIN, VALIDATION
@@ -129,3 +131,26 @@ def test_reading_in_pieces_equals_reading_at_once(dataset: Dataset) -> None:
     for piece, values in pieces(dataset, names, rows):
         seen[piece] = values
     np.testing.assert_array_equal(seen, matrix)
+
+
+def test_samples_near_their_failure_weigh_more(dataset: Dataset, tmp_path: Path) -> None:
+    examples = prepare_examples(dataset, replace(SETTINGS, nearness=True), tmp_path)
+    labels, near = np.array(examples.array("labels")) == 1, np.array(examples.array("nearness"))
+    assert (near[~labels] == 1).all()
+    assert near[labels].mean() == pytest.approx(1)
+    assert near[labels].max() > 5 * near[labels].min()
+
+
+def test_nearness_is_the_time_to_the_next_incident_by_the_horizon() -> None:
+    times = np.array([0, 10, 40, 50, 90, 0, 5], np.int64)
+    sequences = Sequences(("a", "b"), np.array([0, 5, 7], np.int64), times)
+    incidents = Incidents.of(2, [0, 0], [50, 100], [60, 110])
+    positive = np.array([False, True, True, False, True, False, True])
+    found = nearness(sequences, incidents, np.arange(7), positive, horizon=50)
+    expected = np.array([0.1 + 2 * (1 - 40 / 50), 0.1 + 2 * (1 - 10 / 50), 0.1 + 2 * (1 - 10 / 50)])
+    np.testing.assert_allclose(found[[1, 2, 4]], expected / expected.mean())
+    assert (found[[0, 3, 5, 6]] == 1).all()  # the last is positive, but no incident of its device is known
+
+
+def test_without_nearness_all_samples_weigh_the_same(examples: Examples) -> None:
+    assert (np.array(examples.array("nearness")) == 1).all()
