@@ -155,7 +155,8 @@ def _locations(history: History, attribute: str, codes: Integers) -> list[str | 
 def reasons_at(history: History, model: ServedModel, rows: Integers) -> list[list[Reason]]:
     """Return the reasons of some samples, as the server reports them for an alert.
 
-    The features of a sample depend only on the samples in its windows, so they are recomputed from these.
+    The features of a sample depend only on the samples in its windows, so they are recomputed from these; with
+    baselines, from all samples before it.
     """
     spec, sequences = model.spec, history.sequences
     features = np.empty((len(rows), len(spec.names)))
@@ -164,6 +165,7 @@ def reasons_at(history: History, model: ServedModel, rows: Integers) -> list[lis
         first = sequences.offsets[sequences.device_of_row[row]]
         times = sequences.timestamps[first : row + 1]
         since = first + int(np.searchsorted(times, times[-1] - spec.longest_window, side="right"))
+        since = first if spec.has_baseline else since
         own = slice(since, row + 1)
         code = np.zeros(row + 1 - since, dtype=np.int64)
         features[index] = engine.update(code, sequences.timestamps[own], history.values[own])[0][-1]

@@ -6,6 +6,7 @@ import numpy.typing as npt
 from netops.config.durations import DAY
 from netops.errors import NetopsError, UsageError
 from netops.features import kernel, saved
+from netops.features.baseline import HALVES
 from netops.features.kernel import DUPLICATE, LATE, REJECTED, SCORED
 from netops.features.memory import add_devices, add_pages, make_state, plan_of, size_of, take
 from netops.features.spec import LONGEST_WINDOW, FeatureSpec
@@ -16,7 +17,8 @@ __all__ = ["DUPLICATE", "LATE", "REJECTED", "SCORED", "FeatureEngine"]
 class FeatureEngine:
     """Compute features over sliding windows of many devices.
 
-    Features depend only on the samples of the device in the windows, not on the batches.
+    Features depend only on the samples of the device in the windows, not on the batches; those relative to its
+    baseline depend on all samples of the device.
     With an allowed lateness, samples may be out of order: returned features are final; later features
     are bit-identical to those of samples in order.
 
@@ -156,24 +158,58 @@ class FeatureEngine:
         values = np.empty((len(times), self._metrics))
         if len(times):
             kernel.copy_out(self._state, device, times, values)
-        return saved.pack(self.spec, self.history, times, values)
+        if not self.spec.has_baseline:
+            return saved.pack(self.spec, self.history, times, values)
+        before = np.zeros((1, self._state.baselines.shape[1]))
+        if newest is not None:
+            kernel.baselines_before(self._plan, self._state, device, len(times), before)
+        return saved.pack(self.spec, self.history, times, values, self._half_life, before)
 
     def restore(self, device: int, buffer: bytes | bytearray | memoryview) -> None:
         """Restore the state of a device from the output of :meth:`save`; its current state is replaced.
 
         The windows and statistics may differ from those of the engine that saved the state, as long as the
-        sum of longest window and lateness is not greater.
+        sum of longest window and lateness is not greater. Baselines of another longest window, or none in the
+        state, start again with its samples.
 
         Raises
         ------
         NetopsError
             If the buffer is damaged, of other metrics, of a later version, or covers too short a time.
         """
-        times, values = saved.unpack(self.spec, self.history, buffer)
+        found = saved.read(self.spec, self.history, buffer)
         self._know(device, device)
         self.forget(device)
-        add_pages(self._plan, self._state, len(times) // kernel.CHUNK + 1)
-        kernel.copy_in(self._plan, self._state, device, times, values)
+        add_pages(self._plan, self._state, len(found.times) // kernel.CHUNK + 1)
+        before = np.zeros((1, self._state.baselines.shape[1]))
+        if before.size and found.half_life == self._half_life:
+            before[0] = found.baselines
+        kernel.copy_in(self._plan, self._state, device, found.times, found.values, before)
+
+    def extend(self, device: int, since: int, buffer: bytes | bytearray | memoryview) -> None:
+        """Add the samples that :meth:`save` wrote with ``since`` to a restored device; later ones are replaced.
+
+        Raises
+        ------
+        NetopsError
+            If the buffer is damaged, of other metrics, or of a later version.
+        """
+        more = saved.read(self.spec, 0, buffer)
+        newest = self.newest(device)
+        if len(more.times) and since < more.times[-1] - more.history and more.history >= self.history:
+            # Samples after ``since`` have left the history: the buffer is complete, baselines included.
+            self.restore(device, buffer)
+            return
+        if newest is None or newest <= since:
+            self._know(device, device)
+            self.update(np.full(len(more.times), device, dtype=np.int64), more.times, more.values)
+            return
+        known = saved.read(self.spec, 0, self.save(device))
+        earlier = known.times <= since
+        times = np.concatenate([known.times[earlier], more.times])
+        values = np.concatenate([known.values[earlier], more.values])
+        baselines = known.baselines if self.spec.has_baseline else None
+        self.restore(device, saved.pack(self.spec, self.history, times, values, known.half_life, baselines))
 
     def save_all(self) -> bytes:
         """Write the states of all devices, with their codes."""
@@ -190,6 +226,10 @@ class FeatureEngine:
     def history(self) -> int:
         """Time range of stored raw samples before the newest of a device, in ns."""
         return self.spec.longest_window + self.allowed_lateness
+
+    @property
+    def _half_life(self) -> int:
+        return HALVES * self.spec.longest_window
 
     @property
     def nbytes(self) -> int:

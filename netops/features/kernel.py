@@ -11,7 +11,9 @@ Raw samples are in pages of CHUNK samples, in a doubly linked list per device. O
 begin a page are stored (``coarse``), and those of the page in which the window begins (``tops``).
 
 Statistics relative to the longest window are computed after the windows, from the aggregates that the windows leave
-in ``State.merged`` (``netops/features/relative.py``).
+in ``State.merged`` (``netops/features/relative.py``). The baselines of a device (``netops/features/baseline.py``)
+depend on all its samples; each page has them as they were before its first sample, so that they are computed again
+from there after a late sample.
 
 Aggregates are rows of FIELDS × metrics: count, mean, sum of squared deviations, min, max, and the optional fields
 of the spec. Mean and deviations follow Welford, merged by Chan, Golub and LeVeque (1983).
@@ -25,7 +27,18 @@ import numpy.typing as npt
 from llvmlite.ir import Constant
 from numba.extending import intrinsic
 
-from netops.features.relative import HIGHEST, LOWEST, MEANS, NEARS, SPREADS, VALUES, emit_relative
+from netops.features.baseline import HALVES, LEVEL, SEEN, VARIANCE, learn
+from netops.features.relative import (
+    HIGHEST,
+    LEVEL_SPREADS,
+    LEVELS,
+    LOWEST,
+    MEANS,
+    NEARS,
+    SPREADS,
+    VALUES,
+    emit_relative,
+)
 from netops.kernels import kernel
 
 if TYPE_CHECKING:
@@ -112,7 +125,9 @@ class State(NamedTuple):
     coarse: Floats  # P · W × F · M
     links: Ints  # P × 2: the page before and the page after, -1 where there is none
     free: Ints  # 1 + P: number of free pages, and their indices
-    merged: Floats  # W · M × 6: the aggregates of the windows of the current sample, for the relative statistics
+    merged: Floats  # W · M × 9: the aggregates of the windows of the current sample, for the relative statistics
+    baselines: Floats  # D × BASELINE · M, or D × 0 without them
+    earlier: Floats  # P × BASELINE · M: the baselines before the first sample of a page
 
 
 @intrinsic
@@ -154,6 +169,8 @@ def _borrow(state: State) -> State:
         _unowned(state.links),
         _unowned(state.free),
         _unowned(state.merged),
+        _unowned(state.baselines),
+        _unowned(state.earlier),
     )
 
 
@@ -445,9 +462,22 @@ def _emit(plan: Plan, state: State, device: int, page: int, index: int, out: Flo
             )
     if len(plan.relative) > 0:
         full = _is_full(plan, state, device, page, index)
+        if state.baselines.shape[1] > 0:
+            set_baselines(state.merged, plan.indices[LONGEST], state.values.shape[2], state.baselines, device)
         emit_relative(
             plan.relative, state.merged, plan.indices[LONGEST], full, state.values, page, index, out, row, width
         )
+
+
+@_inlined
+def set_baselines(merged: Floats, longest: int, metrics: int, baselines: Floats, device: int) -> None:
+    """Set level and spread of each metric's baseline, unknown until it has as many values as the longest window."""
+    for m in range(metrics):
+        c = longest * metrics + m
+        merged[c, LEVELS] = baselines[device, LEVEL * metrics + m]
+        spread = np.sqrt(baselines[device, VARIANCE * metrics + m])
+        known = baselines[device, SEEN * metrics + m] >= max(merged[c, VALUES], 2.0)
+        merged[c, LEVEL_SPREADS] = spread if known else np.nan
 
 
 @_inlined
@@ -579,12 +609,52 @@ def _take(plan: Plan, state: State, device: int, time: int, values: Floats, row:
     if not late:
         _append(plan, state, device, time, values, row)
         _emit(plan, state, device, marks[device, LAST], marks[device, FILL] - 1, out, row)
+        if state.baselines.shape[1] > 0:
+            _learn(plan, state, device, marks[device, LAST], marks[device, FILL] - 1)
         return SCORED
     page, index = _insert(state, device, time, values, row)
     _rebuild(plan, state, device, page, index)
+    if state.baselines.shape[1] > 0:
+        _baselines_before(plan, state, page, index, state.baselines, device)
     _emit(plan, state, device, page, index, out, row)
     _rebuild(plan, state, device, marks[device, LAST], marks[device, FILL] - 1)
+    if state.baselines.shape[1] > 0:
+        _learn_from(plan, state, device, page, index)
     return SCORED
+
+
+@_inlined
+def _learn(plan: Plan, state: State, device: int, page: int, index: int) -> None:
+    """Update the baselines of a device with one of its samples."""
+    if index == 0:
+        _copy(state.earlier, page, state.baselines, device)
+    _update(plan, state, page, index, state.baselines, device)
+
+
+@_inlined
+def _update(plan: Plan, state: State, page: int, index: int, rows: Floats, i: int) -> None:
+    half_life = HALVES * plan.windows[plan.indices[LONGEST]] * 1e-3
+    learn(rows, i, state.values, page, index, state.times[page, index], half_life)
+
+
+@_noinline
+def _baselines_before(plan: Plan, state: State, page: int, index: int, rows: Floats, i: int) -> None:
+    """Compute the baselines before a sample, into row i."""
+    plan, state = _borrow_plan(plan), _borrow(state)
+    _copy(rows, i, state.earlier, page)
+    for k in range(index):
+        _update(plan, state, page, k, rows, i)
+
+
+@_noinline
+def _learn_from(plan: Plan, state: State, device: int, page: int, index: int) -> None:
+    """Update the baselines of a device with one of its samples and all later ones."""
+    plan, state = _borrow_plan(plan), _borrow(state)
+    while page >= 0:
+        stop = state.marks[device, FILL] if page == state.marks[device, LAST] else CHUNK
+        for k in range(index, stop):
+            _learn(plan, state, device, page, k)
+        page, index = state.links[page, 1], 0
 
 
 @_compiled
@@ -615,6 +685,7 @@ def release(state: State, device: int) -> None:
         state.free[state.free[0]] = page
         page = state.links[page, 1]
     state.marks[device, :] = 0
+    state.baselines[device, :] = 0.0
     state.marks[device, FIRST] = state.marks[device, LAST] = -1
 
 
@@ -645,14 +716,33 @@ def copy_out(state: State, device: int, times: Ints, values: Floats) -> None:
 
 
 @_compiled
-def copy_in(plan: Plan, state: State, device: int, times: Ints, values: Floats) -> None:
-    """Add the samples in the arrays, oldest first, to a device without samples; enough pages must be free."""
+def baselines_before(plan: Plan, state: State, device: int, samples: int, out: Floats) -> None:
+    """Write the baselines of a device before its newest samples into an array of one row."""
     plan, state = _borrow_plan(plan), _borrow(state)
+    _copy(out, 0, state.baselines, device)
+    page, left = state.marks[device, LAST], samples - state.marks[device, FILL]
+    while left > 0:
+        page = state.links[page, 0]
+        left -= CHUNK
+    if samples > 0:
+        _baselines_before(plan, state, page, -left, out, 0)
+
+
+@_compiled
+def copy_in(plan: Plan, state: State, device: int, times: Ints, values: Floats, baselines: Floats) -> None:
+    """Add the samples in the arrays, oldest first, to a device without samples; enough pages must be free.
+
+    The baselines, an array of one row, are those before the first sample.
+    """
+    plan, state = _borrow_plan(plan), _borrow(state)
+    _copy(state.baselines, device, baselines, 0)
     for i in range(len(times)):
         if i % CHUNK == 0:
             _take_page(plan, state, device, times[i])
         _put(state, state.marks[device, LAST], i % CHUNK, times[i], values, i)
         state.marks[device, FILL] += 1
+        if state.baselines.shape[1] > 0:
+            _learn(plan, state, device, state.marks[device, LAST], i % CHUNK)
     if len(times) > 0:
         state.marks[device, NEWEST] = times[len(times) - 1]
         _rebuild(plan, state, device, state.marks[device, LAST], state.marks[device, FILL] - 1)

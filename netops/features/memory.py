@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.features import kernel, relative
+from netops.features.baseline import BASELINE
 from netops.features.kernel import CHUNK, MARKS, TOPS, WINDOWS, Floats, Ints, Plan, State
 from netops.features.spec import FeatureSpec
 
@@ -61,6 +62,7 @@ def _relative(spec: FeatureSpec) -> list[tuple[int, int]]:
 def make_state(plan: Plan, metrics: int) -> State:
     """Create an empty state."""
     windows, row = len(plan.windows), int(plan.indices[kernel.FIELDS]) * metrics
+    baseline = baseline_width(plan, metrics)
     return State(
         np.zeros((0, WINDOWS + windows * MARKS), np.int64),
         np.zeros((0, row)),
@@ -70,7 +72,14 @@ def make_state(plan: Plan, metrics: int) -> State:
         np.zeros((0, 2), np.int64),
         np.zeros(1, np.int64),
         np.zeros((windows * metrics if len(plan.relative) else 0, relative.MERGED)),
+        np.zeros((0, baseline)),
+        np.zeros((0, baseline)),
     )
+
+
+def baseline_width(plan: Plan, metrics: int) -> int:
+    """Return the number of columns of the baselines; 0 if no statistic needs them."""
+    return BASELINE * metrics if (plan.relative[:, 0] >= relative.BASELINE_DEVIATION).any() else 0
 
 
 def add_devices(plan: Plan, state: State, devices: int) -> None:
@@ -80,6 +89,7 @@ def add_devices(plan: Plan, state: State, devices: int) -> None:
         return
     devices = max(devices, had + had // 4)
     _grow(state.marks, devices)
+    _grow(state.baselines, devices)
     _grow(state.tops, devices * len(plan.windows) * TOPS)
     state.marks[had:, kernel.FIRST] = state.marks[had:, kernel.LAST] = -1
 
@@ -90,7 +100,14 @@ def add_pages(plan: Plan, state: State, pages: int) -> None:
     if free >= pages:
         return
     more = max(pages - free, had // 4)
-    for array, rows in ((state.times, 1), (state.values, 1), (state.coarse, len(plan.windows)), (state.links, 1)):
+    arrays = (
+        (state.times, 1),
+        (state.values, 1),
+        (state.coarse, len(plan.windows)),
+        (state.links, 1),
+        (state.earlier, 1),
+    )
+    for array, rows in arrays:
         _grow(array, (had + more) * rows)
     _grow(state.free, 1 + had + more)
     state.free[1 + free : 1 + free + more] = np.arange(had + more - 1, had - 1, -1)

@@ -23,10 +23,12 @@ SMALLEST = 1e-3
 TINY = 1e-300
 
 # Columns of State.merged: valid values, value near the mean, mean less it, standard deviation, min, max; of the
-# longest window also 1 / (standard deviation), NaN while it is unknown.
-VALUES, NEARS, MEANS, SPREADS, LOWEST, HIGHEST, SCALES, MERGED = range(8)
+# longest window also 1 / (standard deviation), and mean and standard deviation of the baseline: NaN while unknown.
+VALUES, NEARS, MEANS, SPREADS, LOWEST, HIGHEST, SCALES, LEVELS, LEVEL_SPREADS, MERGED = range(10)
 
-RESIDUAL, SHIFT, DEVIATION, MAX_DEVIATION, MIN_DEVIATION, STD_RATIO = range(6)
+RESIDUAL, SHIFT, DEVIATION, MAX_DEVIATION, MIN_DEVIATION, STD_RATIO, BASELINE_DEVIATION, BASELINE_STD_RATIO = range(
+    8
+)
 CODES = {
     "residual": RESIDUAL,
     "shift": SHIFT,
@@ -34,6 +36,8 @@ CODES = {
     "max_deviation": MAX_DEVIATION,
     "min_deviation": MIN_DEVIATION,
     "std_ratio": STD_RATIO,
+    "baseline_deviation": BASELINE_DEVIATION,
+    "baseline_std_ratio": BASELINE_STD_RATIO,
 }
 
 _inlined = kernel(
@@ -81,6 +85,26 @@ def relative_value(kind: int, merged: Floats, a: int, c: int) -> float:
 
 
 @_inlined
+def baseline_value(kind: int, merged: Floats, w: int, m: int, c: int, x: float) -> float:
+    """Return a statistic of a window (its first row, below zero: the current value x) relative to the baseline."""
+    level, spread = merged[c, LEVELS], merged[c, LEVEL_SPREADS]
+    if spread != spread:
+        return float(np.nan)
+    scale = 1.0 / (spread + NOISE * abs(level) + TINY)
+    if w < 0:
+        return clipped((x - level) * scale)
+    a = w + m
+    if kind == BASELINE_DEVIATION:
+        off = (merged[a, NEARS] - level) + merged[a, MEANS]
+        return clipped(off * scale) if merged[a, VALUES] > 0.0 else float(np.nan)
+    if merged[a, VALUES] <= 1.0:
+        return float(np.nan)
+    constant = merged[a, SPREADS] == 0.0 and spread == 0.0
+    ratio = (merged[a, SPREADS] * scale + SMALLEST) / (1.0 + SMALLEST)
+    return 0.0 if constant else float(min(np.log(ratio), MOST))
+
+
+@_inlined
 def emit_relative(
     columns: Ints, merged: Floats, longest: int, full: bool, values: Floats, page: int, index: int,
     out: Floats, row: int, width: int,
@@ -92,7 +116,9 @@ def emit_relative(
         kind, w, column = columns[k, 0], columns[k, 1] * metrics, width - count + k
         for m in range(metrics):
             c = longest * metrics + m
-            if w < 0:
+            if kind >= BASELINE_DEVIATION:
+                y = baseline_value(kind, merged, w, m, c, values[page, index, m])
+            elif w < 0:
                 off = values[page, index, m] - merged[c, NEARS] - merged[c, MEANS]
                 y = clipped(off * merged[c, SCALES])
             elif kind == RESIDUAL:

@@ -18,7 +18,7 @@ class FeatureSettings:
         lambda: (*DEFAULT_STATISTICS, "slope"),
         help="statistics of each window: mean, min, max, std, sum, count, range, slope, last_change, "
         "above_<threshold>_share; relative to the longest window: residual, shift, deviation, max_deviation, "
-        "min_deviation, std_ratio",
+        "min_deviation, std_ratio; to the baseline: baseline_deviation, baseline_std_ratio",
     )
 
     workers: int = option(1, help="processes of a local Dask cluster; 1: threads of this process", minimum=1)

@@ -15,6 +15,8 @@ from netops.errors import UsageError, closest
 STATISTICS = ("mean", "min", "max", "std", "sum", "count", "range", "slope", "last_change")
 #: Relative to the longest window: statistics of shorter windows, ``deviation`` of the current value too.
 RELATIVE = ("residual", "shift", "deviation", "max_deviation", "min_deviation", "std_ratio")
+#: Relative to the exponentially weighted baseline of the device.
+BASELINE = ("baseline_deviation", "baseline_std_ratio")
 DEFAULT_STATISTICS = ("mean", "min", "max", "std")
 #: Included for every window.
 MISSING = "missing"
@@ -55,6 +57,10 @@ class FeatureSpec:
         ``min_deviation`` ((mean, max or min - mean of L) / std of L, within ±20), ``std_ratio`` (logarithm of
         std / std of L, from -6.9); ``deviation`` is of the current value, too. They are unknown (NaN) until the
         samples cover L (nine tenths of it). ``residual`` is the current value - mean of a shorter window.
+        ``baseline_deviation`` ((current value or mean of any window - m) / s) and ``baseline_std_ratio`` (logarithm
+        of std of a shorter window / s) are relative to the device's exponentially weighted mean m and standard
+        deviation s before the sample, whose weights halve in 4 L (see :mod:`netops.features.baseline`). They are
+        unknown until these are of as many values as L has.
 
     Raises
     ------
@@ -98,18 +104,24 @@ class FeatureSpec:
     @cached_property
     def plain(self) -> tuple[str, ...]:
         """The statistics of every window alone."""
-        return tuple(name for name in self.statistics if name not in RELATIVE)
+        return tuple(name for name in self.statistics if name not in (*RELATIVE, *BASELINE))
 
     @cached_property
     def relative(self) -> tuple[tuple[str, int | None], ...]:
         """The relative statistics of a metric, in order: name and window (None: the current value)."""
         shorter = tuple(window for window in self.windows if window < self.longest_window)
+        windows = {"deviation": (None, *shorter), "baseline_deviation": (None, *self.windows)}
         return tuple(
             (name, window)
             for name in self.statistics
-            if name in RELATIVE
-            for window in ((None, *shorter) if name == "deviation" else shorter)
+            if name in (*RELATIVE, *BASELINE)
+            for window in windows.get(name, shorter)
         )
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether a statistic depends on all samples of a device, not only on those in its windows."""
+        return any(name in BASELINE for name in self.statistics)
 
     @cached_property
     def thresholds(self) -> tuple[float, ...]:
@@ -139,7 +151,7 @@ class FeatureSpec:
 def _check_statistic(name: str) -> None:
     if name == MISSING:
         raise UsageError(f"statistic '{MISSING}' is included for every window; remove it from the list")
-    known = (*STATISTICS, *RELATIVE, "above_<threshold>_share")
+    known = (*STATISTICS, *RELATIVE, *BASELINE, "above_<threshold>_share")
     if name not in known[:-1] and not _ABOVE.fullmatch(name):
         raise UsageError(f"unknown statistic '{name}'{closest(name, known)}")
 

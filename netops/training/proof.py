@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 
 from netops.alerting.sequences import Floats, Integers, Sequences
 from netops.errors import NetopsError
+from netops.features.kernel import LAST_TIME
+from netops.features.spec import FeatureSpec
 from netops.files import atomic_path
 from netops.models.card import ModelCard, read_card
 from netops.models.onnx_file import Scorer
@@ -85,7 +87,9 @@ def _excerpts(card: ModelCard, source: str, sequences: Sequences, rows: Integers
     highest = np.full(len(sequences.devices), -np.inf)
     np.maximum.at(highest, device, risks)
     chosen = [code for code in np.argsort(-highest, kind="stable")[:DEVICES] if np.isfinite(highest[code])]
-    platt, longest = Platt.from_dict(card.calibration), max(card.spec["windows"])
+    platt, spec = Platt.from_dict(card.calibration), FeatureSpec.from_dict(card.spec)
+    # Baselines depend on all samples.
+    longest = LAST_TIME if spec.has_baseline else spec.longest_window
     found = []
     for code in sorted(chosen):
         own = np.flatnonzero(device == code)
@@ -102,7 +106,7 @@ def _excerpts(card: ModelCard, source: str, sequences: Sequences, rows: Integers
 
 
 def _span(sequences: Sequences, code: int, rows: Integers, longest: int) -> tuple[int, int]:
-    """Find the samples inside the windows of some rows of a device."""
+    """Find the samples on which the features of some rows of a device depend."""
     begin = int(sequences.offsets[code])
     times = sequences.timestamps[begin : rows[0] + 1]
     return begin + int(np.searchsorted(times, times[-1] - longest, side="right")), int(rows[-1]) + 1

@@ -53,6 +53,9 @@ def _relative(spec, times, values):
     known = (t[-1] - t[0]) * len(t) >= 0.9 * longest * (len(t) - 1) and len(past) > 1
     found = []
     for name, window in spec.relative:
+        if name.startswith("baseline"):
+            found.append(_beside_baseline(spec, times, values, name, window))
+            continue
         v = np.array([x]) if window is None else _valid(times, values, window) - level
         if len(v) == 0 or not (known or name == "residual") or not np.isfinite(x if window is None else 0):
             found.append(UNKNOWN)
@@ -61,6 +64,35 @@ def _relative(spec, times, values):
         else:
             found.append(_RELATIVE[name](v, past, noise))
     return found
+
+
+def _beside_baseline(spec, times, values, name, window):
+    """Compare a value, or a window, with the baseline of all earlier samples, weighted one by one."""
+    seen, level, spread = baseline(times[:-1], values[:-1], 4 * max(spec.windows))
+    v = values[-1:][np.isfinite(values[-1:])] if window is None else _valid(times, values, window)
+    if seen < max(2, len(_valid(times, values, max(spec.windows)))) or len(v) < 1 + (name == "baseline_std_ratio"):
+        return UNKNOWN
+    noise = 1e-12 * abs(level)
+    if name == "baseline_std_ratio":
+        ratio = v.std(ddof=1) / (spread + noise + 1e-300)
+        return (0.0 if v.std() == spread == 0 else float(min(np.log((ratio + 1e-3) / 1.001), 20))), 20.0
+    off = np.longdouble((v - level).mean())
+    return (float(np.clip(off / (spread + noise + 1e-300), -20, 20)) if off else 0.0), 20.0
+
+
+def baseline(times, values, half_life):
+    """Return number, mean and standard deviation of the valid values, weights halving with time."""
+    seen, level, variance, last = 0, 0.0, 0.0, 0
+    for time, x in zip((times // 1000).tolist(), values.tolist(), strict=True):
+        if math.isfinite(x) and abs(x) <= 1e150:
+            share = max(1 - 2 ** (-(time - last) / (half_life / 1000)), 1 / (seen + 1))
+            off = x - level
+            if seen > 50 and variance > 0:
+                off = min(max(off, -4 * math.sqrt(variance)), 4 * math.sqrt(variance))
+            level += share * off
+            variance = (1 - share) * (variance + share * off * off)
+            seen, last = seen + 1, time
+    return seen, level, math.sqrt(variance)
 
 
 def _valid(times, values, window):

@@ -2,20 +2,25 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from netops.alerting.sequences import Sequences
+from netops.config.durations import HOUR, SECOND
 from netops.errors import NetopsError
+from netops.features.kernel import LAST_TIME
+from netops.features.spec import BASELINE, FeatureSpec
 from netops.models.card import read_card
 from netops.models.platt import Platt
 from netops.registry import ProofError
 from netops.serving.mlrun import proof
 from netops.serving.mlrun.proof import compare, prove
-from netops.training.proof import FILE, read_proof
-from tests.serving.models import make_model
-from tests.serving.proven import CALIBRATION, proven_model
+from netops.training.proof import FILE, _span, read_proof
+from tests.serving.models import SPEC, make_model
+from tests.serving.proven import CALIBRATION, START, proven_model
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +46,26 @@ def test_a_sound_model_is_proven_in_a_process_of_its_own(tested: Path) -> None:
     assert found.difference < 1e-6
     risks = np.concatenate([excerpt.risks for excerpt in read_proof(tested)])
     assert np.nanmin(risks) < 0.2 < 0.8 < np.nanmax(risks)
+
+
+def test_a_model_of_baselines_is_proven_by_all_samples_of_a_device(tmp_path: Path) -> None:
+    spec = FeatureSpec(SPEC.metrics, SPEC.windows, (*SPEC.statistics, *BASELINE))
+    folder = proven_model(tmp_path / "model", spec=spec)
+    found = compare(read_proof(folder), folder)
+    assert found.rows == 200
+    assert found.difference < 1e-6
+    later = [replace(one, timestamps=one.timestamps[60:], values=one.values[60:]) for one in read_proof(folder)]
+    later = [replace(one, risks=one.risks[60:], probabilities=one.probabilities[60:]) for one in later]
+    with pytest.raises(ProofError, match="differs"):
+        compare(later, folder)
+
+
+def test_excerpts_of_a_model_of_baselines_begin_with_the_device() -> None:
+    times = START + np.arange(300, dtype=np.int64) * 60 * SECOND
+    sequences = Sequences(("a", "b"), np.array([0, 100, 300]), times)
+    rows = np.array([250, 260])
+    assert _span(sequences, 1, rows, HOUR) == (191, 261)
+    assert _span(sequences, 1, rows, LAST_TIME) == (100, 261)
 
 
 def test_a_corrupted_file_is_rejected_by_the_process(changed: Path) -> None:

@@ -41,12 +41,13 @@ const NetOps = {
       mean: "mean #", min: "lowest #", max: "highest #", std: "spread of #", missing: "missing share of #", slope: "slope of #",
       shift: "mean # above its level", residual: "# above its mean", deviation: "deviation of mean # from its level",
       max_deviation: "deviation of highest # from its level", min_deviation: "deviation of lowest # from its level",
+      baseline_deviation: "deviation of mean # from its baseline", baseline_std_ratio: "spread of # relative to its baseline",
       std_ratio: "spread of # relative to its usual spread",
     };
     const found = new RegExp(`^(.+?)_(${Object.keys(said).join("|")})_(\\d+[a-z]+)$`).exec(name);
     if (found) return `${said[found[2]].replace("#", found[1])} in ${found[3]}`;
-    const now = /^(.+)_deviation$/.exec(name);
-    return now ? `deviation of ${now[1]} from its level` : name;
+    const now = /^(.+?)_(baseline_)?deviation$/.exec(name);
+    return now ? `deviation of ${now[1]} from its ${now[2] ? "baseline" : "level"}` : name;
   },
   duration(seconds) {
     const minutes = Math.round(seconds / 60);

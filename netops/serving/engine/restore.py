@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 import msgspec
-import numpy as np
 
 from netops.alerting.machine import STATE
 from netops.errors import NetopsError
-from netops.features import saved
-from netops.features.engine import FeatureEngine
 from netops.serving.engine.fleet_state import UNCHANGED, restore_windows
 from netops.serving.engine.snapshot import FILE, FRAME, MAGIC, DeviceRecord, Head, Saveable, Tail
 
@@ -186,7 +183,7 @@ def _put(runtime: Restorable, record: DeviceRecord, sequence: int, trackers: dic
         restore_windows(state.engine, code, record.windows)
         state.full_in[code] = sequence
     else:
-        _continue(state.engine, code, record.since, record.windows)
+        state.engine.extend(code, record.since, record.windows)
     state.changed[code] = UNCHANGED
     if state.counters is not None:
         state.counters.restore(code, record.counters)
@@ -202,18 +199,6 @@ def _put(runtime: Restorable, record: DeviceRecord, sequence: int, trackers: dic
         runtime.active_alerts.open.pop((kind, record.name), None)
     for alert in record.alerts:
         runtime.active_alerts.restore_open(alert)
-
-
-def _continue(engine: FeatureEngine, code: int, since: int, windows: bytes) -> None:
-    """Add the samples after ``since`` to a device's windows."""
-    times, values = saved.unpack(engine.spec, 0, windows)
-    newest = engine.newest(code)
-    if newest is not None and newest > since:
-        before, known = saved.unpack(engine.spec, 0, engine.save(code))
-        earlier = before <= since
-        times, values = np.concatenate([before[earlier], times]), np.concatenate([known[earlier], values])
-        engine.forget(code)
-    engine.update(np.full(len(times), code, dtype=np.int64), times, values)
 
 
 def _decoded(path: Path, decoder: "msgspec.msgpack.Decoder[Tail | list[T]]") -> Iterator[Tail | list[T]]:
