@@ -51,6 +51,7 @@ def routers(learned: str, tested: str | None = None) -> Source:
 
 
 SOURCES = {
+    "disks": Source("disks/telemetry.parquet", horizon="7d", splits=("device",)),
     "smd-servers": Source("smd-servers/telemetry.parquet"),
     "cisco bgp-clear": routers("bgpclear_second"),
     "cisco port-flap": routers("portflap_first"),

@@ -69,7 +69,7 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
         section(settings, "promotion"),
         options.seed,
         rivals=[folder for name, folder in models.items() if name != choice.best],
-        baseline=baseline_risks(baseline, examples, "validation"),
+        baseline=baseline_risks(baseline, examples, "validation", options.seed),
     )
     assessments, rest = _log(
         context, network, examples, models, choice, decision, settings, (baseline, static_assessment, tested)

@@ -17,7 +17,7 @@ from netops.features.spec import FeatureSpec
 from netops.models.card import read_card
 from netops.models.platt import Platt
 from netops.telemetry.dataset import Dataset
-from netops.training.examples import Examples
+from netops.training.examples import Examples, TrainingRows
 from netops.training.rows import gather
 from netops.training.train import split_risks
 
@@ -120,16 +120,19 @@ def assess_baseline(
     tuple
         The baseline, its assessment, and its risks over the test split.
     """
+    baseline = _fitted_baseline(examples.rows_of_fit(), examples, seed)
+    validation, test = (baseline_risks(baseline, examples, split, seed) for split in ("validation", "test"))
+    return baseline, assess(examples, validation, test, settings, seed), test
+
+
+def _fitted_baseline(rows: TrainingRows, examples: Examples, seed: int) -> StaticThresholds:
     source = Dataset.open(Path(examples.sources["validation"]))
     if source.meta.features is None:
         raise NetopsError(f"{source.path}: contains no features; compute them again")
     columns = baseline_columns(FeatureSpec.from_dict(source.meta.features))
-    columns = [name for name in columns if name in examples.names]
-    training = np.asarray(examples.array("features"))
-    labels = np.asarray(examples.array("labels")).astype(np.int8)
-    baseline = fit_baseline(training, labels, examples.array("weights"), examples.names, columns, seed=seed)
-    validation, test = (baseline_risks(baseline, examples, split) for split in ("validation", "test"))
-    return baseline, assess(examples, validation, test, settings, seed), test
+    columns = [name for name in columns if name in rows.names]
+    features, labels = np.asarray(rows.array("features")), np.asarray(rows.array("labels")).astype(np.int8)
+    return fit_baseline(features, labels, rows.array("weights"), rows.names, columns, seed=seed)
 
 
 def assess_clock(examples: Examples, settings: AlertSettings, seed: int = 0) -> tuple[Assessment, Floats]:
@@ -144,11 +147,21 @@ def assess_clock(examples: Examples, settings: AlertSettings, seed: int = 0) -> 
     return assess(examples, risks["validation"], risks["test"], settings, seed), risks["test"]
 
 
-def baseline_risks(baseline: StaticThresholds, examples: Examples, split: str) -> Floats:
-    """Return the risks of the static thresholds over ``validation`` or ``test``, in the order of its rows."""
-    rows = np.array(examples.array(split))
-    scored = rows >= 0
+def baseline_risks(baseline: StaticThresholds, examples: Examples, split: str, seed: int = 0) -> Floats:
+    """Return the risks of the static thresholds over ``validation`` or ``test``, in the order of its rows.
+
+    The validation of cross-fitted examples is scored by thresholds that are tuned on the other folds.
+    """
+    rows, source = np.array(examples.array(split)), Dataset.open(Path(examples.sources[split]))
     risks = np.full(len(rows), np.nan)
-    features = gather(Dataset.open(Path(examples.sources[split])), baseline.columns, rows[scored])
-    risks[scored] = baseline.score(features, baseline.columns)
+    fits = [(np.ones(len(rows), np.bool_), baseline)]
+    if examples.folds and split == "validation":
+        of_row = examples.array("folds")
+        fits = [
+            (of_row == fold, _fitted_baseline(examples.rows_of_fit(fold), examples, seed))
+            for fold in range(examples.folds)
+        ]
+    for mine, fitted in fits:
+        scored = np.flatnonzero(mine & (rows >= 0))
+        risks[scored] = fitted.score(gather(source, fitted.columns, rows[scored]), fitted.columns)
     return risks

@@ -5,14 +5,15 @@ import numpy as np
 from netops.alerting.outcomes import EvaluationSplit
 from netops.alerting.sequences import Flags, Sequences
 from netops.models.card import ModelCard
-from netops.training.splits import TRAIN, VALIDATION
+from netops.training.splits import TEST, TRAIN, VALIDATION
 
 
 def unseen_by(card: ModelCard, split: EvaluationSplit) -> Flags:
     """Mark the samples of a split that a model has not been fitted on.
 
     A model of a split by device has seen its training devices, whenever that was; one of a split by time all its
-    devices, up to the start of its validation. A card that names neither may have seen any device until its end.
+    devices, up to the start of its validation, or of its test if it is cross-fitted. A card that names neither may
+    have seen any device until its end.
 
     Parameters
     ----------
@@ -28,7 +29,9 @@ def unseen_by(card: ModelCard, split: EvaluationSplit) -> Flags:
     if card.split.get("kind") == "device" and devices:
         return ~_of_devices(sequences, devices[TRAIN])
     boundaries = card.split.get("boundaries") or []
-    until = int(boundaries[VALIDATION - 1]) if boundaries else int(card.data.get("to", np.iinfo(np.int64).max)) + 1
+    last = TEST - 1 if card.split.get("folds") else VALIDATION - 1  # a cross-fitted model has seen validation too
+    end = int(card.data.get("to", np.iinfo(np.int64).max)) + 1
+    until = int(boundaries[last]) if len(boundaries) > last else end
     names = card.data.get("device_names")
     known = np.ones(len(sequences), dtype=np.bool_) if names is None else _of_devices(sequences, names)
     return ~(known & (sequences.timestamps < until))

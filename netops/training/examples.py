@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.alerting.outcomes import EvaluationSplit
+from netops.alerting.sequences import Flags
 from netops.errors import NetopsError
 from netops.files import read_json, write_json
 from netops.models.background import background_of
@@ -39,10 +40,31 @@ from netops.training.thinning import set_aside, thin
 
 FILE = "examples.json"
 MATRIX = "features.npy"
+#: The features of a fold, in its folder.
+NAMES = "names.json"
 #: Changes with the files of the folder, so that examples of before are made again.
-_FORMAT = 3
+_FORMAT = 4
 #: Parts that are scored, and what their files are called.
 SCORED_SPLITS = {"validation": VALIDATION, "test": TEST}
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """The rows of one fit, on disk.
+
+    Attributes
+    ----------
+    folder : Path
+    names : tuple of str
+        The columns of ``features``.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+
+    def array(self, name: str) -> npt.NDArray[Any]:
+        """Map ``features``, ``labels``, ``weights``, ``early`` or ``hard``."""
+        return np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
 
 
 @dataclass(frozen=True)
@@ -65,6 +87,11 @@ class Examples:
         The entries of the model card: spec, metrics, split, data, background.
     sources : dict
         Part → the folder of the features dataset that holds it.
+    settings : dict
+        Those of the split.
+    folds : int
+        Where training and validation are cross-fitted: how many folds. The training rows of each are in
+        :func:`fold_folder`, the fold of each validation row in ``folds.npy``.
     """
 
     folder: Path
@@ -74,6 +101,7 @@ class Examples:
     info: dict[str, Any]
     sources: dict[str, str]
     settings: dict[str, Any] = field(default_factory=dict)
+    folds: int = 0
 
     @classmethod
     def open(cls, folder: Path) -> "Examples":
@@ -93,11 +121,21 @@ class Examples:
         """Map one of the arrays."""
         return np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
 
+    def rows_of_fit(self, fold: int | None = None) -> TrainingRows:
+        """Return the rows that the model, or that of a fold, is fitted on."""
+        if fold is None:
+            return TrainingRows(self.folder, self.names)
+        folder = fold_folder(self.folder, fold)
+        return TrainingRows(folder, tuple(read_json(folder / NAMES)))
+
     @cached_property
     def labelled(self) -> list[Labelled]:
         """The labelled telemetry: the main dataset, and the separate test dataset if there is one."""
         dataset = Dataset.open(Path(self.sources["validation"]))
-        return label_once(dataset, self.horizon, self.settings["split"], self.settings["seed"])
+        settings = self.settings
+        return label_once(
+            dataset, self.horizon, settings["split"], settings["seed"], settings.get("cross_fit_below", 0)
+        )
 
     def evaluation_split(self, name: str) -> EvaluationSplit:
         """Take ``validation`` or ``test`` for threshold and evaluation; risks are in the order of its rows."""
@@ -180,36 +218,53 @@ class _Making:
 
     def _write(self) -> Examples:
         self.progress(0, 3, "label samples")
-        labelled = label_once(self.dataset, self.horizon, self.settings.split, self.settings.seed)
+        settings = self.settings
+        labelled = label_once(self.dataset, self.horizon, settings.split, settings.seed, settings.cross_fit_below)
         self._write_scored(labelled)
         self.progress(1, 3, "choose training rows")
-        main = labelled[0]
-        training_labels = main.training_labels
-        rows = np.flatnonzero(main.split.rows(TRAIN) & (training_labels >= 0))
-        positive = training_labels[rows] == 1
-        if not 0 < positive.sum() < len(rows):
-            raise NetopsError("one class only in the training split; give telemetry with more incidents")
-        hard = main.verdicts.dismissed(main.sequences)
-        names, selected, weights = self._read(rows, positive, hard[rows])
-        labels = training_labels[selected] == 1
-        np.save(self.draft / "hard.npy", hard[selected] & ~labels, allow_pickle=False)
-        share, seed = self.settings.early_share, self.settings.seed
-        early = set_aside(main.sequences, main.incidents, selected, labels, share, seed)
-        near = np.ones(len(selected))
-        if self.settings.nearness:
-            near = nearness(main.sequences, main.incidents, selected, labels, self.horizon)
-        np.save(self.draft / "nearness.npy", near, allow_pickle=False)
+        main, folds = labelled[0], labelled[0].split.folds
+        # The model of all folds stops where those of the folds did; it needs all incidents to learn from.
+        names, arrays = self._write_fit(
+            self.draft, main, main.split.rows(TRAIN), 0 if folds else settings.early_share
+        )
+        for fold in range(len(folds) if folds else 0):
+            folder = fold_folder(self.draft, fold)
+            folder.mkdir()
+            taken, _ = self._write_fit(folder, main, main.fold_rows(fold), settings.early_share)
+            write_json(folder / NAMES, taken)
         self.progress(2, 3, "write examples")
-        arrays = {"labels": labels.astype(np.float32), "weights": weights, "early": early}
-        for name, values in arrays.items():
-            np.save(self.draft / f"{name}.npy", values, allow_pickle=False)
         info = self._info(labelled, arrays, names)
         examples = self._examples(names, info, labelled)
         self.progress(3, 3, "write examples")
         return examples
 
+    def _write_fit(
+        self, folder: Path, main: Labelled, chosen: Flags, early_share: float
+    ) -> tuple[tuple[str, ...], dict[str, npt.NDArray[Any]]]:
+        """Write what one fit needs: features, labels, weights, and which rows stop it early or are hard."""
+        training_labels = main.training_labels
+        rows = np.flatnonzero(chosen & (training_labels >= 0))
+        positive = training_labels[rows] == 1
+        if not 0 < positive.sum() < len(rows):
+            raise NetopsError("one class only in the training split; give telemetry with more incidents")
+        hard = main.verdicts.dismissed(main.sequences)
+        names, selected, weights = self._read(folder, rows, positive, hard[rows])
+        labels = training_labels[selected] == 1
+        early = set_aside(main.sequences, main.incidents, selected, labels, early_share, self.settings.seed)
+        near = np.ones(len(selected))
+        if self.settings.nearness:
+            near = nearness(main.sequences, main.incidents, selected, labels, self.horizon)
+        arrays = {"labels": labels.astype(np.float32), "weights": weights, "early": early}
+        for name, values in (arrays | {"hard": hard[selected] & ~labels, "nearness": near}).items():
+            np.save(folder / f"{name}.npy", values, allow_pickle=False)
+        return names, arrays
+
     def _read(
-        self, rows: npt.NDArray[np.int64], positive: npt.NDArray[np.bool_], hard: npt.NDArray[np.bool_]
+        self,
+        folder: Path,
+        rows: npt.NDArray[np.int64],
+        positive: npt.NDArray[np.bool_],
+        hard: npt.NDArray[np.bool_],
     ) -> tuple[tuple[str, ...], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """Choose features and rows, and write the matrix of them."""
         settings = self.settings
@@ -218,12 +273,12 @@ class _Making:
             names = self._select(names, rows, positive)
         room = max(1_000, min(settings.max_rows, settings.max_values // max(1, len(names))))
         selected, weights = thin(rows, positive, room, settings.seed, hard)
-        alive = write_matrix(self.draft / MATRIX, self.dataset, names, selected)
+        alive = write_matrix(folder / MATRIX, self.dataset, names, selected)
         if not alive.any():
             raise NetopsError(f"{self.dataset.path}: no feature varies in the training split; give other telemetry")
         if not alive.all():
             names = tuple(name for name, varies in zip(names, alive, strict=True) if varies)
-            keep_columns(self.draft / MATRIX, alive)
+            keep_columns(folder / MATRIX, alive)
         return names, selected, weights
 
     def _select(
@@ -240,8 +295,11 @@ class _Making:
             source = labelled[-1 if name == "test" else 0]
             rows = np.flatnonzero(source.split.rows(split))
             np.save(self.draft / f"{name}.npy", np.where(source.scored(split), rows, ~rows), allow_pickle=False)
-        labels = labelled[0].evaluation_split(VALIDATION).labels
-        np.save(self.draft / "validation-labels.npy", labels, allow_pickle=False)
+        main = labelled[0]
+        np.save(self.draft / "validation-labels.npy", main.evaluation_split(VALIDATION).labels, allow_pickle=False)
+        if main.split.folds:
+            of_row = main.split.folds.of_row[main.split.rows(VALIDATION)]
+            np.save(self.draft / "folds.npy", of_row, allow_pickle=False)
 
     def _info(
         self, labelled: list[Labelled], arrays: dict[str, npt.NDArray[Any]], names: tuple[str, ...]
@@ -268,8 +326,9 @@ class _Making:
             "from": int(main.sequences.timestamps.min()),
             "to": int(main.sequences.timestamps.max()),
         }
-        split = {"kind": main.split.kind, "boundaries": list(main.split.boundaries)}
+        split: dict[str, Any] = {"kind": main.split.kind, "boundaries": list(main.split.boundaries)}
         split |= {"devices": [list(devices) for devices in main.split.devices]}
+        split |= {"folds": len(main.split.folds)} if main.split.folds else {}
         return {
             "spec": meta.features or {},
             "metrics": list(meta.metrics),
@@ -283,12 +342,19 @@ class _Making:
         sources = {
             name: str(labelled[-1 if name == "test" else 0].dataset.path.resolve()) for name in SCORED_SPLITS
         }
-        settings = {"split": self.settings.split, "seed": self.settings.seed}
-        examples = Examples(self.folder, self.key, names, self.horizon, info, sources, settings)
+        asked = self.settings
+        settings = {"split": asked.split, "seed": asked.seed, "cross_fit_below": asked.cross_fit_below}
+        folds = len(labelled[0].split.folds or ())
+        examples = Examples(self.folder, self.key, names, self.horizon, info, sources, settings, folds)
         raw = asdict(examples)
         del raw["folder"]
         write_json(self.draft / FILE, raw)
         return examples
+
+
+def fold_folder(folder: Path, fold: int) -> Path:
+    """Name the folder of the training rows of a fold, with its own choice of features, in that of the examples."""
+    return folder / f"fold-{fold}"
 
 
 def feature_names(dataset: Dataset) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ Nothing here imports more than the fit needs: no MLRun, and of the families only
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,13 @@ from netops.training.thinning import thin
 TOLERANCE = 1e-5
 #: Rows of the test split that are scored by both; spread over all of it.
 COMPARED_ROWS = 100_000
+#: In the folder of a cross-fitted model.
+HELD_OUT = "held_out.npz"
 #: Recorded with the model's libraries.
 _WRITERS = ("onnx", "onnxruntime", "numpy")
 
 Say = Callable[[str], None]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ def fit(
     say("load libraries")
     family.load(job.threads)
     say("fit")
+    held_out, family = _cross_fit(folder, examples, family, job) if examples["folds"] else (None, family)
     scaling, data = _data(folder, family, job)
     took: TrainingData = {"fitted_rows": len(data.labels), "read": "pieces" if data.on_disk else "memory"}
     family, fitted, seconds = _fit(family, data, job, limits, on_trial)
@@ -117,7 +121,8 @@ def fit(
     say("check")
     model = build_model(scaling, fitted)
     session = Session(model, job.threads)
-    risks = {split: _score(session, examples, folder, split) for split in ("validation", "test")}
+    validation = _score(session, examples, folder, "validation") if held_out is None else held_out
+    risks = {"validation": validation, "test": _score(session, examples, folder, "test")}
     agreement = _agreement(scaling, fitted, examples, folder, risks["test"], job)
     calibration = fit_platt(risks["validation"], np.load(folder / "validation-labels.npy"))
     if isinstance(calibration, Platt):
@@ -129,6 +134,8 @@ def fit(
         with atomic_path(risks_path(folder, card.version, split)) as draft, draft.open("wb") as file:
             np.save(file, values, allow_pickle=False)
     save_model(Path(job.out), model, card)
+    if held_out is not None:
+        write_held_out(Path(job.out), examples["info"]["data"]["fingerprint"], held_out)
     return card
 
 
@@ -137,11 +144,55 @@ def _fit(
 ) -> tuple[Family, Fitted, float]:
     if not limits.one and data.stops_early:
         return Search(data, job.seed, job.threads, limits, on_trial).run(family)
-    if not family.stops_early:
-        data = data.whole()
     started = time.monotonic()
-    fitted = family.fit(data, job.seed, job.threads)
+    fitted = _fit_once(family, data, job)
     return family, fitted, time.monotonic() - started
+
+
+def _fit_once(family: Family, data: FitData, job: Job) -> Fitted:
+    return family.fit(data.whole() if family.rounds is None else data, job.seed, job.threads)
+
+
+def _cross_fit(folder: Path, examples: dict[str, Any], family: Family, job: Job) -> tuple[Floats, Family]:
+    """Score each row of validation by a model of the other folds.
+
+    Returns
+    -------
+    float64 array, Family
+        The risks, in the order of ``validation.npy``; and the family with the median of the folds' iterations,
+        which the model of all folds is fitted with.
+    """
+    rows, of_row = np.load(folder / "validation.npy"), np.load(folder / "folds.npy")
+    dataset = Dataset.open(Path(examples["sources"]["validation"]))
+    risks, iterations = np.full(len(rows), np.nan), []
+    for fold in range(examples["folds"]):
+        own = folder / f"fold-{fold}"
+        scaling, data = _data(own, family, job)
+        fitted = _fit_once(family, data, job)
+        del data
+        session = Session(build_model(scaling, fitted), job.threads)
+        mine = np.flatnonzero(of_row == fold)
+        risks[mine] = score_rows(session.score, dataset, read_json(own / "names.json"), rows[mine])
+        iterations.append(fitted.iterations)
+    if family.rounds is None:
+        return risks, family
+    rounds = max(1, round(float(np.median(iterations))))
+    return risks, replace(family, **{family.rounds: rounds})  # type: ignore[type-var]
+
+
+def write_held_out(model: Path, fingerprint: str, risks: Floats) -> None:
+    """Write the risks over validation into the folder of a cross-fitted model, which has seen these rows."""
+    with atomic_path(model / HELD_OUT) as draft, draft.open("wb") as file:
+        np.savez_compressed(file, risks=risks, fingerprint=np.array(fingerprint))
+
+
+def read_held_out(model: Path, fingerprint: str) -> Floats | None:
+    """Read what :func:`write_held_out` wrote for the same examples; None where there is nothing of them."""
+    if not (model / HELD_OUT).is_file():
+        return None
+    with np.load(model / HELD_OUT, allow_pickle=False) as held_out:
+        risks: Floats = held_out["risks"]
+        return risks if str(held_out["fingerprint"]) == fingerprint else None
 
 
 def risks_path(examples: Path, version: str, split: str) -> Path:

@@ -14,7 +14,7 @@ from netops.telemetry.dataset import Dataset, rows_of
 from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP
 from netops.training.feedback_labels import Verdicts
 from netops.training.labels import label_rows, label_starts, require_labels
-from netops.training.splits import FRACTIONS, TRAIN, Split, split, whole_test
+from netops.training.splits import FRACTIONS, TRAIN, Split, cross_fitted, split, whole_test
 
 #: Fractions of training and validation if the test telemetry is separate.
 TWO_FRACTIONS = (0.75, 0.25)
@@ -68,13 +68,18 @@ class Labelled:
         """The rows excluded from metrics, because their labels are only from verdicts."""
         return self.verdicts.left_out(self.sequences)
 
+    def fold_rows(self, fold: int) -> Flags:
+        """Mark the rows that the model of a fold is fitted on."""
+        assert self.split.folds is not None
+        return self.split.folds.fitted(fold, self.sequences.timestamps, self.horizon)
+
     def scored(self, split: int) -> Flags:
         """Mark, among the rows of a split, those that are scored: the healthy ones."""
         keep = self.split.rows(split)
         return ~self.incidents.inside(self.sequences)[keep]
 
 
-def label(dataset: Dataset, horizon: int, kind: str, seed: int) -> list[Labelled]:
+def label(dataset: Dataset, horizon: int, kind: str, seed: int, cross_fit_below: int = 0) -> list[Labelled]:
     """Label a features dataset and split it.
 
     Parameters
@@ -87,6 +92,8 @@ def label(dataset: Dataset, horizon: int, kind: str, seed: int) -> list[Labelled
         ``time`` or ``device``.
     seed : int
         Of a split by device.
+    cross_fit_below : int
+        Training and validation are cross-fitted if together they hold fewer incidents.
 
     Returns
     -------
@@ -102,6 +109,7 @@ def label(dataset: Dataset, horizon: int, kind: str, seed: int) -> list[Labelled
     require_labels(sequences, labels, horizon)
     fractions = TWO_FRACTIONS if dataset.test else FRACTIONS
     cut = split(kind, sequences, labels, incidents, horizon, fractions=fractions, seed=seed)
+    cut = cross_fitted(cut, sequences, labels, incidents, horizon, seed=seed, below=cross_fit_below)
     found = [_labelled(dataset, sequences, labels, incidents, attributes, horizon, cut)]
     if dataset.test:
         sequences, labels, incidents, attributes = observe(dataset.test, horizon)
@@ -127,13 +135,13 @@ _lock = threading.Lock()
 _latest: dict[str, list[Labelled]] = {}
 
 
-def label_once(dataset: Dataset, horizon: int, kind: str, seed: int) -> list[Labelled]:
+def label_once(dataset: Dataset, horizon: int, kind: str, seed: int, cross_fit_below: int = 0) -> list[Labelled]:
     """Label with a cache: the threads of a run request the same dataset repeatedly."""
     made = (dataset.path / "_meta.json").stat().st_mtime_ns
-    key = repr((dataset.path.resolve(), made, horizon, kind, seed))
+    key = repr((dataset.path.resolve(), made, horizon, kind, seed, cross_fit_below))
     with _lock:
         if key not in _latest:
-            found = label(dataset, horizon, kind, seed)
+            found = label(dataset, horizon, kind, seed, cross_fit_below)
             _latest.clear()
             _latest[key] = found
         return _latest[key]

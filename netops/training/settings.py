@@ -1,5 +1,6 @@
 """Settings of the training (configurations/training.yaml)."""
 
+import sys
 from dataclasses import dataclass, fields
 
 from netops.config.binding import Duration, option
@@ -8,6 +9,8 @@ from netops.errors import UsageError
 from netops.training.families.protocol import Family
 from netops.training.families.registry import Families
 
+#: Incidents in training and validation together from which one split is enough.
+CROSS_FIT_BELOW = 120
 #: The horizon where none is configured.
 HORIZON_INTERVALS = 120
 
@@ -20,6 +23,12 @@ class TrainingSettings:
         None, help="how far ahead to predict; null: 120 sampling intervals, 10m at 5 s", unit="duration"
     )
     split: str = option("time", help="how validation and test splits are held out", choices=("time", "device"))
+    cross_fit: str = option(
+        "auto",
+        help="whether each sample of training and validation is scored by a model that has not seen it, and the "
+        "model is fitted on both: where both hold fewer than 120 incidents, always or never",
+        choices=("auto", "always", "never"),
+    )
     max_rows: int = option(
         150_000, help="training rows at most; healthy ones are thinned and weighted", minimum=1_000
     )
@@ -56,6 +65,15 @@ class TrainingSettings:
             raise UsageError(
                 "training: early_share: 0 leaves no incidents to evaluate trials; set it above 0, or search nothing"
             )
+        if (self.trials or self.budget) and self.cross_fit == "always":
+            raise UsageError("training: cross_fit: a search is not cross-fitted; set it to auto, or search nothing")
+
+    @property
+    def cross_fit_below(self) -> int:
+        """Incidents of training and validation below which they are cross-fitted; a search never is."""
+        if self.cross_fit == "auto":
+            return 0 if self.trials or self.budget else CROSS_FIT_BELOW
+        return sys.maxsize if self.cross_fit == "always" else 0
 
     def family(self, name: str) -> Family:
         """Return the hyper-parameters of a family of the registry."""

@@ -17,6 +17,8 @@ FRACTIONS = (0.6, 0.2, 0.2)
 
 #: Minimum incidents per split of a time split. With one, a threshold or a metric would depend on a single event.
 MINIMUM_INCIDENTS = 2
+#: Maximum folds of a cross-fitted split; fewer incidents allow fewer.
+FOLDS = 4
 _CANDIDATES = 200
 
 Labels = npt.NDArray[np.int8]
@@ -37,16 +39,56 @@ class Split:
         Where validation and test begin, nanoseconds since the epoch; empty for a device split.
     devices : tuple of tuple of str
         The devices of each split; empty for a time split.
+    folds : Folds or None
+        Where the split is cross-fitted: training and validation are the same rows, in folds.
     """
 
     of_row: npt.NDArray[np.int8]
     kind: str
     boundaries: tuple[int, ...] = ()
     devices: tuple[tuple[str, ...], ...] = ()
+    folds: "Folds | None" = None
 
     def rows(self, split: int) -> Flags:
         """Mark the rows of a split."""
-        return self.of_row == split
+        return self.of_row == (TRAIN if self.folds and split == VALIDATION else split)
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Folds of the rows for training and validation: a model fitted on the others scores each of them.
+
+    Attributes
+    ----------
+    of_row : int8 array, rows
+        Fold of each row; ``NONE`` for rows of no fold.
+    edges : tuple of int
+        Of a split by time: where each fold begins, and where the last one ends, nanoseconds since the epoch.
+    """
+
+    of_row: npt.NDArray[np.int8]
+    edges: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return int(self.of_row.max()) + 1
+
+    def fitted(self, fold: int, times: Integers, horizon: int) -> Flags:
+        """Mark the rows that the model of a fold is fitted on.
+
+        By time, the rows within one horizon of the fold are excluded on both sides: the labels of those before
+        look into it, and the windows of those after overlap it.
+
+        Parameters
+        ----------
+        fold : int
+        times : int64 array, rows
+        horizon : int
+            Nanoseconds.
+        """
+        rows = (self.of_row >= 0) & (self.of_row != fold)
+        if self.edges:
+            rows &= (times < self.edges[fold] - horizon) | (times >= self.edges[fold + 1] + horizon)
+        return rows
 
 
 @dataclass(frozen=True)
@@ -212,17 +254,24 @@ def _by_device(facts: _Facts, fractions: tuple[float, ...], seed: int) -> Split:
     failing = facts.failing()
     if len(failing) < len(fractions):
         raise NetopsError(_why_not_by_device(facts, len(fractions), len(failing)))
+    of_device = _grouped(facts, fractions, seed)
+    of_row = of_device[facts.sequences.device_of_row]
+    of_row[dropped(facts.labels, facts.incidents.inside(facts.sequences))] = NONE
+    names = np.asarray(facts.sequences.devices, dtype=object)
+    return Split(of_row, "device", devices=tuple(tuple(names[of_device == p]) for p in range(len(fractions))))
+
+
+def _grouped(facts: _Facts, fractions: tuple[float, ...], *key: object) -> npt.NDArray[np.int8]:
+    """Assign each device with samples to a group by a hash of its name; groups without incidents get some."""
     names = np.asarray(facts.sequences.devices, dtype=object)
     present = np.flatnonzero(np.diff(facts.sequences.offsets))
     of_device = np.full(len(names), NONE, dtype=np.int8)
     edges = np.cumsum(fractions)[:-1] / sum(fractions)
-    of_device[present] = np.searchsorted(edges, [_hash(seed, names[device]) for device in present], side="right")
+    of_device[present] = np.searchsorted(edges, [_hash(*key, names[device]) for device in present], side="right")
     incidents = np.bincount(facts.incidents.device[facts.useful()], minlength=len(names))
     for enough in (1, MINIMUM_INCIDENTS):
-        _fill(of_device, incidents, enough, len(fractions), lambda split, device: _hash(seed, names[device], split))
-    split_of_row = of_device[facts.sequences.device_of_row]
-    split_of_row[dropped(facts.labels, facts.incidents.inside(facts.sequences))] = NONE
-    return Split(split_of_row, "device", devices=tuple(tuple(names[of_device == p]) for p in range(len(fractions))))
+        _fill(of_device, incidents, enough, len(fractions), lambda group, device: _hash(*key, names[device], group))
+    return of_device
 
 
 def _hash(*what: object) -> float:
@@ -255,6 +304,74 @@ def _why_not_by_device(facts: _Facts, count: int, failing: int) -> str:
         f"no split by device: each of {_named(count)} needs a device with an incident, and {who} "
         f"one that can be predicted; {_instead(facts, count, 'device')}"
     )
+
+
+# Cross-fitting ----------------------------------------------------------------------------------------------
+
+
+def cross_fitted(
+    cut: Split, sequences: Sequences, labels: Labels, incidents: Incidents, horizon: int, *, seed: int, below: int
+) -> Split:
+    """Join training and validation, in folds that hold incidents: blocks in time, or groups of devices.
+
+    Parameters
+    ----------
+    cut : Split
+        Of :func:`split`.
+    sequences, labels, incidents, horizon
+        As there.
+    seed : int
+        Of the groups of devices.
+    below : int
+        Incidents that can be warned of in both together, from which the split stays as it is.
+
+    Returns
+    -------
+    Split
+        The given one where there are too many incidents, or too few for two folds.
+    """
+    rows = _joined(cut, sequences, labels, incidents, horizon)
+    facts = _Facts(sequences.where(rows), labels[rows], incidents, horizon)
+    if int(facts.useful().sum()) >= below:
+        return cut
+    folds = _by_block(facts) if cut.kind == "time" else _by_group(facts, seed)
+    if folds is None:
+        return cut
+    of_row = np.full(len(sequences), NONE, dtype=np.int8)
+    of_row[rows] = folds.of_row
+    split_of_row = np.where(rows, np.int8(TRAIN), np.where(cut.rows(TEST), np.int8(TEST), np.int8(NONE)))
+    devices = cut.devices and ((*cut.devices[TRAIN], *cut.devices[VALIDATION]), (), *cut.devices[TEST:])
+    return Split(split_of_row, cut.kind, cut.boundaries, devices, Folds(of_row, folds.edges))
+
+
+def _joined(cut: Split, sequences: Sequences, labels: Labels, incidents: Incidents, horizon: int) -> Flags:
+    """Mark the rows of training and validation, those between the two included."""
+    rows = cut.rows(TRAIN) | cut.rows(VALIDATION)
+    if cut.kind == "time":
+        rows |= cut.of_row == NONE
+        if len(cut.boundaries) == TEST:
+            rows &= sequences.timestamps + horizon < cut.boundaries[TEST - 1]
+        rows &= ~dropped(labels, incidents.inside(sequences))
+    return rows
+
+
+def _by_block(facts: _Facts) -> Folds | None:
+    """Cut the time into the most blocks, up to ``FOLDS``, that each hold an incident."""
+    times = facts.sequences.timestamps
+    for count in range(FOLDS, 1, -1):
+        inner = _boundaries(facts, (1 / count,) * count, 1)
+        if inner is not None:
+            of_row = np.searchsorted(np.asarray(inner), times, side="right").astype(np.int8)
+            return Folds(of_row, (int(times.min()), *inner, int(times.max()) + 1))
+    return None
+
+
+def _by_group(facts: _Facts, seed: int) -> Folds | None:
+    """Group the devices into folds that each hold one with an incident."""
+    count = min(FOLDS, len(facts.failing()))
+    if count < 2:
+        return None
+    return Folds(_grouped(facts, (1 / count,) * count, seed, "fold")[facts.sequences.device_of_row])
 
 
 # Separate test telemetry ------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from netops.progress import Progress, say, silent
 from netops.telemetry.dataset import Dataset
 from netops.training.examples import Examples
 from netops.training.families.registry import FAMILIES
-from netops.training.fitting import Job, risks_path, score_rows
+from netops.training.fitting import Job, read_held_out, risks_path, score_rows
 from netops.training.search import Trial, TrialCallback, best_of, summary_of
 from netops.training.settings import TrainingSettings
 
@@ -307,8 +307,8 @@ def train_family(
 def split_risks(examples: Examples, model: Path, split: str) -> npt.NDArray[np.float64]:
     """Return the risks of a model over ``validation`` or ``test``, in the order of the evaluation split.
 
-    They are read if training (or an earlier call) has stored them. Otherwise the split is scored, with any model
-    whose features exist.
+    They are read if training (or an earlier call) has stored them; for the validation split of a cross-fitted model
+    they are also in its folder. Otherwise the split is scored, with any model whose features exist.
 
     Returns
     -------
@@ -317,12 +317,17 @@ def split_risks(examples: Examples, model: Path, split: str) -> npt.NDArray[np.f
     """
     path = risks_path(examples.folder, read_card(model).version, split)
     if not path.is_file():
-        scorer = Scorer(model)
-        dataset = Dataset.open(Path(examples.sources[split]))
-        risks = score_rows(scorer.score, dataset, scorer.card.features, np.array(examples.array(split)))
+        held_out = read_held_out(model, examples.info["data"]["fingerprint"]) if split == "validation" else None
+        risks = _scored(examples, model, split) if held_out is None else held_out
         with atomic_path(path) as draft, draft.open("wb") as file:
             np.save(file, risks, allow_pickle=False)
     return np.load(path, allow_pickle=False)
+
+
+def _scored(examples: Examples, model: Path, split: str) -> npt.NDArray[np.float64]:
+    scorer = Scorer(model)
+    dataset = Dataset.open(Path(examples.sources[split]))
+    return score_rows(scorer.score, dataset, scorer.card.features, np.array(examples.array(split)))
 
 
 def _check(family: str) -> None:

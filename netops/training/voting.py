@@ -19,7 +19,7 @@ from netops.models.platt import Platt, fit_platt
 from netops.models.vote import VOTE, Member, build_vote, vote_risks
 from netops.telemetry.dataset import Dataset
 from netops.training.examples import Examples
-from netops.training.fitting import TOLERANCE, risks_path, score_rows
+from netops.training.fitting import TOLERANCE, risks_path, score_rows, write_held_out
 from netops.training.train import split_risks
 
 #: Rows of the test split that the file scores, spread over all of it.
@@ -77,6 +77,8 @@ def build_vote_model(
         with atomic_path(risks_path(examples.folder, card.version, part)) as draft, draft.open("wb") as file:
             np.save(file, values, allow_pickle=False)
     save_model(out, model, card)
+    if examples.folds:
+        write_held_out(out, examples.info["data"]["fingerprint"], risks["validation"])
     return card
 
 

@@ -52,7 +52,9 @@ def telemetry(folder: Path, daily: bool) -> Dataset:
 
 
 def examples(folder: Path, daily: bool) -> Examples:
-    return prepare_examples(telemetry(folder / "t", daily), TrainingSettings(horizon=HOUR), folder / "work")
+    return prepare_examples(
+        telemetry(folder / "t", daily), TrainingSettings(horizon=HOUR, cross_fit="never"), folder / "work"
+    )
 
 
 def test_the_clock_shows_hour_weekday_and_age() -> None:

@@ -25,12 +25,14 @@ WEAK = XGBoost(n_estimators=1, max_depth=1, learning_rate=0.1, colsample_bytree=
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
     work = tmp_path_factory.mktemp("contest")
-    return prepare_examples(make_dataset(work / "features"), TrainingSettings(horizon=5 * MINUTE), work)
+    return prepare_examples(
+        make_dataset(work / "features"), TrainingSettings(horizon=5 * MINUTE, cross_fit="never"), work
+    )
 
 
 def trained(examples: Examples, name: str, family: XGBoost) -> Path:
     out = examples.folder.parent / "models" / name
-    settings = TrainingSettings(horizon=5 * MINUTE, families=Families(xgboost=family))
+    settings = TrainingSettings(horizon=5 * MINUTE, cross_fit="never", families=Families(xgboost=family))
     card = train_family(examples, "xgboost", settings, out, network="demo")
     write_card(out, card.updated(threshold=0.5))
     return out

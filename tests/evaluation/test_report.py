@@ -39,7 +39,7 @@ from netops.training.train import split_risks
 from tests.training.synthetic import METRICS, make_dataset
 
 HORIZON = 5 * MINUTE
-SETTINGS = TrainingSettings(horizon=HORIZON)
+SETTINGS = TrainingSettings(horizon=HORIZON, cross_fit="never")
 VOID = {"meta", "br", "link", "img"}
 
 

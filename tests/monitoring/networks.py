@@ -61,7 +61,7 @@ class Network:
     @cached_property
     def model(self) -> Path:
         """The folder of its model."""
-        out, settings = self.folder / "model", TrainingSettings(horizon=20 * MINUTE)
+        out, settings = self.folder / "model", TrainingSettings(horizon=20 * MINUTE, cross_fit="never")
         examples = prepare_examples(self.features(self.telemetry(0, self.days)), settings, self.folder / "work")
         card = train_family(examples, "xgboost", settings, out, network="small")
         risks = [split_risks(examples, out, split) for split in ("validation", "test")]

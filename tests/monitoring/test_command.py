@@ -28,6 +28,7 @@ SMALL = (
     "metrics.errors.every=6h",
     "features.windows=[5m,1h]",
     "training.families.tensorflow.enabled=false",
+    "training.cross_fit=never",
     "training.families.extra_trees.enabled=false",
     "training.families.sklearn.enabled=false",
     "promotion.first=any",  # so small a network shows no model to be better than thresholds

@@ -19,7 +19,7 @@ from netops.training.settings import TrainingSettings
 from netops.training.splits import TEST, TRAIN, VALIDATION
 from tests.training.synthetic import make_dataset, spec
 
-SETTINGS = TrainingSettings(horizon=5 * MINUTE, max_rows=5_000)
+SETTINGS = TrainingSettings(horizon=5 * MINUTE, cross_fit="never", max_rows=5_000)
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ from netops.training.train import split_risks
 from tests.training.synthetic import make_dataset
 
 TREES = XGBoost(n_estimators=30, max_depth=4, learning_rate=0.2)
-SETTINGS = TrainingSettings(horizon=5 * MINUTE)
+SETTINGS = TrainingSettings(horizon=5 * MINUTE, cross_fit="never")
 #: The smallest that there is room for: some thousand rows.
 LITTLE = 40_000
 

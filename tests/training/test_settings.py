@@ -7,6 +7,7 @@ import pytest
 from netops.config.binding import bind, read_yaml
 from netops.config.durations import MINUTE, SECOND
 from netops.errors import UsageError
+from netops.training.families.registry import FAMILIES
 from netops.training.settings import TrainingSettings
 
 YAML = Path(__file__).parents[2] / "configurations" / "training.yaml"
@@ -24,8 +25,8 @@ def test_horizon_follows_the_interval() -> None:
 def test_families_can_be_switched_off() -> None:
     off = {"enabled": False}
     some = bind(TrainingSettings, {"families": {"sklearn": off}}, "training.yaml")
-    assert some.enabled_families == ["xgboost", "tensorflow"]
-    none = bind(TrainingSettings, {"families": dict.fromkeys(["sklearn", "xgboost", "tensorflow"], off)}, "t")
+    assert some.enabled_families == ["xgboost", "tensorflow", "extra_trees"]
+    none = bind(TrainingSettings, {"families": dict.fromkeys(FAMILIES, off)}, "t")
     with pytest.raises(UsageError, match="every family is switched off"):
         _ = none.enabled_families
 

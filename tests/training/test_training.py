@@ -29,7 +29,7 @@ from netops.training.train import Workers, split_risks, train_family
 from tests.training.synthetic import make_dataset
 
 TREES = XGBoost(n_estimators=20, max_depth=6, learning_rate=0.1, colsample_bytree=0.8)
-SETTINGS = TrainingSettings(horizon=5 * MINUTE, families=Families(xgboost=TREES))
+SETTINGS = TrainingSettings(horizon=5 * MINUTE, cross_fit="never", families=Families(xgboost=TREES))
 
 
 @pytest.fixture(scope="module")

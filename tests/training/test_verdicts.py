@@ -197,7 +197,7 @@ def healthy_tick(dataset: Dataset, device: str, low: int, high: int, room: int =
     return next(t for t in range(low, high) if all(start < t - 40 or start > t + room for start in starts))
 
 
-SETTINGS = TrainingSettings(horizon=60 * INTERVAL, max_rows=2_000, split="time")
+SETTINGS = TrainingSettings(horizon=60 * INTERVAL, cross_fit="never", max_rows=2_000, split="time")
 
 
 def test_verdicts_label_training_and_are_excluded_from_metrics(plain: Dataset, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ SMALL = (
     "fleet.duration=10h",
     "metrics.errors.every=4h",
     "training.families.tensorflow.enabled=false",
+    "training.cross_fit=never",
     "training.families.extra_trees.enabled=false",
     "training.families.sklearn.enabled=false",
 )

@@ -21,6 +21,7 @@ _SPLITS = {
     "device": "by device: each part holds devices that the others do not",
     "test": "separate test telemetry",
 }
+_FOLDS = "each is scored by a model of the others, and the model is fitted on all of them"
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ class Log:
 def _split_of(labelled: Labelled, kind: str) -> Integers:
     incidents, split = labelled.incidents, labelled.split
     if kind == "time":
-        return np.searchsorted(np.asarray(split.boundaries), incidents.start, side="right")
+        found = np.searchsorted(np.asarray(split.boundaries), incidents.start, side="right")
+        return np.where(found == VALIDATION, TRAIN, found) if split.folds else found
     if kind == "test":
         return np.full(len(incidents), TEST)
     index = {name: number for number, names in enumerate(split.devices) for name in names}
@@ -155,6 +157,10 @@ def telemetry_facts(examples: Examples) -> list[tuple[str, str]]:
         ("Features", f"{len(examples.names)} of {len(feature_names(main.dataset))} are used"),
         ("Split", _SPLITS[main.split.kind] if len(examples.labelled) == 1 else _SPLITS["test"]),
     ]
+    if examples.folds:
+        facts.append(
+            ("Cross-fitting", f"training and validation are the same samples, in {examples.folds} folds: {_FOLDS}")
+        )
     if meta.left_out:
         facts.append(("Excluded", _shortened([f"{name} ({why})" for name, why in meta.left_out.items()], 5)))
     return facts + _labels(examples.info["data"].get("labels", {})) + _training(examples)

@@ -31,9 +31,9 @@ class ExtraTrees:
 
     takes_missing: ClassVar[bool] = True
     takes_pieces: ClassVar[bool] = False
-    stops_early: ClassVar[bool] = False
     limit: ClassVar[float] = 1e9
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn",)
+    rounds: ClassVar[str | None] = None
     space: ClassVar[Space] = {
         "max_depth": Between(8, 20),
         "min_samples_leaf": Between(3, 50, log=True),

@@ -86,13 +86,13 @@ class Family(Protocol):
     takes_missing: ClassVar[bool]
     #: Whether it can be fitted on features that stay on disk; otherwise rows are thinned to what memory holds.
     takes_pieces: ClassVar[bool]
-    #: Whether it uses the rows set aside for early stopping. If not, it is fitted on them, too, unless a search
-    #: needs them to evaluate trials.
-    stops_early: ClassVar[bool]
     #: Scaled features are clipped to ± this.
     limit: ClassVar[float]
     #: The distributions whose versions belong on the model card.
     libraries: ClassVar[tuple[str, ...]]
+    #: The field of the iterations, which early stopping bounds. None where it does not use the rows set aside for
+    #: that: it is then fitted on them, too, unless a search needs them to evaluate trials.
+    rounds: ClassVar[str | None]
     #: What a search may try.
     space: ClassVar[Space]
 

@@ -25,9 +25,9 @@ class Sklearn:
 
     takes_missing: ClassVar[bool] = True
     takes_pieces: ClassVar[bool] = False
-    stops_early: ClassVar[bool] = True
     limit: ClassVar[float] = 1e9
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn",)
+    rounds: ClassVar[str | None] = "max_iter"
     space: ClassVar[Space] = {
         "max_leaf_nodes": Between(8, 128, log=True),
         "learning_rate": Between(0.02, 0.3, log=True),

@@ -20,9 +20,9 @@ class TensorFlow:
 
     takes_missing: ClassVar[bool] = False
     takes_pieces: ClassVar[bool] = False
-    stops_early: ClassVar[bool] = True
     limit: ClassVar[float] = 8.0
     libraries: ClassVar[tuple[str, ...]] = ("tensorflow", "keras")
+    rounds: ClassVar[str | None] = "epochs"
     space: ClassVar[Space] = {
         "layers": OneOf(((32,), (64, 32), (128, 64), (64, 64, 32))),
         "learning_rate": Between(5e-4, 1e-2, log=True),

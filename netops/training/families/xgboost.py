@@ -22,9 +22,9 @@ class XGBoost:
 
     takes_missing: ClassVar[bool] = True
     takes_pieces: ClassVar[bool] = True
-    stops_early: ClassVar[bool] = True
     limit: ClassVar[float] = 1e9
     libraries: ClassVar[tuple[str, ...]] = ("xgboost",)
+    rounds: ClassVar[str | None] = "n_estimators"
     space: ClassVar[Space] = {
         "max_depth": Between(2, 8),
         "learning_rate": Between(0.02, 0.3, log=True),
