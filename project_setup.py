@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from netops.cluster.equipment import apply, apply_places
+from netops.cluster.equipment import apply, apply_locations
 from netops.cluster.settings import read_cluster_settings
 from netops.tracking.install import install
 
@@ -19,5 +19,5 @@ def setup(project: Any) -> Any:
     if on_this_machine:
         project.save_to_db()  # MLRun's command does that only where a service is named
     else:
-        apply_places(project, settings)
+        apply_locations(project, settings)
     return project
