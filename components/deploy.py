@@ -38,7 +38,7 @@ def deploy(
     """Prove a model, and let it be the champion only then.
 
     With Nuclio it becomes the real-time function, which is queried; elsewhere a separate process serves it for the
-    time of the proof. A model that answers otherwise than it was tested is rejected, and the champion stays. Run
+    time of the proof. A model that does not reproduce its tested risks is rejected, and the champion stays. Run
     again, the stage continues where it was stopped.
 
     Parameters
@@ -50,9 +50,9 @@ def deploy(
     network : str
         Whose model it is.
     compared_with : str
-        Version of the champion that it was found better than, or ``none``; by default the champion of now.
+        Version of the champion that it was compared with, or ``none``; by default the current champion.
     reason : str
-        Why it is to serve.
+        Reason for the promotion.
 
     Logs how many rows were compared, by how much they differ at most, the address, and who is the champion now.
     """

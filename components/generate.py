@@ -26,7 +26,7 @@ def generate(context: MLClientCtx, settings: str, network: str = "demo", continu
     continues : str
         ``true``: begin where the last telemetry of the network ended, rather than at the configured start.
 
-    Logs the dataset ``telemetry``, and what it holds as results.
+    Logs the dataset ``telemetry`` and its summary as results.
     """
     fleet = section(settings, "fleet")
     context.set_label("network", network)

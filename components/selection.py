@@ -34,7 +34,7 @@ from netops.workflows.stages.stage import stage
 
 @stage
 def select(context: MLClientCtx, features: DataItem, network: str, settings: str) -> None:
-    """Choose among the trained models by validation average precision, and decide whether the best is to serve.
+    """Select a trained model by validation average precision, and decide whether to promote it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
 """The way of the data as Kubeflow pipelines.
 
-``main`` generates telemetry, ``retrain`` takes it from a source, ``score`` only scores it.
+``main`` generates telemetry, ``retrain`` reads it from a source, ``score`` only scores it.
 """

@@ -4,7 +4,7 @@ from pipeline.engine import step, workflow
 from pipeline.learning import learn
 
 
-@workflow("netops-main", "Generate a network's telemetry, learn what comes before a failure, serve the best model")
+@workflow("netops-main", "Generate telemetry of a network, train models, serve the best one")
 def pipeline(name: str = "demo", settings: str = "{}", continues: str = "false") -> None:
     """Generate telemetry and learn from it.
 

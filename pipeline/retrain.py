@@ -22,7 +22,7 @@ def pipeline(
     telemetry, test : str
         Sources of training and, if separate, test telemetry; several are separated by ``|``.
     incidents, test_incidents : str
-        CSV of incidents for each; none where the telemetry is labelled.
+        CSV of incidents for each; none if the telemetry is labelled.
     settings : str
         All sections of the configuration, as JSON.
     """

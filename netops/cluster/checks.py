@@ -63,7 +63,7 @@ def _artifacts(service: Service, settings: ClusterSettings) -> str:
 
 
 def artifact_root(settings: ClusterSettings, service: Service) -> str:
-    """Name the folder of the artifacts of all runs; empty where none is configured."""
+    """Return the folder of the artifacts of all runs; empty if not configured."""
     path = str(settings.artifact_path or service.info.get("artifact_path") or "")
     for placeholder in ("{{project}}", "{{run.project}}"):
         path = path.replace(placeholder, PROJECT)
@@ -80,7 +80,7 @@ def write_and_read(path: str) -> None:
     item.put(b"netops")
     try:
         if bytes(item.get()) != b"netops":
-            raise NetopsError("what is read is not what was written")
+            raise NetopsError("the content read differs from the content written")
     finally:
         item.delete()
 

@@ -35,7 +35,7 @@ def compile_workflow(workflow: str, arguments: Mapping[str, str], out: Path) -> 
     """Write a workflow as an Argo document, without asking any service.
 
     It runs on a cluster whose MLRun has never seen the project: each step carries its function and the address of
-    the service. It is the same wherever it is compiled: nothing of the machine, the person or the time is in it.
+    the service. It is reproducible: it contains nothing of the machine, the user or the time.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def compile_workflow(workflow: str, arguments: Mapping[str, str], out: Path) -> 
 
 @contextmanager
 def _without_service() -> Iterator[None]:
-    """Compile against the embedded database: a service that is away, or another one, changes nothing."""
+    """Compile with the embedded database, independent of any service."""
     address = os.environ.pop("MLRUN_DBPATH", None)
     try:
         yield
@@ -145,7 +145,7 @@ def _as_set_up(project: Any) -> Iterator[None]:
 
 
 def _set_defaults(document: Document, arguments: Mapping[str, str]) -> None:
-    """Make the arguments the defaults of the parameters, where Argo and where Kubeflow's page looks for them."""
+    """Set the arguments as parameter defaults, both for Argo and for Kubeflow's page."""
     annotations = document["metadata"]["annotations"]
     annotation = json.loads(annotations[_ANNOTATION])
     parameters = {parameter["name"]: parameter for parameter in document["spec"]["arguments"]["parameters"]}
@@ -170,7 +170,7 @@ def _make_portable(template: Document) -> None:
 
 
 def _in_order(command: list[str]) -> list[str]:
-    """Sort the names of outputs, which come in the order of a set."""
+    """Sort the names of outputs, which are in arbitrary order."""
     indices = [index + 1 for index, word in enumerate(command) if word == "-o"]
     for index, output in zip(indices, sorted(command[index] for index in indices), strict=True):
         command[index] = output

@@ -1,4 +1,4 @@
-"""Where the deploy stage puts a model: on Nuclio where the service has it."""
+"""Deployment target of the deploy stage: Nuclio if the service has it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from netops.workflows.settings import parse
 
 
 def nuclio_for(network: str, settings: Mapping[str, Any] | str, *, replaces: bool) -> Nuclio | None:
-    """Return the real-time function of a network; None where the service has no Nuclio.
+    """Return the real-time function of a network; None if the service has no Nuclio.
 
     Parameters
     ----------

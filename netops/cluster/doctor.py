@@ -1,4 +1,4 @@
-"""Is everything there that NetOps needs? Each check is a name, whether it holds, and what to do."""
+"""Checks of the requirements of NetOps: name, result, and how to fix it."""
 
 import os
 import shutil
@@ -38,14 +38,14 @@ class Finding:
 
 
 def examine(deep: bool = False, config: Path | None = None, overrides: Iterable[str] = ()) -> Iterator[Finding]:
-    """Make every check; none of them leaves anything behind.
+    """Run all checks; none of them has side effects.
 
     Parameters
     ----------
     deep : bool
         Whether to run a pod on the cluster, too.
     config, overrides : optional
-        The configuration that is checked, as ``read_settings`` takes it.
+        The configuration to check, as for ``read_settings``.
     """
     for check, look in _checks(deep, config, tuple(overrides)):
         try:
@@ -77,7 +77,7 @@ def _checks(deep: bool, config: Path | None, overrides: tuple[str, ...]) -> Iter
         settings = _cluster(config, overrides)
         checks = _service_checks()
         if deep:
-            del checks["image"]  # the pod shows what its name can only suggest
+            del checks["image"]  # the pod reveals what the image name only suggests
         yield from ((check, partial(look, service, settings)) for check, look in checks.items())
         if deep:
             yield "test pod", partial(_test_pod, settings)
@@ -85,7 +85,7 @@ def _checks(deep: bool, config: Path | None, overrides: tuple[str, ...]) -> Iter
 
 def _python() -> str:
     if sys.version_info[:2] != (3, 11):
-        raise NetopsError(f"Python {sys.version.split()[0]} is running; MLRun 1.12 takes 3.11 only")
+        raise NetopsError(f"Python {sys.version.split()[0]} is running; MLRun 1.12 requires 3.11")
     return sys.version.split()[0]
 
 

@@ -40,7 +40,7 @@ def apply(project: Any, settings: ClusterSettings) -> None:
 
 
 def apply_locations(project: Any, settings: ClusterSettings) -> None:
-    """Return where the project's source and artifacts are on a cluster.
+    """Return the paths of the project's source and artifacts on a cluster.
 
     In a Git clone MLRun has set the source to the address of the remote, which the section replaces.
     """
@@ -100,7 +100,7 @@ def equip_node(
     title, description : str
         What people read.
     service : str
-        MLRun's address inside the cluster as the service itself gives it, where one is connected.
+        MLRun's address inside the cluster as reported by the service, if connected.
     """
     node.set_display_name(title)
     node.add_pod_annotation("workflows.argoproj.io/title", title)

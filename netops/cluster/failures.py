@@ -12,7 +12,7 @@ from netops.workflows.records.step_records import log_of
 Document = dict[str, Any]
 
 FAILED = ("error", "aborted")
-#: How much of an error, and of a log, is put into a line.
+#: Maximum characters of an error, and of a log, in one line.
 _LENGTH, _LINES = 300, 3
 #: An error of MLRun that is less specific than the status of the pod.
 _THRESHOLD = "exceeded state threshold"

@@ -38,7 +38,7 @@ def all_runs() -> list[Document]:
 
 
 def _pipelines() -> list[Document]:
-    """List Kubeflow's runs of the project; of one project the service gives them all at once, without the steps."""
+    """List Kubeflow's runs of the project; for one project in one response, without the steps."""
     try:
         return list(mlrun.get_run_db().list_pipelines(PROJECT, format_="metadata_only").runs)
     except mlrun.errors.MLRunBaseError as error:
@@ -55,7 +55,7 @@ def run_of(pipeline: Document, runner: Document | None = None) -> Document:
     pipeline : dict
         As the service lists it.
     runner : dict, optional
-        The job of the service that has started it, where one has.
+        The job of the service that has started it, if any.
     """
     status = str(pipeline.get("status") or "").lower()
     ended = pipeline.get("finished_at")
@@ -149,7 +149,7 @@ def _with(run: Document, steps: list[Document]) -> Document:
 
 
 def pipeline_of(run: Document) -> str | None:
-    """Return Kubeflow's id of a run; None where the local engine runs it."""
+    """Return Kubeflow's id of a run; None for the local engine."""
     if not names_service() or _labels(run).get("kind") == "local":
         return None
     return _pipeline_id(run)

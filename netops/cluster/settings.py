@@ -51,7 +51,7 @@ class ServingDeployment:
     )
     max_replicas: int = option(1, help="replicas at the most", minimum=1)
     stream: str = option("", help="kafka://broker/topic or v3io:///…, partitioned by device; HTTP alone if empty")
-    state_claim: str = option("", help="volume claim that keeps the state of the replicas; none if empty")
+    state_claim: str = option("", help="volume claim for the state of the replicas; none if empty")
     ready_timeout: Duration = option(5 * MINUTE, help="how long a deployment may take to answer", unit="duration")
     canary: int = option(100, help="fraction of the traffic sent to a new champion, if supported", unit="%",
                          minimum=1, maximum=100)  # fmt: skip
@@ -73,7 +73,7 @@ class ClusterSettings:
     secrets: tuple[str, ...] = option((), help="secret:key; the stages see it as environment variable `key`")
     auto_mount: bool = option(True, help="give the stages the volumes and variables that the MLRun service offers "
                               "its functions")  # fmt: skip
-    ttl: Duration = option(7 * DAY, help="how long a finished workflow stays in Kubeflow", unit="duration")
+    ttl: Duration = option(7 * DAY, help="how long a finished workflow is retained in Kubeflow", unit="duration")
     backoff: Duration = option(30 * SECOND, help="time before a step is tried again, doubled each time",
                                unit="duration")  # fmt: skip
     launcher: LauncherSettings = option(LauncherSettings, help="Kubeflow's own pod of each step")
@@ -97,14 +97,14 @@ class ClusterSettings:
         return bind(StageSettings, values, f"{self.where}: stages: {name}")
 
     def refuse_unknown(self, stages: Mapping[str, Any]) -> None:
-        """Refuse a stage that the project does not have; another project of this folder may have none of ours."""
+        """Reject a stage that the project does not have; another project of this folder may have other stages."""
         for name in self.stages:
             if stages and name != DEFAULT and name not in stages:
                 raise UsageError(f"{self.where}: stages: no stage '{name}'{closest(name, stages)}")
 
 
 def read_cluster_settings(settings: Mapping[str, Any] | str = "{}") -> ClusterSettings:
-    """Read the section that travels with a run; where none does, configurations/cluster.yaml of the project.
+    """Read the section in the settings of a run, else configurations/cluster.yaml of the project.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def read_cluster_settings(settings: Mapping[str, Any] | str = "{}") -> ClusterSe
 
 
 def cluster_values() -> dict[str, Any]:
-    """Read configurations/cluster.yaml of the project as it is written."""
+    """Read configurations/cluster.yaml of the project without changes."""
     return read_yaml(project_root() / "configurations" / "cluster.yaml") or {}
 
 

@@ -38,7 +38,7 @@ def submit(workflow: str, arguments: Mapping[str, str], engine: str = "kfp") -> 
     Returns
     -------
     tuple of str
-        Id of the run, and the address of its page (empty where the service names none).
+        Id of the run, and the address of its page (empty if the service reports none).
 
     Raises
     ------
@@ -52,7 +52,7 @@ def submit(workflow: str, arguments: Mapping[str, str], engine: str = "kfp") -> 
     arguments = with_cluster(arguments)
     settings = read_cluster_settings(arguments["settings"])
     if not settings.image:
-        raise NetopsError("configurations/cluster.yaml: image: none is named; make one with: make image")
+        raise NetopsError("configurations/cluster.yaml: image: not set; build one with: make image")
     connect()
     import mlrun
     import mlrun.errors

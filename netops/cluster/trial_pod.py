@@ -14,7 +14,7 @@ from netops.workflows.project_folder import PROJECT
 from netops.workflows.records.states import GOING
 
 NAME = "doctor"
-#: Seconds that the pod may take, most of them for its image, and between two looks.
+#: Timeout of the pod in seconds, mostly for its image, and the polling interval.
 PATIENCE, PERIOD = 600.0, 3.0
 
 

@@ -28,7 +28,7 @@ _ATTEMPT = re.compile(r"(?P<step>.+)\((?P<number>\d+)\)")
 
 
 def watch(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
-    """Follow a run to its end and report what its steps do.
+    """Follow a run to its end and report the progress of its steps.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def look(run_id: str, wait: Callable[[float], None] = time.sleep) -> Document:
 
 
 def status_of(pipeline: Document) -> str:
-    """Return the status of a run in lower case; empty where Kubeflow has none yet."""
+    """Return the status of a run in lower case; empty if Kubeflow has none yet."""
     return str(pipeline["run"].get("status") or "").lower()
 
 

@@ -36,7 +36,7 @@ class Assessment:
     choice : ThresholdChoice
         What validation shows of the threshold.
     evaluation : Evaluation
-        On the test split, which has chosen nothing.
+        On the test split, which is used for no selection.
     """
 
     policy: AlertPolicy

@@ -1,6 +1,6 @@
 """Champion against challenger, on the newest data that neither was fitted on: the validation split.
 
-The test split stays out of it, so that the figures of the winner have chosen nothing.
+The test split is not used, so that the metrics of the winner are unbiased.
 """
 
 import time
@@ -120,7 +120,7 @@ def _standing(examples: Examples, folder: Path, alerting: AlertSettings, seed: i
     except NetopsError as error:
         return Scorecard.failed(folder.name, str(error))
     if missing := _missing(examples, card):
-        failure = f"it takes feature '{missing[0]}', which this telemetry does not have"
+        failure = f"it requires feature '{missing[0]}', which this telemetry lacks"
         return Scorecard.failed(card.version, failure, missing)
     try:
         return _scorecard(examples, folder, card, alerting, seed)

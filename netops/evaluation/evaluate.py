@@ -132,7 +132,7 @@ class Evaluation:
     intervals : dict
         Name of a figure → its 95% bootstrap interval over devices and incidents.
     reliability : Reliability
-        Of the probabilities, or of the risks where there are none.
+        Of the probabilities, or of the risks without calibration.
     confusion : Confusion
         By sample.
     lead_seconds : float64 array
@@ -146,7 +146,7 @@ class Evaluation:
     group_intervals : dict
         The same keys → name of a figure by event → its 95% interval.
     uncalibrated : Reliability or None
-        Of the risks as they are, where ``reliability`` is that of probabilities.
+        Of the uncalibrated risks, if ``reliability`` is that of probabilities.
     """
 
     threshold: float

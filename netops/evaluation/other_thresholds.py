@@ -72,7 +72,7 @@ def _quantiles(evaluation: EvaluationValues) -> list[float | None] | None:
 
 
 def _sparse(rows: list[ThresholdFigures], nearest: ThresholdFigures, each: int) -> list[ThresholdFigures]:
-    """Take the 1st, 2nd, 4th, 8th … of the rows that differ in what they do."""
+    """Return the 1st, 2nd, 4th, 8th … of the rows with different outcomes."""
     different, last = [], _outcome(nearest)
     for row in rows:
         if _outcome(row) != last:

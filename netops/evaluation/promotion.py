@@ -46,7 +46,7 @@ class Scorecard:
     ----------
     version : str
     average_precision, event_recall, false_alarms_per_device_day : float
-        NaN where the data cannot say.
+        NaN if not measurable.
     latency_ms : float
         Median time to score one sample; NaN if not measured.
     missing_features : tuple of str
@@ -86,7 +86,7 @@ class Decision:
 
     @property
     def reason(self) -> str:
-        """All reasons in a line."""
+        """All reasons in one line."""
         return "; ".join(self.reasons)
 
 
@@ -100,15 +100,15 @@ def decide(
     """Decide whether a challenger replaces the champion.
 
     A challenger is promoted only when it is better beyond the bootstrap interval and breaks no guard. Guards on
-    recall and false alarms never keep a worse champion: they count where the champion does better. The first model
-    of a network has to be of use, unless ``first`` is ``any``; if the champion can no longer be evaluated, a model
+    recall and false alarms never protect a worse champion: they only count if it is better. The first model
+    of a network has to be useful, unless ``first`` is ``any``; if the champion can no longer be evaluated, a model
     only has to work.
 
     Parameters
     ----------
     challenger : Scorecard
     champion : Scorecard or None
-        None when nothing serves.
+        None without a champion.
     difference : Difference or None
         Challenger minus champion (``compare``); required if both could be evaluated.
     settings : PromotionSettings

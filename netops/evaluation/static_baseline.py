@@ -108,7 +108,7 @@ class StaticThresholds:
         return [f"{s.column} {'>=' if s.above else '<='} {s.at(rarity):.6g}" for s in self.signals]
 
     def to_dict(self, threshold: float | None = None) -> dict[str, object]:
-        """Write as JSON holds it."""
+        """Convert to JSON-compatible values."""
         signals = [{"column": signal.column, "above": signal.above} for signal in self.signals]
         raw: dict[str, object] = {"signals": signals, "average_precision": self.average_precision}
         return raw if threshold is None else raw | {"thresholds": self.describe(threshold)}
@@ -171,7 +171,7 @@ def _screened(
     watched: Sequence[tuple[str, bool]],
     seed: int,
 ) -> list[tuple[str, bool]]:
-    """Keep the columns and directions that rank a part of the rows best, where there are many."""
+    """Select the columns and directions that rank a sample of the rows best, if there are many."""
     rows = _some_rows(labels, _SCREENING_ROWS, seed)
     own, known = _reweighed(labels, weights, rows), labels[rows]
     units, found = np.arange(len(rows)), {}
@@ -204,7 +204,7 @@ def _reweighed(labels: npt.NDArray[np.int8], weights: Floats, rows: npt.NDArray[
 
 
 def _signal(column: str, above: bool, values: Floats, weights: Floats) -> Signal | None:
-    """Learn how rare values are among healthy samples; None for a column that does not vary."""
+    """Fit the rarity of values among healthy samples; None for a constant column."""
     known = np.isfinite(values)
     seen, order = np.unique(values[known] if above else -values[known], return_inverse=True)
     if len(seen) < 2:

@@ -44,7 +44,7 @@ def choose_threshold(split: EvaluationSplit, risks: Floats, policy: AlertPolicy,
     """Choose the threshold for an alert budget.
 
     Of the thresholds within the budget, those with the best event recall are equally good on this split;
-    the middle one is taken, which leaves room both to the budget and to incidents that show less. Where nothing is
+    the middle one is selected, with a margin to the budget and to weaker precursors. Where nothing is
     warned of within the budget, the lowest threshold within it is taken.
 
     Parameters
@@ -84,7 +84,7 @@ def poisson_upper_bound(count: int, confidence: float = CONFIDENCE) -> float:
 
 
 def selective(thresholds: Floats, split: EvaluationSplit, risks: Floats) -> Floats:
-    """Leave out thresholds that most healthy samples reach: alerts that never close are few, and say nothing."""
+    """Exclude thresholds that most healthy samples reach: alerts that never close are few and not informative."""
     usual = np.nanmedian(risks[~split.inside]) if len(risks) else 0.0
     return thresholds[(thresholds > usual) | (np.arange(len(thresholds)) == 0)]
 
@@ -101,7 +101,7 @@ def best_within(within: Integers, recall: Floats) -> int:
 def _note(count: int, days: float, budget: float) -> str:
     """Return what the data can show if they are too few for the budget."""
     if days <= 0:
-        return "Validation holds no observed healthy time: it shows nothing about false alarms."
+        return "Validation contains no observed healthy time: false alarms cannot be estimated."
     bound, allowed = poisson_upper_bound(count) / days, budget
     if bound <= allowed or allowed <= 0:
         return ""

@@ -49,7 +49,7 @@ def train_model(
     Returns
     -------
     tuple
-        The card as it is in the folder, and the assessment.
+        The written card and the assessment.
     """
     card = train_family(
         examples, family, training, out, network=network, workers=workers, progress=progress, on_trial=on_trial

@@ -23,7 +23,7 @@ class Record:
     Attributes
     ----------
     number : int
-        One more than the highest that its writer had seen.
+        One more than the highest that its writer had read.
     key : str
         Unique.
     kind : str
@@ -52,7 +52,7 @@ class Record:
 
     @property
     def order(self) -> tuple[int, bool, str]:
-        """Where it stands; of two that did not know of each other a cancellation comes first."""
+        """Sort key; of two concurrent records, a cancellation comes first."""
         return self.number, self.kind != CANCEL, self.key
 
 
@@ -82,7 +82,7 @@ class Ledger:
     changes : list of Change
         The oldest first.
     canceled : set of str
-        Runs that may put nothing in service.
+        Runs that must not put a model in service.
     applied : set of str
         Keys of the records that had an effect.
     number : int
@@ -116,11 +116,11 @@ class Ledger:
         return bool(run) and any((record.run, record.version) == (run, version) for record in promotions)
 
     def earlier(self) -> str | None:
-        """Name the version that a rollback leads to; None where there is none."""
+        """Return the version that a rollback leads to; None if there is none."""
         return self.path[-2] if self.champion and len(self.path) > 1 else None
 
     def refusal(self, record: Record) -> str:
-        """Return why a record has no effect; empty where it has one."""
+        """Return why a record has no effect; empty if it has one."""
         return _REFUSALS[record.kind](self, record) if record.kind in _REFUSALS else ""
 
     def take(self, record: Record) -> bool:

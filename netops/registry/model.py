@@ -1,4 +1,4 @@
-"""A version of a network's model, as MLRun's registry holds it.
+"""A version of a network's model in MLRun's registry.
 
 Every trained model is a version of one artifact per network, ``<network>-model``.
 """
@@ -31,7 +31,7 @@ class Model:
     metrics : dict
         Figures on the test split.
     artifact : dict
-        The artifact as MLRun holds it.
+        MLRun's artifact.
     state : str
         ``candidate``, ``proven``, ``champion``, ``retired`` or ``rejected``.
     state_reason : str
@@ -116,7 +116,7 @@ def log_model(
     network : str
         Whose model it is.
     folder : Path
-        ``model.onnx`` with its card and what else belongs to it.
+        ``model.onnx`` with its card and other files.
     card : netops.models.card.ModelCard
         What the model is.
     metrics : dict
@@ -166,7 +166,7 @@ def _model(artifact: dict[str, Any]) -> Model:
 
 
 def _intervals(logged: dict[str, float]) -> dict[str, dict[str, float]]:
-    """Take the intervals out of what was logged as ``<figure>.low`` and ``<figure>.high``."""
+    """Extract the intervals that were logged as ``<figure>.low`` and ``<figure>.high``."""
     intervals: dict[str, dict[str, float]] = {}
     for name in sorted(logged):
         figure, dot, end = name.rpartition(".")

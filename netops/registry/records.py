@@ -27,7 +27,7 @@ def read(network: str) -> Ledger:
 
 
 def write(network: str, kind: str, version: str = "", **details: Any) -> Ledger:
-    """Record a transition and move the tags; all of it in one transaction where the database has them.
+    """Record a transition and move the tags, in one transaction if the database supports it.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def write(network: str, kind: str, version: str = "", **details: Any) -> Ledger:
     Raises
     ------
     NetopsError
-        If the transition is not possible; nothing has changed then.
+        If the transition is not possible; nothing is changed.
     """
     with transaction():
         stored = _stored(network)
@@ -55,7 +55,7 @@ def write(network: str, kind: str, version: str = "", **details: Any) -> Ledger:
         ledger = read(network)  # another writer may have been faster
         synchronize(network, ledger)
         if record.key not in ledger.applied:
-            _require("another change came first", record)
+            _require("another change was recorded first", record)
     return ledger
 
 
@@ -90,7 +90,7 @@ def _require(refusal: str, record: Record) -> None:
 
 
 def transaction() -> AbstractContextManager[None]:
-    """Make a block one transaction, where the database has them."""
+    """Run a block as one transaction, if the database supports it."""
     found: AbstractContextManager[None] = getattr(database(), "transaction", nullcontext)()
     return found
 

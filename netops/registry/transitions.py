@@ -40,7 +40,7 @@ class Outcome:
     champion : str or None
         Version of the champion now.
     proof : object
-        What the proof gave; None where it had been proven before.
+        Result of the proof; None if it was proven before.
     """
 
     promoted: bool
@@ -66,9 +66,9 @@ def put_in_service(
     network, version : str
     proof : callable
         Raises :class:`ProofError` if the version does not answer as it was tested. Any other error reveals nothing
-        about the model: it stays what it was, and a retry proves it again.
+        about the model: its state is unchanged, and a retry proves it again.
     reason : str
-        Why it is to serve.
+        Reason for the promotion.
     instead_of : str or None
         The champion that it was compared with; if another one serves now, nothing changes.
     run : str
@@ -205,7 +205,7 @@ def rollback(network: str, reason: str = "rolled back by hand") -> Model:
 
 
 def cancel_run(network: str, run: str) -> None:
-    """Let a run of a pipeline put nothing in service from now on."""
+    """Prevent a pipeline run from putting models in service."""
     records.write(network, CANCEL, run=run, reason="canceled on demand")
 
 
@@ -246,7 +246,7 @@ def put_in_shadow(network: str, version: str) -> Model:
     UsageError
         If it is the champion itself.
     NetopsError
-        If the network has no champion, or the version is rejected, cannot serve or takes other features.
+        If the network has no champion, or the version is rejected, cannot serve or requires other features.
     """
     model, serving = find(network, version), the_champion(network)
     if model.version == serving.version:
@@ -273,6 +273,6 @@ def _require_same_features(serving: Model, model: Model) -> None:
     ours, theirs = (read_card(local_model(one.uri)) for one in (serving, model))
     if (ours.spec, ours.data.get("counters")) != (theirs.spec, theirs.data.get("counters")):
         raise NetopsError(
-            f"version {model.version} takes other metrics, windows or statistics than the champion "
+            f"version {model.version} requires other metrics, windows or statistics than the champion "
             f"{serving.version}, and cannot be its shadow"
         )

@@ -28,7 +28,7 @@ def champion(network: str) -> Model | None:
 
 
 def shadow(network: str) -> Model | None:
-    """Return the model that scores in the shadow of the champion, or None."""
+    """Return the shadow of the champion, or None."""
     tagged = list_models(network, SHADOW_TAG)
     return replace(tagged[0], shadow=True) if tagged else None
 

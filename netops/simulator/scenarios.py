@@ -15,7 +15,7 @@ from netops.errors import UsageError, closest
 
 @dataclass(frozen=True)
 class Failure:
-    """A scenario that ends in a critical failure; before it comes the precursor."""
+    """A scenario that ends in a critical failure; preceded by the precursor."""
 
     weight: float = option(1.0, help="fraction of the device's failures, relative to the other failures", minimum=0)
     duration: Duration | None = option(

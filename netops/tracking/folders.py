@@ -39,7 +39,7 @@ def new_folder(context: Any, key: str) -> Path:
 
 
 def log_dataset(context: Any, key: str, dataset: Dataset) -> None:
-    """Log a dataset folder as an MLRun dataset: its schema, the first rows, and what it holds as labels."""
+    """Log a dataset folder as an MLRun dataset: its schema, the first rows, and its summary as labels."""
     target = _publish(context, key, dataset.path)
     artifact = DatasetArtifact(key, format="parquet", target_path=target)
     _describe(artifact, dataset)

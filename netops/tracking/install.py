@@ -1,4 +1,4 @@
-"""Put the embedded run database into MLRun, where no service is named."""
+"""Install the embedded run database in MLRun if no service is configured."""
 
 import contextlib
 import gc
@@ -11,7 +11,7 @@ from pathlib import Path
 from netops.config.paths import home
 
 LOG_LEVEL = "MLRUN_LOG_LEVEL"
-NO_SERVICE = "./"  # what MLRun itself takes for "no address given"; child processes inherit it
+NO_SERVICE = "./"  # MLRun's own value for "no address"; child processes inherit it
 
 _lock = threading.Lock()
 _installed: Path | None = None
@@ -30,7 +30,7 @@ def install(reach: bool = True) -> bool:
     Parameters
     ----------
     reach : bool
-        Whether the service must answer; if not, it is first asked when something is looked up.
+        Whether the service must respond; if not, it is only queried when needed.
 
     Returns
     -------
@@ -84,14 +84,14 @@ def _quick_imports() -> Iterator[None]:
 
 def _set_up_mlrun(artifacts: Path) -> None:
     """Configure MLRun to run without a service, set its folders, and separate the output of runs in threads."""
-    os.environ.pop("MLRUN_DBPATH", None)  # at import MLRun connects to whatever is there, and warns
+    os.environ.pop("MLRUN_DBPATH", None)  # MLRun connects at import and warns
     import mlrun
 
     from netops.tracking import output, workflows
 
     os.environ["MLRUN_DBPATH"] = mlrun.mlconf.dbpath = NO_SERVICE
     if not os.environ.get("MLRUN_ARTIFACT_PATH"):
-        # by run, because runs of the same name would overwrite each other's files
+        # per run, because runs of the same name would overwrite each other's files
         mlrun.mlconf.artifact_path = f"{artifacts}/{{{{run.project}}}}/{{{{run.uid}}}}"
     _record_workflows()
     mlrun.projects.pipelines._RemoteRunner = workflows.RefusedRemoteRunner
@@ -99,7 +99,7 @@ def _set_up_mlrun(artifacts: Path) -> None:
 
 
 def _set_up_client(reach: bool) -> None:
-    """Let MLRun talk to its service, and say on stderr what it thinks of it.
+    """Let MLRun connect to its service, and report its messages on stderr.
 
     Its warning about versions is suppressed, because it would precede every output: ``netops doctor`` reports it.
     """
@@ -121,7 +121,7 @@ def _set_up_client(reach: bool) -> None:
 
 @contextlib.contextmanager
 def _without_version_warning() -> Iterator[None]:
-    """Let MLRun's log begin at errors while it is imported for the first time."""
+    """Set MLRun's log level to errors during its first import."""
     if "mlrun" in sys.modules or LOG_LEVEL in os.environ:
         yield
         return
@@ -157,4 +157,4 @@ def _inject(path: Path) -> None:
         return
     database = open_database(path)
     factory._rundb_container.nop.override(providers.Object(database))
-    factory._run_db, factory._last_db_url = database, NO_SERVICE  # known already: nothing to warn about
+    factory._run_db, factory._last_db_url = database, NO_SERVICE  # known: no warning needed

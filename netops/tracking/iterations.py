@@ -19,7 +19,7 @@ from netops.training.search import Trial, best_of
 
 #: The metric of trials; differs from the ``average_precision`` of the run, which is that of the test split.
 OBJECTIVE = "early_average_precision"
-#: The artifact that holds the table, as MLRun calls it.
+#: MLRun's name of the artifact with the table.
 TABLE = "iteration_results"
 
 
@@ -91,7 +91,7 @@ class Iterations:
 
 
 def read_iterations(run: dict[str, Any]) -> list[dict[str, Any]]:
-    """Read the table of iterations of a run record: none where it had no search.
+    """Read the table of iterations of a run record; empty without a search.
 
     Returns
     -------
@@ -106,5 +106,5 @@ def read_iterations(run: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """Write a list as text: a cell of the table holds one value."""
+    """Convert a list to text, because a cell of the table contains one value."""
     return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else value

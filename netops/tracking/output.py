@@ -21,7 +21,7 @@ import mlrun.utils
 
 
 class _Router(io.TextIOBase):
-    """Writes to the run of the calling thread, else to what ``sys.stdout`` was before.
+    """Writes to the run of the calling thread, else to the original ``sys.stdout``.
 
     The capture of a run passes on what it gets to the terminal, which is this object again: so each thread
     counts how many captures it is inside of, and the next one further out is written to.
@@ -101,7 +101,7 @@ class _Router(io.TextIOBase):
 
 
 class _LogStream(io.TextIOBase):
-    """Where MLRun's log lines go: to the log of the run whose code wrote them, else to stderr."""
+    """Routes MLRun's log lines to the log of the run whose code wrote them, else to stderr."""
 
     def write(self, text: str) -> int:
         """Write a line."""
@@ -119,7 +119,7 @@ def separate_runs() -> None:
     """Let MLRun capture the output of runs by thread, and show its own chatter only from warnings on.
 
     What the code of a run logs with ``context.logger`` is in the log of that run from the usual level on.
-    ``MLRUN_LOG_LEVEL``, where it is set, is obeyed everywhere.
+    ``MLRUN_LOG_LEVEL`` applies everywhere if it is set.
     """
     mlrun.runtimes.local.redirect_stdout = router.capture
     logger = mlrun.utils.logger

@@ -11,7 +11,7 @@ from typing import Any
 from netops.telemetry.dataset import Dataset, Meta
 from netops.telemetry.description import decision_lines, reading_lines
 
-#: The result that holds the others, by name.
+#: The result that contains the others, by name.
 FURTHER = "further"
 #: Maximum other metrics of a training: with three families, all stages stay below 50 metrics.
 SHOWN = ("average_precision", "event_recall", "false_alarms_per_device_day", "median_lead_seconds", "fit_seconds")
@@ -49,7 +49,7 @@ def results_of(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def log_telemetry(context: Any, dataset: Dataset) -> None:
-    """Log what a telemetry dataset holds."""
+    """Log the summary of a telemetry dataset."""
     meta = dataset.meta
     log_results(
         context,

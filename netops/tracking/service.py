@@ -1,4 +1,4 @@
-"""The MLRun service that ``MLRUN_DBPATH`` names: whether it answers, fits the client, and what its errors mean."""
+"""The MLRun service in ``MLRUN_DBPATH``: availability, compatibility with the client, and its errors."""
 
 import os
 import re
@@ -46,7 +46,7 @@ def require(what: str) -> Service:
     Raises
     ------
     UsageError
-        If none is named.
+        If none is configured.
     NetopsError
         If it does not answer, or does not fit the client.
     """

@@ -47,7 +47,7 @@ class RecordedLocalRunner(pipelines._LocalRunner):
 class RefusedRemoteRunner(pipelines._RemoteRunner):
     """Replaces MLRun's engine that submits workflows, or their schedule, to the service.
 
-    That one logs an error of the service and continues, so that a schedule that was never made looks made.
+    That one logs an error of the service and continues, so that a failed schedule appears to exist.
     """
 
     @classmethod
@@ -79,7 +79,7 @@ def _recorded(handler: Callable[..., Any], project: str, name: str) -> Callable[
 
 
 def finish(uid: str, project: str, state: str, **status: Any) -> None:
-    """Record the end of a run; one that has been aborted meanwhile stays so.
+    """Record the end of a run, unless it has been aborted meanwhile.
 
     It is stored rather than updated: a service would abort what it runs itself, and refuses that for all else.
     """

@@ -78,7 +78,7 @@ class Examples:
         ones of dismissed alerts) and ``nearness.npy`` (by which fits multiply the weights) of the training rows;
         ``validation.npy`` and ``test.npy`` (the rows to be scored), ``validation-labels.npy`` (to calibrate by).
     key : str
-        What they were made of; the same key means the same examples.
+        Hash of their inputs; the same key means the same examples.
     names : tuple of str
         The features that models take.
     horizon : int
@@ -86,7 +86,7 @@ class Examples:
     info : dict
         The entries of the model card: spec, metrics, split, data, background.
     sources : dict
-        Part → the folder of the features dataset that holds it.
+        Split → the folder of the features dataset that contains it.
     settings : dict
         Those of the split.
     folds : int
@@ -110,7 +110,7 @@ class Examples:
         Raises
         ------
         NetopsError
-            If the folder holds none.
+            If the folder contains none.
         """
         if not (folder / FILE).is_file():
             raise NetopsError(f"{folder}: no training examples there; prepare them again")
@@ -145,7 +145,7 @@ class Examples:
 def prepare_examples(
     dataset: Dataset, settings: TrainingSettings, work: Path, progress: Progress = silent
 ) -> Examples:
-    """Make the training rows and name the rows to be scored.
+    """Write the training rows and the indices of the rows to score.
 
     Training rows come only from the training split: every positive, healthy rows thinned and weighted; no row
     inside an incident, none without a label. Called again for the same data and settings, also by several threads

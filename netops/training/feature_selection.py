@@ -1,4 +1,4 @@
-"""Which features a model takes, decided on training rows alone.
+"""Feature selection, based only on training rows.
 
 Features that never change are dropped. Where more are left than allowed, a quick score of each alone (mutual
 information of its quantile bins with the label) leaves some three times as many, and the gain in a small tree

@@ -57,11 +57,11 @@ class Job:
     out : str
         Model folder to write.
     trials : int or None
-        Sets of hyper-parameters to try, ``params`` first; None: as many as the budget holds.
+        Sets of hyper-parameters to try, ``params`` first; None: limited by the budget.
     budget : float or None
         Seconds within which the last trial begins.
     memory_values : int
-        Training rows × features that are held in memory at most.
+        Maximum training rows × features in memory.
     """
 
     examples: str
@@ -206,7 +206,7 @@ def score_rows(
     names: tuple[str, ...] | list[str],
     rows: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.float64]:
-    """Score rows of a features dataset piece by piece; a negative row (``~row``) is one not to be scored.
+    """Score rows of a features dataset piece by piece; a negative row (``~row``) is not scored.
 
     Returns
     -------
@@ -221,7 +221,7 @@ def score_rows(
 
 
 def _data(folder: Path, family: Family, job: Job) -> tuple[Scaling, FitData]:
-    """Read the training rows: into memory, or as pieces on disk, or thinned where the family takes no pieces."""
+    """Read the training rows: into memory, as pieces on disk, or thinned if the family cannot use pieces."""
     matrix = np.load(folder / "features.npy", mmap_mode="r")
     labels, weights, early = (np.load(folder / f"{name}.npy") for name in ("labels", "weights", "early"))
     weights = weights * np.load(folder / "nearness.npy")

@@ -103,7 +103,7 @@ def label(dataset: Dataset, horizon: int, kind: str, seed: int, cross_fit_below:
     Raises
     ------
     NetopsError
-        If nothing can be learned from it, or no such split can show anything.
+        If there are no training signals, or no such split is informative.
     """
     sequences, labels, incidents, attributes = observe(dataset, horizon)
     require_labels(sequences, labels, horizon)
@@ -150,7 +150,7 @@ def label_once(dataset: Dataset, horizon: int, kind: str, seed: int, cross_fit_b
 def observe(
     dataset: Dataset, horizon: int
 ) -> tuple[Sequences, npt.NDArray[np.int8], Incidents, dict[str, list[str]]]:
-    """Read what was observed, of telemetry or of feature vectors: samples, labels, incidents, attributes."""
+    """Read the observations of telemetry or feature vectors: samples, labels, incidents, attributes."""
     attributes: dict[str, list[str]] = {name: [] for name in dataset.meta.attributes}
     rows, errors = [], []
     for table in dataset.tables([TIMESTAMP, DEVICE, IS_ERROR, *attributes]):

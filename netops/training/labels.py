@@ -88,7 +88,7 @@ def _label_starts(offsets, timestamps, inside, incident_offsets, start, horizon,
 
 
 def require_labels(sequences: Sequences, labels: npt.NDArray[np.int8], horizon: int) -> None:
-    """Refuse data from which nothing can be learned.
+    """Raise an error for data without training signal.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def require_labels(sequences: Sequences, labels: npt.NDArray[np.int8], horizon: 
         If all labels are of one class.
     """
     if len(sequences) == 0:
-        raise NetopsError("the telemetry holds no samples")
+        raise NetopsError("the telemetry contains no samples")
     longest = _longest_history(sequences)
     if longest <= horizon:
         history, most = format_duration(_rounded(longest)), format_duration(_rounded(longest // 5))

@@ -1,6 +1,6 @@
 """Test vectors of a model: raw samples of some devices and their tested risks, stored next to the model.
 
-The risks are those that training took its figures from. They are written once, so that a model file, a feature
+The risks are those of the metrics of training. They are written once, so that a model file, a feature
 order or a calibration that differs from the tested model is detected wherever the model is started.
 """
 
@@ -54,7 +54,7 @@ class Excerpt:
 
 
 def write_proof(examples: Examples, folder: Path) -> None:
-    """Write the proof of a model folder: where the risks of the test split are highest, with the windows before.
+    """Write the proof of a model folder: the highest risks of the test split, with the windows before.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def write_excerpts(folder: Path, card: ModelCard, excerpts: list[Excerpt]) -> No
 
 
 def read_proof(folder: Path) -> list[Excerpt]:
-    """Read the excerpts of a model folder; none where an older version has written it.
+    """Read the excerpts of a model folder; empty if an older version has written it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Chosen rows of a features dataset, read in pieces so that memory stays bounded by a piece."""
+"""Read selected rows of a features dataset in pieces, with memory bounded by one piece."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -42,7 +42,7 @@ def gather(dataset: Dataset, columns: list[str] | tuple[str, ...], rows: Rows) -
 def pieces(
     dataset: Dataset, columns: list[str] | tuple[str, ...], rows: Rows
 ) -> Iterator[tuple[slice, npt.NDArray[np.float64]]]:
-    """Read some columns of some rows piece by piece, for what is too large to hold.
+    """Read some columns of some rows piece by piece, for data larger than memory.
 
     Yields
     ------

@@ -40,13 +40,13 @@ class Trial:
     params : dict
         The hyper-parameters that are searched.
     average_precision : float
-        Over the rows set aside; 0 where the fit failed.
+        Over the held-out rows; 0 if the fit failed.
     seconds : float
         Wall time of the fit.
     iterations : int
         Trees or epochs of the fitted model.
     error : str
-        Why the fit failed, in a line; empty where it did not.
+        Why the fit failed, in one line; empty if it succeeded.
     """
 
     number: int
@@ -66,7 +66,7 @@ class Limits:
     trials : int or None
         Trials at most.
     deadline : float or None
-        Of the clock: no trial begins later, save the first.
+        Monotonic time after which no trial but the first starts.
     """
 
     trials: int | None = 1
@@ -74,11 +74,11 @@ class Limits:
 
     @property
     def one(self) -> bool:
-        """Whether there is nothing to search."""
+        """Whether there is no search."""
         return self.trials == 1
 
     def reached(self, done: int, now: float) -> bool:
-        """Return whether no more trial is to begin."""
+        """Return whether the search has ended."""
         return done >= 1 and (
             (self.trials is not None and done >= self.trials)
             or (self.deadline is not None and now >= self.deadline)
@@ -103,7 +103,7 @@ def _import_optuna() -> None:
 
 
 def best_of(trials: list[Trial]) -> Trial | None:
-    """Choose the best trial, the earliest of equals; None where none succeeded."""
+    """Return the best trial, the earliest of equals; None if all failed."""
     good = [trial for trial in trials if not trial.error]
     return max(good, key=lambda trial: (trial.average_precision, -trial.number)) if good else None
 
@@ -177,7 +177,7 @@ class Search:
             if best_of(self._trials) is trial and fitted is not None:
                 best = candidate, fitted, trial.seconds
             del fitted
-            gc.collect()  # a network's graph holds its data, and is held in circles
+            gc.collect()  # a network's graph refers to its data in reference cycles
         if best is None:
             raise NetopsError(f"every trial failed, the first with: {self._trials[0].error}")
         return best
@@ -196,7 +196,7 @@ class Search:
 class Proposals:
     """What to try next: the tree-structured Parzen estimator of Optuna, in memory, seeded.
 
-    The same seed and results give the same proposals, whenever they come.
+    The same seed and results give the same proposals at any time.
     """
 
     def __init__(self, family: Family, seed: int) -> None:

@@ -11,7 +11,7 @@ from netops.training.families.registry import Families
 
 #: Incidents in training and validation together from which one split is enough.
 CROSS_FIT_BELOW = 120
-#: The horizon where none is configured.
+#: The default horizon.
 HORIZON_INTERVALS = 120
 
 
@@ -35,7 +35,7 @@ class TrainingSettings:
     max_values: int = option(10_000_000, help="training rows × features at most, for wide data", minimum=100_000)
     memory_values: int = option(
         25_000_000,
-        help="training rows × features held in memory at most; XGBoost reads more from disk, the others thin",
+        help="maximum of training rows × features in memory; XGBoost reads more from disk, the others thin",
         minimum=100_000,
     )
     max_features: int = option(150, help="maximum number of features of a model", minimum=1, maximum=5_000)

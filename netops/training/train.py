@@ -135,7 +135,7 @@ def _with_search(job: Job, card: ModelCard, trials: list[Trial], note: str = "")
 
 
 class _DeathError(NetopsError):
-    """The process of a fit has ended before it had an answer."""
+    """The process of a fit has ended without a response."""
 
 
 class _Worker:
@@ -208,13 +208,13 @@ class _Worker:
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout, self._errors):
             if pipe is not None:
-                # What a process that has ended did not read is still to be flushed.
+                # Flush what an ended process did not read.
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
 
 
 class _Shown:
-    """The progress of one family, in steps, or in trials where there is a search."""
+    """The progress of one family, in steps, or in trials of a search."""
 
     def __init__(self, job: Job, progress: Progress) -> None:
         self._what, self._progress = f"train {job.family}", progress

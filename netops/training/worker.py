@@ -19,7 +19,7 @@ UNNEEDED = {
     "tensorflow": ("pandas", "scipy", "sklearn", "matplotlib", "IPython"),
     "xgboost": ("pandas", "sklearn"),
 }
-#: What scikit-learn imports when it can, and then takes to be there whenever pandas has been imported by anything.
+#: Optional imports of scikit-learn that it assumes to exist once pandas has been imported.
 UNNEEDED_TO_LOAD = {"sklearn": ("pandas",), "extra_trees": ("pandas",)}
 
 

@@ -32,7 +32,7 @@ class RegisteredChampion(registered.RegisteredChampion):
         # MLRun's client tries for most of a minute: at first, and after a failure, one request is enough.
         if names_service() and not self._answers:
             service.look(os.environ["MLRUN_DBPATH"])
-            mlrun.get_run_db(force_reconnect=True)  # its settings come with the connection
+            mlrun.get_run_db(force_reconnect=True)  # the connection provides its settings
         self._answers = False
         tagged = self._tagged(registered.CHAMPION)
         self._answers = True

@@ -21,7 +21,7 @@ CLUSTER_GRACE = 90.0
 
 
 def cancel(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
-    """Stop a run: by Kubeflow and MLRun where it runs there, else by the process on this machine that runs it.
+    """Stop a run: through Kubeflow and MLRun on a cluster, else through its process on this machine.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def cancel(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
 
 
 def _forbid_promotion(record: Document, run: str) -> None:
-    """Make sure that a run puts no model in service any more, however long its process takes to end."""
+    """Prevent a run from putting a model in service, even before its process has ended."""
     from netops import registry
 
     if network := (record["spec"].get("parameters") or {}).get("name"):
@@ -79,7 +79,7 @@ def _process_of(record: Document) -> Any:
 
 
 def _abort(uid: str, reason: str) -> None:
-    """Mark a run as aborted; a service aborts only what it runs itself."""
+    """Mark a run as aborted; a service only aborts its own runs."""
     import mlrun
 
     from netops.tracking.workflows import finish
@@ -106,12 +106,12 @@ def _until_it_ends(uid: str, process: Any, wait: Callable[[float], None]) -> str
 
 
 def retry(run_id: str) -> Document | str:
-    """Take up a run that failed or was stopped, without what it finished.
+    """Resume a run that failed or was stopped, without its finished stages.
 
     Returns
     -------
     dict or str
-        The summary of the run, or what the service has begun.
+        The summary of the run, or the run that the service has started.
 
     Raises
     ------
@@ -248,7 +248,7 @@ def _on_service(method: str, run_id: str) -> None:
     except mlrun.errors.MLRunNotFoundError:
         what = method.removesuffix("_pipeline")
         raise NetopsError(
-            f"MLRun service {found.version} cannot {what} runs of Kubeflow: that takes a later MLRun"
+            f"MLRun service {found.version} cannot {what} runs of Kubeflow: this requires a later MLRun"
         ) from None
     except (mlrun.errors.MLRunBaseError, OSError, ValueError, RuntimeError) as error:
         raise service.explain(error) from error

@@ -28,5 +28,5 @@ def log_to(folder: Path) -> Iterator[None]:
             yield
         finally:
             tempfile.tempdir = before
-            # MLRun leaves the name of its last one to all that comes after, which could not write it any more.
+            # MLRun does not reset the name of its last log file, which later code could not write.
             os.environ.pop("MLRUN_META_TMPFILE", None)

@@ -1,4 +1,4 @@
-"""Training processes started ahead: what they import loads while the telemetry is still being made."""
+"""Training processes that are started early: they import libraries while the telemetry is generated."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

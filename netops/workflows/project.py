@@ -12,7 +12,7 @@ from netops.workflows.project_folder import project_root
 
 
 def connect(patient: bool = False) -> None:
-    """Get ready to look things up: the MLRun service that ``MLRUN_DBPATH`` names, else the embedded database.
+    """Connect to the run database: the MLRun service in ``MLRUN_DBPATH``, else the embedded database.
 
     Runs whose process has died are marked so.
 
@@ -48,7 +48,7 @@ def _answers(patient: bool) -> bool:
 
 
 def load_project() -> Any:
-    """Load the project, tracked by the MLRun service that ``MLRUN_DBPATH`` names, else by the embedded database.
+    """Load the project, tracked by the MLRun service in ``MLRUN_DBPATH``, else by the embedded database.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def load_project() -> Any:
 
 
 def the_project() -> Any:
-    """Return the project: as this process has loaded it, else, as in a stage's own pod, as the database has it."""
+    """Return the project of this process, or from the database if not loaded, as in the pod of a stage."""
     import mlrun
 
     return mlrun.get_current_project(silent=True) or mlrun.get_run_db().get_project(PROJECT)

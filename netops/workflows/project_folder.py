@@ -1,4 +1,4 @@
-"""Where the MLRun project is: project.yaml, components, pipeline and configurations; and its name."""
+"""Location and name of the MLRun project: project.yaml, components, pipeline and configurations."""
 
 from pathlib import Path
 

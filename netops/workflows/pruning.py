@@ -1,4 +1,4 @@
-"""Deleting old runs: their records, their files, and the model versions that nothing needs any more."""
+"""Deletion of old runs: their records, files, and unreferenced model versions."""
 
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ def prune(*, keep: int | None = None, older_than: int | None = None, dry_run: bo
     Parameters
     ----------
     keep : int, optional
-        How many of the newest runs stay.
+        Number of the newest runs to retain.
     older_than : int, optional
         Nanoseconds; runs that began longer ago go.
     dry_run : bool
@@ -30,7 +30,7 @@ def prune(*, keep: int | None = None, older_than: int | None = None, dry_run: bo
     Returns
     -------
     dict
-        ``runs`` and ``models`` that went, and the ``bytes`` they took.
+        Deleted ``runs`` and ``models``, and their ``bytes``.
     """
     ended = [run for run in workflows() if run["status"]["state"] != "running"]
     old = [run["metadata"]["uid"] for index, run in enumerate(ended) if _is_old(index, run, keep, older_than)]

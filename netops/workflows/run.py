@@ -21,7 +21,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be run.
+    """The request for a run.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Request:
     settings : dict
         All sections of the configuration.
     telemetry, test : tuple of str
-        Sources to learn from, and to be tested on; none means that telemetry is generated.
+        Sources of training and test telemetry; none means that telemetry is generated.
     incidents, test_incidents : Path or None
         CSV of the incidents of each.
     """

@@ -1,6 +1,6 @@
 """The settings of one run: the YAML files of a folder, the defaults, and ``--set``.
 
-They travel from stage to stage as one JSON document, so that a step needs nothing but its parameters; each
+They are passed from stage to stage as one JSON document, so that a step needs only its parameters; each
 stage binds the sections it reads.
 """
 
@@ -30,7 +30,7 @@ SECTIONS = {
     "monitoring": "netops.monitoring.settings:MonitoringSettings",
     "serving": "netops.serving.settings:ServingSettings",
 }
-#: Read by the generator itself, which takes the original's format.
+#: Read by the generator itself, which supports the original format.
 METRICS = "metrics"
 
 Document = dict[str, Any]
@@ -110,7 +110,7 @@ def _override(document: Document, override: str) -> None:
 
 
 def _value(override: str, text: str) -> Any:
-    """Read a value as YAML; what YAML takes for a comment or a directive (``# host``, ``%d.%m``) is text."""
+    """Read a value as YAML; comments or directives of YAML (``# host``, ``%d.%m``) are text."""
     if text.lstrip().startswith(("#", "%", "@", "`")):
         return text
     try:

@@ -79,7 +79,7 @@ def test_an_old_card_is_printed_without_unknown_values(card: ModelCard) -> None:
     old["intervals"] = {name: values for name, values in old["intervals"].items() if name != "brier"}
     lines = list(described(card.updated(evaluation=old, calibration={})))
     assert any("not calibrated" in line for line in lines)
-    assert any("before there was one" in line for line in lines)
+    assert any("without calibration" in line for line in lines)
     assert "By scenario" in lines
 
 

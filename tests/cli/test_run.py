@@ -381,7 +381,7 @@ def test_a_model_of_other_windows_cannot_be_a_shadow(netops: Call, first: dict) 
     finally:
         file.write_text(whole)
     assert refused.code == 1
-    assert "takes other metrics, windows or statistics" in refused.err
+    assert "requires other metrics, windows or statistics" in refused.err
     assert not any(model["shadow"] for model in netops("models", "list", "--json").rows)
 
 

@@ -40,7 +40,7 @@ def test_a_site_outage_reaches_the_webhook_as_one_notification(run: Any) -> None
     notes = about(run, run.story.site)
     assert [names(note) for note in notes] == [["SiteOutage"]]
     firing = run.prometheus.now(f'ALERTS{{alertname="DeviceAboutToFail",data_center="{run.story.site}"}}')
-    assert len(firing) == 8, "the devices alert too: they are not told of because the site is"
+    assert len(firing) == 8, "the devices alert too, but only the site alert is sent"
 
 
 def test_stale_devices_are_reported(run: Any) -> None:

@@ -251,7 +251,7 @@ def test_a_model_without_calibration_says_so(run: Run, tmp_path: Path) -> None:
         "none, the model has no probability output. All risks on validation are equal: "
         "calibration is not possible. (12 labelled samples)"
     )
-    assert "before there was one" in calibration_words(card.updated(calibration={}))
+    assert "without calibration" in calibration_words(card.updated(calibration={}))
 
 
 def test_same_run_same_bytes(run: Run, html: str, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_data_without_training_signal_are_refused(failed, horizon, error, words)
 @pytest.mark.parametrize(
     ("offsets", "seconds", "words"),
     [
-        ([0, 0], [], "holds no samples"),
+        ([0, 0], [], "contains no samples"),
         ([0, 1], [1_000_000], "longer than the history: the longest of a device is 1s"),
         ([0, 0, 3, 3, 5], [1_000_000, 1_000_010, 1_000_020, 5, 10], "longer than the history.* a device is 20s"),
     ],

@@ -1,1 +1,1 @@
-"""The run report: one HTML file that needs nothing else, for people who look rather than read."""
+"""The run report: one self-contained HTML file."""

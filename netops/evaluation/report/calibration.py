@@ -1,4 +1,4 @@
-"""How the risks of a model became probabilities, in words."""
+"""Description of the calibration of a model."""
 
 from netops.evaluation.report.words import counted, number
 from netops.models.card import ModelCard
@@ -15,4 +15,4 @@ def calibration_words(card: ModelCard) -> str:
     if reason := card.calibration.get("reason"):
         rows = counted(int(card.calibration["rows"]), "labelled sample")
         return f"none, the model has no probability output. {reason} ({rows})"
-    return "none: the model was trained before there was one"
+    return "none: the model is from a version without calibration"

@@ -36,7 +36,7 @@ def _warned(found: Figures) -> str:
 
 
 def near_perfect(found: Figures, source: str) -> str:
-    """Doubt an average precision near 1 on telemetry that was not generated; empty where there is no reason."""
+    """Return a caution about an average precision near 1 on real telemetry; empty if not applicable."""
     if source == GENERATED or not found.average_precision >= _NEAR_PERFECT:
         return ""
     return (
@@ -49,7 +49,7 @@ def near_perfect(found: Figures, source: str) -> str:
 def cautions(
     assessments: Mapping[str, Assessment], choice: Choice, source: str = "", rest: WithoutClock | None = None
 ) -> list[str]:
-    """List what limits the figures of the best model; empty where nothing does.
+    """List the limitations of the metrics of the best model; empty if there are none.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def cautions(
     source : str
         Where the telemetry is from (``Meta.source``).
     rest : WithoutClock, optional
-        Figures without the incidents that follow the clock, where there are some.
+        Metrics without the incidents that follow the clock, if any.
     """
     best = assessments[choice.best]
     found = best.evaluation.figures

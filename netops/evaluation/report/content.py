@@ -129,7 +129,7 @@ class Content:
 
     @property
     def series(self) -> list[figures.Series]:
-        """How each model is drawn; the same family looks the same in every run."""
+        """The line style of each model; a family has the same style in every run."""
         last = (figures.BASELINE, figures.CLOCK)
         return figures.series_of(sorted(self.assessments, key=lambda name: (name in last, name)))
 

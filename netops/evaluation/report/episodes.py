@@ -47,7 +47,7 @@ class Episode:
     scenario : str
         Empty if unknown.
     warned_from : int or None
-        From when on an alert counts as a warning; None for a false alarm.
+        Time from which an alert counts as a warning; None for a false alarm.
     incidents, precursors, alerts, baseline_alerts : list of (start, end)
         Within what is shown; the last are alerts of the static thresholds.
     times : int64 array, n
@@ -189,7 +189,7 @@ def _within(starts: Integers, ends: Integers, low: int, high: int) -> Spans:
 
 
 def with_metrics(examples: Examples, episodes: list[Episode], metrics: list[list[str]]) -> list[Episode]:
-    """Read the metrics of each episode, all at once: every piece of a file is read one time, and no other rows.
+    """Read the metrics of all episodes in one pass: every piece of a file is read once, and no other rows.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ from netops.training.splits import NONE, SPLITS, TEST, TRAIN, VALIDATION
 
 _SPLITS = {
     "time": "by time: each split is later than the one before, as in service",
-    "device": "by device: each part holds devices that the others do not",
+    "device": "by device: no device is in two splits",
     "test": "separate test telemetry",
 }
 _FOLDS = "each is scored by a model of the others, and the model is fitted on all of them"
@@ -141,7 +141,7 @@ def _count(logs: list[Log], name: str, split: int) -> int:
 
 
 def telemetry_facts(examples: Examples) -> list[tuple[str, str]]:
-    """Describe the telemetry, a line each."""
+    """Describe the telemetry, one line per fact."""
     main = examples.labelled[0]
     meta, windows = main.dataset.meta, (examples.info["spec"] or {}).get("windows", [])
     times = main.sequences.timestamps
@@ -167,7 +167,7 @@ def telemetry_facts(examples: Examples) -> list[tuple[str, str]]:
 
 
 def _labels(sources_of_labels: LabelSources) -> list[tuple[str, str]]:
-    """Return where the labels come from."""
+    """Describe the sources of the labels."""
     facts = []
     if sources := sources_of_labels.get("incidents"):
         facts.append(("Incidents", listed([f"{count:,} from {source}" for source, count in sources.items()])))

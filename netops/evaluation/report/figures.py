@@ -74,7 +74,7 @@ def false_alarms_figure(evaluations: Mapping[str, Evaluation], series: list[Seri
 
 
 def most_alarms(evaluations: Mapping[str, Evaluation], budget: float) -> float:
-    """Choose up to how many false alarms per device-day are drawn: room for the budget and what is in service."""
+    """Choose the maximum false alarms per device-day of the axis: above the budget and the value in service."""
     return max([4 * budget, *(1.3 * np.nan_to_num(_alarms(one)) for one in evaluations.values())]) or 1.0
 
 
@@ -147,7 +147,7 @@ def lead_times_figure(evaluations: Mapping[str, Evaluation], series: list[Series
 def reliability_figure(evaluation: Evaluation, style: str) -> str:
     """Draw the reliability curve; a dot is as large as its samples are many.
 
-    Where the risks are calibrated, a fainter line shows them as they were.
+    If the risks are calibrated, a fainter line shows the uncalibrated ones.
     """
     found, raw = evaluation.reliability, evaluation.uncalibrated
     word = "predicted probability" if raw else "predicted risk"
@@ -198,7 +198,7 @@ def _describe_losses(shown: list[tuple[str, float]]) -> str:
 
 
 def drawing_of(key: str, title: str, description: str) -> Drawing:
-    """Begin a drawing of the usual size."""
+    """Create a drawing of the default size."""
     return Drawing(title, description, WIDTH, HEIGHT, key)
 
 

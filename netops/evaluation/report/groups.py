@@ -1,4 +1,4 @@
-"""Where the chosen model does well and where it does not: its figures by attribute of the device."""
+"""Metrics of the selected model by attribute of the device."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from netops.evaluation.evaluate import Evaluation, Figures
 from netops.evaluation.report.bounds import alarms_between, recall_between
 from netops.evaluation.report.words import lasting, percent, spread, titled
 
-#: Rows of a table at most: those with the most incidents missed come first.
+#: Maximum rows of a table; those with the most missed incidents are first.
 _MOST = 12
 
 
@@ -40,7 +40,7 @@ class Ranges:
 
     @classmethod
     def of(cls, found: Figures, intervals: Mapping[str, Interval]) -> "Ranges":
-        """Write the intervals, or exact bounds where resampling has nothing to go by."""
+        """Format the intervals, or exact bounds if resampling gives none."""
         return cls(
             recall_between(found, intervals.get("event_recall")),
             alarms_between(found, intervals.get("false_alarms_per_device_day")),

@@ -1,7 +1,7 @@
-"""Which features a model lives on: what it loses when one of them is shuffled (Breiman 2001, section 10).
+"""Permutation importance: the loss of a model when one feature is shuffled (Breiman 2001, section 10).
 
 All families are measured the same way, so that models can be compared. Correlated features share
-their importance: the model falls back on the other. Shuffling all features of a metric at once shows that.
+their importance: the model uses the other one. Shuffling all features of a metric together reveals this.
 """
 
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ def importance_of(
     Returns
     -------
     Importance or None
-        None where the sample holds one class only.
+        None if the sample contains only one class.
     """
     scorer = Scorer(model)
     names = scorer.card.features
@@ -136,7 +136,7 @@ def _groups(names: tuple[str, ...], metrics: tuple[str, ...]) -> dict[str, list[
 
 
 def metric_of(feature: str, metrics: tuple[str, ...]) -> str:
-    """Name the metric of a feature: the longest that its name begins with; "" where there is none."""
+    """Name the metric of a feature: the longest prefix of its name; "" if none."""
     owners = [metric for metric in metrics if feature == metric or feature.startswith(f"{metric}_")]
     return max(owners, key=len, default="")
 

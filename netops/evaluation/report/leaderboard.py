@@ -26,7 +26,7 @@ _WIDTH, _HEIGHT = 110.0, 12.0
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure in the leaderboard: its value, what it rests on, its interval in words and as a mark."""
+    """A cell of the leaderboard: value, sample size, interval as text and as a mark."""
 
     value: str
     detail: str = ""

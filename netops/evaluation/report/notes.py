@@ -20,7 +20,7 @@ def incident_note(incident: int, model: MatchedAlerts, baseline: MatchedAlerts |
 
 
 def false_alarm_note(alert: int, model: MatchedAlerts) -> str:
-    """Return how long a false alarm lasted, how high the risk rose, and what came after it."""
+    """Describe a false alarm: its duration, the highest risk and a later incident."""
     alerts, incidents = model.alerts, model.split.incidents
     opened, device = int(alerts.opened[alert]), int(alerts.device[alert])
     lasted = lasting((int(alerts.closed[alert]) - opened) / SECOND)
@@ -57,7 +57,7 @@ def why_missed(incident: int, model: MatchedAlerts) -> str:
 
 
 def _open_before(incident: int, model: MatchedAlerts) -> int | None:
-    """When an alert had opened that was still open when the warning window began."""
+    """Return the opening time of an alert that was open at the start of the warning window."""
     device, since = int(model.split.incidents.device[incident]), int(model.warned_from[incident])
     opened = [span[0] for span in model.spans(device, since, since) if span[0] < since]
     return opened[0] if opened else None

@@ -22,7 +22,7 @@ def reasons_of(examples: Examples, model: Path, episodes: list[Episode]) -> Reas
     Returns
     -------
     list of (str, list of (feature, contribution in log-odds))
-        One an episode; no features where no sample was scored.
+        One per episode; no features if no sample was scored.
     """
     rows = [_deciding_row(episode) for episode in episodes]
     wanted = np.unique([row for row in rows if row is not None]).astype(np.int64)

@@ -1,4 +1,4 @@
-"""What a search for hyper-parameters has come to, in words."""
+"""Description of a hyper-parameter search."""
 
 from netops.evaluation.report.words import counted, number
 from netops.models.card import ModelCard

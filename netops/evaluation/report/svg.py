@@ -60,7 +60,7 @@ class Drawing:
     Attributes
     ----------
     title, description : str
-        What it shows, for those who cannot see it.
+        Text alternative for screen readers.
     width, height : float
         In its own units; the page scales it.
     key : str
@@ -97,7 +97,7 @@ class Drawing:
         self._parts.append(f"<text{styled} {index}>{escape(words)}</text>")
 
     def path(self, x: Floats, y: Floats, style: str) -> None:
-        """Draw a line through points; it breaks where a value is missing."""
+        """Draw a line through points, interrupted at missing values."""
         x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
         there = np.isfinite(x) & np.isfinite(y)
         starts = there & ~np.concatenate([[False], there[:-1]])
@@ -111,7 +111,7 @@ class Drawing:
             self._parts.append(f'<path class="{style}" d="{"".join(steps)}"/>')
 
     def steps(self, x: Floats, y: Floats, style: str) -> None:
-        """Draw a staircase: each value holds until the next."""
+        """Draw a step function: each value holds until the next."""
         if len(x):
             self.path(np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1], style)
 

@@ -13,7 +13,7 @@ from netops.evaluation.report.words import compact, lasting, moment, number, sho
 
 _WIDTH, _LEFT, _RIGHT = 1120.0, 150.0, 14.0
 _METRIC, _RISK, _GAP, _LANE = 58.0, 76.0, 10.0, 13.0
-#: Lines of a metric's name, and letters of a line.
+#: Maximum lines of a metric's name, and letters per line.
 _LINES, _LETTERS = 3, 17
 _STEPS = tuple(
     count * unit
@@ -66,7 +66,7 @@ class _Panels:
         return self.drawing.render()
 
     def _shade(self) -> None:
-        """Shade what was going on, over all panels."""
+        """Shade precursor, incident and alerts over all panels."""
         episode = self.episode
         for low, high in episode.precursors:
             self._band(low, high, "precursor")

@@ -74,7 +74,7 @@ def _best_precision(evaluation: Evaluation) -> tuple[Floats, Floats]:
     best = np.maximum.accumulate(precision[::-1])[::-1]
     if len(recall) == 0:
         return recall, best
-    # A staircase holds each value until the next recall: what is description at a recall is the best from there on.
+    # A step function holds each value until the next recall: its value is the best from there on.
     return np.concatenate([[0.0], recall]), np.concatenate([best, best[-1:]])
 
 

@@ -37,7 +37,7 @@ class Timeline:
     span : (int, int)
         First and last time of the telemetry, nanoseconds since the epoch.
     boundaries : tuple of int
-        Where validation and test begin; empty where the split is not by time.
+        Start times of validation and test; empty for other splits than by time.
     """
 
     logs: list[Log]

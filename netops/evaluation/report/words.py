@@ -29,7 +29,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def significant(value: float | None) -> str:
-    """Write a number with three significant digits, however small; a dash where there is none."""
+    """Format a number with three significant digits; a dash for NaN."""
     return f"{value:.3g}" if known(value) and 0 < abs(value) < 0.1 else number(value)
 
 
@@ -46,7 +46,7 @@ def _magnitude(value: float) -> int:
 
 
 def percent(value: float | None) -> str:
-    """Write a share; a dash where there is none, and never 100% or 0% for what is not quite."""
+    """Format a fraction as percentage; a dash for NaN, and 100% or 0% only if exact."""
     if not known(value):
         return UNKNOWN
     if 0 < value < 0.001:
@@ -93,7 +93,7 @@ def shortened(name: str, most: int) -> str:
 
 
 def spread(interval: Interval | None, write: Callable[[float], str] = number) -> str:
-    """Write an interval; nothing where nothing could be resampled, or all resamples were the same."""
+    """Format an interval; empty if resampling failed or all resamples are equal."""
     if not is_informative(interval):
         return ""
     assert interval is not None

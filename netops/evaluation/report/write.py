@@ -32,7 +32,7 @@ def write_report(
     run_id: str = "",
     seed: int = 0,
 ) -> Path:
-    """Write the report of a run as one HTML file that needs nothing else.
+    """Write the report of a run as one self-contained HTML file.
 
     Parameters
     ----------
@@ -50,13 +50,13 @@ def write_report(
     decision : Decision
         Whether it is promoted.
     baseline : StaticThresholds, optional
-        The static thresholds, to be named.
+        The static thresholds, for their description.
     baseline_risks : float64 array, rows of the test split, optional
         Their risks, to draw their alerts next to those of the best model.
     without : WithoutClock, optional
-        Figures without the incidents that follow the clock, where there are some.
+        Metrics without the incidents that follow the clock, if any.
     run_id : str
-        Of the run, where there is one.
+        Of the run, if any.
     seed : int
         Of the sample that feature importance is measured on.
 
@@ -73,7 +73,7 @@ def write_report(
 
 
 def render(content: Mapping[str, object], template: str = TEMPLATE, folder: Path | None = None) -> str:
-    """Fill a template of this folder, or of another one that may include what is in this."""
+    """Render a template of this folder, or of another one that may include these."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(

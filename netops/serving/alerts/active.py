@@ -75,7 +75,7 @@ class ActiveAlerts:
         self._state, self._replaced = state, replaced
         self._unsaved: dict[str, Alert] = {}
         self._unsent: set[str] = set()
-        #: Ids of expired alerts of the store that the restored state does not hold: they are of samples to come.
+        #: Ids of expired alerts of the store that are missing in the restored state: they belong to later samples.
         self._unconfirmed: set[str] = set()
         self._stale: list[tuple[int, str]] = []  # heap of (expiry, device) of stale devices
         self._changed = self._reconciled = False
@@ -197,7 +197,7 @@ class ActiveAlerts:
         for alert in alerts:
             if alert.kind == "site" and alert.ended is not None:
                 self.sites.ended[str(alert.site)] = alert
-                if self._stored(alert.id) is not None:  # the store may hold what came after the snapshot
+                if self._stored(alert.id) is not None:  # the store may be newer than the snapshot
                     continue
             held = self.open.get((alert.kind, str(alert.device)))
             if held is not None and held.id == alert.id:  # it has changed since its device was written

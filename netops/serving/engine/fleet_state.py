@@ -27,7 +27,7 @@ FEW = 3
 #: Cost of scanning one sample and metric for a late sample, as a fraction of the cost limit of a slice:
 #: 50 ns of 10 ms.
 _SCAN_COST = 5e-6
-#: Instead of an event time: nothing has changed.
+#: Instead of an event time: unchanged.
 UNCHANGED = np.iinfo(np.int64).max
 
 

@@ -24,7 +24,7 @@ STEPS = ("validate", "features", "score", "explain", "alert")
 
 
 class Measured(Protocol):
-    """What is measured of a runtime."""
+    """Metrics of a runtime."""
 
     network: str
     settings: "ServingSettings"

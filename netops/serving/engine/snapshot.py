@@ -139,7 +139,7 @@ class Snapshots:
 
 
 class Saveable(Protocol):
-    """What a snapshot holds of a runtime."""
+    """The content of a snapshot of a runtime."""
 
     network: str
     settings: ServingSettings

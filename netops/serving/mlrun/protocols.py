@@ -1,4 +1,4 @@
-"""What is used of MLRun's and Nuclio's untyped objects."""
+"""Protocols of MLRun's and Nuclio's untyped objects."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
@@ -33,7 +33,7 @@ class GraphEvent(Protocol):
 
 
 class Trigger(Protocol):
-    """What an event came by."""
+    """The trigger of an event."""
 
     kind: str
 

@@ -1,1 +1,1 @@
-"""Requests of a served network, whatever server receives them: endpoints, queries, feedback, access."""
+"""Requests to a served network, independent of the server: endpoints, queries, feedback, access."""

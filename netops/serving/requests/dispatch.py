@@ -1,6 +1,6 @@
-"""One way for a request: from method, path and body to the answer, whatever server has received it.
+"""Dispatch of a request: from method, path and body to the response, independent of the server.
 
-The HTTP server (its fast path and its framework) and the Nuclio function all come here. What they have checked
+The HTTP server (its fast path and its framework) and the Nuclio function use it. What they have checked
 before is how they know the caller (``access``) and how large a body they take.
 """
 

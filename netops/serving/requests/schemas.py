@@ -1,4 +1,4 @@
-"""Answers of the server that clients share; imports nothing heavy."""
+"""Responses of the server that clients share; imports nothing heavy."""
 
 import msgspec
 

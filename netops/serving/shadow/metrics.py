@@ -15,7 +15,7 @@ _ASSESSED: tuple[Literal["incidents", "warned", "false_alarms"], ...] = ("incide
 
 
 class Shadowed(Protocol):
-    """What is measured of a shadow."""
+    """Metrics of a shadow."""
 
     network: str
     shadow: Shadow

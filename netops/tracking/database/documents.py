@@ -23,7 +23,7 @@ def decode(text: str) -> Document:
 
 
 def copy(document: Any) -> Document:
-    """Take a copy that shares nothing with the caller's object, of what JSON can hold."""
+    """Return a deep copy of the JSON-compatible content."""
     if hasattr(document, "to_dict"):
         document = document.to_dict()
     elif hasattr(document, "dict"):
@@ -48,7 +48,7 @@ def nanoseconds(time: datetime | str | None) -> int | None:
 
 
 def section(document: Document, name: str) -> Document:
-    """Return a section of a document (``metadata``, ``spec``, ``status``), made where it is missing or null."""
+    """Return a section of a document (``metadata``, ``spec``, ``status``), created if missing or null."""
     part = document.get(name)
     if not isinstance(part, dict):
         part = document[name] = {}

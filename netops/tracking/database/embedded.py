@@ -25,7 +25,7 @@ class EmbeddedRunDB(Projects, Functions, Runs, Artifacts, Logs, Pipelines, Sched
     Parameters
     ----------
     path : Path
-        The SQLite file; made where it is missing.
+        The SQLite file; created if missing.
     """
 
     kind = "http"  # the client queries this before it reads pipelines, which are readable here too
@@ -71,7 +71,7 @@ class EmbeddedRunDB(Projects, Functions, Runs, Artifacts, Logs, Pipelines, Sched
             raise ServiceOnlyError.of("push_pipeline_notifications")
 
     def refresh_smtp_configuration(self) -> None:
-        """Do nothing: nothing is sent from here."""
+        """Do nothing: notifications are not sent from here."""
 
 
 def open_database(path: Path) -> EmbeddedRunDB:
@@ -80,7 +80,7 @@ def open_database(path: Path) -> EmbeddedRunDB:
     Parameters
     ----------
     path : Path
-        The SQLite file; made where it is missing, migrated where it is older.
+        The SQLite file; created if missing, migrated if older.
 
     Returns
     -------

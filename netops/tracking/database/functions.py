@@ -24,9 +24,9 @@ class Functions:
     def store_function(
         self, function: Any, name: str, project: str = "", tag: str | None = None, versioned: bool = False
     ) -> str:
-        """Store a function under a tag (``latest`` where none is given) and give its hash.
+        """Store a function under a tag (default ``latest``) and return its hash.
 
-        A versioned one stays to be found by its hash when the tag moves on; else the tag has one function.
+        A versioned one can still be found by its hash when the tag moves; else the tag has one function.
         """
         name, project = mlrun.utils.normalize_name(name), queries.active(project)
         document = documents.copy(function)

@@ -61,7 +61,7 @@ class Logs:
     def watch_log(
         self, uid: str, project: str = "", watch: bool = True, offset: int = 0, attempt: int | None = None
     ) -> tuple[str, int]:
-        """Print a log, and what is added to it until the run ends; give the state and the final offset."""
+        """Print a log and follow it until the run ends; return the state and the final offset."""
         errors = mlrun.mlconf.httpdb.logs.decode.errors
         while True:
             state, body = self.get_log(uid, project, offset=offset, size=_CHUNK)

@@ -13,7 +13,7 @@ _MAX_TOKENS = 1000
 
 
 class Pages:
-    """The lists of MLRun's run database interface that come in pages."""
+    """The paginated lists of MLRun's run database interface."""
 
     list_runs: Callable[..., Any]
     list_artifacts: Callable[..., Any]

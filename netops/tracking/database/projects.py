@@ -76,14 +76,14 @@ class Projects:
             return _project(_write(connection, name, merged))
 
     def delete_project(self, name: str, deletion_strategy: Any = None) -> None:
-        """Delete a project; one that still holds something only with the ``cascade`` strategy."""
+        """Delete a project; a non-empty one requires the ``cascade`` strategy."""
         strategy = mlrun.common.schemas.DeletionStrategy(
             deletion_strategy or mlrun.common.schemas.DeletionStrategy.default()
         )
         with self._connection.write() as connection:
             if strategy.strategy_to_check() and (held := _held_by(connection, name)):
                 raise mlrun.errors.MLRunPreconditionFailedError(
-                    f"project {name} still holds {held}: delete it with the strategy 'cascade'"
+                    f"project {name} still contains {held}: delete it with the strategy 'cascade'"
                 )
             if strategy.is_cascading() or strategy.is_restricted():
                 for table in (tables.functions, tables.runs, tables.artifacts, tables.logs, tables.schedules):

@@ -23,12 +23,12 @@ def matches(column: sa.ColumnElement[str], wanted: str) -> sa.ColumnElement[bool
 
 
 def where_name(column: sa.ColumnElement[str], wanted: str | None) -> Where:
-    """Filter by a name, where one is given."""
+    """Filter by a name, if given."""
     return [matches(column, wanted)] if wanted else []
 
 
 def where_equal(column: sa.ColumnElement[Any], wanted: Any) -> Where:
-    """Filter by one value or any of several, where one is given."""
+    """Filter by one value or any of several, if given."""
     if wanted is None or wanted in ("", []):
         return []
     values = wanted if isinstance(wanted, list | tuple | set) else [wanted]
@@ -45,7 +45,7 @@ def where_between(column: sa.ColumnElement[int], since: Any, until: Any) -> Wher
 
 
 def where_project(column: sa.ColumnElement[str], project: str | None) -> Where:
-    """Filter by the project, the active one where none is given; ``*`` is all of them."""
+    """Filter by the project, by default the active one; ``*`` is all projects."""
     return [] if project == "*" else [column == active(project)]
 
 
@@ -68,7 +68,7 @@ def _has_label(table: sa.Table, label: str) -> sa.ColumnElement[bool]:
 
 
 def active(project: str | None) -> str:
-    """Name the project meant: the given one, else MLRun's active one."""
+    """Return the given project, else MLRun's active one."""
     return str(project or mlrun.mlconf.active_project)
 
 
@@ -96,7 +96,7 @@ def partition(
     newest_first: bool = True,
     max_partitions: int = 0,
 ) -> list[sa.Row[Any]]:
-    """Keep the first rows of each group, in the order they came.
+    """Select the first rows of each group, in their order.
 
     Parameters
     ----------

@@ -57,7 +57,7 @@ class Runs:
     def read_run(
         self, uid: str, project: str = "", iter: int = 0, format_: Any = mlrun.common.formatters.RunFormat.full
     ) -> Document:
-        """Return a run; the full format holds its artifacts too."""
+        """Return a run; the full format includes its artifacts."""
         project = queries.active(project)
         with self._connection.read() as connection:
             document = documents.decode(_find_or_raise(connection, uid, project, iter).document)
@@ -162,7 +162,7 @@ class Runs:
                 connection.execute(sa.update(_TABLE).where(_TABLE.c.id == row.id).values(process=None))
 
     def process_of(self, uid: str, project: str = "") -> Process | None:
-        """Return which process runs a run, where it is known."""
+        """Return which process executes a run, if known."""
         with self._connection.read() as connection:
             row = _find_or_raise(connection, uid, queries.active(project), 0)
         return Process.from_json(row.process) if row.process else None
@@ -182,7 +182,7 @@ class Runs:
             for row in rows:
                 number = Process.from_json(row.process).pid
                 _abort(connection, row, f"its process ({number}) ended before the run did")
-            # without a process it is free to be taken up again, by one that lives
+            # without a process it can be resumed by a running one
             connection.execute(
                 sa.update(_TABLE).where(_TABLE.c.id.in_([row.id for row in rows])).values(process=None)
             )

@@ -25,9 +25,9 @@ class Schedule:
     name, cron : str
         Its name, and when it is due.
     document : dict
-        What is to be run.
+        The request for the run.
     created, due : int
-        Nanoseconds since the epoch; ``due`` is the next time that has not been begun, None for never again.
+        Nanoseconds since the epoch; ``due`` is the next time that has not started, None if there is none.
     run : str or None
         The run of the time that has started and not finished.
     attempt : int
@@ -92,14 +92,14 @@ class Schedules:
             return [_schedule(row) for row in connection.execute(query)]
 
     def begin_schedule(self, project: str, seen: Schedule, run: str | None, now: int) -> bool:
-        """Begin the time at which a schedule is due, and all that were missed with it: the next one is after now.
+        """Start the due time of a schedule, including all missed ones: the next one is after now.
 
         Parameters
         ----------
         seen : Schedule
             Its state when the decision to start was made.
         run : str or None
-            The run that begins; None lets the time pass without one.
+            The started run; None skips the time.
 
         Returns
         -------
@@ -129,7 +129,7 @@ class Schedules:
         return wrong and self._change(project, seen, {"due": due})
 
     def try_schedule(self, project: str, seen: Schedule, attempt: int, at: int) -> bool:
-        """Return which attempt at the run that has been begun is the latest, and when the next one is due.
+        """Return the latest attempt of the started run, and when the next one is due.
 
         An attempt is counted before it is made, so that one which ends its process counts too.
         """

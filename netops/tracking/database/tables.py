@@ -135,7 +135,7 @@ schedules = Table(
     Column("name", Text, nullable=False),
     Column("cron", Text, nullable=False),
     Column("created", BigInteger, nullable=False),
-    Column("due", BigInteger),  # the next time that has not been begun
+    Column("due", BigInteger),  # the next time that has not started
     Column("run", Text),  # uid of the run that has started and not finished
     Column("attempt", Integer, nullable=False),
     Column("again", BigInteger),  # when that run is tried next

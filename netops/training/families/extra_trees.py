@@ -40,7 +40,7 @@ class ExtraTrees:
         "max_features": OneOf(("sqrt", "log2", "all")),
     }
 
-    enabled: bool = option(True, help="whether the family takes part")
+    enabled: bool = option(True, help="whether the family is trained")
     n_estimators: int = option(60, help="trees", minimum=1, maximum=2_000)
     max_depth: int = option(14, help="depth of a tree", minimum=1, maximum=32)
     min_samples_leaf: int = option(10, help="smallest number of rows of a leaf", minimum=1)
@@ -74,7 +74,7 @@ class ExtraTrees:
 def _part_missing_from_known(tree: Any) -> None:
     """Send every known value left in splits of missing from known values.
 
-    Where the known values of a node are equal, scikit-learn takes that very value as threshold: the next float32
+    If the known values of a node are equal, scikit-learn uses that value as threshold: the next float32
     above it would go the way of the missing ones. Other thresholds, drawn in float64, are never exactly a float32.
     """
     split = (tree.children_left >= 0) & (tree.missing_go_to_left == 0)

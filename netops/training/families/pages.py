@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary, finalize
 from netops.training.families.protocol import FitData
 from netops.training.matrix import ScaledMatrix
 
-#: Bins of a feature; what XGBoost takes for matrices in memory.
+#: Bins of a feature; XGBoost's default for matrices in memory.
 BINS = 256
 
 _made: "WeakKeyDictionary[FitData, _Matrices]" = WeakKeyDictionary()
@@ -27,7 +27,7 @@ def matrices_of(data: FitData, threads: int) -> list[Any]:
 
 
 class _Matrices:
-    """The matrices, and the folder of their pages, which goes when they do."""
+    """The matrices and the folder of their pages, which is deleted with them."""
 
     def __init__(self, data: FitData, threads: int) -> None:
         parts = (False, True)[: 1 + data.stops_early]

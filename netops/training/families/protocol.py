@@ -30,7 +30,7 @@ class FitData:
     weights : float64 array, n
         Number of samples that each row represents, so that the weighted base rate is unbiased.
     early : bool array, n
-        Rows set aside for early stopping; none where the training split is too small for it.
+        Rows held out for early stopping; none if the training split is too small.
     """
 
     features: Floats | ScaledMatrix
@@ -51,7 +51,7 @@ class FitData:
         return bool(self.early.any())
 
     def whole(self) -> "FitData":
-        """Return the same rows with none set aside."""
+        """Return the same rows with none held out."""
         return replace(self, early=np.zeros_like(self.early))
 
     @property
@@ -84,7 +84,7 @@ class Family(Protocol):
 
     #: Whether NaN is passed on; otherwise it becomes 0, the mean.
     takes_missing: ClassVar[bool]
-    #: Whether it can be fitted on features that stay on disk; otherwise rows are thinned to what memory holds.
+    #: Whether it can be fitted on features on disk; otherwise rows are thinned to fit in memory.
     takes_pieces: ClassVar[bool]
     #: Scaled features are clipped to ± this.
     limit: ClassVar[float]
@@ -98,7 +98,7 @@ class Family(Protocol):
 
     @property
     def enabled(self) -> bool:
-        """Whether the family takes part in a run."""
+        """Whether the family is trained."""
 
     def load(self, threads: int) -> None:
         """Import what the fit needs, ahead of time."""

@@ -35,7 +35,7 @@ class Sklearn:
         "l2_regularization": Between(0.01, 30.0, log=True),
     }
 
-    enabled: bool = option(True, help="whether the family takes part")
+    enabled: bool = option(True, help="whether the family is trained")
     max_iter: int = option(200, help="trees; early stopping keeps fewer", minimum=1, maximum=5_000, was="trees")
     max_leaf_nodes: int = option(31, help="most leaves of a tree", minimum=2, maximum=1_024, was="leaves")
     learning_rate: float = option(0.1, help="shrinkage of each tree", minimum=1e-4, maximum=1)

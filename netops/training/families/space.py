@@ -26,7 +26,7 @@ class Between:
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     def holding(self, value: Any) -> "Between":
-        """Widen it to what is configured, so that this can be the first that is tried."""
+        """Widen the range to the configured value, which is tried first."""
         return replace(self, low=min(self.low, value), high=max(self.high, value), log=self.log and value > 0)
 
 
@@ -37,7 +37,7 @@ class OneOf:
     values: tuple[Any, ...]
 
     def holding(self, value: Any) -> "OneOf":
-        """Add what is configured."""
+        """Add the configured value."""
         return self if value in self.values else OneOf((*self.values, value))
 
 

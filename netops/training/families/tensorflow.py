@@ -30,7 +30,7 @@ class TensorFlow:
         "batch_size": OneOf((256, 512, 1_024)),
     }
 
-    enabled: bool = option(True, help="whether the family takes part")
+    enabled: bool = option(True, help="whether the family is trained")
     layers: tuple[int, ...] = option((64, 32), help="units of the hidden layers", minimum=1, maximum=4_096)
     learning_rate: float = option(0.002, help="step of the Adam optimizer", minimum=1e-6, maximum=1)
     l2: float = option(1e-5, help="L2 penalty on the weights", minimum=0)

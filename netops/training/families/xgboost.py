@@ -34,7 +34,7 @@ class XGBoost:
         "colsample_bytree": Between(0.15, 1.0),
     }
 
-    enabled: bool = option(True, help="whether the family takes part")
+    enabled: bool = option(True, help="whether the family is trained")
     n_estimators: int = option(400, help="trees; early stopping keeps fewer", minimum=1, maximum=5_000, was="trees")
     max_depth: int = option(4, help="depth of a tree", minimum=1, maximum=12, was="depth")
     learning_rate: float = option(0.05, help="shrinkage of each tree", minimum=1e-4, maximum=1)

@@ -28,7 +28,7 @@ WORKFLOWS = [f"{key}={value}" for key, value in RUNNER.items()]
 
 
 def run_folder(run_id: str) -> Path:
-    """Name the folder that holds what a run made."""
+    """Return the output folder of a run."""
     return home() / "runs" / run_id
 
 
@@ -105,7 +105,7 @@ def steps_of(run_id: str, name: str | None = None) -> list[dict[str, Any]]:
 
 
 def seconds_of(run: dict[str, Any]) -> float:
-    """Report how long a run took."""
+    """Return the duration of a run."""
     status = run["status"]
     end = status.get("end_time") or status.get("last_update") or status["start_time"]
     return (moment_of(end) - moment_of(status["start_time"])).total_seconds()

@@ -1,4 +1,4 @@
-"""The summary of a run, read from what its steps have logged."""
+"""The summary of a run, from the logged results of its steps."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def summarise(
     peak_rss_mb: float | None = None,
     record: Document | None = None,
 ) -> Document:
-    """Put together what a run has come to.
+    """Summarize the result of a run.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def summarise(
     Returns
     -------
     dict
-        As ``netops run --json`` prints it; a stage or figure that is not there is None.
+        As printed by ``netops run --json``; missing stages and metrics are None.
     """
     record = record or find(run_id)
     steps = {step["metadata"]["name"]: step for step in steps_of(run_id)}
@@ -89,7 +89,7 @@ def _reason(selection: Document, deployment: Document) -> str | None:
 
 
 def figures_of(result: Document) -> Document:
-    """Pick the figures of a model, or of a baseline, out of the results of a step; unknown ones are None."""
+    """Extract the metrics of a model or baseline from the results of a step; unknown ones are None."""
     return {key: result.get(key) for key in FIGURES}
 
 

@@ -29,12 +29,12 @@ def fetch(address: str, scratch: Path) -> str:
     Returns
     -------
     str
-        A path here; the address itself where it is no store's.
+        A local path; addresses of other kinds are unchanged.
 
     Raises
     ------
     NetopsError
-        If the store is unknown, cannot be reached, or holds nothing of the kind.
+        If the store is unknown, cannot be reached, or contains no such files.
     """
     scheme = _SCHEME.match(address)
     if scheme is None or scheme[1] in SCHEMES:

@@ -36,7 +36,7 @@ def backtest_model(
     Raises
     ------
     NetopsError
-        If the telemetry cannot be read or lacks what the model takes, or the model cannot serve.
+        If the telemetry cannot be read or lacks metrics of the model, or the model cannot serve.
     """
     card = read_card(model)
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:

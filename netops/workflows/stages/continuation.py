@@ -1,4 +1,4 @@
-"""A generated network that continues in time: where its last telemetry ended, the next begins."""
+"""Continuation of a generated network from the end of its last telemetry."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -61,7 +61,7 @@ def parse(text: str) -> int:
 
 
 def write(moment: int) -> str:
-    """Write nanoseconds since the epoch as ISO 8601, to the nanosecond where it matters."""
+    """Format nanoseconds since the epoch as ISO 8601, with nanoseconds if not zero."""
     seconds, fraction = divmod(moment, SECOND)
     text = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
     return text + (f".{fraction:09d}" if fraction else "") + "Z"

@@ -35,5 +35,5 @@ def _resident(process: psutil.Process) -> int:
     try:
         resident: int = process.memory_info().rss
         return resident
-    except psutil.Error:  # it has ended between the listing and the look
+    except psutil.Error:  # it ended after the listing
         return 0

@@ -50,7 +50,7 @@ def score(sources: Sequence[str], model: Path, settings: Any, out: Path) -> int:
     UsageError
         If the file's ending is neither.
     NetopsError
-        If the telemetry cannot be read, or lacks what the model takes.
+        If the telemetry cannot be read, or lacks metrics of the model.
     """
     if out.suffix not in SUFFIXES:
         raise UsageError(f"--out {out}: name a file that ends in {' or '.join(SUFFIXES)}")

@@ -38,7 +38,7 @@ def send(settings: Any, network: str, kind: str, rows: Rows) -> str | None:
         message = f"{count:,} rows of {kind} sent to {destination}"
         if count < rows.count:
             message = (
-                f"{count:,} of {rows.count:,} rows of {kind} are in {destination}; it takes no row that is "
+                f"{count:,} of {rows.count:,} rows of {kind} are in {destination}; it rejects rows that are "
                 "older than the newest of its device"
             )
         progress.say(message)

@@ -33,7 +33,7 @@ def stage(handler: Callable[..., None]) -> Callable[..., None]:
 
 
 def assign_output_path(context: Any) -> None:
-    """Put what a stage makes below the id of its workflow, where the artifact path does not have it already."""
+    """Set the output path of a stage below the id of its workflow, unless the artifact path contains it."""
     workflow, path = _workflow_of(context), str(context.artifact_path or "")
     if workflow and path and workflow not in path:
         context.artifact_path = f"{path.rstrip('/')}/{workflow}"
@@ -74,7 +74,7 @@ def _abort(database: Any, uid: str) -> None:
 
 
 def _log_page(context: Any) -> None:
-    """Log where the plots and the report of the run are shown: Kubeflow's page of a step has only the results."""
+    """Log the location of plots and report: Kubeflow's page of a step only shows the results."""
     if page := mlrun.utils.helpers.get_run_url(PROJECT, uid=context.uid, name=context.name):
         context.log_result("page", page)
 

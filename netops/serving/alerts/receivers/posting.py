@@ -53,7 +53,7 @@ class Poster:
 
 
 def retry_after(value: str | None) -> float | None:
-    """Parse ``Retry-After``: seconds, or an HTTP date (RFC 9110, 10.2.3); give seconds, or None."""
+    """Parse ``Retry-After``: seconds, or an HTTP date (RFC 9110, 10.2.3); return seconds, or None."""
     if not value:
         return None
     try:

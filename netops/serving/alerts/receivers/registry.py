@@ -1,4 +1,4 @@
-"""The kinds of receivers. This module imports none of them: the settings are read without."""
+"""The kinds of receivers. This module imports none of them, because the settings are read without."""
 
 from collections.abc import Callable
 from importlib import import_module
