@@ -15,8 +15,8 @@ Floats = npt.NDArray[np.float64]
 
 #: Longest windows after which a value has half its weight.
 HALVES = 4
-#: Limit of a change in deviations, once the baseline is of more than so many values.
-CLIP, SETTLED = 4.0, 50.0
+#: Limit of a change in deviations, once the baseline is of more than this many values.
+CLIP, WARM_UP = 4.0, 50.0
 
 # Fields of a baseline for each metric: values so far, their mean and variance, time of the last one in µs.
 SEEN, LEVEL, VARIANCE, LAST_SEEN, BASELINE = range(5)
@@ -42,7 +42,7 @@ def learn(rows: Floats, i: int, values: Floats, page: int, index: int, time: int
                 decay = 1.0 - 2.0 ** (-elapsed / half_life)
             share = max(decay, 1.0 / (n + 1.0))
             off = x - rows[i, level]
-            if n > SETTLED and variance > 0.0 and off * off > CLIP * CLIP * variance:
+            if n > WARM_UP and variance > 0.0 and off * off > CLIP * CLIP * variance:
                 off = CLIP * np.sqrt(variance) if off > 0.0 else -CLIP * np.sqrt(variance)
             rows[i, level] += share * off
             rows[i, spread] = (1.0 - share) * (variance + share * off * off)
