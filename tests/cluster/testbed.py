@@ -62,6 +62,8 @@ class Testbed:
         The copy of the project.
     """
 
+    __test__ = False  # pytest would collect it
+
     context: str
     namespace: str
     image: str
