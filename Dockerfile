@@ -1,9 +1,9 @@
 # Two images of one build (`make image`): `serve` for the server, the dashboard and the scheduler, and `stages`, the
-# default, for every step of a pipeline. pyproject.toml says which packages, constraints.txt in which versions.
+# default, for every step of a pipeline. Packages are from pyproject.toml, versions from constraints.txt.
 #   BASE    may name a digest (python@sha256:…), for a base that never changes
 #   EXTRAS  extras of pyproject.toml that the cluster needs: s3, azure, gcs, redis
 #   EXTRA   further packages, in versions that the constraints allow
-#   GPU     1 brings the XGBoost that trains on a GPU, with NVIDIA's libraries
+#   GPU     1 installs the XGBoost that trains on a GPU, with NVIDIA's libraries
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS packages
@@ -75,5 +75,5 @@ COPY --from=project /opt/netops /opt/netops
 COPY --from=kernels /opt/kernels /opt/kernels
 USER 10001:10001
 RUN sh /opt/netops/deploy/image/check.sh
-# No entry point: MLRun and Nuclio bring the command of a stage or a function.
+# No entry point: MLRun and Nuclio provide the command of a stage or a function.
 CMD ["netops", "--help"]

@@ -47,7 +47,7 @@ def _risk(page: Dashboard) -> None:
         lines(
             "Risk over time",
             [q.DEVICE_RISK, q.THRESHOLD, q.SITE_RISK],
-            "Beside the threshold of the champion and the riskiest device of the same data center.",
+            "With the threshold of the champion and the riskiest device of the same data center.",
             unit="percentunit",
             span=24,
             most=1,

@@ -23,7 +23,7 @@ def build() -> Dashboard:
 
 
 def _now(page: Dashboard) -> None:
-    page.with_panel(number("Devices", q.KNOWN_DEVICES, "Devices that have been heard of."))
+    page.with_panel(number("Devices", q.KNOWN_DEVICES, "Devices that have sent samples."))
     page.with_panel(
         number("Open alerts", q.OPEN_ALERTS, "Devices about to fail, by the model.", limits=((1, WARN), (10, BAD)))
     )

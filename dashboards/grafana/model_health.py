@@ -11,10 +11,10 @@ UID = "netops-model"
 
 def build() -> Dashboard:
     """Make the dashboard."""
-    text = "The champion: what it says, and how far the world has moved from its training."
+    text = "The champion: its risks, and the drift from its training telemetry."
     page = frame.page(UID, "NetOps / Model health", text, [frame.network()], since="now-24h")
     _champion(page.with_row(Row("Champion")))
-    _answers(page.with_row(Row("What it says")))
+    _answers(page.with_row(Row("Risks")))
     return _drift(page.with_row(Row("Drift")))
 
 

@@ -29,12 +29,10 @@ def _now(page: Dashboard) -> None:
             limits=((0.001, WARN), (0.01, BAD)),
         )
     )
-    page.with_panel(
-        number("Lag", q.EVENT_LAG, "How far event time lies behind.", unit="s", limits=((60, WARN), (300, BAD)))
-    )
+    page.with_panel(number("Lag", q.EVENT_LAG, "Delay of event time.", unit="s", limits=((60, WARN), (300, BAD))))
     page.with_panel(number("Device state", q.STATE_BYTES, "Memory of the feature state.", unit="bytes"))
     page.with_panel(
-        number("Undelivered", q.DELIVERIES_DUE, "Alerts that receivers have yet to be told.", limits=((1, WARN),))
+        number("Undelivered", q.DELIVERIES_DUE, "Alerts that are still to be delivered.", limits=((1, WARN),))
     )
 
 
