@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +13,13 @@ from netops.telemetry.dataset import Dataset
 from netops.training.examples import Examples, prepare_examples
 from netops.training.train import Workers, split_risks, train_family
 from netops.training.voting import build_vote_model
-from netops.workflows.settings import section
+from netops.workflows.settings import Settings
 from netops.workflows.stages.preparation import build, spec_for
 
 Floats = npt.NDArray[np.float64]
 
 
-def learn(telemetry: Dataset, settings: Any, folder: Path) -> tuple[Examples, dict[str, Path]]:
+def learn(telemetry: Dataset, settings: Settings, folder: Path) -> tuple[Examples, dict[str, Path]]:
     """Train the families, and build their vote.
 
     Returns
@@ -28,7 +27,7 @@ def learn(telemetry: Dataset, settings: Any, folder: Path) -> tuple[Examples, di
     tuple
         The examples, and the model folder of each family and of the vote.
     """
-    training = section(settings, "training")
+    training = settings.training
     features = build(telemetry, folder / "features", spec_for(telemetry, settings), settings)
     examples = prepare_examples(features, training, folder / "examples")
     models = {name: folder / name for name in training.enabled_families}

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +25,7 @@ from netops.evaluation.assessment import Assessment, assess_baseline, assess_clo
 from netops.simulator.generate import generate
 from netops.telemetry.dataset import Dataset
 from netops.training.train import split_risks
-from netops.workflows.settings import generator_settings, read_settings, section, start_of
+from netops.workflows.settings import Settings, read_settings
 
 from .learning import Floats, best_of, learn
 from .report import report
@@ -71,16 +70,16 @@ def count(split: EvaluationSplit, risks: Floats, policy: AlertPolicy, seed: int)
     )
 
 
-def network_of(seed: int, settings: Any, folder: Path) -> Dataset:
+def network_of(seed: int, settings: Settings, folder: Path) -> Dataset:
     """Generate the default network of a seed."""
-    fleet = section(settings, "fleet")
+    fleet = settings.fleet
     return generate(
-        generator_settings(settings),
+        settings.metrics,
         folder,
         devices=fleet.devices,
         duration=fleet.duration,
         interval=fleet.interval,
-        start=start_of(fleet),
+        start=fleet.start_time,
         seed=seed,
         workers=os.cpu_count() or 1,
     )
@@ -89,7 +88,7 @@ def network_of(seed: int, settings: Any, folder: Path) -> Dataset:
 def measure(seed: int, overrides: Sequence[str] = ()) -> dict[str, Counted]:
     """Judge the families, the champion among them, and the baselines on the network of a seed."""
     settings = read_settings(overrides=list(overrides))
-    alerting = section(settings, "alerting")
+    alerting = settings.alerting
     with TemporaryDirectory() as folder:
         telemetry = network_of(seed, settings, Path(folder) / "telemetry")
         examples, models = learn(telemetry, settings, Path(folder))

@@ -21,7 +21,7 @@ from netops.telemetry.dataset import TEST, Dataset
 from netops.telemetry.ingest import ingest
 from netops.telemetry.network_schema import NetworkSchema
 from netops.training.train import split_risks
-from netops.workflows.settings import read_settings, section
+from netops.workflows.settings import Settings, read_settings
 
 from .learning import Floats, best_of, learn
 
@@ -60,9 +60,9 @@ SOURCES = {
 }
 
 
-def telemetry_of(source: Source, settings: Any, folder: Path) -> Dataset:
+def telemetry_of(source: Source, settings: Settings, folder: Path) -> Dataset:
     """Bring a data set into the schema."""
-    options = section(settings, "telemetry")
+    options = settings.telemetry
     dataset = ingest([DATA / source.telemetry], folder, options, path(source.incidents))
     if source.test:
         like = NetworkSchema.of(dataset.meta)
@@ -79,7 +79,7 @@ def lines(source: Source, split: str) -> Iterator[dict[str, Any]]:
     """Judge the families and the baselines: a line each, one without clock incidents, and one for each device."""
     horizon = [f"training.horizon={source.horizon}"] if source.horizon else []
     settings = read_settings(overrides=[f"training.split={split}", *horizon])
-    alerting = section(settings, "alerting")
+    alerting = settings.alerting
     with TemporaryDirectory() as folder:
         telemetry = telemetry_of(source, settings, Path(folder) / "telemetry")
         examples, models = learn(telemetry, settings, Path(folder))

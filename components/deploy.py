@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from mlrun import DataItem, MLClientCtx
@@ -11,18 +11,24 @@ from netops import registry
 from netops.cluster.deployment_target import nuclio_for
 from netops.models.card import read_card
 from netops.models.onnx_file import Scorer
-from netops.serving.mlrun.deployment import INFER, Platform, roll_out
+from netops.serving.mlrun.deployment import Platform, roll_out
 from netops.serving.mlrun.proof import prove
+from netops.serving.requests.endpoints import INFER
 from netops.telemetry.dataset import Dataset
 from netops.tracking.folders import local_folder, local_model
 from netops.training.proof import FILE, proof_of, write_excerpts
 from netops.training.rows import gather
+from netops.workflows.settings import Settings
 from netops.workflows.stages.stage import stage
 
 #: Feature vectors, spread evenly over the telemetry, that a function on Nuclio is sent.
 ROWS = 256
 #: Value of ``compared_with`` where there was no champion; text, because Kubeflow passes nothing else.
 NOTHING = "none"
+
+
+#: Rows that were compared, by how much they differ at most, and the address.
+Proof: TypeAlias = tuple[int, float, str]
 
 
 @stage
@@ -56,11 +62,12 @@ def deploy(
 
     Logs how many rows were compared, by how much they differ at most, the address, and who is the champion now.
     """
+    chosen = Settings.from_json(settings)
     now = registry.champion(network)
-    folder, nuclio = local_model(model), nuclio_for(network, settings, replaces=now is not None)
+    folder, nuclio = local_model(model), nuclio_for(network, chosen, replaces=now is not None)
     before = now.version if now else NOTHING
     if nuclio is None:
-        proof: Callable[[], Any] = lambda: _proven_here(folder, features)  # noqa: E731
+        proof: Callable[[], Proof] | _Nuclio = lambda: _proven_here(folder, features)  # noqa: E731
     else:
         proof = _Nuclio(nuclio, str(model.artifact_url), now.uri if now else None, folder, features)
     try:
@@ -92,7 +99,7 @@ def deploy(
     )
 
 
-def _proven_here(folder: Path, features: DataItem) -> tuple[int, float, str]:
+def _proven_here(folder: Path, features: DataItem) -> Proof:
     if not (folder / FILE).is_file():  # written by an older version
         dataset = Dataset.open(local_folder(features))
         write_excerpts(folder, read_card(folder), proof_of(dataset, folder))
@@ -109,7 +116,7 @@ class _Nuclio:
         self.platform, self.address, self.previous = platform, address, previous
         self.folder, self.features, self.started = folder, features, False
 
-    def __call__(self) -> tuple[int, float, str]:
+    def __call__(self) -> Proof:
         scorer = Scorer(self.folder)
         dataset = Dataset.open(local_folder(self.features))
         indices = np.unique(np.linspace(0, dataset.meta.samples - 1, ROWS).astype(np.int64))
@@ -119,7 +126,7 @@ class _Nuclio:
         return len(rows), difference, endpoint
 
 
-def _undo(proof: Any) -> None:
+def _undo(proof: object) -> None:
     """Roll the function back to the champion if it runs a model that is not promoted."""
     if isinstance(proof, _Nuclio) and proof.started:
         proof.platform.roll_back(proof.previous)

@@ -8,7 +8,7 @@ from netops.telemetry.settings import FEATURES
 from netops.telemetry.sinks.rows import Rows
 from netops.tracking.folders import local_folder, log_dataset, new_folder
 from netops.training.labelled import label
-from netops.workflows.settings import section
+from netops.workflows.settings import Settings
 from netops.workflows.stages.preparation import build, spec_for
 from netops.workflows.stages.sink import send
 from netops.workflows.stages.stage import stage
@@ -28,13 +28,14 @@ def features(context: MLClientCtx, telemetry: DataItem, settings: str, network: 
     Logs the dataset ``features`` and, as results, the windows and the horizon that hold for this telemetry.
     """
     source = Dataset.open(local_folder(telemetry))
-    training = section(settings, "training")
+    chosen = Settings.from_json(settings)
+    training = chosen.training
     horizon = training.horizon_for(source.meta.interval_seconds)
     label(source, horizon, training.split, training.seed)  # refuses what cannot be learned from, before the work
-    spec = spec_for(source, settings)
-    dataset = build(source, new_folder(context, "features"), spec, settings)
+    spec = spec_for(source, chosen)
+    dataset = build(source, new_folder(context, "features"), spec, chosen)
     log_dataset(context, "features", dataset)
-    send(settings, network, FEATURES, Rows.of(dataset))
+    send(chosen, network, FEATURES, Rows.of(dataset))
     context.log_results(
         {
             "rows": dataset.meta.samples,

@@ -8,7 +8,7 @@ from netops.telemetry.settings import TELEMETRY
 from netops.telemetry.sinks.rows import Rows
 from netops.tracking.folders import log_dataset, new_folder
 from netops.tracking.results import log_telemetry
-from netops.workflows.settings import generator_settings, section
+from netops.workflows.settings import Settings
 from netops.workflows.stages.continuation import describe, period_of
 from netops.workflows.stages.feedback import with_feedback
 from netops.workflows.stages.sink import send
@@ -28,11 +28,12 @@ def generate(context: MLClientCtx, settings: str, network: str = "demo", continu
 
     Logs the dataset ``telemetry`` and its summary as results.
     """
-    fleet = section(settings, "fleet")
+    chosen = Settings.from_json(settings)
+    fleet = chosen.fleet
     context.set_label("network", network)
     start, origin = period_of(network, fleet, continues=str(continues).lower() == "true")
     dataset = generate_telemetry(
-        generator_settings(settings),
+        chosen.metrics,
         new_folder(context, "telemetry"),
         devices=fleet.devices,
         duration=fleet.duration,
@@ -42,8 +43,8 @@ def generate(context: MLClientCtx, settings: str, network: str = "demo", continu
         seed=fleet.seed,
         progress=progress.report,
     )
-    dataset = with_feedback(dataset, network, section(settings, "telemetry"))
+    dataset = with_feedback(dataset, network, chosen.telemetry)
     log_dataset(context, "telemetry", dataset)
-    send(settings, network, TELEMETRY, Rows.of(dataset))
+    send(chosen, network, TELEMETRY, Rows.of(dataset))
     log_telemetry(context, dataset)
     context.log_results(describe(start, origin, fleet))

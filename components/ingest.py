@@ -15,7 +15,7 @@ from netops.telemetry.settings import TELEMETRY, TelemetrySettings
 from netops.telemetry.sinks.rows import Rows
 from netops.tracking.folders import log_dataset, new_folder
 from netops.tracking.results import log_telemetry, summary_lines
-from netops.workflows.settings import section
+from netops.workflows.settings import Settings
 from netops.workflows.stages.artifact_inputs import fetch
 from netops.workflows.stages.feedback import with_feedback
 from netops.workflows.stages.sink import send
@@ -47,7 +47,8 @@ def ingest(
 
     Logs the dataset ``telemetry``; test telemetry is in its folder ``_test``.
     """
-    folder, options = new_folder(context, "telemetry"), section(settings, "telemetry")
+    chosen = Settings.from_json(settings)
+    folder, options = new_folder(context, "telemetry"), chosen.telemetry
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
         dataset = _ingest(telemetry, incidents, folder, options, Path(scratch))
         if test:
@@ -55,10 +56,10 @@ def ingest(
             _ingest(test, test_incidents, folder / TEST, options, Path(scratch), like)
     if network:
         dataset = with_feedback(dataset, network, options)
-    _check(context, dataset, settings)
+    _check(context, dataset, chosen)
     log_dataset(context, "telemetry", dataset)
     if network:
-        send(settings, network, TELEMETRY, Rows.of(dataset))
+        send(chosen, network, TELEMETRY, Rows.of(dataset))
     log_telemetry(context, dataset)
 
 
@@ -75,10 +76,10 @@ def _ingest(
     return ingest_telemetry(paths, folder, options, log, progress.report, like)
 
 
-def _check(context: MLClientCtx, dataset: Dataset, settings: str) -> None:
+def _check(context: MLClientCtx, dataset: Dataset, settings: Settings) -> None:
     """Log and print the findings of the checks; a refused check fails the run."""
-    horizon = section(settings, "training").horizon_for(dataset.meta.interval_seconds)
-    report = check_telemetry(dataset, section(settings, "telemetry").checks, horizon, progress=progress.report)
+    horizon = settings.training.horizon_for(dataset.meta.interval_seconds)
+    report = check_telemetry(dataset, settings.telemetry.checks, horizon, progress=progress.report)
     body = json.dumps(report.to_dict())
     context.log_artifact("checks", body=body, format="json", local_path="checks.json")
     for line in (*summary_lines(dataset.meta), *report.lines()):

@@ -1,8 +1,8 @@
 """Stage: select the best model, and decide whether it replaces the champion."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from mlrun import DataItem, MLClientCtx
 
@@ -28,7 +28,7 @@ from netops.tracking.folders import local_folder, local_model, new_folder, outpu
 from netops.training.examples import Examples, prepare_examples
 from netops.training.proof import write_proof
 from netops.training.train import split_risks
-from netops.workflows.settings import section
+from netops.workflows.settings import Settings
 from netops.workflows.stages.stage import stage
 
 
@@ -46,13 +46,14 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
     Logs the leaderboard with the baseline, the decision with its reasons, plots, and the ``report`` of the run.
     The model in service is unchanged: the next stage verifies the winner first.
     """
-    options, alerting = section(settings, "training"), section(settings, "alerting")
+    chosen = Settings.from_json(settings)
+    options, alerting = chosen.training, chosen.alerting
     dataset = Dataset.open(local_folder(features))
     examples = prepare_examples(dataset, options, work_folder(context) / "examples", progress.report)
     trained = {name: context.get_input(name) for name in context.inputs if name != "features"}
     models = {family: local_model(model) for family, model in trained.items()}
     addresses = {family: model.artifact_url for family, model in trained.items()}
-    if vote := _vote(context, network, examples, models, settings):
+    if vote := _vote(context, network, examples, models, chosen):
         models[VOTE], addresses[VOTE], voted = vote
     baseline, static_assessment, tested = assess_baseline(examples, alerting, options.seed)
     choice = choose_best(
@@ -66,13 +67,13 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
         models[choice.best],
         _files(champion) if champion else None,
         alerting,
-        section(settings, "promotion"),
+        chosen.promotion,
         options.seed,
         rivals=[folder for name, folder in models.items() if name != choice.best],
         baseline=baseline_risks(baseline, examples, "validation", options.seed),
     )
     assessments, rest = _log(
-        context, network, examples, models, choice, decision, settings, (baseline, static_assessment, tested)
+        context, network, examples, models, choice, decision, chosen, (baseline, static_assessment, tested)
     )
     found = assessments[choice.best].evaluation.figures
     doubts = (
@@ -96,8 +97,8 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
 
 
 def _vote(
-    context: MLClientCtx, network: str, examples: Examples, models: dict[str, Path], settings: str
-) -> tuple[Path, str, dict[str, Any]] | None:
+    context: MLClientCtx, network: str, examples: Examples, models: dict[str, Path], settings: Settings
+) -> tuple[Path, str, Mapping[str, object]] | None:
     """Build the vote of the trained models and log it as a version like theirs.
 
     Returns
@@ -106,14 +107,14 @@ def _vote(
         None if the vote is disabled, or fewer than two models can vote.
     """
     folder = work_folder(context) / "models" / VOTE
-    options, alerting = section(settings, "training"), section(settings, "alerting")
-    made = vote_model(examples, models, options, alerting, folder, network=network)
+    made = vote_model(examples, models, settings.training, settings.alerting, folder, network=network)
     if made is None:
         return None
     card, assessment = made
     write_proof(examples, folder)
-    write_reference(folder, reference_of(examples, folder, section(settings, "monitoring")))
-    artifact = registry.log_model(context, network, folder, card, assessment.figures() | assessment.interval_ends())
+    write_reference(folder, reference_of(examples, folder, settings.monitoring))
+    metrics = {**assessment.figures(), **assessment.interval_ends()}
+    artifact = registry.log_model(context, network, folder, card, metrics)
     figures = {
         "version": card.version,
         **assessment.figures(),
@@ -147,7 +148,7 @@ def _log(
     models: dict[str, Path],
     choice: Choice,
     decision: Decision,
-    settings: str,
+    settings: Settings,
     static: tuple[StaticThresholds, Assessment, Floats],
 ) -> tuple[dict[str, Assessment], WithoutClock | None]:
     """Log the leaderboard with the baseline, how the choice was made, and the report of the run.
@@ -158,8 +159,8 @@ def _log(
         Family → assessment, including the baselines; and without the incidents that follow the clock, if
         there are some.
     """
-    alerting = section(settings, "alerting")
-    seed = section(settings, "training").seed
+    alerting = settings.alerting
+    seed = settings.training.seed
     baseline, static_assessment, baseline_test = static
     assessments = {name: assess_model(examples, folder, alerting, seed) for name, folder in models.items()}
     assessments[BASELINE] = static_assessment

@@ -13,8 +13,8 @@ from netops.tracking.iterations import Iterations
 from netops.tracking.results import log_figures
 from netops.training.examples import prepare_examples
 from netops.training.proof import write_proof
-from netops.workflows import prestarted
-from netops.workflows.settings import section
+from netops.workflows.context import pipeline_run
+from netops.workflows.settings import Settings
 from netops.workflows.stages.stage import stage
 
 
@@ -31,7 +31,8 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
 
     Logs the model ``model`` (ONNX and card), its figures on the test split, and plots.
     """
-    options, alerting = section(settings, "training"), section(settings, "alerting")
+    chosen = Settings.from_json(settings)
+    options, alerting = chosen.training, chosen.alerting
     work = work_folder(context)
     dataset = Dataset.open(local_folder(features))
     examples = prepare_examples(dataset, options, work / "examples", progress.report)
@@ -44,14 +45,14 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
         alerting,
         folder,
         network=network,
-        workers=prestarted.workers(),
+        workers=pipeline_run().workers,
         progress=progress.report,
         on_trial=trials,
     )
     trials.close()
     write_proof(examples, folder)
-    write_reference(folder, reference_of(examples, folder, section(settings, "monitoring")))
-    registry.log_model(context, network, folder, card, assessment.figures() | assessment.interval_ends())
+    write_reference(folder, reference_of(examples, folder, chosen.monitoring))
+    registry.log_model(context, network, folder, card, {**assessment.figures(), **assessment.interval_ends()})
     figures = {
         "version": card.version,
         **assessment.figures(),

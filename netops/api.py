@@ -16,6 +16,7 @@ from netops.config.durations import parse_duration
 from netops.evaluation.assessment import assess_baseline, assess_clock, assess_model
 from netops.evaluation.trained import train_model
 from netops.inspection.content import inspect_telemetry
+from netops.json_types import JsonObject
 from netops.models.card import read_card
 from netops.models.onnx_file import Scorer
 from netops.serving.engine.champion import FixedModel
@@ -29,9 +30,10 @@ from netops.telemetry.sources.address import absolute
 from netops.training.examples import prepare_examples
 from netops.training.proof import write_proof
 from netops.workflows.project import load_project
+from netops.workflows.records.run_summary import RunSummary
 from netops.workflows.run import Request
 from netops.workflows.run import run as run_pipeline
-from netops.workflows.settings import generator_settings, overridden, read_settings, section, start_of
+from netops.workflows.settings import Settings, overridden, read_settings
 from netops.workflows.stages.backtest import backtest_model
 from netops.workflows.stages.preparation import build, spec_for
 from netops.workflows.stages.scoring import score as score_into
@@ -56,8 +58,8 @@ __all__ = [
     "train",
 ]
 
-#: Sections of the configuration, as :func:`read_settings` gives them.
-Settings = Mapping[str, Any]
+#: Settings as they are taken: bound, or sections with keys as in the configuration files.
+Given = Settings | JsonObject
 Source = str | Path
 
 
@@ -68,7 +70,7 @@ def generate(
     duration: str = "1d",
     interval: str | None = None,
     seed: int = 7,
-    settings: Settings | None = None,
+    settings: Given | None = None,
 ) -> Dataset:
     """Generate the telemetry of a network whose devices fail.
 
@@ -82,7 +84,7 @@ def generate(
         How long it lasts, and the time between two samples of a device: ``"12h"``, ``"5s"``.
     seed : int
         The same seed gives the same telemetry.
-    settings : mapping, optional
+    settings : Settings or mapping, optional
         As :func:`read_settings` gives them.
 
     Returns
@@ -102,14 +104,14 @@ def generate(
     16
     """
     chosen = _settings(settings)
-    fleet = section(chosen, "fleet")
+    fleet = chosen.fleet
     return simulate(
-        generator_settings(chosen),
+        chosen.metrics,
         Path(out),
         devices=devices,
         duration=parse_duration(duration),
         interval=parse_duration(interval) if interval else fleet.interval,
-        start=start_of(fleet),
+        start=fleet.start_time,
         seed=seed,
     )
 
@@ -119,7 +121,7 @@ def ingest(
     out: Source,
     *,
     incidents: Source | None = None,
-    settings: Settings | None = None,
+    settings: Given | None = None,
 ) -> Dataset:
     """Read telemetry of any supported form into a dataset.
 
@@ -131,7 +133,7 @@ def ingest(
         Output folder; an existing dataset is replaced.
     incidents : str or Path, optional
         Log of incidents; without it they are the runs of the column ``is_error``.
-    settings : mapping, optional
+    settings : Settings or mapping, optional
         The section ``telemetry`` defines the column names.
 
     Raises
@@ -152,7 +154,7 @@ def ingest(
     >>> netops.ingest(folder / "routers.csv", folder / "routers").meta.metrics
     ('cpu',)
     """
-    return read(_sources(telemetry), Path(out), section(_settings(settings), "telemetry"), _path(incidents))
+    return read(_sources(telemetry), Path(out), _settings(settings).telemetry, _path(incidents))
 
 
 def inspect(
@@ -160,7 +162,7 @@ def inspect(
     *,
     incidents: Source | None = None,
     horizon: str | None = None,
-    settings: Settings | None = None,
+    settings: Given | None = None,
 ) -> list[str]:
     """Report what telemetry holds, how it would be read, and which run would work.
 
@@ -170,7 +172,7 @@ def inspect(
         As for :func:`ingest`.
     horizon : str, optional
         How far ahead incidents are to be predicted: ``"10m"``.
-    settings : mapping, optional
+    settings : Settings or mapping, optional
 
     Returns
     -------
@@ -187,15 +189,15 @@ def inspect(
         found = inspect_telemetry(
             _sources(telemetry),
             Path(scratch),
-            section(chosen, "telemetry"),
-            section(chosen, "training"),
+            chosen.telemetry,
+            chosen.training,
             _path(incidents),
         )
         return found.lines()
 
 
 def build_features(
-    telemetry: Dataset, out: Source, *, windows: str | None = None, settings: Settings | None = None
+    telemetry: Dataset, out: Source, *, windows: str | None = None, settings: Given | None = None
 ) -> Dataset:
     """Build the feature vector of each sample.
 
@@ -206,7 +208,7 @@ def build_features(
         Output folder; existing contents are replaced.
     windows : str, optional
         Spans to look back: ``"1m,1h"``.
-    settings : mapping, optional
+    settings : Settings or mapping, optional
         The section ``features`` names windows and statistics.
 
     Returns
@@ -230,7 +232,7 @@ def train(
     *,
     family: str = "xgboost",
     network: str = "demo",
-    settings: Settings | None = None,
+    settings: Given | None = None,
 ) -> dict[str, float | None]:
     """Train one model family and assess it on the test split.
 
@@ -246,7 +248,7 @@ def train(
         ``"sklearn"``, ``"xgboost"``, ``"tensorflow"`` or ``"extra_trees"``.
     network : str
         Whose model it is.
-    settings : mapping, optional
+    settings : Settings or mapping, optional
         The sections ``training`` and ``alerting``.
 
     Returns
@@ -267,7 +269,7 @@ def train(
     True
     """
     chosen = _settings(settings)
-    options, alerting = section(chosen, "training"), section(chosen, "alerting")
+    options, alerting = chosen.training, chosen.alerting
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
         examples = prepare_examples(features, options, Path(scratch))
         _, assessment = train_model(examples, family, options, alerting, Path(out), network=network)
@@ -276,7 +278,7 @@ def train(
 
 
 def evaluate(
-    features: Dataset, model: Source, *, settings: Settings | None = None
+    features: Dataset, model: Source, *, settings: Given | None = None
 ) -> dict[str, dict[str, float | None]]:
     """Compare a model with static thresholds and the clock baseline on the test split of a dataset.
 
@@ -287,7 +289,7 @@ def evaluate(
     features : Dataset
     model : str or Path
         Model folder.
-    settings : mapping, optional
+    settings : Settings or mapping, optional
         The sections ``training`` and ``alerting``.
 
     Returns
@@ -302,7 +304,7 @@ def evaluate(
     True
     """
     chosen = _settings(settings)
-    options, alerting = section(chosen, "training"), section(chosen, "alerting")
+    options, alerting = chosen.training, chosen.alerting
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
         examples = prepare_examples(features, options, Path(scratch))
         assessments = {
@@ -344,7 +346,7 @@ def load_model(model: Source, *, threads: int = 1) -> Scorer:
     return Scorer(Path(model), threads)
 
 
-def score(telemetry: Source | Sequence[Source], model: Source, *, settings: Settings | None = None) -> pd.DataFrame:
+def score(telemetry: Source | Sequence[Source], model: Source, *, settings: Given | None = None) -> pd.DataFrame:
     """Score all samples of telemetry.
 
     Parameters
@@ -353,7 +355,7 @@ def score(telemetry: Source | Sequence[Source], model: Source, *, settings: Sett
         As for :func:`ingest`; it needs no incidents.
     model : str or Path
         Model folder.
-    settings : mapping, optional
+    settings : Settings or mapping, optional
 
     Returns
     -------
@@ -379,7 +381,7 @@ def run_backtest(
     *,
     incidents: Source | None = None,
     network: str = "demo",
-    settings: Settings | None = None,
+    settings: Given | None = None,
 ) -> dict[str, Any]:
     """Replay past telemetry through the serving pipeline and report which incidents would have been predicted.
 
@@ -390,7 +392,7 @@ def run_backtest(
     model : str or Path
         Model folder.
     network : str
-    settings : mapping, optional
+    settings : Settings or mapping, optional
 
     Returns
     -------
@@ -419,7 +421,7 @@ class Predictor(AbstractContextManager["Predictor"]):
     network : str
     state : str or Path, optional
         Folder for the state of the devices, restored at the next start; by default no state is stored.
-    settings : mapping, optional
+    settings : Settings or mapping, optional
         The sections ``serving`` and ``alerting``.
 
     Examples
@@ -439,14 +441,14 @@ class Predictor(AbstractContextManager["Predictor"]):
         *,
         network: str = "demo",
         state: Source | None = None,
-        settings: Settings | None = None,
+        settings: Given | None = None,
     ) -> None:
 
         chosen = _settings(settings)
         with ExitStack() as opened:
             folder = state or opened.enter_context(tempfile.TemporaryDirectory(prefix="netops-"))
             source = FixedModel(read_card(Path(model)).version, Path(model))
-            serving, alerting = section(chosen, "serving"), section(chosen, "alerting")
+            serving, alerting = chosen.serving, chosen.alerting
             self._runtime = Runtime(network, source, serving, alerting, Path(folder))
             opened.callback(self._runtime.close)
             self._opened = opened.pop_all()
@@ -489,8 +491,8 @@ def run(
     *,
     incidents: Source | None = None,
     overrides: Iterable[str] = (),
-    settings: Settings | None = None,
-) -> dict[str, Any]:
+    settings: Given | None = None,
+) -> RunSummary:
     """Run the pipeline on this machine: telemetry, features, training, selection, proof and promotion.
 
     Parameters
@@ -502,7 +504,7 @@ def run(
     incidents : str or Path, optional
     overrides : iterable of str
         ``section.key=value``, as ``netops run --set`` takes them.
-    settings : mapping, optional
+    settings : Settings or mapping, optional
 
     Returns
     -------
@@ -529,7 +531,7 @@ def open_project() -> "MlrunProject":
     return load_project()
 
 
-def _settings(settings: Settings | None, *overrides: str | None) -> dict[str, Any]:
+def _settings(settings: Given | None, *overrides: str | None) -> Settings:
     """Return the settings, with overrides, or those of the configuration folder."""
     given = [override for override in overrides if override]
     if settings is None:

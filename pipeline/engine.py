@@ -4,10 +4,10 @@ Compiled, a step is a node and its outputs are promises; here, a step is a run t
 values. The pipelines read the same either way.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Protocol, TypeAlias
 
 import mlrun
 from kfp import dsl
@@ -16,11 +16,23 @@ from mlrun.projects.pipelines import pipeline_context
 from netops.cluster.equipment import equip_function, equip_node, forget_machine
 from netops.cluster.settings import read_cluster_settings
 from netops.errors import NetopsError
-from netops.workflows.records.runs import PROJECT, current
+from netops.tracking.mlrun_types import Function, StageRun
+from netops.workflows.context import pipeline_run
+from netops.workflows.records.runs import PROJECT, Workflow
 from netops.workflows.records.steps import LABEL, title_of
-from netops.workflows.settings import section
+from netops.workflows.settings import Settings
 
-Step = Any  # an MLRun run here, a KFP node when compiled: both have `outputs`
+
+class Step(Protocol):
+    """A stage in a pipeline: an MLRun run here, a KFP node when compiled."""
+
+    @property
+    def outputs(self) -> Mapping[str, object]:
+        """Artifacts and results by name: values here, promises when compiled."""
+
+
+#: Parameters and inputs of a step.
+Task: TypeAlias = dict[str, Mapping[str, object] | None]
 
 
 def runs_here() -> bool:
@@ -38,8 +50,8 @@ def step(
     function: str,
     *,
     name: str = "",
-    params: dict[str, Any] | None = None,
-    inputs: dict[str, Any] | None = None,
+    params: Mapping[str, object] | None = None,
+    inputs: Mapping[str, object] | None = None,
     outputs: Iterable[str] = (),
 ) -> Step:
     """Run one stage, or add it to the graph.
@@ -60,13 +72,13 @@ def step(
     NetopsError
         If it runs here and fails; the rest of the pipeline is not run.
     """
-    task = {"params": params, "inputs": inputs}
+    task: Task = {"params": params, "inputs": inputs}
     if runs_here():
         return _run(function, name or function, list(outputs), task)
     return _add(function, name or function, list(outputs), task)
 
 
-def _add(name: str, step: str, outputs: list[str], task: dict[str, Any]) -> Step:
+def _add(name: str, step: str, outputs: list[str], task: Task) -> Step:
     """Add a node to the graph, with the current function in it instead of a reference to the database."""
     settings = read_cluster_settings(_argument("settings") or "{}")
     stage = settings.stage(name)
@@ -81,23 +93,25 @@ def _add(name: str, step: str, outputs: list[str], task: dict[str, Any]) -> Step
     return equip_node(node, stage, settings, service=mlrun.mlconf.httpdb.api_url, **details)
 
 
-def _argument(name: str) -> Any:
+def _argument(name: str) -> str | None:
     """Return an argument of the workflow while it is being compiled; in the graph itself it is a promise."""
     return (pipeline_context.workflow.args or {}).get(name)
 
 
-def _description(function: Any) -> str:
+def _description(function: Function) -> str:
     """Return the first line of the stage's docstring."""
     details: str = function.spec.entry_points.get(function.spec.default_handler, {}).get("doc", "")
     return details.strip().splitlines()[0] if details.strip() else str(function.metadata.name)
 
 
-def _run(function: str, name: str, outputs: list[str], task: dict[str, Any]) -> Step:
-    workflow, title = current(), title_of(name)
+def _run(function: str, name: str, outputs: list[str], task: Task) -> Step:
+    # A workflow that was not started here has no completed steps.
+    workflow = pipeline_run().workflow or Workflow(pipeline_context.workflow_id)
+    title = title_of(name)
     if (finished := workflow.finished(name, title)) is not None:
         return finished
     try:
-        run = mlrun.run_function(function, name=name, outputs=outputs, **task, local=True, watch=False)
+        run: StageRun = mlrun.run_function(function, name=name, outputs=outputs, **task, local=True, watch=False)
     except mlrun.runtimes.utils.RunError as error:
         raise NetopsError(workflow.reason(name) or str(error)) from error
     workflow.ends(title, run)
@@ -117,7 +131,7 @@ def side_by_side(steps: Iterable[Callable[[], Step]]) -> list[Step]:
     return [thread.result() for thread in running]
 
 
-def only_if(name: str, promise: Any, build: Callable[[], Step]) -> None:
+def only_if(name: str, promise: object, build: Callable[[], Step]) -> None:
     """Add a step that runs only when a result of an earlier one, of that name, is ``"true"``."""
     if runs_here():
         if str(promise).lower() == "true":
@@ -131,5 +145,4 @@ def enabled_families(settings: str) -> list[str]:
     """List the model families to train; a compiled graph has those that are enabled when it is compiled."""
     if not isinstance(settings, str):  # a promise: the graph is being compiled
         settings = _argument("settings") or "{}"
-    families: list[str] = section(settings, "training").enabled_families
-    return families
+    return Settings.from_json(settings).training.enabled_families

@@ -1,12 +1,12 @@
 """What both ways have in common, from telemetry to a model in service."""
 
-from typing import Any
+from functools import partial
 
 from netops.workflows.records.steps import training_step
-from pipeline.engine import enabled_families, only_if, side_by_side, step
+from pipeline.engine import Step, enabled_families, only_if, side_by_side, step
 
 
-def learn(name: str, settings: str, telemetry: Any) -> None:
+def learn(name: str, settings: str, telemetry: object) -> None:
     """Build features, train the families side by side, select the best, and prove and deploy it when it wins."""
     features = step(
         "features",
@@ -15,16 +15,17 @@ def learn(name: str, settings: str, telemetry: Any) -> None:
         outputs=["features"],
     )
     families = enabled_families(settings)
-    trainings = side_by_side(
-        lambda family=family: step(
+
+    def train(family: str) -> Step:
+        return step(
             "train",
             name=training_step(family),
             params={"network": name, "family": family, "settings": settings},
             inputs={"features": features.outputs["features"]},
             outputs=["model"],
         )
-        for family in families
-    )
+
+    trainings = side_by_side(partial(train, family) for family in families)
     selection = step(
         "select",
         params={"network": name, "settings": settings},

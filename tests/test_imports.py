@@ -46,16 +46,6 @@ HEAVY = {
 LATE = re.compile(r"# Late: \S")
 #: The command line imports the code of a command when it runs it.
 FREE = "netops/cli"
-#: Packages that still have other imports in functions.
-REMAINING = {
-    "netops/cluster",
-    "netops/registry",
-    "netops/scheduling",
-    "netops/telemetry",
-    "netops/tracking",
-    "netops/training",
-    "netops/workflows",
-}
 
 
 def _package(path: Path) -> str:
@@ -106,10 +96,7 @@ def _explained(lines: list[str], number: int) -> bool:
 @pytest.mark.parametrize("package", sorted(_packages()))
 def test_functions_import_heavy_libraries_alone(package: str) -> None:
     found = [line for path in _packages()[package] for line in _late_imports(path)]
-    if package in REMAINING:
-        assert found, f"{package} is clean: remove it from REMAINING"
-    else:
-        assert not found, "\n".join(found)
+    assert not found, "\n".join(found)
 
 
 def test_an_import_in_a_function_is_found(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from netops.serving.engine.fleet_state import compile_kernels
 from netops.simulator.generate import generate
 from netops.training.examples import prepare_examples
 from netops.training.settings import TrainingSettings
-from netops.workflows.settings import generator_settings, read_settings
+from netops.workflows.settings import read_settings
 from netops.workflows.stages.preparation import spec_for
 
 
@@ -26,7 +26,7 @@ def main() -> None:
     settings = read_settings(overrides=["metrics.errors.every=1h"])
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
         telemetry = generate(
-            generator_settings(settings),
+            settings.metrics,
             Path(scratch) / "telemetry",
             devices=8,
             duration=8 * HOUR,

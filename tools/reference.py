@@ -10,7 +10,6 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Annotated, Any, get_args, get_origin
 
 from netops.cluster.settings import ClusterSettings, StageSettings
@@ -36,7 +35,7 @@ KINDS_AT: dict[tuple[str, str], Mapping[str, type]] = {
 }
 #: A key whose sections depend on another key.
 PARAMS: tuple[str, Mapping[str, type]] = ("metrics.<metric>.distribution_params", DISTRIBUTIONS)
-WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false", Any: "any"}
+WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false", object: "any", Any: "any"}
 PLURALS = {
     "duration": "durations",
     "whole number": "whole numbers",
@@ -72,10 +71,7 @@ class Key:
 def sections() -> dict[str, type]:
     """Return every section with the dataclass that reads it, in the order of the work."""
     found: dict[str, type] = {METRICS: GeneratorSettings}
-    for name, index in SECTIONS.items():
-        module, _, cls = index.partition(":")
-        found[name] = getattr(import_module(module), cls)
-    return found | {"cluster": ClusterSettings}
+    return found | SECTIONS | {"cluster": ClusterSettings}
 
 
 def keys_of(section: str, cls: type) -> list[Key]:

@@ -1,7 +1,7 @@
 """``netops alerts``: list alerts and record feedback on them."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
@@ -10,10 +10,25 @@ from netops.cli.output import note as print_note
 from netops.cli.output import print_json, print_rows, print_text
 from netops.errors import UsageError
 
+if TYPE_CHECKING:
+    from netops.client.feedback import LocalFeedbackClient, RemoteFeedbackClient
+    from netops.feedback.records import VerdictName
+    from netops.serving.alerts.store import Alert
+
 _COLUMNS = ["id", "kind", "device", "opened", "renewed", "ended", "peak", "verdict"]
 to = click.option("--to", "url", metavar="URL", help="A remote server, instead of the alerts on this machine.")
 _by = click.option("--by", help="Who gives the feedback; default: your user name.")
 _note = click.option("--note", help="The reason, in one sentence.")
+
+
+class Given(TypedDict):
+    """Options of a verdict."""
+
+    by: str | None
+    note: str | None
+    name: str | None
+    url: str | None
+    as_json: bool
 
 
 @click.group("alerts")
@@ -35,8 +50,8 @@ def list_(open_only: bool, since: int, limit: int, name: str | None, url: str | 
     """List alerts, newest first."""
     import msgspec
 
-    found = [msgspec.to_builtins(alert) for alert in feedback_client(name, url).alerts(open_only, since, limit)]
-    print_rows([alert if as_json else _row(alert) for alert in found], _COLUMNS, as_json)
+    found = feedback_client(name, url).alerts(open_only, since, limit)
+    print_rows([msgspec.to_builtins(alert) if as_json else _row(alert) for alert in found], _COLUMNS, as_json)
 
 
 @command.command("confirm")
@@ -46,9 +61,9 @@ def list_(open_only: bool, since: int, limit: int, name: str | None, url: str | 
 @options.name
 @to
 @options.common
-def confirm(alert: str, **options_: Any) -> None:
+def confirm(alert: str, **given: Unpack[Given]) -> None:
     """Record that the device was about to fail."""
-    _record(alert, "confirmed", None, **options_)
+    _record(alert, "confirmed", None, **given)
 
 
 @command.command("dismiss")
@@ -58,9 +73,9 @@ def confirm(alert: str, **options_: Any) -> None:
 @options.name
 @to
 @options.common
-def dismiss(alert: str, **options_: Any) -> None:
+def dismiss(alert: str, **given: Unpack[Given]) -> None:
     """Record that nothing was wrong with the device (a false alarm)."""
-    _record(alert, "dismissed", None, **options_)
+    _record(alert, "dismissed", None, **given)
 
 
 @command.command("repaired")
@@ -71,9 +86,9 @@ def dismiss(alert: str, **options_: Any) -> None:
 @options.name
 @to
 @options.common
-def repaired(alert: str, at: int | None, **options_: Any) -> None:
+def repaired(alert: str, at: int | None, **given: Unpack[Given]) -> None:
     """Record that the device was about to fail and was repaired before it did."""
-    _record(alert, "repaired", at, **options_)
+    _record(alert, "repaired", at, **given)
 
 
 @command.command("show")
@@ -84,7 +99,7 @@ def show(alert: str, name: str | None, as_json: bool) -> None:
     """Show an alert of this machine and its feedback: each record with its author and time."""
     import msgspec
 
-    found, recorded = feedback_client(name, None).show(alert)
+    found, recorded = local_client(name).show(alert)
     statements = [msgspec.to_builtins(statement) for statement in recorded]
     if as_json:
         print_json({**msgspec.to_builtins(found), "statements": statements})
@@ -126,7 +141,7 @@ def deliveries(every: bool, retry: bool, name: str | None, as_json: bool) -> Non
     """List the deliveries that receivers rejected (parked), with the responses; --retry sends them again."""
     import msgspec
 
-    client = feedback_client(name, None)
+    client = local_client(name)
     if retry:
         count = client.retry()
         if as_json:
@@ -140,7 +155,7 @@ def deliveries(every: bool, retry: bool, name: str | None, as_json: bool) -> Non
 
 def _record(
     alert: str,
-    verdict: Any,
+    verdict: "VerdictName",
     at: int | None,
     by: str | None,
     note: str | None,
@@ -164,24 +179,34 @@ def _record(
         print_note("already recorded")
 
 
-def feedback_client(name: str | None, url: str | None) -> Any:
+def feedback_client(name: str | None, url: str | None) -> "LocalFeedbackClient | RemoteFeedbackClient":
     """Return a client for the alerts on this machine, or for a server."""
-    from netops.client.feedback import LocalFeedbackClient, RemoteFeedbackClient
+    from netops.client.feedback import RemoteFeedbackClient
     from netops.serving.requests.access import read_token
 
     if url is None:
-        return LocalFeedbackClient(name or "demo")
+        return local_client(name)
     if name is not None:
         raise UsageError("--name and --to exclude each other: the server at --to serves one network")
     return RemoteFeedbackClient(url, read_token())
 
 
-def _row(alert: dict[str, Any]) -> dict[str, Any]:
-    who = alert["device"] or f"{alert['data_center'] or alert['company']} ({len(alert['devices'])} devices)"
-    return {**alert, "device": who, "renewed": alert["renewed"][-1] if alert["renewed"] else None}
+def local_client(name: str | None) -> "LocalFeedbackClient":
+    """Return a client for the alerts on this machine."""
+    from netops.client.feedback import LocalFeedbackClient
+
+    return LocalFeedbackClient(name or "demo")
 
 
-def _about(alert: Any) -> str:
+def _row(alert: "Alert") -> dict[str, object]:
+    import msgspec
+
+    row: dict[str, object] = msgspec.to_builtins(alert)
+    who = alert.device or f"{alert.data_center or alert.company} ({len(alert.devices)} devices)"
+    return row | {"device": who, "renewed": alert.renewed[-1] if alert.renewed else None}
+
+
+def _about(alert: "Alert") -> str:
     return str(alert.device or f"site {alert.site}")
 
 

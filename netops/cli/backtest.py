@@ -1,12 +1,82 @@
 """``netops backtest``: replay past telemetry and compare the alerts with the incidents."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 import click
 
 from netops.cli import options
 from netops.cli.output import note, print_json, print_rows, progress_bars
+from netops.json_types import JsonDict
+
+
+class Reason(TypedDict):
+    """A feature that moved a risk."""
+
+    feature: str
+    contribution: float
+
+
+class Found(TypedDict):
+    """An incident or a false alarm, as the report lists it."""
+
+    device: str
+    trained: bool
+    reasons: list[Reason]
+    note: str
+
+
+class FoundIncident(Found):
+    """An incident, and whether it would have been predicted."""
+
+    start: str
+    scenario: str | None
+    opened: str | None
+    outcome: str
+    lead_seconds: float | None
+
+
+class FoundAlarm(Found):
+    """A false alarm."""
+
+    opened: str
+
+
+class ServerAlert(TypedDict):
+    """An alert of the server."""
+
+    kind: str
+
+
+class ServerReport(TypedDict):
+    """What the server, which does not know the incidents, has done."""
+
+    alerts: list[ServerAlert]
+    samples: dict[str, int]
+
+
+Telemetry = TypedDict("Telemetry", {"samples": int, "devices": int, "incidents": int, "from": str, "to": str})
+
+
+class Report(TypedDict):
+    """What is printed of a backtest."""
+
+    network: str
+    family: str
+    version: str
+    seconds: float
+    telemetry: Telemetry
+    policy: JsonDict
+    samples_counted: int
+    samples_trained_on: int
+    incidents: list[FoundIncident]
+    false_alarms: list[FoundAlarm]
+    figures: dict[str, float]
+    intervals: dict[str, JsonDict]
+    thresholds: list[JsonDict]
+    budgets: list[JsonDict]
+    server: ServerReport
 
 
 @click.command("backtest")
@@ -48,13 +118,12 @@ def command(
     model = registry.find(network, version) if version else registry.the_champion(network)
     with progress_bars():
         result = backtest_model(network, local_model(model.uri), options.paths(telemetry), incidents, settings)
-    report = result.to_dict()
+    report = cast(Report, result.to_dict())
     page = html if report["samples_counted"] else None
     if page is not None:
         from netops.backtest.page import write_page
-        from netops.workflows.settings import section
 
-        write_page(page, result, section(settings, "alerting").false_alarms_per_device_day)
+        write_page(page, result, settings.alerting.false_alarms_per_device_day)
     if as_json:
         print_json(report)
         return
@@ -65,7 +134,7 @@ def command(
         note(f"{html}: not written, because no sample is counted")
 
 
-def _print(report: dict[str, Any]) -> None:
+def _print(report: Report) -> None:
     telemetry, policy, seconds = report["telemetry"], report["policy"], report["seconds"]
     click.echo(
         f"{report['network']}: {report['family']} {report['version']}, threshold {policy['threshold']:.4g}, over "
@@ -89,13 +158,13 @@ def _print(report: dict[str, Any]) -> None:
     _print_server(report["server"])
 
 
-def _nothing_counts(report: dict[str, Any]) -> str:
+def _nothing_counts(report: Report) -> str:
     if report["samples_trained_on"]:
         return "all samples were used in training, so none is counted; pass later telemetry or other devices"
     return "the telemetry is shorter than the horizon, so no sample is counted; pass longer telemetry"
 
 
-def _print_incidents(incidents: list[dict[str, Any]]) -> None:
+def _print_incidents(incidents: list[FoundIncident]) -> None:
     rows = [
         {
             "incident": _mark(found) + _clock(found["start"]),
@@ -113,7 +182,7 @@ def _print_incidents(incidents: list[dict[str, Any]]) -> None:
         print_rows(rows, [*columns, "warned", "before", "why"], as_json=False)
 
 
-def _print_false_alarms(alarms: list[dict[str, Any]]) -> None:
+def _print_false_alarms(alarms: list[FoundAlarm]) -> None:
     rows = [
         {
             "false_alarm": _mark(alarm) + _clock(alarm["opened"]),
@@ -127,7 +196,7 @@ def _print_false_alarms(alarms: list[dict[str, Any]]) -> None:
         print_rows(rows, ["false_alarm", "device", "why"], as_json=False)
 
 
-def _print_figures(report: dict[str, Any]) -> None:
+def _print_figures(report: Report) -> None:
     figures, intervals = report["figures"], report["intervals"]
     rows = [{"figure": name.replace("_", " "), "value": figures[name], **intervals[name]} for name in intervals]
     click.echo(
@@ -138,7 +207,7 @@ def _print_figures(report: dict[str, Any]) -> None:
     print_rows(rows, ["figure", "value", "low", "high"], as_json=False)
 
 
-def _print_alternatives(report: dict[str, Any]) -> None:
+def _print_alternatives(report: Report) -> None:
     figures = ["event_recall", "false_alarms_per_device_day", "precision", "median_lead_seconds"]
     rows = [one | {"": "in force" if one["in_force"] else ""} for one in report["thresholds"]]
     click.echo("\nother thresholds")
@@ -147,23 +216,23 @@ def _print_alternatives(report: dict[str, Any]) -> None:
     print_rows(report["budgets"], ["budget", "threshold", *figures], as_json=False)
 
 
-def _print_server(server: dict[str, Any]) -> None:
+def _print_server(server: ServerReport) -> None:
     kinds = [alert["kind"] for alert in server["alerts"]]
     alerts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) or "none"
     others = ", ".join(f"{count:,} {status}" for status, count in server["samples"].items() if count)
     click.echo(f"\nalerts of the server, which does not know the incidents: {alerts}; samples: {others}")
 
 
-def _counts(found: list[dict[str, Any]], what: str) -> str:
+def _counts(found: Sequence[Found], what: str) -> str:
     trained = sum(one["trained"] for one in found)
     return _counted(len(found) - trained, what) + (f", and {trained} * in training data" if trained else "")
 
 
-def _counted(count: int, what: str) -> str:
+def _counted(count: float, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def _mark(found: dict[str, Any]) -> str:
+def _mark(found: Found) -> str:
     return "* " if found["trained"] else "  "
 
 
@@ -177,5 +246,5 @@ def _lasting(seconds: float | None) -> str | None:
     return None if seconds is None else lasting(seconds)
 
 
-def _reasons(found: dict[str, Any]) -> str:
+def _reasons(found: Found) -> str:
     return ", ".join(f"{reason['feature']} {reason['contribution']:+.2g}" for reason in found["reasons"])

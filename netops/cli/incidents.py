@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from netops.cli import options
-from netops.cli.alerts import feedback_client, to
+from netops.cli.alerts import feedback_client, local_client, to
 from netops.cli.output import print_json, print_rows
 from netops.errors import UsageError
 
@@ -58,7 +58,7 @@ def list_(name: str | None, url: str | None, as_json: bool) -> None:
 @options.common
 def remove(source: str, incident: str | None, name: str | None, as_json: bool) -> None:
     """Remove one incident of a source, or all of them."""
-    count = feedback_client(name, None).remove(source, incident)
+    count = local_client(name).remove(source, incident)
     if not count:
         what = f"incident '{incident}' of source" if incident else "incident of source"
         raise UsageError(f"no {what} '{source}'; see 'netops incidents list'")

@@ -31,7 +31,7 @@ def command(
     PATH is a file, a folder or an address, as for netops run --telemetry.
     """
     from netops.config.durations import format_duration
-    from netops.workflows.settings import read_settings, section
+    from netops.workflows.settings import read_settings
 
     given = [f"training.horizon={format_duration(horizon)}"] if horizon else []
     settings = read_settings(config, [*overrides, *given])
@@ -47,8 +47,8 @@ def command(
             found = inspect_telemetry(
                 options.paths(telemetry),
                 Path(scratch),
-                section(settings, "telemetry"),
-                section(settings, "training"),
+                settings.telemetry,
+                settings.training,
                 incidents and incidents.resolve(),
                 arguments,
                 progress.report,

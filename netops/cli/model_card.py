@@ -2,14 +2,20 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from netops.cli.output import table
 
 if TYPE_CHECKING:
     from netops.alerting.resampling import Interval
+    from netops.evaluation.evaluate import Figures
     from netops.models.card import ModelCard
     from netops.models.card_sections import EvaluationValues
+
+#: Figures as a model card or the registry stores them: names → numbers, None where unknown, or more of these.
+Stored: TypeAlias = Mapping[str, Any]
+#: Formats a figure.
+Write: TypeAlias = Callable[[float | None], str]
 
 #: Field of a version → its column heading in the list.
 LISTED = {
@@ -27,7 +33,7 @@ LISTED = {
 }
 
 
-def listed(row: Mapping[str, Any]) -> dict[str, str]:
+def listed(row: Stored) -> dict[str, str]:
     """Return the row of a version in the list: each metric with its 95% interval."""
     cells = {
         "network": row["network"],
@@ -72,7 +78,7 @@ def _headed(title: str, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
         yield from (f"  {line}" for line in table(rows))
 
 
-def _figures(evaluation: Mapping[str, Any]) -> list[dict[str, str]]:
+def _figures(evaluation: Stored) -> list[dict[str, str]]:
     from netops.evaluation.report.words import counted, number, significant
 
     writes, intervals = _writes(), _intervals(evaluation.get("intervals"))
@@ -131,7 +137,7 @@ def _alerts(card: "ModelCard") -> str:
     return f"{text}. {note}" if note else text
 
 
-def _group(members: Mapping[str, Any], intervals: Mapping[str, Any]) -> list[dict[str, str]]:
+def _group(members: Stored, intervals: Stored) -> list[dict[str, str]]:
     from netops.evaluation.report.words import lasting, number, percent
 
     rows = []
@@ -175,7 +181,7 @@ def _thresholds(evaluation: "EvaluationValues") -> list[dict[str, str]]:
     return rows
 
 
-def _range(name: str, found: Mapping[str, Any], intervals: Mapping[str, "Interval"]) -> str:
+def _range(name: str, found: Stored, intervals: Mapping[str, "Interval"]) -> str:
     """Return the interval of a metric as text; an exact bound where all or no incidents were predicted."""
     from netops.evaluation.report.bounds import alarms_between, recall_between
 
@@ -185,15 +191,15 @@ def _range(name: str, found: Mapping[str, Any], intervals: Mapping[str, "Interva
     return _spread(intervals.get(name), _writes()[name])
 
 
-def _as_figures(found: Mapping[str, Any]) -> Any:
+def _as_figures(found: Stored) -> "Figures":
     from netops.evaluation.evaluate import Figures
 
-    known: dict[str, Any] = {name: found.get(name) for name in Figures.__dataclass_fields__}
+    known: Stored = {name: found.get(name) for name in Figures.__dataclass_fields__}
     unknown = dict.fromkeys((name for name, value in known.items() if value is None), float("nan"))
-    return Figures(**known | unknown)
+    return Figures(**{**known, **unknown})
 
 
-def _intervals(raw: Mapping[str, Any] | None) -> "dict[str, Interval]":
+def _intervals(raw: Stored | None) -> "dict[str, Interval]":
     from netops.alerting.resampling import Interval
 
     unknown = float("nan")
@@ -203,11 +209,11 @@ def _intervals(raw: Mapping[str, Any] | None) -> "dict[str, Interval]":
     }
 
 
-def _between(raw: Mapping[str, Any] | None, write: Callable[[Any], str]) -> str:
+def _between(raw: Stored | None, write: Write) -> str:
     return _spread(_intervals({"": raw})[""], write) if raw else ""
 
 
-def _spread(interval: "Interval | None", write: Callable[[Any], str]) -> str:
+def _spread(interval: "Interval | None", write: Write) -> str:
     from netops.evaluation.report.words import spread
 
     return spread(interval, write)
@@ -217,7 +223,7 @@ def _with(value: str, between: str) -> str:
     return f"{value} ({between})" if between else value
 
 
-def _writes() -> dict[str, Callable[[Any], str]]:
+def _writes() -> dict[str, Write]:
     from netops.evaluation.report.words import lasting, number, percent, significant
 
     return {

@@ -1,6 +1,7 @@
 """``netops models``: manage the model versions of a network."""
 
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,6 +9,7 @@ from netops.cli import model_card, options
 from netops.cli.output import print_json, print_rows
 
 if TYPE_CHECKING:
+    from netops.registry import Model
     from netops.serving.shadow.report import ShadowReport
 
 #: Fields of a model that are printed in addition to its metrics.
@@ -61,7 +63,7 @@ def show(version: str | None, name: str | None, as_json: bool) -> None:
         _print_shadow(shadowed, model.shadow)
 
 
-def _registry() -> Any:
+def _registry() -> ModuleType:
     from netops.workflows.project import load_project
 
     load_project()
@@ -70,7 +72,7 @@ def _registry() -> Any:
     return registry
 
 
-def _row(model: Any) -> dict[str, Any]:
+def _row(model: "Model") -> dict[str, object]:
     return {key: getattr(model, key) for key in _KNOWN} | model.metrics | {"intervals": model.intervals}
 
 
@@ -113,7 +115,7 @@ def promote(version: str, name: str | None, as_json: bool) -> None:
     _print_model(registry.promote_by_hand(name or "demo", version, _prove), as_json)
 
 
-def _prove(model: Any) -> Any:
+def _prove(model: "Model") -> object:
     from netops.serving.mlrun.proof import prove
     from netops.tracking.folders import local_model
     from netops.training.proof import FILE
@@ -168,7 +170,7 @@ def rollback(name: str | None, as_json: bool) -> None:
     _print_model(_registry().rollback(name or "demo"), as_json)
 
 
-def _print_model(model: Any, as_json: bool) -> None:
+def _print_model(model: "Model", as_json: bool) -> None:
     if as_json:
         print_json({"network": model.network, "version": model.version, "family": model.family})
     else:

@@ -3,12 +3,16 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from netops.cli import options
 from netops.cli.output import note, print_json, print_rows, progress_bars
+
+if TYPE_CHECKING:
+    from netops.monitoring.report import Finding, Report
+    from netops.workflows.settings import Settings
 
 _COLUMNS = ["drift", "kind", "name", "score", "minimum", "p_value", "since", "about"]
 #: Maximum rows of the table; JSON output has all.
@@ -39,31 +43,31 @@ def command(
     as_json: bool,
 ) -> None:
     """Compare a network's telemetry with the training data of its champion: features, risks, outcomes, schema."""
-    from netops.workflows.settings import read_settings, section
+    from netops.workflows.settings import read_settings
 
     settings = read_settings(config, overrides)
     options.must_exist(*telemetry, incidents)
     network = name or (options.stem(telemetry[0]) if telemetry else "demo")
     sources, log = options.paths(telemetry), incidents and incidents.resolve()
 
-    def check() -> Any:
+    def check() -> "Report":
         return _check(network, sources, log, settings, retrain_on_drift, plot, as_json)
 
     if port is None:
         check()
     else:
-        _check_periodically(check, network, port, section(settings, "monitoring").every)
+        _check_periodically(check, network, port, settings.monitoring.every)
 
 
 def _check(
     network: str,
     sources: tuple[str, ...],
     incidents: Path | None,
-    settings: dict[str, Any],
+    settings: "Settings",
     retrain_on_drift: bool,
     plot: Path | None,
     as_json: bool,
-) -> Any:
+) -> "Report":
     from netops.scheduling.retraining import retrain
     from netops.workflows.stages import monitoring
 
@@ -84,7 +88,7 @@ def _check(
     return report
 
 
-def _print(report: Any) -> None:
+def _print(report: "Report") -> None:
     rows = [_row(finding) for finding in report.findings[:_ROWS]]
     print_rows(rows, _COLUMNS, as_json=False)
     if (rest := len(report.findings) - len(rows)) > 0:
@@ -95,12 +99,12 @@ def _print(report: Any) -> None:
     click.echo(f"{report.network}: {drifted} of {len(report.findings)} have drifted from model {report.version}")
 
 
-def _row(finding: Any) -> dict[str, Any]:
-    row: dict[str, Any] = finding.to_dict()
+def _row(finding: "Finding") -> dict[str, object]:
+    row = finding.to_dict()
     return row | {"drift": "drift" if finding.detected else ""}
 
 
-def _write_picture(path: Path, report: Any) -> None:
+def _write_picture(path: Path, report: "Report") -> None:
     from netops.files import atomic_path
     from netops.monitoring.picture import drift_picture
 
@@ -108,7 +112,7 @@ def _write_picture(path: Path, report: Any) -> None:
         draft.write_bytes(drift_picture(report))
 
 
-def _check_periodically(check: Callable[[], Any], network: str, port: int, every: int) -> None:
+def _check_periodically(check: "Callable[[], Report]", network: str, port: int, every: int) -> None:
     """Export metrics until stopped; after a failed check the metrics of the previous one stay."""
     from prometheus_client import start_http_server
 

@@ -6,14 +6,17 @@ import re
 from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from netops.config.durations import parse_duration
 from netops.errors import UsageError
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from netops.workflows.settings import Settings
+
+Returned = TypeVar("Returned")
 
 
 class DurationType(click.ParamType[int]):
@@ -21,7 +24,7 @@ class DurationType(click.ParamType[int]):
 
     name = "duration"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the value in nanoseconds, or fail with a message."""
         if isinstance(value, int):
             return value
@@ -36,17 +39,17 @@ class TimeType(click.ParamType[int]):
 
     name = "time"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the value in nanoseconds, or fail with a message."""
         from datetime import datetime
 
         if isinstance(value, int):
             return value
         try:
-            moment = float(value)
+            moment = float(str(value))
         except ValueError:
             try:
-                parsed = datetime.fromisoformat(value)
+                parsed = datetime.fromisoformat(str(value))
             except ValueError:
                 self.fail(f"'{value}' is not a valid time; write it as 2026-01-31T12:00:00Z", param, ctx)
             aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
@@ -93,7 +96,7 @@ budget = click.option(
 
 
 def as_settings(
-    horizon: int | None, split: str | None, trials: int | None, budget: int | None, **more: Any
+    horizon: int | None, split: str | None, trials: int | None, budget: int | None, **more: object
 ) -> list[str]:
     """Return the options that have a configuration key as ``--set`` values; ``more``: named section__key."""
     from netops.config.durations import format_duration
@@ -111,18 +114,18 @@ def as_settings(
     return [f"{key}={value}" for key, value in values.items() if value is not None]
 
 
-def common(function: Function) -> Function:
+def common(function: Callable[..., Returned]) -> Callable[..., Returned]:
     """Add ``--json`` and ``--verbose`` to a command."""
 
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     @click.option("--verbose", is_flag=True, help="Show tracebacks and log messages.")
     @functools.wraps(function)
-    def wrapped(*args: Any, verbose: bool, **kwargs: Any) -> Any:
+    def wrapped(*args: object, verbose: bool, **kwargs: object) -> Returned:
         if verbose:
             os.environ["NETOPS_VERBOSE"] = "1"
         return function(*args, **kwargs)
 
-    return wrapped  # type: ignore[return-value]
+    return wrapped
 
 
 def paths(telemetry: tuple[str, ...]) -> tuple[str, ...]:
@@ -139,16 +142,15 @@ def must_exist(*sources: str | Path | None) -> None:
             raise UsageError(f"{source}: no such file or folder")
 
 
-def must_be_telemetry(*groups: tuple[str, ...], settings: dict[str, Any]) -> None:
+def must_be_telemetry(*groups: tuple[str, ...], settings: "Settings") -> None:
     """Reject files that are not readable as telemetry, before a run is recorded."""
     local = [[source for source in group if "://" not in source] for group in groups]
     if not any(local):
         return
     from netops.telemetry.ingest import refuse_unreadable
-    from netops.workflows.settings import section
 
     for group in local:
-        refuse_unreadable(paths(tuple(group)), section(settings, "telemetry"))
+        refuse_unreadable(paths(tuple(group)), settings.telemetry)
 
 
 def stem(source: str) -> str:

@@ -4,16 +4,16 @@ import json
 import math
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import click
 
+from netops.json_types import Json
 from netops.progress import shown_by, silent
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Json:
     """Convert a value for JSON: NaN and infinities become null, tuples become lists."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
@@ -23,15 +23,16 @@ def plain(value: Any) -> Any:
         return None
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    return plain(value.item()) if hasattr(value, "item") else str(value)
+    item: Callable[[], object] | None = getattr(value, "item", None)  # a number of numpy's
+    return str(value) if item is None else plain(item())
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """Print a value as one line of JSON."""
     click.echo(json.dumps(plain(value), allow_nan=False))
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], as_json: bool) -> None:
+def print_rows(rows: Sequence[Mapping[str, object]], columns: Sequence[str], as_json: bool) -> None:
     """Print rows as a table, or as JSON lines."""
     if as_json:
         for row in rows:
@@ -44,7 +45,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], as_jso
         click.echo(line)
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def table(rows: Sequence[Mapping[str, object]]) -> Iterator[str]:
     """Yield the lines of a table whose headings are the keys of the rows."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     cells = [[column.replace("_", " ") for column in columns], *([_cell(r.get(c)) for c in columns] for r in rows)]
@@ -53,7 +54,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     value = plain(value)
     if value is None:
         return "–"

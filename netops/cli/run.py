@@ -1,13 +1,18 @@
 """``netops run``: the end-to-end pipeline on this machine."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 
 from netops.cli import options
 from netops.cli.output import note, print_json, print_rows, progress_bars
 from netops.errors import UsageError
+from netops.workflows.records.run_summary import RunSummary
+
+#: Begins the run.
+Start: TypeAlias = Callable[[], RunSummary]
 
 
 @click.command("run")
@@ -46,7 +51,7 @@ def command(as_json: bool, resume: str | None, **given: Any) -> None:
         _print(summary)
 
 
-def _resumed_run(run_id: str) -> Any:
+def _resumed_run(run_id: str) -> Start:
     from netops.workflows.run import resume
 
     return lambda: resume(run_id)
@@ -62,22 +67,27 @@ def _new_run(
     test_incidents: Path | None,
     workers: int | None,
     scheduler: str | None,
-    **settings: Any,
-) -> Any:
+    horizon: int | None,
+    split: str | None,
+    trials: int | None,
+    budget: int | None,
+) -> Start:
     from netops.workflows.settings import read_settings
 
     _reject_incomplete(telemetry, incidents, test, test_incidents)
-    more: dict[str, Any] = {"features__workers": workers, "features__scheduler": scheduler}
-    document = read_settings(config, [*overrides, *options.as_settings(**settings, **more)])
+    given = options.as_settings(
+        horizon, split, trials, budget, features__workers=workers, features__scheduler=scheduler
+    )
+    chosen = read_settings(config, [*overrides, *given])
     options.must_exist(*telemetry, *test, incidents, test_incidents)
-    options.must_be_telemetry(telemetry, test, settings=document)
+    options.must_be_telemetry(telemetry, test, settings=chosen)
 
     from netops.workflows.run import Request, run
 
     sources, tests = options.paths(telemetry), options.paths(test)
     request = Request(
         name=name or (options.stem(sources[0]) if sources else "demo"),
-        settings=document,
+        settings=chosen,
         telemetry=sources,
         incidents=incidents and incidents.resolve(),
         test=tests,
@@ -86,7 +96,7 @@ def _new_run(
     return lambda: run(request)
 
 
-def _reject_incomplete(telemetry: Any, incidents: Any, test: Any, test_incidents: Any) -> None:
+def _reject_incomplete(telemetry: object, incidents: object, test: object, test_incidents: object) -> None:
     for option, value, required, present in (
         ("--incidents", incidents, "--telemetry", telemetry),
         ("--test", test, "--telemetry", telemetry),
@@ -96,7 +106,7 @@ def _reject_incomplete(telemetry: Any, incidents: Any, test: Any, test_incidents
             raise UsageError(f"{option} requires {required}")
 
 
-def _print(summary: dict[str, Any]) -> None:
+def _print(summary: RunSummary) -> None:
     telemetry = summary["telemetry"]
     click.echo(
         f"{summary['name']}: {telemetry['samples']:,} samples of {telemetry['devices']} devices, "
@@ -105,7 +115,7 @@ def _print(summary: dict[str, Any]) -> None:
     rows = [{"model": name, **figures} for name, figures in (summary["models"] | summary["baselines"]).items()]
     columns = ["model", "average_precision", "base_rate", "roc_auc", "event_recall"]
     print_rows(rows, [*columns, "false_alarms_per_device_day", "median_lead_seconds", "fit_seconds"], as_json=False)
-    chosen, mark, why = summary["reason"].partition("no champion: ")
+    chosen, mark, why = (summary["reason"] or "").partition("no champion: ")
     click.echo(f"best: {summary['best']}; {chosen.rstrip('; ')}")
     if mark:
         click.echo(mark + why)

@@ -1,11 +1,17 @@
 """``netops runs``: manage runs of the pipeline."""
 
-from typing import Any
-
 import click
 
 from netops.cli import options
 from netops.cli.output import print_json, print_rows, print_text, progress_bars
+from netops.json_types import JsonDict
+from netops.workflows.records.run_summary import RunDescription
+
+
+class ShownStep(RunDescription):
+    """A step of a run, with the trials of its search."""
+
+    iterations: list[JsonDict]
 
 
 @click.group("runs")
@@ -47,7 +53,7 @@ def show(run: str, as_json: bool) -> None:
 
     pipeline = pipeline_of(record)
     runs = steps_of(pipeline or uid)
-    steps = [shown(step) | {"iterations": read_iterations(step)} for step in runs]
+    steps: list[ShownStep] = [{**shown(step), "iterations": read_iterations(step)} for step in runs]
     described = describe(record)
     if pipeline and described["state"] == "error":
         from netops.cluster.watch import failed_launchers, look
@@ -95,7 +101,7 @@ def retry(run: str, as_json: bool) -> None:
         click.echo(done if isinstance(done, str) else f"run {done['run_id']} {done['state']}: {done['reason']}")
 
 
-def _print(run: dict[str, Any], steps: list[dict[str, Any]]) -> None:
+def _print(run: RunDescription, steps: list[ShownStep]) -> None:
     click.echo(f"{run['run_id']}  network {run['name']}  {run['workflow']}  {run['state']}")
     if run["error"]:
         print_text(run["error"])

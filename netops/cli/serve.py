@@ -29,11 +29,11 @@ def command(
     as_json: bool,
 ) -> None:
     """Serve the champion of a network: telemetry in, risks, reasons and alerts out."""
-    from netops.workflows.settings import read_settings, section
+    from netops.workflows.settings import read_settings
 
-    document = read_settings(config, overrides)
-    given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
-    settings = dataclasses.replace(section(document, "serving"), **given)
+    chosen = read_settings(config, overrides)
+    serving = chosen.serving
+    settings = dataclasses.replace(serving, host=host or serving.host, port=serving.port if port is None else port)
 
     from netops.serving.requests.access import token_for
 
@@ -58,4 +58,4 @@ def command(
             note(f"network {network} has no champion yet: until then {address} answers only /healthz")
 
     source = RegisteredChampion(network)
-    serve(network, settings, section(document, "alerting"), source, state, ready, waiting if wait else None)
+    serve(network, settings, chosen.alerting, source, state, ready, waiting if wait else None)

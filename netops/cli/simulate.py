@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from netops.cli import options
 from netops.cli.output import note, print_json
 from netops.config.durations import DAY
+
+if TYPE_CHECKING:
+    from netops.client.simulate import Live
 
 
 @click.command("simulate")
@@ -56,7 +59,7 @@ def command(
     """
     from netops.workflows.settings import read_settings
 
-    document = read_settings(config, overrides)
+    settings = read_settings(config, overrides)
     options.must_exist(*telemetry, incidents)
 
     from netops.client.simulate import simulate
@@ -64,9 +67,9 @@ def command(
     from netops.workflows.stages.playback import generated_network, recorded_telemetry
 
     if telemetry:
-        playback = recorded_telemetry(options.paths(telemetry), incidents, document)
+        playback = recorded_telemetry(options.paths(telemetry), incidents, settings)
     else:
-        playback = generated_network(document, devices, duration, start)
+        playback = generated_network(settings, devices, duration, start)
     report = simulate(
         url,
         playback,
@@ -82,8 +85,8 @@ def command(
             click.echo(f"{key.replace('_', ' '):24} {value}")
 
 
-def _progress_printer(as_json: bool) -> Callable[[Any], None]:
-    def show(live: Any) -> None:
+def _progress_printer(as_json: bool) -> "Callable[[Live], None]":
+    def show(live: "Live") -> None:
         times = "  ".join(f"{name.removesuffix('_ms')} {value} ms" for name, value in live.percentiles().items())
         answered = ", ".join(f"{count:,} {status}" for status, count in live.answered.items() if count)
         note(f"sent {live.sent:,}  answered {answered or 0}  alerts {live.alerts}  {times}")

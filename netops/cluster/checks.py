@@ -1,7 +1,6 @@
 """Checks of the doctor that need a running MLRun service."""
 
 from collections.abc import Callable
-from typing import Any
 from uuid import uuid4
 
 from netops.cluster.settings import ClusterSettings
@@ -93,7 +92,7 @@ def _nuclio(service: Service, settings: ClusterSettings) -> str:
     return f"Nuclio {version} answers"
 
 
-def _ask(service: Service, path: str, what: str, **parameters: Any) -> None:
+def _ask(service: Service, path: str, what: str, **parameters: int) -> None:
     """Request something that the service has to query from another component."""
     import mlrun.errors
     from mlrun.db.httpdb import HTTPRunDB

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -17,6 +18,7 @@ from netops.config.durations import SECOND
 from netops.errors import UsageError, closest
 from netops.files import write_text
 from netops.tracking.install import names_service
+from netops.tracking.mlrun_types import Project
 from netops.workflows.project import load_project
 from netops.workflows.project_folder import PROJECT
 
@@ -82,14 +84,14 @@ def _without_service() -> Iterator[None]:
             os.environ["MLRUN_DBPATH"] = address
 
 
-def check_workflow(project: Any, workflow: str) -> None:
+def check_workflow(project: Project, workflow: str) -> None:
     """Refuse a workflow that project.yaml does not declare."""
-    known = [declared["name"] for declared in project.spec.workflows]
+    known = [str(declared["name"]) for declared in project.spec.workflows]
     if workflow not in known:
         raise UsageError(f"--workflow {workflow}: project.yaml has no such workflow{closest(workflow, known)}")
 
 
-def compiled(project: Any, workflow: str, arguments: Mapping[str, str]) -> Document:
+def compiled(project: Project, workflow: str, arguments: Mapping[str, str]) -> Document:
     """Compile by MLRun and KFP.
 
     Parameters
@@ -101,8 +103,6 @@ def compiled(project: Any, workflow: str, arguments: Mapping[str, str]) -> Docum
     arguments : mapping
         Arguments of the pipeline, with the cluster section among the settings.
     """
-    import sys
-
     settings = read_cluster_settings(arguments["settings"])
     settings.refuse_unknown({function["name"]: function for function in project.spec.functions})
     project.spec.artifact_path = ""  # the path of local runs does not exist on a cluster
@@ -135,7 +135,7 @@ def artifact_path(settings: ClusterSettings) -> str:
 
 
 @contextmanager
-def _as_set_up(project: Any) -> Iterator[None]:
+def _as_set_up(project: Project) -> Iterator[None]:
     """Hold back MLRun's reload of the functions: it would throw away what project_setup gave them."""
     project.sync_functions = lambda *_args, **_kwargs: project.spec._function_objects
     try:
@@ -183,7 +183,7 @@ def _with_sorted_function(command: list[str]) -> list[str]:
     return [*command[:index], repr(_sorted(ast.literal_eval(command[index]))), *command[index + 1 :]]
 
 
-def _sorted(value: Any) -> Any:
+def _sorted(value: object) -> object:
     if isinstance(value, dict):
         return {key: _sorted(value[key]) for key in sorted(value)}
     return [_sorted(item) for item in value] if isinstance(value, list) else value

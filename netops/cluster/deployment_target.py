@@ -1,24 +1,22 @@
 """Deployment target of the deploy stage: Nuclio if the service has it."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from netops.cluster.settings import ClusterSettings, from_secret, read_cluster_settings
+from netops.json_types import JsonObject
 from netops.serving.mlrun.deployment import Nuclio, NuclioOptions
 from netops.tracking.install import names_service
 from netops.workflows.project import the_project
-from netops.workflows.settings import parse
+from netops.workflows.settings import Settings
 
 
-def nuclio_for(network: str, settings: Mapping[str, Any] | str, *, replaces: bool) -> Nuclio | None:
+def nuclio_for(network: str, settings: Settings, *, replaces: bool) -> Nuclio | None:
     """Return the real-time function of a network; None if the service has no Nuclio.
 
     Parameters
     ----------
     network : str
         Whose function it is.
-    settings : dict or str
-        All sections of the configuration; the function serves, and alerts, by those of the same names.
+    settings : Settings
+        The function serves, and alerts, by those of the same names.
     replaces : bool
         Whether the network has a champion, which still receives traffic next to a canary.
     """
@@ -26,13 +24,13 @@ def nuclio_for(network: str, settings: Mapping[str, Any] | str, *, replaces: boo
 
     if not (names_service() and mlrun.mlconf.is_nuclio_detected()):
         return None
-    options = nuclio_options(read_cluster_settings(settings), settings)
+    options = nuclio_options(settings.cluster or read_cluster_settings(), settings.document)
     return Nuclio(the_project(), network, options, replaces)
 
 
-def nuclio_options(settings: ClusterSettings, configured: Mapping[str, Any] | str = "{}") -> NuclioOptions:
+def nuclio_options(settings: ClusterSettings, configured: JsonObject) -> NuclioOptions:
     """Read how the function runs from the cluster's section, and how it serves and alerts from those of the run."""
-    serving, sections = settings.serving, parse(configured)
+    serving = settings.serving
     return NuclioOptions(
         image=settings.image,
         min_replicas=serving.min_replicas,
@@ -43,5 +41,5 @@ def nuclio_options(settings: ClusterSettings, configured: Mapping[str, Any] | st
         canary=serving.canary,
         environment=tuple(from_secret(secret) for secret in settings.secrets),
         requirements=settings.requirements,
-        parameters={name: sections[name] for name in ("serving", "alerting") if sections.get(name)},
+        parameters={name: configured[name] for name in ("serving", "alerting") if configured.get(name)},
     )

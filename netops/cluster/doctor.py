@@ -1,4 +1,7 @@
-"""Checks of the requirements of NetOps: name, result, and how to fix it."""
+"""Checks of the requirements of NetOps: name, result, and how to fix it.
+
+What a check needs is imported by it: a package that is missing is its finding, not the end of all of them.
+"""
 
 import os
 import shutil
@@ -131,6 +134,7 @@ def _disk() -> str:
 
 
 def _project(config: Path | None, overrides: tuple[str, ...]) -> str:
+    # Late: a package that is missing is what the check finds.
     from netops.workflows.project_folder import project_root
     from netops.workflows.settings import read_settings
 
@@ -143,6 +147,7 @@ def _names_service() -> bool:
 
 
 def _database() -> str:
+    # Late: a package that is missing is what the check finds.
     from netops.workflows.project import connect
 
     connect()
@@ -153,6 +158,7 @@ def _database() -> str:
 
 
 def _versions(answered: "list[Service]") -> str:
+    # Late: a package that is missing is what the check finds.
     from netops.tracking.service import check_versions, look
 
     service = look(os.environ["MLRUN_DBPATH"])
@@ -161,13 +167,15 @@ def _versions(answered: "list[Service]") -> str:
 
 
 def _cluster(config: Path | None, overrides: tuple[str, ...]) -> "ClusterSettings":
+    # Late: a package that is missing is what the check finds.
     from netops.cluster.settings import read_cluster_settings
     from netops.workflows.settings import read_settings
 
-    return read_cluster_settings(read_settings(config, overrides, cluster=True))
+    return read_settings(config, overrides, cluster=True).cluster or read_cluster_settings()
 
 
 def _service_checks() -> "dict[str, Callable[[Service, ClusterSettings], str]]":
+    # Late: a package that is missing is what the check finds.
     from netops.cluster.checks import SERVICE_CHECKS
     from netops.workflows.project import connect
 
@@ -176,6 +184,7 @@ def _service_checks() -> "dict[str, Callable[[Service, ClusterSettings], str]]":
 
 
 def _test_pod(settings: "ClusterSettings") -> str:
+    # Late: a package that is missing is what the check finds.
     from netops.cluster.trial_pod import run_test_pod
 
     return run_test_pod(settings)

@@ -1,12 +1,17 @@
 """What the cluster section gives to the project's functions, and to the steps of a Kubeflow pipeline."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 from netops.cluster.settings import SERVICE, ClusterSettings, StageSettings, from_secret
 from netops.config.durations import HOUR, SECOND, format_duration
 from netops.errors import NetopsError
+from netops.tracking.mlrun_types import Function, Project
 from netops.workflows.stages import dask
+
+if TYPE_CHECKING:
+    from kubernetes.client import V1EnvVar
 
 #: Kubeflow's pod of a step outlives the time limit of the stage by this: MLRun ends the stage, and the pod sees it
 #: end. If the pod ended first, Kubeflow would start the next attempt while a stage is still running.
@@ -15,7 +20,48 @@ GRACE = HOUR // 2
 _NO_IMAGE = "5m"
 
 
-def apply(project: Any, settings: ClusterSettings) -> None:
+class Container(Protocol):
+    """Kubeflow's own container of a step."""
+
+    image: str
+    env: "list[V1EnvVar] | None"
+
+    def set_memory_request(self, memory: str) -> "Container":
+        """Set its memory request."""
+
+    def set_memory_limit(self, memory: str) -> "Container":
+        """Set its memory limit."""
+
+    def set_cpu_request(self, cpu: str) -> "Container":
+        """Set its CPU request."""
+
+
+class Node(Protocol):
+    """A step of a Kubeflow pipeline (``kfp.dsl.ContainerOp``)."""
+
+    container: Container
+    outputs: Mapping[str, object]
+
+    def set_display_name(self, name: str) -> object:
+        """Set its title."""
+
+    def add_pod_annotation(self, name: str, value: str) -> object:
+        """Annotate its pod."""
+
+    def set_timeout(self, seconds: int) -> object:
+        """Limit its time."""
+
+    def set_retry(self, num_retries: int, *, policy: str, backoff_duration: str, backoff_factor: float) -> object:
+        """Let it be tried again."""
+
+    def add_node_selector_constraint(self, label_name: str, value: str) -> object:
+        """Select the nodes that may run it."""
+
+    def set_caching_options(self, enable_caching: bool) -> object:
+        """Reuse earlier results, or not."""
+
+
+def apply(project: Project, settings: ClusterSettings) -> None:
     """Apply the section to the functions and workflows of the project.
 
     Parameters
@@ -36,10 +82,10 @@ def apply(project: Any, settings: ClusterSettings) -> None:
     dask.declare_dask(project, settings.dask, settings.image)
     for workflow in project.spec.workflows:
         workflow |= {"cleanup_ttl": settings.ttl // SECOND, "image": settings.image}
-        project.spec.set_workflow(workflow["name"], workflow)
+        project.spec.set_workflow(str(workflow["name"]), workflow)
 
 
-def apply_locations(project: Any, settings: ClusterSettings) -> None:
+def apply_locations(project: Project, settings: ClusterSettings) -> None:
     """Return the paths of the project's source and artifacts on a cluster.
 
     In a Git clone MLRun has set the source to the address of the remote, which the section replaces.
@@ -48,7 +94,7 @@ def apply_locations(project: Any, settings: ClusterSettings) -> None:
     project.spec.artifact_path = settings.artifact_path
 
 
-def equip_function(function: Any, stage: StageSettings, settings: ClusterSettings) -> None:
+def equip_function(function: Function, stage: StageSettings, settings: ClusterSettings) -> None:
     """Set image, resources, limits and variables of a stage's function (idempotent)."""
     function.spec.image, function.spec.build.base_image = settings.image, None
     if settings.requirements:
@@ -61,14 +107,14 @@ def equip_function(function: Any, stage: StageSettings, settings: ClusterSetting
     _mount(function, settings)
 
 
-def forget_machine(function: Any) -> None:
+def forget_machine(function: Function) -> None:
     """Take out of a function where its file was read from: it is about to travel inside a workflow."""
     name = Path(function.spec.filename or f"{function.metadata.name}.py").name
     function.spec.filename = function.spec.build.origin_filename = name
     function.spec.build.code_origin = None
 
 
-def _mount(function: Any, settings: ClusterSettings) -> None:
+def _mount(function: Function, settings: ClusterSettings) -> None:
     """Let MLRun mount what its service offers when the stage starts, and a secret win over it.
 
     MLRun's mount replaces variables of the same name. Where there are secrets it is applied here, before them, and
@@ -83,12 +129,13 @@ def _mount(function: Any, settings: ClusterSettings) -> None:
         function.try_auto_mount_based_on_config()
     secrets = [from_secret(secret) for secret in settings.secrets]
     names = {variable["name"] for variable in secrets}
-    function.spec.env = [known for known in function.spec.env if get_item_name(known) not in names] + secrets
+    known = [variable for variable in function.spec.env if get_item_name(variable) not in names]
+    function.spec.env = [*known, *secrets]
 
 
 def equip_node(
-    node: Any, stage: StageSettings, settings: ClusterSettings, *, title: str, description: str, service: str = ""
-) -> Any:
+    node: Node, stage: StageSettings, settings: ClusterSettings, *, title: str, description: str, service: str = ""
+) -> Node:
     """Set title, time limit, retries, nodes, resources and service of a step in a Kubeflow pipeline.
 
     Parameters
@@ -120,7 +167,7 @@ def equip_node(
     return node
 
 
-def _equip_launcher(container: Any, settings: ClusterSettings, service: str) -> None:
+def _equip_launcher(container: Container, settings: ClusterSettings, service: str) -> None:
     from kubernetes.client import V1EnvVar
 
     launcher = settings.launcher

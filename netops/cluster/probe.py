@@ -1,5 +1,7 @@
 """The function that ``netops doctor --deep`` runs on the cluster, in the image of the stages."""
 
+from importlib.metadata import version
+
 from mlrun import MLClientCtx
 
 
@@ -8,8 +10,7 @@ def probe(context: MLClientCtx) -> None:
 
     Logs the versions of the library and of MLRun.
     """
-    from importlib.metadata import version
-
+    # Late: MLRun sends the code of this function to the pod, whose image has the library.
     import netops
     from netops.cluster.checks import write_and_read
 

@@ -5,13 +5,13 @@ read the section as of the submission of the run, not the one that was built int
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from netops.config.binding import Duration, bind, option, read_yaml
+from netops.config.binding import Duration, bind, keys_in, option, read_yaml
 from netops.config.durations import DAY, HOUR, MINUTE, SECOND
 from netops.errors import UsageError, closest
+from netops.json_types import Json, JsonDict, JsonObject
 from netops.workflows.project_folder import project_root
 from netops.workflows.stages.dask import DaskSettings
 
@@ -77,7 +77,7 @@ class ClusterSettings:
     backoff: Duration = option(30 * SECOND, help="time before a step is tried again, doubled each time",
                                unit="duration")  # fmt: skip
     launcher: LauncherSettings = option(LauncherSettings, help="Kubeflow's own pod of each step")
-    stages: dict[str, dict[str, Any]] = option(dict, help="stage → what differs from `default`")
+    stages: dict[str, dict[str, object]] = option(dict, help="stage → what differs from `default`")
     dask: DaskSettings = option(DaskSettings, help="the Dask cluster that features may be built on")
     serving: ServingDeployment = option(ServingDeployment, help="the real-time function")
     where: str = field(default="cluster.yaml", init=False, repr=False)
@@ -96,14 +96,15 @@ class ClusterSettings:
         values = {**self.stages.get(DEFAULT, {}), **self.stages.get(name, {})}
         return bind(StageSettings, values, f"{self.where}: stages: {name}")
 
-    def refuse_unknown(self, stages: Mapping[str, Any]) -> None:
+    def refuse_unknown(self, stages: Iterable[str]) -> None:
         """Reject a stage that the project does not have; another project of this folder may have other stages."""
+        known = set(stages)
         for name in self.stages:
-            if stages and name != DEFAULT and name not in stages:
-                raise UsageError(f"{self.where}: stages: no stage '{name}'{closest(name, stages)}")
+            if known and name != DEFAULT and name not in known:
+                raise UsageError(f"{self.where}: stages: no stage '{name}'{closest(name, known)}")
 
 
-def read_cluster_settings(settings: Mapping[str, Any] | str = "{}") -> ClusterSettings:
+def read_cluster_settings(settings: JsonObject | str = "{}") -> ClusterSettings:
     """Read the section in the settings of a run, else configurations/cluster.yaml of the project.
 
     Parameters
@@ -111,17 +112,18 @@ def read_cluster_settings(settings: Mapping[str, Any] | str = "{}") -> ClusterSe
     settings : mapping or str
         The settings of a run, or their JSON.
     """
-    document: Mapping[str, Any] = json.loads(settings) if isinstance(settings, str) else settings
+    document: JsonObject = json.loads(settings) if isinstance(settings, str) else settings
     values = document[CLUSTER] if CLUSTER in document else cluster_values()
     return bind(ClusterSettings, values, "cluster.yaml")
 
 
-def cluster_values() -> dict[str, Any]:
+def cluster_values() -> JsonDict:
     """Read configurations/cluster.yaml of the project without changes."""
-    return read_yaml(project_root() / "configurations" / "cluster.yaml") or {}
+    values = read_yaml(project_root() / "configurations" / "cluster.yaml")
+    return {**keys_in(values, "cluster.yaml")}
 
 
-def with_cluster(arguments: Mapping[str, str], **changes: Any) -> dict[str, str]:
+def with_cluster(arguments: Mapping[str, str], **changes: Json) -> dict[str, str]:
     """Put the section into the settings among the arguments of a workflow, so that it travels with the run.
 
     Parameters
@@ -136,7 +138,7 @@ def with_cluster(arguments: Mapping[str, str], **changes: Any) -> dict[str, str]
     return {**arguments, "settings": json.dumps(document, sort_keys=True)}
 
 
-def from_secret(secret: str) -> dict[str, Any]:
+def from_secret(secret: str) -> dict[str, object]:
     """Read ``secret:key`` as an environment variable of that name."""
     name, _, key = secret.partition(":")
     return {"name": key, "valueFrom": {"secretKeyRef": {"name": name, "key": key}}}

@@ -8,18 +8,20 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
 
 import yaml
 
+from netops.cluster.compile import artifact_path, check_workflow, compiled
+from netops.cluster.equipment import apply_locations, equip_function
 from netops.cluster.settings import ClusterSettings, read_cluster_settings, with_cluster
 from netops.config.durations import SECOND
 from netops.errors import NetopsError
 from netops.progress import say
 from netops.tracking import service
+from netops.tracking.mlrun_types import Project
 from netops.workflows.project import connect, load_project
+from netops.workflows.records.runs import PROJECT
 
-Document = dict[str, Any]
 ENGINES = ("kfp", "remote")
 
 
@@ -57,9 +59,6 @@ def submit(workflow: str, arguments: Mapping[str, str], engine: str = "kfp") -> 
     import mlrun
     import mlrun.errors
 
-    from netops.cluster.compile import check_workflow
-    from netops.workflows.records.runs import PROJECT
-
     try:
         service.refuse_foreign_project(PROJECT, {"main", "retrain", "score"})
         project = load_project()
@@ -72,7 +71,7 @@ def submit(workflow: str, arguments: Mapping[str, str], engine: str = "kfp") -> 
     return run_id, mlrun.utils.helpers.get_workflow_url(PROJECT, run_id)
 
 
-def prepare(project: Any, arguments: Mapping[str, str]) -> dict[str, str]:
+def prepare(project: Project, arguments: Mapping[str, str]) -> dict[str, str]:
     """Get the project on the service ready for a run, and put into the arguments what travels with the run.
 
     Parameters
@@ -87,8 +86,6 @@ def prepare(project: Any, arguments: Mapping[str, str]) -> dict[str, str]:
     dict
         The arguments, with the cluster section among the settings.
     """
-    from netops.cluster.equipment import apply_locations
-
     arguments = with_cluster(arguments)
     settings = read_cluster_settings(arguments["settings"])
     apply_locations(project, settings)
@@ -99,10 +96,8 @@ def prepare(project: Any, arguments: Mapping[str, str]) -> dict[str, str]:
     return arguments
 
 
-def _built_image(project: Any, settings: ClusterSettings) -> str:
+def _built_image(project: Project, settings: ClusterSettings) -> str:
     """Let MLRun build one image for all stages if the section requires packages that ours lacks."""
-    from netops.cluster.equipment import equip_function
-
     say(f"the service builds an image with {', '.join(settings.requirements)}")
     function = project.get_function("features")
     equip_function(function, settings.stage("features"), settings)
@@ -113,11 +108,9 @@ def _built_image(project: Any, settings: ClusterSettings) -> str:
     return str(image)
 
 
-def _by_kubeflow(project: Any, workflow: str, arguments: Mapping[str, str]) -> str:
+def _by_kubeflow(project: Project, workflow: str, arguments: Mapping[str, str]) -> str:
     """Compile here; the arguments travel as defaults, because as headers of the request they would be too long."""
     import mlrun
-
-    from netops.cluster.compile import compiled
 
     document = compiled(project, workflow, arguments)
     namespace = read_cluster_settings(arguments["settings"]).namespace
@@ -130,8 +123,7 @@ def _by_kubeflow(project: Any, workflow: str, arguments: Mapping[str, str]) -> s
     return run_id
 
 
-def _by_service(project: Any, workflow: str, arguments: Mapping[str, str]) -> str:
-    from netops.cluster.compile import artifact_path
+def _by_service(project: Project, workflow: str, arguments: Mapping[str, str]) -> str:
 
     settings = read_cluster_settings(arguments["settings"])
     project.spec._workflows[workflow].image = settings.image

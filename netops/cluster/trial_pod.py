@@ -5,11 +5,16 @@ import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
 
+from netops.cluster.compile import artifact_path
+from netops.cluster.equipment import equip_function
+from netops.cluster.failures import cause_of, is_stuck
 from netops.cluster.settings import ClusterSettings
 from netops.errors import NetopsError
 from netops.tracking import service
+from netops.tracking.mlrun_types import Project
+from netops.tracking.records import RunRecord
+from netops.workflows.project import load_project
 from netops.workflows.project_folder import PROJECT
 from netops.workflows.records.states import GOING
 
@@ -40,9 +45,6 @@ def run_test_pod(settings: ClusterSettings, wait: Callable[[float], None] = time
     """
     import mlrun
 
-    from netops.cluster.failures import cause_of
-    from netops.workflows.project import load_project
-
     project = load_project()
     database = mlrun.get_run_db()
     uid = _start(project, settings)
@@ -62,11 +64,8 @@ def run_test_pod(settings: ClusterSettings, wait: Callable[[float], None] = time
     )
 
 
-def _start(project: Any, settings: ClusterSettings) -> str:
+def _start(project: Project, settings: ClusterSettings) -> str:
     import mlrun
-
-    from netops.cluster.compile import artifact_path
-    from netops.cluster.equipment import equip_function
 
     code = Path(__file__).with_name("probe.py")
     with redirect_stdout(sys.stderr):
@@ -79,15 +78,13 @@ def _start(project: Any, settings: ClusterSettings) -> str:
     return str(run.metadata.uid)
 
 
-def _until_it_ends(uid: str, wait: Callable[[float], None]) -> dict[str, Any]:
+def _until_it_ends(uid: str, wait: Callable[[float], None]) -> RunRecord:
     """Poll the pod until it has ended or cannot start."""
     import mlrun
 
-    from netops.cluster.failures import cause_of, is_stuck
-
     waited = 0.0
     while True:
-        step: dict[str, Any] = mlrun.get_run_db().read_run(uid, PROJECT)
+        step: RunRecord = mlrun.get_run_db().read_run(uid, PROJECT)
         if step["status"]["state"] not in GOING:
             return step
         if is_stuck(step) or waited >= PATIENCE:

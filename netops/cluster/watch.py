@@ -3,18 +3,17 @@
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
 
 from netops.cluster.failures import FAILED, causes_of, latest, waiting_steps, was_canceled
 from netops.errors import NetopsError
 from netops.progress import say
 from netops.tracking import service
+from netops.tracking.records import Pipeline, PipelineNode, RunRecord
+from netops.workflows.records.runs import PROJECT, moment_of, steps_of
 from netops.workflows.records.steps import state_of, title_of
-
-Document = dict[str, Any]
 
 #: Seconds between two polls of a run, and how many in a row may fail.
 PERIOD, PATIENCE = 3.0, 10
@@ -66,15 +65,13 @@ def watch(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
     return status
 
 
-def look(run_id: str, wait: Callable[[float], None] = time.sleep) -> Document:
+def look(run_id: str, wait: Callable[[float], None] = time.sleep) -> Pipeline:
     """Poll a run; retry while the service is briefly unavailable."""
     import mlrun
 
-    from netops.workflows.records.runs import PROJECT
-
     for failures in range(PATIENCE):
         try:
-            pipeline: Document = mlrun.get_run_db().get_pipeline(run_id, project=PROJECT)
+            pipeline: Pipeline = mlrun.get_run_db().get_pipeline(run_id, project=PROJECT)
             return pipeline
         except mlrun.errors.MLRunNotFoundError as error:
             raise service.explain(error) from error
@@ -85,7 +82,7 @@ def look(run_id: str, wait: Callable[[float], None] = time.sleep) -> Document:
     raise AssertionError("unreachable")
 
 
-def status_of(pipeline: Document) -> str:
+def status_of(pipeline: Pipeline) -> str:
     """Return the status of a run in lower case; empty if Kubeflow has none yet."""
     return str(pipeline["run"].get("status") or "").lower()
 
@@ -94,8 +91,8 @@ def status_of(pipeline: Document) -> str:
 class _Step:
     """Argo's nodes of one step: with retries one for the step, and one for each attempt."""
 
-    node: Document | None = None
-    attempts: dict[int, Document] = field(default_factory=dict)
+    node: PipelineNode | None = None
+    attempts: dict[int, PipelineNode] = field(default_factory=dict)
 
     def text(self) -> str:
         last = self.attempts[max(self.attempts)] if self.attempts else None
@@ -111,12 +108,12 @@ class _Step:
         return state_of(phase) + _took(node, phase) + number
 
 
-def steps_in(graph: Document) -> dict[str, str]:
+def steps_in(graph: Mapping[str, PipelineNode]) -> dict[str, str]:
     """Return the state of each step of a graph, with its attempts combined."""
     return {name: text for name, step in _steps_of(graph).items() if (text := step.text())}
 
 
-def _steps_of(graph: Document) -> dict[str, _Step]:
+def _steps_of(graph: Mapping[str, PipelineNode]) -> dict[str, _Step]:
     steps: defaultdict[str, _Step] = defaultdict(_Step)
     for node in graph.values():
         name = str(node.get("name") or "")
@@ -129,7 +126,7 @@ def _steps_of(graph: Document) -> dict[str, _Step]:
     return steps
 
 
-def failed_launchers(graph: Document, steps: list[Document]) -> list[str]:
+def failed_launchers(graph: Mapping[str, PipelineNode], steps: list[RunRecord]) -> list[str]:
     """Return one line for each step whose stage has no failure on record: Kubeflow's own pod of it failed.
 
     Parameters
@@ -153,19 +150,17 @@ def failed_launchers(graph: Document, steps: list[Document]) -> list[str]:
     return lines
 
 
-def _took(node: Document, phase: str) -> str:
-    started, ended = (node.get(f"{key}_at") or node.get(f"{key}At") for key in ("started", "finished"))
+def _took(node: PipelineNode, phase: str) -> str:
+    started = node.get("started_at") or node.get("startedAt")
+    ended = node.get("finished_at") or node.get("finishedAt")
     if state_of(phase) != "done" or not started or not ended:
         return ""
-    from netops.workflows.records.runs import moment_of
 
     return f" in {(moment_of(ended) - moment_of(started)).total_seconds():.0f} s"
 
 
-def _ended(run_id: str, status: str, pipeline: Document) -> str:
+def _ended(run_id: str, status: str, pipeline: Pipeline) -> str:
     """Return one line on how an unsuccessful run ended."""
-    from netops.workflows.records.runs import steps_of
-
     steps = steps_of(run_id)
     if status == "canceled" or was_canceled(steps):
         return f"run {run_id} was canceled"

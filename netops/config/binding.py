@@ -10,13 +10,14 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin, overload
 
 import yaml
 
 from netops import progress
 from netops.config.durations import parse_duration
 from netops.errors import UsageError, closest
+from netops.json_types import Json, JsonObject
 
 T = TypeVar("T")
 
@@ -25,15 +26,16 @@ Duration = Annotated[int, "duration"]
 
 
 def option(
-    default: Any = dataclasses.MISSING,
+    default: object = dataclasses.MISSING,
     *,
     help: str,
     unit: str = "",
     minimum: float | None = None,
     maximum: float | None = None,
-    choices: Sequence[Any] | None = None,
+    choices: Sequence[object] | None = None,
     was: str | None = None,
-    retired: Sequence[Any] = (),
+    retired: Sequence[object] = (),
+    by_kind: bool = False,
 ) -> Any:
     """Declare one key of a section.
 
@@ -52,6 +54,13 @@ def option(
         Its name in earlier versions, which files may still hold.
     retired : sequence, optional
         Values that earlier versions allowed; the default is used in their stead, with a warning.
+    by_kind : bool
+        Whether the owner of the section binds it, because another key decides what it may hold.
+
+    Returns
+    -------
+    dataclasses.Field
+        Any, for the type checker: the type of a field is its annotation.
     """
     about = {
         "help": help,
@@ -61,13 +70,14 @@ def option(
         "choices": choices,
         "was": was,
         "retired": retired,
+        "by_kind": by_kind,
     }
     if callable(default):
         return dataclasses.field(default_factory=default, metadata=about)
     return dataclasses.field(default=default, metadata=about)
 
 
-def bind(section: type[T], values: Any, where: str) -> T:
+def bind(section: type[T], values: object, where: str) -> T:
     """Create a section from the contents of a YAML file.
 
     Parameters
@@ -84,26 +94,42 @@ def bind(section: type[T], values: Any, where: str) -> T:
     UsageError
         For an unknown or missing key, a value of the wrong type or outside its bounds; names the key.
     """
-    values = {} if values is None else values
-    if not isinstance(values, Mapping):
-        raise UsageError(f"{where}: expected keys and values, found {values!r}")
     fields = {field.name.rstrip("_"): field for field in dataclasses.fields(section)}  # type: ignore[arg-type]
-    values = _renamed(_without_retired(values, section, where), fields, where)
+    keys = _renamed(_without_retired(keys_in(values, where), section, where), fields, where)
     hints = typing.get_type_hints(section, include_extras=True)
-    if unknown := [key for key in values if key not in fields]:
+    if unknown := [key for key in keys if key not in fields]:
         raise UsageError(f"{where}: unknown key '{unknown[0]}'{closest(str(unknown[0]), fields)}")
     bound = {
         fields[key].name: _value(hints[fields[key].name], value, f"{where}: {key}", fields[key].metadata)
-        for key, value in values.items()
+        for key, value in keys.items()
         if not _is_retired(value, fields[key], f"{where}: {key}")
     }
     for key, field in fields.items():
-        if key not in values and field.default is field.default_factory is dataclasses.MISSING:
+        if key not in keys and field.default is field.default_factory is dataclasses.MISSING:
             raise UsageError(f"{where}: key '{key}' is missing")
     return section(**bound)
 
 
-def _without_retired(values: Mapping[Any, Any], section: type, where: str) -> Mapping[Any, Any]:
+@overload
+def keys_in(values: Json, where: str) -> JsonObject: ...
+@overload
+def keys_in(values: object, where: str) -> Mapping[str, object]: ...
+def keys_in(values: object, where: str) -> Mapping[str, object]:
+    """Return the keys and values of a section; none where there is nothing.
+
+    Raises
+    ------
+    UsageError
+        If it is anything else.
+    """
+    if values is None:
+        return {}
+    if not isinstance(values, Mapping):
+        raise UsageError(f"{where}: expected keys and values, found {values!r}")
+    return values
+
+
+def _without_retired(values: Mapping[str, object], section: type, where: str) -> Mapping[str, object]:
     """Drop the keys that the section lists in ``RETIRED``, with a warning that gives the reason."""
     retired: Mapping[str, str] = getattr(section, "RETIRED", {})
     for key in retired.keys() & values.keys():
@@ -111,7 +137,9 @@ def _without_retired(values: Mapping[Any, Any], section: type, where: str) -> Ma
     return {key: value for key, value in values.items() if key not in retired}
 
 
-def _renamed(values: Mapping[Any, Any], fields: Mapping[str, Any], where: str) -> Mapping[Any, Any]:
+def _renamed(
+    values: Mapping[str, object], fields: Mapping[str, "dataclasses.Field[object]"], where: str
+) -> Mapping[str, object]:
     """Give keys that have an old name their new one."""
     new = {field.metadata["was"]: key for key, field in fields.items() if field.metadata.get("was")}
     if not any(key in new for key in values):
@@ -123,7 +151,7 @@ def _renamed(values: Mapping[Any, Any], fields: Mapping[str, Any], where: str) -
     return {new.get(key, key): value for key, value in values.items()}
 
 
-def _is_retired(value: Any, field: Any, where: str) -> bool:
+def _is_retired(value: object, field: "dataclasses.Field[object]", where: str) -> bool:
     """Whether an earlier version allowed the value; warns that the default is used."""
     found = isinstance(value, str) and value in field.metadata.get("retired", ())
     if found:
@@ -131,7 +159,9 @@ def _is_retired(value: Any, field: Any, where: str) -> bool:
     return found
 
 
-def _value(hint: Any, value: Any, where: str, about: Mapping[str, Any]) -> Any:
+def _value(hint: object, value: object, where: str, about: Mapping[str, Any]) -> object:
+    if about["by_kind"]:
+        return value
     converted = _convert(hint, value, where)
     parts = tuple(converted.values()) if isinstance(converted, dict) else converted
     for item in parts if isinstance(parts, tuple) else (parts,):
@@ -139,7 +169,7 @@ def _value(hint: Any, value: Any, where: str, about: Mapping[str, Any]) -> Any:
     return converted
 
 
-def _check(value: Any, where: str, about: Mapping[str, Any]) -> None:
+def _check(value: object, where: str, about: Mapping[str, Any]) -> None:
     choices, minimum, maximum = about.get("choices"), about.get("minimum"), about.get("maximum")
     if choices is not None and value not in choices:
         raise UsageError(f"{where}: '{value}' is not allowed{closest(str(value), map(str, choices))}")
@@ -149,7 +179,7 @@ def _check(value: Any, where: str, about: Mapping[str, Any]) -> None:
         raise UsageError(f"{where}: {value} is above {maximum}")
 
 
-def _convert(hint: Any, value: Any, where: str) -> Any:
+def _convert(hint: object, value: object, where: str) -> object:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return _duration(value, where)
@@ -160,20 +190,20 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin is tuple:
         return _items(arguments[0], value, where)
     if origin in (dict, Mapping) or hint is dict:
-        return _mapping(arguments[1] if arguments else Any, value, where)
+        return _mapping(arguments[1] if arguments else object, value, where)
     if dataclasses.is_dataclass(hint):
         return bind(typing.cast(type, hint), value, where)
     return _scalar(hint, value, where)
 
 
-def _duration(value: Any, where: str) -> int:
+def _duration(value: object, where: str) -> int:
     try:
         return parse_duration(value)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
 
 
-def _items(hint: Any, value: Any, where: str) -> tuple[Any, ...]:
+def _items(hint: object, value: object, where: str) -> tuple[object, ...]:
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
     if not isinstance(value, Sequence):
@@ -181,22 +211,22 @@ def _items(hint: Any, value: Any, where: str) -> tuple[Any, ...]:
     return tuple(_convert(hint, item, f"{where}[{index}]") for index, item in enumerate(value))
 
 
-def _mapping(hint: Any, value: Any, where: str) -> dict[str, Any]:
+def _mapping(hint: object, value: object, where: str) -> dict[str, object]:
     if not isinstance(value, Mapping):
         raise UsageError(f"{where}: expected keys and values, found {value!r}")
     return {str(key): _convert(hint, item, f"{where}: {key}") for key, item in value.items()}
 
 
-def _scalar(hint: Any, value: Any, where: str) -> Any:
-    if hint is Any:
+def _scalar(hint: object, value: object, where: str) -> object:
+    if hint in (object, Any):
         return value
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         if value != value or value in (float("inf"), float("-inf")):
             raise UsageError(f"{where}: {value} is not a finite number")
         return float(value)
-    if isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
+    if isinstance(hint, type) and isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
         return value
-    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+    words: dict[object, str] = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
     raise UsageError(f"{where}: expected {words.get(hint, hint)}, found {value!r}")
 
 
@@ -210,7 +240,7 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def parse_yaml(text: str) -> Any:
+def parse_yaml(text: str) -> Json:
     """Parse YAML, times as text.
 
     Raises
@@ -218,10 +248,11 @@ def parse_yaml(text: str) -> Any:
     yaml.YAMLError
         If the text is not YAML.
     """
-    return yaml.load(text, Loader=_Loader)  # noqa: S506 a safe loader without times
+    document: Json = yaml.load(text, Loader=_Loader)  # noqa: S506 a safe loader without times
+    return document
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path) -> Json:
     """Read a YAML file.
 
     Raises

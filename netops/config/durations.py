@@ -13,7 +13,7 @@ _UNITS = {"d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND, "ms": 1_000_000, "us": 
 _PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(d|h|m|s|ms|us|ns)")
 
 
-def parse_duration(text: str | int | float) -> int:
+def parse_duration(text: object) -> int:
     """Parse a duration.
 
     Parameters

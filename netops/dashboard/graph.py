@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from netops.tracking.records import RunRecord
 from netops.tracking.results import results_of
+from netops.workflows.records.run_summary import RunDescription
 
 #: A record of MLRun: ``metadata``, ``spec`` and ``status``.
 Document: TypeAlias = dict[str, Any]
@@ -72,7 +74,9 @@ class Graph:
         return [(named[name], step) for step in self.steps for name in step.after]
 
 
-def graph_of(steps: list[Document], expected: list[Document], describe: Callable[[Document], Document]) -> Graph:
+def graph_of(
+    steps: list[RunRecord], expected: list[RunRecord], describe: Callable[[RunRecord], RunDescription]
+) -> Graph:
     """Build the graph of a run.
 
     Parameters
@@ -101,7 +105,7 @@ def graph_of(steps: list[Document], expected: list[Document], describe: Callable
     return _arranged(list(drawn.values()))
 
 
-def _step(record: Document, describe: Callable[[Document], Document]) -> Step:
+def _step(record: RunRecord, describe: Callable[[RunRecord], RunDescription]) -> Step:
     description, spec, status = describe(record), record["spec"], record["status"]
     return Step(
         name=record["metadata"]["name"],
@@ -127,7 +131,7 @@ def _readable(value: object) -> object:
     return json.dumps(value, indent=1, ensure_ascii=False) if isinstance(value, (dict, list)) else value
 
 
-def _made_by(records: list[Document]) -> dict[str, str]:
+def _made_by(records: list[RunRecord]) -> dict[str, str]:
     """Return artifact → the step that created it."""
     return {
         _identity(uri): record["metadata"]["name"]
@@ -136,7 +140,7 @@ def _made_by(records: list[Document]) -> dict[str, str]:
     }
 
 
-def _passed_by(records: list[Document]) -> dict[str, str]:
+def _passed_by(records: list[RunRecord]) -> dict[str, str]:
     """Return artifact → the step that selected it: its results name an artifact of another step."""
     return {
         _identity(value): record["metadata"]["name"]

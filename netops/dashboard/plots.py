@@ -24,6 +24,7 @@ from bokeh.themes import Theme
 from netops.dashboard.fleet import Location
 from netops.dashboard.layout import UNPLACED, Layout
 from netops.dashboard.themes import FONT, THEMES, Colours
+from netops.workflows.records.runs import moment_of
 
 if TYPE_CHECKING:
     from netops.dashboard.records import Version
@@ -348,8 +349,6 @@ def models_plot(versions: "Sequence[Version]", theme: str) -> Item:
 
 
 def _milliseconds(moment: str) -> float:
-    # Late: imports MLRun (1.4 s), as reading the versions has before.
-    from netops.workflows.records.runs import moment_of
 
     return moment_of(moment).timestamp() * 1000
 

@@ -14,8 +14,11 @@ from typing import ParamSpec, TypedDict, TypeVar
 from netops import registry
 from netops.dashboard.graph import Document, Graph, graph_of
 from netops.serving.shadow.report import ShadowReport
+from netops.tracking.records import RunRecord
 from netops.workflows.project import connect
 from netops.workflows.records import step_records
+from netops.workflows.records.run_summary import RunDescription
+from netops.workflows.records.runs import describe, find, run_folder, steps_of, workflows
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -98,21 +101,17 @@ class Records:
 
 def _connect() -> None:
     connect()
-    # Late: imports MLRun (1.4 s).
-    import netops.workflows.records.runs  # noqa: F401 - imports MLRun
 
 
 def runs() -> list[Document]:
     """Return runs of pipelines, newest first."""
     _connect()
-    # Late: imports MLRun (1.4 s).
-    from netops.workflows.records.runs import describe, workflows
 
     return [_with_start(describe, run) for run in workflows()[:LISTED]]
 
 
-def _with_start(describe: Callable[[Document], Document], run: Document) -> Document:
-    return describe(run) | {"started_at": str(run["status"].get("start_time", ""))}
+def _with_start(describe: "Callable[[RunRecord], RunDescription]", run: RunRecord) -> Document:
+    return {**describe(run)} | {"started_at": str(run["status"].get("start_time", ""))}
 
 
 def run(run_id: str) -> tuple[Document, Graph]:
@@ -124,13 +123,11 @@ def run(run_id: str) -> tuple[Document, Graph]:
         If the run does not exist.
     """
     _connect()
-    # Late: imports MLRun (1.4 s).
-    from netops.workflows.records.runs import describe, find, steps_of, workflows
 
     record = find(run_id)
     description = _with_start(describe, record)
     steps = steps_of(description["run_id"])
-    expected: list[Document] = []
+    expected: list[RunRecord] = []
     if description["state"] in ("running", "pending", "created"):
         ended = (
             other
@@ -143,7 +140,7 @@ def run(run_id: str) -> tuple[Document, Graph]:
     return description | {"report": report is not None}, graph_of(steps, expected, describe)
 
 
-def _completed(run: Document) -> bool:
+def _completed(run: RunRecord) -> bool:
     return bool(run["status"]["state"] == "completed")
 
 
@@ -163,20 +160,16 @@ def picture(uid: str, key: str) -> bytes | None:
 def report(run_id: str) -> bytes | None:
     """Return the HTML report of a run."""
     _connect()
-    # Late: imports MLRun (1.4 s).
-    from netops.workflows.records.runs import find, steps_of
 
     uid = find(run_id)["metadata"]["uid"]
     path = _report(uid, steps_of(uid))
     return path.read_bytes() if path else None
 
 
-def _report(run_id: str, steps: list[Document]) -> Path | None:
-    # Late: imports MLRun (1.4 s).
-    from netops.workflows.records.runs import run_folder
+def _report(run_id: str, steps: list[RunRecord]) -> Path | None:
 
-    reported = [step["status"].get("results", {}).get("report") for step in steps]
-    paths = [Path(path) for path in reported if path] + [run_folder(run_id) / "report.html"]
+    reported = [(step["status"].get("results") or {}).get("report") for step in steps]
+    paths = [Path(str(path)) for path in reported if path] + [run_folder(run_id) / "report.html"]
     return next((path for path in paths if path.suffix == ".html" and path.is_file()), None)
 
 
@@ -212,14 +205,13 @@ def _shadow(network: str, versions: list[registry.Model]) -> ShadowRows | None:
 
 def _with_reasons(history: list[dict[str, str]], versions: list[registry.Model]) -> list[dict[str, str]]:
     """Return promotions with their reasons, if the training run of the version decided on it."""
-    # Late: imports MLRun (1.4 s).
-    from netops.workflows.records.runs import steps_of
-
     runs = {model.version: model.tree for model in versions}
     promotions = []
     for index, entry in enumerate(history):
         run = runs.get(entry["version"], "") if index < EXPLAINED else ""
-        results = [step["status"].get("results") or {} for step in (steps_of(run, "select") if run else [])]
+        results: list[Document] = [
+            {**(step["status"].get("results") or {})} for step in (steps_of(run, "select") if run else [])
+        ]
         chosen = [found for found in results if (found.get("champion") or {}).get("version") == entry["version"]]
         promotions.append(entry | {"reason": str(chosen[-1].get("reason", "")) if chosen else ""})
     return promotions

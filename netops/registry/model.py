@@ -3,12 +3,15 @@
 Every trained model is a version of one artifact per network, ``<network>-model``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from netops.config.paths import PROJECT, home
+from netops.models.card import ModelCard
 from netops.registry.ledger import CANDIDATE, CHAMPION
+from netops.tracking.mlrun_types import ModelArtifact, RunDatabase, StageContext
+from netops.tracking.records import ArtifactRecord
 
 #: Tags of MLRun's registry: what serves, and what scores in the shadow of it.
 CHAMPION_TAG, SHADOW_TAG = "champion", "shadow"
@@ -48,8 +51,8 @@ class Model:
     uri: str
     path: str
     created: str
-    metrics: dict[str, Any]
-    artifact: dict[str, Any] = field(repr=False)
+    metrics: dict[str, float]
+    artifact: ArtifactRecord = field(repr=False)
     state: str = CANDIDATE
     state_reason: str = ""
     shadow: bool = False
@@ -71,11 +74,12 @@ class Model:
         return str(self.artifact["metadata"]["tree"])
 
 
-def database() -> Any:
+def database() -> RunDatabase:
     """Return the run database in use, the embedded one or a service's client."""
     import mlrun
 
-    return mlrun.get_run_db()
+    database: RunDatabase = mlrun.get_run_db()
+    return database
 
 
 def model_key(network: str) -> str:
@@ -105,8 +109,8 @@ def named(network: str, version: str) -> Model | None:
 
 
 def log_model(
-    context: Any, network: str, folder: Path, card: Any, metrics: dict[str, Any], extra: Any = None
-) -> Any:
+    context: StageContext, network: str, folder: Path, card: ModelCard, metrics: Mapping[str, object]
+) -> ModelArtifact:
     """Log a model folder from within a stage: a candidate. Its files are copied to the storage of models.
 
     Parameters
@@ -117,7 +121,7 @@ def log_model(
         Whose model it is.
     folder : Path
         ``model.onnx`` with its card and other files.
-    card : netops.models.card.ModelCard
+    card : ModelCard
         What the model is.
     metrics : dict
         Figures on the test split, and the ends of their intervals as ``<figure>.low`` and ``<figure>.high``.
@@ -138,7 +142,7 @@ def log_model(
     )
 
 
-def models_path(context: Any) -> str:
+def models_path(context: StageContext) -> str:
     """Name the folder of the models.
 
     In an object store it is in the run's own folder; on this machine, where runs are pruned, it is not.
@@ -147,7 +151,7 @@ def models_path(context: Any) -> str:
     return f"{target.rstrip('/')}/models" if "://" in target else str(home() / "models")
 
 
-def _model(artifact: dict[str, Any]) -> Model:
+def _model(artifact: ArtifactRecord) -> Model:
     import mlrun
 
     labels, spec = artifact["metadata"]["labels"], artifact["spec"]

@@ -10,15 +10,13 @@ import json
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from typing import Any
 from uuid import uuid4
 
 from netops.config.paths import PROJECT
 from netops.errors import NetopsError
 from netops.registry.ledger import IMPORT, REJECT, REJECTED, Ledger, Record
 from netops.registry.model import CHAMPION_TAG, SHADOW_TAG, database, list_models, named
-
-Document = dict[str, Any]
+from netops.tracking.records import ArtifactRecord
 
 
 def read(network: str) -> Ledger:
@@ -26,7 +24,9 @@ def read(network: str) -> Ledger:
     return Ledger.of(_stored(network) or _imported(network))
 
 
-def write(network: str, kind: str, version: str = "", **details: Any) -> Ledger:
+def write(
+    network: str, kind: str, version: str = "", *, reason: str = "", run: str = "", before: str = ""
+) -> Ledger:
     """Record a transition and move the tags, in one transaction if the database supports it.
 
     Parameters
@@ -34,8 +34,8 @@ def write(network: str, kind: str, version: str = "", **details: Any) -> Ledger:
     network : str
     kind, version
         As of :class:`~netops.registry.ledger.Record`.
-    **details
-        Further attributes of the record: ``reason``, ``run``, ``before``.
+    reason, run, before
+        Further attributes of the record.
 
     Raises
     ------
@@ -46,7 +46,8 @@ def write(network: str, kind: str, version: str = "", **details: Any) -> Ledger:
         stored = _stored(network)
         imported = [] if stored else _imported(network)
         ledger = Ledger.of([*stored, *imported])
-        record = _record(ledger, kind, version, details)
+        now = datetime.now(UTC).isoformat()
+        record = Record(ledger.number + 1, uuid4().hex, kind, version, reason, now, before, run)
         _require(ledger.refusal(record), record)
         if kind == REJECT and version == ledger.champion:
             _tag(network, str(ledger.earlier()))  # first: no tag may ever lead to a rejected version
@@ -76,11 +77,6 @@ def _tag(network: str, version: str) -> None:
     model = named(network, version)
     if model is not None:
         database().tag_artifacts(model.artifact, PROJECT, CHAMPION_TAG, replace=False)
-
-
-def _record(ledger: Ledger, kind: str, version: str, details: Document) -> Record:
-    now = datetime.now(UTC).isoformat()
-    return Record(ledger.number + 1, uuid4().hex, kind, version, at=now, **details)
 
 
 def _require(refusal: str, record: Record) -> None:
@@ -116,7 +112,7 @@ def _stored(network: str) -> list[Record]:
     return list({record.key: record for record in found}.values())  # one entry for each tag
 
 
-def _parsed(artifact: Document) -> Record:
+def _parsed(artifact: ArtifactRecord) -> Record:
     raw = json.loads(artifact["spec"]["inline"])
     known = {field.name: raw[field.name] for field in fields(Record) if field.name in raw}
     return Record(**known | {"path": tuple(raw.get("path", ()))})
@@ -125,7 +121,9 @@ def _parsed(artifact: Document) -> Record:
 def _imported(network: str) -> list[Record]:
     """Read what versions up to 2026 have left: a tag, and an artifact for each promotion."""
     artifacts = database().list_artifacts(name=f"{network}-promotion", project=PROJECT, tag="*")
-    promotions = sorted({(str(a["metadata"]["created"]), a["metadata"]["labels"]["version"]) for a in artifacts})
+    promotions = sorted(
+        {(str(a["metadata"].get("created")), a["metadata"]["labels"]["version"]) for a in artifacts}
+    )
     tagged = [model.version for model in list_models(network, CHAMPION_TAG)]
     if not promotions and not tagged:
         return []

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Generic, TypeVar
+
+import numpy as np
 
 from netops.config.paths import PROJECT
 from netops.errors import NetopsError, UsageError
+from netops.models.card import read_card
+from netops.models.onnx_file import Scorer
 from netops.registry import records
 from netops.registry.ledger import (
     CANCEL,
@@ -22,14 +26,19 @@ from netops.registry.ledger import (
 )
 from netops.registry.model import SHADOW_TAG, Model, database
 from netops.registry.versions import find, shadow, the_champion
+from netops.tracking.folders import local_model
 
 
 class ProofError(NetopsError):
     """A model does not reproduce its tested risks and must never serve."""
 
 
+#: What a proof gives.
+Proof = TypeVar("Proof")
+
+
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Generic[Proof]):
     """Result of putting a version in service.
 
     Attributes
@@ -39,26 +48,26 @@ class Outcome:
     reason : str
     champion : str or None
         Version of the champion now.
-    proof : object
+    proof : optional
         Result of the proof; None if it was proven before.
     """
 
     promoted: bool
     reason: str
     champion: str | None
-    proof: Any = None
+    proof: Proof | None = None
 
 
 def put_in_service(
     network: str,
     version: str,
-    proof: Callable[[], Any],
+    proof: Callable[[], Proof],
     reason: str,
     *,
     instead_of: str | None = None,
     run: str = "",
     again: bool = False,
-) -> Outcome:
+) -> Outcome[Proof]:
     """Prove a version, then let it be the champion. Called again, it continues where it was stopped.
 
     Parameters
@@ -101,14 +110,14 @@ def put_in_service(
     return Outcome(True, reason, ledger.champion, found)
 
 
-def _done_before(ledger: Ledger, version: str) -> Outcome:
+def _done_before(ledger: Ledger, version: str) -> Outcome[Proof]:
     if ledger.champion == version:
         return Outcome(True, f"it is the champion: {ledger.last[version].reason}", version)
     since = f"{ledger.state(version)} since: {ledger.last[version].reason}"
     return Outcome(False, f"this run has promoted it before, and it is {since}", ledger.champion)
 
 
-def _proven(network: str, version: str, proof: Callable[[], Any], run: str, ledger: Ledger) -> Any:
+def _proven(network: str, version: str, proof: Callable[[], Proof], run: str, ledger: Ledger) -> Proof:
     try:
         found = proof()
     except ProofError as error:
@@ -153,7 +162,7 @@ def _require_alive(run: str) -> None:
         raise NetopsError(f"run {run[:12]} is canceled: it puts no model in service")
 
 
-def promote_by_hand(network: str, version: str, proof: Callable[[Model], Any]) -> Model:
+def promote_by_hand(network: str, version: str, proof: Callable[[Model], object]) -> Model:
     """Put a version in service on demand; one that has not been proven, or was rejected, is proven first.
 
     Raises
@@ -223,11 +232,6 @@ def check(model: Model) -> None:
     NetopsError
         If it is corrupt; the message gives the reason.
     """
-    import numpy as np
-
-    from netops.models.onnx_file import Scorer
-    from netops.tracking.folders import local_model
-
     try:
         scorer = Scorer(local_model(model.uri))
         risk = scorer.score(np.zeros((1, len(scorer.card.features))))
@@ -267,8 +271,6 @@ def end_shadow(network: str) -> Model | None:
 
 
 def _require_same_features(serving: Model, model: Model) -> None:
-    from netops.models.card import read_card
-    from netops.tracking.folders import local_model
 
     ours, theirs = (read_card(local_model(one.uri)) for one in (serving, model))
     if (ours.spec, ours.data.get("counters")) != (theirs.spec, theirs.data.get("counters")):

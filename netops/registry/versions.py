@@ -1,7 +1,6 @@
 """The versions of a network with their states, and the champion among them."""
 
 from dataclasses import replace
-from typing import Any
 
 from netops.errors import NoChampionError, UsageError, closest
 from netops.registry import records
@@ -90,5 +89,5 @@ def in_use(network: str) -> set[str]:
 
 
 def _with_state(model: Model, ledger: Ledger) -> Model:
-    last: Any = ledger.last.get(model.version)
+    last = ledger.last.get(model.version)
     return replace(model, state=ledger.state(model.version), state_reason=last.reason if last else "")

@@ -1,14 +1,16 @@
 """Workflows of schedules, run on this machine and tracked like any other run."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from netops.errors import NetopsError
+from netops.tracking.records import ScheduledWork
 from netops.workflows import run as pipeline
 from netops.workflows.records.runs import workflows
 from netops.workflows.records.states import CANCELED
 
-Document = dict[str, Any]
+if TYPE_CHECKING:
+    from netops.tracking.database.embedded import EmbeddedRunDB
 
 
 @dataclass
@@ -21,9 +23,9 @@ class LocalLauncher:
         Where runs are recorded.
     """
 
-    database: Any
+    database: "EmbeddedRunDB"
 
-    def launch(self, document: Document, run: str) -> str:
+    def launch(self, document: ScheduledWork, run: str) -> str:
         """Start the workflow of a schedule under an id, or resume an earlier attempt."""
         state = self._state(run)
         try:
@@ -43,7 +45,7 @@ class LocalLauncher:
             raise
         return "completed"
 
-    def busy(self, document: Document) -> str | None:
+    def busy(self, document: ScheduledWork) -> str | None:
         """Return the id of a run of the same network that is still running, or None."""
         self.database.abort_abandoned_runs()
         network = document["arguments"]["name"]

@@ -6,21 +6,38 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 from uuid import uuid4
 
+from netops.cluster.submit import submit
 from netops.config.durations import SECOND, format_duration
 from netops.config.paths import home
 from netops.files import read_json, write_json
 from netops.tracking.install import names_service
+from netops.tracking.records import RunRecord
 from netops.workflows.arguments import workflow_arguments
-from netops.workflows.settings import section
+from netops.workflows.records.runs import moment_of, workflows
+from netops.workflows.run import run_workflow
+from netops.workflows.settings import Settings
 from netops.workflows.stages.continuation import GOES_ON
 
-Document = dict[str, Any]
+
+class Retraining(TypedDict):
+    """What drift has started, or why not."""
+
+    started: bool
+    run_id: str | None
+    reason: str
 
 
-def retrain(network: str, sources: Sequence[str], incidents: Path | None, settings: Document, now: int) -> Document:
+class _Training(TypedDict):
+    at: int
+    run_id: str
+
+
+def retrain(
+    network: str, sources: Sequence[str], incidents: Path | None, settings: Settings, now: int
+) -> Retraining:
     """Start a training of a network, unless one began not long ago.
 
     Parameters
@@ -38,7 +55,7 @@ def retrain(network: str, sources: Sequence[str], incidents: Path | None, settin
     NetopsError
         If the training fails.
     """
-    every = section(settings, "monitoring").retrain_every
+    every = settings.monitoring.retrain_every
     with _alone(network) as alone:
         if not alone:
             return {"started": False, "run_id": None, "reason": "another one starts a training at this moment"}
@@ -50,7 +67,9 @@ def retrain(network: str, sources: Sequence[str], incidents: Path | None, settin
         return _start(network, sources, incidents, settings, now)
 
 
-def _start(network: str, sources: Sequence[str], incidents: Path | None, settings: Document, now: int) -> Document:
+def _start(
+    network: str, sources: Sequence[str], incidents: Path | None, settings: Settings, now: int
+) -> Retraining:
     workflow = "retrain" if sources else "main"
     arguments = workflow_arguments(workflow, network, settings, sources)
     arguments |= {"incidents": str(incidents)} if incidents else {}
@@ -58,24 +77,18 @@ def _start(network: str, sources: Sequence[str], incidents: Path | None, setting
     arguments |= {} if sources else {GOES_ON: "true"}
     run_id = uuid4().hex
     if names_service():
-        from netops.cluster.submit import submit
-
         run_id, _ = submit(workflow, arguments)
     # Recorded before it ends: a training that fails is not tried again at once either.
     write_json(_record(network), {"at": now, "run_id": run_id})
     if not names_service():
-        from netops.workflows.run import run_workflow
-
         run_workflow(workflow, arguments, run_id)
     return {"started": True, "run_id": run_id, "reason": "drift"}
 
 
-def _last_training(network: str) -> Document | None:
+def _last_training(network: str) -> _Training | None:
     """Return the latest training of a network: by drift, by a schedule or by hand."""
-    from netops.workflows.records.runs import moment_of, workflows
-
     path = _record(network)
-    known: list[Document] = [read_json(path)] if path.is_file() else []
+    known: list[_Training] = [read_json(path)] if path.is_file() else []
     for run in workflows():
         if run["metadata"]["name"] in ("main", "retrain") and network_of(run) == network:
             began = round(moment_of(run["status"]["start_time"]).timestamp() * SECOND)
@@ -83,7 +96,7 @@ def _last_training(network: str) -> Document | None:
     return max(known, key=lambda run: run["at"], default=None)
 
 
-def network_of(run: Document) -> str | None:
+def network_of(run: RunRecord) -> str | None:
     """Name the network of a run of a pipeline."""
     return (run["spec"].get("parameters") or {}).get("name")
 

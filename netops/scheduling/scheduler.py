@@ -7,12 +7,16 @@ begun resumes where it stopped, missed runs are combined into one.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
 from netops.config.durations import format_duration
 from netops.errors import NetopsError
 from netops.progress import say
+from netops.tracking.records import ScheduledWork
+
+if TYPE_CHECKING:
+    from netops.tracking.database.schedules import Schedule, Schedules
 
 #: Polling interval: schedules may be added, removed and cancelled while the scheduler waits.
 LOOK = 1_000_000_000
@@ -21,7 +25,7 @@ LOOK = 1_000_000_000
 class Launcher(Protocol):
     """Runs workflows."""
 
-    def launch(self, document: dict[str, Any], run: str) -> str:
+    def launch(self, document: ScheduledWork, run: str) -> str:
         """Run or resume the workflow of a schedule under an id; return its final state.
 
         Raises
@@ -30,7 +34,7 @@ class Launcher(Protocol):
             If it failed.
         """
 
-    def busy(self, document: dict[str, Any]) -> str | None:
+    def busy(self, document: ScheduledWork) -> str | None:
         """Return the id of a run of the same network that is still running, or None."""
 
 
@@ -40,7 +44,7 @@ class Scheduler:
 
     Attributes
     ----------
-    database : EmbeddedRunDB
+    database : Schedules
         Where the schedules are.
     project : str
         Whose schedules are run.
@@ -50,7 +54,7 @@ class Scheduler:
         Gives the time, nanoseconds since the epoch.
     """
 
-    database: Any
+    database: "Schedules"
     project: str
     launcher: Launcher
     clock: Callable[[], int]
@@ -64,13 +68,13 @@ class Scheduler:
             When the next thing is due, nanoseconds since the epoch; None if nothing ever is.
         """
         while (schedule := self._first()) is not None:
-            if schedule.waits_until > self.clock():
+            moment = schedule.waits_until
+            if moment is not None and moment > self.clock():
                 if any(self._correct(waiting) for waiting in self.database.schedules(self.project)):
                     continue
-                moment: int = schedule.waits_until
                 return moment
             if schedule.run:
-                self._attempt(schedule)
+                self._attempt(schedule, schedule.run)
             else:
                 self._begin(schedule)
         return None
@@ -87,17 +91,17 @@ class Scheduler:
             due = self.step()
             wait(LOOK if due is None else max(min(due - self.clock(), LOOK), 0))
 
-    def _first(self) -> Any:
+    def _first(self) -> "Schedule | None":
         waiting = [s for s in self.database.schedules(self.project) if s.waits_until is not None]
-        return min(waiting, key=lambda s: s.waits_until, default=None)
+        return min(waiting, key=lambda s: s.waits_until or 0, default=None)
 
-    def _correct(self, schedule: Any) -> bool:
+    def _correct(self, schedule: "Schedule") -> bool:
         wrong: bool = self.database.correct_schedule(self.project, schedule, self.clock())
         if wrong:
             say(f"{schedule.name}: due earlier than noted: the clock was ahead")
         return wrong
 
-    def _begin(self, schedule: Any) -> None:
+    def _begin(self, schedule: "Schedule") -> None:
         other = self.launcher.busy(schedule.document)
         run = None if other else uuid4().hex
         if not self.database.begin_schedule(self.project, schedule, run, self.clock()):
@@ -107,28 +111,28 @@ class Scheduler:
             return
         say(f"{schedule.name}: run {str(run)[:12]} begins")
 
-    def _attempt(self, schedule: Any) -> None:
+    def _attempt(self, schedule: "Schedule", run: str) -> None:
         if schedule.attempt > schedule.document["retries"]:
-            self._give_up(schedule, "it ended its process each time")
+            self._give_up(schedule, run, "it ended its process each time")
             return
         if not self.database.try_schedule(self.project, schedule, schedule.attempt + 1, self.clock()):
             return
         try:
-            state = self.launcher.launch(schedule.document, schedule.run)
+            state = self.launcher.launch(schedule.document, run)
         except NetopsError as error:
-            self._failed(schedule, error)
+            self._failed(schedule, run, error)
         else:
             self.database.finish_schedule(self.project, schedule, state)
-            say(f"{schedule.name}: run {schedule.run[:12]} {state}")
+            say(f"{schedule.name}: run {run[:12]} {state}")
 
-    def _failed(self, schedule: Any, error: NetopsError) -> None:
+    def _failed(self, schedule: "Schedule", run: str, error: NetopsError) -> None:
         if schedule.attempt >= schedule.document["retries"]:
-            self._give_up(schedule, str(error))
+            self._give_up(schedule, run, str(error))
             return
         wait = schedule.document["backoff"] * 2**schedule.attempt
         self.database.try_schedule(self.project, schedule, schedule.attempt + 1, self.clock() + wait)
         say(f"{schedule.name}: {error}; tried again in {format_duration(wait)}")
 
-    def _give_up(self, schedule: Any, reason: str) -> None:
+    def _give_up(self, schedule: "Schedule", run: str, reason: str) -> None:
         self.database.finish_schedule(self.project, schedule, "error")
-        say(f"{schedule.name}: run {schedule.run[:12]} failed permanently: {reason}")
+        say(f"{schedule.name}: run {run[:12]} failed permanently: {reason}")

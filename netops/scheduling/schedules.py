@@ -5,36 +5,77 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
+from netops.cluster.compile import artifact_path, check_workflow
 from netops.cluster.settings import read_cluster_settings
+from netops.cluster.submit import prepare
 from netops.config.durations import MINUTE, SECOND
 from netops.config.paths import home
 from netops.errors import NetopsError, UsageError, closest
+from netops.json_types import JsonObject, object_in
+from netops.scheduling.launcher import LocalLauncher
+from netops.scheduling.scheduler import Scheduler
 from netops.tracking import service
 from netops.tracking.database import cron
 from netops.tracking.install import names_service
+from netops.tracking.mlrun_types import Project
+from netops.tracking.records import ScheduledWork
 from netops.workflows.arguments import workflow_arguments
 from netops.workflows.project import connect, load_project
+from netops.workflows.records.runs import PROJECT
+from netops.workflows.settings import Settings
 from netops.workflows.stages.continuation import GOES_ON, write
 
-Document = dict[str, Any]
+if TYPE_CHECKING:
+    from netops.tracking.database.embedded import EmbeddedRunDB
 
 _SERVICE_PERIOD = 10 * MINUTE  # the service takes none that is due more often
+
+
+class ScheduleRow(TypedDict):
+    """A schedule in a list."""
+
+    name: str
+    network: str | None
+    workflow: str
+    cron: str
+    next: str | None
+    last_run: str | None
+    last_state: str | None
+    telemetry: str | None
+
+
+class _Trigger(Protocol):
+    """A cron trigger of MLRun's."""
+
+    def to_crontab(self) -> str: ...
+
+
+class _Schedule(Protocol):
+    """A schedule as MLRun lists it."""
+
+    name: str
+    scheduled_object: JsonObject | None
+    cron_trigger: str | _Trigger
+    next_run_time: datetime | None
+    last_run_uri: str | None
+    state: str | None
 
 
 def add(
     expression: str,
     workflow: str,
     network: str,
-    settings: Document,
+    settings: Settings,
     telemetry: tuple[str, ...] = (),
     *,
     name: str | None = None,
     retries: int = 3,
     backoff: int = MINUTE,
-) -> Document:
+) -> ScheduleRow:
     """Add a schedule.
 
     Parameters
@@ -45,7 +86,7 @@ def add(
         ``main``, ``retrain`` or ``score``; ``retrain`` without telemetry continues the generated network.
     network : str
         Whose models are trained, or score.
-    settings : dict
+    settings : Settings
         All sections of the configuration; the schedule keeps them.
     telemetry : tuple of str
         Sources.
@@ -58,7 +99,7 @@ def add(
 
     Returns
     -------
-    dict
+    ScheduleRow
         The schedule as :func:`listed` gives it.
 
     Raises
@@ -70,7 +111,6 @@ def add(
     if workflow == "score" and not telemetry:
         raise UsageError("--workflow score needs --telemetry SOURCE")
     project = load_project()
-    from netops.cluster.compile import check_workflow
 
     check_workflow(project, workflow)
     runs = "main" if workflow == "retrain" and not telemetry else workflow
@@ -83,19 +123,19 @@ def add(
     if names_service():
         _add_to_service(project, name, expression, runs, arguments)
     else:
-        document = {"workflow": runs, "arguments": arguments, "retries": retries, "backoff": backoff}
+        document = ScheduledWork(workflow=runs, arguments=arguments, retries=retries, backoff=backoff)
         _database().add_schedule(project.name, name, expression, document, time.time_ns())
     return _added(name)
 
 
-def _added(name: str) -> Document:
+def _added(name: str) -> ScheduleRow:
     found = [schedule for schedule in listed() if schedule["name"] == name]
     if not found:  # the client logs an error of the service and continues
         raise NetopsError(f"the service did not create schedule '{name}'; see its log or use --verbose")
     return found[0]
 
 
-def _add_to_service(project: Any, name: str, expression: str, workflow: str, arguments: Document) -> None:
+def _add_to_service(project: Project, name: str, expression: str, workflow: str, arguments: dict[str, str]) -> None:
     if len(expression.split()) == 6:
         raise UsageError("--cron: the service takes no seconds; write five fields")
     if cron.either_day(expression):
@@ -107,8 +147,6 @@ def _add_to_service(project: Any, name: str, expression: str, workflow: str, arg
     second = None if first is None else cron.next_after(expression, first)
     if first and second and second - first < _SERVICE_PERIOD:
         raise UsageError(f"--cron '{expression}': the service runs none more often than every 10 minutes")
-    from netops.cluster.compile import artifact_path
-    from netops.cluster.submit import prepare
 
     service.kubeflow_of(service.require("a schedule of the service"))
     arguments = prepare(project, arguments)
@@ -121,48 +159,50 @@ def _add_to_service(project: Any, name: str, expression: str, workflow: str, arg
     project.run(name, schedule=expression, arguments=arguments, artifact_path=path, local=False, dirty=True)
 
 
-def listed() -> list[Document]:
+def listed() -> list[ScheduleRow]:
     """List schedules: name, network, workflow, cron, next time, last run and its state."""
     connect()
     import mlrun
 
-    from netops.workflows.records.runs import PROJECT
-
     return [_row(schedule) for schedule in mlrun.get_run_db().list_schedules(PROJECT).schedules]
 
 
-def _row(schedule: Any) -> Document:
+def _row(schedule: _Schedule) -> ScheduleRow:
     record = schedule.scheduled_object or {}
-    arguments = record.get("arguments") or _service_arguments(record)
+    arguments = object_in(record, "arguments") or _service_arguments(record)
     last = schedule.last_run_uri or ""
     return {
         "name": schedule.name,
-        "network": arguments.get("name"),
-        "workflow": record.get("workflow") or _service_workflow(record) or schedule.name,
-        "cron": _text(schedule.cron_trigger),
-        "next": schedule.next_run_time and f"{schedule.next_run_time:%Y-%m-%d %H:%M:%S}",
+        "network": _text(arguments, "name"),
+        "workflow": _text(record, "workflow") or _service_workflow(record) or schedule.name,
+        "cron": _cron(schedule.cron_trigger),
+        "next": f"{schedule.next_run_time:%Y-%m-%d %H:%M:%S}" if schedule.next_run_time else None,
         "last_run": last.partition("@")[2].partition("#")[0] or None,
         "last_state": schedule.state,
-        "telemetry": arguments.get("telemetry"),
+        "telemetry": _text(arguments, "telemetry"),
     }
 
 
-def _service_arguments(record: Document) -> Document:
-    found: Document = _runner_parameters(record).get("workflow_arguments") or {}
-    return found
+def _service_arguments(record: JsonObject) -> JsonObject:
+    return object_in(_runner_parameters(record), "workflow_arguments")
 
 
-def _service_workflow(record: Document) -> str:
+def _service_workflow(record: JsonObject) -> str:
     """Name the workflow of a schedule of the service, whose own name is the schedule's."""
-    return Path(_runner_parameters(record).get("workflow_path") or "").stem
+    return Path(_text(_runner_parameters(record), "workflow_path") or "").stem
 
 
-def _runner_parameters(record: Document) -> Document:
-    return (record.get("task") or {}).get("spec", {}).get("parameters") or {}
+def _runner_parameters(record: JsonObject) -> JsonObject:
+    return object_in(object_in(object_in(record, "task"), "spec"), "parameters")
 
 
-def _text(trigger: Any) -> str:
-    return trigger if isinstance(trigger, str) else str(trigger.to_crontab())
+def _text(document: JsonObject, key: str) -> str | None:
+    value = document.get(key)
+    return None if value is None else str(value)
+
+
+def _cron(trigger: str | _Trigger) -> str:
+    return trigger if isinstance(trigger, str) else trigger.to_crontab()
 
 
 def remove(name: str) -> None:
@@ -178,8 +218,6 @@ def remove(name: str) -> None:
         hint = closest(name, known) if known else "; there is none yet"
         raise UsageError(f"no schedule '{name}'{hint}")
     import mlrun
-
-    from netops.workflows.records.runs import PROJECT
 
     mlrun.get_run_db().delete_schedule(PROJECT, name)
 
@@ -204,9 +242,6 @@ def start(once: bool = False) -> int | None:
             "the MLRun service runs its schedules itself; unset MLRUN_DBPATH to run those of this machine"
         )
     load_project()
-    from netops.scheduling.launcher import LocalLauncher
-    from netops.scheduling.scheduler import Scheduler
-    from netops.workflows.records.runs import PROJECT
 
     with _alone():
         database = _database()
@@ -243,7 +278,8 @@ def when(moment: int | None) -> str:
     return "never" if moment is None else write(moment)
 
 
-def _database() -> Any:
+def _database() -> "EmbeddedRunDB":
     import mlrun
 
-    return mlrun.get_run_db()
+    database: EmbeddedRunDB = mlrun.get_run_db()
+    return database

@@ -1,16 +1,15 @@
 """The devices: names and locations, independent of the number of devices."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from netops.errors import UsageError, closest
 from netops.simulator.randomness import STATIC, key_of, uniform
-from netops.simulator.settings import ChoiceStatic, GeneratorSettings, LevelSettings
+from netops.simulator.settings import ChoiceStatic, GeneratorSettings, LevelSettings, RangeStatic
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def _provider(name: str, provider: str, seed: int, depth: int) -> Callable[[int,
     return make
 
 
-def _distinct(names: Any) -> list[str]:
+def _distinct(names: Iterable[str]) -> list[str]:
     """Add a number to repeated names."""
     taken: set[str] = set()
     seen: dict[str, int] = {}
@@ -142,7 +141,7 @@ def _statics(settings: GeneratorSettings, devices: int, seed: int) -> dict[str, 
     return columns
 
 
-def _static_value(static: Any, draw: float) -> str:
+def _static_value(static: RangeStatic | ChoiceStatic, draw: float) -> str:
     if isinstance(static, ChoiceStatic):
         return str(static.choices[int(draw * len(static.choices))])
     value = static.min_range + draw * (static.max_range - static.min_range)

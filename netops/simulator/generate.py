@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 from netops.config.durations import SECOND
 from netops.errors import NetopsError, UsageError
 from netops.files import read_json, write_json
+from netops.json_types import JsonDict
 from netops.progress import Progress, silent
 from netops.simulator.network import Network, Walks, make_network, produce
 from netops.simulator.samples import samples_of
@@ -34,7 +34,7 @@ VERSION = 1
 _STATE, _META = "_generator.json", "_meta.json"
 
 
-def details_of(network: Network) -> dict[str, Any]:
+def details_of(network: Network) -> JsonDict:
     """Describe a network so that it can be reproduced: settings, seed, times, and a fingerprint of them all."""
     description = {
         "settings": network.settings.to_dict(),
@@ -128,7 +128,7 @@ def _generate(network: Network, out: Path, workers: int, progress: Progress) -> 
     return _finish(network, out, shards, details, done)
 
 
-def _claim(out: Path, details: dict[str, Any]) -> bool:
+def _claim(out: Path, details: JsonDict) -> bool:
     """Claim a folder for a network; return whether it is already finished."""
     if (out / _STATE).is_file():
         if read_json(out / _STATE)["fingerprint"] != details["fingerprint"]:
@@ -144,7 +144,7 @@ def _claim(out: Path, details: dict[str, Any]) -> bool:
     return False
 
 
-def _finish(network: Network, out: Path, shards: list[Shard], details: dict[str, Any], samples: int) -> Dataset:
+def _finish(network: Network, out: Path, shards: list[Shard], details: JsonDict, samples: int) -> Dataset:
     incidents = pa.concat_tables([pq.read_table(incidents_path(out, shard)) for shard in shards])
     meta = Meta(
         metrics=network.settings.columns,

@@ -1,7 +1,7 @@
 """A generated network: any range of its devices over any range of ticks."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ from netops.simulator.randomness import derive, key_of, uniform
 from netops.simulator.scenarios import NewDeviceClass
 from netops.simulator.settings import GeneratorSettings
 from netops.simulator.tables import T_STAGGER, Floats, Ints, Tables, make_tables
+
+#: An absolute tick, or several.
+Tick = TypeVar("Tick", int, npt.NDArray[np.int64])
 
 Bools = npt.NDArray[np.bool_]
 
@@ -101,7 +104,7 @@ class Network:
         """The absolute index of the first tick."""
         return self.start // self.interval
 
-    def time_of(self, tick: Any) -> Any:
+    def time_of(self, tick: Tick) -> Tick:
         """Return the time of an absolute tick."""
         return self.start + (tick - self.first) * self.interval
 

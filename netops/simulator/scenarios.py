@@ -4,11 +4,11 @@ Failures end in a critical failure of the device (``is_error``); look-alikes (be
 drift changes the network permanently.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
-from netops.config.binding import Duration, bind, option
+from netops.config.binding import Duration, bind, keys_in, option
 from netops.config.durations import DAY, HOUR, MINUTE
 from netops.errors import UsageError, closest
 
@@ -172,7 +172,10 @@ KINDS: dict[str, type[Scenario]] = {
 }
 
 
-def bind_kind(kinds: Mapping[str, type], values: Any, where: str, default: str | None = None) -> Any:
+Kind = TypeVar("Kind")
+
+
+def bind_kind(kinds: Mapping[str, type[Kind]], values: object, where: str, default: str | None = None) -> Kind:
     """Bind a section whose ``kind`` determines its keys.
 
     Raises
@@ -180,16 +183,14 @@ def bind_kind(kinds: Mapping[str, type], values: Any, where: str, default: str |
     UsageError
         For an unknown kind, key or value.
     """
-    if values is not None and not isinstance(values, Mapping):
-        raise UsageError(f"{where}: expected keys and values, found {values!r}")
-    rest = dict(values or {})
+    rest = dict(keys_in(values, where))
     kind = rest.pop("kind", default)
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise UsageError(f"{where}: unknown kind '{kind}'{closest(str(kind), kinds)}")
     return bind(kinds[kind], rest, where)
 
 
-def bind_scenarios(values: Any, metrics: Mapping[str, Any], where: str) -> dict[str, Scenario]:
+def bind_scenarios(values: object, metrics: Iterable[str], where: str) -> dict[str, Scenario]:
     """Read the ``scenarios`` section; a scenario's kind is its name by default.
 
     Raises
@@ -207,7 +208,7 @@ def bind_scenarios(values: Any, metrics: Mapping[str, Any], where: str) -> dict[
     return bound
 
 
-def _check_metrics(named: Any, metrics: Mapping[str, Any], where: str) -> None:
+def _check_metrics(named: Iterable[str], metrics: Iterable[str], where: str) -> None:
     for name in named:
         if name not in metrics:
             raise UsageError(f"{where}: unknown metric '{name}'{closest(name, metrics)}")

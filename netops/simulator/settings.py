@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from netops.config.binding import Duration, bind, option, read_yaml
+from netops.config.binding import Duration, bind, keys_in, option, read_yaml
 from netops.config.durations import MINUTE, SECOND
 from netops.errors import UsageError
+from netops.json_types import JsonDict
 from netops.simulator.scenarios import Cascade, Scenario, bind_kind, bind_scenarios
 from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP, is_error_column
 
@@ -64,7 +64,7 @@ class RangeStatic:
 class ChoiceStatic:
     """A static attribute from a list of values."""
 
-    choices: tuple[Any, ...] = option(help="the values")
+    choices: tuple[object, ...] = option(help="the values")
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,9 @@ class MetricSettings:
 
     accuracy: int | None = option(None, help="decimals; default: not rounded", minimum=0, maximum=15)
     distribution: str = option("normal", help="distribution of the metric", choices=tuple(DISTRIBUTIONS))
-    distribution_params: Any = option(None, help="mu, sigma (normal) or lam (poisson), and noise")
+    distribution_params: NormalParams | PoissonParams | None = option(
+        None, help="mu, sigma (normal) or lam (poisson), and noise", by_kind=True
+    )
     is_threshold_below: bool = option(True, help="failures move it to the maximum; false: to the minimum")
     past_based_value: bool = option(False, help="the drawn value is added to the previous value (random walk)")
     produce_max: bool = option(False, help="also produce <metric>_max, the highest value between two samples")
@@ -122,6 +124,11 @@ class MetricSettings:
         0.0, help="fraction of the variance that lasts for correlation_time", minimum=0, maximum=1
     )
     correlation_time: Duration = option(MINUTE, help="how long a smooth deviation lasts")
+
+    @property
+    def params(self) -> NormalParams | PoissonParams:
+        """Parameters of the distribution, bound."""
+        return self.distribution_params or DISTRIBUTIONS[self.distribution]()
 
 
 @dataclass(frozen=True)
@@ -172,14 +179,16 @@ class GeneratorSettings:
     lookalikes: LookalikeSettings = option(LookalikeSettings, help="how often look-alikes happen")
     timestamps: TimestampSettings = option(TimestampSettings, help="when samples are taken")
     deployment: dict[str, LevelSettings] = option(_default_deployment, help="levels, the last is the device")
-    static: dict[str, Any] = option(dict, help="static attributes of a device")
+    static: dict[str, RangeStatic | ChoiceStatic] = option(dict, help="static attributes of a device", by_kind=True)
     traffic: TrafficSettings = option(TrafficSettings, help="the traffic that metrics follow")
     topology: TopologySettings = option(TopologySettings, help="topology of a site")
-    scenarios: dict[str, Any] = option(lambda: {"cascade": Cascade()}, help="scenarios of a device, by name")
+    scenarios: dict[str, Scenario] = option(
+        lambda: {"cascade": Cascade()}, help="scenarios of a device, by name", by_kind=True
+    )
     faults: FaultSettings = option(FaultSettings, help="faults between a device and the collector")
 
     @classmethod
-    def from_yaml(cls, source: Path | str | Mapping[str, Any]) -> "GeneratorSettings":
+    def from_yaml(cls, source: Path | str | Mapping[str, object]) -> "GeneratorSettings":
         """Read a metrics YAML.
 
         Parameters
@@ -196,7 +205,7 @@ class GeneratorSettings:
             return _settings(source, "metrics configuration")
         return _settings(read_yaml(Path(source)), str(source))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonDict:
         """Return all settings as plain values; with kinds where they are required."""
         plain = dataclasses.asdict(self)
         for name, scenario in self.scenarios.items():
@@ -213,7 +222,7 @@ class GeneratorSettings:
         return [metric + end for end, on in zip(("", "_max", "_min"), wanted, strict=True) if on]
 
 
-def _settings(values: Any, where: str) -> GeneratorSettings:
+def _settings(values: object, where: str) -> GeneratorSettings:
     bound = bind(GeneratorSettings, values, where)
     if not bound.metrics or not bound.deployment:
         raise UsageError(f"{where}: {'deployment' if bound.metrics else 'metrics'}: at least one is required")
@@ -232,7 +241,7 @@ def _settings(values: Any, where: str) -> GeneratorSettings:
 
 
 def _scenarios(bound: GeneratorSettings, where: str) -> dict[str, Scenario]:
-    if all(dataclasses.is_dataclass(scenario) for scenario in bound.scenarios.values()):
+    if isinstance(bound.scenarios, Mapping) and all(map(dataclasses.is_dataclass, bound.scenarios.values())):
         return bound.scenarios
     return bind_scenarios(bound.scenarios, bound.metrics, where)
 
@@ -243,9 +252,11 @@ def _with_params(metric: MetricSettings, where: str) -> MetricSettings:
     return dataclasses.replace(metric, distribution_params=params)
 
 
-def _statics(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
-    kinds = {"range": RangeStatic, "choice": ChoiceStatic}
-    bound = {name: bind_kind(kinds, section, f"{where}: {name}") for name, section in raw.items()}
+def _statics(raw: object, where: str) -> dict[str, RangeStatic | ChoiceStatic]:
+    kinds: dict[str, type[RangeStatic | ChoiceStatic]] = {"range": RangeStatic, "choice": ChoiceStatic}
+    bound = {
+        str(name): bind_kind(kinds, section, f"{where}: {name}") for name, section in keys_in(raw, where).items()
+    }
     for name, static in bound.items():
         if isinstance(static, ChoiceStatic) and not static.choices:
             raise UsageError(f"{where}: {name}: choices: at least one is required")

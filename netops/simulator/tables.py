@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,10 @@ import numpy.typing as npt
 from netops.config.durations import DAY
 from netops.errors import UsageError
 from netops.simulator import scenarios as library
-from netops.simulator.settings import GeneratorSettings, MetricSettings
+from netops.simulator.settings import GeneratorSettings, MetricSettings, NormalParams, PoissonParams
+
+#: What happens to a device for a while; the other scenarios change the network permanently.
+Event: TypeAlias = library.Failure | library.SensorFault | library.Maintenance | library.TrafficPeak
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -135,8 +138,8 @@ def _metric_table(settings: GeneratorSettings, interval: int) -> tuple[Floats, F
     rows, parts, at = [], [np.empty(0)], 0
     for metric in settings.metrics.values():
         row = _metric_row(metric, interval)
-        if metric.distribution == "poisson":
-            first, cdf = _poisson(metric.distribution_params.lam)
+        if isinstance(metric.params, PoissonParams):
+            first, cdf = _poisson(metric.params.lam)
             row[CDF_AT], row[CDF_SIZE], row[CDF_FIRST] = at, len(cdf), first
             parts.append(cdf)
             at += len(cdf)
@@ -144,11 +147,17 @@ def _metric_table(settings: GeneratorSettings, interval: int) -> tuple[Floats, F
     return np.array(rows), np.concatenate(parts)
 
 
+def _moments(params: NormalParams | PoissonParams) -> tuple[float, float]:
+    """Return mean and standard deviation."""
+    if isinstance(params, PoissonParams):
+        return params.lam, math.sqrt(params.lam)
+    return params.mu, params.sigma
+
+
 def _metric_row(metric: MetricSettings, interval: int) -> Floats:
-    params, bounds, drawn = metric.distribution_params, metric.validation.metric, metric.validation.distribution
-    poisson = metric.distribution == "poisson"
-    mu = params.lam if poisson else params.mu
-    sigma = math.sqrt(params.lam) if poisson else params.sigma
+    params, bounds, drawn = metric.params, metric.validation.metric, metric.validation.distribution
+    poisson = isinstance(params, PoissonParams)
+    mu, sigma = _moments(params)
     row = np.zeros(CDF_FIRST + 1)
     row[DRAWN], row[MU], row[SIGMA], row[NOISE] = poisson, mu, sigma, params.noise
     row[WALK] = metric.past_based_value
@@ -182,7 +191,7 @@ def _poisson(lam: float) -> tuple[int, Floats]:
     return first, np.cumsum(terms)
 
 
-def _affected(scenario: Any, names: list[str]) -> list[int]:
+def _affected(scenario: Event, names: list[str]) -> list[int]:
     if isinstance(scenario, library.TrafficPeak):
         return []
     chosen = scenario.effects if isinstance(scenario, library.Maintenance) else scenario.metrics or names
@@ -206,7 +215,7 @@ _COLUMNS = {
 }  # fmt: skip
 
 
-def _scenario_row(name: str, scenario: Any, settings: GeneratorSettings, interval: int) -> Floats:
+def _scenario_row(name: str, scenario: Event, settings: GeneratorSettings, interval: int) -> Floats:
     row = np.zeros(AFFECTED + 1)
     row[SHAPE] = _SHAPES[type(scenario)]
     row[TICKS] = settings.errors.length_in_ticks
@@ -242,7 +251,9 @@ def _traffic(settings: GeneratorSettings, interval: int, origin: int) -> Floats:
     return vector
 
 
-def _steps(settings: GeneratorSettings) -> list[Any]:
+def _steps(
+    settings: GeneratorSettings,
+) -> list[tuple[library.FirmwareChange | library.NewDeviceClass, Floats, Floats]]:
     names = list(settings.metrics)
     drifts = [
         s for s in settings.scenarios.values() if isinstance(s, (library.FirmwareChange, library.NewDeviceClass))
@@ -253,7 +264,7 @@ def _steps(settings: GeneratorSettings) -> list[Any]:
     ]
 
 
-def _groups(settings: GeneratorSettings, events: list[Any], interval: int) -> tuple[Group, Group, Group]:
+def _groups(settings: GeneratorSettings, events: list[Event], interval: int) -> tuple[Group, Group, Group]:
     outage = [isinstance(s, library.SiteOutage) for s in events]
     failing = [isinstance(s, library.Failure) for s in events]
     every = settings.errors.rate_in_ticks
@@ -272,6 +283,6 @@ def _groups(settings: GeneratorSettings, events: list[Any], interval: int) -> tu
     )
 
 
-def _group(members: list[int], events: list[Any], chance: float) -> Group:
+def _group(members: list[int], events: list[Event], chance: float) -> Group:
     weights = np.array([events[i].weight for i in members], np.float64)
     return Group(chance if weights.sum() > 0 else 0.0, np.array(members, np.int64), weights)

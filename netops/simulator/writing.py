@@ -1,11 +1,11 @@
 """Write a generated network: one file per range of devices, streamed and written atomically."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,7 @@ def shards_of(network: Network) -> list[Shard]:
     return [Shard(number, a, b) for number, (a, b) in enumerate(pairwise(cuts))]
 
 
-def schema_of(network: Network, details: dict[str, object]) -> pa.Schema:
+def schema_of(network: Network, details: Mapping[str, object]) -> pa.Schema:
     """Return the columns of a file, with the configuration and the seed in the file's metadata."""
     settings, fleet = network.settings, network.fleet
     columns = [(TIMESTAMP, TIME_TYPE), (DEVICE, DEVICE_TYPE)]
@@ -112,7 +112,10 @@ def table_of(network: Network, block: Block, samples: Samples, schema: pa.Schema
     return pa.table(arrays, schema=schema)
 
 
-def _column(cells: npt.NDArray[Any], indices: Ints | None) -> npt.NDArray[Any]:
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+def _column(cells: npt.NDArray[Scalar], indices: Ints | None) -> npt.NDArray[Scalar]:
     flat = cells.reshape(-1)
     return flat if indices is None else flat[indices]
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -45,6 +44,7 @@ from netops.telemetry.sources.files import file_sources
 from netops.telemetry.sources.protocol import Source
 from netops.telemetry.sources.registry import open_sources
 from netops.telemetry.times.parsing import iso
+from netops.telemetry.times.reader import Bool, Int64
 
 _READING, _WRITING = "telemetry read", "telemetry written"
 
@@ -272,7 +272,7 @@ class _Ingestion:
             del found.spans[device]
             found.samples -= found.lengths[device]
 
-    def _is_error(self, table: pa.Table, rows: Rows) -> Any:
+    def _is_error(self, table: pa.Table, rows: Rows) -> Bool:
         if self.log is None:
             if IS_ERROR not in table.column_names:
                 return np.zeros(table.num_rows, bool)
@@ -283,7 +283,7 @@ class _Ingestion:
             flags[span] = snap(rows.timestamps[span], *self.log.of(device))
         return flags
 
-    def _incidents(self, rows: Rows, is_error: Any) -> pa.Table:
+    def _incidents(self, rows: Rows, is_error: Bool) -> pa.Table:
         devices, starts, ends, kinds = [], [], [], []
         for index, device in enumerate(rows.devices):
             span = slice(rows.offsets[index], rows.offsets[index + 1])
@@ -302,7 +302,7 @@ class _Ingestion:
         table = table.append_column("scenario", pa.array(kinds, pa.string())) if self.log else table
         return table.append_column(SOURCE, source)
 
-    def _spans(self, device: str, times: Any, is_error: Any) -> list[tuple[int, int]]:
+    def _spans(self, device: str, times: Int64, is_error: Bool) -> list[tuple[int, int]]:
         """List the incidents of a device, including those of a log without samples."""
         found = list(zip(*incidents_of(times, is_error), strict=True))
         if self.log is not None:
@@ -350,8 +350,11 @@ class _Ingestion:
         )
 
 
-def _part(table: pa.Table, rows: Rows, choice: Choice, flags: list[str], is_error: Any) -> pa.Table:
-    columns: dict[str, Any] = {TIMESTAMP: table.column(TIMESTAMP), DEVICE: table.column(DEVICE)}
+def _part(table: pa.Table, rows: Rows, choice: Choice, flags: list[str], is_error: Bool) -> pa.Table:
+    columns: dict[str, pa.ChunkedArray | pa.Array | Float64] = {
+        TIMESTAMP: table.column(TIMESTAMP),
+        DEVICE: table.column(DEVICE),
+    }
     columns |= {name: _attribute(table, name) for name in choice.attributes}
     columns |= {name: _metric(table, rows, name, name in choice.counters) for name in choice.metrics}
     columns |= {name: pc.fill_null(table.column(name), False) for name in flags if name in table.column_names}
@@ -359,7 +362,7 @@ def _part(table: pa.Table, rows: Rows, choice: Choice, flags: list[str], is_erro
     return pa.table(columns | {IS_ERROR: pa.array(is_error)})
 
 
-def _scan(scan: LabelScan, part: pa.Table, rows: Rows, is_error: Any) -> None:
+def _scan(scan: LabelScan, part: pa.Table, rows: Rows, is_error: Bool) -> None:
     metrics = {name: part.column(name).to_numpy() for name in scan.names}
     for start, end in pairwise(rows.offsets):
         seen = {name: values[start:end] for name, values in metrics.items()}
@@ -382,7 +385,7 @@ def _attribute(table: pa.Table, name: str) -> pa.Array:
     return column.cast(pa.string()).dictionary_encode().cast(DEVICE_TYPE)
 
 
-def _before(times: Any, start: int) -> int:
+def _before(times: Int64, start: int) -> int:
     """Return the time of the sample before an incident: entries of the log since then belong to the incident."""
     index = int(np.searchsorted(times, start))
     return int(times[index - 1]) if index else start

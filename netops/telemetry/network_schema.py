@@ -1,9 +1,9 @@
 """The schema of a network: the roles of the columns, determined once and stored with its models."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
+from netops.json_types import JsonDict
 from netops.telemetry.dataset import Meta
 
 
@@ -29,16 +29,16 @@ class NetworkSchema:
         """Return the schema of a telemetry dataset."""
         return cls(meta.metrics, tuple(meta.details.get("counters", ())), meta.attributes)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonDict:
         """Return it as JSON-compatible values."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "NetworkSchema":
+    def from_dict(cls, values: Mapping[str, Sequence[str] | None]) -> "NetworkSchema":
         """Read what :meth:`to_dict` wrote."""
         attributes = values.get("attributes")
         attribute_names = None if attributes is None else tuple(attributes)
-        return cls(tuple(values["metrics"]), tuple(values.get("counters", ())), attribute_names)
+        return cls(tuple(values["metrics"] or ()), tuple(values.get("counters") or ()), attribute_names)
 
     def fits(self, meta: Meta) -> bool:
         """Return whether a dataset already has all metrics of the schema, in the same form."""

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from netops.json_types import JsonDict
+
 
 @dataclass
 class Dropped:
@@ -112,7 +114,7 @@ class ReadingReport:
     first: str = ""
     last: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonDict:
         """Return it as JSON-compatible values; sources with equal reports are combined, their rows summed."""
         found = asdict(self)
         found["sources"] = [asdict(source) for source in self._alike()]

@@ -3,14 +3,17 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import mlrun
-from mlrun.artifacts import DatasetArtifact
+import pyarrow.parquet as pq
 
 from netops.errors import NetopsError
 from netops.scratch import scratch_folder
 from netops.telemetry.dataset import Dataset
+from netops.tracking.mlrun_types import DataItem, StageContext
+
+if TYPE_CHECKING:
+    from mlrun.artifacts import DatasetArtifact
 
 _PREVIEW_ROWS = 20
 _MODEL_FILE = "model.onnx"
@@ -18,7 +21,7 @@ _MODEL_FILE = "model.onnx"
 FILES = "_files.json"
 
 
-def output_path_of(context: Any) -> str:
+def output_path_of(context: StageContext) -> str:
     """Return the output path of a run.
 
     The steps of a workflow share the path of the workflow; a stage that is run alone gets a separate path,
@@ -29,7 +32,7 @@ def output_path_of(context: Any) -> str:
     return target if has_own_path else f"{target.rstrip('/')}/{context.uid}"
 
 
-def new_folder(context: Any, key: str) -> Path:
+def new_folder(context: StageContext, key: str) -> Path:
     """Name the folder that a stage writes an artifact to.
 
     On this machine it is the final path of the artifact, so that nothing is copied; elsewhere a temporary one.
@@ -38,8 +41,10 @@ def new_folder(context: Any, key: str) -> Path:
     return scratch_folder() / key if "://" in target else Path(target) / key
 
 
-def log_dataset(context: Any, key: str, dataset: Dataset) -> None:
+def log_dataset(context: StageContext, key: str, dataset: Dataset) -> None:
     """Log a dataset folder as an MLRun dataset: its schema, the first rows, and its summary as labels."""
+    from mlrun.artifacts import DatasetArtifact
+
     target = _publish(context, key, dataset.path)
     artifact = DatasetArtifact(key, format="parquet", target_path=target)
     _describe(artifact, dataset)
@@ -47,16 +52,16 @@ def log_dataset(context: Any, key: str, dataset: Dataset) -> None:
     context.log_artifact(artifact, target_path=target, upload=False, labels=labels)
 
 
-def _describe(artifact: DatasetArtifact, dataset: Dataset) -> None:
-    import pyarrow.parquet as pq
-
+def _describe(artifact: "DatasetArtifact", dataset: Dataset) -> None:
     with pq.ParquetFile(dataset.parts[0]) as part:
         rows = next(part.iter_batches(_PREVIEW_ROWS)).to_pandas()
-    DatasetArtifact.update_preview_fields_from_df(artifact, rows, stats=False)
+    artifact.update_preview_fields_from_df(artifact, rows, stats=False)
     artifact.spec.length = dataset.meta.samples
 
 
-def _publish(context: Any, key: str, folder: Path) -> str:
+def _publish(context: StageContext, key: str, folder: Path) -> str:
+    import mlrun
+
     target = output_path_of(context)
     if "://" not in target:
         return str(folder)
@@ -68,8 +73,10 @@ def _publish(context: Any, key: str, folder: Path) -> str:
     return f"{target}/{key}"
 
 
-def local_folder(item: Any) -> Path:
+def local_folder(item: DataItem) -> Path:
     """Download the folder of an input; a local folder is used directly."""
+    import mlrun
+
     if item.kind == "file":
         return Path(item.local())
     folder = scratch_folder()
@@ -79,8 +86,10 @@ def local_folder(item: Any) -> Path:
     return folder
 
 
-def _files_of(item: Any) -> list[str]:
+def _files_of(item: DataItem) -> list[str]:
     """List the files of an uploaded folder."""
+    import mlrun
+
     try:
         names: list[str] = json.loads(mlrun.get_dataitem(f"{item.url.rstrip('/')}/{FILES}").get())
     except Exception as error:  # each store raises different errors
@@ -88,7 +97,7 @@ def _files_of(item: Any) -> list[str]:
     return names
 
 
-def local_model(item: Any) -> Path:
+def local_model(item: DataItem | str) -> Path:
     """Download the folder of a model.
 
     Parameters
@@ -109,6 +118,8 @@ def local_model(item: Any) -> Path:
 
 
 def _model_folder(address: str) -> Path:
+    import mlrun
+
     file, _, others = mlrun.artifacts.get_model(address)
     folder = Path(file).parent
     if Path(file).name == _MODEL_FILE and all((folder / name).is_file() for name in others):
@@ -120,7 +131,7 @@ def _model_folder(address: str) -> Path:
     return folder
 
 
-def work_folder(context: Any) -> Path:
+def work_folder(context: StageContext) -> Path:
     """Name the folder for what a stage keeps between its steps, and other stages here may use again."""
     target = output_path_of(context)
     return scratch_folder() if "://" in target else Path(target) / "work"

@@ -1,4 +1,8 @@
-"""Install the embedded run database in MLRun if no service is configured."""
+"""Install the embedded run database in MLRun if no service is configured.
+
+MLRun connects to what the environment names when it is imported, so that whatever imports it is imported here by
+the functions that set up the environment.
+"""
 
 import contextlib
 import gc
@@ -14,7 +18,6 @@ LOG_LEVEL = "MLRUN_LOG_LEVEL"
 NO_SERVICE = "./"  # MLRun's own value for "no address"; child processes inherit it
 
 _lock = threading.Lock()
-_installed: Path | None = None
 
 
 def names_service() -> bool:
@@ -42,20 +45,31 @@ def install(reach: bool = True) -> bool:
     NetopsError
         If the database cannot be opened.
     """
-    global _installed
     if names_service():
         with _quick_imports():
             _set_up_client(reach)
         return False
     path = home() / "netops.db"
     with _lock:
-        if _installed == path:
+        if _uses(path):
             return True
         with _quick_imports():
             _set_up_mlrun(path.parent / "artifacts")
             _inject(path)
-        _installed = path
     return True
+
+
+def _uses(path: Path) -> bool:
+    """Ask MLRun, which has one run database for the whole process, whether it is this one."""
+    if "mlrun" not in sys.modules:
+        return False
+    from mlrun.db.factory import RunDBFactory
+
+    # Late: imports MLRun, which connects to what the environment names by then.
+    from netops.tracking.database.embedded import EmbeddedRunDB
+
+    database = RunDBFactory()._run_db
+    return isinstance(database, EmbeddedRunDB) and database.path == path
 
 
 @contextlib.contextmanager
@@ -87,6 +101,7 @@ def _set_up_mlrun(artifacts: Path) -> None:
     os.environ.pop("MLRUN_DBPATH", None)  # MLRun connects at import and warns
     import mlrun
 
+    # Late: imports MLRun, which connects to what the environment names by then.
     from netops.tracking import output, workflows
 
     os.environ["MLRUN_DBPATH"] = mlrun.mlconf.dbpath = NO_SERVICE
@@ -110,6 +125,7 @@ def _set_up_client(reach: bool) -> None:
         with contextlib.redirect_stdout(sys.stderr), _without_version_warning():
             import mlrun
 
+            # Late: imports MLRun, which connects to what the environment names by then.
             from netops.tracking import output
     finally:
         os.environ["MLRUN_DBPATH"] = address
@@ -140,6 +156,7 @@ def _record_workflows() -> None:
     """Let the local engine leave a record of each workflow; the service, too, knows of Kubeflow's alone."""
     import mlrun
 
+    # Late: imports MLRun, which connects to what the environment names by then.
     from netops.tracking import workflows
 
     mlrun.projects.pipelines._LocalRunner = workflows.RecordedLocalRunner
@@ -149,6 +166,7 @@ def _inject(path: Path) -> None:
     from dependency_injector import providers
     from mlrun.db.factory import RunDBFactory
 
+    # Late: imports MLRun, which connects to what the environment names by then.
     from netops.tracking.database.embedded import EmbeddedRunDB, open_database
 
     factory = RunDBFactory()

@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TextIO
 
 import mlrun.runtimes.local
 import mlrun.runtimes.utils
@@ -30,11 +30,11 @@ class _Router(io.TextIOBase):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._thread = threading.local()
-        self._captures: list[Any] = []
-        self._below: Any = None
+        self._captures: list[TextIO] = []
+        self._below: TextIO | None = None
 
     @contextmanager
-    def capture(self, target: Any) -> Iterator[Any]:
+    def capture(self, target: TextIO) -> Iterator[TextIO]:
         """Hand to ``target`` what the calling thread prints."""
         own = self._own()
         with self._lock:
@@ -51,7 +51,7 @@ class _Router(io.TextIOBase):
                 if not self._captures and sys.stdout is self:
                     sys.stdout = self._below
 
-    def captures(self) -> list[Any]:
+    def captures(self) -> list[TextIO]:
         """Return the captures that the calling thread writes to, the innermost last."""
         own = self._own()
         # a thread that a run has started itself: with one run at work, it can only be that one's
@@ -91,13 +91,16 @@ class _Router(io.TextIOBase):
         """Name the terminal's encoding."""
         return str(self._terminal().encoding)
 
-    def _own(self) -> list[Any]:
+    def _own(self) -> list[TextIO]:
         if not hasattr(self._thread, "own"):
             self._thread.own = []
         return self._thread.own
 
-    def _terminal(self) -> Any:
-        return self._below if self._below is not None else sys.__stderr__
+    def _terminal(self) -> TextIO:
+        terminal = self._below if self._below is not None else sys.__stderr__
+        if terminal is None:
+            raise RuntimeError("this process was started without a standard error")
+        return terminal
 
 
 class _LogStream(io.TextIOBase):

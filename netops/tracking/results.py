@@ -6,10 +6,12 @@ together, under one key.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from netops.json_types import JsonDict
 from netops.telemetry.dataset import Dataset, Meta
 from netops.telemetry.description import decision_lines, reading_lines
+from netops.tracking.mlrun_types import StageContext
+from netops.tracking.records import RunRecord
 
 #: The result that contains the others, by name.
 FURTHER = "further"
@@ -18,12 +20,12 @@ SHOWN = ("average_precision", "event_recall", "false_alarms_per_device_day", "me
 _BUDGET = 17
 
 
-def log_results(context: Any, shown: Mapping[str, Any], further: Mapping[str, Any]) -> None:
+def log_results(context: StageContext, shown: Mapping[str, object], further: Mapping[str, object]) -> None:
     """Log results, and others that Kubeflow is not to take for metrics."""
     context.log_results({**shown, FURTHER: dict(further)})
 
 
-def log_figures(context: Any, figures: Mapping[str, Any], families: int) -> None:
+def log_figures(context: StageContext, figures: Mapping[str, object], families: int) -> None:
     """Log the metrics of a model, the main ones first.
 
     Parameters
@@ -42,13 +44,15 @@ def log_figures(context: Any, figures: Mapping[str, Any], families: int) -> None
     )
 
 
-def results_of(run: Mapping[str, Any]) -> dict[str, Any]:
+def results_of(run: RunRecord) -> JsonDict:
     """Return all results of a run by name, those that are logged together among the others."""
     results = run["status"].get("results") or {}
-    return {**(results.get(FURTHER) or {}), **{key: value for key, value in results.items() if key != FURTHER}}
+    further = results.get(FURTHER)
+    shown = {key: value for key, value in results.items() if key != FURTHER}
+    return {**further, **shown} if isinstance(further, Mapping) else shown
 
 
-def log_telemetry(context: Any, dataset: Dataset) -> None:
+def log_telemetry(context: StageContext, dataset: Dataset) -> None:
     """Log the summary of a telemetry dataset."""
     meta = dataset.meta
     log_results(

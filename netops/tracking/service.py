@@ -4,10 +4,10 @@ import os
 import re
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
 from netops.errors import NetopsError, UsageError
 from netops.http_client import client
+from netops.json_types import JsonObject
 from netops.tracking.install import names_service
 
 #: Maximum number of minor versions that a service may be ahead of the client, as MLRun documents.
@@ -32,7 +32,7 @@ class Service:
     """
 
     address: str
-    info: dict[str, Any]
+    info: JsonObject
 
     @property
     def version(self) -> str:

@@ -1,7 +1,7 @@
 """Features that require the MLRun service, and their error message."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import NoReturn, TypeVar
 
 import mlrun.errors
 import requests
@@ -48,8 +48,8 @@ def refuse_the_rest(cls: Class) -> Class:
     return cls
 
 
-def _refusal(name: str) -> Callable[..., Any]:
-    def refuse(self: Any, *_args: Any, **_kwargs: Any) -> Any:
+def _refusal(name: str) -> Callable[..., object]:
+    def refuse(self: object, *_args: object, **_kwargs: object) -> NoReturn:
         raise ServiceOnlyError.of(name)
 
     refuse.__name__ = name

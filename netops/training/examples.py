@@ -23,6 +23,7 @@ import numpy.typing as npt
 from netops.alerting.outcomes import EvaluationSplit
 from netops.alerting.sequences import Flags
 from netops.errors import NetopsError
+from netops.features.spec import FeatureSpec
 from netops.files import read_json, write_json
 from netops.models.background import background_of
 from netops.progress import Progress, silent
@@ -360,7 +361,5 @@ def fold_folder(folder: Path, fold: int) -> Path:
 def feature_names(dataset: Dataset) -> tuple[str, ...]:
     """List the feature columns: as declared, otherwise all numeric columns except keys and ground truth."""
     if dataset.meta.features:
-        from netops.features.spec import FeatureSpec
-
         return FeatureSpec.from_dict(dataset.meta.features).names
     return tuple(name for name in dataset.meta.metrics if not is_error_column(name))

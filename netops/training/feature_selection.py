@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from netops.models.scaling import Scaling
+
 Floats = npt.NDArray[np.float64]
 Names = tuple[str, ...]
 #: Reads some columns of the sampled rows: n × len(names).
@@ -98,8 +100,6 @@ def _information(column: Floats, sample: Sample) -> float:
 
 def _gain(columns: Floats, sample: Sample, seed: int) -> Floats:
     import xgboost
-
-    from netops.models.scaling import Scaling
 
     scaled = Scaling.fit(columns, limit=1e9, fill=False).apply(columns)
     # The selection only needs the order of the features: with balanced classes, few trees are enough.

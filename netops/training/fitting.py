@@ -15,6 +15,7 @@ import numpy.typing as npt
 from netops.config.binding import bind
 from netops.errors import NetopsError
 from netops.files import atomic_path, read_json
+from netops.json_types import JsonDict
 from netops.models.card import ModelCard, library_versions, version_of
 from netops.models.card_sections import TrainingData
 from netops.models.fitted import Fitted
@@ -67,7 +68,7 @@ class Job:
     examples: str
     network: str
     family: str
-    params: dict[str, Any]
+    params: JsonDict
     seed: int
     threads: int
     out: str

@@ -2,17 +2,17 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from netops.feedback.records import DISMISSED
+from netops.json_types import JsonDict
 from netops.telemetry.schema import SOURCE, TELEMETRY
 from netops.training.labelled import Labelled
 from netops.training.splits import TEST, TRAIN, VALIDATION
 
 
-def summarize_labels(labelled: Sequence[Labelled]) -> dict[str, Any]:
+def summarize_labels(labelled: Sequence[Labelled]) -> JsonDict:
     """Count labels by their source, for the model card.
 
     Returns

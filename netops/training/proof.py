@@ -22,6 +22,7 @@ from netops.models.onnx_file import Scorer
 from netops.models.platt import Platt
 from netops.telemetry.dataset import Dataset
 from netops.training.examples import Examples
+from netops.training.labelled import observe
 from netops.training.rows import gather
 from netops.training.train import split_risks
 
@@ -71,8 +72,6 @@ def write_proof(examples: Examples, folder: Path) -> None:
 
 def proof_of(dataset: Dataset, folder: Path) -> list[Excerpt]:
     """Create the excerpts of a model of an older version without them: expected risks are those of its file."""
-    from netops.training.labelled import observe
-
     scorer = Scorer(folder)
     sequences, *_ = observe(dataset, scorer.card.horizon)
     rows = np.unique(np.linspace(0, len(sequences) - 1, 20_000).astype(np.int64))

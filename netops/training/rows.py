@@ -1,10 +1,10 @@
 """Read selected rows of a features dataset in pieces, with memory bounded by one piece."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from netops.telemetry.dataset import Dataset
@@ -63,7 +63,7 @@ def pieces(
             start += batch.num_rows
 
 
-def _row_groups(dataset: Dataset) -> Iterator[tuple[int, int, Any, int]]:
+def _row_groups(dataset: Dataset) -> Iterator[tuple[int, int, pq.ParquetFile, int]]:
     first = 0
     for part in dataset.parts:
         with pq.ParquetFile(part) as file:
@@ -74,7 +74,7 @@ def _row_groups(dataset: Dataset) -> Iterator[tuple[int, int, Any, int]]:
 
 
 def _fill(
-    out: npt.NDArray[np.float64], file: Any, group: int, columns: list[str] | tuple[str, ...], rows: Rows
+    out: npt.NDArray[np.float64], file: pq.ParquetFile, group: int, columns: list[str] | tuple[str, ...], rows: Rows
 ) -> None:
     known = set(file.schema_arrow.names)
     width = max(1, PIECE // max(1, file.metadata.row_group(group).num_rows))
@@ -84,7 +84,9 @@ def _fill(
         out[:, start : start + width] = _matrix(table, set(table.column_names), names, rows)
 
 
-def _matrix(table: Any, known: Any, columns: list[str] | tuple[str, ...], rows: Rows) -> npt.NDArray[np.float64]:
+def _matrix(
+    table: pa.Table | pa.RecordBatch, known: Collection[str], columns: list[str] | tuple[str, ...], rows: Rows
+) -> npt.NDArray[np.float64]:
     matrix = np.empty((len(rows), len(columns)))
     for index, name in enumerate(columns):
         matrix[:, index] = table.column(name).to_numpy(zero_copy_only=False)[rows] if name in known else np.nan

@@ -12,16 +12,20 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from netops.errors import NetopsError
+from netops.json_types import JsonDict
 from netops.models.card_sections import SearchResult
 from netops.models.fitted import Fitted
 from netops.training.families.protocol import Family, FitData
 from netops.training.families.space import Between, OneOf
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 #: Random trials, including the configured one, before the sampler uses previous results.
 _AT_RANDOM = 5
@@ -50,7 +54,7 @@ class Trial:
     """
 
     number: int
-    params: dict[str, Any]
+    params: JsonDict
     average_precision: float
     seconds: float
     iterations: int
@@ -182,7 +186,7 @@ class Search:
             raise NetopsError(f"every trial failed, the first with: {self._trials[0].error}")
         return best
 
-    def _try(self, family: Family, params: dict[str, Any]) -> tuple[Trial, Fitted | None]:
+    def _try(self, family: Family, params: JsonDict) -> tuple[Trial, Fitted | None]:
         number, started = len(self._trials) + 1, self.clock()
         try:
             fitted = family.fit(self.data, self.seed, self.threads)
@@ -209,7 +213,7 @@ class Proposals:
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_AT_RANDOM)
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
         self._study.enqueue_trial({name: _clip(span, getattr(family, name)) for name, span in self._spans.items()})
-        self._asked: Any = None
+        self._asked: optuna.Trial | None = None
 
     def ask(self) -> Family:
         """Propose a family to fit; the first is the configured one."""
@@ -224,7 +228,7 @@ class Proposals:
         failed = optuna.trial.TrialState.FAIL if value is None else None
         self._study.tell(self._asked, value, state=failed)
 
-    def params(self, family: Family) -> dict[str, Any]:
+    def params(self, family: Family) -> JsonDict:
         """Pick the hyper-parameters that are searched, in the order of the family's fields."""
         names = [entry.name for entry in fields(family) if entry.name in self._spans]  # type: ignore[arg-type]
         return {name: getattr(family, name) for name in names}
@@ -237,7 +241,9 @@ def evaluate_trial(fitted: Fitted, data: FitData) -> float:
 
 
 def average_precision(
-    labels: npt.NDArray[Any], risks: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]
+    labels: npt.NDArray[np.float32] | npt.NDArray[np.bool_],
+    risks: npt.NDArray[np.float64],
+    weights: npt.NDArray[np.float64],
 ) -> float:
     """Compute the weighted average precision: the sum over thresholds of recall gained × precision."""
     order = np.argsort(-risks, kind="stable")
@@ -248,7 +254,7 @@ def average_precision(
     return float(np.sum(np.diff(hits, prepend=0.0) * hits / alarms) / hits[-1])
 
 
-def _distribution(span: Between | OneOf) -> Any:
+def _distribution(span: Between | OneOf) -> "BaseDistribution":
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if isinstance(span, OneOf):
@@ -257,9 +263,9 @@ def _distribution(span: Between | OneOf) -> Any:
     return kind(span.low, span.high, log=span.log)
 
 
-def _clip(span: Between | OneOf, value: Any) -> Any:
+def _clip(span: Between | OneOf, value: object) -> object:
     return span.values.index(value) if isinstance(span, OneOf) else value
 
 
-def _value(span: Between | OneOf, index: Any) -> Any:
-    return span.values[index] if isinstance(span, OneOf) else index
+def _value(span: Between | OneOf, index: float) -> object:
+    return span.values[int(index)] if isinstance(span, OneOf) else index

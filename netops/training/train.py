@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from signal import Signals
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ import netops
 from netops.config.durations import SECOND
 from netops.errors import NetopsError, UsageError, closest
 from netops.files import atomic_path
+from netops.json_types import JsonDict
 from netops.models.card import ModelCard, read_card, write_card
 from netops.models.card_sections import SearchResult
 from netops.models.onnx_file import Scorer
@@ -163,7 +164,7 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, job: Job, progress: Progress, on_trial: TrialCallback) -> Any:
+    def ask(self, job: Job, progress: Progress, on_trial: TrialCallback) -> JsonDict:
         """Send a job and wait for its card."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -2,6 +2,9 @@
 
 It is started as ``python -m netops.training.worker FAMILY THREADS`` and begins to import what its family needs at
 once, so that it can be started while the data are still made. It ends with its parent: at the end of its input.
+
+Modules of NetOps are imported by the functions that need them, after the number of threads is set, which their
+libraries read when they are imported.
 """
 
 import json
@@ -11,8 +14,12 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, TextIO
+from typing import TextIO
+
+from netops.errors import NetopsError
+from netops.json_types import JsonDict
 
 #: What Keras and XGBoost import when they can, and training does without: 150 MB and half of the import time.
 UNNEEDED = {
@@ -63,6 +70,7 @@ def _load(family: str, threads: int) -> None:
     try:
         import pyarrow
 
+        # Late: its libraries read the number of threads when they are imported.
         from netops.training.families.registry import FAMILIES
 
         FAMILIES[family]().load(threads)
@@ -73,10 +81,9 @@ def _load(family: str, threads: int) -> None:
         traceback.print_exc()
 
 
-def _work(since: float, line: str, out: TextIO) -> dict[str, Any]:
-    from netops.errors import NetopsError
-
+def _work(since: float, line: str, out: TextIO) -> JsonDict:
     try:
+        # Late: its libraries read the number of threads when they are imported.
         from netops.training.fitting import Job, fit
 
         card = fit(
@@ -93,7 +100,7 @@ def _work(since: float, line: str, out: TextIO) -> dict[str, Any]:
         return {"error": what, "trace": traceback.format_exc()}
 
 
-def _answer(out: TextIO, answer: dict[str, Any]) -> None:
+def _answer(out: TextIO, answer: Mapping[str, object]) -> None:
     out.write(json.dumps(answer) + "\n")
     out.flush()
 

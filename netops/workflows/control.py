@@ -4,15 +4,22 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from typing import Any
 
+from netops import registry
+from netops.cluster.failures import was_canceled
+from netops.cluster.kubeflow import find_run, pipeline_of
+from netops.cluster.watch import ENDED, look, status_of
 from netops.errors import NetopsError, UsageError
 from netops.tracking import service
 from netops.tracking.install import names_service
+from netops.tracking.processes import Process
+from netops.tracking.records import RunRecord
+from netops.tracking.run_records import finish, process_of
 from netops.workflows.project import connect
+from netops.workflows.records.run_summary import RunSummary
+from netops.workflows.records.runs import PROJECT, run_folder, steps_of
 from netops.workflows.records.states import CANCELED, GOING
-
-Document = dict[str, Any]
+from netops.workflows.run import resume
 
 #: Seconds that a process gets to end its run.
 GRACE = 20.0
@@ -36,8 +43,6 @@ def cancel(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
         If it belongs to a process of another machine.
     """
     connect()
-    from netops.cluster.kubeflow import find_run, pipeline_of
-    from netops.workflows.records.runs import steps_of
 
     record = find_run(run_id)
     uid, state = record["metadata"]["uid"], record["status"]["state"]
@@ -58,32 +63,24 @@ def cancel(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
     return _until_it_ends(uid, process, wait)
 
 
-def _forbid_promotion(record: Document, run: str) -> None:
+def _forbid_promotion(record: RunRecord, run: str) -> None:
     """Prevent a run from putting a model in service, even before its process has ended."""
-    from netops import registry
-
     if network := (record["spec"].get("parameters") or {}).get("name"):
         registry.cancel_run(network, run)
 
 
-def _process_of(record: Document) -> Any:
+def _process_of(record: RunRecord) -> Process | None:
     """Return which process runs a workflow: from the embedded database, or from the record of a service."""
     import mlrun
 
-    from netops.tracking import workflows
-    from netops.workflows.records.runs import PROJECT
-
     if names_service():
-        return workflows.process_of(record)
+        return process_of(record)
     return mlrun.get_run_db().process_of(record["metadata"]["uid"], PROJECT)
 
 
 def _abort(uid: str, reason: str) -> None:
     """Mark a run as aborted; a service only aborts its own runs."""
     import mlrun
-
-    from netops.tracking.workflows import finish
-    from netops.workflows.records.runs import PROJECT
 
     if names_service():
         finish(uid, PROJECT, "aborted", status_text=reason)
@@ -94,7 +91,7 @@ def _abort(uid: str, reason: str) -> None:
         return  # it has ended in between
 
 
-def _until_it_ends(uid: str, process: Any, wait: Callable[[float], None]) -> str:
+def _until_it_ends(uid: str, process: Process, wait: Callable[[float], None]) -> str:
     """Wait for the process; a scheduler stays, and continues with its next run."""
     waited = 0.0
     while waited < GRACE and not process.has_ended():
@@ -105,7 +102,7 @@ def _until_it_ends(uid: str, process: Any, wait: Callable[[float], None]) -> str
     return f"run {uid[:12]} is canceled; process {process.pid} stops it as soon as its step lets it"
 
 
-def retry(run_id: str) -> Document | str:
+def retry(run_id: str) -> RunSummary | str:
     """Resume a run that failed or was stopped, without its finished stages.
 
     Returns
@@ -121,8 +118,6 @@ def retry(run_id: str) -> Document | str:
         If its outputs are on another machine, or it fails again.
     """
     connect()
-    from netops import registry
-    from netops.cluster.kubeflow import find_run, pipeline_of
 
     record = find_run(run_id)
     uid = record["metadata"]["uid"]
@@ -133,15 +128,12 @@ def retry(run_id: str) -> Document | str:
         return _retry_on_cluster(pipeline)
     if names_service():
         _take_over(record)
-    from netops.workflows.run import resume
 
     return resume(uid)
 
 
-def _take_over(record: Document) -> None:
+def _take_over(record: RunRecord) -> None:
     """Check that a run of the local engine that is recorded by a service can be resumed in this process."""
-    from netops.workflows.records.runs import run_folder
-
     uid, process = record["metadata"]["uid"], _process_of(record)
     if process is None:
         return
@@ -156,8 +148,6 @@ def _cancel_on_cluster(pipeline: str, wait: Callable[[float], None]) -> str:
 
     Kubeflow ends only its own pods, which start the stages and wait for them.
     """
-    from netops.cluster.watch import ENDED, look, status_of
-
     if status_of(look(pipeline)) not in ENDED:
         _on_service("terminate_pipeline", pipeline)
     waited = 0.0
@@ -179,8 +169,6 @@ def _end_stages(pipeline: str, reason: str) -> int:
     import mlrun
     import mlrun.errors
 
-    from netops.workflows.records.runs import PROJECT, steps_of
-
     going = [step for step in steps_of(pipeline) if step["status"]["state"] in (*GOING, "aborting")]
     for step in going:
         if step["status"]["state"] == "aborting":
@@ -198,9 +186,6 @@ def _mark_canceled(pipeline: str) -> None:
     """Annotate the last step if no stage was running: Kubeflow itself only reports "failed"."""
     import mlrun
 
-    from netops.cluster.failures import was_canceled
-    from netops.workflows.records.runs import PROJECT, steps_of
-
     steps = steps_of(pipeline)
     if steps and not was_canceled(steps):
         uid = steps[-1]["metadata"]["uid"]
@@ -211,15 +196,13 @@ def _unmark_canceled(pipeline: str) -> None:
     """Remove the annotation: the outcome of the run decides whether it was canceled."""
     import mlrun
 
-    from netops.workflows.records.runs import PROJECT, steps_of
-
     for step in steps_of(pipeline):
         if step["status"].get("status_text") == CANCELED:
             changes = {"status.status_text": f"{CANCELED}, then retried"}
             mlrun.get_run_db().update_run(changes, step["metadata"]["uid"], PROJECT)
 
 
-def _refuse_to_retry(record: Document) -> None:
+def _refuse_to_retry(record: RunRecord) -> None:
     state = record["status"]["state"]
     if state not in ("error", "aborted"):
         raise UsageError(
@@ -240,8 +223,6 @@ def _on_service(method: str, run_id: str) -> None:
     found = service.require("a run of the cluster")
     import mlrun
     import mlrun.errors
-
-    from netops.workflows.records.runs import PROJECT
 
     try:
         getattr(mlrun.get_run_db(), method)(run_id, PROJECT)

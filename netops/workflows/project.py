@@ -2,11 +2,11 @@
 
 import os
 import sys
-from typing import Any
 
 from netops.config.paths import PROJECT, home
 from netops.errors import NetopsError
 from netops.tracking.install import install, names_service
+from netops.tracking.mlrun_types import Project
 from netops.tracking.service import look
 from netops.workflows.project_folder import project_root
 
@@ -47,7 +47,7 @@ def _answers(patient: bool) -> bool:
     return True
 
 
-def load_project() -> Any:
+def load_project() -> Project:
     """Load the project, tracked by the MLRun service in ``MLRUN_DBPATH``, else by the embedded database.
 
     Returns
@@ -68,7 +68,7 @@ def load_project() -> Any:
     return project
 
 
-def the_project() -> Any:
+def the_project() -> Project:
     """Return the project of this process, or from the database if not loaded, as in the pod of a stage."""
     import mlrun
 

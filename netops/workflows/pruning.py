@@ -3,19 +3,24 @@
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-
-import mlrun
+from typing import TypedDict
 
 from netops import registry
 from netops.config.durations import SECOND
 from netops.config.paths import home
+from netops.tracking.records import RunRecord
 from netops.workflows.records.runs import PROJECT, moment_of, run_folder, steps_of, workflows
 
-Document = dict[str, Any]
+
+class Pruned(TypedDict):
+    """What was removed."""
+
+    runs: list[str]
+    models: list[str]
+    bytes: int
 
 
-def prune(*, keep: int | None = None, older_than: int | None = None, dry_run: bool = False) -> Document:
+def prune(*, keep: int | None = None, older_than: int | None = None, dry_run: bool = False) -> Pruned:
     """Delete runs by number or by age.
 
     Parameters
@@ -32,6 +37,8 @@ def prune(*, keep: int | None = None, older_than: int | None = None, dry_run: bo
     dict
         Deleted ``runs`` and ``models``, and their ``bytes``.
     """
+    import mlrun
+
     ended = [run for run in workflows() if run["status"]["state"] != "running"]
     old = [run["metadata"]["uid"] for index, run in enumerate(ended) if _is_old(index, run, keep, older_than)]
     unused = _unused_models(set(old))
@@ -47,7 +54,7 @@ def prune(*, keep: int | None = None, older_than: int | None = None, dry_run: bo
     return {"runs": old, "models": [model.version for model in unused], "bytes": size}
 
 
-def _is_old(index: int, run: Document, keep: int | None, older_than: int | None) -> bool:
+def _is_old(index: int, run: RunRecord, keep: int | None, older_than: int | None) -> bool:
     if keep is not None:
         return index >= keep
     age = timedelta(seconds=(older_than or 0) / SECOND)
@@ -62,6 +69,8 @@ def _unused_models(old_runs: set[str]) -> list[registry.Model]:
 
 
 def _delete_run(run_id: str) -> None:
+    import mlrun
+
     db = mlrun.get_run_db()
     for artifact in db.list_artifacts(project=PROJECT, tree=run_id, tag="*"):
         if artifact["kind"] != "model":

@@ -1,22 +1,31 @@
 """The whole way on this machine: the project's pipeline by MLRun's local engine."""
 
-import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from netops import registry
 from netops.errors import NetopsError, UsageError
 from netops.files import write_json
 from netops.tracking.install import names_service
+from netops.tracking.mlrun_types import Project
+from netops.tracking.records import RunRecord
+from netops.tracking.run_records import process_of
+from netops.workflows.context import started as pipeline_started
 from netops.workflows.logs import log_to
 from netops.workflows.project import load_project
-from netops.workflows.settings import section
+from netops.workflows.records.run_summary import RunSummary
+from netops.workflows.records.runs import Workflow, find, run_folder, steps_of
+from netops.workflows.records.summary import summarise
+from netops.workflows.settings import Settings
 from netops.workflows.signals import terminated_as_stopped
 from netops.workflows.stages.memory import PeakMemory
 
-Document = dict[str, Any]
+if TYPE_CHECKING:
+    from netops.workflows.records.runs import Workflow
 
 
 @dataclass(frozen=True)
@@ -27,7 +36,7 @@ class Request:
     ----------
     name : str
         The network.
-    settings : dict
+    settings : Settings
         All sections of the configuration.
     telemetry, test : tuple of str
         Sources of training and test telemetry; none means that telemetry is generated.
@@ -36,7 +45,7 @@ class Request:
     """
 
     name: str
-    settings: Document
+    settings: Settings
     telemetry: tuple[str, ...] = ()
     incidents: Path | None = None
     test: tuple[str, ...] = ()
@@ -48,7 +57,7 @@ class Request:
 
     def arguments(self) -> dict[str, str]:
         """Return the arguments of the pipeline, all text, as Kubeflow holds them too."""
-        common = {"name": self.name, "settings": json.dumps(self.settings)}
+        common = {"name": self.name, "settings": self.settings.to_json()}
         if not self.telemetry:
             return common
         return common | {
@@ -59,7 +68,7 @@ class Request:
         }
 
 
-def run(request: Request) -> Document:
+def run(request: Request) -> RunSummary:
     """Run the pipeline.
 
     Returns
@@ -73,23 +82,19 @@ def run(request: Request) -> Document:
         If a stage fails; completed stages are stored, and ``netops run --resume`` continues from there.
     """
     project = load_project()
-    from netops.workflows.records.runs import Workflow
 
     return _execute(project, request.workflow, request.arguments(), Workflow())
 
 
-def resume(run_id: str) -> Document:
+def resume(run_id: str) -> RunSummary:
     """Resume a run that failed or was stopped, without repeating the stages that it finished."""
     project = load_project()
-    from netops.workflows.records.runs import Workflow, find, steps_of
 
     record = find(run_id)
     state, run_id = record["status"]["state"], record["metadata"]["uid"]
     if state in ("completed", "running"):
         raise UsageError(f"run {run_id} is {state}; only one that failed or was stopped is resumed")
     import mlrun
-
-    from netops import registry
 
     _require_ended(record, run_id)
     if network := record["spec"]["parameters"].get("name"):
@@ -104,39 +109,34 @@ def resume(run_id: str) -> Document:
     return _execute(project, record["metadata"]["name"], record["spec"]["parameters"], Workflow(run_id, done))
 
 
-def _require_ended(record: Document, run_id: str) -> None:
+def _require_ended(record: RunRecord, run_id: str) -> None:
     """Refuse a run whose process is still stopping: both would do the same work."""
-    from netops.tracking.workflows import process_of
-
     process = process_of(record)
     if process and process.pid != os.getpid() and process.is_here() and not process.has_ended():
         raise UsageError(f"run {run_id[:12]} is being stopped by process {process.pid}; wait until it has ended")
 
 
-def run_workflow(workflow: str, arguments: Document, run_id: str) -> Document:
+def run_workflow(workflow: str, arguments: Mapping[str, str], run_id: str) -> RunSummary:
     """Run a workflow of the project under an id that is known before."""
     project = load_project()
-    from netops.workflows.records.runs import Workflow
 
     return _execute(project, workflow, arguments, Workflow(run_id))
 
 
-def _execute(project: Any, workflow_name: str, arguments: Document, workflow: Any) -> Document:
-    from netops.workflows.prestarted import warmed
-    from netops.workflows.records.runs import run_folder, running
-    from netops.workflows.records.summary import summarise
+def _execute(
+    project: Project, workflow_name: str, arguments: Mapping[str, str], workflow: "Workflow"
+) -> RunSummary:
 
     folder = run_folder(workflow.run_id)
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    options = section(arguments["settings"], "training")
+    options = Settings.from_json(arguments["settings"]).training
     families = [] if workflow_name == "score" else options.enabled_families
     with (
         terminated_as_stopped(),
         PeakMemory() as memory,
-        running(workflow),
         log_to(folder),
-        warmed(families, options.threads),
+        pipeline_started(families, options.threads, workflow),
     ):
         path = str(folder)
         status = project.run(workflow_name, arguments=arguments, artifact_path=path, engine="local", dirty=True)

@@ -1,42 +1,112 @@
 """The settings of one run: the YAML files of a folder, the defaults, and ``--set``.
 
-They are passed from stage to stage as one JSON document, so that a step needs only its parameters; each
-stage binds the sections it reads.
+They are bound once, where they enter a process. They are passed from stage to stage as one JSON document, so that a
+step needs only its parameters.
 """
 
 import copy
+import dataclasses
 import json
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-from importlib import import_module
+import typing
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import yaml
 
-from netops.cluster.settings import CLUSTER, read_cluster_settings
-from netops.config.binding import bind, parse_yaml, read_yaml
+from netops.alerting.settings import AlertSettings
+from netops.cluster.settings import CLUSTER, ClusterSettings, read_cluster_settings
+from netops.config.binding import bind, keys_in, parse_yaml, read_yaml
 from netops.errors import UsageError, closest
+from netops.evaluation.promotion import PromotionSettings
+from netops.features.settings import FeatureSettings
+from netops.json_types import Json, JsonDict, JsonObject
+from netops.monitoring.settings import MonitoringSettings
+from netops.serving.settings import ServingSettings
+from netops.simulator.fleet_settings import FleetSettings
+from netops.simulator.settings import GeneratorSettings
+from netops.telemetry.settings import TelemetrySettings
+from netops.training.settings import TrainingSettings
 from netops.workflows.project_folder import project_root
 
-#: Section → the dataclass that reads it.
-SECTIONS = {
-    "fleet": "netops.simulator.fleet_settings:FleetSettings",
-    "telemetry": "netops.telemetry.settings:TelemetrySettings",
-    "features": "netops.features.settings:FeatureSettings",
-    "training": "netops.training.settings:TrainingSettings",
-    "alerting": "netops.alerting.settings:AlertSettings",
-    "promotion": "netops.evaluation.promotion:PromotionSettings",
-    "monitoring": "netops.monitoring.settings:MonitoringSettings",
-    "serving": "netops.serving.settings:ServingSettings",
-}
+Section = TypeVar("Section")
+
 #: Read by the generator itself, which supports the original format.
 METRICS = "metrics"
 
-Document = dict[str, Any]
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a run, a section each.
+
+    Attributes
+    ----------
+    cluster : ClusterSettings or None
+        None unless the run is for a cluster.
+    document : mapping
+        What the sections were bound from, without the defaults: this is what travels between stages.
+    """
+
+    fleet: FleetSettings
+    telemetry: TelemetrySettings
+    features: FeatureSettings
+    training: TrainingSettings
+    alerting: AlertSettings
+    promotion: PromotionSettings
+    monitoring: MonitoringSettings
+    serving: ServingSettings
+    cluster: ClusterSettings | None
+    document: JsonObject = field(repr=False)
+
+    @classmethod
+    def bind(cls, document: JsonObject) -> "Settings":
+        """Bind a document; one without sections means the project's own configuration.
+
+        Raises
+        ------
+        UsageError
+            For an unknown key, or an impossible value.
+        """
+        document = document if set(document) - {CLUSTER} else {**_project_configuration(), **document}
+        return cls(
+            fleet=_section(FleetSettings, document, "fleet"),
+            telemetry=_section(TelemetrySettings, document, "telemetry"),
+            features=_section(FeatureSettings, document, "features"),
+            training=_section(TrainingSettings, document, "training"),
+            alerting=_section(AlertSettings, document, "alerting"),
+            promotion=_section(PromotionSettings, document, "promotion"),
+            monitoring=_section(MonitoringSettings, document, "monitoring"),
+            serving=_section(ServingSettings, document, "serving"),
+            cluster=read_cluster_settings(document) if CLUSTER in document else None,
+            document=document,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> "Settings":
+        """Bind the JSON that travels between stages."""
+        return cls.bind(json.loads(text))
+
+    def to_json(self) -> str:
+        """Write the JSON that travels between stages."""
+        return json.dumps(self.document)
+
+    @cached_property
+    def metrics(self) -> GeneratorSettings:
+        """What is generated; bound when it is asked for, because a run on recorded telemetry may not have it."""
+        return GeneratorSettings.from_yaml(keys_in(self.document.get(METRICS), f"{METRICS}.yaml"))
 
 
-def read_settings(folder: Path | None = None, overrides: Iterable[str] = (), *, cluster: bool = False) -> Document:
+#: Section → the dataclass that reads it.
+SECTIONS: dict[str, type] = {
+    name: hint
+    for name, hint in typing.get_type_hints(Settings).items()
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint)
+}
+
+
+def read_settings(folder: Path | None = None, overrides: Iterable[str] = (), *, cluster: bool = False) -> Settings:
     """Read the settings of a run and check every key.
 
     Parameters
@@ -54,31 +124,37 @@ def read_settings(folder: Path | None = None, overrides: Iterable[str] = (), *, 
         For an unknown file, section or key, or an impossible value.
     """
     travelling = (*SECTIONS, METRICS, *([CLUSTER] if cluster else []))
-    document: Document = {name: {} for name in travelling}
+    document: JsonDict = {name: {} for name in travelling}
     document |= _read_folder(project_root() / "configurations", travelling)
     if folder is not None:
         document |= _read_folder(folder, travelling)
-    return overridden(document, overrides)
+    return _checked(document, overrides)
 
 
-def overridden(document: Mapping[str, Any], overrides: Iterable[str]) -> Document:
+def overridden(settings: Settings | JsonObject, overrides: Iterable[str]) -> Settings:
     """Copy settings with some values replaced, and check every key.
 
     Parameters
     ----------
-    document : dict
+    settings : Settings or mapping
         All sections.
     overrides : iterable of str
         As for :func:`read_settings`.
     """
+    return _checked(settings.document if isinstance(settings, Settings) else settings, overrides)
+
+
+def _checked(document: JsonObject, overrides: Iterable[str]) -> Settings:
+    """Replace values and bind all of it, so that a wrong key stops the run before it starts."""
     changed = copy.deepcopy(dict(document))
     for override in overrides:
         _override(changed, override)
-    check(changed)
-    return changed
+    settings = Settings.bind(changed)
+    _ = settings.fleet.start_time, settings.metrics
+    return settings
 
 
-def _read_folder(folder: Path, sections: Iterable[str] = (*SECTIONS, METRICS)) -> Document:
+def _read_folder(folder: Path, sections: Iterable[str] = (*SECTIONS, METRICS)) -> JsonDict:
     if not folder.is_dir():
         raise UsageError(f"--config {folder}: no such folder")
     known = {f"{name}.yaml" for name in sections}
@@ -92,7 +168,7 @@ def _read_folder(folder: Path, sections: Iterable[str] = (*SECTIONS, METRICS)) -
     return {path.stem: read_yaml(path) or {} for path in files if path.name in known}
 
 
-def _override(document: Document, override: str) -> None:
+def _override(document: JsonDict, override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals:
         raise UsageError(f"--set {override}: write it as section.key=value")
@@ -101,15 +177,16 @@ def _override(document: Document, override: str) -> None:
         raise UsageError(
             f"--set {override}: no section '{key.split('.')[0]}'{closest(key.split('.')[0], document)}"
         )
-    index = document
+    section = document
     for part in way:
-        index = index.setdefault(part, {})
-        if not isinstance(index, dict):
+        inner = section.setdefault(part, {})
+        if not isinstance(inner, dict):
             raise UsageError(f"--set {override}: '{part}' holds a value, not keys")
-    index[last] = _value(override, text)
+        section = inner
+    section[last] = _value(override, text)
 
 
-def _value(override: str, text: str) -> Any:
+def _value(override: str, text: str) -> Json:
     """Read a value as YAML; comments or directives of YAML (``# host``, ``%d.%m``) are text."""
     if text.lstrip().startswith(("#", "%", "@", "`")):
         return text
@@ -119,50 +196,9 @@ def _value(override: str, text: str) -> Any:
         raise UsageError(f"--set {override}: '{text}' is not YAML") from None
 
 
-def check(document: Document) -> None:
-    """Bind every section once, so that a wrong key stops the run before it starts."""
-    for name in SECTIONS:
-        section(document, name)
-    start_of(section(document, "fleet"))
-    generator_settings(document)
-    if CLUSTER in document:
-        read_cluster_settings(document)
+def _section(cls: type[Section], document: JsonObject, name: str) -> Section:
+    return bind(cls, document.get(name), f"{name}.yaml")
 
 
-def section(document: Mapping[str, Any] | str, name: str) -> Any:
-    """Bind one section.
-
-    Parameters
-    ----------
-    document : dict or str
-        The settings, or their JSON as it travels between stages.
-    name : str
-        A key of :data:`SECTIONS`.
-    """
-    values = parse(document).get(name)
-    module, _, cls = SECTIONS[name].partition(":")
-    return bind(getattr(import_module(module), cls), values, f"{name}.yaml")
-
-
-def generator_settings(document: Mapping[str, Any] | str) -> Any:
-    """Bind the generator's own section."""
-    from netops.simulator.settings import GeneratorSettings
-
-    return GeneratorSettings.from_yaml(parse(document).get(METRICS) or {})
-
-
-def parse(document: Mapping[str, Any] | str) -> Mapping[str, Any]:
-    """Read the settings back from their JSON; an empty document means the project's own configuration."""
-    parsed: Mapping[str, Any] = json.loads(document) if isinstance(document, str) else document
-    return parsed if set(parsed) - {CLUSTER} else {**_read_folder(project_root() / "configurations"), **parsed}
-
-
-def start_of(fleet: Any) -> int:
-    """Read the start of the generated telemetry, in nanoseconds since the epoch."""
-    try:
-        moment = datetime.fromisoformat(fleet.start)
-    except ValueError:
-        raise UsageError(f"fleet.yaml: start: '{fleet.start}' is not an ISO 8601 time") from None
-    if moment.tzinfo is None:
-        raise UsageError(f"fleet.yaml: start: '{fleet.start}' names no time zone; add Z for UTC")
-    return round(moment.timestamp()) * 1_000_000_000
+def _project_configuration() -> JsonDict:
+    return _read_folder(project_root() / "configurations")

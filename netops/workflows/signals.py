@@ -4,7 +4,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from types import FrameType
 
 
 def stop_on_terminate() -> None:
@@ -25,5 +25,5 @@ def terminated_as_stopped() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _interrupt(_number: int, _frame: Any) -> None:
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt

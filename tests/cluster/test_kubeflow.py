@@ -2,6 +2,7 @@
 
 import json
 
+import mlrun
 import pytest
 
 from netops.cluster import kubeflow
@@ -50,7 +51,7 @@ def service(stand_in, monkeypatch) -> None:
             "projects/netops/pipelines": (200, pipelines),
         }
     )
-    monkeypatch.setattr(kubeflow.mlrun, "get_run_db", lambda: HTTPRunDB(address))
+    monkeypatch.setattr(mlrun, "get_run_db", lambda: HTTPRunDB(address))
 
 
 def test_runs_of_the_cluster_are_listed_with_those_of_the_local_engine(service) -> None:
@@ -117,7 +118,7 @@ class Service:
 def holding(monkeypatch):
     def use(*runners, **more):
         monkeypatch.setenv("MLRUN_DBPATH", "http://service")
-        monkeypatch.setattr(kubeflow.mlrun, "get_run_db", lambda: Service(runners, **more))
+        monkeypatch.setattr(mlrun, "get_run_db", lambda: Service(runners, **more))
         return [describe(run) for run in kubeflow.described(kubeflow.all_runs())]
 
     from netops.workflows.records.runs import describe

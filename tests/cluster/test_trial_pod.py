@@ -52,7 +52,7 @@ def tried(monkeypatch):
     def run(service):
         monkeypatch.setenv("MLRUN_DBPATH", "http://service")
         monkeypatch.setattr(mlrun, "get_run_db", lambda: service)
-        monkeypatch.setattr("netops.workflows.project.load_project", lambda: None)
+        monkeypatch.setattr("netops.cluster.trial_pod.load_project", lambda: None)
         monkeypatch.setattr(trial_pod, "_start", lambda project, settings: "u1")
         settings = bind(ClusterSettings, {"image": "r/netops:9"}, "cluster.yaml")
         return trial_pod.run_test_pod(settings, wait=lambda seconds: None)

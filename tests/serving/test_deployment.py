@@ -151,12 +151,10 @@ def test_the_gateway_of_a_canary_has_the_shares_of_the_configuration() -> None:
 
 
 def test_the_function_serves_and_alerts_by_the_configuration_of_the_run() -> None:
-    import json
-
     from netops.cluster.deployment_target import nuclio_options
     from netops.cluster.settings import ClusterSettings
 
-    settings = json.dumps({"alerting": {"for": 3}, "serving": {"limits": {"batch": 5}}, "fleet": {"devices": 2}})
+    settings = {"alerting": {"for": 3}, "serving": {"limits": {"batch": 5}}, "fleet": {"devices": 2}}
     options = nuclio_options(ClusterSettings(), settings)
     assert options.parameters == {"alerting": {"for": 3}, "serving": {"limits": {"batch": 5}}}
     parameters = Nuclio(SimpleNamespace(name="netops"), "core", options).function("m").spec.parameters

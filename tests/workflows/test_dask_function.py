@@ -8,7 +8,7 @@ from netops.config.durations import MINUTE
 from netops.errors import NetopsError
 from netops.simulator.generate import generate
 from netops.workflows.project import load_project
-from netops.workflows.settings import generator_settings, read_settings
+from netops.workflows.settings import read_settings
 from netops.workflows.stages.dask import NAME, scheduler_address
 from netops.workflows.stages.preparation import build, spec_for
 
@@ -22,9 +22,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_its_features_are_those_of_one_process_byte_for_byte(tmp_path: Path) -> None:
     settings = read_settings()
-    telemetry = generate(
-        generator_settings(settings), tmp_path / "t", devices=3, duration=20 * MINUTE, start=0, seed=1
-    )
+    telemetry = generate(settings.metrics, tmp_path / "t", devices=3, duration=20 * MINUTE, start=0, seed=1)
     spec = spec_for(telemetry, settings)
     there = build(telemetry, tmp_path / "there", spec, read_settings(overrides=[f"features.scheduler={NAME}"]))
     here = build(telemetry, tmp_path / "here", spec, settings)

@@ -1,9 +1,9 @@
 """Findings of the telemetry checks."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from netops.errors import NetopsError
+from netops.json_types import JsonDict
 
 REFUSE, WARN, OFF = "refuse", "warn", "off"
 
@@ -59,7 +59,7 @@ class CheckReport:
         """Format it as text, one finding per line."""
         return [f"{finding.action}: {finding}" for finding in self.findings]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonDict:
         """Return it as JSON-compatible values."""
         findings = [asdict(finding) for finding in self.findings]
         return {"where": self.where, "refused": self.refused, "findings": findings, "passed": list(self.passed)}

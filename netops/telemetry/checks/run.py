@@ -4,7 +4,6 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -128,7 +127,12 @@ def _logged(dataset: Dataset) -> dict[str, tuple[npt.NDArray[np.int64], npt.NDAr
     return {device: (starts[devices == device], ends[devices == device]) for device in set(devices)}
 
 
-def _look_at_log(seen: _Seen, table: pa.Table, meta: Meta, logged: Mapping[str, Any]) -> None:
+def _look_at_log(
+    seen: _Seen,
+    table: pa.Table,
+    meta: Meta,
+    logged: Mapping[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]],
+) -> None:
     rows = rows_of(table)
     for index, device in enumerate(rows.devices):
         if device in logged:

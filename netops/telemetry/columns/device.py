@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Protocol
 
-from netops.telemetry.columns.known_names import WEAK_DEVICES, key_of
+from netops.telemetry.columns.known_names import WEAK_DEVICES, columns_of, key_of
 
 _ID = re.compile(r"(?i:[_\-. ]id)$|[a-z]I[dD]$")
 
@@ -75,8 +75,6 @@ def find_devices(names: Sequence[str], wanted: Sequence[str], rows: RowsToLookAt
     Of several names that exist, the first one that varies is used; ``a+b`` means two columns together. Of a list
     in the configuration, several columns are combined if the first alone does not distinguish the rows.
     """
-    from netops.telemetry.columns.roles import columns_of
-
     usual = set(wanted) >= {"device", "node", "host", "instance"}
     found: list[tuple[str, ...]] = []
     weak: list[tuple[str, ...]] = []

@@ -1,5 +1,7 @@
 """Column names of monitoring tools, compared without case, spaces and punctuation (:func:`key_of`)."""
 
+from collections.abc import Iterable, Sequence
+
 TIMES = (
     *(
         "timestamp",
@@ -93,3 +95,26 @@ VALUES = (
 def key_of(name: str) -> str:
     """Reduce a name to its letters and digits, so that 'Host Name', 'host_name' and '# hostname' are equal."""
     return "".join(char for char in name.casefold() if char.isalnum()) or name.strip().casefold()
+
+
+def columns_of(wanted: str, names: Sequence[str]) -> tuple[str, ...] | None:
+    """Find the columns that ``a``, or ``a+b`` for several together, refers to; None if one is missing."""
+    if (whole := first_of(names, [wanted])) is not None:
+        return (whole,)
+    if "+" not in wanted:
+        return None
+    found = [first_of(names, [part.strip()]) for part in wanted.split("+")]
+    return None if None in found else tuple(name for name in found if name is not None)
+
+
+def first_of(names: Iterable[str], wanted: Iterable[str]) -> str | None:
+    """Find the first wanted name among the existing names: exactly, else without case, spaces and punctuation."""
+    names = list(names)
+    for name in wanted:
+        if name in names:
+            return name
+        if found := next((known for known in names if known.strip().lower() == name.strip().lower()), None):
+            return found
+        if found := next((known for known in names if key_of(known) == key_of(name)), None):
+            return found
+    return None

@@ -8,7 +8,14 @@ from fnmatch import fnmatchcase
 
 from netops.errors import NetopsError
 from netops.telemetry.columns.device import AnyRows, RowsToLookAt, find_devices
-from netops.telemetry.columns.known_names import METRIC_NAMES, VALUES, WEAK_METRIC_NAMES, key_of
+from netops.telemetry.columns.known_names import (
+    METRIC_NAMES,
+    VALUES,
+    WEAK_METRIC_NAMES,
+    columns_of,
+    first_of,
+    key_of,
+)
 from netops.telemetry.schema import ERROR_SUFFIX, IS_ERROR
 from netops.telemetry.settings import TelemetrySettings
 from netops.telemetry.times.columns import find_times
@@ -178,29 +185,6 @@ def _long_form(
         if not rows.repeats((*times, *devices.columns)):
             return (), ""
     return (name,), value
-
-
-def columns_of(wanted: str, names: Sequence[str]) -> tuple[str, ...] | None:
-    """Find the columns that ``a``, or ``a+b`` for several together, refers to; None if one is missing."""
-    if (whole := first_of(names, [wanted])) is not None:
-        return (whole,)
-    if "+" not in wanted:
-        return None
-    found = [first_of(names, [part.strip()]) for part in wanted.split("+")]
-    return None if None in found else tuple(name for name in found if name is not None)
-
-
-def first_of(names: Iterable[str], wanted: Iterable[str]) -> str | None:
-    """Find the first wanted name among the existing names: exactly, else without case, spaces and punctuation."""
-    names = list(names)
-    for name in wanted:
-        if name in names:
-            return name
-        if found := next((known for known in names if known.strip().lower() == name.strip().lower()), None):
-            return found
-        if found := next((known for known in names if key_of(known) == key_of(name)), None):
-            return found
-    return None
 
 
 def refuse_twins(names: Sequence[str], where: str) -> None:

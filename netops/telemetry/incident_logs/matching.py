@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from netops.errors import NetopsError
+from netops.json_types import JsonDict
 from netops.telemetry.columns.roles import brief
 from netops.telemetry.incident_logs.log import OPEN, IncidentLog
 from netops.telemetry.times.parsing import iso
@@ -54,7 +55,7 @@ class LogSummary:
     long: int
     notes: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonDict:
         """Return it as JSON-compatible values."""
         return asdict(self)
 

@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from netops.errors import NetopsError
+from netops.json_types import Json, JsonObject
 from netops.telemetry.columns.roles import brief, refuse_twins
 from netops.telemetry.sources.arrow import ParquetTable, open_frame
 from netops.telemetry.sources.content import PARQUET, TEXT, Content, look_at
@@ -135,7 +135,7 @@ def _from_json(text: str, where: str) -> Records:
     raise NetopsError(f"{where}: neither a list of incidents nor windows by device")
 
 
-def _json_lines(text: str, where: str) -> Iterator[Any]:
+def _json_lines(text: str, where: str) -> Iterator[Json]:
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             try:
@@ -144,7 +144,7 @@ def _json_lines(text: str, where: str) -> Iterator[Any]:
                 raise NetopsError(f"{where}: line {number}: not readable JSON") from None
 
 
-def _unwrapped(value: Mapping[str, Any]) -> Any:
+def _unwrapped(value: JsonObject) -> Json:
     """Return the list of an answer such as ``{"data": […]}`` or ``{"incidents": […]}``."""
     if any(isinstance(item, str | int | float) for item in value.values()) and "data" not in value:
         lists = [item for item in value.values() if isinstance(item, list) and item and isinstance(item[0], dict)]
@@ -156,7 +156,7 @@ def _unwrapped(value: Mapping[str, Any]) -> Any:
     return value
 
 
-def _of_entries(entries: Iterable[Any], where: str) -> Records:
+def _of_entries(entries: Iterable[Json], where: str) -> Records:
     columns: dict[str, list[str]] = {}
     count = 0
     for count, entry in enumerate(entries, 1):
@@ -170,7 +170,7 @@ def _of_entries(entries: Iterable[Any], where: str) -> Records:
     return Records(where, columns, list(range(1, count + 1)), "entry")
 
 
-def _flat(entry: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+def _flat(entry: JsonObject, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
     for key, value in entry.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping) and depth < 3:
@@ -179,7 +179,7 @@ def _flat(entry: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterato
             yield name, "" if value is None else str(value).strip()
 
 
-def _of_windows(windows: Mapping[str, Any], where: str) -> Records:
+def _of_windows(windows: JsonObject, where: str) -> Records:
     """Read windows by device: ``{"r01": [["2026-01-05 02:16", "2026-01-05 02:24"]], …}``; one time is a start."""
     columns: dict[str, list[str]] = {"device": [], "start": [], "end": []}
     for name, spans in windows.items():

@@ -5,7 +5,10 @@ from pathlib import Path
 from netops.config.paths import home
 from netops.progress import Progress, silent
 from netops.telemetry.settings import SinkSettings
+from netops.telemetry.sinks.parquet import write_parquet
 from netops.telemetry.sinks.rows import Rows
+from netops.telemetry.sinks.stream import write_stream
+from netops.telemetry.v3io.address import Address
 
 
 def destination_of(sink: SinkSettings, network: str, kind: str) -> str | None:
@@ -15,8 +18,6 @@ def destination_of(sink: SinkSettings, network: str, kind: str) -> str | None:
     if not sink.to.startswith("v3io://"):
         # Stages do not run in the caller's working directory: a relative folder is relative to the state folder.
         return str(home() / Path(sink.to).expanduser() / network / kind)
-    from netops.telemetry.v3io.address import Address
-
     return str(Address.parse(sink.to).below(network, kind))
 
 
@@ -34,15 +35,10 @@ def write(rows: Rows, index: str, progress: Progress = silent) -> int:
         If a service cannot be reached or refuses.
     """
     if not index.startswith("v3io://"):
-        from netops.telemetry.sinks.parquet import write_parquet
-
         return write_parquet(rows, Path(index), progress)
-    from netops.telemetry.v3io.address import Address
-
     if Address.parse(index).is_stream:
-        from netops.telemetry.sinks.stream import write_stream
-
         return write_stream(rows, index, progress)
+    # Late: imports pandas, 0.2 s of every command that reads telemetry.
     from netops.telemetry.sinks.v3io import write_table
 
     return write_table(rows, index, progress)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from netops.telemetry.schema import TIMESTAMP
 from netops.telemetry.sinks.rows import Rows
+from netops.telemetry.v3io.frames import Client
 
 _TIME, _MILLISECOND = "time", 1_000_000
 _ROWS_A_FRAME = 100_000
@@ -36,7 +37,7 @@ class SeriesInTable:
     known: dict[tuple[str, ...], npt.NDArray[np.int64]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, client: Any, table: str, keys: Sequence[str], rows: Rows) -> "SeriesInTable":
+    def read(cls, client: Client, table: str, keys: Sequence[str], rows: Rows) -> "SeriesInTable":
         """Query the existing times of a table since the first row to write; a table may be empty."""
         made = cls(tuple(keys))
         if (start := _first(rows)) is None:
@@ -70,6 +71,6 @@ class SeriesInTable:
             yield (series if isinstance(series, tuple) else (series,)), times[indices]
 
 
-def _first(rows: Rows) -> Any:
-    firsts = [pc.min(table.column(TIMESTAMP)).as_py() for table in rows.tables() if table.num_rows]
+def _first(rows: Rows) -> datetime | None:
+    firsts: list[datetime] = [pc.min(table.column(TIMESTAMP)).as_py() for table in rows.tables() if table.num_rows]
     return min(firsts, default=None)

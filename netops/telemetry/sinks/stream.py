@@ -1,9 +1,8 @@
 """Sink that writes rows into a v3io stream: one record per row, in the format of ``POST /telemetry``."""
 
-from typing import Any
-
 import pyarrow as pa
 
+from netops.json_types import JsonDict
 from netops.progress import Progress, silent
 from netops.telemetry.schema import DEVICE, TIMESTAMP
 from netops.telemetry.sinks.rows import Rows
@@ -40,7 +39,7 @@ def write_stream(rows: Rows, address: str, progress: Progress = silent) -> int:
     return done
 
 
-def samples_of(table: pa.Table) -> list[dict[str, Any]]:
+def samples_of(table: pa.Table) -> list[JsonDict]:
     """Write rows as samples: times as ISO 8601, without unknown values."""
     columns = {name: table.column(name).to_pylist() for name in table.column_names if name != TIMESTAMP}
     columns = {TIMESTAMP: _iso(table.column(TIMESTAMP)), **columns}

@@ -1,7 +1,5 @@
 """Sink that writes rows into v3io tables, through the frames service."""
 
-from typing import Any
-
 import pandas as pd
 import pyarrow as pa
 
@@ -10,7 +8,7 @@ from netops.telemetry.dataset import Dataset
 from netops.telemetry.schema import DEVICE, TIMESTAMP, is_error_column
 from netops.telemetry.sinks.rows import Rows
 from netops.telemetry.sinks.series import SeriesInTable
-from netops.telemetry.v3io.frames import FramesTable
+from netops.telemetry.v3io.frames import Client, FramesTable
 
 _ROWS_A_FRAME = 50_000
 #: Column names of the time and the key of a sample in the tables.
@@ -65,14 +63,14 @@ def write_table(rows: Rows, address: str, progress: Progress = silent) -> int:
     return taken
 
 
-def _create(client: Any, table: FramesTable, interval_seconds: float) -> None:
+def _create(client: Client, table: FramesTable, interval_seconds: float) -> None:
     from v3io_frames import IGNORE
 
     a_minute = max(1, round(60 / interval_seconds)) if interval_seconds else 1
     client.create("tsdb", table.table, if_exists=IGNORE, rate=f"{a_minute}/m")
 
 
-def _write(client: Any, table: FramesTable, frame: pd.DataFrame, attributes: tuple[str, ...]) -> None:
+def _write(client: Client, table: FramesTable, frame: pd.DataFrame, attributes: tuple[str, ...]) -> None:
     if table.backend == "tsdb":
         client.write("tsdb", table.table, [frame], index_cols=[TIME, DEVICE, *attributes])
     else:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import feather
 
 from netops.errors import NetopsError
 from netops.telemetry.columns.quantities import NULLS
@@ -132,8 +132,6 @@ def open_frame(content: Content, nulls: Sequence[str]) -> ArrowTable:
     """
     path = content.path
     if content.kind == ARROW:
-        from pyarrow import feather
-
         try:
             return ArrowTable(str(path), "Arrow", feather.read_table(path), nulls)
         except (pa.ArrowInvalid, OSError) as error:
@@ -156,7 +154,7 @@ def _from_excel(path: Path, kind: str) -> pa.Table:
     return pa.table({str(name): column_of(frame[name].tolist()) for name in frame.columns})
 
 
-def column_of(values: list[Any]) -> pa.Array:
+def column_of(values: Sequence[object]) -> pa.Array:
     """Create a column; numbers among text become text, as in a file."""
     plain = [None if value != value else value for value in values]
     try:

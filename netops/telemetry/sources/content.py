@@ -2,14 +2,19 @@
 
 import codecs
 import io
+import lzma
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
 
 import pyarrow as pa
 
 from netops.errors import NetopsError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _MAGIC = (
     (b"\x1f\x8b", "gzip"),
@@ -23,6 +28,22 @@ _HEAD = 1 << 18
 #: Typical compression ratio of text.
 GROWTH = 6
 PARQUET, ARROW, EXCEL, OLD_EXCEL, TEXT = "Parquet", "Arrow", "Excel", "Excel 97", "text"
+
+
+class ByteStream(Protocol):
+    """A file, packed or not, or text that is decoded on the way."""
+
+    def read(self, nbytes: int = ..., /) -> bytes:
+        """Read some bytes."""
+
+    def close(self) -> None:
+        """Close it."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> object: ...
 
 
 @dataclass(frozen=True)
@@ -51,7 +72,7 @@ class Content:
     head: str = ""
     whole: bool = False
 
-    def open(self) -> Any:
+    def open(self) -> ByteStream:
         """Open text as a stream of UTF-8 bytes."""
         stream = _unpacked(self.path, self.compression)
         if self.encoding != "utf-8":
@@ -140,19 +161,17 @@ def _line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _unpacked(path: Path, compression: str) -> Any:
+def _unpacked(path: Path, compression: str) -> ByteStream:
     if compression in ("gzip", "bz2", "zstd", "lz4"):
         return pa.CompressedInputStream(pa.OSFile(str(path), "rb"), compression)
     if compression == "xz":
-        import lzma
-
         return lzma.open(path, "rb")
     if compression == "zip":
         return _member(path)
     return pa.OSFile(str(path), "rb")
 
 
-def _member(path: Path) -> Any:
+def _member(path: Path) -> ByteStream:
     archive = zipfile.ZipFile(path)
     members = [info for info in archive.infolist() if not info.is_dir() and not _is_rubbish(info.filename)]
     if len(members) != 1:
@@ -170,7 +189,7 @@ def _is_rubbish(name: str) -> bool:
     return name.startswith("__MACOSX/") or name.rsplit("/", 1)[-1].startswith(".")
 
 
-def _as_arrow(stream: Any) -> Any:
+def _as_arrow(stream: ByteStream) -> pa.NativeFile:
     return stream if isinstance(stream, pa.NativeFile) else pa.PythonFile(stream, mode="r")
 
 
@@ -225,15 +244,16 @@ def not_utf8(path: Path, raw: bytes, index: int, option: str = "telemetry.encodi
 class _Readable(io.RawIOBase):
     """The methods of a stream that Python's text layer requires."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
-        data = self._stream.read(len(buffer))
-        buffer[: len(data)] = data
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer)
+        data = self._stream.read(len(view))
+        view[: len(data)] = data
         return len(data)
 
     def close(self) -> None:

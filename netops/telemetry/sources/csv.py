@@ -1,10 +1,10 @@
 """Delimited text: CSV and similar formats with any delimiter, compression and encoding."""
 
 import csv
+import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,7 +13,7 @@ import pyarrow.csv as pcsv
 from netops.errors import NetopsError
 from netops.telemetry.columns.quantities import NULLS
 from netops.telemetry.columns.roles import refuse_twins
-from netops.telemetry.sources.content import GROWTH, Content, not_utf8
+from netops.telemetry.sources.content import GROWTH, ByteStream, Content, not_utf8
 from netops.telemetry.sources.header import Header, NoHeaderError, find_header, header_in
 from netops.telemetry.sources.normal import NUMBER, is_number, is_text, not_a_number
 
@@ -139,23 +139,22 @@ class CsvTable:
                 if not any(word in str(error) for word in ("Empty CSV", "cannot infer", "Could not skip initial")):
                     raise
 
-    def _on_invalid_row(self, row: Any) -> str:
+    def _on_invalid_row(self, row: pcsv.InvalidRow) -> str:
         if _is_remark(row.text):
             self.remarks += 1
             return "skip"
         return "error"
 
-    def _stream(self) -> Any:
+    def _stream(self) -> ByteStream:
         return self._content.open() if self._section is None else pa.BufferReader(self._section[0])
 
-    def _text(self) -> Any:
+    def _text(self) -> io.TextIOBase:
         if self._section is None:
             return self._content.text()
-        import io
 
         return io.StringIO(self._section[0].decode(), newline="")
 
-    def _records(self, lines: Any) -> Iterator[tuple[int, list[str]]]:
+    def _records(self, lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
         """Split lines into rows, each with its first line, without header and comments."""
         first = 0 if self._section is None else self._section[1] - 1
         skipped = self.header.line if self._section is None else 0

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -65,7 +64,7 @@ def _is_lines(raw: bytes) -> bool:
 
 def _read_lines(where: str, raw: bytes) -> tuple[list[Record], list[int]]:
     records, lines = [], []
-    decoder = msgspec.json.Decoder(dict[str, Any])
+    decoder = msgspec.json.Decoder(Record)
     for number, line in enumerate(raw.split(b"\n"), 1):
         if not line.strip():
             continue

@@ -1,11 +1,12 @@
 """Convert JSON responses of monitoring tools into plain records."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import msgspec
 
-Record = dict[str, Any]
+#: A record of one of the tools below; what they nest is read where the format is known.
+Record: TypeAlias = dict[str, Any]
 Records = list[Record]
 
 _LISTS = (
@@ -23,7 +24,7 @@ _LISTS = (
 )
 
 
-def records_of(document: Any) -> tuple[Records, str] | None:
+def records_of(document: object) -> tuple[Records, str] | None:
     """Find the records in a document.
 
     Returns
@@ -44,11 +45,11 @@ def records_of(document: Any) -> tuple[Records, str] | None:
     return [flat(document)], "JSON"
 
 
-def _are_objects(value: Any) -> bool:
+def _are_objects(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 
-def flat(record: Mapping[str, Any]) -> Record:
+def flat(record: Record) -> Record:
     """Flatten a record: ``{"host": {"name": "r1"}}`` is ``host.name``; Telegraf's records get short names."""
     if isinstance(record.get("fields"), dict) and isinstance(record.get("tags"), dict):
         named = {f"{record.get('name', 'value')}_{key}": value for key, value in record["fields"].items()}
@@ -66,7 +67,7 @@ def flat(record: Mapping[str, Any]) -> Record:
     return found
 
 
-def _streamed(record: Mapping[str, Any]) -> Record:
+def _streamed(record: Record) -> Record:
     """Read a record of a CloudWatch metric stream."""
     value = record.get("value")
     if isinstance(value, dict):
@@ -97,7 +98,7 @@ def _escaped(value: str) -> str:
     return str(value).replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _number(value: Any) -> Any:
+def _number(value: str | float) -> str | float:
     try:
         return float(value)
     except (TypeError, ValueError):

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -216,7 +215,7 @@ class Normaliser:
             raise self._wrong(name, row, f"{text[row].as_py()!r} is neither 0 nor 1")
         return yes
 
-    def _value(self, name: str, column: pa.ChunkedArray) -> Any:
+    def _value(self, name: str, column: pa.ChunkedArray) -> pa.Array | None:
         if name in self._quantities:
             return self._quantity(name, column)
         if is_number(column.type) and name not in self._layout.metric_names:
@@ -230,7 +229,7 @@ class Normaliser:
         self.ignored[name] = f"neither numbers nor text ({column.type})"
         return None
 
-    def _measured(self, name: str, column: pa.ChunkedArray) -> Any:
+    def _measured(self, name: str, column: pa.ChunkedArray) -> pa.Array:
         """Return the values of long form, which must be numbers."""
         if name in self._quantities:
             return self._quantity(name, column)

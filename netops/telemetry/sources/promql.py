@@ -1,8 +1,8 @@
 """The query API of Prometheus."""
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TypedDict, cast
 
 from netops.errors import NetopsError
 from netops.http_client import client
@@ -10,6 +10,19 @@ from netops.http_client import client
 #: Environment variable with a bearer token, for a Prometheus server that requires one.
 TOKEN = "NETOPS_PROMETHEUS_TOKEN"  # noqa: S105 the name of a variable
 _TOO_MUCH = ("too many samples", "maximum resolution", "timed out", "too large")
+
+
+class Series(TypedDict):
+    """A series over time: its labels, and pairs of seconds and text."""
+
+    metric: dict[str, str]
+    values: list[tuple[float, str]]
+
+
+class _Instant(TypedDict):
+    """A series at one instant."""
+
+    value: tuple[float, str]
 
 
 class TooMuchError(NetopsError):
@@ -36,14 +49,14 @@ class QueryApi:
 
     def now(self) -> float:
         """Query the server's time, in seconds."""
-        return float(self._get("query", {"query": "time()"}, "time()")[0])
+        return float(cast(Sequence[float], self._get("query", {"query": "time()"}, "time()"))[0])
 
     def count(self, query: str, time: float) -> int:
         """Count the series of a query at one instant."""
-        found = self._get("query", {"query": f"count({query})", "time": time}, query)
+        found = cast(Sequence[_Instant], self._get("query", {"query": f"count({query})", "time": time}, query))
         return int(found[0]["value"][1]) if found else 0
 
-    def range(self, query: str, start: float, end: float, step: float) -> list[Any]:
+    def range(self, query: str, start: float, end: float, step: float) -> list[Series]:
         """Evaluate a query at ``start``, ``start + step``, … up to ``end``.
 
         Returns
@@ -58,13 +71,14 @@ class QueryApi:
         NetopsError
             If the server cannot be reached, or rejects the query.
         """
-        return self._get("query_range", {"query": query, "start": start, "end": end, "step": step}, query)
+        span: dict[str, str | float] = {"query": query, "start": start, "end": end, "step": step}
+        return cast(list[Series], self._get("query_range", span, query))
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def _get(self, path: str, parameters: Mapping[str, Any], query: str) -> Any:
+    def _get(self, path: str, parameters: Mapping[str, str | float], query: str) -> object:
         import httpx
 
         try:

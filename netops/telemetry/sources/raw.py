@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -133,14 +134,14 @@ class Rows:
 _NUMBER = re.compile(r"^\s*[+-]?[\d.,' ]*\d[.,]?([eE][+-]?\d+)?\s*([%‰°µμ]?[A-Za-z/]{0,8})\s*$")
 
 
-def _text_of(column: Any) -> pa.Array:
+def _text_of(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     joined = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(joined, pa.ChunkedArray):
         joined = joined.chunk(0) if joined.num_chunks else pa.array([], joined.type)
     return joined.cast(pa.string())
 
 
-def _codes(batch: pa.Table, names: Sequence[str]) -> Any:
+def _codes(batch: pa.Table, names: Sequence[str]) -> npt.NDArray[np.int64]:
     """Assign a number to each combination of values of some columns."""
     codes = np.zeros(batch.num_rows, np.int64)
     for name in names:

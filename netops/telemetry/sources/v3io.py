@@ -1,12 +1,14 @@
 """Telemetry from v3io: tables (time series or key/value) through the frames service, and streams of samples."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from netops.errors import NetopsError
+from netops.json_types import Json, JsonObject
 from netops.telemetry.columns.roles import layout_of
 from netops.telemetry.dataset import TIME_TYPE
 from netops.telemetry.settings import TelemetrySettings
@@ -91,13 +93,48 @@ class StreamSource:
         return table
 
 
-def samples_table(samples: list[dict[str, Any]]) -> pa.Table:
+class _Column(Protocol):
+    """A column of a frame; which of the lists holds its values depends on ``dtype``."""
+
+    LABEL: ClassVar[int]
+    SLICE: ClassVar[int]
+
+    name: str
+    kind: int
+    dtype: int
+    size: int
+    ints: Sequence[int]
+    floats: Sequence[float]
+    strings: Sequence[str]
+    times: Sequence[int]
+    bools: Sequence[bool]
+
+
+class _Label(Protocol):
+    def WhichOneof(self, name: str) -> str: ...
+
+
+class _Nulls(Protocol):
+    nullColumns: Mapping[str, bool]
+
+
+class _Frame(Protocol):
+    """A frame of the wire format."""
+
+    error: str
+    indices: Sequence[_Column]
+    columns: Sequence[_Column]
+    labels: Mapping[str, _Label]
+    null_values: Sequence[_Nulls]
+
+
+def samples_table(samples: Sequence[JsonObject]) -> pa.Table:
     """Convert samples into columns; missing fields are null."""
     names = dict.fromkeys(name for sample in samples for name in sample)
     return pa.table({name: _mixed([sample.get(name) for sample in samples]) for name in names})
 
 
-def _mixed(values: list[Any]) -> pa.Array:
+def _mixed(values: Sequence[Json]) -> pa.Array:
     """Create a column; numbers among text become text, as in a file."""
     try:
         return pa.array(values)
@@ -105,7 +142,7 @@ def _mixed(values: list[Any]) -> pa.Array:
         return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
-def table_of(frame: Any, where: str) -> pa.Table:
+def table_of(frame: _Frame, where: str) -> pa.Table:
     """Convert a frame of the wire format into a table: its indices, columns and labels.
 
     Raises
@@ -125,12 +162,12 @@ def table_of(frame: Any, where: str) -> pa.Table:
     return pa.table(columns)
 
 
-def _values(column: Any) -> Any:
+def _values(column: _Column) -> Sequence[object]:
     fields = ((), column.ints, column.floats, column.strings, column.times, column.bools, ())
     return fields[column.dtype]
 
 
-def _column(column: Any, rows: int, nulls: Any) -> pa.Array:
+def _column(column: _Column, rows: int, nulls: npt.NDArray[np.bool_] | None) -> pa.Array:
     kinds = (pa.null(), pa.int64(), pa.float64(), pa.string(), TIME_TYPE, pa.bool_(), pa.null())
     values, kind = list(_values(column)), kinds[column.dtype]
     if column.kind == column.LABEL:
@@ -140,7 +177,7 @@ def _column(column: Any, rows: int, nulls: Any) -> pa.Array:
     return pa.array(values, pa.int64() if kind == TIME_TYPE else kind, mask=nulls).cast(kind)
 
 
-def _nulls(frame: Any, name: str) -> Any:
+def _nulls(frame: _Frame, name: str) -> npt.NDArray[np.bool_] | None:
     if not frame.null_values:
         return None
     return np.array([name in row.nullColumns for row in frame.null_values], bool)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from netops.telemetry.columns.device import RowsToLookAt
-from netops.telemetry.columns.known_names import CLOCKS, DATES, key_of
+from netops.telemetry.columns.known_names import CLOCKS, DATES, columns_of, key_of
 
 _CLOCK = re.compile(r"^\s*\d{1,2}:\d\d(:\d\d([.,]\d+)?)?(\s?[AaPp][Mm])?\s*(Z|UTC)?\s*$")
 _DATE = re.compile(
@@ -19,8 +19,6 @@ MONTH_FIRST = re.compile(r"^(\(PDH-|TimeGenerated \[)")
 
 def find_times(names: Sequence[str], wanted: Sequence[str], rows: RowsToLookAt) -> tuple[str, ...]:
     """Find the time: one column, or a date and a time of day; empty if there is none."""
-    from netops.telemetry.columns.roles import columns_of
-
     for name in wanted:
         found = columns_of(name, names)
         if found is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ from netops.telemetry.times.zones import LocalClock
 
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
+Numbers: TypeAlias = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
 #: Values of ``telemetry.time_format`` except ``strptime`` formats: numbers since the epoch, or Excel day numbers.
 EPOCHS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
@@ -98,7 +99,7 @@ class TimeReader:
         """Times in the repeated hour of daylight saving time, which were resolved by the order of the rows."""
         return self._clock.repeated
 
-    def __call__(self, column: pa.Array, owners: Sequence[Any] | None = None) -> Times:
+    def __call__(self, column: pa.Array, owners: Sequence[object] | None = None) -> Times:
         """Read one batch.
 
         Raises
@@ -124,7 +125,7 @@ class TimeReader:
             return self._from_numbers(column)
         return self._checked(times, column)
 
-    def _from_text(self, text: pa.Array, owners: Sequence[Any] | None) -> Int64:
+    def _from_text(self, text: pa.Array, owners: Sequence[object] | None) -> Int64:
         if self._text is None and not self.notation:
             self._text = self._notation_of(text)
         times, zoned = from_text(text, self._text)
@@ -148,13 +149,13 @@ class TimeReader:
             )
         return compile_format(formats[0]) if formats else None
 
-    def _from_timestamps(self, column: pa.Array, owners: Sequence[Any] | None) -> Int64:
+    def _from_timestamps(self, column: pa.Array, owners: Sequence[object] | None) -> Int64:
         times, _ = parse_times(column)
         zoned = pa.types.is_timestamp(column.type) and column.type.tz is not None
         self.notation = "timestamps"
         return self._in_utc(times, np.full(len(times), zoned), owners)
 
-    def _in_utc(self, times: Int64, zoned: Bool, owners: Sequence[Any] | None) -> Int64:
+    def _in_utc(self, times: Int64, zoned: Bool, owners: Sequence[object] | None) -> Int64:
         rows = np.flatnonzero(~zoned)
         if not len(rows):
             self.zone = self.zone or "as written"
@@ -199,7 +200,7 @@ class TimeReader:
             return self._from_compact(column, values)
         return self._from_epoch(column, values)
 
-    def _find_unit(self, column: pa.Array, values: Any) -> int:
+    def _find_unit(self, column: pa.Array, values: Numbers) -> int:
         """Find the unit of an epoch; 0 for digits such as 20260105120000."""
         unit = epoch_unit(values)
         good = _plausible(values, unit)
@@ -223,7 +224,7 @@ class TimeReader:
             f"that is intended (or only differences matter), use --set {_SET}{_UNIT_NAMES[unit]}",
         )
 
-    def _from_epoch(self, column: pa.Array, values: Any) -> Times:
+    def _from_epoch(self, column: pa.Array, values: Numbers) -> Times:
         unit = self._unit or EPOCHS["s"]
         self.notation = f"epoch, {_UNIT_NAMES[unit]}"
         good = _plausible(values, unit)
@@ -242,7 +243,7 @@ class TimeReader:
         names = _UNIT_NAMES[unit], _UNIT_NAMES[other]
         raise UnreadableValueError(row, value, f"in epoch {names[1]}, other rows are in {names[0]}: use one unit")
 
-    def _from_compact(self, column: pa.Array, values: Any) -> Times:
+    def _from_compact(self, column: pa.Array, values: Numbers) -> Times:
         """Read digits such as 20260105 or 20260105120000."""
         text = column.cast(pa.int64(), safe=False).cast(pa.string())
         times, _, good = read_text(text, _COMPACT_NOTATION)
@@ -277,7 +278,7 @@ def _from_days(days: npt.NDArray[np.float64]) -> Int64:
     return np.round(seconds * 1_000).astype(np.int64) * 1_000_000
 
 
-def _plausible(values: Any, unit: int) -> Bool:
+def _plausible(values: Numbers, unit: int) -> Bool:
     """Return which numbers are times from 2000 to 2100."""
     return (values >= _Y2000 / unit) & (values < _Y2100 / unit)
 
@@ -286,7 +287,7 @@ def _other_unit(value: float, unit: int) -> int | None:
     return next((u for u in EPOCHS.values() if u != unit and _Y2000 <= float(value) * u < _Y2100), None)
 
 
-def _compact(values: Any) -> int | None:
+def _compact(values: Numbers) -> int | None:
     """Return the number of digits of numbers such as YYYYMMDD…; None if they are not."""
     digits = {len(str(int(value))) for value in values[:_SAMPLE].tolist() if value == int(value)}
     if len(digits) != 1 or (count := digits.pop()) not in _COMPACT:
@@ -302,5 +303,5 @@ def _date(value: float, unit: int) -> str:
     return str(np.datetime64(int(nanoseconds), "ns").astype("datetime64[s]"))
 
 
-def _shown(value: Any) -> object:
+def _shown(value: object) -> object:
     return int(value) if isinstance(value, float) and value == int(value) and abs(value) < 1e18 else value

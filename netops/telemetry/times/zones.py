@@ -1,7 +1,7 @@
 """Convert local times to UTC; the repeated hour of daylight saving time is resolved by the order of the rows."""
 
 from collections.abc import Sequence
-from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,6 @@ def check_zone(name: str) -> None:
     ValueError
         Names the closest one.
     """
-    from zoneinfo import ZoneInfo, available_timezones
-
     if name in _UTC:
         return
     try:
@@ -57,15 +55,15 @@ class LocalClock:
 
     def __init__(self, zone: str) -> None:
         self.zone, self.repeated = zone, 0
-        self._last: dict[Any, tuple[int, int]] = {}
-        self._turned: dict[Any, int] = {}
+        self._last: dict[object, tuple[int, int]] = {}
+        self._turned: dict[object, int] = {}
 
     @property
     def is_utc(self) -> bool:
         """Whether there is nothing to convert."""
         return self.zone in _UTC
 
-    def __call__(self, local: Int64, owners: Sequence[Any] | None = None) -> Int64:
+    def __call__(self, local: Int64, owners: Sequence[object] | None = None) -> Int64:
         """Convert.
 
         Parameters
@@ -102,13 +100,13 @@ class LocalClock:
         return self._by_order(local, first, second, twice, owners) if len(twice) else first
 
     def _by_order(
-        self, local: Int64, first: Int64, second: Int64, twice: Int64, owners: Sequence[Any] | None
+        self, local: Int64, first: Int64, second: Int64, twice: Int64, owners: Sequence[object] | None
     ) -> Int64:
         """Determine row by row to which pass through the repeated hour it belongs."""
         backwards = bool(local[-1] < local[0])
         early, late = (second, first) if backwards else (first, second)
         result = early.copy()
-        rows_of: dict[Any, list[int]] = {}
+        rows_of: dict[object, list[int]] = {}
         for row in twice.tolist():
             rows_of.setdefault(owners[row] if owners is not None else None, []).append(row)
         for owner, rows in rows_of.items():

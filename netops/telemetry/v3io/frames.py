@@ -1,12 +1,27 @@
 """Tables of v3io, and the frames service behind them (addresses: see ``v3io_address``)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
+
+import pandas as pd
 
 from netops.errors import NetopsError, UsageError
 from netops.telemetry.v3io.address import SCHEME, Address
+
+
+class Client(Protocol):
+    """v3io's client of its tables."""
+
+    def create(self, backend: str, table: str, **how: object) -> None:
+        """Create a table."""
+
+    def write(self, backend: str, table: str, dfs: Sequence[pd.DataFrame], **how: object) -> None:
+        """Write frames."""
+
+    def read(self, backend: str, table: str, **how: object) -> Iterable[pd.DataFrame]:
+        """Read a table, frame by frame."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +53,7 @@ class FramesTable:
         )
 
     @contextmanager
-    def client(self) -> Iterator[Any]:
+    def client(self) -> Iterator[Client]:
         """Connect; errors of the service are reported in one line."""
         import grpc
         import v3io_frames
@@ -54,6 +69,6 @@ class FramesTable:
 
 def _brief(error: Exception) -> str:
     """Return the message of a gRPC error without its formatting."""
-    cause: Any = getattr(error, "cause", error)
-    text = cause.details() if hasattr(cause, "details") else str(error)
+    details = getattr(getattr(error, "cause", error), "details", None)
+    text = str(details()) if details is not None else str(error)
     return " ".join((text or type(error).__name__).split())

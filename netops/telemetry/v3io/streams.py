@@ -4,6 +4,7 @@ A record is one JSON object: a sample as ``POST /telemetry`` takes it, an alert,
 device, so that a reader of one shard receives all records of a device, in order.
 """
 
+import http.client
 import json
 import logging
 import time
@@ -11,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Protocol, TypeAlias
 
 from netops.config.durations import SECOND, parse_duration
 from netops.errors import NetopsError, UsageError
+from netops.json_types import JsonDict, JsonObject
 from netops.telemetry.v3io.address import SCHEME, Address
 
 _RECORDS_A_REQUEST = 500  # the platform takes up to 1,000, and 10 MB
@@ -23,7 +25,52 @@ _TRIES = 3
 #: Response of the web API if a stream already exists.
 _THERE = (204, 409)
 
-Record = Mapping[str, Any]
+Record: TypeAlias = JsonObject
+
+
+class _Output(Protocol):
+    """What the web API answers; which of the fields there are depends on the request."""
+
+    records: "Sequence[_Stored]"
+    shard_count: int
+    location: str
+    next_location: str
+    records_behind_latest: int | None
+
+
+class _Stored(Protocol):
+    """A record of a stream, or what became of one."""
+
+    data: bytes
+    sequence_number: int
+    arrival_time_sec: int | None
+    arrival_time_nsec: int | None
+    error_code: int
+    error_message: str
+
+
+class _Answer(Protocol):
+    output: _Output
+
+
+class _Streams(Protocol):
+    def create(self, container: str, path: str, shards: int, **how: object) -> _Answer: ...
+
+    def describe(self, container: str, path: str) -> _Answer: ...
+
+    def seek(self, container: str, path: str, shard: int, **how: object) -> _Answer: ...
+
+    def get_records(self, container: str, path: str, shard: int, location: str, *, limit: int) -> _Answer: ...
+
+    def put_records(self, container: str, path: str, records: Sequence[Mapping[str, str]]) -> _Answer: ...
+
+
+class _Client(Protocol):
+    """v3io's client of the web API."""
+
+    stream: _Streams
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -78,8 +125,6 @@ class Stream:
         clock : callable
             Returns the current time, for ``now-7d``, in nanoseconds since the epoch.
         """
-        import http.client
-
         from v3io.dataplane import Client
         from v3io.dataplane.response import HttpResponseError
 
@@ -101,7 +146,7 @@ class OpenStream:
     """An open connection to a stream."""
 
     stream: Stream
-    client: Any
+    client: _Client
     clock: Callable[[], int]
 
     def create(self) -> None:
@@ -139,7 +184,7 @@ class OpenStream:
             records, refused = [record for record, _ in failed], str(failed[0][1])
         raise NetopsError(f"{self.stream}: {len(records)} records were rejected: {' '.join(refused.split())}")
 
-    def records(self) -> Iterator[list[dict[str, Any]]]:
+    def records(self) -> Iterator[list[JsonDict]]:
         """Read the current records of the stream, shard by shard; records that arrive meanwhile are read next time.
 
         Yields
@@ -152,7 +197,7 @@ class OpenStream:
         for shard in range(count):
             yield from self._shard(shard, end)
 
-    def _shard(self, shard: int, end: int | None) -> Iterator[list[dict[str, Any]]]:
+    def _shard(self, shard: int, end: int | None) -> Iterator[list[JsonDict]]:
         location, left = self._seek(shard), _RECORDS_A_REQUEST
         first = True
         while left > 0:
@@ -169,14 +214,14 @@ class OpenStream:
                 return
 
     def _seek(self, shard: int) -> str:
-        how: dict[str, Any] = {"seek_type": "EARLIEST"}
+        how: dict[str, object] = {"seek_type": "EARLIEST"}
         if self.stream.start:
             seconds, rest = divmod(_moment(self.stream.start, self.clock), SECOND)
             how = {"seek_type": "TIME", "timestamp_sec": seconds, "timestamp_nsec": rest}
         answer = self.client.stream.seek(self.stream.container, self.stream.path, shard, **how)
         return str(answer.output.location)
 
-    def _decoded(self, shard: int, record: Any) -> dict[str, Any]:
+    def _decoded(self, shard: int, record: _Stored) -> JsonDict:
         try:
             value = json.loads(record.data)
         except ValueError:
@@ -194,7 +239,7 @@ def _encoded(record: Record, key: str) -> dict[str, str]:
     return data | ({"partition_key": str(record[key])} if record.get(key) else {})
 
 
-def _arrival(record: Any) -> int:
+def _arrival(record: _Stored) -> int:
     return int(record.arrival_time_sec or 0) * SECOND + int(record.arrival_time_nsec or 0)
 
 
@@ -213,13 +258,13 @@ def _moment(text: str, clock: Callable[[], int]) -> int:
     return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * SECOND)
 
 
-def _brief(error: Any) -> str:
+def _brief(error: Exception) -> str:
     """Return the status and the message of the web API."""
     text = " ".join(str(error).removeprefix("Request failed with status ").split())
     return f"the web API answers {text}"[:300]
 
 
-def _quiet() -> Any:
+def _quiet() -> object:
     """Create a silent logger for the client: all errors are also raised."""
     from v3io.logger import Logger
 

@@ -1,7 +1,6 @@
 """Artifacts of the run database: versions, tags, best iterations, deletion."""
 
 import re
-from typing import Any
 
 import mlrun
 import mlrun.common.formatters
@@ -31,7 +30,7 @@ class Artifacts(artifact_tags.ArtifactTags):
     def store_artifact(
         self,
         key: str,
-        artifact: Any,
+        artifact: object,
         iter: int | None = None,
         tag: str | None = None,
         project: str = "",
@@ -62,7 +61,7 @@ class Artifacts(artifact_tags.ArtifactTags):
         project: str = "",
         tree: str | None = None,
         uid: str | None = None,
-        format_: Any = mlrun.common.formatters.ArtifactFormat.full,
+        format_: str = mlrun.common.formatters.ArtifactFormat.full,
     ) -> Document:
         """Return one version of an artifact: by default the latest, of iterations the best."""
         project, named, tag = queries.active(project), bool(tag), tag or "latest"
@@ -90,20 +89,20 @@ class Artifacts(artifact_tags.ArtifactTags):
         project: str | None = None,
         tag: str | None = None,
         labels: queries.Labels = None,
-        since: Any = None,
-        until: Any = None,
+        since: documents.Moment | None = None,
+        until: documents.Moment | None = None,
         iter: int | None = None,
         best_iteration: bool = False,
         kind: str | None = None,
-        category: Any = None,
+        category: str | None = None,
         tree: str | None = None,
         producer_uri: str | None = None,
         parent: str | None = None,
-        format_: Any = mlrun.common.formatters.ArtifactFormat.full,
-        partition_by: Any = None,
+        format_: str = mlrun.common.formatters.ArtifactFormat.full,
+        partition_by: str | None = None,
         rows_per_partition: int = 1,
-        partition_sort_by: Any = mlrun.common.schemas.SortField.updated,
-        partition_order: Any = mlrun.common.schemas.OrderType.desc,
+        partition_sort_by: str = mlrun.common.schemas.SortField.updated,
+        partition_order: str = mlrun.common.schemas.OrderType.desc,
     ) -> ArtifactList:
         """List versions of artifacts, the last changed first, one entry for each of their tags."""
         if best_iteration and iter is not None:
@@ -146,7 +145,7 @@ class Artifacts(artifact_tags.ArtifactTags):
         project: str = "",
         tree: str | None = None,
         uid: str | None = None,
-        deletion_strategy: Any = ArtifactsDeletionStrategies.metadata_only,
+        deletion_strategy: object = ArtifactsDeletionStrategies.metadata_only,
         secrets: dict[str, str] | None = None,
         iter: int | None = None,
     ) -> None:
@@ -191,7 +190,7 @@ class Artifacts(artifact_tags.ArtifactTags):
             connection.execute(sa.delete(_TABLE).where(*conditions))
 
 
-def _given(row: sa.Row[Any], tag: str | None, format_: Any = "full") -> Document:
+def _given(row: tables.Row, tag: str | None, format_: str = "full") -> Document:
     document = documents.decode(row.document)
     meta = document["metadata"]
     meta["tag"] = tag
@@ -206,7 +205,7 @@ def _write(
     iteration: int,
     tree: str | None,
     document: Document,
-) -> tuple[sa.Row[Any], bool]:
+) -> tuple[tables.Row, bool]:
     meta, spec = documents.section(document, "metadata"), documents.section(document, "spec")
     same = (_TABLE.c.project == project, _TABLE.c.key == key, _TABLE.c.uid == uid)
     known = connection.execute(sa.select(_TABLE).where(*same)).one_or_none()
@@ -239,7 +238,7 @@ def _write(
     return row, known is None
 
 
-def _mark_best(connection: sa.Connection, project: str, key: str, link: Document) -> sa.Row[Any]:
+def _mark_best(connection: sa.Connection, project: str, key: str, link: Document) -> tables.Row:
     """Make the iteration that a link names the best one of its tree."""
     spec = documents.section(link, "spec")
     iteration = int(spec.get("link_iteration") or 0)
@@ -253,7 +252,7 @@ def _mark_best(connection: sa.Connection, project: str, key: str, link: Document
     return best
 
 
-def _where_category(category: Any) -> queries.Where:
+def _where_category(category: str | None) -> queries.Where:
     if not category:
         return []
     kinds, excluded = mlrun.common.schemas.ArtifactCategories(category).to_kinds_filter()

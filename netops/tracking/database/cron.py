@@ -2,13 +2,20 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Protocol
 
 from netops.config.durations import SECOND
 from netops.errors import UsageError
 
 _FIELDS = ("second", "minute", "hour", "day", "month", "day_of_week")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+
+
+class _Trigger(Protocol):
+    """APScheduler's trigger."""
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+        """Return when it is due next."""
 
 
 def normal(expression: str) -> str:
@@ -55,7 +62,7 @@ def _range(part: str) -> str:
     return ",".join(dict.fromkeys(_DAYS[day % 7] for day in range(first, last + 1)))
 
 
-def triggers_of(expression: str) -> list[Any]:
+def triggers_of(expression: str) -> list[_Trigger]:
     """Make APScheduler's triggers of a normal expression; it is due when any of them is.
 
     Cron takes a day of the month and a day of the week, where both are restricted, as one or the other. APScheduler

@@ -3,16 +3,29 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import mlrun.utils
 
 from netops.config.durations import SECOND
 
-Document = dict[str, Any]
+#: A document of MLRun's: a function, run, artifact, project or schedule, with whatever MLRun puts into it.
+Document: TypeAlias = dict[str, Any]
+#: A time as MLRun's client gives it.
+Moment: TypeAlias = datetime | str
 
 
-def encode(document: Any) -> str:
+@runtime_checkable
+class _Documented(Protocol):
+    def to_dict(self) -> Document: ...
+
+
+@runtime_checkable
+class _Model(Protocol):
+    def dict(self) -> Document: ...
+
+
+def encode(document: object) -> str:
     """Write JSON (numpy values and times become plain ones, as on the way to the service)."""
     return mlrun.utils.dict_to_json(document)
 
@@ -22,11 +35,11 @@ def decode(text: str) -> Document:
     return json.loads(text)
 
 
-def copy(document: Any) -> Document:
+def copy(document: object) -> Document:
     """Return a deep copy of the JSON-compatible content."""
-    if hasattr(document, "to_dict"):
+    if isinstance(document, _Documented):
         document = document.to_dict()
-    elif hasattr(document, "dict"):
+    elif isinstance(document, _Model):
         document = document.dict()
     return decode(encode(document))
 
@@ -36,7 +49,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def nanoseconds(time: datetime | str | None) -> int | None:
+def nanoseconds(time: Moment | None) -> int | None:
     """Turn a time of the client into int64 ns since the epoch; without a zone it is taken as UTC."""
     if not time:
         return None

@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from mlrun.db.base import RunDBInterface
 
@@ -35,7 +35,7 @@ class EmbeddedRunDB(Projects, Functions, Runs, Artifacts, Logs, Pipelines, Sched
         self.path = path
         self._connection = Connection(path)
 
-    def connect(self, secrets: Any = None) -> Self:
+    def connect(self, secrets: object = None) -> Self:
         """Do nothing: the file is open already."""
         return self
 
@@ -60,11 +60,11 @@ class EmbeddedRunDB(Projects, Functions, Runs, Artifacts, Logs, Pipelines, Sched
         """Close the file."""
         self._connection.close()
 
-    def verify_authorization(self, authorization_verification_input: Any) -> None:
+    def verify_authorization(self, authorization_verification_input: object) -> None:
         """Allow everything: who can write the file may do all."""
 
     def push_pipeline_notifications(
-        self, pipeline_id: str, project: str = "", notifications: Any = None, timeout: int = 45
+        self, pipeline_id: str, project: str = "", notifications: object = None, timeout: int = 45
     ) -> None:
         """Refuse to send; with nothing to send, as after each workflow, do nothing."""
         if notifications:

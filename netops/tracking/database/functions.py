@@ -1,7 +1,5 @@
 """Functions of the run database: versions by hash, tags that move between them."""
 
-from typing import Any
-
 import mlrun.common.formatters
 import mlrun.errors
 import mlrun.utils
@@ -22,7 +20,7 @@ class Functions:
     _connection: Connection
 
     def store_function(
-        self, function: Any, name: str, project: str = "", tag: str | None = None, versioned: bool = False
+        self, function: object, name: str, project: str = "", tag: str | None = None, versioned: bool = False
     ) -> str:
         """Store a function under a tag (default ``latest``) and return its hash.
 
@@ -73,10 +71,10 @@ class Functions:
         tag: str | None = None,
         kind: str | None = None,
         labels: queries.Labels = None,
-        states: list[Any] | None = None,
-        format_: Any = mlrun.common.formatters.FunctionFormat.full,
-        since: Any = None,
-        until: Any = None,
+        states: list[str] | None = None,
+        format_: str = mlrun.common.formatters.FunctionFormat.full,
+        since: documents.Moment | None = None,
+        until: documents.Moment | None = None,
     ) -> list[Document]:
         """List versions of functions, one entry for each of their tags; ``tag="*"`` lists the tagged ones."""
         conditions = [
@@ -99,7 +97,7 @@ class Functions:
         return [_listed(row, format_) for row in selected]
 
 
-def _listed(row: sa.Row[Any], format_: Any) -> Document:
+def _listed(row: tables.Row, format_: str) -> Document:
     document = documents.decode(row.document)
     if row.tag:
         document["metadata"]["tag"] = row.tag
@@ -110,7 +108,7 @@ def _listed(row: sa.Row[Any], format_: Any) -> Document:
 
 def _find(
     connection: sa.Connection, project: str, name: str, tag: str | None, hash_key: str | None
-) -> sa.Row[Any] | None:
+) -> tables.Row | None:
     query = sa.select(_TABLE).where(_TABLE.c.project == project, _TABLE.c.name == name)
     if hash_key and not tag:
         return connection.execute(query.where(_TABLE.c.uid == hash_key)).one_or_none()

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import mlrun
 import mlrun.errors
@@ -37,7 +36,7 @@ class Logs:
 
     def get_log(
         self, uid: str, project: str = "", offset: int = 0, size: int | None = None, attempt: int | None = None
-    ) -> tuple[str, Any]:
+    ) -> tuple[str, bytes | int]:
         """Return the state of a run and up to ``size`` bytes of its log from ``offset`` on.
 
         With ``size=-1`` the whole rest is printed, and the final offset is returned instead of the bytes.
@@ -46,6 +45,9 @@ class Logs:
             raise mlrun.errors.MLRunInvalidArgumentError("the offset of a log cannot be negative")
         if size == -1:
             return self.watch_log(uid, project, watch=False, offset=offset)
+        return self._read(uid, project, offset, size)
+
+    def _read(self, uid: str, project: str, offset: int, size: int | None) -> tuple[str, bytes]:
         project = queries.active(project)
         state = self._state_of(uid, project)
         body = self._slice(uid, project, offset, size or int(mlrun.mlconf.httpdb.logs.pull_logs_default_size_limit))
@@ -64,7 +66,7 @@ class Logs:
         """Print a log and follow it until the run ends; return the state and the final offset."""
         errors = mlrun.mlconf.httpdb.logs.decode.errors
         while True:
-            state, body = self.get_log(uid, project, offset=offset, size=_CHUNK)
+            state, body = self._read(uid, project, offset, _CHUNK)
             if body:
                 print(body.decode(errors=errors), end="", flush=True)
                 offset += len(body)

@@ -1,7 +1,6 @@
 """Workflows of the local engine, read back as the pipelines that the client expects from a service."""
 
 from collections.abc import Callable
-from typing import Any
 
 import mlrun.common.schemas
 import mlrun.errors
@@ -9,21 +8,20 @@ from mlrun.common.runtimes.constants import RunStates
 from mlrun_pipelines.common.models import RunStatuses
 
 from netops.tracking.database.documents import Document
-
-RUNNER = {"job-type": "workflow-runner"}  # the label by which the service also identifies runs of workflows
+from netops.tracking.records import RUNNER as RUNNER
 
 
 class Pipelines:
     """The part of MLRun's run database interface that is about workflows."""
 
-    list_runs: Callable[..., Any]
+    list_runs: Callable[..., list[Document]]
 
     def get_pipeline(
         self,
         run_id: str,
         namespace: str | None = None,
         timeout: int = 30,
-        format_: Any = "summary",
+        format_: str = "summary",
         project: str | None = None,
     ) -> Document:
         """Return a workflow and its steps: ``run`` (id, name, status, times), ``graph`` (a node for each step)."""
@@ -41,9 +39,9 @@ class Pipelines:
         sort_by: str = "",
         page_token: str = "",
         filter_: str = "",
-        format_: Any = "metadata_only",
+        format_: str = "metadata_only",
         page_size: int | None = None,
-    ) -> Any:
+    ) -> mlrun.common.schemas.PipelinesOutput:
         """List workflows, the latest first."""
         runs = [_summary(run) for run in self.list_runs(project=project, labels=RUNNER)]
         start = int(page_token or 0)

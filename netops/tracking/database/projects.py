@@ -1,7 +1,5 @@
 """Projects of the run database."""
 
-from typing import Any
-
 import mlrun
 import mlrun.common.formatters
 import mlrun.common.schemas
@@ -23,10 +21,10 @@ class Projects:
     def list_projects(
         self,
         owner: str | None = None,
-        format_: Any = mlrun.common.formatters.ProjectFormat.name_only,
+        format_: str = mlrun.common.formatters.ProjectFormat.name_only,
         labels: queries.Labels = None,
-        state: Any = None,
-    ) -> list[Any]:
+        state: str | None = None,
+    ) -> list[str] | list[mlrun.MlrunProject]:
         """List the names of projects, or the projects, by owner, labels and state."""
         conditions = [
             *queries.where_equal(_TABLE.c.owner, owner),
@@ -39,7 +37,7 @@ class Projects:
             return [row.name for row in rows]
         return [_project(documents.decode(row.document), str(format_)) for row in rows]
 
-    def get_project(self, name: str) -> Any:
+    def get_project(self, name: str) -> mlrun.MlrunProject:
         """Return one project."""
         if not name:
             raise mlrun.errors.MLRunInvalidArgumentError("a project's name must be given")
@@ -49,7 +47,7 @@ class Projects:
             raise mlrun.errors.MLRunNotFoundError(f"project {name} not found")
         return _project(documents.decode(row.document))
 
-    def create_project(self, project: Any) -> Any:
+    def create_project(self, project: object) -> mlrun.MlrunProject:
         """Store a project whose name is not taken yet."""
         document = documents.copy(project)
         name = documents.section(document, "metadata").get("name", "")
@@ -58,14 +56,14 @@ class Projects:
                 raise mlrun.errors.MLRunConflictError(f"project {name} exists already")
             return _project(_write(connection, name, document))
 
-    def store_project(self, name: str, project: Any) -> Any:
+    def store_project(self, name: str, project: object) -> mlrun.MlrunProject:
         """Store a project; one of the same name is replaced."""
         with self._connection.write() as connection:
             return _project(_write(connection, name, documents.copy(project)))
 
     def patch_project(
-        self, name: str, project: Document, patch_mode: Any = mlrun.common.schemas.PatchMode.replace
-    ) -> Any:
+        self, name: str, project: Document, patch_mode: str = mlrun.common.schemas.PatchMode.replace
+    ) -> mlrun.MlrunProject:
         """Change parts of a project; ``additive`` adds to its lists instead of replacing them."""
         additive = str(patch_mode) == mlrun.common.schemas.PatchMode.additive
         with self._connection.write() as connection:
@@ -75,7 +73,7 @@ class Projects:
             merged = _merge(documents.decode(row.document), documents.copy(project), additive)
             return _project(_write(connection, name, merged))
 
-    def delete_project(self, name: str, deletion_strategy: Any = None) -> None:
+    def delete_project(self, name: str, deletion_strategy: object = None) -> None:
         """Delete a project; a non-empty one requires the ``cascade`` strategy."""
         strategy = mlrun.common.schemas.DeletionStrategy(
             deletion_strategy or mlrun.common.schemas.DeletionStrategy.default()
@@ -91,7 +89,7 @@ class Projects:
                 connection.execute(sa.delete(_TABLE).where(_TABLE.c.name == name))
 
 
-def _project(document: Document, format_: str = "full") -> Any:
+def _project(document: Document, format_: str = "full") -> mlrun.MlrunProject | tuple[str, str | None]:
     if format_ == mlrun.common.formatters.ProjectFormat.minimal:
         spec = documents.section(document, "spec")
         spec.update(functions=None, workflows=None, artifacts=None)
@@ -127,9 +125,13 @@ def _write(connection: sa.Connection, name: str, document: Document) -> Document
     return document
 
 
-def _merge(old: Any, new: Any, additive: bool) -> Any:
+def _merge(old: Document, new: Document, additive: bool) -> Document:
+    return old | {key: _merged(old.get(key), value, additive) for key, value in new.items()}
+
+
+def _merged(old: object, new: object, additive: bool) -> object:
     if isinstance(old, dict) and isinstance(new, dict):
-        return old | {key: _merge(old.get(key), value, additive) for key, value in new.items()}
+        return _merge(old, new, additive)
     if additive and isinstance(old, list) and isinstance(new, list):
         return old + new
     return new

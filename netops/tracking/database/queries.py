@@ -2,14 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import mlrun.common.schemas
 import mlrun.errors
 import sqlalchemy as sa
 
-from netops.tracking.database.documents import nanoseconds
-from netops.tracking.database.tables import LABELS
+from netops.tracking.database.documents import Moment, nanoseconds
+from netops.tracking.database.tables import LABELS, Row
 
 Labels = str | dict[str, str | None] | list[str] | None
 Where = list[sa.ColumnElement[bool]]
@@ -27,7 +26,7 @@ def where_name(column: sa.ColumnElement[str], wanted: str | None) -> Where:
     return [matches(column, wanted)] if wanted else []
 
 
-def where_equal(column: sa.ColumnElement[Any], wanted: Any) -> Where:
+def where_equal(column: sa.ColumnElement[str], wanted: object) -> Where:
     """Filter by one value or any of several, if given."""
     if wanted is None or wanted in ("", []):
         return []
@@ -35,7 +34,7 @@ def where_equal(column: sa.ColumnElement[Any], wanted: Any) -> Where:
     return [column.in_([getattr(value, "value", value) for value in values])]
 
 
-def where_between(column: sa.ColumnElement[int], since: Any, until: Any) -> Where:
+def where_between(column: sa.ColumnElement[int], since: Moment | None, until: Moment | None) -> Where:
     """Filter by a span of time, both ends included."""
     lowest, highest = nanoseconds(since), nanoseconds(until)
     return [
@@ -72,7 +71,7 @@ def active(project: str | None) -> str:
     return str(project or mlrun.mlconf.active_project)
 
 
-def insert(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> int:
+def insert(connection: sa.Connection, table: sa.Table, values: dict[str, object]) -> int:
     """Add a row and give its id."""
     result = connection.execute(sa.insert(table).values(values))
     return int(result.inserted_primary_key[0])  # type: ignore[index]
@@ -88,14 +87,14 @@ def write_labels(connection: sa.Connection, table: sa.Table, parent: int, labels
 
 
 def partition(
-    rows: Iterable[sa.Row[Any]],
+    rows: Iterable[Row],
     by: Sequence[str],
     sort_by: str,
     *,
     rows_per_partition: int = 1,
     newest_first: bool = True,
     max_partitions: int = 0,
-) -> list[sa.Row[Any]]:
+) -> list[Row]:
     """Select the first rows of each group, in their order.
 
     Parameters
@@ -113,9 +112,9 @@ def partition(
     """
     rows = list(rows)
     ranked = sorted(rows, key=lambda row: getattr(row, sort_by), reverse=newest_first)
-    seen: Counter[tuple[Any, ...]] = Counter()
-    group_of: dict[int, tuple[Any, ...]] = {}
-    newest: dict[tuple[Any, ...], int] = {}
+    seen: Counter[tuple[object, ...]] = Counter()
+    group_of: dict[int, tuple[object, ...]] = {}
+    newest: dict[tuple[object, ...], int] = {}
     for row in ranked:
         group = tuple(getattr(row, column) for column in by)
         newest[group] = max(newest.get(group, 0), getattr(row, sort_by))

@@ -1,7 +1,6 @@
 """Runs of the run database: states, iterations, the filters of lists, and runs whose process has died."""
 
 from datetime import timedelta
-from typing import Any
 
 import mlrun
 import mlrun.common.formatters
@@ -27,14 +26,16 @@ class Runs:
 
     _connection: Connection
 
-    def store_run(self, struct: Any, uid: str, project: str = "", iter: int = 0) -> None:
+    def store_run(self, struct: object, uid: str, project: str = "", iter: int = 0) -> None:
         """Store a run; its previous record is replaced."""
         document = documents.copy(struct)
         with self._connection.write() as connection:
             known = _find(connection, uid, queries.active(project), iter)
             _write(connection, known, document, uid, queries.active(project), iter)
 
-    def update_run(self, updates: Any, uid: str, project: str = "", iter: int = 0, timeout: Any = None) -> None:
+    def update_run(
+        self, updates: object, uid: str, project: str = "", iter: int = 0, timeout: object = None
+    ) -> None:
         """Change parts of a run; keys are dotted paths, as ``status.state``."""
         changes = documents.copy(updates)
         with self._connection.write() as connection:
@@ -45,7 +46,7 @@ class Runs:
             _write(connection, known, document, uid, queries.active(project), iter)
 
     def abort_run(
-        self, uid: str, project: str = "", iter: int = 0, timeout: Any = None, status_text: str = ""
+        self, uid: str, project: str = "", iter: int = 0, timeout: object = None, status_text: str = ""
     ) -> None:
         """Mark a run as aborted; later reports of its process do not change that."""
         with self._connection.write() as connection:
@@ -55,7 +56,7 @@ class Runs:
             _abort(connection, known, status_text or "aborted on demand")
 
     def read_run(
-        self, uid: str, project: str = "", iter: int = 0, format_: Any = mlrun.common.formatters.RunFormat.full
+        self, uid: str, project: str = "", iter: int = 0, format_: str = mlrun.common.formatters.RunFormat.full
     ) -> Document:
         """Return a run; the full format includes its artifacts."""
         project = queries.active(project)
@@ -71,19 +72,19 @@ class Runs:
         uid: str | list[str] | None = None,
         project: str | None = None,
         labels: queries.Labels = None,
-        states: list[Any] | None = None,
+        states: list[str] | None = None,
         sort: bool = True,
         iter: bool = False,
-        start_time_from: Any = None,
-        start_time_to: Any = None,
-        last_update_time_from: Any = None,
-        last_update_time_to: Any = None,
-        end_time_from: Any = None,
-        end_time_to: Any = None,
-        partition_by: Any = None,
+        start_time_from: documents.Moment | None = None,
+        start_time_to: documents.Moment | None = None,
+        last_update_time_from: documents.Moment | None = None,
+        last_update_time_to: documents.Moment | None = None,
+        end_time_from: documents.Moment | None = None,
+        end_time_to: documents.Moment | None = None,
+        partition_by: str | None = None,
         rows_per_partition: int = 1,
-        partition_sort_by: Any = None,
-        partition_order: Any = mlrun.common.schemas.OrderType.desc,
+        partition_sort_by: str | None = None,
+        partition_order: str = mlrun.common.schemas.OrderType.desc,
         max_partitions: int = 0,
         with_notifications: bool = False,
     ) -> RunList:
@@ -135,7 +136,7 @@ class Runs:
         name: str | None = None,
         project: str | None = None,
         labels: queries.Labels = None,
-        state: Any = None,
+        state: str | None = None,
         days_ago: int = 0,
     ) -> None:
         """Delete the runs that filters leave (``days_ago``: started since then)."""
@@ -204,12 +205,12 @@ class Runs:
         return found
 
 
-def _find(connection: sa.Connection, uid: str, project: str, iteration: int) -> sa.Row[Any] | None:
+def _find(connection: sa.Connection, uid: str, project: str, iteration: int) -> tables.Row | None:
     same = (_TABLE.c.project == project, _TABLE.c.uid == uid, _TABLE.c.iteration == int(iteration or 0))
     return connection.execute(sa.select(_TABLE).where(*same)).one_or_none()
 
 
-def _find_or_raise(connection: sa.Connection, uid: str, project: str, iteration: int) -> sa.Row[Any]:
+def _find_or_raise(connection: sa.Connection, uid: str, project: str, iteration: int) -> tables.Row:
     row = _find(connection, uid, project, iteration)
     if row is None:
         uri = mlrun.model.RunObject.create_uri(project, uid, iteration)
@@ -218,7 +219,7 @@ def _find_or_raise(connection: sa.Connection, uid: str, project: str, iteration:
 
 
 def _write(
-    connection: sa.Connection, known: sa.Row[Any] | None, document: Document, uid: str, project: str, iteration: int
+    connection: sa.Connection, known: tables.Row | None, document: Document, uid: str, project: str, iteration: int
 ) -> None:
     meta, status = documents.section(document, "metadata"), documents.section(document, "status")
     now = documents.now()
@@ -248,7 +249,7 @@ def _write(
     queries.write_labels(connection, _TABLE, row, documents.labels_of(document))
 
 
-def _complete(status: Document, known: sa.Row[Any] | None, now: str) -> None:
+def _complete(status: Document, known: tables.Row | None, now: str) -> None:
     """Fill in what each status has: state, start, last update, and the end once there is one."""
     status["state"] = status.get("state") or RunStates.created
     if known is not None and known.state == RunStates.aborted and known.process:
@@ -262,7 +263,7 @@ def _complete(status: Document, known: sa.Row[Any] | None, now: str) -> None:
         status.pop("end_time", None)
 
 
-def _abort(connection: sa.Connection, row: sa.Row[Any], text: str) -> None:
+def _abort(connection: sa.Connection, row: tables.Row, text: str) -> None:
     document = documents.decode(row.document)
     documents.section(document, "status").update(state=RunStates.aborted, status_text=text)
     _write(connection, row, document, row.uid, row.project, row.iteration)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import cast
 
 import mlrun.common.schemas
 import mlrun.errors
@@ -12,6 +12,7 @@ from netops.config.durations import SECOND
 from netops.tracking.database import cron, documents, queries, tables
 from netops.tracking.database.connection import Connection
 from netops.tracking.database.documents import Document
+from netops.tracking.records import ScheduledWork
 
 _TABLE = tables.schedules
 
@@ -40,7 +41,7 @@ class Schedule:
 
     name: str
     cron: str
-    document: Document
+    document: ScheduledWork
     created: int
     due: int | None
     run: str | None
@@ -60,7 +61,7 @@ class Schedules:
 
     _connection: Connection
 
-    def add_schedule(self, project: str, name: str, expression: str, document: Document, now: int) -> Schedule:
+    def add_schedule(self, project: str, name: str, expression: str, document: ScheduledWork, now: int) -> Schedule:
         """Add a schedule.
 
         Parameters
@@ -153,7 +154,9 @@ class Schedules:
             changed: int = connection.execute(sa.update(_TABLE).where(*same).values(values)).rowcount
         return changed == 1
 
-    def get_schedule(self, project: str, name: str, include_last_run: bool = False) -> Any:
+    def get_schedule(
+        self, project: str, name: str, include_last_run: bool = False
+    ) -> mlrun.common.schemas.ScheduleOutput:
         """Return one schedule."""
         with self._connection.read() as connection:
             row = _find_or_raise(connection, queries.active(project), name)
@@ -163,11 +166,11 @@ class Schedules:
         self,
         project: str,
         name: str | None = None,
-        kind: Any = None,
+        kind: str | None = None,
         include_last_run: bool = False,
         next_run_time_since: datetime | None = None,
         next_run_time_until: datetime | None = None,
-    ) -> Any:
+    ) -> mlrun.common.schemas.SchedulesOutput:
         """List schedules by name, and by when they are due."""
         project = queries.active(project)
         since, until = documents.nanoseconds(next_run_time_since), documents.nanoseconds(next_run_time_until)
@@ -188,25 +191,25 @@ class Schedules:
             connection.execute(sa.delete(_TABLE).where(*same))
 
 
-def _find(connection: sa.Connection, project: str, name: str) -> sa.Row[Any] | None:
+def _find(connection: sa.Connection, project: str, name: str) -> tables.Row | None:
     return connection.execute(
         sa.select(_TABLE).where(_TABLE.c.project == project, _TABLE.c.name == name)
     ).one_or_none()
 
 
-def _find_or_raise(connection: sa.Connection, project: str, name: str) -> sa.Row[Any]:
+def _find_or_raise(connection: sa.Connection, project: str, name: str) -> tables.Row:
     row = _find(connection, project, name)
     if row is None:
         raise mlrun.errors.MLRunNotFoundError(f"schedule {name} not found")
     return row
 
 
-def _schedule(row: sa.Row[Any]) -> Schedule:
+def _schedule(row: tables.Row) -> Schedule:
     values = {key: row._mapping[key] for key in Schedule.__dataclass_fields__ if key != "document"}
-    return Schedule(document=documents.decode(row.document), **values)
+    return Schedule(document=cast(ScheduledWork, documents.decode(row.document)), **values)
 
 
-def _output(schedule: Schedule, project: str) -> Any:
+def _output(schedule: Schedule, project: str) -> mlrun.common.schemas.ScheduleOutput:
     return mlrun.common.schemas.ScheduleOutput(
         name=schedule.name,
         kind="job",

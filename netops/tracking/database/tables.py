@@ -4,6 +4,9 @@ Times are int64 nanoseconds since the epoch (UTC). Documents are JSON as the MLR
 fields with a separate column or table that change separately (tags, labels of artifacts).
 """
 
+from typing import TypeAlias
+
+import sqlalchemy
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -17,6 +20,9 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+
+#: A row of any of these tables; its columns are attributes.
+Row: TypeAlias = sqlalchemy.Row[tuple[object, ...]]
 
 SCHEMA_VERSION = 3  # raise it with each change here, and add the step to migrations.STEPS
 

@@ -1,7 +1,7 @@
 """scikit-learn: extremely randomised trees."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,10 @@ from netops.models.onnx_graph import Graph
 from netops.models.trees import Trees
 from netops.training.families.protocol import FitData
 from netops.training.families.space import Between, OneOf, Space
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import ExtraTreesClassifier
+    from sklearn.tree._tree import Tree
 
 _NODES = (
     "children_left",
@@ -71,7 +75,7 @@ class ExtraTrees:
         return FittedExtraTrees(model)
 
 
-def _part_missing_from_known(tree: Any) -> None:
+def _part_missing_from_known(tree: "Tree") -> None:
     """Send every known value left in splits of missing from known values.
 
     If the known values of a node are equal, scikit-learn uses that value as threshold: the next float32
@@ -84,7 +88,7 @@ def _part_missing_from_known(tree: Any) -> None:
 class FittedExtraTrees:
     """A fitted classifier."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: "ExtraTreesClassifier") -> None:
         self.model = model
 
     @property

@@ -7,19 +7,29 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 from weakref import WeakKeyDictionary, finalize
 
+import numpy as np
+import numpy.typing as npt
+
+from netops.models.fitted import Floats
 from netops.training.families.protocol import FitData
 from netops.training.matrix import ScaledMatrix
+
+if TYPE_CHECKING:
+    import xgboost
 
 #: Bins of a feature; XGBoost's default for matrices in memory.
 BINS = 256
 
+#: Features, labels and weights of some rows.
+Piece: TypeAlias = tuple[Floats, Floats, npt.NDArray[np.float64]]
+
 _made: "WeakKeyDictionary[FitData, _Matrices]" = WeakKeyDictionary()
 
 
-def matrices_of(data: FitData, threads: int) -> list[Any]:
+def matrices_of(data: FitData, threads: int) -> "list[xgboost.DMatrix]":
     """Return the matrix to fit and, if any, that of the early-stopping rows; created once for all trials."""
     if data not in _made:
         _made[data] = _Matrices(data, threads)
@@ -43,21 +53,23 @@ class _Matrices:
             self.matrices.append(_on_disk(data, early, prefix, self.matrices[0] if early else None, threads))
 
 
-def _in_memory(data: FitData, early: bool, threads: int) -> Any:
+def _in_memory(data: FitData, early: bool, threads: int) -> "xgboost.DMatrix":
     import xgboost
 
     features, labels, weights = data.subset(early)
     return xgboost.DMatrix(features, labels, weight=weights, nthread=threads)
 
 
-def _on_disk(data: FitData, early: bool, prefix: Path, reference: Any, threads: int) -> Any:
+def _on_disk(
+    data: FitData, early: bool, prefix: Path, reference: "xgboost.DMatrix | None", threads: int
+) -> "xgboost.DMatrix":
     """Make pages; those of the rows set aside get the bins of the others."""
     import xgboost
 
     class Pieces(xgboost.DataIter):
         """Yields the pieces in order; can be restarted."""
 
-        def __init__(self, read: Callable[[], Iterator[Any]]) -> None:
+        def __init__(self, read: Callable[[], Iterator[Piece]]) -> None:
             self.read = read
             self._going = read()
             super().__init__(cache_prefix=str(prefix))

@@ -1,7 +1,7 @@
 """scikit-learn: histogram-based gradient-boosted trees."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,9 @@ from netops.models.onnx_graph import Graph
 from netops.models.trees import Trees
 from netops.training.families.protocol import FitData
 from netops.training.families.space import Between, Space
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
 #: Edges of the bins of a feature: with the bin of NaN, what scikit-learn can hold in a byte.
 EDGES = 253
@@ -69,7 +72,7 @@ class Sklearn:
             model.fit(bins.apply(features), labels, sample_weight=weights, **held_out)
         return FittedSklearn(model, bins, (features, weights), threads)
 
-    def _held_out(self, data: FitData, bins: "Bins") -> dict[str, npt.NDArray[Any]]:
+    def _held_out(self, data: FitData, bins: "Bins") -> dict[str, Floats | npt.NDArray[np.float64]]:
         features, labels, weights = data.subset(early=True)
         return {"X_val": bins.apply(features), "y_val": labels, "sample_weight_val": weights}
 
@@ -113,7 +116,13 @@ def _edges(column: Floats) -> Floats:
 class FittedSklearn:
     """A fitted classifier, with a sample of its training rows to weigh the nodes by."""
 
-    def __init__(self, model: Any, bins: Bins, rows: tuple[Floats, npt.NDArray[np.float64]], threads: int) -> None:
+    def __init__(
+        self,
+        model: "HistGradientBoostingClassifier",
+        bins: Bins,
+        rows: tuple[Floats, npt.NDArray[np.float64]],
+        threads: int,
+    ) -> None:
         self.model, self.bins, self._threads = model, bins, threads
         step = max(1, len(rows[0]) // COVER_ROWS)
         self._features, self._weights = rows[0][::step].copy(), rows[1][::step].copy()

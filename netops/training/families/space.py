@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Between:
         """Whether only whole numbers are meant."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
-    def holding(self, value: Any) -> "Between":
+    def holding(self, value: float) -> "Between":
         """Widen the range to the configured value, which is tried first."""
         return replace(self, low=min(self.low, value), high=max(self.high, value), log=self.log and value > 0)
 
@@ -34,9 +33,9 @@ class Between:
 class OneOf:
     """A few values."""
 
-    values: tuple[Any, ...]
+    values: tuple[object, ...]
 
-    def holding(self, value: Any) -> "OneOf":
+    def holding(self, value: object) -> "OneOf":
         """Add the configured value."""
         return self if value in self.values else OneOf((*self.values, value))
 

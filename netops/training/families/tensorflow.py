@@ -1,8 +1,9 @@
 """TensorFlow (Keras): a small multilayer perceptron."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,10 @@ from netops.models.fitted import Floats
 from netops.models.onnx_graph import Graph
 from netops.training.families.protocol import FitData
 from netops.training.families.space import Between, OneOf, Space
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    from tensorflow import keras
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class TensorFlow:
             model.set_weights(weights)
         return FittedTensorFlow(model, best_epoch)
 
-    def _model(self, features: int, seed: int) -> Any:
+    def _model(self, features: int, seed: int) -> "keras.Sequential":
         from tensorflow import keras
 
         hidden = [
@@ -87,7 +92,9 @@ class TensorFlow:
         last = keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(seed=seed + len(hidden)))
         return keras.Sequential([keras.Input((features,)), *hidden, last])
 
-    def _steps(self, model: Any, data: FitData) -> tuple[Any, Any]:
+    def _steps(
+        self, model: "keras.Sequential", data: FitData
+    ) -> "tuple[Callable[[npt.NDArray[np.int32]], None], Callable[[], tf.Tensor]]":
         """Compile one pass over the fitted rows in a given order, and the loss on the rows set aside."""
         import tensorflow as tf
         from tensorflow import keras
@@ -96,12 +103,12 @@ class TensorFlow:
         optimizer = keras.optimizers.Adam(self.learning_rate)
         optimizer.build(model.trainable_variables)
 
-        def loss(x: Any, y: Any, w: Any, training: bool) -> Any:
+        def loss(x: "tf.Tensor", y: "tf.Tensor", w: "tf.Tensor", training: bool) -> "tf.Tensor":
             logits = model(x, training=training)[:, 0]
             return tf.reduce_mean(w * tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=logits))
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])
-        def epoch(order: Any) -> None:
+        def epoch(order: "tf.Tensor") -> None:
             for start in tf.range(0, tf.size(order), self.batch_size):
                 rows = order[start : start + self.batch_size]
                 with tf.GradientTape() as tape:
@@ -117,7 +124,7 @@ class TensorFlow:
 class FittedTensorFlow:
     """A fitted network."""
 
-    def __init__(self, model: Any, epochs: int) -> None:
+    def __init__(self, model: "keras.Sequential", epochs: int) -> None:
         self.model, self.iterations = model, epochs
 
     def predict(self, scaled: Floats) -> npt.NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from netops.models.trees import Trees
 from netops.training.families.pages import matrices_of
 from netops.training.families.protocol import FitData
 from netops.training.families.space import Between, Space
+
+if TYPE_CHECKING:
+    from xgboost import Booster
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class XGBoost:
             rounds = max(booster.best_iteration + 1, min(self.early_stopping_rounds, booster.num_boosted_rounds()))
         return FittedXGBoost(booster[:rounds], threads)
 
-    def _parameters(self, seed: int, threads: int) -> dict[str, Any]:
+    def _parameters(self, seed: int, threads: int) -> dict[str, object]:
         return {
             "objective": "binary:logistic",
             "eval_metric": "aucpr",
@@ -88,7 +91,7 @@ class XGBoost:
 class FittedXGBoost:
     """A fitted booster."""
 
-    def __init__(self, booster: Any, threads: int) -> None:
+    def __init__(self, booster: "Booster", threads: int) -> None:
         self.booster = booster
         booster.set_param({"nthread": threads})
 
@@ -129,10 +132,15 @@ class FittedXGBoost:
         )
 
 
-def _joined(trees: list[dict[str, Any]], key: str, kind: Any) -> npt.NDArray[Any]:
+Number = TypeVar("Number", bound=np.generic)
+
+
+def _joined(trees: list[dict[str, list[float]]], key: str, kind: type[Number]) -> npt.NDArray[Number]:
     return np.concatenate([np.asarray(tree[key], kind) for tree in trees])
 
 
-def _children(trees: list[dict[str, Any]], side: str, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+def _children(
+    trees: list[dict[str, list[float]]], side: str, starts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int32]:
     local = _joined(trees, side, np.int64)
     return np.where(local < 0, -1, local + np.repeat(starts[:-1], np.diff(starts))).astype(np.int32)

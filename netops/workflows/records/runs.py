@@ -4,23 +4,18 @@ A local pipeline is a separate run; its uid is the ``workflow`` label of the ste
 can be shown, resumed and pruned.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
-
-import mlrun
-from mlrun.projects.pipelines import pipeline_context
 
 from netops.config.paths import home
 from netops.errors import NetopsError, UsageError
 from netops.progress import say
-from netops.tracking.database.pipelines import RUNNER
-from netops.tracking.workflows import under_id
+from netops.tracking.mlrun_types import StageRun
+from netops.tracking.records import RUNNER, RunRecord
 from netops.workflows.project_folder import PROJECT as PROJECT
+from netops.workflows.records.run_summary import RunDescription
 from netops.workflows.records.states import STOPPED, state_of_run
 
 #: The label by which MLRun identifies runs of workflows.
@@ -45,9 +40,9 @@ class Workflow:
     """
 
     run_id: str = field(default_factory=lambda: uuid4().hex)
-    done: dict[str, Any] = field(default_factory=dict)
+    done: dict[str, StageRun] = field(default_factory=dict)
 
-    def finished(self, step: str, title: str) -> Any:
+    def finished(self, step: str, title: str) -> StageRun | None:
         """Return the run of a step that an earlier attempt has finished, or None.
 
         Raises
@@ -62,7 +57,7 @@ class Workflow:
             say(f"{title}: skipped (already completed)")
         return run
 
-    def ends(self, title: str, run: Any) -> None:
+    def ends(self, title: str, run: StageRun) -> None:
         """Print that a step has ended, and its duration."""
         say(f"{title}: {seconds_of(run.to_dict()):.1f} s")
 
@@ -73,51 +68,35 @@ class Workflow:
         return f"{step}: {error}" if error else ""
 
 
-_running: Workflow | None = None
-
-
-def current() -> Workflow:
-    """Return the workflow that is running in this process; if it was not started here, no steps are completed."""
-    return _running or Workflow(pipeline_context.workflow_id)
-
-
-@contextmanager
-def running(workflow: Workflow) -> Iterator[None]:
-    """Run the pipeline of this block as ``workflow``: under its id, with its finished steps."""
-    global _running
-    _running = workflow
-    try:
-        with under_id(workflow.run_id):
-            yield
-    finally:
-        _running = None
-
-
-def workflows(**filters: Any) -> list[dict[str, Any]]:
+def workflows(**filters: str | list[str]) -> list[RunRecord]:
     """List the runs of pipelines, the newest first."""
+    import mlrun
+
     return list(mlrun.get_run_db().list_runs(project=PROJECT, labels=WORKFLOWS, **filters))
 
 
-def steps_of(run_id: str, name: str | None = None) -> list[dict[str, Any]]:
+def steps_of(run_id: str, name: str | None = None) -> list[RunRecord]:
     """List the runs of a pipeline's steps, the oldest first; a step that was tried again counts each time."""
+    import mlrun
+
     runs = mlrun.get_run_db().list_runs(project=PROJECT, name=name, labels=[f"workflow={run_id}"])
     return sorted(runs, key=lambda run: run["status"].get("start_time", ""))
 
 
-def seconds_of(run: dict[str, Any]) -> float:
+def seconds_of(run: RunRecord) -> float:
     """Return the duration of a run."""
     status = run["status"]
     end = status.get("end_time") or status.get("last_update") or status["start_time"]
     return (moment_of(end) - moment_of(status["start_time"])).total_seconds()
 
 
-def moment_of(text: Any) -> datetime:
+def moment_of(text: datetime | str) -> datetime:
     """Read a time of a record; one without a zone is UTC."""
     moment = text if isinstance(text, datetime) else datetime.fromisoformat(str(text))
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def find(run_id: str) -> dict[str, Any]:
+def find(run_id: str) -> RunRecord:
     """Find the run of a pipeline by its id or the beginning of it.
 
     Raises
@@ -133,7 +112,7 @@ def find(run_id: str) -> dict[str, Any]:
     return found[0]
 
 
-def describe(run: dict[str, Any]) -> dict[str, Any]:
+def describe(run: RunRecord) -> RunDescription:
     """Return the summary of a run or a step for lists."""
     status = run["status"]
     return {

@@ -1,6 +1,6 @@
 """Constants of run records, in a separate module that does not import MLRun."""
 
-from typing import Any
+from netops.tracking.records import RunRecord
 
 #: States of a run that has not ended.
 GOING = ("running", "pending", "created")
@@ -10,7 +10,7 @@ STOPPED = ("aborted", "aborting")
 CANCELED = "canceled on demand"
 
 
-def state_of_run(run: dict[str, Any]) -> str:
+def state_of_run(run: RunRecord) -> str:
     """Return the state of a run: of one that was canceled on demand, ``canceled``."""
     status = run["status"]
     if status["state"] == "aborted" and status.get("status_text") == CANCELED:

@@ -1,14 +1,15 @@
 """The summary of a run, from the logged results of its steps."""
 
-from typing import Any
+from collections.abc import Mapping
 
+from netops.json_types import Json, JsonDict
 from netops.models.vote import VOTE
+from netops.tracking.records import RunRecord
 from netops.tracking.results import results_of
+from netops.workflows.records.run_summary import RunSummary, StageSummary
 from netops.workflows.records.runs import find, run_folder, seconds_of, steps_of
 from netops.workflows.records.states import state_of_run
 from netops.workflows.records.steps import family_of
-
-Document = dict[str, Any]
 
 FIGURES = (
     "version",
@@ -28,8 +29,8 @@ def summarise(
     run_id: str,
     seconds: float | None = None,
     peak_rss_mb: float | None = None,
-    record: Document | None = None,
-) -> Document:
+    record: RunRecord | None = None,
+) -> RunSummary:
     """Summarize the result of a run.
 
     Parameters
@@ -43,7 +44,7 @@ def summarise(
 
     Returns
     -------
-    dict
+    RunSummary
         As printed by ``netops run --json``; missing stages and metrics are None.
     """
     record = record or find(run_id)
@@ -54,7 +55,7 @@ def summarise(
         "run_id": run_id,
         "state": state_of_run(record),
         "name": record["spec"]["parameters"].get("name"),
-        "report": selection.get("report") or str(run_folder(run_id) / "report.html"),
+        "report": _text(selection, "report") or str(run_folder(run_id) / "report.html"),
         "seconds": seconds,
         "peak_rss_mb": peak_rss_mb,
         "telemetry": _telemetry(results),
@@ -62,18 +63,18 @@ def summarise(
         "models": {family: figures_of(result) for name, result in results.items() if (family := family_of(name))}
         | ({VOTE: figures_of(selection[VOTE])} if VOTE in selection else {}),
         "baselines": {
-            "static_threshold": figures_of(selection.get("baseline", {})),
-            "clock_only": figures_of(selection.get("clock", {})),
+            "static_threshold": figures_of(selection.get("baseline")),
+            "clock_only": figures_of(selection.get("clock")),
         },
-        "best": selection.get("best"),
+        "best": _text(selection, "best"),
         "champion": deployment.get("champion", selection.get("champion")),
         "promoted": _promoted(selection, deployment),
         "reason": _reason(selection, deployment),
-        "warnings": selection.get("warnings") or [],
+        "warnings": _texts(selection, "warnings"),
     }
 
 
-def _promoted(selection: Document, deployment: Document) -> bool | None:
+def _promoted(selection: JsonDict, deployment: JsonDict) -> bool | None:
     """Return whether the run has promoted a model: recorded by deployment, by selection in older versions."""
     if not selection:
         return None
@@ -81,35 +82,45 @@ def _promoted(selection: Document, deployment: Document) -> bool | None:
     return bool(last.get("promoted") == "true")
 
 
-def _reason(selection: Document, deployment: Document) -> str | None:
-    reason: str | None = selection.get("reason")
+def _reason(selection: JsonDict, deployment: JsonDict) -> str | None:
+    reason = _text(selection, "reason")
     if deployment.get("promoted") == "false":
         return f"{reason}; not put in service: {deployment.get('reason')}"
     return reason
 
 
-def figures_of(result: Document) -> Document:
+def figures_of(result: Json) -> JsonDict:
     """Extract the metrics of a model or baseline from the results of a step; unknown ones are None."""
-    return {key: result.get(key) for key in FIGURES}
+    return {key: result.get(key) if isinstance(result, Mapping) else None for key in FIGURES}
 
 
-def _telemetry(results: dict[str, Document]) -> Document:
+def _text(results: JsonDict, key: str) -> str | None:
+    value = results.get(key)
+    return None if value is None else str(value)
+
+
+def _texts(results: JsonDict, key: str) -> list[str]:
+    values = results.get(key)
+    return list(map(str, values)) if isinstance(values, list) else []
+
+
+def _telemetry(results: dict[str, JsonDict]) -> JsonDict:
     known = results.get("generate") or results.get("ingest") or {}
     known = known | results.get("features", {}) | {"samples": known.get("rows")}
     return {key: known.get(key) for key in _TELEMETRY}
 
 
-def _stages(steps: dict[str, Document]) -> Document:
-    stages: Document = {}
+def _stages(steps: dict[str, RunRecord]) -> dict[str, StageSummary]:
+    stages: dict[str, list[RunRecord]] = {}
     for name, step in steps.items():
         stages.setdefault(name.split("-")[0], []).append(step)
     return {stage: _stage(runs) for stage, runs in stages.items()}
 
 
-def _stage(runs: list[Document]) -> Document:
+def _stage(runs: list[RunRecord]) -> StageSummary:
     """Summarize the runs of one stage; trainings run concurrently, so the longest one gives the duration."""
     rows = [results_of(run).get("rows") for run in runs]
     return {
         "seconds": round(max(seconds_of(run) for run in runs), 3),
-        "rows": max((r for r in rows if r is not None), default=None),
+        "rows": max((r for r in rows if isinstance(r, int)), default=None),
     }

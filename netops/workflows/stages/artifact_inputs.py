@@ -6,12 +6,12 @@ Other addresses are read by the sources of telemetry themselves.
 import re
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from netops.errors import NetopsError
 from netops.telemetry.sources.files import KNOWN, POSSIBLE
 from netops.telemetry.sources.registry import SCHEMES
 from netops.tracking.folders import FILES, local_folder
+from netops.tracking.mlrun_types import DataItem
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://")
 
@@ -51,7 +51,7 @@ def fetch(address: str, scratch: Path) -> str:
         raise NetopsError(f"{address}: cannot be read: {reason}") from error
 
 
-def _download(item: Any, folder: Path) -> Path:
+def _download(item: DataItem, folder: Path) -> Path:
     url = str(item.url).rstrip("/")
     name = url.rpartition("/")[2]
     if name.lower().endswith(POSSIBLE):

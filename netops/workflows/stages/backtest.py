@@ -4,7 +4,6 @@ import dataclasses
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from netops import progress
 from netops.backtest.backtest import Backtest, backtest
@@ -12,12 +11,12 @@ from netops.models.card import read_card
 from netops.models.likeness import likeness
 from netops.serving.engine.champion import FixedModel
 from netops.telemetry.ingest import open_or_ingest
-from netops.workflows.settings import section
+from netops.workflows.settings import Settings
 from netops.workflows.stages.feedback import merge_into_copy
 
 
 def backtest_model(
-    network: str, model: Path, sources: Sequence[str], incidents: Path | None, settings: Any
+    network: str, model: Path, sources: Sequence[str], incidents: Path | None, settings: Settings
 ) -> Backtest:
     """Replay telemetry with a model.
 
@@ -30,7 +29,7 @@ def backtest_model(
         Files, folders or addresses of telemetry.
     incidents : Path, optional
         CSV of incidents, if the telemetry is not labelled.
-    settings : dict
+    settings : Settings
         All sections of the configuration.
 
     Raises
@@ -40,20 +39,19 @@ def backtest_model(
     """
     card = read_card(model)
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
-        options = section(settings, "telemetry")
         telemetry = open_or_ingest(
-            sources, Path(scratch) / "telemetry", options, incidents, progress.report, card.schema
+            sources, Path(scratch) / "telemetry", settings.telemetry, incidents, progress.report, card.schema
         )
         for line in likeness(telemetry, card).lines():
             progress.say(line)
-        telemetry = merge_into_copy(telemetry, network, options, Path(scratch))
+        telemetry = merge_into_copy(telemetry, network, settings.telemetry, Path(scratch))
         done = backtest(
             telemetry,
             FixedModel(card.version, model),
             network,
-            section(settings, "serving"),
-            section(settings, "alerting"),
-            seed=section(settings, "training").seed,
+            settings.serving,
+            settings.alerting,
+            seed=settings.training.seed,
             progress=progress.report,
         )
     return dataclasses.replace(done, card=dataclasses.replace(done.card, network=network))

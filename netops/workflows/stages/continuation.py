@@ -1,22 +1,23 @@
 """Continuation of a generated network from the end of its last telemetry."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from netops.config.durations import SECOND
+from netops.simulator.fleet_settings import FleetSettings
+from netops.workflows.records.runs import PROJECT
 
 #: Parameter of the `generate` stage: "true" continues where the network's last telemetry ended.
 GOES_ON = "continues"
 
 
-def period_of(network: str, fleet: Any, continues: bool) -> tuple[int, int]:
+def period_of(network: str, fleet: FleetSettings, continues: bool) -> tuple[int, int]:
     """Return the start of the telemetry to generate next, and the start of the network.
 
     Parameters
     ----------
     network : str
         Whose telemetry it is.
-    fleet : netops.simulator.fleet_settings.FleetSettings
+    fleet : FleetSettings
         Start of a network that is new.
     continues : bool
         Whether to continue where the last telemetry ended.
@@ -26,25 +27,21 @@ def period_of(network: str, fleet: Any, continues: bool) -> tuple[int, int]:
     tuple of int
         Start and origin, nanoseconds since the epoch.
     """
-    from netops.workflows.settings import start_of
-
     last = _last_of(network) if continues else None
     if last is None:
-        return start_of(fleet), start_of(fleet)
+        return fleet.start_time, fleet.start_time
     return parse(last["until"]), parse(last["origin"])
 
 
-def describe(start: int, origin: int, fleet: Any) -> dict[str, str]:
+def describe(start: int, origin: int, fleet: FleetSettings) -> dict[str, str]:
     """Describe a period of telemetry for :func:`period_of`."""
     until = start + fleet.duration // fleet.interval * fleet.interval
     return {"start": write(start), "until": write(until), "origin": write(origin)}
 
 
-def _last_of(network: str) -> dict[str, Any] | None:
+def _last_of(network: str) -> dict[str, str] | None:
     """Return the log entry of the stage for the latest telemetry of a network."""
     import mlrun
-
-    from netops.workflows.records.runs import PROJECT
 
     runs = mlrun.get_run_db().list_runs(
         project=PROJECT, name="generate", labels=[f"network={network}"], states=["completed"]

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 from netops.config.binding import option
 from netops.errors import NetopsError
+from netops.tracking.mlrun_types import Project
 from netops.workflows.project_folder import PROJECT
 
 NAME = "dask"
@@ -21,7 +22,37 @@ class DaskSettings:
     memory: str = option("4Gi", help="memory request and limit of a worker", unit="Kubernetes quantity")
 
 
-def declare_dask(project: Any, settings: DaskSettings, image: str) -> None:
+class DaskCluster(Protocol):
+    """A cluster that MLRun has started here; one of the service belongs to the service."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+class DaskScheduler(Protocol):
+    """The scheduler of a cluster."""
+
+    address: str
+
+
+class DaskClient(Protocol):
+    """Dask's client."""
+
+    scheduler: DaskScheduler
+    cluster: DaskCluster | None
+
+    def close(self) -> None:
+        """Disconnect."""
+
+
+class DaskFunction(Protocol):
+    """MLRun's function of kind ``dask``."""
+
+    kind: str
+    client: DaskClient
+
+
+def declare_dask(project: Project, settings: DaskSettings, image: str) -> None:
     """Add the Dask function to the project."""
     import mlrun
 
@@ -60,7 +91,7 @@ def scheduler_address(scheduler: str | None) -> Iterator[str | None]:
             client.cluster.close()
 
 
-def _function(name: str) -> Any:
+def _function(name: str) -> DaskFunction:
     import mlrun
 
     project = mlrun.get_current_project(silent=True)

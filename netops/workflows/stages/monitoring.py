@@ -4,9 +4,8 @@ import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from netops import progress
+from netops import progress, registry
 from netops.config.paths import home
 from netops.features.build import build_features
 from netops.features.spec import FeatureSpec
@@ -15,18 +14,22 @@ from netops.monitoring.examine import examine
 from netops.monitoring.exported import MonitoringMetrics
 from netops.monitoring.picture import drift_picture
 from netops.monitoring.report import Report
+from netops.scheduling.retraining import network_of
 from netops.simulator.generate import generate
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.ingest import open_or_ingest
+from netops.tracking.folders import local_model
+from netops.tracking.mlrun_types import Project
+from netops.tracking.records import RunRecord
 from netops.workflows.project import load_project
-from netops.workflows.settings import generator_settings, section
+from netops.workflows.records.runs import moment_of, workflows
+from netops.workflows.records.summary import summarise
+from netops.workflows.settings import Settings
 from netops.workflows.stages.continuation import period_of
 from netops.workflows.stages.feedback import merge_into_copy
 
-Document = dict[str, Any]
 
-
-def monitor(network: str, sources: Sequence[str], incidents: Path | None, settings: Any) -> Report:
+def monitor(network: str, sources: Sequence[str], incidents: Path | None, settings: Settings) -> Report:
     """Compare telemetry with the reference of a network's champion, and keep the report as an artifact.
 
     Parameters
@@ -37,7 +40,7 @@ def monitor(network: str, sources: Sequence[str], incidents: Path | None, settin
         trained on.
     incidents : Path, optional
         CSV of incidents, for concept drift, if the telemetry is not labelled.
-    settings : dict
+    settings : Settings
         All sections of the configuration.
 
     Raises
@@ -46,36 +49,33 @@ def monitor(network: str, sources: Sequence[str], incidents: Path | None, settin
         If the network has no champion, or its model has no reference.
     """
     project = load_project()
-    from netops import registry
-    from netops.tracking.folders import local_model
 
     model = local_model(registry.the_champion(network).uri)
     card = read_card(model)
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
         folder = Path(scratch)
         if sources:
-            options = section(settings, "telemetry")
             telemetry = open_or_ingest(
-                sources, folder / "telemetry", options, incidents, progress.report, card.schema
+                sources, folder / "telemetry", settings.telemetry, incidents, progress.report, card.schema
             )
         else:
             telemetry = _generated(network, folder / "telemetry", settings)
-        telemetry = merge_into_copy(telemetry, network, section(settings, "telemetry"), folder)
+        telemetry = merge_into_copy(telemetry, network, settings.telemetry, folder)
         spec = FeatureSpec.from_dict(card.spec)
         features = build_features(telemetry, folder / "features", spec, progress=progress.report)
-        report = examine(features, model, section(settings, "monitoring"))
+        report = examine(features, model, settings.monitoring)
     _keep(project, report)
     return report
 
 
-def _generated(network: str, out: Path, settings: Any) -> Dataset:
+def _generated(network: str, out: Path, settings: Settings) -> Dataset:
     """Continue the generated network from the end of its last telemetry."""
-    fleet = section(settings, "fleet")
+    fleet = settings.fleet
     start, origin = period_of(network, fleet, continues=True)
     if start == origin:  # it was generated elsewhere
         start += fleet.duration
     return generate(
-        generator_settings(settings),
+        settings.metrics,
         out,
         devices=fleet.devices,
         duration=fleet.duration,
@@ -87,7 +87,7 @@ def _generated(network: str, out: Path, settings: Any) -> Dataset:
     )
 
 
-def _keep(project: Any, report: Report) -> None:
+def _keep(project: Project, report: Report) -> None:
     """Log the report and its picture as artifacts of the project."""
     base = str(project.spec.artifact_path or home() / "artifacts")
     path = f"{base.rstrip('/')}/monitoring/{report.network}"
@@ -101,10 +101,6 @@ def _keep(project: Any, report: Report) -> None:
 
 def export(report: Report, metrics: MonitoringMetrics) -> None:
     """Set all gauges of a network: drift, runs of its pipelines, figures of its champion."""
-    from netops import registry
-    from netops.scheduling.retraining import network_of
-    from netops.workflows.records.runs import workflows
-
     report.export(metrics)
     runs = [run for run in workflows() if network_of(run) == report.network]
     for workflow in dict.fromkeys(run["metadata"]["name"] for run in runs):
@@ -114,9 +110,7 @@ def export(report: Report, metrics: MonitoringMetrics) -> None:
         metrics.model(champion.family, champion.version, champion.metrics)
 
 
-def _export_runs(workflow: str, runs: list[Document], metrics: MonitoringMetrics) -> None:
-    from netops.workflows.records.runs import moment_of
-    from netops.workflows.records.summary import summarise
+def _export_runs(workflow: str, runs: list[RunRecord], metrics: MonitoringMetrics) -> None:
 
     states = [run["status"]["state"] for run in runs]
     metrics.runs(workflow, {state: states.count(state) for state in set(states)})

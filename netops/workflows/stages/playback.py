@@ -4,21 +4,20 @@ import dataclasses
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from netops import progress
 from netops.client.playback import Playback, generated, recorded
 from netops.simulator.network import make_network
 from netops.telemetry.ingest import open_or_ingest
-from netops.workflows.settings import generator_settings, section, start_of
+from netops.workflows.settings import Settings
 
 
-def generated_network(settings: Any, devices: int | None, duration: int, start: int | None) -> Playback:
+def generated_network(settings: Settings, devices: int | None, duration: int, start: int | None) -> Playback:
     """Continue the network of the configuration, by default from the end of its telemetry.
 
     Parameters
     ----------
-    settings : dict
+    settings : Settings
         All sections of the configuration.
     devices : int, optional
         Replaces that of fleet.yaml.
@@ -27,10 +26,10 @@ def generated_network(settings: Any, devices: int | None, duration: int, start: 
     start : int, optional
         Time of the first sample, nanoseconds since the epoch.
     """
-    fleet = section(settings, "fleet")
-    began = start_of(fleet)
+    fleet = settings.fleet
+    began = fleet.start_time
     network = make_network(
-        generator_settings(settings),
+        settings.metrics,
         devices=devices or fleet.devices,
         duration=duration,
         interval=fleet.interval,
@@ -41,8 +40,8 @@ def generated_network(settings: Any, devices: int | None, duration: int, start: 
     return generated(network)
 
 
-def recorded_telemetry(sources: Sequence[str], incidents: Path | None, settings: Any) -> Playback:
+def recorded_telemetry(sources: Sequence[str], incidents: Path | None, settings: Settings) -> Playback:
     """Read telemetry for replay in its original form: counters stay counters, the server computes rates."""
-    options = dataclasses.replace(section(settings, "telemetry"), counters=())
+    options = dataclasses.replace(settings.telemetry, counters=())
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
         return recorded(open_or_ingest(sources, Path(scratch) / "telemetry", options, incidents, progress.report))

@@ -1,9 +1,9 @@
 """From raw telemetry to feature vectors: shared by the stage, ``netops features`` and ``netops score``."""
 
+import functools
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow.compute as pc
 
@@ -14,15 +14,14 @@ from netops.telemetry.dataset import TEST, Dataset
 from netops.telemetry.drafts import refuse_foreign_files
 from netops.telemetry.ingest import open_or_ingest
 from netops.telemetry.schema import TIMESTAMP
-from netops.workflows.settings import section
+from netops.workflows.settings import Settings
 from netops.workflows.stages.dask import scheduler_address
 
 
-def spec_for(dataset: Dataset, settings: Any) -> FeatureSpec:
+def spec_for(dataset: Dataset, settings: Settings) -> FeatureSpec:
     """Declare the features of a telemetry dataset by the configuration."""
     interval = round(dataset.meta.interval_seconds * SECOND)
-    spec: FeatureSpec = section(settings, "features").spec(dataset.meta.metrics, interval, history_of(dataset))
-    return spec
+    return settings.features.spec(dataset.meta.metrics, interval, history_of(dataset))
 
 
 def history_of(dataset: Dataset) -> int:
@@ -32,24 +31,31 @@ def history_of(dataset: Dataset) -> int:
     return int(last - first)
 
 
-def build(dataset: Dataset, out: Path, spec: FeatureSpec, settings: Any) -> Dataset:
+def build(dataset: Dataset, out: Path, spec: FeatureSpec, settings: Settings) -> Dataset:
     """Build the feature vectors of a dataset and of its test telemetry, atomically."""
-    from netops.features.build import build_features  # its kernels would make every refusal wait
+    # Late: loads numba's kernels, which every refusal would wait for.
+    from netops.features.build import build_features
 
-    options = section(settings, "features")
+    options = settings.features
     try:
         with scheduler_address(options.scheduler) as scheduler:
-            how = {"workers": options.workers, "scheduler": scheduler, "progress": progress.report}
+            how = functools.partial(
+                build_features,
+                spec=spec,
+                workers=options.workers,
+                scheduler=scheduler,
+                progress=progress.report,
+            )
             if dataset.test is not None:
-                build_features(dataset.test, out / TEST, spec, **how)
-            return build_features(dataset, out, spec, **how)
+                how(dataset.test, out / TEST)
+            return how(dataset, out)
     except BaseException:
         shutil.rmtree(out, ignore_errors=True)
         raise
 
 
 def ingest_and_build(
-    sources: Sequence[str], incidents: Path | None, settings: Any, scratch: Path, out: Path
+    sources: Sequence[str], incidents: Path | None, settings: Settings, scratch: Path, out: Path
 ) -> Dataset:
     """Take telemetry from its sources and build its feature vectors.
 
@@ -59,7 +65,7 @@ def ingest_and_build(
         Files, folders or addresses.
     incidents : Path, optional
         CSV of incidents.
-    settings : dict
+    settings : Settings
         All sections of the configuration.
     scratch : Path
         Folder for intermediate files; the caller removes it.
@@ -70,7 +76,7 @@ def ingest_and_build(
     dataset = open_or_ingest(
         sources,
         scratch / "telemetry",
-        section(settings, "telemetry"),
+        settings.telemetry,
         incidents=incidents,
         progress=progress.report,
     )

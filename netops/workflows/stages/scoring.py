@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,12 +20,12 @@ from netops.models.onnx_file import Scorer
 from netops.telemetry.dataset import Dataset, matrix_of
 from netops.telemetry.ingest import open_or_ingest
 from netops.telemetry.schema import DEVICE, TIMESTAMP
-from netops.workflows.settings import section
+from netops.workflows.settings import Settings
 
 SUFFIXES = (".parquet", ".csv")
 
 
-def score(sources: Sequence[str], model: Path, settings: Any, out: Path) -> int:
+def score(sources: Sequence[str], model: Path, settings: Settings, out: Path) -> int:
     """Score telemetry into a file: timestamp, device, risk, model_version, probability (null if not calibrated).
 
     Parameters
@@ -35,8 +34,8 @@ def score(sources: Sequence[str], model: Path, settings: Any, out: Path) -> int:
         Files, folders or addresses of telemetry.
     model : Path
         Model folder.
-    settings : dict
-        All sections of the configuration; ``telemetry`` is read.
+    settings : Settings
+        ``telemetry`` is read.
     out : Path
         ``.parquet`` or ``.csv``; appears when all is scored.
 
@@ -61,9 +60,10 @@ def score(sources: Sequence[str], model: Path, settings: Any, out: Path) -> int:
             return _write(draft, out.suffix, _scored(features, scorer))
 
 
-def _features(sources: Sequence[str], card: ModelCard, settings: Any, scratch: Path) -> Dataset:
-    options = section(settings, "telemetry")
-    telemetry = open_or_ingest(sources, scratch / "telemetry", options, None, progress.report, card.schema)
+def _features(sources: Sequence[str], card: ModelCard, settings: Settings, scratch: Path) -> Dataset:
+    telemetry = open_or_ingest(
+        sources, scratch / "telemetry", settings.telemetry, None, progress.report, card.schema
+    )
     for line in likeness(telemetry, card).lines():
         progress.say(line)
     spec = FeatureSpec.from_dict(card.spec)

@@ -1,20 +1,18 @@
 """Write the output of a stage to the configured sink, in addition to the artifacts of its run."""
 
-from typing import Any
-
 from netops import progress
 from netops.telemetry.sinks.registry import destination_of, write
 from netops.telemetry.sinks.rows import Rows
-from netops.workflows.settings import section
+from netops.workflows.settings import Settings
 
 
-def send(settings: Any, network: str, kind: str, rows: Rows) -> str | None:
+def send(settings: Settings, network: str, kind: str, rows: Rows) -> str | None:
     """Send rows to the sink.
 
     Parameters
     ----------
-    settings : dict or str
-        All sections of the configuration; ``telemetry: sink`` is read.
+    settings : Settings
+        ``telemetry: sink`` is read.
     network : str
         Whose rows they are.
     kind : str
@@ -32,7 +30,7 @@ def send(settings: Any, network: str, kind: str, rows: Rows) -> str | None:
     NetopsError
         If the sink cannot be reached, or refuses.
     """
-    destination = destination_of(section(settings, "telemetry").sink, network, kind)
+    destination = destination_of(settings.telemetry.sink, network, kind)
     if destination is not None:
         count = write(rows, destination, progress.report)
         message = f"{count:,} rows of {kind} sent to {destination}"

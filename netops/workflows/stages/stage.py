@@ -1,8 +1,7 @@
 """What every stage does before its own work."""
 
 import functools
-from collections.abc import Callable
-from typing import Any
+from typing import ParamSpec, Protocol
 
 import mlrun
 import mlrun.errors
@@ -10,11 +9,21 @@ import mlrun.errors
 from netops.errors import NetopsError
 from netops.progress import say
 from netops.tracking.install import names_service
+from netops.tracking.mlrun_types import RunDatabase, StageContext
 from netops.workflows.project_folder import PROJECT
 from netops.workflows.records.states import GOING
 
+P = ParamSpec("P")
 
-def stage(handler: Callable[..., None]) -> Callable[..., None]:
+
+class Handler(Protocol[P]):
+    """The function of a stage; MLRun gives it the run as its first argument."""
+
+    def __call__(self, context: StageContext, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Do the work of the stage, and log what it makes."""
+
+
+def stage(handler: Handler[P]) -> Handler[P]:
     """Declare the handler of a stage.
 
     Before it runs, its output gets a separate path, an earlier attempt that is still running is ended,
@@ -22,7 +31,7 @@ def stage(handler: Callable[..., None]) -> Callable[..., None]:
     """
 
     @functools.wraps(handler)
-    def run(context: Any, *arguments: Any, **named: Any) -> None:
+    def run(context: StageContext, *arguments: P.args, **named: P.kwargs) -> None:
         assign_output_path(context)
         if names_service():
             end_earlier_attempts(context)
@@ -32,14 +41,14 @@ def stage(handler: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def assign_output_path(context: Any) -> None:
+def assign_output_path(context: StageContext) -> None:
     """Set the output path of a stage below the id of its workflow, unless the artifact path contains it."""
     workflow, path = _workflow_of(context), str(context.artifact_path or "")
     if workflow and path and workflow not in path:
         context.artifact_path = f"{path.rstrip('/')}/{workflow}"
 
 
-def end_earlier_attempts(context: Any) -> None:
+def end_earlier_attempts(context: StageContext) -> None:
     """End earlier attempts of a step that still run.
 
     Kubeflow starts a step again when its own pod is lost, while the stage that the pod had started continues.
@@ -64,7 +73,7 @@ def end_earlier_attempts(context: Any) -> None:
             _abort(database, uid)
 
 
-def _abort(database: Any, uid: str) -> None:
+def _abort(database: RunDatabase, uid: str) -> None:
     try:
         database.abort_run(uid, PROJECT, status_text="replaced by a later attempt")
     except mlrun.errors.MLRunConflictError:
@@ -73,11 +82,11 @@ def _abort(database: Any, uid: str) -> None:
         raise NetopsError(f"an earlier attempt ({uid[:12]}) cannot be ended: {error}") from error
 
 
-def _log_page(context: Any) -> None:
+def _log_page(context: StageContext) -> None:
     """Log the location of plots and report: Kubeflow's page of a step only shows the results."""
     if page := mlrun.utils.helpers.get_run_url(PROJECT, uid=context.uid, name=context.name):
         context.log_result("page", page)
 
 
-def _workflow_of(context: Any) -> str:
+def _workflow_of(context: StageContext) -> str:
     return str((context.labels or {}).get("workflow") or "")

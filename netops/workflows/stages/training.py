@@ -1,23 +1,24 @@
 """Training alone: the project's `train` function on a features dataset, for each family at the same time."""
 
-import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from netops.errors import NetopsError, UsageError, closest
+from netops.json_types import JsonDict
 from netops.telemetry.dataset import Dataset
+from netops.tracking.mlrun_types import Project, StageRun
+from netops.workflows.context import started
 from netops.workflows.logs import log_to
 from netops.workflows.project import load_project
+from netops.workflows.records.runs import run_folder
 from netops.workflows.records.steps import training_step
-from netops.workflows.settings import section
+from netops.workflows.records.summary import figures_of
+from netops.workflows.settings import Settings
 
-Document = dict[str, Any]
 
-
-def train(features: Path, families: Sequence[str], network: str, settings: Document) -> dict[str, Document]:
+def train(features: Path, families: Sequence[str], network: str, settings: Settings) -> dict[str, JsonDict]:
     """Train families and log them as versions of the network's model.
 
     Parameters
@@ -28,7 +29,7 @@ def train(features: Path, families: Sequence[str], network: str, settings: Docum
         Names of the registry; empty: all that are enabled.
     network : str
         Whose models they become.
-    settings : dict
+    settings : Settings
         All sections of the configuration.
 
     Returns
@@ -36,7 +37,7 @@ def train(features: Path, families: Sequence[str], network: str, settings: Docum
     dict
         Family → its figures on the test split.
     """
-    options = section(settings, "training")
+    options = settings.training
     names = list(families) or options.enabled_families
     for name in names:
         if name not in options.enabled_families:
@@ -44,22 +45,19 @@ def train(features: Path, families: Sequence[str], network: str, settings: Docum
     if Dataset.open(features).meta.features is None:
         raise UsageError(f"--features {features}: telemetry, not feature vectors; make them with: netops features")
     project = load_project()
-    from netops.workflows.prestarted import warmed
-    from netops.workflows.records.runs import run_folder
-    from netops.workflows.records.summary import figures_of
 
     folder = run_folder(uuid4().hex)
-    task = (network, json.dumps(settings), str(features), str(folder))
+    task = (network, settings.to_json(), str(features), str(folder))
     with (
         log_to(folder),
-        warmed(names, options.threads),
+        started(names, options.threads),
         ThreadPoolExecutor(len(names)) as pool,
     ):
         jobs = {name: pool.submit(_train, project, name, *task) for name in names}
     return {name: figures_of(job.result().status.results) for name, job in jobs.items()}
 
 
-def _train(project: Any, family: str, network: str, settings: str, features: str, folder: str) -> Any:
+def _train(project: Project, family: str, network: str, settings: str, features: str, folder: str) -> StageRun:
     import mlrun
 
     try:
