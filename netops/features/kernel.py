@@ -461,23 +461,34 @@ def _emit(plan: Plan, state: State, device: int, page: int, index: int, out: Flo
                 m * width + 1 + w * columns,
             )
     if len(plan.relative) > 0:
-        full = _is_full(plan, state, device, page, index)
-        if state.baselines.shape[1] > 0:
-            set_baselines(state.merged, plan.indices[LONGEST], state.values.shape[2], state.baselines, device)
-        emit_relative(
-            plan.relative, state.merged, plan.indices[LONGEST], full, state.values, page, index, out, row, width
-        )
+        _emit_relative(plan, state, device, page, index, out, row, width)
 
 
-@_inlined
-def set_baselines(merged: Floats, longest: int, metrics: int, baselines: Floats, device: int) -> None:
+@_noinline
+def _emit_relative(
+    plan: Plan, state: State, device: int, page: int, index: int, out: Floats, row: int, width: int
+) -> None:
+    """Write the relative statistics; inlined it would slow down specs without them."""
+    plan, state = _borrow_plan(plan), _borrow(state)
+    full = _is_full(plan, state, device, page, index)
+    if state.baselines.shape[1] > 0:
+        _set_baselines(plan, state, device)
+    emit_relative(
+        plan.relative, state.merged, plan.indices[LONGEST], full, state.values, page, index, out, row, width
+    )
+
+
+@_noinline
+def _set_baselines(plan: Plan, state: State, device: int) -> None:
     """Set level and spread of each metric's baseline, unknown until it has as many values as the longest window."""
+    plan, state = _borrow_plan(plan), _borrow(state)
+    metrics = state.values.shape[2]
     for m in range(metrics):
-        c = longest * metrics + m
-        merged[c, LEVELS] = baselines[device, LEVEL * metrics + m]
-        spread = np.sqrt(baselines[device, VARIANCE * metrics + m])
-        known = baselines[device, SEEN * metrics + m] >= max(merged[c, VALUES], 2.0)
-        merged[c, LEVEL_SPREADS] = spread if known else np.nan
+        c = plan.indices[LONGEST] * metrics + m
+        state.merged[c, LEVELS] = state.baselines[device, LEVEL * metrics + m]
+        spread = np.sqrt(state.baselines[device, VARIANCE * metrics + m])
+        known = state.baselines[device, SEEN * metrics + m] >= max(state.merged[c, VALUES], 2.0)
+        state.merged[c, LEVEL_SPREADS] = spread if known else np.nan
 
 
 @_inlined
@@ -610,12 +621,12 @@ def _take(plan: Plan, state: State, device: int, time: int, values: Floats, row:
         _append(plan, state, device, time, values, row)
         _emit(plan, state, device, marks[device, LAST], marks[device, FILL] - 1, out, row)
         if state.baselines.shape[1] > 0:
-            _learn(plan, state, device, marks[device, LAST], marks[device, FILL] - 1)
+            _learn_from(plan, state, device, marks[device, LAST], marks[device, FILL] - 1)
         return SCORED
     page, index = _insert(state, device, time, values, row)
     _rebuild(plan, state, device, page, index)
     if state.baselines.shape[1] > 0:
-        _baselines_before(plan, state, page, index, state.baselines, device)
+        _rewind(plan, state, device, page, index)
     _emit(plan, state, device, page, index, out, row)
     _rebuild(plan, state, device, marks[device, LAST], marks[device, FILL] - 1)
     if state.baselines.shape[1] > 0:
@@ -644,6 +655,13 @@ def _baselines_before(plan: Plan, state: State, page: int, index: int, rows: Flo
     _copy(rows, i, state.earlier, page)
     for k in range(index):
         _update(plan, state, page, k, rows, i)
+
+
+@_noinline
+def _rewind(plan: Plan, state: State, device: int, page: int, index: int) -> None:
+    """Set the baselines of a device to those before one of its samples."""
+    plan, state = _borrow_plan(plan), _borrow(state)
+    _baselines_before(plan, state, page, index, state.baselines, device)
 
 
 @_noinline
