@@ -161,7 +161,8 @@ def test_memory_stays_below_what_the_rows_would_take(examples: Examples, tmp_pat
     rng = np.random.default_rng(0)
     features = rng.normal(size=(500_000, len(examples.names)))
     labels = (features[:, 0] + rng.normal(size=len(features)) > 3).astype(np.float32)
-    arrays = {"features": features, "labels": labels, "weights": np.ones(len(labels)), "early": labels < 0}
+    ones = np.ones(len(labels))
+    arrays = {"features": features, "labels": labels, "weights": ones, "nearness": ones, "early": labels < 0}
     for name, values in arrays.items():
         np.save(wide / f"{name}.npy", values)
     for name in ("examples.json", "validation.npy", "validation-labels.npy", "test.npy"):
