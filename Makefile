@@ -52,7 +52,7 @@ docs: setup
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
 	@echo "build/docs/index.html"
 
-IMAGE ?= netops:0.1.0
+IMAGE ?= netops:0.2.0
 SERVE_IMAGE ?= $(IMAGE)-serve
 BUILD = docker build --build-arg EXTRAS='$(EXTRAS)' --build-arg EXTRA='$(EXTRA)' --build-arg GPU='$(GPU)'
 image:

@@ -111,10 +111,12 @@ def _vote(
     if made is None:
         return None
     card, assessment = made
-    write_proof(examples, folder)
-    write_reference(folder, reference_of(examples, folder, settings.monitoring))
-    metrics = {**assessment.figures(), **assessment.interval_ends()}
-    artifact = registry.log_model(context, network, folder, card, metrics)
+    address = _logged(network, card.version)
+    if address is None:
+        write_proof(examples, folder)
+        write_reference(folder, reference_of(examples, folder, settings.monitoring))
+        metrics = {**assessment.figures(), **assessment.interval_ends()}
+        address = registry.log_model(context, network, folder, card, metrics).get_store_url(with_tag=False)
     figures = {
         "version": card.version,
         **assessment.figures(),
@@ -122,7 +124,12 @@ def _vote(
         "rows": len(examples.array("labels")),
         "note": assessment.choice.note,
     }
-    return folder, artifact.get_store_url(with_tag=False), figures
+    return folder, address, figures
+
+
+def _logged(network: str, version: str) -> str | None:
+    """Return the address of a version that an earlier attempt has logged."""
+    return next((model.uri for model in registry.versions(network) if model.version == version), None)
 
 
 def _not_rejected(network: str, card: ModelCard) -> Decision | None:

@@ -63,7 +63,7 @@ class ClusterSettings:
 
     service: str = option("", help="MLRun's address inside the cluster; by default as the service reports, "
                           f"else {SERVICE}")  # fmt: skip
-    image: str = option("netops:0.1.0", help="image of all stages, made by `make image`")
+    image: str = option("netops:0.2.0", help="image of all stages, made by `make image`")
     source: str = option("/opt/netops", help="the project in that image, or its Git address; schedules load it "
                          "from there")  # fmt: skip
     requirements: tuple[str, ...] = option((), help="packages that the image lacks; MLRun builds them in")

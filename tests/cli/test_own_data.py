@@ -14,7 +14,7 @@ QUICK = [
     part
     for family in ("tensorflow", "sklearn", "extra_trees")
     for part in ("--set", f"training.families.{family}.enabled=false")
-]
+] + ["--set", "training.cross_fit=never"]
 
 
 def telemetry(failing: bool = True, rows: int = 1500, devices: int = 4) -> pd.DataFrame:

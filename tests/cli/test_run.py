@@ -53,7 +53,7 @@ def first(home: Path) -> dict:
 def test_the_summary_is_as_agreed(first: dict) -> None:
     assert first["state"] == "completed"
     assert first["name"] == "demo"
-    assert set(first["models"]) == {"sklearn", "xgboost"}
+    assert set(first["models"]) == {"sklearn", "xgboost", "vote"}
     for figures in (*first["models"].values(), first["baselines"]["static_threshold"]):
         assert set(figures) == FIGURES
         assert 0 <= figures["average_precision"] <= 1

@@ -5,8 +5,8 @@ NETOPS_TEST_CLUSTER            context of the kubeconfig
 NETOPS_TEST_MLRUN              MLRun's address from here, such as http://localhost:8080
 NETOPS_TEST_MLRUN_INSIDE       … and from a pod; http://mlrun-api.<namespace>.svc.cluster.local:8080
 NETOPS_TEST_NAMESPACE          MLRun's namespace; mlrun
-NETOPS_TEST_IMAGE              image of the stages, as the nodes know it; netops:0.1.0
-NETOPS_TEST_SERVE_IMAGE        image of the server; netops:0.1.0-serve
+NETOPS_TEST_IMAGE              image of the stages, as the nodes know it; netops:0.2.0
+NETOPS_TEST_SERVE_IMAGE        image of the server; netops:0.2.0-serve
 NETOPS_TEST_ARTIFACTS          where artifacts go; s3://mlrun/netops
 NETOPS_TEST_S3                 endpoint of the object store from here, and below from a pod; its keys are
 NETOPS_TEST_S3_INSIDE          AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
@@ -42,7 +42,7 @@ def testbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
         pytest.skip(f"{CLUSTER} names no cluster")  # never a failure: no machine has one by itself
     namespace = os.environ.get("NETOPS_TEST_NAMESPACE", "mlrun")
     inside = f"http://mlrun-api.{namespace}.svc.cluster.local:8080"
-    image = os.environ.get("NETOPS_TEST_IMAGE", "netops:0.1.0")
+    image = os.environ.get("NETOPS_TEST_IMAGE", "netops:0.2.0")
     artifacts = os.environ.get("NETOPS_TEST_ARTIFACTS", "s3://mlrun/netops")
     store_inside = os.environ.get("NETOPS_TEST_S3_INSIDE", "")
     keys = {key: os.environ[key] for key in KEYS if key in os.environ}
@@ -53,7 +53,7 @@ def testbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
         context=context,
         namespace=namespace,
         image=image,
-        serve_image=os.environ.get("NETOPS_TEST_SERVE_IMAGE", "netops:0.1.0-serve"),
+        serve_image=os.environ.get("NETOPS_TEST_SERVE_IMAGE", "netops:0.2.0-serve"),
         service=os.environ.get("NETOPS_TEST_MLRUN", "http://localhost:8080").rstrip("/"),
         service_inside=os.environ.get("NETOPS_TEST_MLRUN_INSIDE", inside),
         artifacts=artifacts,

@@ -252,7 +252,7 @@ def test_models_are_shown_with_champion_challengers_and_history(look, feed):
     page = look("/models?theme=dark")
     page.locator("body[data-drawn]").wait_for(state="attached", timeout=LOADED)
     rows, compared = (
-        page.locator(f"section.scroll:has-text('{title}') tbody tr") for title in ("Champion and", "In the shadow:")
+        page.locator(f"section.scroll:has-text('{title}') tbody tr") for title in ("Champion and", "Shadow:")
     )
     rows = rows.all_text_contents()
     assert len(rows) == 2

@@ -121,13 +121,13 @@ def test_a_stage_that_is_run_by_itself_finds_nothing_of_another_run(home) -> Non
     project = load_project()
     settings = [read_settings(None, [f"fleet.devices={devices}", "fleet.duration=1h"]) for devices in (12, 16)]
     runs = [
-        project.run_function("generate", params={"network": "solo", "settings": json.dumps(given)}, local=True)
+        project.run_function("generate", params={"network": "solo", "settings": given.to_json()}, local=True)
         for given in settings
     ]
     made = [Dataset.open(Path(mlrun.get_dataitem(run.outputs["telemetry"]).local())) for run in runs]
     assert [dataset.meta.devices for dataset in made] == [12, 16]
     for address in (runs[0].outputs["telemetry"], f"file://{made[0].path}"):
-        params = {"settings": json.dumps(settings[0]), "telemetry": address}
+        params = {"settings": settings[0].to_json(), "telemetry": address}
         taken = project.run_function("ingest", params=params, local=True)
         again = Dataset.open(Path(mlrun.get_dataitem(taken.outputs["telemetry"]).local()))
         assert (again.meta.devices, again.meta.samples) == (12, made[0].meta.samples)

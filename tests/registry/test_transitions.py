@@ -102,7 +102,7 @@ def test_a_rejected_champion_is_replaced_by_the_one_before_and_the_only_one_stay
     serve("a", "b")
     registry.reject("core", "b", "it floods the night shift")
     assert (champion(), tagged(database)) == ("a", ["a"])
-    with pytest.raises(NetopsError, match="version a: no reject: it is the champion, and there is no earlier one"):
+    with pytest.raises(NetopsError, match="a: no reject: it is the champion, and there is no earlier version"):
         registry.reject("core", "a", "too")
     assert champion() == "a"
     entry = registry.history("core")[0]

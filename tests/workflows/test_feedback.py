@@ -16,7 +16,7 @@ HERE = TelemetrySettings()
 
 
 @pytest.fixture
-def summary_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def incident_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path / "home"))
     incident = Incident(source="log", id="1", device="a", start=iso(30), end=iso(33))
     assert LocalFeedbackClient("core").record([incident]) == {"recorded": 1, "changed": 0, "known": 0}
@@ -26,7 +26,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("incident_log")
 def test_local_feedback_is_merged_and_reported(tmp_path: Path) -> None:
     dataset = telemetry(tmp_path / "t", {"a": [(5, 8)], "b": []})
     assert with_feedback(dataset, "edge", HERE) is dataset  # another network
@@ -35,7 +35,7 @@ def test_local_feedback_is_merged_and_reported(tmp_path: Path) -> None:
     assert [row["source"] for row in merged.incidents().to_pylist()] == ["telemetry", "log"]
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("incident_log")
 def test_feedback_is_merged_into_test_telemetry(tmp_path: Path) -> None:
     dataset = telemetry(tmp_path / "t", {"a": [(5, 8)]})
     telemetry(tmp_path / "t" / "_test", {"a": []})
@@ -44,7 +44,7 @@ def test_feedback_is_merged_into_test_telemetry(tmp_path: Path) -> None:
     assert merged.test.incidents().column("source").to_pylist() == ["log"]
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("incident_log")
 def test_telemetry_of_somebody_elses_is_not_touched(tmp_path: Path) -> None:
     own = telemetry(tmp_path / "own", {"a": [], "b": []})
     before, scratch = contents(own.path), tmp_path / "scratch"
