@@ -9,16 +9,7 @@ from typing import Any
 import pytest
 
 from netops.cli.main import run
-
-#: A network small enough to be run in seconds, that fails often enough to be learned from.
-SMALL = (
-    "fleet.devices=16",
-    "fleet.duration=10h",
-    "metrics.errors.every=4h",
-    "training.families.tensorflow.enabled=false",
-    "training.cross_fit=never",
-    "training.families.extra_trees.enabled=false",
-)
+from tests.small import SMALL
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 import httpx
 import yaml
 
+from tests.small import SMALL
+
 Document = dict[str, Any]
 #: Part of the name of whatever these tests make: another session may use the same cluster.
 SESSION = secrets.token_hex(3)
@@ -23,16 +25,8 @@ T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 #: What the project consists of: the tests run a copy of it, with a cluster.yaml of their own.
 PARTS = ("project.yaml", "project_setup.py", "components", "pipeline", "configurations", "netops")
-#: A network that is generated and learned from in about a minute, and fails often enough for that.
-SMALL = (
-    "fleet.devices=16",
-    "fleet.duration=10h",
-    "metrics.errors.every=4h",
-    "training.families.tensorflow.enabled=false",
-    "training.cross_fit=never",
-    "training.families.extra_trees.enabled=false",
-    "promotion.first=any",
-)
+#: Options of a run in about a minute.
+RUN = (*SMALL, "promotion.first=any")
 #: What a stage of the tests asks for: three fit on two cores.
 STAGE = {"cpu": "200m", "memory": "1536Mi", "timeout": "20m", "retries": 1}
 ENDED = ("completed", "error", "aborted", "canceled")
@@ -180,7 +174,7 @@ def ours(name: str) -> str:
 
 def small(*more: str) -> list[str]:
     """Give the options of the small network."""
-    return [word for key in (*SMALL, *more) for word in ("--set", key)]
+    return [word for key in (*RUN, *more) for word in ("--set", key)]
 
 
 def until(ask: Callable[[], T | bool | str | None], seconds: float, otherwise: str, pause: float = 2.0) -> Any:

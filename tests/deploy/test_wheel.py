@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import SMALL
 from tests.compiled import COMPILED
+from tests.small import SMALL
 
 CLONE = Path(__file__).parents[2]
 

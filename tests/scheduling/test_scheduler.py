@@ -14,7 +14,7 @@ from netops.cli.main import run
 from netops.config.durations import HOUR, MINUTE, SECOND
 from netops.errors import NetopsError
 from netops.scheduling.scheduler import Scheduler
-from tests.workflows.conftest import SMALL
+from tests.workflows.conftest import ONE_FAMILY
 
 DAWN = 1_767_571_200 * SECOND  # 2026-01-05T00:00:00Z, a Monday
 
@@ -226,7 +226,7 @@ def test_a_real_scheduler_killed_and_started_again(tmp_path, monkeypatch, capfd)
     from netops.scheduling import schedules
     from netops.workflows.settings import read_settings
 
-    settings = read_settings(None, SMALL)
+    settings = read_settings(None, ONE_FAMILY)
     due = time.gmtime(time.time() + 6)
     cron = f"{due.tm_sec} {due.tm_min} {due.tm_hour} {due.tm_mday} {due.tm_mon} *"
     schedules.add(cron, "retrain", "core", settings)
@@ -255,7 +255,7 @@ def test_a_real_scheduler_killed_between_two_times_runs_what_was_due_once(tmp_pa
     from netops.workflows.records.runs import steps_of, workflows
     from netops.workflows.settings import read_settings
 
-    schedules.add("0 3 * * *", "retrain", "core", read_settings(None, SMALL))
+    schedules.add("0 3 * * *", "retrain", "core", read_settings(None, ONE_FAMILY))
     command = [sys.executable, "-m", "netops.cli.main", "schedule", "start"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as scheduler:
         lock = tmp_path / "scheduler.lock"
@@ -287,7 +287,7 @@ def test_a_run_that_fails_is_tried_again_and_is_in_the_list(database, tmp_path, 
 
     source = tmp_path / "telemetry.csv"
     source.write_text("")  # it is there, and holds nothing
-    settings = read_settings(None, SMALL)
+    settings = read_settings(None, ONE_FAMILY)
     schedules.add("0 3 * * *", "retrain", "edge", settings, (str(source),), retries=1, backoff=SECOND // 100)
     put_back(database, "edge-retrain", days=1)
     again = schedules.start(once=True)
@@ -309,7 +309,7 @@ def test_a_time_at_which_a_run_of_the_network_is_going_is_left_out(database) -> 
     from netops.tracking.database.pipelines import RUNNER
     from netops.workflows.settings import read_settings
 
-    schedules.add("0 3 * * *", "retrain", "busy", read_settings(None, SMALL))
+    schedules.add("0 3 * * *", "retrain", "busy", read_settings(None, ONE_FAMILY))
     put_back(database, "busy-retrain", days=1)
     document = {
         "metadata": {"name": "main", "uid": "by-hand", "project": "netops", "labels": dict(RUNNER), "iteration": 0},

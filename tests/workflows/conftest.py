@@ -10,15 +10,9 @@ from typing import Any
 
 import pytest
 
-SMALL = (
-    "fleet.devices=16",
-    "fleet.duration=10h",
-    "metrics.errors.every=4h",
-    "training.families.tensorflow.enabled=false",
-    "training.cross_fit=never",
-    "training.families.extra_trees.enabled=false",
-    "training.families.sklearn.enabled=false",
-)
+from tests.small import SMALL
+
+ONE_FAMILY = (*SMALL, "training.families.sklearn.enabled=false")
 MODERN = {"version": "1.12.1", "namespace": "mlrun"}
 
 

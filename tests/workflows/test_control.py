@@ -19,7 +19,7 @@ from netops.progress import shown_by, silent
 from netops.tracking.database.pipelines import RUNNER
 from netops.workflows import control
 
-from .conftest import SMALL
+from .conftest import ONE_FAMILY
 
 SERVICE = "NETOPS_TEST_MLRUN_API"
 
@@ -93,7 +93,7 @@ def test_only_a_run_that_is_going_is_canceled(database) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_a_run_of_another_process_is_canceled_and_taken_up_again(home, database, capsys) -> None:
-    options = [part for key in SMALL for part in ("--set", key)]
+    options = [part for key in ONE_FAMILY for part in ("--set", key)]
     command = [sys.executable, "-m", "netops.cli.main", "run", "--name", "edge", *options]
     # As a script starts it with &: SIGINT is ignored.
     ignored = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)}
@@ -134,7 +134,7 @@ def test_a_local_run_that_a_service_has_on_record(home, monkeypatch, capsys) -> 
         pytest.skip(f"{SERVICE} names no MLRun service")
     monkeypatch.setenv("MLRUN_DBPATH", address)
     network = f"edge-{os.getpid()}"
-    options = [part for key in SMALL for part in ("--set", key)]
+    options = [part for key in ONE_FAMILY for part in ("--set", key)]
     command = [sys.executable, "-m", "netops.cli.main", "run", "--name", network, *options]
     with started(command, stderr=subprocess.PIPE) as process:
         for line in process.stderr:

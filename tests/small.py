@@ -1,0 +1,10 @@
+"""A network that is generated and learned from in seconds, and fails often enough for that."""
+
+SMALL = (
+    "fleet.devices=16",
+    "fleet.duration=10h",
+    "metrics.errors.every=4h",
+    "training.families.tensorflow.enabled=false",
+    "training.families.extra_trees.enabled=false",
+    "training.cross_fit=never",
+)
