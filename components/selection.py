@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from mlrun import DataItem, MLClientCtx
 
@@ -22,14 +23,22 @@ from netops.evaluation.static_baseline import StaticThresholds
 from netops.evaluation.trained import vote_model
 from netops.models.card import ModelCard, read_card
 from netops.models.vote import VOTE
-from netops.monitoring.reference import reference_of, write_reference
 from netops.telemetry.dataset import Dataset
 from netops.tracking.folders import local_folder, local_model, new_folder, output_path_of, work_folder
 from netops.training.examples import Examples, prepare_examples
-from netops.training.proof import write_proof
 from netops.training.train import split_risks
 from netops.workflows.settings import Settings
 from netops.workflows.stages.stage import stage
+from netops.workflows.stages.versions import figures_of, log_version
+
+
+class _Vote(NamedTuple):
+    """The vote of the trained models: its folder and address, what it is worth, and its figures for the summary."""
+
+    folder: Path
+    address: str
+    assessment: Assessment
+    figures: Mapping[str, object]
 
 
 @stage
@@ -53,8 +62,10 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
     trained = {name: context.get_input(name) for name in context.inputs if name != "features"}
     models = {family: local_model(model) for family, model in trained.items()}
     addresses = {family: model.artifact_url for family, model in trained.items()}
-    if vote := _vote(context, network, examples, models, chosen):
-        models[VOTE], addresses[VOTE], voted = vote
+    vote = _vote(context, network, examples, models, chosen)
+    assessments = {name: assess_model(examples, folder, alerting, options.seed) for name, folder in models.items()}
+    if vote:
+        models[VOTE], addresses[VOTE], assessments[VOTE] = vote.folder, vote.address, vote.assessment
     baseline, static_assessment, tested = assess_baseline(examples, alerting, options.seed)
     choice = choose_best(
         examples.evaluation_split("validation"),
@@ -72,8 +83,10 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
         rivals=[folder for name, folder in models.items() if name != choice.best],
         baseline=baseline_risks(baseline, examples, "validation", options.seed),
     )
-    assessments, rest = _log(
-        context, network, examples, models, choice, decision, chosen, (baseline, static_assessment, tested)
+    assessments[BASELINE] = static_assessment
+    assessments[CLOCK], clock_test = assess_clock(examples, alerting, options.seed)
+    rest = _log(
+        context, network, examples, models, assessments, choice, decision, chosen, baseline, (tested, clock_test)
     )
     found = assessments[choice.best].evaluation.figures
     doubts = (
@@ -91,19 +104,19 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
             "compared_with": champion.version if champion else "none",
             "champion": {"family": champion.family, "version": champion.version} if champion else None,
             "rows": len(examples.array("validation")),
-            **({VOTE: voted} if vote else {}),
+            **({VOTE: vote.figures} if vote else {}),
         }
     )
 
 
 def _vote(
     context: MLClientCtx, network: str, examples: Examples, models: dict[str, Path], settings: Settings
-) -> tuple[Path, str, Mapping[str, object]] | None:
+) -> _Vote | None:
     """Build the vote of the trained models and log it as a version like theirs.
 
     Returns
     -------
-    folder, address, figures
+    _Vote or None
         None if the vote is disabled, or fewer than two models can vote.
     """
     folder = work_folder(context) / "models" / VOTE
@@ -111,30 +124,21 @@ def _vote(
     if made is None:
         return None
     card, assessment = made
-    address = _logged(network, card.version)
-    if address is None:
-        write_proof(examples, folder)
-        write_reference(folder, reference_of(examples, folder, settings.monitoring))
-        metrics = {**assessment.figures(), **assessment.interval_ends()}
-        address = registry.log_model(context, network, folder, card, metrics).get_store_url(with_tag=False)
-    figures = {
-        "version": card.version,
-        **assessment.figures(),
-        "fit_seconds": card.fit_seconds,
-        "rows": len(examples.array("labels")),
-        "note": assessment.choice.note,
-    }
-    return folder, address, figures
+    if logged := _known(network, card.version):  # by an earlier attempt
+        address = logged.uri
+    else:
+        artifact = log_version(context, network, examples, folder, card, assessment, settings.monitoring)
+        address = artifact.get_store_url(with_tag=False)
+    return _Vote(folder, address, assessment, figures_of(card, assessment, examples))
 
 
-def _logged(network: str, version: str) -> str | None:
-    """Return the address of a version that an earlier attempt has logged."""
-    return next((model.uri for model in registry.versions(network) if model.version == version), None)
+def _known(network: str, version: str) -> registry.Model | None:
+    return next((model for model in registry.versions(network) if model.version == version), None)
 
 
 def _not_rejected(network: str, card: ModelCard) -> Decision | None:
     """Refuse a version that has been rejected before: trained again, the same model is the same version."""
-    known = next((model for model in registry.versions(network) if model.version == card.version), None)
+    known = _known(network, card.version)
     if known is None or known.state != registry.REJECTED:
         return None
     return Decision(False, (f"version {card.version} was rejected before: {known.state_reason}",))
@@ -153,25 +157,22 @@ def _log(
     network: str,
     examples: Examples,
     models: dict[str, Path],
+    assessments: Mapping[str, Assessment],
     choice: Choice,
     decision: Decision,
     settings: Settings,
-    static: tuple[StaticThresholds, Assessment, Floats],
-) -> tuple[dict[str, Assessment], WithoutClock | None]:
-    """Log the leaderboard with the baseline, how the choice was made, and the report of the run.
+    baseline: StaticThresholds,
+    baselines_test: tuple[Floats, Floats],
+) -> WithoutClock | None:
+    """Log the leaderboard with the baselines, how the choice was made, and the report of the run.
 
     Returns
     -------
-    assessments, without_clock
-        Family → assessment, including the baselines; and without the incidents that follow the clock, if
-        there are some.
+    WithoutClock or None
+        The figures without the incidents that follow the clock, if there are some.
     """
-    alerting = settings.alerting
-    seed = settings.training.seed
-    baseline, static_assessment, baseline_test = static
-    assessments = {name: assess_model(examples, folder, alerting, seed) for name, folder in models.items()}
-    assessments[BASELINE] = static_assessment
-    assessments[CLOCK], clock_test = assess_clock(examples, alerting, seed)
+    alerting, seed = settings.alerting, settings.training.seed
+    static_assessment, (baseline_test, clock_test) = assessments[BASELINE], baselines_test
     risks = {name: split_risks(examples, folder, "test") for name, folder in models.items()}
     rest = without_clock(
         examples.evaluation_split("test"),
@@ -213,7 +214,7 @@ def _log(
         seed=seed,
     )
     _log_report(context, report)
-    return assessments, rest
+    return rest
 
 
 def _log_report(context: MLClientCtx, report: Path) -> None:

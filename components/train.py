@@ -2,20 +2,19 @@
 
 from mlrun import DataItem, MLClientCtx
 
-from netops import progress, registry
+from netops import progress
 from netops.evaluation import plots
 from netops.evaluation.assessment import Assessment
 from netops.evaluation.trained import train_model
-from netops.monitoring.reference import reference_of, write_reference
 from netops.telemetry.dataset import Dataset
 from netops.tracking.folders import local_folder, work_folder
 from netops.tracking.iterations import Iterations
 from netops.tracking.results import log_figures
 from netops.training.examples import prepare_examples
-from netops.training.proof import write_proof
 from netops.workflows.context import pipeline_run
 from netops.workflows.settings import Settings
 from netops.workflows.stages.stage import stage
+from netops.workflows.stages.versions import figures_of, log_version
 
 
 @stage
@@ -50,17 +49,8 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
         on_trial=trials,
     )
     trials.close()
-    write_proof(examples, folder)
-    write_reference(folder, reference_of(examples, folder, chosen.monitoring))
-    registry.log_model(context, network, folder, card, {**assessment.figures(), **assessment.interval_ends()})
-    figures = {
-        "version": card.version,
-        **assessment.figures(),
-        "fit_seconds": card.fit_seconds,
-        "rows": len(examples.array("labels")),
-        "note": assessment.choice.note,
-    }
-    log_figures(context, figures, families=len(options.enabled_families))
+    log_version(context, network, examples, folder, card, assessment, chosen.monitoring)
+    log_figures(context, figures_of(card, assessment, examples), families=len(options.enabled_families))
     _log_plots(context, family, assessment, examples.horizon)
 
 

@@ -25,7 +25,7 @@ def test_a_run_within_a_command_shows_its_lines_where_the_command_does() -> None
 
 def test_what_is_shown_once_is_shown_once_in_each_block() -> None:
     lines: list[str] = []
-    say_once("warn")  # nobody reads: it is not lost for the next block
+    say_once("warn")  # without a reader: it is not lost for the next block
     for _ in range(2):
         with shown_by(silent, lines.append):
             say_once("warn")

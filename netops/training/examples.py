@@ -32,7 +32,7 @@ from netops.telemetry.schema import is_error_column
 from netops.training.feature_selection import SAMPLE, Sample, select
 from netops.training.label_sources import summarize_labels
 from netops.training.labelled import Labelled, label_once
-from netops.training.matrix import keep_columns, read_pieces, write_matrix
+from netops.training.matrix import NAMES, fold_folder, keep_columns, read_pieces, write_matrix
 from netops.training.nearness import nearness
 from netops.training.rows import gather
 from netops.training.settings import TrainingSettings
@@ -41,8 +41,6 @@ from netops.training.thinning import set_aside, thin
 
 FILE = "examples.json"
 MATRIX = "features.npy"
-#: The features of a fold, in its folder.
-NAMES = "names.json"
 #: Changes with the files of the folder, so that examples of before are made again.
 _FORMAT = 4
 #: Parts that are scored, and what their files are called.
@@ -351,11 +349,6 @@ class _Making:
         del raw["folder"]
         write_json(self.draft / FILE, raw)
         return examples
-
-
-def fold_folder(folder: Path, fold: int) -> Path:
-    """Name the folder of the training rows of a fold, with its own choice of features, in that of the examples."""
-    return folder / f"fold-{fold}"
 
 
 def feature_names(dataset: Dataset) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from netops.models.scaling import Scaling
 from netops.telemetry.dataset import Dataset
 from netops.training.families.protocol import Family, FitData
 from netops.training.families.registry import FAMILIES
-from netops.training.matrix import ScaledMatrix
+from netops.training.matrix import NAMES, ScaledMatrix, fold_folder
 from netops.training.rows import pieces
 from netops.training.search import Limits, Search, TrialCallback
 from netops.training.thinning import thin
@@ -167,13 +167,13 @@ def _cross_fit(folder: Path, examples: dict[str, Any], family: Family, job: Job)
     dataset = Dataset.open(Path(examples["sources"]["validation"]))
     risks, iterations = np.full(len(rows), np.nan), []
     for fold in range(examples["folds"]):
-        own = folder / f"fold-{fold}"
+        own = fold_folder(folder, fold)
         scaling, data = _data(own, family, job)
         fitted = _fit_once(family, data, job)
         del data
         session = Session(build_model(scaling, fitted), job.threads)
         mine = np.flatnonzero(of_row == fold)
-        risks[mine] = score_rows(session.score, dataset, read_json(own / "names.json"), rows[mine])
+        risks[mine] = score_rows(session.score, dataset, read_json(own / NAMES), rows[mine])
         iterations.append(fitted.iterations)
     if family.rounds is None:
         return risks, family

@@ -15,11 +15,18 @@ from netops.models.scaling import Scaling
 from netops.telemetry.dataset import Dataset
 from netops.training.rows import pieces
 
+#: The features of a fold, in its folder.
+NAMES = "names.json"
 #: Values (rows × columns) of a piece: 32 MB, and 16 MB more once they are scaled.
 PIECE = 4_000_000
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+
+
+def fold_folder(folder: Path, fold: int) -> Path:
+    """Name the folder of the training rows of a fold, with its own choice of features, in that of the examples."""
+    return folder / f"fold-{fold}"
 
 
 def write_matrix(path: Path, dataset: Dataset, names: tuple[str, ...], rows: npt.NDArray[np.int64]) -> Flags:

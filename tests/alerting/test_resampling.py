@@ -31,7 +31,7 @@ def test_weights_sample_devices_with_their_periods():
     assert weights[:, missing].sum() == 0
     by_device = np.add.reduceat(weights, periods.first[:-1], axis=1)
     sizes = np.diff(periods.first)
-    assert (by_device % sizes == 0).all()  # a drawn device brings as many stretches as it has
+    assert (by_device % sizes == 0).all()  # a drawn device has all of its stretches
     assert ((by_device / sizes).sum(axis=1) == 5).all()
     assert abs(weights[:, periods.present].mean() - 1) < 0.05
     assert len(labels) > 0

@@ -217,7 +217,7 @@ def test_verdicts_label_training_and_are_excluded_from_metrics(plain: Dataset, t
     added = np.flatnonzero((with_feedback.training_labels == 1) & (base.labels != 1))
     assert len(added) >= 60
     assert (with_feedback.sequences.timestamps[added[:60]] < START + (early + 30) * INTERVAL).all()
-    # The test split: as many incidents as without, and nothing healthy or failing where only the verdict tells.
+    # The test split: as many incidents as without, and no label where the verdict is the only evidence.
     before, after = base.evaluation_split(TEST), with_feedback.evaluation_split(TEST)
     assert (after.observed == before.observed).all()
     assert (after.labels[after.left_out] == -1).all()
