@@ -210,4 +210,6 @@ def _clock(time: int) -> str:
 
 def plain_reasons(reasons: tuple[Reason, ...]) -> list[dict[str, object]]:
     """Return reasons as plain values for JSON."""
-    return [{"feature": reason.feature, "contribution": reason.contribution} for reason in reasons]
+    return [
+        {"feature": reason.feature, "contribution": reason.contribution, "text": reason.text} for reason in reasons
+    ]

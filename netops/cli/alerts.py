@@ -108,7 +108,7 @@ def show(alert: str, name: str | None, as_json: bool) -> None:
         if key != "reasons" and value not in (None, []):
             print_text(f"{key.replace('_', ' '):12} {value}")
     for reason in found.reasons:
-        print_text(f"{'reason':12} {reason.feature} {reason.contribution:+.2f}")
+        print_text(f"{'reason':12} {reason.text or reason.feature} ({reason.contribution:+.2f})")
     print_rows(statements, ["given", "verdict", "by", "repaired_at", "note"], as_json=False)
 
 

@@ -16,6 +16,7 @@ class Reason(TypedDict):
 
     feature: str
     contribution: float
+    text: str
 
 
 class Found(TypedDict):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from netops.config.durations import DAY, SECOND, format_duration
 from netops.errors import UsageError, closest
@@ -33,6 +33,29 @@ class SpecValues(TypedDict):
     metrics: list[str]
     windows: list[int]
     statistics: list[str]
+
+
+class Feature(NamedTuple):
+    """A feature: a statistic of a metric over a window.
+
+    Attributes
+    ----------
+    metric : str
+    statistic : str
+        "" is the current value.
+    window : int or None
+        Nanoseconds; None if only the current value is used.
+    """
+
+    metric: str
+    statistic: str = ""
+    window: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the column."""
+        window = () if self.window is None else (format_duration(self.window),)
+        return "_".join((self.metric, *filter(None, (self.statistic,)), *window))
 
 
 @dataclass(frozen=True)
@@ -90,16 +113,28 @@ class FeatureSpec:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Columns in order: per metric value, statistics per window and missing fraction, relative ones."""
-        return tuple(name for metric in self.metrics for name in self._names_of(metric))
+        """The names of the columns, in order."""
+        return tuple(feature.name for feature in self.features)
 
-    def _names_of(self, metric: str) -> Iterator[str]:
-        yield metric
+    @cached_property
+    def features(self) -> tuple[Feature, ...]:
+        """The columns in order: per metric value, statistics per window and missing fraction, relative ones."""
+        return tuple(feature for metric in self.metrics for feature in self._features_of(metric))
+
+    def _features_of(self, metric: str) -> Iterator[Feature]:
+        yield Feature(metric)
         for window in self.windows:
-            label = format_duration(window)
-            yield from (f"{metric}_{statistic}_{label}" for statistic in (*self.plain, MISSING))
+            yield from (Feature(metric, statistic, window) for statistic in (*self.plain, MISSING))
         for statistic, shorter in self.relative:
-            yield f"{metric}_{statistic}" + ("" if shorter is None else f"_{format_duration(shorter)}")
+            yield Feature(metric, statistic, shorter)
+
+    def feature(self, name: str) -> Feature:
+        """Return the feature of a column."""
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Feature]:
+        return dict(zip(self.names, self.features, strict=True))
 
     @cached_property
     def plain(self) -> tuple[str, ...]:

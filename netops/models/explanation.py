@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from netops.errors import NetopsError
+from netops.features.spec import FeatureSpec
 from netops.kernels import kernel
 from netops.models.card import read_card
 from netops.models.forest_contributions import ForestContributions
@@ -20,6 +22,7 @@ from netops.models.tree_contributions import TreeContributions
 from netops.models.trees import OPERATOR, Trees
 from netops.models.vote import members_of
 from netops.models.vote_contributions import Voice, VoteContributions
+from netops.models.wording import Value, describe
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto
@@ -29,8 +32,15 @@ Nodes = list["NodeProto"]
 Constants = dict[str, npt.NDArray[Any]]
 Features = npt.NDArray[np.float64]
 Contributions = npt.NDArray[np.float64]
-#: A feature and its contribution to the log-odds of the risk.
-Reason = tuple[str, float]
+
+
+class Reason(NamedTuple):
+    """A feature, its contribution to the log-odds of the risk, and its value in words."""
+
+    feature: str
+    contribution: float
+    text: str
+
 
 TOP = 3
 #: Minimum number of rows for which several threads are faster.
@@ -95,6 +105,8 @@ class Explainer:
         Log-odds before any feature is known: the mean of the training split for trees, the centre of the training
         data for the net. With the contributions of a sample it adds up to the log-odds of its risk, exactly for
         trees, roughly for the net (see :mod:`netops.models.net_contributions`).
+    levels, spreads : float64 arrays, F
+        Mean and standard deviation of each feature in the training data.
 
     Raises
     ------
@@ -103,9 +115,12 @@ class Explainer:
     """
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
-        self.names = read_card(folder).features
-        graph = load_graph(folder)
+        card, graph = read_card(folder), load_graph(folder)
+        self.names = card.features
         self._model = _read(graph, len(self.names), str(folder))
+        _, _, constants = members_of(graph)[0]
+        self.levels, self.spreads = constants["centre"], constants["spread"]
+        self._card = card
         self.expected = self._model.expected
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
@@ -140,6 +155,15 @@ class Explainer:
         """
         return self._shared(self._model.exact, features)
 
+    def describe(self, feature: int, value: float) -> str:
+        """Describe the value of a feature (its index) in words, compared with what is usual in the training data."""
+        spec, level, spread = self._spec, float(self.levels[feature]), float(self.spreads[feature])
+        return describe(Value(spec.feature(self.names[feature]), value, level, spread, spec.longest_window))
+
+    @cached_property
+    def _spec(self) -> FeatureSpec:
+        return FeatureSpec.from_dict(self._card.spec)
+
     def _shared(self, explain: Callable[[Features], Contributions], features: Features) -> Contributions:
         if self._pool is None or len(features) < _WORTHWHILE:
             return explain(features)
@@ -158,16 +182,19 @@ class Explainer:
 
         Returns
         -------
-        list of list of (feature, contribution)
+        list of list of Reason
             One list per row, greatest contribution first, in log-odds; other features
             are omitted.
         """
         contributions = self.exact(features) if exact else self.fast(features)
         indices, values = highest(contributions, top)
-        names = self.names
         return [
-            [(names[index], value) for index, value in zip(row, those, strict=True) if value > 0]
-            for row, those in zip(indices.tolist(), values.tolist(), strict=True)
+            [
+                Reason(self.names[index], value, self.describe(index, float(row[index])))
+                for index, value in zip(chosen, those, strict=True)
+                if value > 0
+            ]
+            for row, chosen, those in zip(features, indices.tolist(), values.tolist(), strict=True)
         ]
 
 

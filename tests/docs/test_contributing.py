@@ -115,7 +115,8 @@ def test_a_receiver_is_one_file_and_one_line(modules: Any, tmp_path: Path, monke
 def test_a_family_is_explained_like_the_others(modules: Any, tmp_path: Path) -> None:
     model = fitted(modules("first_family", FAMILY).Logistic(), *telemetry())
     names = tuple(f"feature_{index}" for index in range(WIDTH))
-    save_model(tmp_path / "model", build_model(*model), ModelCard("demo", "logistic", "v", names, {}, (), 1))
+    spec = FeatureSpec(names, (MINUTE,)).to_dict()
+    save_model(tmp_path / "model", build_model(*model), ModelCard("demo", "logistic", "v", names, spec, (), 1))
     features, labels = telemetry(seed=1)
     reasons = Explainer(tmp_path / "model").reasons(features[labels == 1])
     assert np.mean([reason[0][0] == "feature_0" for reason in reasons if reason]) > 0.9

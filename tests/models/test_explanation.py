@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from netops.config.durations import MINUTE
 from netops.errors import NetopsError
+from netops.features.spec import FeatureSpec
 from netops.models.card import ModelCard
 from netops.models.explanation import Explainer, highest
 from netops.models.forest_contributions import ForestContributions
@@ -25,6 +27,7 @@ from netops.training.families.sklearn import Sklearn
 from netops.training.families.xgboost import XGBoost
 
 WIDTH = 5
+SPEC = FeatureSpec(tuple("abcde"), (MINUTE,)).to_dict()
 FAMILIES: dict[str, Family] = {
     "xgboost": XGBoost(n_estimators=20, max_depth=4),
     "sklearn": Sklearn(max_iter=20),
@@ -77,7 +80,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         fitted = FAMILIES[request.param].fit(examples, 0, 1)
     out = tmp_path_factory.mktemp(request.param) / "model"
     names = tuple("abcde")
-    save_model(out, build_model(scaling, fitted), ModelCard("demo", request.param, "v", names, {}, (), 1))
+    save_model(out, build_model(scaling, fitted), ModelCard("demo", request.param, "v", names, SPEC, (), 1))
     return out
 
 
@@ -95,7 +98,7 @@ def vote(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Memb
     }
     out = tmp_path_factory.mktemp("vote") / "model"
     model = calibrated(build_vote(members), Platt(2.0, -1.0, 1, 1))
-    save_model(out, model, ModelCard("demo", VOTE, "v", tuple("abcde"), {}, (), 1))
+    save_model(out, model, ModelCard("demo", VOTE, "v", tuple("abcde"), SPEC, (), 1))
     return out, members
 
 
@@ -123,7 +126,7 @@ def test_reasons_of_a_vote_are_the_mean_of_its_members(
     folder, members = vote
     features, means, expected = rows(40, seed=5), [], []
     for name, member in members.items():
-        save_model(tmp_path / name, member.model, ModelCard("demo", name, "v", tuple("abcde"), {}, (), 1))
+        save_model(tmp_path / name, member.model, ModelCard("demo", name, "v", tuple("abcde"), SPEC, (), 1))
         own = Explainer(tmp_path / name)
         contributions = getattr(own, method)(features)
         inside = np.clip(own.expected + contributions.sum(axis=1), -LIMIT, LIMIT)
@@ -139,7 +142,7 @@ def test_reasons_of_a_vote_of_trees_add_up(tmp_path: Path) -> None:
     scaling, examples = data()
     files = {name: build_model(scaling, family.fit(examples, 0, 1)) for name, family in FAMILIES.items()}
     members = {name: Member(file, Platt(1.5, -0.5, 1, 1)) for name, file in files.items()}
-    save_model(tmp_path / "m", build_vote(members), ModelCard("demo", VOTE, "v", tuple("abcde"), {}, (), 1))
+    save_model(tmp_path / "m", build_vote(members), ModelCard("demo", VOTE, "v", tuple("abcde"), SPEC, (), 1))
     explainer, features = Explainer(tmp_path / "m", threads=2), rows(300, seed=6)
     risks = Scorer(tmp_path / "m").score(features)
     for contributions in (explainer.fast(features), explainer.exact(features)):
@@ -172,8 +175,9 @@ def test_reasons_are_the_greatest_contributions(folder: Path) -> None:
     contributions = explainer.fast(features)
     for row, reasons in zip(contributions, explainer.reasons(features), strict=True):
         raised = sorted((value for value in row if value > 0), reverse=True)[:3]
-        assert [value for _, value in reasons] == pytest.approx(raised)
-        assert all(row["abcde".index(name)] == pytest.approx(value) for name, value in reasons)
+        assert [value for _, value, _ in reasons] == pytest.approx(raised)
+        assert all(row["abcde".index(name)] == pytest.approx(value) for name, value, _ in reasons)
+        assert all(text.startswith(f"{name} is") for name, _, text in reasons)
 
 
 @pytest.mark.parametrize(("exact", "approximate"), [(True, False), (False, True)])

@@ -82,7 +82,7 @@ addEventListener("DOMContentLoaded", () => {
       bar.style.width = `${(100 * Math.abs(reason.contribution)) / most}%`;
       const raises = reason.contribution >= 0;
       return NetOps.element("div", { class: "reason" },
-        NetOps.element("b", { title: reason.feature }, NetOps.feature(reason.feature)),
+        NetOps.element("b", { title: reason.feature }, reason.text || NetOps.feature(reason.feature)),
         NetOps.element("span", {}, raises ? "▲ raises the risk" : "▼ lowers the risk"),
         NetOps.element("span", { class: "number", title: "contribution" }, `${raises ? "+" : "−"}${Math.abs(reason.contribution).toFixed(2)}`),
         NetOps.element("span", { class: `bar${raises ? "" : " low"}`, "aria-hidden": "true" }, bar));

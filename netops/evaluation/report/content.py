@@ -218,7 +218,7 @@ class Content:
         rank = list(self.importance.metrics) if self.importance else []
         chosen = []
         for _, why in reasons:
-            owners = [metric_of(feature, self.card.metrics) for feature, _ in why]
+            owners = [metric_of(feature, self.card.metrics) for feature, *_ in why]
             wanted = [metric for metric in dict.fromkeys([*owners, *rank, *there]) if metric in there]
             chosen.append([metric for metric in there if metric in wanted[:_MOST_METRICS]])
         return chosen

@@ -21,7 +21,7 @@ def reasons_of(examples: Examples, model: Path, episodes: list[Episode]) -> Reas
 
     Returns
     -------
-    list of (str, list of (feature, contribution in log-odds))
+    list of (str, list of Reason)
         One per episode; no features if no sample was scored.
     """
     rows = [_deciding_row(episode) for episode in episodes]

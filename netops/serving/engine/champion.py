@@ -134,6 +134,9 @@ class Explainer(Protocol):
     def exact(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return exact contributions."""
 
+    def describe(self, feature: int, value: float) -> str:
+        """Describe the value of a feature in words."""
+
 
 class ServedModel:
     """A loaded champion: scores and explains the feature vectors of its spec.
@@ -195,7 +198,7 @@ class ServedModel:
         selected : float64 array, n × model features
             The feature vectors.
         exact : int64 array
-            The rows that need exact contributions.
+            The rows that need exact contributions, and the values in words.
         """
         if self.explainer is None or len(selected) == 0:
             return [[] for _ in range(len(selected))]
@@ -204,10 +207,14 @@ class ServedModel:
             contributions[exact] = self.explainer.exact(selected[exact])
         indices, values = highest(contributions, REASONS)
         names = self.features
-        return [
+        reasons = [
             [Reason(names[index], value) for index, value in zip(row, shares, strict=True) if value > 0]
             for row, shares in zip(indices.tolist(), values.tolist(), strict=True)
         ]
+        for row in exact.tolist():
+            for index, reason in zip(indices[row].tolist(), reasons[row], strict=False):
+                reason.text = self.explainer.describe(index, float(selected[row, index]))
+        return reasons
 
 
 def load_model(champion: Champion) -> ServedModel:

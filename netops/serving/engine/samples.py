@@ -15,11 +15,12 @@ SCORED, DUPLICATE, LATE, REJECTED = 0, 1, 2, 3
 STATUSES = ("scored", "duplicate", "late", "rejected")
 
 
-class Reason(msgspec.Struct, gc=False):
-    """A feature that raised the risk, and its contribution in log-odds."""
+class Reason(msgspec.Struct, omit_defaults=True, gc=False):
+    """A feature that raised the risk, its contribution in log-odds, and, if exact, its value in words."""
 
     feature: str
     contribution: float
+    text: str = ""
 
 
 class Answer(msgspec.Struct, omit_defaults=True, gc=False):

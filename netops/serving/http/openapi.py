@@ -66,7 +66,7 @@ _SAMPLE = Schema(
 _ANSWER_KEYS = ("device", "timestamp", "status", "risk", "alert", "reasons", "model", "probability")
 _REASON = Schema(
     type=OpenAPIType.OBJECT,
-    properties={"feature": _TEXT, "contribution": Schema(type=OpenAPIType.NUMBER)},
+    properties={"feature": _TEXT, "contribution": Schema(type=OpenAPIType.NUMBER), "text": _TEXT},
     required=["feature", "contribution"],
 )
 _ANSWER = Schema(

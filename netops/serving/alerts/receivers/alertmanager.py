@@ -41,7 +41,7 @@ def _posted(event: str, alert: Alert) -> dict[str, object]:
         "data_center": alert.data_center,
         "alert": alert.id,
     }
-    reasons = ", ".join(f"{reason.feature} {reason.contribution:+.2f}" for reason in alert.reasons)
+    reasons = "; ".join(f"{reason.text or reason.feature} ({reason.contribution:+.2f})" for reason in alert.reasons)
     notes = {"peak": alert.peak, "reasons": reasons, "devices": ", ".join(alert.devices), "model": alert.model}
     # Alertmanager uses the wall clock; event time may be in the past when telemetry is replayed.
     ends = alert.ended if event == ENDED else (datetime.now(UTC) + _RESOLVE_AFTER).isoformat()
