@@ -156,7 +156,7 @@ class Explainer:
         return self._shared(self._model.exact, features)
 
     def describe(self, feature: int, value: float) -> str:
-        """Describe the value of a feature (its index) in words, compared with what is usual in the training data."""
+        """Describe the value of a feature (by index), compared with what is usual in the training data."""
         spec, level, spread = self._spec, float(self.levels[feature]), float(self.spreads[feature])
         return describe(Value(spec.feature(self.names[feature]), value, level, spread, spec.longest_window))
 
