@@ -174,6 +174,10 @@ class Names:
                 return next(iter(found))
         return None
 
+    def is_ambiguous(self, name: str) -> bool:
+        """Return whether a name that :meth:`find` does not find is a form of several devices' names."""
+        return any(len(known.get(form(name), ())) > 1 for form, known in zip(_FORMS, self._by_form, strict=True))
+
 
 def _folded(name: str) -> str:
     return re.sub(r"\s+", "", name).casefold()

@@ -123,6 +123,34 @@ def look_at(path: Path, encoding: str = "", option: str = "telemetry.encoding") 
     return Content(path, TEXT, compression, found, _decoded(path, raw, found, whole, option), whole)
 
 
+def open_bytes(path: Path) -> tuple[ByteStream, str]:
+    """Open a file of any format, decompressed.
+
+    Returns
+    -------
+    stream : ByteStream
+    compression : str
+        Empty if there is none.
+
+    Raises
+    ------
+    NetopsError
+        If it cannot be opened.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+        compression = next((name for magic, name in _MAGIC if start.startswith(magic)), "")
+        return _unpacked(path, compression), compression
+    except (OSError, zipfile.BadZipFile) as error:
+        raise NetopsError(f"{path}: cannot be read: {_line(error)}") from None
+
+
+def encoding_of(raw: bytes) -> str:
+    """Detect UTF-16; anything else is UTF-8."""
+    return _encoding_of(raw)
+
+
 def _is_excel(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:

@@ -1,0 +1,1 @@
+"""Logs of devices: reading of syslog and exports, and templates of messages."""

@@ -1,0 +1,95 @@
+"""CSV exports of logs: columns of time, device, message and severity, found by name."""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from netops.errors import NetopsError
+from netops.logs.formats.protocol import Blocks, Entries, Fields
+from netops.logs.formats.vendor import body_of
+from netops.logs.severity import of_word
+from netops.telemetry.columns.known_names import DEVICES, TIMES, first_of
+
+MESSAGES = ("message", "msg", "log", "line", "text", "event", "description", "content", "raw", "_raw", "body")
+SEVERITIES = ("severity", "level", "loglevel", "log level", "priority", "severity label", "syslog severity")
+_DELIMITERS = (",", ";", "\t", "|")
+
+
+@dataclass(frozen=True)
+class Header:
+    """The columns of a CSV file, by index; -1 if there is none."""
+
+    delimiter: str
+    count: int
+    time: int
+    message: int
+    device: int = -1
+    severity: int = -1
+
+
+def header_of(line: str) -> Header | None:
+    """Find the columns by the first line; None if time or message is missing."""
+    for delimiter in _DELIMITERS:
+        try:
+            names = next(csv.reader([line.lstrip("\ufeff")], delimiter=delimiter), [])
+        except csv.Error:
+            return None
+        time, message = _index(names, TIMES), _index(names, MESSAGES)
+        if time >= 0 and message >= 0:
+            return Header(delimiter, len(names), time, message, _index(names, DEVICES), _index(names, SEVERITIES))
+    return None
+
+
+def _index(names: Sequence[str], wanted: Iterable[str]) -> int:
+    found = first_of(names, [name for name in wanted if "*" not in name])
+    return -1 if found is None else list(names).index(found)
+
+
+def csv_entries(blocks: Blocks, where: str) -> Entries:
+    """Parse rows; a quoted message may have several lines.
+
+    Raises
+    ------
+    NetopsError
+        If the columns of time and message are not found.
+    """
+    rows = _Numbered(blocks)
+    header = header_of(next(rows, ""))
+    if header is None:
+        raise NetopsError(f"{where}: no columns of time and message; names of the message: {', '.join(MESSAGES)}")
+    reader = csv.reader(rows, delimiter=header.delimiter)
+    while True:
+        at = rows.number + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield at, f"rows set aside that are not CSV ({error})", ""
+            continue
+        if row:
+            yield at, _fields(row, header), header.delimiter.join(row)[:200]
+
+
+def _fields(row: Sequence[str], header: Header) -> Fields | str:
+    if len(row) != header.count:
+        return "rows set aside with another number of columns than the header"
+    if not row[header.message]:
+        return "rows set aside without a message"
+    body, own = body_of(row[header.message])
+    severity = of_word(row[header.severity]) if header.severity >= 0 else -1
+    device = row[header.device].strip() if header.device >= 0 else ""
+    return Fields(row[header.time].strip(), device, own if severity < 0 and own is not None else severity, body)
+
+
+class _Numbered(Iterator[str]):
+    """The lines of blocks, with their ends, and the number of the last one."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        self.number = 0
+        self._lines = (line for _, lines in blocks for line in lines)
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.number += 1
+        return line + "\n"

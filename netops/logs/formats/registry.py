@@ -1,0 +1,42 @@
+"""The formats of log lines, by name."""
+
+from netops.logs.formats.by_line import line_entries
+from netops.logs.formats.cisco import parse_cisco
+from netops.logs.formats.csv import csv_entries
+from netops.logs.formats.json import json_entries
+from netops.logs.formats.plain import parse_plain, parse_single
+from netops.logs.formats.protocol import Blocks, Entries, Parse
+from netops.logs.formats.syslog import parse_rfc3164, parse_rfc5424
+
+#: Formats with one message per line.
+BY_LINE: dict[str, Parse] = {
+    "rfc3164": parse_rfc3164,
+    "rfc5424": parse_rfc5424,
+    "cisco": parse_cisco,
+    "plain": parse_plain,
+    "single": parse_single,
+}
+JSON, CSV = "json", "csv"
+#: JSON whose lines are no values of their own.
+DOCUMENT = "json document"
+
+
+def entries_of(blocks: Blocks, name: str, where: str, longest: int) -> Entries:
+    """Parse lines of a format.
+
+    Parameters
+    ----------
+    blocks : iterator
+        Lines (see ``lines.read_lines``).
+    name : str
+        A key of ``settings.FORMATS``, or ``json document``.
+    where : str
+        The file, for errors.
+    longest : int
+        Maximum length of a line.
+    """
+    if name == CSV:
+        return csv_entries(blocks, where)
+    if name in (JSON, DOCUMENT):
+        return json_entries(blocks, longest, document=name == DOCUMENT)
+    return line_entries(blocks, BY_LINE[name], name, longest)

@@ -1,0 +1,64 @@
+"""The ``logs:`` section: how logs are read, and how templates are learned."""
+
+import codecs
+from dataclasses import dataclass
+
+from netops.config.binding import option
+from netops.errors import UsageError
+from netops.telemetry.times.zones import check_zone
+
+#: Formats by the name that ``--log-format`` takes.
+FORMATS = {
+    "rfc3164": "<PRI>Nov 28 03:17:18 host tag: message",
+    "rfc5424": "<PRI>1 2026-11-28T03:17:18Z host app procid msgid - message",
+    "cisco": "seq: Nov 28 03:17:18.123: %FACILITY-SEVERITY-MNEMONIC: message, of one device",
+    "plain": "2026-11-28 03:17:18 host message",
+    "single": "2026-11-28 03:17:18 message; the file is named after the device",
+    "json": "JSON lines or documents of Loki and Elasticsearch",
+    "csv": "CSV with columns of time, device and message",
+}
+
+
+@dataclass(frozen=True)
+class TemplateSettings:
+    """Mining of message templates (Drain)."""
+
+    depth: int = option(2, help="number of leading words that are compared exactly", minimum=0, maximum=8)
+    similarity: float = option(
+        0.7, help="minimum fraction of equal words between a message and its template", minimum=0.0, maximum=1.0
+    )
+    max_children: int = option(100, help="maximum number of different words at each depth", minimum=1)
+    max_templates: int = option(2000, help="maximum number of templates; further messages count as new", minimum=1)
+    max_words: int = option(48, help="number of words of a message that are compared", minimum=1)
+
+
+@dataclass(frozen=True)
+class LogSettings:
+    """How logs of devices are read."""
+
+    format: str = option("", help="format of the lines; empty: detected for each file", choices=("", *FORMATS))
+    timezone: str = option(
+        "", help="time zone of times without one, such as Europe/Berlin; empty: `telemetry.timezone`, else UTC"
+    )
+    year: int | None = option(
+        None,
+        help="year of the first line, if the times have none (RFC 3164); null: closest to the telemetry",
+        minimum=1970,
+        maximum=2115,
+    )
+    encoding: str = option("", help="encoding of the text, such as cp1252; empty: UTF-8, invalid bytes replaced")
+    subfolders: bool = option(False, help="whether subfolders are read")
+    max_line: int = option(
+        65_536, help="maximum length of a line in characters; longer ones are set aside", minimum=80
+    )
+    templates: TemplateSettings = option(TemplateSettings, help="mining of message templates")
+
+    def __post_init__(self) -> None:
+        try:
+            check_zone(self.timezone)
+        except ValueError as error:
+            raise UsageError(f"logs.yaml: timezone: {error}") from None
+        try:
+            codecs.lookup(self.encoding or "utf-8")
+        except LookupError:
+            raise UsageError(f"logs.yaml: encoding: unknown encoding '{self.encoding}'") from None
