@@ -12,6 +12,8 @@ from netops.cli.output import note, print_json, progress_bars
 @click.command("inspect")
 @click.argument("telemetry", nargs=-1, required=True, metavar="PATH…")
 @options.incidents
+@options.logs
+@options.log_format
 @options.horizon
 @click.option("--html", type=options.PATH, help="Also write an HTML report to this file.")
 @options.config
@@ -20,6 +22,8 @@ from netops.cli.output import note, print_json, progress_bars
 def command(
     telemetry: tuple[str, ...],
     incidents: Path | None,
+    logs: tuple[Path, ...],
+    log_format: str | None,
     horizon: int | None,
     html: Path | None,
     config: Path | None,
@@ -34,8 +38,9 @@ def command(
     from netops.workflows.settings import read_settings
 
     given = [f"training.horizon={format_duration(horizon)}"] if horizon else []
+    given += [f"logs.format={log_format}"] if log_format else []
     settings = read_settings(config, [*overrides, *given])
-    options.must_exist(*telemetry, incidents)
+    options.must_exist(*telemetry, incidents, *logs)
 
     from netops import progress
     from netops.inspection.content import inspect_telemetry
@@ -52,6 +57,8 @@ def command(
                 incidents and incidents.resolve(),
                 arguments,
                 progress.report,
+                [path.resolve() for path in logs],
+                settings.logs,
             )
         if html is not None:
             from netops.inspection.page import write_page

@@ -12,6 +12,7 @@ import click
 
 from netops.config.durations import parse_duration
 from netops.errors import UsageError
+from netops.logs.formats.names import FORMATS
 
 if TYPE_CHECKING:
     from netops.workflows.settings import Settings
@@ -80,6 +81,12 @@ telemetry = click.option(
     "--telemetry", multiple=True, metavar="PATH", help="CSV or Parquet files, or folders of them."
 )
 incidents = click.option("--incidents", type=PATH, help="CSV of incidents: device, start, end.")
+logs = click.option(
+    "--logs", multiple=True, type=PATH, metavar="PATH", help="Logs of the devices: files, or folders of them."
+)
+log_format = click.option(
+    "--log-format", type=click.Choice([*FORMATS]), help="Format of the logs; default: detected for each file."
+)
 horizon = click.option("--horizon", type=DURATION, help="How far ahead to predict, e.g. 10m.")
 workers = click.option("--workers", type=click.IntRange(1), help="Processes of a local Dask cluster.")
 scheduler = click.option("--scheduler", metavar="tcp://…", help="A running Dask scheduler.")

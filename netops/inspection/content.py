@@ -5,16 +5,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from netops.config.durations import format_duration
 from netops.inspection.metrics import MetricFacts, metric_facts
 from netops.inspection.plans import Plan, plans
+from netops.logs.clock import Period
+from netops.logs.settings import LogSettings
+from netops.logs.summary import LogSummary, summarise_logs
 from netops.progress import Progress, silent
 from netops.telemetry.checks.report import CheckReport
 from netops.telemetry.checks.run import check_telemetry
 from netops.telemetry.dataset import Dataset, Meta
 from netops.telemetry.description import decision_lines, left_out_by_reason, reading_lines
 from netops.telemetry.ingest import open_or_ingest
+from netops.telemetry.schema import DEVICE
 from netops.telemetry.settings import TelemetrySettings
+from netops.telemetry.times.parsing import parse_times
 from netops.training.settings import TrainingSettings
 
 #: Maximum number of metrics that are read.
@@ -36,6 +44,8 @@ class Inspection:
         Splits and horizons, those that work first; empty if there are no incidents.
     command : str
         The command to run next.
+    logs : LogSummary or None
+        The logs of the devices, if there are any.
     """
 
     dataset: Dataset
@@ -43,6 +53,7 @@ class Inspection:
     checks: CheckReport
     plans: list[Plan]
     command: str
+    logs: LogSummary | None = None
 
     @property
     def meta(self) -> Meta:
@@ -62,6 +73,7 @@ class Inspection:
         lines += decision_lines(self.meta)
         lines += ["", f"incidents: {self.meta.incidents}"]
         lines += [plan.line() for plan in self.plans]
+        lines += ["", *self.logs.lines()] if self.logs is not None else []
         lines += ["", *(self.checks.lines() or ["checks: nothing found"]), "", "next:", f"  {self.command}"]
         return lines
 
@@ -87,6 +99,7 @@ class Inspection:
             "plans": [plan.to_dict() for plan in self.plans],
             "checks": self.checks.to_dict(),
             "command": self.command,
+            "logs": self.logs.to_dict() if self.logs is not None else None,
         }
 
 
@@ -98,6 +111,8 @@ def inspect_telemetry(
     incidents: Path | None = None,
     options: Sequence[str] = (),
     progress: Progress = silent,
+    logs: Sequence[Path] = (),
+    log_settings: LogSettings | None = None,
 ) -> Inspection:
     """Inspect telemetry as a run would read it.
 
@@ -112,18 +127,34 @@ def inspect_telemetry(
         A log of incidents.
     options : sequence of str
         Further options for the command to run next, such as ``--set``.
+    progress : Progress
+    logs : sequence of Path
+        Logs of the devices: files and folders.
+    log_settings : LogSettings, optional
+        How they are read.
 
     Raises
     ------
     NetopsError
-        If the telemetry, or the log, cannot be read.
+        If the telemetry, or a log, cannot be read.
     """
     dataset = open_or_ingest(paths, scratch / "telemetry", telemetry, incidents, progress, max_metrics=MAX_METRICS)
     horizon = training.horizon_for(dataset.meta.interval_seconds)
     checks = check_telemetry(dataset, telemetry.checks, horizon, progress=progress)
     tried = plans(dataset, horizon, training.seed) if dataset.meta.incidents else []
     command = _command(paths, incidents, tried, horizon, options)
-    return Inspection(dataset, metric_facts(dataset), checks, tried, command)
+    summary = _logs(dataset, logs, log_settings or LogSettings(), telemetry.timezone, progress) if logs else None
+    return Inspection(dataset, metric_facts(dataset), checks, tried, command, summary)
+
+
+def _logs(
+    dataset: Dataset, paths: Sequence[Path], settings: LogSettings, timezone: str, progress: Progress
+) -> LogSummary:
+    first, last = parse_times(pa.array([dataset.meta.details["first"], dataset.meta.details["last"]]))[0].tolist()
+    devices: dict[str, None] = {}
+    for table in dataset.tables([DEVICE]):
+        devices |= dict.fromkeys(pc.unique(table.column(DEVICE).cast(pa.string())).to_pylist())
+    return summarise_logs(paths, settings, [*devices], timezone, Period(first, last, "the telemetry"), progress)
 
 
 def _command(

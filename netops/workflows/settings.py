@@ -23,6 +23,7 @@ from netops.errors import UsageError, closest
 from netops.evaluation.promotion import PromotionSettings
 from netops.features.settings import FeatureSettings
 from netops.json_types import Json, JsonDict, JsonObject
+from netops.logs.settings import LogSettings
 from netops.monitoring.settings import MonitoringSettings
 from netops.serving.settings import ServingSettings
 from netops.simulator.fleet_settings import FleetSettings
@@ -51,6 +52,7 @@ class Settings:
 
     fleet: FleetSettings
     telemetry: TelemetrySettings
+    logs: LogSettings
     features: FeatureSettings
     training: TrainingSettings
     alerting: AlertSettings
@@ -73,6 +75,7 @@ class Settings:
         return cls(
             fleet=_section(FleetSettings, document, "fleet"),
             telemetry=_section(TelemetrySettings, document, "telemetry"),
+            logs=_section(LogSettings, document, "logs"),
             features=_section(FeatureSettings, document, "features"),
             training=_section(TrainingSettings, document, "training"),
             alerting=_section(AlertSettings, document, "alerting"),

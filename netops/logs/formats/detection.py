@@ -7,9 +7,9 @@ import msgspec
 
 from netops.errors import NetopsError
 from netops.logs.formats.csv import header_of
+from netops.logs.formats.names import FORMATS
 from netops.logs.formats.protocol import Fields
 from netops.logs.formats.registry import BY_LINE, CSV, DOCUMENT, JSON
-from netops.logs.settings import FORMATS
 
 #: Minimum fraction of the lines that are not continuations.
 _MIN_SHARE = 0.5
@@ -32,7 +32,7 @@ def detect(lines: Sequence[str], where: str, is_device: Callable[[str], bool] | 
     Returns
     -------
     str
-        A key of ``settings.FORMATS``, or ``json document``.
+        A key of ``names.FORMATS``, or ``json document``.
 
     Raises
     ------

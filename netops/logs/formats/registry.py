@@ -29,7 +29,7 @@ def entries_of(blocks: Blocks, name: str, where: str, longest: int) -> Entries:
     blocks : iterator
         Lines (see ``lines.read_lines``).
     name : str
-        A key of ``settings.FORMATS``, or ``json document``.
+        A key of ``names.FORMATS``, or ``json document``.
     where : str
         The file, for errors.
     longest : int
