@@ -13,12 +13,14 @@ import msgspec
 import pandas as pd
 
 from netops.config.durations import parse_duration
+from netops.errors import UsageError
 from netops.evaluation.assessment import assess_baseline, assess_clock, assess_model
 from netops.evaluation.trained import train_model
 from netops.inspection.content import inspect_telemetry
 from netops.json_types import JsonObject
 from netops.models.card import read_card
 from netops.models.onnx_file import Scorer
+from netops.serving.decode.times import nanoseconds
 from netops.serving.engine.champion import FixedModel
 from netops.serving.engine.pipeline import Pipeline
 from netops.serving.engine.runtime import Runtime
@@ -69,6 +71,7 @@ def generate(
     devices: int | None = None,
     duration: str = "1d",
     interval: str | None = None,
+    start: str | None = None,
     seed: int = 7,
     settings: Given | None = None,
 ) -> Dataset:
@@ -82,6 +85,9 @@ def generate(
         How many; by default as many as ``metrics.yaml`` deploys.
     duration, interval : str
         How long it lasts, and the time between two samples of a device: ``"12h"``, ``"5s"``.
+    start : str, optional
+        Time of the first sample, ISO 8601; by default that of ``fleet.yaml``. Another start gives the same
+        devices at another time, with other incidents.
     seed : int
         The same seed gives the same telemetry.
     settings : Settings or mapping, optional
@@ -95,7 +101,7 @@ def generate(
     Raises
     ------
     NetopsError
-        If the folder holds something else.
+        If the folder contains something else, or the start is not a time.
 
     Examples
     --------
@@ -111,7 +117,8 @@ def generate(
         devices=devices,
         duration=parse_duration(duration),
         interval=parse_duration(interval) if interval else fleet.interval,
-        start=fleet.start_time,
+        start=_start(start) if start else fleet.start_time,
+        origin=fleet.start_time,
         seed=seed,
     )
 
@@ -474,8 +481,12 @@ class Predictor(AbstractContextManager["Predictor"]):
         """List the open alerts, the newest first."""
         return [msgspec.to_builtins(alert) for alert in alerts(self._runtime)]
 
+    def metrics(self) -> str:
+        """Return the exported metrics in Prometheus' text format, as ``GET /metrics`` answers."""
+        return self._runtime.metrics.export().decode()
+
     def close(self) -> None:
-        """Save the state and let go of it."""
+        """Save the state and close the model."""
         self._opened.close()
 
     def __enter__(self) -> Self:
@@ -537,6 +548,13 @@ def _settings(settings: Given | None, *overrides: str | None) -> Settings:
     if settings is None:
         return read_settings(overrides=given)
     return overridden(settings, given)
+
+
+def _start(text: str) -> int:
+    try:
+        return nanoseconds(text)
+    except ValueError as error:
+        raise UsageError(f"start: {error}") from None
 
 
 def _sources(telemetry: Source | Sequence[Source]) -> list[str]:

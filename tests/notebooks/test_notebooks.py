@@ -1,5 +1,6 @@
 """The notebooks run on a small network, and what is stored in them is whole, small and says nothing private."""
 
+import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,25 @@ def test_what_is_stored(path: Path) -> None:
     assert not [output.text for output in outputs_of(notebook) if output.get("name") == "stderr"]
     texts = [text for output in outputs_of(notebook) for text in texts_of(output)]
     assert not [found[0] for text in texts if (found := PRIVATE.search(text))]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_only_the_public_api_is_used(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    code = "\n".join(line for cell in code_of(notebook) for line in cell.source.splitlines() if line[:1] != "%")
+    imported = [
+        name
+        for node in ast.walk(ast.parse(code))
+        for name in (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else []
+        )
+    ]
+    assert "netops" in imported
+    assert not [name for name in imported if name.startswith("netops.")]
 
 
 def code_of(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
