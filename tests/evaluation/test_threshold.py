@@ -5,7 +5,7 @@ import pytest
 
 from netops.alerting.policy import AlertPolicy
 from netops.evaluation.evaluate import evaluate
-from netops.evaluation.threshold import choose_threshold, poisson_upper_bound
+from netops.evaluation.threshold import choose_threshold, lowest_within, poisson_upper_bound
 from tests.evaluation.worlds import HORIZON, make_split, risks_of
 
 POLICY = AlertPolicy(0.5, 2, HORIZON)
@@ -21,6 +21,34 @@ def test_the_budget_is_met_with_the_best_recall(budget):
     assert (choice.false_alarms, choice.event_recall) == (found.figures.false_alarms, found.figures.event_recall)
     within = found.curve.false_alarms_per_device_day <= budget
     assert choice.event_recall == found.curve.event_recall[within].max()
+
+
+@pytest.mark.parametrize(
+    ("bearable", "index"),
+    [
+        (0.9, 3),  # one more false alarm would be too many everywhere: the middle
+        (1.0, 4),  # the lowest without a false alarm, though two lower ones have as high a recall
+        (3.0, 6),
+        (4.2, 7),
+        (99.0, 8),
+    ],
+)
+def test_of_equal_thresholds_the_lowest_with_a_margin_is_taken(bearable, index):
+    recall = np.array([0.2, 0.9, 1, 1, 1, 1, 1, 1, 1, 0.8])
+    false = np.array([0, 0, 0, 0, 0, 1, 2, 3, 7, 9])
+    within = np.arange(len(recall)) if bearable > 1 else np.arange(5)
+    assert lowest_within(within, recall, false, bearable) == index
+
+
+def test_the_margin_is_a_quarter_of_the_budget():
+    evaluated = make_split()
+    risks = risks_of(evaluated.labels, 2)
+    for count in (8, 20, 40):
+        choice = choose_threshold(evaluated, risks, POLICY, count / evaluated.device_days.sum())
+        curve = evaluate(evaluated, risks, AlertPolicy(choice.threshold, 2, HORIZON)).curve
+        equal = (curve.event_recall == choice.event_recall) & (curve.threshold < choice.threshold)
+        false = curve.false_alarms_per_device_day[equal] * evaluated.device_days.sum()
+        assert (false + 1 > 0.75 * count).all()
 
 
 def test_rounding_of_the_risks_moves_nothing():
