@@ -30,13 +30,15 @@ async def _measured(folder: Path) -> dict[str, float]:
     from netops.serving.mlrun.function import make_serving_function, start_graph
     from netops.serving.mlrun.graph import pipeline_of
     from netops.serving.mlrun.service import Service
+    from netops.serving.requests.access import Access
+    from netops.serving.requests.dispatch import Dispatcher
 
     runtime = Runtime("demo", FixedModel("bench", make_model(folder / "m")), folder=folder / "s")
     compile_kernels(runtime.model.spec, runtime.state.tracker.policy)
     graph = start_graph(make_serving_function(), runtime)
-    service = Service(graph, pipeline_of(graph.context))
-    app = make_app(service, None)
-    applications = {"fast path": FastPath(app, service, None), "framework": app}  # type: ignore[arg-type]
+    dispatcher = Dispatcher(Service(graph, pipeline_of(graph.context)), Access(None))
+    app = make_app(dispatcher)
+    applications = {"fast path": FastPath(app, dispatcher), "framework": app}  # type: ignore[arg-type]
     seconds = dict.fromkeys(applications, 0.0)
     random, tick = np.random.default_rng(0), 0
     for turn in range(ROUNDS + 1):

@@ -13,7 +13,7 @@ from netops.models.card import read_card
 from netops.models.onnx_file import Scorer
 from netops.serving.mlrun.deployment import Platform, roll_out
 from netops.serving.mlrun.proof import prove
-from netops.serving.requests.endpoints import INFER
+from netops.serving.requests.endpoints.model import INFER
 from netops.telemetry.dataset import Dataset
 from netops.tracking.folders import local_folder, local_model
 from netops.training.proof import FILE, proof_of, write_excerpts
@@ -104,7 +104,7 @@ def _proven_here(folder: Path, features: DataItem) -> Proof:
         dataset = Dataset.open(local_folder(features))
         write_excerpts(folder, read_card(folder), proof_of(dataset, folder))
     proof = prove(folder)
-    return proof.rows, proof.difference, INFER
+    return proof.rows, proof.difference, INFER.path
 
 
 class _Nuclio:

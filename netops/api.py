@@ -24,7 +24,7 @@ from netops.serving.decode.times import nanoseconds
 from netops.serving.engine.champion import FixedModel
 from netops.serving.engine.pipeline import Pipeline
 from netops.serving.engine.runtime import Runtime
-from netops.serving.requests.queries import alerts
+from netops.serving.requests.endpoints.alerts import AlertsQuery, alerts
 from netops.simulator.generate import generate as simulate
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.ingest import ingest as read
@@ -479,7 +479,7 @@ class Predictor(AbstractContextManager["Predictor"]):
 
     def alerts(self) -> list[dict[str, Any]]:
         """List the open alerts, the newest first."""
-        return [msgspec.to_builtins(alert) for alert in alerts(self._runtime)]
+        return [msgspec.to_builtins(alert) for alert in alerts(self._runtime, AlertsQuery())]
 
     def metrics(self) -> str:
         """Return the exported metrics in Prometheus' text format, as ``GET /metrics`` answers."""

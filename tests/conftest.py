@@ -1,12 +1,15 @@
 """Fixtures of all tests."""
 
 import ctypes
+import importlib
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -75,3 +78,17 @@ def without_rights() -> dict[str, Any]:
             system.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP: gone with the next exec
 
     return {"preexec_fn": drop}
+
+
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Import code as a module of a name."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def take(name: str, text: str) -> ModuleType:
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+        sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+        return importlib.import_module(name)
+
+    return take

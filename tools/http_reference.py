@@ -1,15 +1,13 @@
-"""The reference of the HTTP server, written from its OpenAPI description.
+"""The reference of the HTTP server, written from the OpenAPI description of its endpoints.
 
 python -m tools.http_reference > docs/reference/http.md
 """
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
-from netops.serving.engine.metrics import ServingMetrics
-from netops.serving.http.app import make_app
-from netops.serving.settings import ServingSettings
+from netops.serving.http.openapi import describe
+from netops.serving.requests.registry import ENDPOINTS
 
 HEAD = """# HTTP
 
@@ -26,7 +24,7 @@ at `/schema/openapi.json`. See [serving](../serving.md) for how to send telemetr
 
 def reference() -> str:
     """Write the reference as Markdown."""
-    described = _described()
+    described = describe([endpoint for endpoint in ENDPOINTS if endpoint.is_http], with_token=True)
     operations = [
         (f"{method.upper()} {path}", operation)
         for path, methods in described["paths"].items()
@@ -38,13 +36,6 @@ def reference() -> str:
         line for name, schema in described["components"]["schemas"].items() for line in _schema(name, schema)
     ]
     return "\n".join([HEAD + rows, *chapters, "## Objects", "", *schemas])
-
-
-def _described() -> Any:
-    """Describe the application; its handlers are not called."""
-    runtime = SimpleNamespace(settings=ServingSettings(), metrics=ServingMetrics("network"))
-    service: Any = SimpleNamespace(runtime=runtime)
-    return make_app(service, None).openapi_schema.to_schema()
 
 
 def _operation(name: str, operation: Any) -> Iterator[str]:
@@ -59,9 +50,14 @@ def _operation(name: str, operation: Any) -> Iterator[str]:
             yield f"| `{each['name']}` | {each['in']} | {_type(schema)} | {default} | {about} |"
         yield ""
     if body := (operation.get("requestBody") or {}).get("content"):
-        yield from (f"Body: {', '.join(f'`{kind}`' for kind in body)}.", "")
+        kinds = (f"`{kind}` {_body(content['schema'])}".strip() for kind, content in body.items())
+        yield from (f"Body: {', '.join(kinds)}.", "")
     answers = (f"{status} {_answer(answer)}".strip() for status, answer in operation["responses"].items())
     yield from (f"Answers: {'; '.join(answers)}.", "")
+
+
+def _body(schema: Any) -> str:
+    return "" if schema.get("format") == "binary" else f"({_type(schema)})"
 
 
 def _answer(answer: Any) -> str:
@@ -88,6 +84,8 @@ def _type(schema: Any) -> str:
         return " or ".join(dict.fromkeys(_type(kind) for kind in kinds))
     if schema.get("type") == "array":
         return f"list of {_type(schema.get('items', {}))}"
+    if "enum" in schema:
+        return " or ".join(f"`{value}`" for value in schema["enum"])
     kind = schema.get("type", "")
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 

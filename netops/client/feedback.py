@@ -18,7 +18,7 @@ from netops.serving.alerts.outbox import DUE, PARKED, Entry
 from netops.serving.alerts.store import Alert
 from netops.serving.decode.times import nanoseconds
 from netops.serving.folders import ALERTS, networks, state_folder
-from netops.serving.requests.feedback import IncidentBody, incident_of
+from netops.serving.requests.endpoints.incidents import IncidentBody, incident_of
 from netops.telemetry.incident_logs.read import read_incidents
 from netops.telemetry.settings import TelemetrySettings
 

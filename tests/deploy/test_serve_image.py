@@ -44,13 +44,15 @@ from netops.serving.mlrun.function import make_serving_function, start_graph
 from netops.serving.mlrun.graph import pipeline_of
 from netops.serving.engine.runtime import Runtime
 from netops.serving.mlrun.service import Service
+from netops.serving.requests.access import Access
+from netops.serving.requests.dispatch import Dispatcher
 
 for module in pkgutil.iter_modules(netops.dashboard.__path__):
     importlib.import_module(f"netops.dashboard.{module.name}")
 
 runtime = Runtime("demo", FixedModel("v1", Path(model)), folder=Path(state))
 graph = start_graph(make_serving_function(network="demo"), runtime)
-make_app(Service(graph, pipeline_of(graph.context)), None)
+make_app(Dispatcher(Service(graph, pipeline_of(graph.context)), Access(None)))
 answers = pipeline_of(graph.context).run(samples)
 runtime.close()
 assert not set(blocked) & set(sys.modules)

@@ -1,11 +1,9 @@
 """The first changes that CONTRIBUTING.md tells of: its code is taken out of the page and used."""
 
-import importlib
 import json
 import re
 import textwrap
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -35,20 +33,7 @@ from tests.serving.test_receivers import delivering
 from tests.training.test_families import WIDTH, fitted, telemetry
 
 PAGE = pages()["CONTRIBUTING.md"]
-FAMILY, FAMILY_LINE, SOURCE, SOURCE_LINE, RECEIVER, RECEIVER_LINE = code(PAGE, "python")
-
-
-@pytest.fixture
-def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Import code as a module of a name."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-
-    def take(name: str, text: str) -> ModuleType:
-        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
-        importlib.invalidate_caches()
-        return importlib.import_module(name)
-
-    return take
+FAMILY, FAMILY_LINE, SOURCE, SOURCE_LINE, RECEIVER, RECEIVER_LINE, *_ = code(PAGE, "python")
 
 
 def test_a_metric_is_one_yaml(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from netops.config.binding import bind
 from netops.serving.alerts import active as alert_book
 from netops.serving.alerts.store import AlertStore
 from netops.serving.engine.samples import BodyError
-from netops.serving.requests import queries
+from netops.serving.requests.endpoints.alerts import AlertsQuery, alerts
+from netops.serving.requests.endpoints.health import health
 from netops.serving.settings import ReceiverSettings, ServingSettings
 from tests.serving.hooks import Hook, until
 from tests.serving.samples import body, sample
@@ -260,12 +261,12 @@ def test_while_the_store_is_locked_samples_are_answered_and_nothing_is_lost(star
     other.execute("BEGIN IMMEDIATE")
     answers = run(pipeline, range(5, 8), hot="a")
     assert {answer.status for answer in answers} == {"scored"}
-    health = queries.health(pipeline.runtime)
-    assert (health.status, len(health.problems), up(pipeline)) == ("degraded", 1, 0)
-    assert [alert.device for alert in queries.alerts(pipeline.runtime)] == ["a"]
+    found = health(pipeline.runtime)
+    assert (found.status, len(found.problems), up(pipeline)) == ("degraded", 1, 0)
+    assert [alert.device for alert in alerts(pipeline.runtime, AlertsQuery())] == ["a"]
     assert stored(pipeline) == {}
     other.execute("ROLLBACK")
-    assert (queries.health(pipeline.runtime).status, up(pipeline)) == ("ok", 1)
+    assert (health(pipeline.runtime).status, up(pipeline)) == ("ok", 1)
     assert [alert.device for alert in stored(pipeline).values()] == ["a"]
     assert events(pipeline) == ["opened"]
 
@@ -299,7 +300,7 @@ def test_a_damaged_store_is_set_aside_and_what_is_open_is_in_the_new_one(start, 
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     answers = run(pipeline, range(20, 30), hot="ab")
     assert {answer.status for answer in answers} == {"scored"}
-    assert queries.health(pipeline.runtime).status == "ok"
+    assert health(pipeline.runtime).status == "ok"
     assert {one.device for one in stored(pipeline).values()} == {"a", "b"}
     assert alert.id in stored(pipeline)
     assert path.with_name(f"{path.name}.damaged-1").stat().st_size == size
@@ -326,13 +327,13 @@ def test_a_server_starts_on_a_locked_store_and_reconciles_when_it_can(start, qui
     other.execute("BEGIN EXCLUSIVE")
     pipeline = start(RECEIVER)
     assert {answer.status for answer in run(pipeline, range(30, 35))} == {"scored"}
-    assert queries.health(pipeline.runtime).status == "degraded"
+    assert health(pipeline.runtime).status == "degraded"
     with pytest.raises(BodyError) as caught:
-        queries.alerts(pipeline.runtime, every=True)
+        alerts(pipeline.runtime, AlertsQuery(every=True))
     assert caught.value.status == 503
     other.close()
     run(pipeline, range(35, 40 + 2 * HORIZON))
-    assert queries.health(pipeline.runtime).status == "ok"
+    assert health(pipeline.runtime).status == "ok"
     assert pipeline.runtime.store.unsettled() == []
 
 
@@ -353,12 +354,12 @@ def test_a_full_disk_costs_no_answer(start, quick):
         many = [f"device-{number}" for number in range(300)]
         answers = run(pipeline, range(5, 9), hot=many, devices=many)
         assert {answer.status for answer in answers} == {"scored"}
-        health = queries.health(pipeline.runtime)
-        assert (health.status, "full" in health.problems[0]) == ("degraded", True)
+        found = health(pipeline.runtime)
+        assert (found.status, "full" in found.problems[0]) == ("degraded", True)
     finally:
         type(pipeline.runtime.store)._prepare = stored_alerts
     pipeline.runtime.store.close()
-    assert queries.health(pipeline.runtime).status == "ok"
+    assert health(pipeline.runtime).status == "ok"
     assert len(stored(pipeline)) == 300
 
 

@@ -24,11 +24,15 @@ def client_of(start):
     from netops.serving.http.app import make_app
     from netops.serving.mlrun.function import make_serving_function, start_graph
     from netops.serving.mlrun.service import Service
+    from netops.serving.requests.access import Access
+    from netops.serving.requests.dispatch import Dispatcher
 
     def begin(token=None, settings=None, **kwargs):
         pipeline = start(settings, **kwargs)
         graph = start_graph(make_serving_function(), pipeline.runtime)
-        return TestClient(make_app(Service(graph, pipeline), token), raise_server_exceptions=False)
+        return TestClient(
+            make_app(Dispatcher(Service(graph, pipeline), Access(token))), raise_server_exceptions=False
+        )
 
     return begin
 

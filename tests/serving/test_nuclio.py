@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from netops.serving.engine.champion import ChampionFile
-from netops.serving.requests.endpoints import MODEL_PATH
+from netops.serving.requests.endpoints.model import MODEL_PATH
 from tests.serving.bodies.test_remote_write import request, series
 from tests.serving.conftest import mock_server
 from tests.serving.models import SPEC, make_model

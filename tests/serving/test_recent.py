@@ -7,7 +7,7 @@ import pytest
 
 from netops.models.background import QUANTILES
 from netops.serving.engine.champion import FixedModel
-from netops.serving.requests.queries import health
+from netops.serving.requests.endpoints.health import health
 from tests.serving.models import METRICS, make_model
 from tests.serving.samples import INTERVAL, body, sample
 

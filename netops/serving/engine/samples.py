@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Annotated, TypeAlias
 
 import msgspec
 import numpy as np
@@ -13,6 +14,8 @@ from netops.serving.decode.times import Stamp
 SCORED, DUPLICATE, LATE, REJECTED = 0, 1, 2, 3
 #: Names of the status codes, as in answers.
 STATUSES = ("scored", "duplicate", "late", "rejected")
+_CALIBRATED = "the calibrated risk; null from a model without calibration"
+Fraction: TypeAlias = Annotated[float, msgspec.Meta(extra_json_schema={"minimum": 0, "maximum": 1})]
 
 
 class Reason(msgspec.Struct, omit_defaults=True, gc=False):
@@ -28,12 +31,12 @@ class Answer(msgspec.Struct, omit_defaults=True, gc=False):
 
     device: str | None
     timestamp: Stamp | None
-    status: str
-    risk: float | None
+    status: Annotated[str, msgspec.Meta(extra_json_schema={"enum": STATUSES})]
+    risk: Fraction | None
     alert: bool
     reasons: list[Reason]
     model: str | None
-    probability: float | None
+    probability: Annotated[Fraction | None, msgspec.Meta(description=_CALIBRATED)]
     error: str | None = None
 
 

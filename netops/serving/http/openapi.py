@@ -1,11 +1,19 @@
-"""OpenAPI schemas of bodies that the handlers parse themselves."""
+"""The OpenAPI description of the declared endpoints."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import msgspec
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Reference, RequestBody, Schema
-from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
+
+from netops import __version__
+from netops.serving.requests.endpoint import Endpoint
+from netops.serving.requests.parameters import Parameters
+from netops.serving.requests.reply import JSON
+
+#: A document of OpenAPI, or a part of it.
+Document: TypeAlias = dict[str, Any]
+_BINARY: Document = {"type": "string", "format": "binary"}
+_TEXT: Document = {"type": "string"}
 
 
 class Error(msgspec.Struct):
@@ -14,149 +22,111 @@ class Error(msgspec.Struct):
     error: str
 
 
-class Inference(msgspec.Struct):
-    """Risks of feature vectors."""
+def describe(endpoints: Sequence[Endpoint], with_token: bool) -> Document:
+    """Describe endpoints.
 
-    id: str
-    model_name: str
-    outputs: list[float | None]
-    timestamp: str
-    model_version: str
-
-
-class ModelAnswer(msgspec.Struct):
-    """The champion."""
-
-    name: str
-    version: str
-    threshold: float | None
-    horizon_seconds: float
-    features: list[str]
-    inputs: list[dict[str, str]]
-    outputs: list[dict[str, str]]
-
-
-ERRORS = {
-    status: ResponseSpec(data_container=Error, description=about)
-    for status, about in {
-        400: "The request cannot be read",
-        401: "The bearer token is missing or wrong",
-        413: "The request is larger than a limit",
-        415: "The content type is not supported",
-    }.items()
-}
-UNKNOWN_DEVICE = ERRORS | {404: ResponseSpec(data_container=Error, description="The device is unknown")}
-
-_TEXT = Schema(type=OpenAPIType.STRING)
-_NUMBER = Schema(type=[OpenAPIType.NUMBER, OpenAPIType.NULL])
-_TIME = Schema(
-    one_of=[
-        Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.DATE_TIME),
-        Schema(type=OpenAPIType.NUMBER, minimum=0),
-    ],
-    description="ISO 8601, or s, ms, µs or ns since the epoch",
-)
-_SAMPLE = Schema(
-    type=OpenAPIType.OBJECT,
-    description="one device at one timestamp; further keys are metrics, or attributes, which are ignored",
-    properties={"timestamp": _TIME, "device": _TEXT, "company": _TEXT, "data_center": _TEXT},
-    required=["timestamp", "device"],
-    additional_properties=_NUMBER,
-)
-_ANSWER_KEYS = ("device", "timestamp", "status", "risk", "alert", "reasons", "model", "probability")
-_REASON = Schema(
-    type=OpenAPIType.OBJECT,
-    properties={"feature": _TEXT, "contribution": Schema(type=OpenAPIType.NUMBER), "text": _TEXT},
-    required=["feature", "contribution"],
-)
-_ANSWER = Schema(
-    type=OpenAPIType.OBJECT,
-    properties={
-        "device": Schema(type=[OpenAPIType.STRING, OpenAPIType.NULL]),
-        "timestamp": Schema(type=[OpenAPIType.STRING, OpenAPIType.NUMBER, OpenAPIType.NULL]),
-        "status": Schema(type=OpenAPIType.STRING, enum=["scored", "duplicate", "late", "rejected"]),
-        "risk": Schema(type=[OpenAPIType.NUMBER, OpenAPIType.NULL], minimum=0, maximum=1),
-        "alert": Schema(type=OpenAPIType.BOOLEAN),
-        "reasons": Schema(type=OpenAPIType.ARRAY, items=_REASON),
-        "model": _TEXT,
-        "probability": Schema(
-            type=[OpenAPIType.NUMBER, OpenAPIType.NULL],
-            minimum=0,
-            maximum=1,
-            description="the calibrated risk; null from a model without calibration",
-        ),
-        "error": _TEXT,
-    },
-    required=list(_ANSWER_KEYS),
-)
+    Parameters
+    ----------
+    endpoints : sequence of Endpoint
+    with_token : bool
+        Whether a bearer token is required.
+    """
+    schemas = _Schemas(endpoints)
+    paths: Document = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
+    components: Document = {"schemas": schemas.components}
+    document: Document = {
+        "openapi": "3.1.0",
+        "info": {"title": "NetOps", "version": __version__, "description": "Scores telemetry and raises alerts."},
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": components,
+    }
+    if with_token:
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"token": []}]
+    return document
 
 
-def stamp_schema() -> Schema:
-    """Return the schema of a timestamp."""
-    return _TIME
+class _Schemas:
+    """The JSON schemas of all types."""
 
-
-def _one_or_many(item: Schema) -> Schema:
-    return Schema(one_of=[item, Schema(type=OpenAPIType.ARRAY, items=item)])
-
-
-def _body(content: dict[str, Schema]) -> RequestBody:
-    return RequestBody(content={kind: OpenAPIMediaType(schema=schema) for kind, schema in content.items()})
-
-
-def _binary() -> Schema:
-    return Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
-
-
-def _answer(operation: Operation, schema: Schema, about: str) -> None:
-    content = {"application/json": OpenAPIMediaType(schema=schema)}
-    responses: dict[str, OpenAPIResponse | Reference] = dict(operation.responses or {})
-    responses["200"] = OpenAPIResponse(description=about, content=content)
-    operation.responses = responses
-
-
-@dataclass
-class SamplesOperation(Operation):
-    """``POST /telemetry``."""
-
-    def __post_init__(self) -> None:
-        self.request_body = _body(
-            {
-                "application/json": _one_or_many(_SAMPLE),
-                "application/x-ndjson": _binary(),
-                "application/vnd.apache.arrow.stream": _binary(),
-                "application/vnd.apache.arrow.file": _binary(),
-            }
+    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+        self._types = [Error, *(each for endpoint in endpoints for each in _types(endpoint))]
+        self._found, self.components = msgspec.json.schema_components(
+            self._types, ref_template="#/components/schemas/{name}"
         )
-        _answer(self, _one_or_many(_ANSWER), "One answer per sample, in order")
+        self.components = dict(sorted(self.components.items()))
+
+    def __getitem__(self, kind: Any) -> Document:
+        return self._found[self._types.index(kind)]
 
 
-@dataclass
-class RemoteWriteOperation(Operation):
-    """``POST /api/v1/write``."""
+def _types(endpoint: Endpoint) -> Iterator[Any]:
+    """Yield the types that are sent as JSON."""
+    for kinds in endpoint.body.values():
+        yield from (kind for kind in kinds if kind is not bytes)
+    if endpoint.content_type == JSON and endpoint.answer is not None:
+        yield endpoint.answer
 
-    def __post_init__(self) -> None:
-        self.request_body = _body({"application/x-protobuf": _binary()})
+
+def _operation(endpoint: Endpoint, schemas: _Schemas) -> Document:
+    summary = endpoint.description.partition("\n")[0]
+    found: Document = {
+        "tags": [endpoint.tag],
+        "summary": summary,
+        "description": endpoint.description,
+        "operationId": endpoint.handler.__name__,
+        "responses": {str(endpoint.status): _answer(endpoint, schemas), **_errors(endpoint, schemas)},
+    }
+    if endpoint.parameters is not None:
+        found["parameters"] = list(_parameters(endpoint.path, endpoint.parameters))
+    if endpoint.body:
+        content = {kind: {"schema": _one_of(types, schemas)} for kind, types in endpoint.body.items()}
+        found["requestBody"] = {"content": content, "required": True}
+    if endpoint.is_open:
+        found["security"] = []
+    return found
 
 
-@dataclass
-class VectorsOperation(Operation):
-    """``POST /v2/models/netops/infer``."""
+def _parameters(path: str, parameters: Parameters) -> Iterator[Document]:
+    for name, schema in parameters.schemas().items():
+        rest = {key: value for key, value in schema.items() if key != "description"}
+        yield {
+            "name": name,
+            "in": "path" if f"{{{name}}}" in path else "query",
+            "required": parameters.is_required(name),
+            "description": schema.get("description", ""),
+            "schema": rest,
+        }
 
-    def __post_init__(self) -> None:
-        row = Schema(type=OpenAPIType.ARRAY, items=_NUMBER)
-        inputs = Schema(type=OpenAPIType.ARRAY, items=row, description="rows of features, in the model's order")
-        self.request_body = _body(
-            {
-                "application/json": Schema(
-                    type=OpenAPIType.OBJECT, properties={"inputs": inputs}, required=["inputs"]
-                )
-            }
-        )
-        outputs = Schema(type=OpenAPIType.ARRAY, items=_NUMBER)
-        answer = Schema(
-            type=OpenAPIType.OBJECT,
-            properties={"outputs": outputs, "model_version": _TEXT},
-            required=["outputs", "model_version"],
-        )
-        _answer(self, answer, "One risk per row")
+
+def _one_of(types: Sequence[Any], schemas: _Schemas) -> Document:
+    found = [_BINARY if kind is bytes else schemas[kind] for kind in types]
+    return found[0] if len(found) == 1 else {"oneOf": found}
+
+
+def _answer(endpoint: Endpoint, schemas: _Schemas) -> Document:
+    if endpoint.answer is None:
+        return {"description": "Accepted"}
+    schema = schemas[endpoint.answer] if endpoint.content_type == JSON else _TEXT
+    return {"description": "Answered", "content": {endpoint.content_type: {"schema": schema}}}
+
+
+def _errors(endpoint: Endpoint, schemas: _Schemas) -> Document:
+    content = {JSON: {"schema": schemas[Error]}}
+    return {
+        str(status): {"description": about, "content": content} for status, about in _statuses(endpoint).items()
+    }
+
+
+def _statuses(endpoint: Endpoint) -> dict[int, str]:
+    found: dict[int, str] = {}
+    if endpoint.body or endpoint.parameters is not None:
+        found[400] = "The request cannot be read"
+    if not endpoint.is_open:
+        found[401] = "The bearer token is missing or wrong"
+    if endpoint.body:
+        found[413] = "The request is larger than a limit"
+    return dict(sorted({**found, **endpoint.errors}.items()))

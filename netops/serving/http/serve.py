@@ -23,7 +23,7 @@ from netops.serving.http.guard import Guard
 from netops.serving.http.protocol import guarded, guarded_server
 from netops.serving.http.waiting import wait_for_champion
 from netops.serving.mlrun.registered import RegisteredChampion
-from netops.serving.requests.access import LOCAL, bind, token_for
+from netops.serving.requests.access import LOCAL, Access, bind, token_for
 from netops.serving.settings import ServingSettings
 
 if TYPE_CHECKING:
@@ -138,9 +138,10 @@ def configured(service: "Service", token: str | None, lifespan: "Sequence[Backgr
     # Late: they are of the graph, which imports MLRun (see _run).
     from netops.serving.http.app import make_app
     from netops.serving.http.fast_path import FastPath
+    from netops.serving.requests.dispatch import Dispatcher
 
-    settings = service.runtime.settings
-    app = FastPath(cast(Application, make_app(service, token, lifespan)), service, token)
+    settings, dispatcher = service.runtime.settings, Dispatcher(service, Access(token))
+    app = FastPath(cast(Application, make_app(dispatcher, lifespan)), dispatcher)
     return guarded(Guard(app, settings.host in LOCAL, settings.hosts), settings.limits, timeout_graceful_shutdown=5)
 
 

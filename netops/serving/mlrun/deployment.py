@@ -20,7 +20,7 @@ from netops.registry import ProofError
 from netops.serving.mlrun.function import make_serving_function
 from netops.serving.mlrun.triggers import add_http, add_kafka, add_state_volume, add_v3io_stream
 from netops.serving.requests.access import TOKEN, read_token
-from netops.serving.requests.endpoints import INFER, MODEL_PATH
+from netops.serving.requests.endpoints.model import INFER, MODEL_PATH
 
 if TYPE_CHECKING:
     from kubernetes.client import V1EnvVar
@@ -243,7 +243,7 @@ class Nuclio:
         made = self.function(model)
         self._require_token(made)
         self._function = function = self._running(made) or self._deploy(made)
-        path = INFER if self.is_canary else f"{MODEL_PATH}/versions/{_version(model)}/infer"
+        path = INFER.path if self.is_canary else f"{MODEL_PATH}/versions/{_version(model)}/infer"
         return lambda rows: list(function.invoke(path, body={"inputs": rows}, headers=_authorization())["outputs"])
 
     def function(self, model: str) -> ServingRuntime:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -28,11 +29,17 @@ from netops.serving.mlrun.model_folder import local_folder
 from netops.serving.mlrun.model_server import OnnxModel
 from netops.serving.mlrun.protocols import GraphContext, GraphEvent
 from netops.serving.mlrun.registered import RegisteredChampion
-from netops.serving.requests.endpoints import JSON, MODEL_NAME, MODEL_PATH, REMOTE_WRITE, TELEMETRY, ask
+from netops.serving.requests.dispatch import ask
+from netops.serving.requests.endpoint import Request
+from netops.serving.requests.endpoints.model import MODEL_NAME, MODEL_PATH
+from netops.serving.requests.endpoints.remote_write import REMOTE_WRITE
+from netops.serving.requests.endpoints.telemetry import TELEMETRY
+from netops.serving.requests.parameters import Query
+from netops.serving.requests.reply import JSON
 from netops.serving.settings import ServingSettings
 
 #: Paths that accept samples; stream messages have the path "/".
-SAMPLE_PATHS = ("", TELEMETRY, REMOTE_WRITE)
+SAMPLE_PATHS = ("", TELEMETRY.path, REMOTE_WRITE.path)
 _VERSION = re.compile(r"/versions/([^/]+)")
 #: Replicas that can share a state volume.
 SLOTS = 64
@@ -145,12 +152,14 @@ class Dispatch(Step):
 
     def do_event(self, event: GraphEvent) -> GraphEvent:
         """Forward samples, answer other requests."""
-        path = (event.path or "").rstrip("/")
+        path, _, query = (event.path or "").partition("?")
+        path = path.rstrip("/")
         if path in SAMPLE_PATHS:
             return event
         if path == MODEL_PATH or path.startswith(MODEL_PATH + "/"):
             return self._infer(event, path[len(MODEL_PATH) :])
-        return self._ask(event, path)
+        # Nuclio parses the query of an address, the mock server does not.
+        return self._ask(event, path, getattr(event, "fields", None) or dict(parse_qsl(query, True)))
 
     def _infer(self, event: GraphEvent, operation: str) -> GraphEvent:
         try:
@@ -176,8 +185,8 @@ class Dispatch(Step):
         self.model.scorer, self.model.version = self._candidate.scorer, version
         return operation[named.end() :]
 
-    def _ask(self, event: GraphEvent, path: str) -> GraphEvent:
-        reply = ask(self.pipeline.runtime, event.method or "GET", path, getattr(event, "fields", {}), event.body)
+    def _ask(self, event: GraphEvent, path: str, query: Query) -> GraphEvent:
+        reply = ask(self.pipeline.runtime, Request(event.method or "GET", path, event.body, query=query))
         body = reply.body if isinstance(reply.body, bytes) else msgspec.to_builtins(reply.body)
         return self.answer(event, body, reply.status, reply.content_type)
 

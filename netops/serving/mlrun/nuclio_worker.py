@@ -22,11 +22,13 @@ from netops.serving.mlrun.graph import pipeline_of
 from netops.serving.mlrun.protocols import GraphResponse, NuclioEvent, Platform
 from netops.serving.mlrun.service import Service
 from netops.serving.mlrun.triggers import STREAMS, TERMINATION
-from netops.serving.requests.access import TOKEN, TOKEN_REQUIRED, carries, read_token
-from netops.serving.requests.dispatch import answer, replied
-from netops.serving.requests.endpoints import Reply, refusal
+from netops.serving.requests.access import TOKEN, Access, read_token
+from netops.serving.requests.dispatch import Dispatcher, replied
+from netops.serving.requests.endpoint import Request
+from netops.serving.requests.reply import Reply
 
 _LOG = logging.getLogger(__name__)
+_CLOSED = f"the function has no {TOKEN}, so it rejects HTTP requests: set it and deploy again"
 
 
 class NuclioContext(Protocol):
@@ -78,7 +80,7 @@ class Worker:
     def __init__(self, service: Service) -> None:
         self.service, self.runtime = service, service.runtime
         self.assignment = Assignment(self.runtime.folder, TERMINATION / SECOND)
-        self._token = read_token()
+        self._dispatcher = Dispatcher(service, Access(read_token(), _CLOSED))
         self._tasks: list[asyncio.Task[None]] = []
         self._due, self._saving = asyncio.Event(), asyncio.Lock()
 
@@ -122,12 +124,9 @@ class Worker:
 
     async def answer(self, event: NuclioEvent) -> Reply:
         """Answer one message."""
-        return await replied(self._answer(event))
-
-    async def _answer(self, event: NuclioEvent) -> Reply:
         if event.trigger.kind in STREAMS:
-            return await self._process_message(event)
-        return await self._answer_request(event)
+            return await replied(self._process_message(event))
+        return await self._dispatcher.answer(_request(event))
 
     async def _process_message(self, event: NuclioEvent) -> Reply:
         with self.runtime.metrics.timed("stream"):
@@ -136,26 +135,6 @@ class Worker:
         code = self.runtime.state.table.code
         self.assignment.add((name for name in samples.devices if name and code(name) is not None), event.shard_id)
         return Reply(200, b"")
-
-    async def _answer_request(self, event: NuclioEvent) -> Reply:
-        path, method = (event.path or "").rstrip("/"), event.method or "GET"
-        if path != "/healthz" and (refused := self._refusal(event)):
-            return refused
-        limit = self.runtime.settings.limits.body_bytes
-        if _size(event) > limit:
-            return refusal(413, f"the body has more than {limit} bytes")
-        return await answer(self.service, method, path, event.body, event.content_type or "", event.fields or {})
-
-    def _refusal(self, event: NuclioEvent) -> Reply | None:
-        if self._token is None:
-            return refusal(
-                401, f"the function has no {TOKEN}, so it rejects HTTP requests: set it and deploy again"
-            )
-        headers = event.headers or {}
-        given = next((str(value) for name, value in headers.items() if name.lower() == "authorization"), "")
-        if not carries(given, self._token):
-            return refusal(401, TOKEN_REQUIRED)
-        return None
 
     async def _keep_saving(self) -> None:
         while True:
@@ -180,6 +159,19 @@ class Worker:
         except Exception as error:  # noqa: BLE001
             # For example a full disk or an unreachable registry: the next attempt may succeed.
             _LOG.warning("%s: %s", type(error).__name__, error)
+
+
+def _request(event: NuclioEvent) -> Request:
+    headers = event.headers or {}
+    return Request(
+        event.method or "GET",
+        (event.path or "").rstrip("/"),
+        event.body,
+        event.content_type or "",
+        event.fields or {},
+        next((str(value) for name, value in headers.items() if name.lower() == "authorization"), ""),
+        _size(event),
+    )
 
 
 def _size(event: NuclioEvent) -> int:

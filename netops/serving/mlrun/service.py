@@ -12,7 +12,7 @@ from netops.json_types import Json, JsonDict
 from netops.serving.engine.pipeline import REMOTE_WRITE_TYPE, Pipeline
 from netops.serving.engine.samples import Answer, BodyError, Samples
 from netops.serving.engine.work import SLICE
-from netops.serving.requests.endpoints import JSON
+from netops.serving.requests.reply import JSON
 
 #: An answer of the model: risks, its description, or an error.
 ModelReply: TypeAlias = dict[str, object]
@@ -98,15 +98,15 @@ class Service:
         loop = asyncio.get_running_loop()
         return self.pipeline.admit(await loop.run_in_executor(_READER, self.pipeline.parse, body, content_type))
 
-    async def score(self, body: object, path: str, method: str = "POST") -> tuple[int, ModelReply]:
+    async def score(self, body: object, path: str) -> tuple[int, ModelReply]:
         """Score feature vectors, in slices if there are many; return status and answer."""
-        if method != "POST" or not isinstance(body, bytes) or len(body) <= INLINE:
-            return self.infer(body, path, method)
+        if not isinstance(body, bytes) or len(body) <= INLINE:
+            return self.infer(body, path, "POST")
         request = await asyncio.get_running_loop().run_in_executor(_READER, _decoded, body)
         rows = request.get("inputs") if isinstance(request, dict) else None
         limit = self.runtime.settings.limits.batch
         if not isinstance(request, dict) or not isinstance(rows, list) or len(rows) <= SLICE:
-            return self.infer(body if rows is None else request, path, method)
+            return self.infer(body if rows is None else request, path, "POST")
         if len(rows) > limit:
             raise BodyError(f"{len(rows)} rows in one request; the limit is {limit}", 413)
         return await self._score_slices(request, rows, path)

@@ -59,6 +59,34 @@ def carries(authorization: str | bytes, token: str) -> bool:
     return hmac.compare_digest(given, f"Bearer {token}".encode())
 
 
+class Access:
+    """Decides which requests are answered.
+
+    Parameters
+    ----------
+    token : str or None
+        The bearer token that requests must have; None: no token is required.
+    closed : str
+        If given, a server without a token answers no request, with this message.
+    """
+
+    def __init__(self, token: str | None, closed: str = "") -> None:
+        self._token, self._is_closed = token, token is None and bool(closed)
+        #: The answer to a request that is not allowed.
+        self.message = closed if self._is_closed else TOKEN_REQUIRED
+
+    @property
+    def has_token(self) -> bool:
+        """Whether requests must have a token."""
+        return self._token is not None
+
+    def allows(self, authorization: str | bytes) -> bool:
+        """Return whether a request with this ``Authorization`` header is allowed."""
+        if self._token is None:
+            return not self._is_closed
+        return carries(authorization, self._token)
+
+
 def bind(host: str, port: int) -> socket.socket:
     """Listen at an address; port 0: any free port.
 

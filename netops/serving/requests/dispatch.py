@@ -1,73 +1,77 @@
-"""Dispatch of a request: from method, path and body to the response, independent of the server.
+"""Answers requests, independent of the server: access, routing, limits and errors.
 
-The HTTP server (its fast path and its framework) and the Nuclio function use it. What they have checked
-before is how they know the caller (``access``) and how large a body they take.
+The HTTP server (its fast path and its framework) and the Nuclio function convert their requests and the replies.
 """
 
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
-from netops.serving.engine.pipeline import REMOTE_WRITE_TYPE
+from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
-from netops.serving.requests.endpoints import (
-    INFER,
-    MODEL_PATH,
-    REMOTE_WRITE,
-    TELEMETRY,
-    Query,
-    Reply,
-    ask,
-    failure,
-    not_allowed,
-    refusal,
-)
-
-if TYPE_CHECKING:
-    from netops.serving.mlrun.service import Service
-
-_NO_QUERY: Query = {}
-#: Paths that take no query: another method is not allowed.
-_OWN = (TELEMETRY, REMOTE_WRITE, MODEL_PATH, INFER)
+from netops.serving.requests import registry
+from netops.serving.requests.access import Access
+from netops.serving.requests.endpoint import Graph, Request, StateEndpoint
+from netops.serving.requests.reply import Reply, failure, no_such_path, refusal, too_large
 
 
-async def answer(
-    service: "Service", method: str, path: str, body: object, content_type: str = "", query: Query = _NO_QUERY
-) -> Reply:
-    """Answer a request, and measure it.
+class Dispatcher:
+    """Answers the requests of a server.
 
     Parameters
     ----------
-    service : Service
+    graph : Graph
         The started graph.
-    method, path : str
-        Method, and path without a trailing slash.
-    body : bytes, str or plain values
-        The raw body, or one that Nuclio has parsed.
-    content_type : str
-        Of the body; JSON if empty.
-    query : mapping
-        The query parameters.
-
-    Raises
-    ------
-    BodyError
-        If the body cannot be parsed.
+    access : Access
+        Decides which requests are answered.
     """
-    metrics = service.runtime.metrics
-    if method == "POST" and path == TELEMETRY:
-        with metrics.timed("telemetry"):
-            return Reply(200, await service.process(body, content_type))
-    if method == "POST" and path == REMOTE_WRITE:
-        with metrics.timed("remote_write", 204):
-            await service.process(body, REMOTE_WRITE_TYPE)
-        return Reply(204, b"")
-    if (method == "GET" and path == MODEL_PATH) or (method == "POST" and path.startswith(MODEL_PATH + "/")):
-        with metrics.timed("infer") as timed:
-            timed.code, found = await service.score(body, path, method)
-        return Reply(timed.code, found)
-    if path in _OWN:
-        return not_allowed(method)
-    return ask(service.runtime, method, path, query, body)
+
+    def __init__(self, graph: Graph, access: Access) -> None:
+        self.graph, self.access = graph, access
+        self.limit = graph.runtime.settings.limits.body_bytes
+
+    async def answer(self, request: Request, receive: Callable[[], Awaitable[bytes]] | None = None) -> Reply:
+        """Answer a request; an error is an answer too.
+
+        Parameters
+        ----------
+        request : Request
+        receive : callable, optional
+            Reads the body, if it is not read yet: only that of an allowed request is read.
+        """
+        return await replied(self._answer(request, receive))
+
+    def check(self, path: str, authorization: str | bytes) -> None:
+        """Check that a request is allowed.
+
+        Raises
+        ------
+        BodyError
+            401 if it is not.
+        """
+        if not self.access.allows(authorization) and not registry.ENDPOINTS.is_open(path):
+            raise BodyError(self.access.message, 401)
+
+    async def _answer(self, request: Request, receive: Callable[[], Awaitable[bytes]] | None) -> Reply:
+        self.check(request.path, request.authorization)
+        endpoint, values = registry.ENDPOINTS.find(request.method, request.path)
+        if values:
+            request.query = {**request.query, **values}
+        if request.length > self.limit:
+            raise too_large(self.limit)
+        if receive is not None and endpoint.body:
+            request.body = await receive()
+        return await endpoint.run(self.graph, request)
+
+
+def ask(runtime: Runtime, request: Request) -> Reply:
+    """Answer a request from the state, without access control: for the mock server, within the graph."""
+    try:
+        endpoint, values = registry.ENDPOINTS.find(request.method, request.path)
+        if not isinstance(endpoint, StateEndpoint):
+            raise no_such_path(request.path)
+        request.query = {**request.query, **values}
+        return endpoint.reply(runtime, request)
+    except BodyError as error:
+        return refusal(error.status, str(error))
 
 
 async def replied(work: Awaitable[Reply]) -> Reply:

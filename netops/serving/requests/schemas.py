@@ -1,6 +1,15 @@
-"""Responses of the server that clients share; imports nothing heavy."""
+"""Types of requests and responses that endpoints and clients share; imports nothing heavy."""
+
+from typing import Annotated, TypeAlias
 
 import msgspec
+
+from netops.serving.decode.times import Stamp
+
+Name: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=2000)]
+Kind: TypeAlias = Annotated[str, msgspec.Meta(max_length=128)]
+Time: TypeAlias = Annotated[Stamp, msgspec.Meta(description="ISO 8601, or s, ms, µs or ns since the epoch")]
 
 
 class Fleet(msgspec.Struct):

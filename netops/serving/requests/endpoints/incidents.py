@@ -1,58 +1,43 @@
-"""Handlers of feedback: feedback labels of alerts, and recorded incidents."""
+"""``POST /incidents``: incidents that people or other systems have recorded."""
 
 import hashlib
-import re
 import time
 from collections.abc import Callable
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Any
 
 import msgspec
 
-from netops.errors import UsageError
-from netops.feedback.records import Feedback, Incident, Statement, VerdictName
+from netops.feedback.records import Incident
 from netops.json_types import Json, JsonDict
-from netops.serving.alerts.feedback_store import CHANGED, KNOWN, NEW, UnknownAlertError
-from netops.serving.alerts.store import Alert
+from netops.serving.alerts.feedback_store import CHANGED, KNOWN, NEW
 from netops.serving.alerts.store_guard import for_a_request
-from netops.serving.decode.times import Stamp, iso, nanoseconds
+from netops.serving.decode.times import iso, nanoseconds
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
+from netops.serving.requests.endpoint import STORE_ERROR, StateEndpoint, decode
+from netops.serving.requests.reply import JSON
+from netops.serving.requests.schemas import Kind, Name, Time
 
-Name: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=2000)]
-Kind: TypeAlias = Annotated[str, msgspec.Meta(max_length=128)]
-T = TypeVar("T")
 #: Source of incidents without one.
 WEBHOOK = "webhook"
-
-
-class VerdictBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Feedback on an alert."""
-
-    verdict: VerdictName
-    by: Name | None = None
-    note: Text | None = None
-    repaired_at: Stamp | None = None
 
 
 class IncidentBody(msgspec.Struct):
     """An incident; other keys are ignored."""
 
     device: Name
-    start: Stamp
-    end: Stamp | None = None
+    start: Time
+    end: Time | None = None
     scenario: Kind | None = None
     cause: Kind | None = None
     source: Name = WEBHOOK
     id: Name | None = None
 
 
-class FeedbackAnswer(msgspec.Struct):
-    """The alert, all feedback on it (oldest first), and whether it has changed."""
+class AlertmanagerMessage(msgspec.Struct):
+    """An Alertmanager webhook message."""
 
-    alert: Alert
-    statements: list[Statement]
-    changed: bool
+    alerts: list[dict[str, Any]]
 
 
 class InvalidIncident(msgspec.Struct):
@@ -75,60 +60,18 @@ class Recorded(msgspec.Struct):
     unknown_devices: list[str]
 
 
-_VERDICTS = msgspec.json.Decoder(VerdictBody)
 _ANYTHING: msgspec.json.Decoder[Json] = msgspec.json.Decoder()
-_VERDICT = re.compile(r"/alerts/([^/]+)/feedback")
-_INCIDENTS = "/incidents"
-
-
-def accepts(path: str) -> bool:
-    """Return whether a path accepts feedback."""
-    return path == _INCIDENTS or _VERDICT.fullmatch(path) is not None
-
-
-def handle(runtime: Runtime, path: str, body: bytes | str) -> FeedbackAnswer | Recorded:
-    """Handle a feedback request.
-
-    Raises
-    ------
-    BodyError
-        If the request is invalid.
-    """
-    content = body.encode() if isinstance(body, str) else body
-    found = _VERDICT.fullmatch(path)
-    return record_verdict(runtime, found[1], content) if found else record(runtime, content)
-
-
-def record_verdict(
-    runtime: Runtime, name: str, body: bytes, now: Callable[[], int] = time.time_ns
-) -> FeedbackAnswer:
-    """Record feedback on an alert.
-
-    Raises
-    ------
-    BodyError
-        404 if the alert does not exist, 400 if the body is invalid.
-    """
-    given = _decode(body, _VERDICTS)
-    repaired = None if given.repaired_at is None else _moment(given.repaired_at, "repaired_at")
-    statement = Statement(verdict=given.verdict, by=given.by, note=given.note, repaired_at=repaired)
-    with for_a_request():
-        try:
-            alert, changed = runtime.store.record_verdict(name, statement, now())
-        except UsageError as error:
-            raise BodyError(str(error), 404 if isinstance(error, UnknownAlertError) else 400) from None
-        return FeedbackAnswer(alert, runtime.store.statements(alert.id), changed)
 
 
 def record(runtime: Runtime, body: bytes, now: Callable[[], int] = time.time_ns) -> Recorded:
-    """Record incidents: one, a list, or an Alertmanager webhook message.
+    """Record incidents: one, a list, or an Alertmanager webhook message; known ones are updated.
 
     Raises
     ------
     BodyError
         400 if none is valid, 413 if there are too many.
     """
-    found = _decode(body, _ANYTHING)
+    found = decode(body, _ANYTHING)
     items = _items(found)
     if len(items) > runtime.settings.limits.batch:
         raise BodyError(f"{len(items)} incidents in one request; the limit is {runtime.settings.limits.batch}", 413)
@@ -146,12 +89,6 @@ def record(runtime: Runtime, body: bytes, now: Callable[[], int] = time.time_ns)
     table = runtime.state.table
     unknown = sorted({i.device for i in incidents if table.code(i.device) is None})
     return Recorded(counts[NEW], counts[CHANGED], counts[KNOWN], set_aside, unknown[:100])
-
-
-def feedback(runtime: Runtime) -> Feedback:
-    """Return all feedback, for a training on another machine."""
-    with for_a_request():
-        return runtime.store.feedback(runtime.network)
 
 
 def incident_of(given: IncidentBody) -> Incident:
@@ -207,15 +144,11 @@ def from_alertmanager(alert: Json) -> Json:
     return found
 
 
-def _decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-    try:
-        return decoder.decode(body)
-    except msgspec.DecodeError as error:
-        raise BodyError(str(error)[:300], 400) from None
-
-
-def _moment(stamp: Stamp, key: str) -> str:
-    try:
-        return iso(nanoseconds(stamp))
-    except ValueError as error:
-        raise BodyError(str(error).replace("timestamp", key, 1), 400) from None
+INCIDENTS = StateEndpoint(
+    "POST",
+    "/incidents",
+    record,
+    tag="feedback",
+    bodies={JSON: (IncidentBody, list[IncidentBody], AlertmanagerMessage)},
+    errors=STORE_ERROR,
+)

@@ -1,0 +1,1 @@
+"""The endpoints, one file each; ``netops.serving.requests.registry`` lists them."""

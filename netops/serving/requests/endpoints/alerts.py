@@ -1,0 +1,43 @@
+"""``GET /alerts``: the open alerts, or all of them."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from netops.serving.alerts.store import Alert
+from netops.serving.alerts.store_guard import for_a_request
+from netops.serving.engine.runtime import Runtime
+from netops.serving.requests.endpoint import STORE_ERROR, StateEndpoint
+
+
+class AlertsQuery(msgspec.Struct):
+    """Which alerts."""
+
+    every: Annotated[bool, Meta(description="include ended alerts")] = msgspec.field(name="all", default=False)
+    limit: Annotated[int, Meta(ge=1, le=100_000, description="maximum number of entries")] = 1000
+
+
+def alerts(runtime: Runtime, query: AlertsQuery) -> list[Alert]:
+    """Return alerts, newest first: the open ones, or all stored ones.
+
+    Raises
+    ------
+    BodyError
+        If all are requested and the store cannot be read.
+    """
+    if query.every:
+        with for_a_request():
+            return runtime.store.recent(limit=query.limit)
+    found = runtime.active_alerts.current()[: query.limit]
+
+    def add_verdicts() -> None:
+        verdicts = runtime.store.verdicts_of_open()
+        for alert in found:
+            alert.verdict = verdicts.get(alert.id)
+
+    runtime.active_alerts.guard.read(add_verdicts)
+    return found
+
+
+ALERTS = StateEndpoint("GET", "/alerts", alerts, errors=STORE_ERROR)
