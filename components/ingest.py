@@ -18,6 +18,7 @@ from netops.tracking.results import log_telemetry, summary_lines
 from netops.workflows.settings import Settings
 from netops.workflows.stages.artifact_inputs import fetch
 from netops.workflows.stages.feedback import with_feedback
+from netops.workflows.stages.log_columns import with_logs
 from netops.workflows.stages.sink import send
 from netops.workflows.stages.stage import stage
 
@@ -57,6 +58,7 @@ def ingest(
     if network:
         dataset = with_feedback(dataset, network, options)
     _check(context, dataset, chosen)
+    dataset = with_logs(dataset, chosen)
     log_dataset(context, "telemetry", dataset)
     if network:
         send(chosen, network, TELEMETRY, Rows.of(dataset))

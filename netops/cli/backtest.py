@@ -83,6 +83,8 @@ class Report(TypedDict):
 @click.command("backtest")
 @click.option("--telemetry", multiple=True, required=True, metavar="PATH", help="Files, folders or addresses.")
 @options.incidents
+@options.logs
+@options.log_format
 @options.name
 @click.option("--version", help="Model version; default: the champion.")
 @click.option("--html", type=options.PATH, help="Also write an HTML report to this file.")
@@ -92,6 +94,8 @@ class Report(TypedDict):
 def command(
     telemetry: tuple[str, ...],
     incidents: Path | None,
+    logs: tuple[Path, ...],
+    log_format: str | None,
     name: str | None,
     version: str | None,
     html: Path | None,
@@ -105,8 +109,8 @@ def command(
     """
     from netops.workflows.settings import read_settings
 
-    settings = read_settings(config, overrides)
-    options.must_exist(*telemetry, incidents)
+    settings = read_settings(config, [*overrides, *options.log_settings(logs, log_format)])
+    options.must_exist(*telemetry, incidents, *logs)
 
     from netops.workflows.project import connect
 

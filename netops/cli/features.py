@@ -12,6 +12,8 @@ from netops.cli.output import note, print_json, progress_bars
 @click.command("features")
 @click.option("--telemetry", multiple=True, required=True, metavar="PATH", help="Files or folders.")
 @options.incidents
+@options.logs
+@options.log_format
 @click.option("--out", type=options.PATH, required=True, help="Folder to write to.")
 @click.option("--windows", metavar="1m,1h", help="Window lengths; default: as configured.")
 @options.config
@@ -22,6 +24,8 @@ from netops.cli.output import note, print_json, progress_bars
 def command(
     telemetry: tuple[str, ...],
     incidents: Path | None,
+    logs: tuple[Path, ...],
+    log_format: str | None,
     out: Path,
     windows: str | None,
     config: Path | None,
@@ -35,8 +39,8 @@ def command(
 
     values = {"features.windows": windows, "features.workers": workers, "features.scheduler": scheduler}
     given = [f"{key}={value}" for key, value in values.items() if value is not None]
-    settings = read_settings(config, [*overrides, *given])
-    options.must_exist(*telemetry, incidents)
+    settings = read_settings(config, [*overrides, *given, *options.log_settings(logs, log_format)])
+    options.must_exist(*telemetry, incidents, *logs)
 
     from netops.tracking.results import summary_lines
     from netops.workflows.stages.preparation import ingest_and_build

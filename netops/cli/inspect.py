@@ -38,7 +38,7 @@ def command(
     from netops.workflows.settings import read_settings
 
     given = [f"training.horizon={format_duration(horizon)}"] if horizon else []
-    given += [f"logs.format={log_format}"] if log_format else []
+    given += options.log_settings(logs, log_format)
     settings = read_settings(config, [*overrides, *given])
     options.must_exist(*telemetry, incidents, *logs)
 
@@ -57,7 +57,7 @@ def command(
                 incidents and incidents.resolve(),
                 arguments,
                 progress.report,
-                [path.resolve() for path in logs],
+                [Path(path).expanduser() for path in settings.logs.paths],
                 settings.logs,
             )
         if html is not None:

@@ -1,6 +1,7 @@
 """Options that several commands share, and the parsing of their values."""
 
 import functools
+import json
 import os
 import re
 from collections.abc import Callable
@@ -100,6 +101,12 @@ trials = click.option(
 budget = click.option(
     "--budget", type=DURATION, help="Time for the hyper-parameter search of all families together, e.g. 60s."
 )
+
+
+def log_settings(logs: tuple[Path, ...], log_format: str | None) -> list[str]:
+    """Return ``--logs`` and ``--log-format`` as ``--set`` values."""
+    given = [f"logs.format={log_format}"] if log_format else []
+    return given + ([f"logs.paths={json.dumps([str(path.resolve()) for path in logs])}"] if logs else [])
 
 
 def as_settings(

@@ -21,6 +21,8 @@ Start: TypeAlias = Callable[[], RunSummary]
 @options.overrides
 @options.telemetry
 @options.incidents
+@options.logs
+@options.log_format
 @options.horizon
 @click.option("--split", type=click.Choice(["time", "device"]), help="How to split off the test data.")
 @click.option("--test", multiple=True, metavar="PATH", help="Telemetry to test on, instead of a split.")
@@ -63,6 +65,8 @@ def _new_run(
     overrides: tuple[str, ...],
     telemetry: tuple[str, ...],
     incidents: Path | None,
+    logs: tuple[Path, ...],
+    log_format: str | None,
     test: tuple[str, ...],
     test_incidents: Path | None,
     workers: int | None,
@@ -78,8 +82,8 @@ def _new_run(
     given = options.as_settings(
         horizon, split, trials, budget, features__workers=workers, features__scheduler=scheduler
     )
-    chosen = read_settings(config, [*overrides, *given])
-    options.must_exist(*telemetry, *test, incidents, test_incidents)
+    chosen = read_settings(config, [*overrides, *given, *options.log_settings(logs, log_format)])
+    options.must_exist(*telemetry, *test, incidents, test_incidents, *logs)
     options.must_be_telemetry(telemetry, test, settings=chosen)
 
     from netops.workflows.run import Request, run

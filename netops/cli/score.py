@@ -11,6 +11,8 @@ from netops.cli.output import note, print_json, progress_bars
 @click.command("score")
 @click.option("--telemetry", multiple=True, required=True, metavar="PATH", help="Files or folders.")
 @click.option("--out", type=options.PATH, required=True, help="File to write, .parquet or .csv.")
+@options.logs
+@options.log_format
 @options.name
 @click.option("--version", help="Model version; default: the champion.")
 @options.config
@@ -19,6 +21,8 @@ from netops.cli.output import note, print_json, progress_bars
 def command(
     telemetry: tuple[str, ...],
     out: Path,
+    logs: tuple[Path, ...],
+    log_format: str | None,
     name: str | None,
     version: str | None,
     config: Path | None,
@@ -28,8 +32,8 @@ def command(
     """Score telemetry with the champion of its network: timestamp, device, risk, model_version, probability."""
     from netops.workflows.settings import read_settings
 
-    settings = read_settings(config, overrides)
-    options.must_exist(*telemetry)
+    settings = read_settings(config, [*overrides, *options.log_settings(logs, log_format)])
+    options.must_exist(*telemetry, *logs)
 
     from netops.workflows.project import connect
 

@@ -41,6 +41,13 @@ class LogSettings:
     max_line: int = option(
         65_536, help="maximum length of a line in characters; longer ones are set aside", minimum=80
     )
+    paths: tuple[str, ...] = option((), help="files and folders of logs; `--logs` sets it")
+    max_columns: int = option(
+        16,
+        help="maximum number of templates that are counted, selected on the training split",
+        minimum=0,
+        maximum=200,
+    )
     templates: TemplateSettings = option(TemplateSettings, help="mining of message templates")
 
     def __post_init__(self) -> None:

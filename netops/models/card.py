@@ -20,6 +20,7 @@ from netops.models.card_sections import (
     Calibration,
     EvaluationValues,
     Hyperparameters,
+    LogValues,
     ScalingValues,
     SearchResult,
     Split,
@@ -95,6 +96,8 @@ class ModelCard:
         The alert policy.
     evaluation : dict
         Figures on the test split, and other results.
+    logs : dict
+        The metrics that count log messages, with the templates (``LogColumns.to_dict()``); empty without logs.
     """
 
     network: str
@@ -119,10 +122,14 @@ class ModelCard:
     threshold: float | None = None
     alert: AlertValues = field(default_factory=AlertValues)
     evaluation: EvaluationValues = field(default_factory=EvaluationValues)
+    logs: LogValues = field(default_factory=LogValues)
 
     def to_dict(self) -> JsonDict:
         """Return the card as JSON-compatible values; NaN becomes null."""
-        return {"format": FORMAT} | {key: _plain(value) for key, value in dataclasses.asdict(self).items()}
+        values = {key: _plain(value) for key, value in dataclasses.asdict(self).items()}
+        if not self.logs:
+            del values["logs"]
+        return {"format": FORMAT} | values
 
     @classmethod
     def from_dict(cls, values: object, where: str = CARD_FILE) -> "ModelCard":
@@ -148,8 +155,10 @@ class ModelCard:
 
     @property
     def schema(self) -> NetworkSchema:
-        """How later telemetry of the network is read."""
-        return NetworkSchema(self.metrics, tuple(self.data.get("counters", ())))
+        """How later telemetry of the network is read; columns that count log messages are added to it."""
+        counted = set(self.logs.get("columns", ()))
+        metrics = tuple(name for name in self.metrics if name not in counted)
+        return NetworkSchema(metrics, tuple(self.data.get("counters", ())))
 
     def indices(self, names: list[str] | tuple[str, ...]) -> npt.NDArray[np.int64]:
         """Find the model's features among the columns of a feature matrix.

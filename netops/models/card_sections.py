@@ -15,6 +15,7 @@ __all__ = [
     "Hyperparameters",
     "IntervalValues",
     "LabelSources",
+    "LogValues",
     "ReliabilityValues",
     "ScalingValues",
     "SearchResult",
@@ -185,6 +186,16 @@ class ValidationValues(TypedDict, total=False):
     upper_bound: float
     budget: float
     note: str
+
+
+class LogValues(TypedDict, total=False):
+    """The metrics that count log messages (``LogColumns``); empty without logs."""
+
+    columns: list[str]
+    selected: list[int]
+    reach: int
+    texts: dict[str, str]
+    templates: dict[str, object]
 
 
 class EvaluationValues(FigureValues, total=False):

@@ -158,7 +158,10 @@ class Explainer:
     def describe(self, feature: int, value: float) -> str:
         """Describe the value of a feature (by index), compared with what is usual in the training data."""
         spec, level, spread = self._spec, float(self.levels[feature]), float(self.spreads[feature])
-        return describe(Value(spec.feature(self.names[feature]), value, level, spread, spec.longest_window))
+        found = spec.feature(self.names[feature])
+        text = describe(Value(found, value, level, spread, spec.longest_window))
+        template = self._card.logs.get("texts", {}).get(found.metric)
+        return text if template is None else text.replace(found.metric, f"messages `{template}`", 1)
 
     @cached_property
     def _spec(self) -> FeatureSpec:

@@ -301,5 +301,6 @@ def _card(
         split=info["split"],
         data=info["data"],
         background=info["background"],
+        logs=info.get("logs", {}),
         libraries=library_versions((*family.libraries, *_WRITERS)),
     )

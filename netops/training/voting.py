@@ -125,5 +125,6 @@ def _card(examples: Examples, cards: Mapping[str, ModelCard], network: str, mode
         split=info["split"],
         data=info["data"],
         background=info["background"],
+        logs=info.get("logs", {}),
         libraries=library_versions(tuple(libraries)),
     )

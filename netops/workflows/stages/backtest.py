@@ -13,6 +13,7 @@ from netops.serving.engine.champion import FixedModel
 from netops.telemetry.ingest import open_or_ingest
 from netops.workflows.settings import Settings
 from netops.workflows.stages.feedback import merge_into_copy
+from netops.workflows.stages.log_columns import with_logs_of
 
 
 def backtest_model(
@@ -42,6 +43,7 @@ def backtest_model(
         telemetry = open_or_ingest(
             sources, Path(scratch) / "telemetry", settings.telemetry, incidents, progress.report, card.schema
         )
+        telemetry = with_logs_of(telemetry, card.logs, settings, Path(scratch) / "counted")
         for line in likeness(telemetry, card).lines():
             progress.say(line)
         telemetry = merge_into_copy(telemetry, network, settings.telemetry, Path(scratch))

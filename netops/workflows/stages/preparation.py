@@ -16,6 +16,7 @@ from netops.telemetry.ingest import open_or_ingest
 from netops.telemetry.schema import TIMESTAMP
 from netops.workflows.settings import Settings
 from netops.workflows.stages.dask import scheduler_address
+from netops.workflows.stages.log_columns import with_logs
 
 
 def spec_for(dataset: Dataset, settings: Settings) -> FeatureSpec:
@@ -80,4 +81,5 @@ def ingest_and_build(
         incidents=incidents,
         progress=progress.report,
     )
+    dataset = with_logs(dataset, settings, scratch / "counted")
     return build(dataset, out, spec_for(dataset, settings), settings)

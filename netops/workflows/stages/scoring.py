@@ -21,6 +21,7 @@ from netops.telemetry.dataset import Dataset, matrix_of
 from netops.telemetry.ingest import open_or_ingest
 from netops.telemetry.schema import DEVICE, TIMESTAMP
 from netops.workflows.settings import Settings
+from netops.workflows.stages.log_columns import with_logs_of
 
 SUFFIXES = (".parquet", ".csv")
 
@@ -64,6 +65,7 @@ def _features(sources: Sequence[str], card: ModelCard, settings: Settings, scrat
     telemetry = open_or_ingest(
         sources, scratch / "telemetry", settings.telemetry, None, progress.report, card.schema
     )
+    telemetry = with_logs_of(telemetry, card.logs, settings, scratch / "counted")
     for line in likeness(telemetry, card).lines():
         progress.say(line)
     spec = FeatureSpec.from_dict(card.spec)
