@@ -2,9 +2,10 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+SERVER := .venv-server
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run demo test lint bench soak mutation docs image clean
+.PHONY: setup setup-server run demo test lint bench soak mutation docs image clean
 .DEFAULT_GOAL := run
 
 $(STAMP): pyproject.toml constraints.txt
@@ -20,6 +21,16 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 setup: $(STAMP)
+
+# Server, dashboard, scheduler and client alone, without training.
+setup-server: pyproject.toml constraints.txt
+	@$(PYTHON) -m venv $(SERVER)
+	@$(SERVER)/bin/pip install -q uv
+	@$(PYTHON) -c 'import tomllib; i = tomllib.load(open("pyproject.toml", "rb"))["tool"]["netops"]["images"]; \
+	  print(*i["without"], *i["serve-without"], sep="\n")' > $(SERVER)/without.txt
+	@$(SERVER)/bin/uv pip install -q --compile-bytecode --python $(SERVER)/bin/python -c constraints.txt \
+	  --excludes $(SERVER)/without.txt -e .
+	@sh deploy/image/trim.sh $(SERVER)
 
 run: setup
 	@$(BIN)/netops run
