@@ -85,6 +85,7 @@ class Report(TypedDict):
 @options.incidents
 @options.logs
 @options.log_format
+@options.events
 @options.name
 @click.option("--version", help="Model version; default: the champion.")
 @click.option("--html", type=options.PATH, help="Also write an HTML report to this file.")
@@ -96,6 +97,7 @@ def command(
     incidents: Path | None,
     logs: tuple[Path, ...],
     log_format: str | None,
+    events: tuple[Path, ...],
     name: str | None,
     version: str | None,
     html: Path | None,
@@ -109,8 +111,8 @@ def command(
     """
     from netops.workflows.settings import read_settings
 
-    settings = read_settings(config, [*overrides, *options.log_settings(logs, log_format)])
-    options.must_exist(*telemetry, incidents, *logs)
+    settings = read_settings(config, [*overrides, *options.log_settings(logs, log_format, events)])
+    options.must_exist(*telemetry, incidents, *logs, *events)
 
     from netops.workflows.project import connect
 

@@ -14,6 +14,7 @@ from netops.cli.output import note, print_json, progress_bars
 @options.incidents
 @options.logs
 @options.log_format
+@options.events
 @click.option("--out", type=options.PATH, required=True, help="Folder to write to.")
 @click.option("--windows", metavar="1m,1h", help="Window lengths; default: as configured.")
 @options.config
@@ -26,6 +27,7 @@ def command(
     incidents: Path | None,
     logs: tuple[Path, ...],
     log_format: str | None,
+    events: tuple[Path, ...],
     out: Path,
     windows: str | None,
     config: Path | None,
@@ -39,8 +41,8 @@ def command(
 
     values = {"features.windows": windows, "features.workers": workers, "features.scheduler": scheduler}
     given = [f"{key}={value}" for key, value in values.items() if value is not None]
-    settings = read_settings(config, [*overrides, *given, *options.log_settings(logs, log_format)])
-    options.must_exist(*telemetry, incidents, *logs)
+    settings = read_settings(config, [*overrides, *given, *options.log_settings(logs, log_format, events)])
+    options.must_exist(*telemetry, incidents, *logs, *events)
 
     from netops.tracking.results import summary_lines
     from netops.workflows.stages.preparation import ingest_and_build

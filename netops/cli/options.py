@@ -85,6 +85,9 @@ incidents = click.option("--incidents", type=PATH, help="CSV of incidents: devic
 logs = click.option(
     "--logs", multiple=True, type=PATH, metavar="PATH", help="Logs of the devices: files, or folders of them."
 )
+events = click.option(
+    "--events", multiple=True, type=PATH, metavar="CSV", help="Events of the devices: CSV of device, time, kind."
+)
 log_format = click.option(
     "--log-format", type=click.Choice([*FORMATS]), help="Format of the logs; default: detected for each file."
 )
@@ -103,10 +106,12 @@ budget = click.option(
 )
 
 
-def log_settings(logs: tuple[Path, ...], log_format: str | None) -> list[str]:
-    """Return ``--logs`` and ``--log-format`` as ``--set`` values."""
+def log_settings(logs: tuple[Path, ...], log_format: str | None, events: tuple[Path, ...] = ()) -> list[str]:
+    """Return ``--logs``, ``--log-format`` and ``--events`` as ``--set`` values."""
     given = [f"logs.format={log_format}"] if log_format else []
-    return given + ([f"logs.paths={json.dumps([str(path.resolve()) for path in logs])}"] if logs else [])
+    for key, paths in (("paths", logs), ("events", events)):
+        given += [f"logs.{key}={json.dumps([str(path.resolve()) for path in paths])}"] if paths else []
+    return given
 
 
 def as_settings(

@@ -23,6 +23,7 @@ Start: TypeAlias = Callable[[], RunSummary]
 @options.incidents
 @options.logs
 @options.log_format
+@options.events
 @options.horizon
 @click.option("--split", type=click.Choice(["time", "device"]), help="How to split off the test data.")
 @click.option("--test", multiple=True, metavar="PATH", help="Telemetry to test on, instead of a split.")
@@ -67,6 +68,7 @@ def _new_run(
     incidents: Path | None,
     logs: tuple[Path, ...],
     log_format: str | None,
+    events: tuple[Path, ...],
     test: tuple[str, ...],
     test_incidents: Path | None,
     workers: int | None,
@@ -82,8 +84,8 @@ def _new_run(
     given = options.as_settings(
         horizon, split, trials, budget, features__workers=workers, features__scheduler=scheduler
     )
-    chosen = read_settings(config, [*overrides, *given, *options.log_settings(logs, log_format)])
-    options.must_exist(*telemetry, *test, incidents, test_incidents, *logs)
+    chosen = read_settings(config, [*overrides, *given, *options.log_settings(logs, log_format, events)])
+    options.must_exist(*telemetry, *test, incidents, test_incidents, *logs, *events)
     options.must_be_telemetry(telemetry, test, settings=chosen)
 
     from netops.workflows.run import Request, run

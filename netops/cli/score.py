@@ -13,6 +13,7 @@ from netops.cli.output import note, print_json, progress_bars
 @click.option("--out", type=options.PATH, required=True, help="File to write, .parquet or .csv.")
 @options.logs
 @options.log_format
+@options.events
 @options.name
 @click.option("--version", help="Model version; default: the champion.")
 @options.config
@@ -23,6 +24,7 @@ def command(
     out: Path,
     logs: tuple[Path, ...],
     log_format: str | None,
+    events: tuple[Path, ...],
     name: str | None,
     version: str | None,
     config: Path | None,
@@ -32,8 +34,8 @@ def command(
     """Score telemetry with the champion of its network: timestamp, device, risk, model_version, probability."""
     from netops.workflows.settings import read_settings
 
-    settings = read_settings(config, [*overrides, *options.log_settings(logs, log_format)])
-    options.must_exist(*telemetry, *logs)
+    settings = read_settings(config, [*overrides, *options.log_settings(logs, log_format, events)])
+    options.must_exist(*telemetry, *logs, *events)
 
     from netops.workflows.project import connect
 

@@ -3,16 +3,26 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
 
 from netops.errors import NetopsError
 from netops.json_types import JsonDict
-from netops.logs.templates.miner import Templates
+from netops.logs.records import Int8, Int32
+from netops.logs.severity import ERROR, WARNING
+from netops.logs.tally import Floats, Found
+from netops.logs.templates.miner import NEW, Templates
 
 #: Columns of every network with logs. A count is of the messages since the previous sample of the device.
 MESSAGES, ERRORS, WARNINGS = "log_message_count", "log_error_count", "log_warning_count"
 NEW_TEMPLATES, DISTINCT, SINCE_ERROR = "log_new_template_count", "log_distinct_templates", "log_seconds_since_error"
-GENERAL = (MESSAGES, ERRORS, WARNINGS, NEW_TEMPLATES, DISTINCT, SINCE_ERROR)
+GENERAL = (MESSAGES, ERRORS, WARNINGS, NEW_TEMPLATES, DISTINCT)
+
+
+def _is_error(severities: Int8) -> npt.NDArray[np.bool_]:
+    return (severities >= 0) & (severities <= ERROR)
 
 
 def template_column(number: int) -> str:
@@ -34,6 +44,9 @@ class LogColumns:
         Nanoseconds: a message counts for the next sample of its device, if that is no later than this after it.
     """
 
+    entry: ClassVar[str] = "logs"
+    covers: ClassVar[bool] = True
+
     templates: Templates
     selected: tuple[int, ...]
     reach: int
@@ -41,7 +54,21 @@ class LogColumns:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The columns, in order."""
-        return (*GENERAL, *map(template_column, self.selected))
+        return (*GENERAL, *map(template_column, self.selected), SINCE_ERROR)
+
+    def counts(self, found: Found) -> list[Floats]:
+        """Return the columns with counts."""
+        errors, templates = _is_error(found.severities), found.templates
+        general = (templates == templates, errors, found.severities == WARNING, templates == NEW)
+        return [
+            *map(found.count, general),
+            found.distinct(),
+            *(found.count(templates == number) for number in self.selected),
+        ]
+
+    def since(self, severities: Int8, templates: Int32) -> list[npt.NDArray[np.bool_]]:
+        """Mark the errors."""
+        return [_is_error(severities)]
 
     def texts(self) -> dict[str, str]:
         """Return the columns of templates → the text of the template."""

@@ -22,10 +22,13 @@ class LogReport:
         One per file: format, zone of the times, messages (``rows``), lines that were set aside (``dropped``).
     passed_over : dict
         Path → reason why it was not read.
+    what : str
+        What the files are, for lines of text.
     """
 
     files: list[SourceReport] = field(default_factory=list)
     passed_over: dict[str, str] = field(default_factory=dict)
+    what: str = "logs"
 
     @property
     def messages(self) -> int:
@@ -61,28 +64,29 @@ class LogReport:
     def lines(self, devices: DeviceNames) -> Iterator[str]:
         """Format it as text, one line per fact."""
         formats = ", ".join(f"{name} ({_count(count, 'file')})" for name, count in self.formats().items())
-        yield f"logs: {_count(len(self.files), 'file')}, {self.messages:,} messages: {formats or 'no format'}"
+        files = _count(len(self.files), "file")
+        yield f"{self.what}: {files}, {self.messages:,} messages: {formats or 'no format'}"
         for zone in dict.fromkeys(file.zone for file in self.files if file.zone):
-            yield f"logs: times without a zone are {zone}"
+            yield f"{self.what}: times without a zone are {zone}"
         if self.passed_over:
             named = [f"{path} ({why})" for path, why in list(self.passed_over.items())[:_NAMED]]
             more = len(self.passed_over) - len(named)
-            yield f"logs: skipped: {'; '.join(named)}" + (f"; {more} more" if more > 0 else "")
+            yield f"{self.what}: skipped: {'; '.join(named)}" + (f"; {more} more" if more > 0 else "")
         yield from self._devices(devices)
         for why, found in self.dropped().items():
-            yield f"warn: logs: {why}: {found.count:,} (first: {found.where}{_value(found.value)})"
+            yield f"warn: {self.what}: {why}: {found.count:,} (first: {found.where}{_value(found.value)})"
 
     def _devices(self, devices: DeviceNames) -> Iterator[str]:
         if devices.renamed:
             pairs = ", ".join(f"{host} → {name}" for host, name in list(devices.renamed.items())[:_NAMED])
             more = f", … ({len(devices.renamed)} in all)" if len(devices.renamed) > _NAMED else ""
-            yield f"logs: hosts matched without case, spaces, domain and port: {pairs}{more}"
+            yield f"{self.what}: hosts matched without case, spaces, domain and port: {pairs}{more}"
         for what, hosts in (
             ("hosts that are no device of the telemetry", devices.unknown),
             ("hosts that may be several devices of the telemetry", devices.ambiguous),
         ):
             if hosts:
-                yield (f"warn: logs: messages set aside, of {what}: {hosts.total():,} of {_by_count(hosts)}")
+                yield (f"warn: {self.what}: messages set aside, of {what}: {hosts.total():,} of {_by_count(hosts)}")
 
 
 def _by_count(hosts: Mapping[str, int]) -> str:

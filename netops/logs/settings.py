@@ -42,6 +42,12 @@ class LogSettings:
         65_536, help="maximum length of a line in characters; longer ones are set aside", minimum=80
     )
     paths: tuple[str, ...] = option((), help="files and folders of logs; `--logs` sets it")
+    events: tuple[str, ...] = option((), help="CSV files of events (device, time, kind); `--events` sets it")
+    max_kinds: int = option(
+        32,
+        help="maximum number of kinds of events that are counted, the most frequent of the training split",
+        minimum=1,
+    )
     max_columns: int = option(
         16,
         help="maximum number of templates that are counted, selected on the training split",

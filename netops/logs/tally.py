@@ -1,16 +1,66 @@
 """Count the messages of a device for its samples, stored ones or as they arrive."""
 
+from typing import Protocol
+
 import numpy as np
 import numpy.typing as npt
 
 from netops.config.durations import SECOND
-from netops.logs.columns import LogColumns
 from netops.logs.records import Int8, Int32, Int64
-from netops.logs.severity import ERROR, WARNING
-from netops.logs.templates.miner import NEW
 
 Floats = npt.NDArray[np.float64]
-_NEVER = -(1 << 62)
+#: The time of what has not happened yet.
+NEVER = -(1 << 62)
+
+
+class Found:
+    """The messages that some samples of a device count.
+
+    Attributes
+    ----------
+    samples : int64 array
+        Their times.
+    times : int64 array, n
+        Those of the messages since the sample before the first one, rising.
+    severities : int8 array, n
+    templates : int32 array, n
+    rows : int64 array, n
+        The sample that counts each message; -1 if that is too long after it.
+    """
+
+    def __init__(self, samples: Int64, times: Int64, severities: Int8, templates: Int32, reach: int) -> None:
+        self.samples, self.times, self.severities, self.templates = samples, times, severities, templates
+        rows = np.searchsorted(samples, times, side="left")
+        self.rows = np.where(samples[rows] - times <= reach, rows, -1)
+
+    def count(self, chosen: npt.NDArray[np.bool_]) -> Floats:
+        """Count some of the messages for each sample."""
+        rows = self.rows[chosen & (self.rows >= 0)]
+        return np.bincount(rows, minlength=len(self.samples)).astype(np.float64)
+
+    def distinct(self) -> Floats:
+        """Count the different templates for each sample."""
+        known = (self.rows >= 0) & (self.templates >= 0)
+        pairs = np.unique(np.stack([self.rows[known], self.templates[known].astype(np.int64)]), axis=1)
+        return np.bincount(pairs[0], minlength=len(self.samples)).astype(np.float64)
+
+
+class Counted(Protocol):
+    """What is counted."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns, in order."""
+
+    @property
+    def reach(self) -> int:
+        """Nanoseconds: a message counts for the next sample of its device, if that is no later than this."""
+
+    def counts(self, found: Found) -> list[Floats]:
+        """Return the columns with counts, which come first."""
+
+    def since(self, severities: Int8, templates: Int32) -> list[npt.NDArray[np.bool_]]:
+        """Mark the messages since which the time is measured, for each of the other columns."""
 
 
 class Tally:
@@ -20,7 +70,7 @@ class Tally:
 
     Parameters
     ----------
-    columns : LogColumns
+    columns : Counted
 
     Attributes
     ----------
@@ -28,12 +78,12 @@ class Tally:
         Messages that came after a sample of their time or later, and are not counted.
     """
 
-    def __init__(self, columns: LogColumns) -> None:
+    def __init__(self, columns: Counted) -> None:
         self.late = 0
-        self._columns = columns
-        self._last, self._error = _NEVER, _NEVER
+        self._columns, self._last = columns, NEVER
         self._times = np.zeros(0, np.int64)
         self._severities, self._templates = np.zeros(0, np.int8), np.zeros(0, np.int32)
+        self._latest = np.full(len(columns.since(self._severities, self._templates)), NEVER)
 
     def add(self, times: Int64, severities: Int8, templates: Int32) -> None:
         """Add messages.
@@ -67,40 +117,18 @@ class Tally:
         """
         if not len(samples):
             return np.zeros((0, len(self._columns.names)))
-        row_of = np.searchsorted(samples, self._times, side="left")
-        until = int(np.searchsorted(row_of, len(samples)))
-        row_of, times = row_of[:until], self._times[:until]
-        near = samples[row_of] - times <= self._columns.reach
-        severities, templates = self._severities[:until], self._templates[:until]
-        found = np.column_stack(
-            [
-                *_general(len(samples), row_of[near], severities[near], templates[near]),
-                self._since_error(samples, times[(severities >= 0) & (severities <= ERROR)]),
-                *(_count(row_of[near & (templates == number)], len(samples)) for number in self._columns.selected),
-            ]
-        )
+        until = int(np.searchsorted(self._times, samples[-1], side="right"))
+        taken = self._times[:until], self._severities[:until], self._templates[:until]
+        found = Found(samples, *taken, self._columns.reach)
+        marks = self._columns.since(*taken[1:])
+        since = [self._since(number, samples, taken[0][mark]) for number, mark in enumerate(marks)]
         self._times, self._last = self._times[until:], int(samples[-1])
         self._severities, self._templates = self._severities[until:], self._templates[until:]
-        return found
+        return np.column_stack([*self._columns.counts(found), *since])
 
-    def _since_error(self, samples: Int64, errors: Int64) -> Floats:
-        """Return the seconds since the last error; NaN before the first."""
-        known = np.concatenate([[self._error], errors]).astype(np.int64)
+    def _since(self, number: int, samples: Int64, times: Int64) -> Floats:
+        """Return the seconds since the last message of a kind; NaN before the first."""
+        known = np.concatenate([self._latest[number : number + 1], times])
         last = known[np.searchsorted(known, samples, side="right") - 1]
-        self._error = int(known[-1])
-        return np.where(last == _NEVER, np.nan, (samples - last) / SECOND)
-
-
-def _general(count: int, row_of: Int64, severities: Int8, templates: Int32) -> list[Floats]:
-    pairs = np.unique(np.stack([row_of, templates.astype(np.int64)])[:, templates != NEW], axis=1)
-    return [
-        _count(row_of, count),
-        _count(row_of[(severities >= 0) & (severities <= ERROR)], count),
-        _count(row_of[severities == WARNING], count),
-        _count(row_of[templates == NEW], count),
-        _count(pairs[0], count),
-    ]
-
-
-def _count(rows: Int64, count: int) -> Floats:
-    return np.bincount(rows, minlength=count).astype(np.float64)
+        self._latest[number] = known[-1]
+        return np.where(last == NEVER, np.nan, (samples - last) / SECOND)

@@ -19,6 +19,7 @@ from netops.models.card_sections import (
     Background,
     Calibration,
     EvaluationValues,
+    EventValues,
     Hyperparameters,
     LogValues,
     ScalingValues,
@@ -98,6 +99,8 @@ class ModelCard:
         Figures on the test split, and other results.
     logs : dict
         The metrics that count log messages, with the templates (``LogColumns.to_dict()``); empty without logs.
+    events : dict
+        The metrics that count events (``EventColumns.to_dict()``); empty without events.
     """
 
     network: str
@@ -123,12 +126,14 @@ class ModelCard:
     alert: AlertValues = field(default_factory=AlertValues)
     evaluation: EvaluationValues = field(default_factory=EvaluationValues)
     logs: LogValues = field(default_factory=LogValues)
+    events: EventValues = field(default_factory=EventValues)
 
     def to_dict(self) -> JsonDict:
         """Return the card as JSON-compatible values; NaN becomes null."""
         values = {key: _plain(value) for key, value in dataclasses.asdict(self).items()}
-        if not self.logs:
-            del values["logs"]
+        for entry in ("logs", "events"):
+            if not values[entry]:
+                del values[entry]
         return {"format": FORMAT} | values
 
     @classmethod
@@ -155,8 +160,8 @@ class ModelCard:
 
     @property
     def schema(self) -> NetworkSchema:
-        """How later telemetry of the network is read; columns that count log messages are added to it."""
-        counted = set(self.logs.get("columns", ()))
+        """How later telemetry of the network is read; columns that count messages and events are added to it."""
+        counted = {*self.logs.get("columns", ()), *self.events.get("columns", ())}
         metrics = tuple(name for name in self.metrics if name not in counted)
         return NetworkSchema(metrics, tuple(self.data.get("counters", ())))
 

@@ -11,6 +11,7 @@ __all__ = [
     "Calibration",
     "CurveValues",
     "EvaluationValues",
+    "EventValues",
     "FigureValues",
     "Hyperparameters",
     "IntervalValues",
@@ -196,6 +197,14 @@ class LogValues(TypedDict, total=False):
     reach: int
     texts: dict[str, str]
     templates: dict[str, object]
+
+
+class EventValues(TypedDict, total=False):
+    """The metrics that count events (``EventColumns``); empty without events."""
+
+    columns: list[str]
+    kinds: list[str]
+    reach: int
 
 
 class EvaluationValues(FigureValues, total=False):

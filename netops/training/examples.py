@@ -328,8 +328,8 @@ class _Making:
         split: dict[str, Any] = {"kind": main.split.kind, "boundaries": list(main.split.boundaries)}
         split |= {"devices": [list(devices) for devices in main.split.devices]}
         split |= {"folds": len(main.split.folds)} if main.split.folds else {}
-        logs = {"logs": meta.details["logs"]} if "logs" in meta.details else {}
-        return logs | {
+        counted = {entry: meta.details[entry] for entry in ("logs", "events") if entry in meta.details}
+        return counted | {
             "spec": meta.features or {},
             "metrics": list(meta.metrics),
             "interval_seconds": meta.interval_seconds,

@@ -302,5 +302,6 @@ def _card(
         data=info["data"],
         background=info["background"],
         logs=info.get("logs", {}),
+        events=info.get("events", {}),
         libraries=library_versions((*family.libraries, *_WRITERS)),
     )

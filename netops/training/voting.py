@@ -126,5 +126,6 @@ def _card(examples: Examples, cards: Mapping[str, ModelCard], network: str, mode
         data=info["data"],
         background=info["background"],
         logs=info.get("logs", {}),
+        events=info.get("events", {}),
         libraries=library_versions(tuple(libraries)),
     )

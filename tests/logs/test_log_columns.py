@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,6 +48,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return source, folder / "syslog"
 
 
+def card(logs: dict[str, Any], events: dict[str, Any] | None = None) -> ModelCard:
+    spec = {"metrics": ["a"], "windows": [1], "statistics": []}
+    return ModelCard("n", "f", "v", ("a",), spec, ("a",), 1, logs=logs, events=events or {})  # type: ignore[arg-type]
+
+
 def settings_with(logs: Path | None, *more: str):  # type: ignore[no-untyped-def]
     return read_settings(None, ["training.horizon=10m", *([f"logs.paths=[{logs}]"] if logs else []), *more])
 
@@ -80,12 +86,12 @@ def test_declared_columns_are_counted_again(data: tuple[Path, Path], tmp_path: P
     dataset = ingest([source], tmp_path / "t", TelemetrySettings())
     first = with_logs(dataset, settings_with(logs), tmp_path / "a")
     declared = json.loads(json.dumps(first.meta.details["logs"]))
-    again = with_logs_of(dataset, declared, settings_with(logs), tmp_path / "b")
+    again = with_logs_of(dataset, card(declared), settings_with(logs), tmp_path / "b")
     pd.testing.assert_frame_equal(pd.read_parquet(again.parts[0]), pd.read_parquet(first.parts[0]))
-    assert with_logs_of(first, declared, settings_with(None), tmp_path / "c") is first
-    assert with_logs_of(dataset, {}, settings_with(None), tmp_path / "c") is dataset
+    assert with_logs_of(first, card(declared), settings_with(None), tmp_path / "c") is first
+    assert with_logs_of(dataset, card({}), settings_with(None), tmp_path / "c") is dataset
     with pytest.raises(Exception, match="give the logs of this telemetry with --logs"):
-        with_logs_of(dataset, declared, settings_with(None), tmp_path / "c")
+        with_logs_of(dataset, card(declared), settings_with(None), tmp_path / "c")
 
 
 def test_samples_without_logs_are_unknown(data: tuple[Path, Path], tmp_path: Path) -> None:
@@ -113,8 +119,7 @@ def test_features_on_the_command_line(
 
 
 def test_a_card_without_logs_is_as_before() -> None:
-    card = ModelCard("n", "f", "v", ("a",), {"metrics": ["a"], "windows": [1], "statistics": []}, ("a",), 1)
-    assert "logs" not in card.to_dict()
-    counted = replace(card, metrics=("a", "log_error_count"), logs={"columns": ["log_error_count"]})
+    assert not {"logs", "events"} & set(card({}).to_dict())
+    counted = replace(card({}), metrics=("a", "log_error_count"), logs={"columns": ["log_error_count"]})
     assert ModelCard.from_dict(counted.to_dict()) == counted
     assert counted.schema.metrics == ("a",)

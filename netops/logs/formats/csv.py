@@ -11,13 +11,18 @@ from netops.logs.severity import of_word
 from netops.telemetry.columns.known_names import DEVICES, TIMES, first_of
 
 MESSAGES = ("message", "msg", "log", "line", "text", "event", "description", "content", "raw", "_raw", "body")
+#: Names of the kind of an event: of maintenance, a configuration change, an alarm.
+KINDS = (
+    *("kind", "event", "type", "event type", "event_id", "error", "error id", "errorid", "component", "comp"),
+    *("change", "change type", "action", "alarm", "alarm name", "alarm type", "category", "name", "model failure"),
+)
 SEVERITIES = ("severity", "level", "loglevel", "log level", "priority", "severity label", "syslog severity")
 _DELIMITERS = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True)
 class Header:
-    """The columns of a CSV file, by index; -1 if there is none."""
+    """The columns of a CSV file, by index (-1 if there is none), and what a message is."""
 
     delimiter: str
     count: int
@@ -25,18 +30,27 @@ class Header:
     message: int
     device: int = -1
     severity: int = -1
+    what: str = MESSAGES[0]
 
 
-def header_of(line: str) -> Header | None:
-    """Find the columns by the first line; None if time or message is missing."""
+def header_of(line: str, messages: Sequence[str] = MESSAGES) -> Header | None:
+    """Find the columns by the first line; None if time or message is missing.
+
+    Parameters
+    ----------
+    line : str
+    messages : sequence of str
+        Names of the column of the message.
+    """
     for delimiter in _DELIMITERS:
         try:
             names = next(csv.reader([line.lstrip("\ufeff")], delimiter=delimiter), [])
         except csv.Error:
             return None
-        time, message = _index(names, TIMES), _index(names, MESSAGES)
+        time, message = _index(names, TIMES), _index(names, messages)
         if time >= 0 and message >= 0:
-            return Header(delimiter, len(names), time, message, _index(names, DEVICES), _index(names, SEVERITIES))
+            others = _index(names, DEVICES), _index(names, SEVERITIES)
+            return Header(delimiter, len(names), time, message, *others, messages[0])
     return None
 
 
@@ -45,8 +59,17 @@ def _index(names: Sequence[str], wanted: Iterable[str]) -> int:
     return -1 if found is None else list(names).index(found)
 
 
-def csv_entries(blocks: Blocks, where: str) -> Entries:
+def csv_entries(blocks: Blocks, where: str, messages: Sequence[str] = MESSAGES) -> Entries:
     """Parse rows; a quoted message may have several lines.
+
+    Parameters
+    ----------
+    blocks : iterator
+        Lines (see ``lines.read_lines``).
+    where : str
+        The file, for errors.
+    messages : sequence of str
+        Names of the column of the message.
 
     Raises
     ------
@@ -54,9 +77,11 @@ def csv_entries(blocks: Blocks, where: str) -> Entries:
         If the columns of time and message are not found.
     """
     rows = _Numbered(blocks)
-    header = header_of(next(rows, ""))
+    header = header_of(next(rows, ""), messages)
     if header is None:
-        raise NetopsError(f"{where}: no columns of time and message; names of the message: {', '.join(MESSAGES)}")
+        raise NetopsError(
+            f"{where}: no columns of time and {messages[0]}; names of the latter: {', '.join(messages)}"
+        )
     reader = csv.reader(rows, delimiter=header.delimiter)
     while True:
         at = rows.number + 1
@@ -75,7 +100,7 @@ def _fields(row: Sequence[str], header: Header) -> Fields | str:
     if len(row) != header.count:
         return "rows set aside with another number of columns than the header"
     if not row[header.message]:
-        return "rows set aside without a message"
+        return f"rows set aside without a {header.what}"
     body, own = body_of(row[header.message])
     severity = of_word(row[header.severity]) if header.severity >= 0 else -1
     device = row[header.device].strip() if header.device >= 0 else ""

@@ -2,7 +2,7 @@
 
 from netops.logs.formats.by_line import line_entries
 from netops.logs.formats.cisco import parse_cisco
-from netops.logs.formats.csv import csv_entries
+from netops.logs.formats.csv import KINDS, csv_entries
 from netops.logs.formats.json import json_entries
 from netops.logs.formats.plain import parse_plain, parse_single
 from netops.logs.formats.protocol import Blocks, Entries, Parse
@@ -17,6 +17,8 @@ BY_LINE: dict[str, Parse] = {
     "single": parse_single,
 }
 JSON, CSV = "json", "csv"
+#: CSV of events: the kind of each is its message.
+EVENTS = "events"
 #: JSON whose lines are no values of their own.
 DOCUMENT = "json document"
 
@@ -29,12 +31,14 @@ def entries_of(blocks: Blocks, name: str, where: str, longest: int) -> Entries:
     blocks : iterator
         Lines (see ``lines.read_lines``).
     name : str
-        A key of ``names.FORMATS``, or ``json document``.
+        A key of ``names.FORMATS``, ``json document`` or ``events``.
     where : str
         The file, for errors.
     longest : int
         Maximum length of a line.
     """
+    if name == EVENTS:
+        return csv_entries(blocks, where, KINDS)
     if name == CSV:
         return csv_entries(blocks, where)
     if name in (JSON, DOCUMENT):

@@ -43,7 +43,7 @@ def backtest_model(
         telemetry = open_or_ingest(
             sources, Path(scratch) / "telemetry", settings.telemetry, incidents, progress.report, card.schema
         )
-        telemetry = with_logs_of(telemetry, card.logs, settings, Path(scratch) / "counted")
+        telemetry = with_logs_of(telemetry, card, settings, Path(scratch) / "counted")
         for line in likeness(telemetry, card).lines():
             progress.say(line)
         telemetry = merge_into_copy(telemetry, network, settings.telemetry, Path(scratch))

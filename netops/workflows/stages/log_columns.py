@@ -1,8 +1,8 @@
 """Count the messages of logs for the samples of telemetry, before features are built."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,12 +13,17 @@ from netops.config.durations import SECOND
 from netops.errors import NetopsError
 from netops.logs.clock import Period
 from netops.logs.columns import LogColumns
-from netops.logs.dataset import add_columns
+from netops.logs.dataset import Declared, add_columns
 from netops.logs.devices import DeviceNames
-from netops.logs.messages import read_messages
+from netops.logs.events import EventColumns
+from netops.logs.formats.registry import EVENTS
+from netops.logs.messages import Messages, read_messages
 from netops.logs.reading import LogReader
 from netops.logs.selection import Device, in_training, select
+from netops.logs.settings import LogSettings
 from netops.logs.templates.miner import Templates
+from netops.models.card import ModelCard
+from netops.telemetry.columns.roles import brief
 from netops.telemetry.dataset import TEST, Dataset, timestamps_of
 from netops.telemetry.schema import DEVICE, TIMESTAMP
 from netops.training.labelled import Labelled, label
@@ -30,14 +35,14 @@ _REACH = 10
 
 
 def with_logs(dataset: Dataset, settings: Settings, out: Path | None = None) -> Dataset:
-    """Learn templates on the training split and add the counts of messages as metrics.
+    """Add the counts of log messages and events as metrics.
 
     Parameters
     ----------
     dataset : Dataset
         Telemetry; its test telemetry is extended as well.
     settings : Settings
-        ``logs.paths`` has the logs; without any, the telemetry is returned as it is.
+        ``logs.paths`` and ``logs.events``; without any, the telemetry is returned as it is.
     out : Path, optional
         Folder to write; default: that of the telemetry.
 
@@ -46,36 +51,70 @@ def with_logs(dataset: Dataset, settings: Settings, out: Path | None = None) -> 
     NetopsError
         If the logs cannot be read, or there is no training split.
     """
-    if not settings.logs.paths:
+    if not (settings.logs.paths or settings.logs.events):
         return dataset
     horizon = settings.training.horizon_for(dataset.meta.interval_seconds)
     training = _training(dataset, settings, horizon)
+    reach = _REACH * round(dataset.meta.interval_seconds * SECOND)
+    if settings.logs.paths:
+        dataset = _with_messages(dataset, settings, out or dataset.path, training, horizon, reach)
+    if settings.logs.events:
+        dataset = _with_events(dataset, settings, out or dataset.path, training, reach)
+    return dataset
+
+
+def _with_messages(
+    dataset: Dataset, settings: Settings, out: Path, training: Mapping[str, Device], horizon: int, reach: int
+) -> Dataset:
     templates = Templates(settings.logs.templates)
-    for batch in _reader(dataset, settings).batches():
+    for batch in _logs(dataset, settings).batches():
         known = in_training(training, batch.names, batch.devices, batch.times)
         templates.learn(batch.messages[row] for row in np.flatnonzero(known).tolist())
-    reader = _reader(dataset, settings)
+    reader = _logs(dataset, settings)
     messages = read_messages(reader, lambda batch: templates.find(batch.messages))
     selected = select(messages, training, horizon, len(templates), settings.logs.max_columns)
-    columns = LogColumns(templates, selected, _REACH * round(dataset.meta.interval_seconds * SECOND))
-    _say(reader, templates, columns)
-    folder = out or dataset.path
+    columns = LogColumns(templates, selected, reach)
+    _say_read(reader)
+    progress.say(
+        f"logs: {len(templates):,} templates learned on the training split, {len(selected)} of them counted"
+    )
+    for name, text in columns.texts().items():
+        progress.say(f"logs: {name}: {text}")
+    return _added(dataset, out, columns, messages)
+
+
+def _with_events(
+    dataset: Dataset, settings: Settings, out: Path, training: Mapping[str, Device], reach: int
+) -> Dataset:
+    kinds: list[str] = []
+    for batch in _events(dataset, settings).batches():
+        known = in_training(training, batch.names, batch.devices, batch.times)
+        kinds += [batch.messages[row] for row in np.flatnonzero(known).tolist()]
+    columns = EventColumns.frequent(kinds, settings.logs.max_kinds, reach)
+    reader = _events(dataset, settings)
+    messages = read_messages(reader, lambda batch: columns.find(batch.messages))
+    _say_read(reader)
+    progress.say(f"events: {len(columns.kinds):,} kinds counted: {brief(columns.kinds)}")
+    return _added(dataset, out, columns, messages)
+
+
+def _added(dataset: Dataset, out: Path, columns: Declared, messages: Messages) -> Dataset:
     if dataset.test is not None:
-        add_columns(dataset.test, folder / TEST, columns, messages)
-    return add_columns(dataset, folder, columns, messages)
+        add_columns(dataset.test, out / TEST, columns, messages)
+    return add_columns(dataset, out, columns, messages)
 
 
-def with_logs_of(dataset: Dataset, declared: Mapping[str, Any], settings: Settings, out: Path) -> Dataset:
-    """Add the counts of messages that a model was trained with.
+def with_logs_of(dataset: Dataset, card: ModelCard, settings: Settings, out: Path) -> Dataset:
+    """Add the counts of messages and events that a model was trained with.
 
     Parameters
     ----------
     dataset : Dataset
         Telemetry.
-    declared : mapping
-        ``ModelCard.logs``; empty: the telemetry is returned as it is.
+    card : ModelCard
+        Declares what is counted; if nothing is, the telemetry is returned as it is.
     settings : Settings
-        ``logs.paths`` has the logs.
+        ``logs.paths`` and ``logs.events``.
     out : Path
         Folder to write.
 
@@ -84,19 +123,37 @@ def with_logs_of(dataset: Dataset, declared: Mapping[str, Any], settings: Settin
     NetopsError
         If there are no logs, or they cannot be read.
     """
-    if not declared or set(declared["columns"]) <= set(dataset.meta.metrics):
-        return dataset
-    if not settings.logs.paths:
-        raise NetopsError("the model counts log messages; give the logs of this telemetry with --logs")
-    columns = LogColumns.from_dict(declared)
-    reader = _reader(dataset, settings)
-    messages = read_messages(reader, lambda batch: columns.templates.find(batch.messages))
-    for line in reader.report.lines(reader.devices):
-        progress.say(line)
-    return add_columns(dataset, out, columns, messages)
+    if not set(card.logs.get("columns", ())) <= set(dataset.meta.metrics):
+        if not settings.logs.paths:
+            raise NetopsError("the model counts log messages; give the logs of this telemetry with --logs")
+        columns = LogColumns.from_dict(card.logs)
+        reader = _logs(dataset, settings)
+        messages = read_messages(reader, lambda batch: columns.templates.find(batch.messages))
+        _say_read(reader)
+        dataset = add_columns(dataset, out, columns, messages)
+    if not set(card.events.get("columns", ())) <= set(dataset.meta.metrics):
+        if not settings.logs.events:
+            raise NetopsError("the model counts events; give the events of this telemetry with --events")
+        kinds = EventColumns.from_dict(card.events)
+        reader = _events(dataset, settings)
+        messages = read_messages(reader, lambda batch: kinds.find(batch.messages))
+        _say_read(reader)
+        dataset = add_columns(dataset, out, kinds, messages)
+    return dataset
 
 
-def _reader(dataset: Dataset, settings: Settings) -> LogReader:
+def _logs(dataset: Dataset, settings: Settings) -> LogReader:
+    return _reader(dataset, settings.logs.paths, settings.logs, settings.telemetry.timezone)
+
+
+def _events(dataset: Dataset, settings: Settings) -> LogReader:
+    options = dataclasses.replace(settings.logs, format=EVENTS)
+    reader = _reader(dataset, settings.logs.events, options, settings.telemetry.timezone)
+    reader.report.what = "events"
+    return reader
+
+
+def _reader(dataset: Dataset, paths: Sequence[str], options: LogSettings, zone: str) -> LogReader:
     devices: dict[str, None] = {}
     first, last = [], []
     for part in (dataset, dataset.test) if dataset.test is not None else (dataset,):
@@ -106,9 +163,8 @@ def _reader(dataset: Dataset, settings: Settings) -> LogReader:
             first.append(int(times.min()))
             last.append(int(times.max()))
     period = Period(min(first), max(last), "the telemetry")
-    paths = [Path(path).expanduser() for path in settings.logs.paths]
-    zone = settings.telemetry.timezone
-    return LogReader(paths, settings.logs, DeviceNames(devices), zone, period, progress.report)
+    files = [Path(path).expanduser() for path in paths]
+    return LogReader(files, options, DeviceNames(devices), zone, period, progress.report)
 
 
 def _training(dataset: Dataset, settings: Settings, horizon: int) -> dict[str, Device]:
@@ -132,11 +188,6 @@ def _device(found: Labelled, number: int, first: int, last: int) -> Device:
     return Device(first, last, starts[inside], ends[inside])
 
 
-def _say(reader: LogReader, templates: Templates, columns: LogColumns) -> None:
+def _say_read(reader: LogReader) -> None:
     for line in reader.report.lines(reader.devices):
         progress.say(line)
-    progress.say(
-        f"logs: {len(templates):,} templates learned on the training split, {len(columns.selected)} of them counted"
-    )
-    for name, text in columns.texts().items():
-        progress.say(f"logs: {name}: {text}")

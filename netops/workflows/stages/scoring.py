@@ -65,7 +65,7 @@ def _features(sources: Sequence[str], card: ModelCard, settings: Settings, scrat
     telemetry = open_or_ingest(
         sources, scratch / "telemetry", settings.telemetry, None, progress.report, card.schema
     )
-    telemetry = with_logs_of(telemetry, card.logs, settings, scratch / "counted")
+    telemetry = with_logs_of(telemetry, card, settings, scratch / "counted")
     for line in likeness(telemetry, card).lines():
         progress.say(line)
     spec = FeatureSpec.from_dict(card.spec)
