@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numba.core.base import BaseContext
     from numba.core.typing import Signature
 
-__all__ = ["Kernel", "folders", "kernel", "sources"]
+__all__ = ["Kernel", "folders", "inlined", "kernel", "sources"]
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -95,6 +95,12 @@ def _compile(cached: bool, options: dict[str, str | bool], function: Callable[P,
     if cached:
         compiled._cache = KernelCache(function)
     return compiled
+
+
+#: Compile a function that other kernels call: its code is inlined into theirs.
+inlined = kernel(
+    cached=False, forceinline=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
 
 
 class KernelCache:

@@ -9,7 +9,7 @@ usual at once (exponentially weighted mean and variance: Finch 2009).
 import numpy as np
 import numpy.typing as npt
 
-from netops.kernels import kernel
+from netops.kernels import inlined
 
 Floats = npt.NDArray[np.float64]
 
@@ -21,12 +21,8 @@ CLIP, WARM_UP = 4.0, 50.0
 # Fields of a baseline for each metric: values so far, their mean and variance, time of the last one in µs.
 SEEN, LEVEL, VARIANCE, LAST_SEEN, BASELINE = range(5)
 
-_inlined = kernel(
-    cached=False, forceinline=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
-)
 
-
-@_inlined
+@inlined
 def learn(rows: Floats, i: int, values: Floats, page: int, index: int, time: int, half_life: float) -> None:
     """Update the baselines in row i with a sample."""
     metrics = values.shape[2]

@@ -39,7 +39,9 @@ from netops.features.relative import (
     VALUES,
     emit_relative,
 )
-from netops.kernels import kernel
+from netops.features.statistics.registry import WINDOW_STATISTICS
+from netops.features.statistics.selection import EMPTY, window_statistic
+from netops.kernels import inlined, kernel
 
 if TYPE_CHECKING:
     from llvmlite.ir import IRBuilder, Value
@@ -63,8 +65,8 @@ LARGEST = 1e150
 #: The part of the longest window that its samples must cover before statistics relative to it are known.
 FULL = 0.9
 
-# Codes of the statistics; ABOVE + i is the i-th threshold.
-MEAN, MIN, MAX, STD, SUM, COUNT, RANGE, SLOPE, CHANGE, ABOVE = range(10)
+# Codes of the statistics: those of the registry, then those with own fields; ABOVE + i is the i-th threshold.
+SUM, SLOPE, CHANGE, ABOVE = range(len(WINDOW_STATISTICS), len(WINDOW_STATISTICS) + 4)
 
 # Fields that every aggregate has; Plan.indices has the positions of the others.
 # Mean and squares are of the values less one of them (NEAR), so that values around 1e9 do not lose digits.
@@ -100,7 +102,6 @@ _INSIDE: _Options = {
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
 }
-_inlined = kernel(forceinline=True, **_INSIDE)
 _noinline = kernel(**_INSIDE)
 _inline = kernel(inline="always", **_INSIDE)
 
@@ -145,7 +146,7 @@ def _unowned(context: "Context", array: "Array") -> "tuple[Signature, Generate]"
     return array(array), generate
 
 
-@_inlined
+@inlined
 def _borrow_plan(plan: Plan) -> Plan:
     """Return the plan for use inside one function, whose caller keeps it alive."""
     return Plan(
@@ -157,7 +158,7 @@ def _borrow_plan(plan: Plan) -> Plan:
     )
 
 
-@_inlined
+@inlined
 def _borrow(state: State) -> State:
     """Return the state for use inside one function, whose caller keeps it alive."""
     return State(
@@ -174,7 +175,7 @@ def _borrow(state: State) -> State:
     )
 
 
-@_inlined
+@inlined
 def _clear(rows: Floats, i: int, metrics: int) -> None:
     for f in range(rows.shape[1]):
         rows[i, f] = 0.0
@@ -183,13 +184,13 @@ def _clear(rows: Floats, i: int, metrics: int) -> None:
         rows[i, HIGH * metrics + m] = -np.inf
 
 
-@_inlined
+@inlined
 def _copy(target: Floats, j: int, source: Floats, i: int) -> None:
     for f in range(target.shape[1]):
         target[j, f] = source[i, f]
 
 
-@_inlined
+@inlined
 def _add(plan: Plan, state: State, i: int, j: int, page: int, index: int, bound: int, older: bool) -> None:
     """Compute row j of tops from row i and one sample, which is before (``older``) or after those of row i."""
     rows, metrics = state.tops, state.values.shape[2]
@@ -376,7 +377,7 @@ def _take_page(plan: Plan, state: State, device: int, time: int) -> None:
     marks[device, LAST], marks[device, FILL] = page, 0
 
 
-@_inlined
+@inlined
 def _put(state: State, page: int, index: int, time: int, values: Floats, row: int) -> None:
     state.times[page, index] = time
     for m in range(state.values.shape[2]):
@@ -491,7 +492,7 @@ def _set_baselines(plan: Plan, state: State, device: int) -> None:
         state.merged[c, LEVEL_SPREADS] = spread if known else np.nan
 
 
-@_inlined
+@inlined
 def _is_full(plan: Plan, state: State, device: int, page: int, index: int) -> bool:
     """Return whether the samples reach over the longest window, each standing for the time up to the next one."""
     w, marks = plan.indices[LONGEST], state.marks
@@ -503,7 +504,7 @@ def _is_full(plan: Plan, state: State, device: int, page: int, index: int) -> bo
     return covered >= FULL * float(plan.windows[w]) * float(total - 1)
 
 
-@_inlined
+@inlined
 def _shift(rows: Floats, a: int, b: int, m: int, metrics: int) -> float:
     """Return by how much the mean of row b is above that of row a."""
     near, mean = NEAR * metrics + m, AVERAGE * metrics + m
@@ -537,19 +538,9 @@ def _emit_window(
     for s in range(count):
         kind, y = plan.statistics[s], np.nan
         if n == 0.0:
-            y = 0.0 if kind == COUNT else np.nan
-        elif kind == MEAN:
-            y = near + mean
-        elif kind == MIN:
-            y = low
-        elif kind == MAX:
-            y = high
-        elif kind == STD:
-            y = spread
-        elif kind == COUNT:
-            y = n
-        elif kind == RANGE:
-            y = high - low
+            y = EMPTY[kind] if kind < SUM else np.nan
+        elif kind < SUM:
+            y = window_statistic(kind, n, near + mean, spread, low, high)
         else:
             y = _emit_more(plan, rows, b, a, older, n, m, metrics, kind, now)
         out[row, column + s] = y
@@ -634,7 +625,7 @@ def _take(plan: Plan, state: State, device: int, time: int, values: Floats, row:
     return SCORED
 
 
-@_inlined
+@inlined
 def _learn(plan: Plan, state: State, device: int, page: int, index: int) -> None:
     """Update the baselines of a device with one of its samples."""
     if index == 0:
@@ -642,7 +633,7 @@ def _learn(plan: Plan, state: State, device: int, page: int, index: int) -> None
     _update(plan, state, page, index, state.baselines, device)
 
 
-@_inlined
+@inlined
 def _update(plan: Plan, state: State, page: int, index: int, rows: Floats, i: int) -> None:
     half_life = HALVES * plan.windows[plan.indices[LONGEST]] * 1e-3
     learn(rows, i, state.values, page, index, state.times[page, index], half_life)

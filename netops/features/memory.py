@@ -7,15 +7,10 @@ from netops.features import kernel, relative
 from netops.features.baseline import BASELINE
 from netops.features.kernel import CHUNK, MARKS, TOPS, WINDOWS, Floats, Ints, Plan, State
 from netops.features.spec import FeatureSpec
+from netops.features.statistics.registry import WINDOW_STATISTICS
 
-_CODES = {
-    "mean": kernel.MEAN,
-    "min": kernel.MIN,
-    "max": kernel.MAX,
-    "std": kernel.STD,
+_CODES = {name: code for code, name in enumerate(WINDOW_STATISTICS)} | {
     "sum": kernel.SUM,
-    "count": kernel.COUNT,
-    "range": kernel.RANGE,
     "slope": kernel.SLOPE,
     "last_change": kernel.CHANGE,
 }

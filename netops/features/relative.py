@@ -7,7 +7,7 @@ are relative to (NEARS), so that values around 1e9 do not lose digits.
 import numpy as np
 import numpy.typing as npt
 
-from netops.kernels import kernel
+from netops.kernels import inlined
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -40,12 +40,8 @@ CODES = {
     "baseline_std_ratio": BASELINE_STD_RATIO,
 }
 
-_inlined = kernel(
-    cached=False, forceinline=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
-)
 
-
-@_inlined
+@inlined
 def clipped(y: float) -> float:
     """Return a number of deviations within ±MOST; NaN stays."""
     if y > MOST:
@@ -53,7 +49,7 @@ def clipped(y: float) -> float:
     return -MOST if y < -MOST else y
 
 
-@_inlined
+@inlined
 def set_scales(merged: Floats, longest: int, metrics: int, full: bool) -> None:
     """Set the scale of each metric's deviations."""
     for m in range(metrics):
@@ -64,7 +60,7 @@ def set_scales(merged: Floats, longest: int, metrics: int, full: bool) -> None:
         )
 
 
-@_inlined
+@inlined
 def relative_value(kind: int, merged: Floats, a: int, c: int) -> float:
     """Return a statistic of the window in row a relative to that in row c."""
     if merged[a, VALUES] == 0.0 or merged[c, SCALES] != merged[c, SCALES]:
@@ -84,7 +80,7 @@ def relative_value(kind: int, merged: Floats, a: int, c: int) -> float:
     return shift if kind == SHIFT else clipped(shift * scale)
 
 
-@_inlined
+@inlined
 def baseline_value(kind: int, merged: Floats, w: int, m: int, c: int, x: float) -> float:
     """Return a statistic of a window (its first row, below zero: the current value x) relative to the baseline."""
     level, spread = merged[c, LEVELS], merged[c, LEVEL_SPREADS]
@@ -104,7 +100,7 @@ def baseline_value(kind: int, merged: Floats, w: int, m: int, c: int, x: float) 
     return 0.0 if constant else float(min(np.log(ratio), MOST))
 
 
-@_inlined
+@inlined
 def emit_relative(
     columns: Ints, merged: Floats, longest: int, full: bool, values: Floats, page: int, index: int,
     out: Floats, row: int, width: int,

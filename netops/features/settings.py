@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netops.config.binding import Duration, option
-from netops.features.spec import DEFAULT_STATISTICS, FeatureSpec, default_windows
+from netops.features.spec import BASELINE, DEFAULT_STATISTICS, RELATIVE, STATISTICS, FeatureSpec, default_windows
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,8 @@ class FeatureSettings:
     )
     statistics: tuple[str, ...] = option(
         lambda: (*DEFAULT_STATISTICS, "slope"),
-        help="statistics of each window: mean, min, max, std, sum, count, range, slope, last_change, "
-        "above_<threshold>_share; relative to the longest window: residual, shift, deviation, max_deviation, "
-        "min_deviation, std_ratio; to the baseline: baseline_deviation, baseline_std_ratio",
+        help=f"statistics of each window: {', '.join(STATISTICS)}, above_<threshold>_share; "
+        f"relative to the longest window: {', '.join(RELATIVE)}; to the baseline: {', '.join(BASELINE)}",
     )
 
     workers: int = option(1, help="processes of a local Dask cluster; 1: threads of this process", minimum=1)

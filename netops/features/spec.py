@@ -10,9 +10,10 @@ from typing import NamedTuple, TypedDict
 
 from netops.config.durations import DAY, SECOND, format_duration
 from netops.errors import UsageError, closest
+from netops.features.statistics.registry import WINDOW_STATISTICS
 
 #: Statistics of one window without a parameter; ``above_<threshold>_share`` has one.
-STATISTICS = ("mean", "min", "max", "std", "sum", "count", "range", "slope", "last_change")
+STATISTICS = (*WINDOW_STATISTICS, "sum", "slope", "last_change")
 #: Relative to the longest window: statistics of shorter windows, ``deviation`` of the current value too.
 RELATIVE = ("residual", "shift", "deviation", "max_deviation", "min_deviation", "std_ratio")
 #: Relative to the exponentially weighted baseline of the device.

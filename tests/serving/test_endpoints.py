@@ -22,7 +22,8 @@ from tests.serving.samples import sample
 pytest.importorskip("mlrun")
 
 PAGE = pages()["CONTRIBUTING.md"]
-ENDPOINT, ENDPOINT_LINE = code(PAGE, "python")[-1], code(PAGE, "text")[-1]
+ENDPOINT = next(block for block in code(PAGE, "python") if "RISKS =" in block)
+(ENDPOINT_LINE,) = code(PAGE, "text")
 
 SAMPLES = [sample("a", 0), sample("b", 0, hot=True), sample("c", 0)]
 MISTAKE = {"error": "limit: expected a number from 1 to 100, found '0'"}
@@ -41,7 +42,7 @@ def risks(modules: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_an_endpoint_is_answered_over_http(risks: Any, request: pytest.FixtureRequest) -> None:
-    with httpx.Client(base_url=request.getfixturevalue("server")) as client:
+    with httpx.Client(base_url=request.getfixturevalue("server"), timeout=60) as client:
         client.post("/telemetry", json=SAMPLES)
         answer = client.get("/risks", params={"limit": 2}).json()
         assert (answer[0]["device"], len(answer), len(client.get("/risks").json())) == ("b", 2, 3)

@@ -1,0 +1,1 @@
+"""Statistics of a window, each computed from its aggregates; ``registry`` lists them."""
