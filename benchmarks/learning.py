@@ -30,6 +30,7 @@ def learn(telemetry: Dataset, settings: Settings, folder: Path) -> tuple[Example
     training = settings.training
     features = build(telemetry, folder / "features", spec_for(telemetry, settings), settings)
     examples = prepare_examples(features, training, folder / "examples")
+    examples.require_labels()
     models = {name: folder / name for name in training.enabled_families}
     with Workers(training.threads) as workers, ThreadPoolExecutor(len(models)) as pool:
         fits = [

@@ -7,7 +7,7 @@ from netops.telemetry.dataset import Dataset
 from netops.telemetry.settings import FEATURES
 from netops.telemetry.sinks.rows import Rows
 from netops.tracking.folders import local_folder, log_dataset, new_folder
-from netops.training.labelled import label
+from netops.training.labelled import require_learnable
 from netops.workflows.settings import Settings
 from netops.workflows.stages.preparation import build, spec_for
 from netops.workflows.stages.sink import send
@@ -31,7 +31,7 @@ def features(context: MLClientCtx, telemetry: DataItem, settings: str, network: 
     chosen = Settings.from_json(settings)
     training = chosen.training
     horizon = training.horizon_for(source.meta.interval_seconds)
-    label(source, horizon, training.split, training.seed)  # refuses what cannot be learned from, before the work
+    require_learnable(source, horizon, training.split, training.seed)  # before the work
     spec = spec_for(source, chosen)
     dataset = build(source, new_folder(context, "features"), spec, chosen)
     log_dataset(context, "features", dataset)

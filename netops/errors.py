@@ -12,6 +12,10 @@ class UsageError(NetopsError):
     """Invalid usage: an option, a key or a value (exit code 2)."""
 
 
+class FewLabelsError(NetopsError):
+    """The labels do not suffice to train on; a model without labels is possible."""
+
+
 class NoChampionError(NetopsError):
     """A network has no champion: none was trained yet, or none is in service any more."""
 

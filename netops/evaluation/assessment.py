@@ -17,6 +17,7 @@ from netops.features.spec import FeatureSpec
 from netops.models.card import read_card
 from netops.models.platt import Platt
 from netops.telemetry.dataset import Dataset
+from netops.training.deviations import deviation_risks
 from netops.training.examples import Examples, TrainingRows
 from netops.training.rows import gather
 from netops.training.train import split_risks
@@ -144,6 +145,18 @@ def assess_clock(examples: Examples, settings: AlertSettings, seed: int = 0) -> 
         Its assessment and its risks over the test split.
     """
     risks = clock_risks(examples, seed)
+    return assess(examples, risks["validation"], risks["test"], settings, seed), risks["test"]
+
+
+def assess_deviations(examples: Examples, settings: AlertSettings, seed: int = 0) -> tuple[Assessment, Floats]:
+    """Fit the model without labels, and evaluate it like any other: it shows whether the labels helped.
+
+    Returns
+    -------
+    tuple
+        Its assessment and its risks over the test split.
+    """
+    risks = deviation_risks(examples, seed)
     return assess(examples, risks["validation"], risks["test"], settings, seed), risks["test"]
 
 

@@ -19,7 +19,8 @@ from netops.evaluation.selection import Difference, against_chance, compare
 from netops.models.card import ModelCard, read_card
 from netops.models.onnx_file import Scorer
 from netops.telemetry.dataset import Dataset
-from netops.training.examples import Examples, feature_names
+from netops.training.columns import feature_names
+from netops.training.examples import Examples
 from netops.training.train import split_risks
 
 _TIMED = 200
@@ -119,7 +120,7 @@ def _standing(examples: Examples, folder: Path, alerting: AlertSettings, seed: i
         card = read_card(folder)
     except NetopsError as error:
         return Scorecard.failed(folder.name, str(error))
-    if missing := _missing(examples, card):
+    if missing := missing_features(examples, card):
         failure = f"it requires feature '{missing[0]}', which this telemetry lacks"
         return Scorecard.failed(card.version, failure, missing)
     try:
@@ -141,7 +142,8 @@ def _scorecard(examples: Examples, folder: Path, card: ModelCard, alerting: Aler
     )
 
 
-def _missing(examples: Examples, card: ModelCard) -> tuple[str, ...]:
+def missing_features(examples: Examples, card: ModelCard) -> tuple[str, ...]:
+    """Return the features of a model that the telemetry does not have."""
     there = set(feature_names(Dataset.open(Path(examples.sources["validation"]))))
     return tuple(name for name in card.features if name not in there)
 

@@ -13,7 +13,7 @@ def unseen_by(card: ModelCard, split: EvaluationSplit) -> Flags:
 
     A model of a split by device has seen its training devices, whenever that was; one of a split by time all its
     devices, up to the start of its validation, or of its test if it is cross-fitted. A card that names neither may
-    have seen any device until its end.
+    have seen any device until its end. A model without labels has seen no label: all samples are new to it.
 
     Parameters
     ----------
@@ -25,6 +25,8 @@ def unseen_by(card: ModelCard, split: EvaluationSplit) -> Flags:
     bool array, rows of the split
     """
     sequences = split.sequences
+    if not card.supervised:
+        return np.ones(len(sequences), dtype=np.bool_)
     devices = card.split.get("devices") or []
     if card.split.get("kind") == "device" and devices:
         return ~_of_devices(sequences, devices[TRAIN])

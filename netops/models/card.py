@@ -101,6 +101,8 @@ class ModelCard:
         The metrics that count log messages, with the templates (``LogColumns.to_dict()``); empty without logs.
     events : dict
         The metrics that count events (``EventColumns.to_dict()``); empty without events.
+    supervised : bool
+        Whether it was trained on labels; otherwise there are no figures that need them.
     """
 
     network: str
@@ -127,6 +129,7 @@ class ModelCard:
     evaluation: EvaluationValues = field(default_factory=EvaluationValues)
     logs: LogValues = field(default_factory=LogValues)
     events: EventValues = field(default_factory=EventValues)
+    supervised: bool = True
 
     def to_dict(self) -> JsonDict:
         """Return the card as JSON-compatible values; NaN becomes null."""

@@ -22,6 +22,7 @@ __all__ = [
     "SearchResult",
     "Split",
     "TrainingData",
+    "UnlabelledValues",
     "ValidationValues",
 ]
 
@@ -63,7 +64,7 @@ class Split(TypedDict, total=False):
 
 
 class LabelSources(TypedDict, total=False):
-    """Where the labels come from."""
+    """Where the labels come from; ``unused``: why they were too few to train on."""
 
     incidents: dict[str, int]
     verdicts: dict[str, int]
@@ -72,6 +73,7 @@ class LabelSources(TypedDict, total=False):
     left_out: int
     borne_out: int
     contradicted: int
+    unused: str
 
 
 TrainingData = TypedDict(
@@ -207,8 +209,23 @@ class EventValues(TypedDict, total=False):
     reach: int
 
 
+class UnlabelledValues(TypedDict):
+    """What validation shows of a threshold that is chosen without labels (``UnlabelledChoice``)."""
+
+    threshold: float
+    chosen_by: str
+    alerts: int
+    device_days: float
+    alerts_per_device_day: float
+    budget: float
+    note: str
+
+
 class EvaluationValues(FigureValues, total=False):
-    """Figures on the test split, and what they are made of (``Evaluation``); empty before the evaluation."""
+    """Figures on the test split, and what they are made of (``Evaluation``); empty before the evaluation.
+
+    A model without labels has ``alerts``, ``alerts_per_device_day`` and ``unlabelled``, and no figure of incidents.
+    """
 
     threshold: float
     brier: float | None
@@ -225,3 +242,6 @@ class EvaluationValues(FigureValues, total=False):
     group_intervals: dict[str, dict[str, dict[str, IntervalValues]]]
     uncalibrated: ReliabilityValues | None
     validation: ValidationValues
+    alerts: int
+    alerts_per_device_day: float | None
+    unlabelled: UnlabelledValues

@@ -14,6 +14,8 @@ from netops.errors import NetopsError
 from netops.features.spec import FeatureSpec
 from netops.kernels import kernel
 from netops.models.card import read_card
+from netops.models.deviation_contributions import DeviationContributions
+from netops.models.deviations import USUAL, Deviations
 from netops.models.forest_contributions import ForestContributions
 from netops.models.net_contributions import NetContributions
 from netops.models.onnx_file import load_graph
@@ -119,7 +121,10 @@ class Explainer:
         self.names = card.features
         self._model = _read(graph, len(self.names), str(folder))
         _, _, constants = members_of(graph)[0]
-        self.levels, self.spreads = constants["centre"], constants["spread"]
+        # A model of deviations scales differences of features, too, and stores what is usual for the features.
+        self.levels, self.spreads = (
+            constants.get(f"{USUAL}{name}", constants[name]) for name in ("centre", "spread")
+        )
         self._card = card
         self.expected = self._model.expected
         self._threads = threads
@@ -231,6 +236,8 @@ def _highest(contributions, top):  # type: ignore[no-untyped-def]
 def _read(graph: "GraphProto", width: int, where: str) -> _Explained:
     members = members_of(graph)
     try:
+        if deviations := Deviations.of(members[0][2]):
+            return DeviationContributions(deviations)
         return _vote(members, width, where) if members[0][0] else _member(*members[0][1:], width, where)
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise NetopsError(f"{where}: the model cannot be explained ({error!r}); train it again") from None

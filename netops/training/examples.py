@@ -22,13 +22,12 @@ import numpy.typing as npt
 
 from netops.alerting.outcomes import EvaluationSplit
 from netops.alerting.sequences import Flags
-from netops.errors import NetopsError
-from netops.features.spec import FeatureSpec
+from netops.errors import FewLabelsError, NetopsError
 from netops.files import read_json, write_json
 from netops.models.background import background_of
 from netops.progress import Progress, silent
 from netops.telemetry.dataset import Dataset
-from netops.telemetry.schema import is_error_column
+from netops.training.columns import columns_of, feature_names
 from netops.training.feature_selection import SAMPLE, Sample, select
 from netops.training.label_sources import summarize_labels
 from netops.training.labelled import Labelled, label_once
@@ -42,7 +41,7 @@ from netops.training.thinning import set_aside, thin
 FILE = "examples.json"
 MATRIX = "features.npy"
 #: Changes with the files of the folder, so that examples of before are made again.
-_FORMAT = 4
+_FORMAT = 5
 #: Parts that are scored, and what their files are called.
 SCORED_SPLITS = {"validation": VALIDATION, "test": TEST}
 
@@ -91,6 +90,11 @@ class Examples:
     folds : int
         Where training and validation are cross-fitted: how many folds. The training rows of each are in
         :func:`fold_folder`, the fold of each validation row in ``folds.npy``.
+    supervised : bool
+        Whether the labels suffice to train on. Otherwise the rows are a sample of the training split, no row has a
+        label, and neither split nor rows depend on the labels that the telemetry has.
+    why : str
+        Why they do not, else empty.
     """
 
     folder: Path
@@ -101,6 +105,8 @@ class Examples:
     sources: dict[str, str]
     settings: dict[str, Any] = field(default_factory=dict)
     folds: int = 0
+    supervised: bool = True
+    why: str = ""
 
     @classmethod
     def open(cls, folder: Path) -> "Examples":
@@ -132,9 +138,20 @@ class Examples:
         """The labelled telemetry: the main dataset, and the separate test dataset if there is one."""
         dataset = Dataset.open(Path(self.sources["validation"]))
         settings = self.settings
+        below = settings.get("cross_fit_below", 0)
         return label_once(
-            dataset, self.horizon, settings["split"], settings["seed"], settings.get("cross_fit_below", 0)
+            dataset, self.horizon, settings["split"], settings["seed"], below, supervised=self.supervised
         )
+
+    def require_labels(self) -> None:
+        """Raise an error if there are too few labels to train a family.
+
+        Raises
+        ------
+        FewLabelsError
+        """
+        if not self.supervised:
+            raise FewLabelsError(self.why)
 
     def evaluation_split(self, name: str) -> EvaluationSplit:
         """Take ``validation`` or ``test`` for threshold and evaluation; risks are in the order of its rows."""
@@ -147,8 +164,9 @@ def prepare_examples(
     """Write the training rows and the indices of the rows to score.
 
     Training rows come only from the training split: every positive, healthy rows thinned and weighted; no row
-    inside an incident, none without a label. Called again for the same data and settings, also by several threads
-    or processes at once, the existing folder is returned.
+    inside an incident, none without a label. If the labels are too few to train on, the examples are without labels
+    (``supervised`` is False). Called again for the same data and settings, also by several threads or processes at
+    once, the existing folder is returned.
 
     Parameters
     ----------
@@ -162,7 +180,7 @@ def prepare_examples(
     Raises
     ------
     NetopsError
-        If there are no training samples, or the requested split is not possible.
+        If there are no training samples, or the requested split is not possible, but another one is.
     """
     key = _key(dataset, settings)
     folder = work / f"examples-{key}"
@@ -209,11 +227,33 @@ class _Making:
         shutil.rmtree(self.draft, ignore_errors=True)
         self.draft.mkdir(parents=True)
         try:
-            examples = self._write()
+            try:
+                examples = self._write()
+            except FewLabelsError as error:
+                examples = self._write_unlabelled(str(error))
             self.draft.replace(self.folder)
             return Examples.open(examples.folder)
         finally:
             shutil.rmtree(self.draft, ignore_errors=True)
+
+    def _write_unlabelled(self, why: str) -> Examples:
+        """Write examples without labels: the rows describe the training split, for the model card and for drift."""
+        shutil.rmtree(self.draft)
+        self.draft.mkdir()
+        settings = self.settings
+        labelled = label_once(self.dataset, self.horizon, settings.split, settings.seed, supervised=False)
+        self._write_scored(labelled)
+        rows = np.flatnonzero(labelled[0].split.rows(TRAIN))
+        names = tuple(name for pair in columns_of(self.dataset).items() for name in pair if name)
+        room = max(1_000, min(settings.max_rows, settings.max_values // max(1, len(names))))
+        selected, weights = thin(rows, np.zeros(len(rows), bool), room, settings.seed)
+        write_matrix(self.draft / MATRIX, self.dataset, names, selected)
+        arrays: dict[str, npt.NDArray[Any]] = {"labels": np.zeros(len(selected), np.float32), "weights": weights}
+        for name, values in arrays.items():
+            np.save(self.draft / f"{name}.npy", values, allow_pickle=False)
+        info = self._info(labelled, arrays, names)
+        info["data"]["labels"]["unused"] = why
+        return self._examples(names, info, labelled, why)
 
     def _write(self) -> Examples:
         self.progress(0, 3, "label samples")
@@ -245,7 +285,7 @@ class _Making:
         rows = np.flatnonzero(chosen & (training_labels >= 0))
         positive = training_labels[rows] == 1
         if not 0 < positive.sum() < len(rows):
-            raise NetopsError("one class only in the training split; give telemetry with more incidents")
+            raise FewLabelsError("one class only in the training split; give telemetry with more incidents")
         hard = main.verdicts.dismissed(main.sequences)
         names, selected, weights = self._read(folder, rows, positive, hard[rows])
         labels = training_labels[selected] == 1
@@ -338,22 +378,19 @@ class _Making:
             "background": background_of(matrix, weights, names, self.settings.seed),
         }
 
-    def _examples(self, names: tuple[str, ...], info: dict[str, Any], labelled: list[Labelled]) -> Examples:
+    def _examples(
+        self, names: tuple[str, ...], info: dict[str, Any], labelled: list[Labelled], why: str = ""
+    ) -> Examples:
         sources = {
             name: str(labelled[-1 if name == "test" else 0].dataset.path.resolve()) for name in SCORED_SPLITS
         }
         asked = self.settings
         settings = {"split": asked.split, "seed": asked.seed, "cross_fit_below": asked.cross_fit_below}
         folds = len(labelled[0].split.folds or ())
-        examples = Examples(self.folder, self.key, names, self.horizon, info, sources, settings, folds)
+        examples = Examples(
+            self.folder, self.key, names, self.horizon, info, sources, settings, folds, not why, why
+        )
         raw = asdict(examples)
         del raw["folder"]
         write_json(self.draft / FILE, raw)
         return examples
-
-
-def feature_names(dataset: Dataset) -> tuple[str, ...]:
-    """List the feature columns: as declared, otherwise all numeric columns except keys and ground truth."""
-    if dataset.meta.features:
-        return FeatureSpec.from_dict(dataset.meta.features).names
-    return tuple(name for name in dataset.meta.metrics if not is_error_column(name))

@@ -10,11 +10,21 @@ import pyarrow as pa
 
 from netops.alerting.outcomes import EvaluationSplit
 from netops.alerting.sequences import Flags, Incidents, Sequences
+from netops.errors import FewLabelsError
 from netops.telemetry.dataset import Dataset, rows_of
 from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP
 from netops.training.feedback_labels import Verdicts
-from netops.training.labels import label_rows, label_starts, require_labels
-from netops.training.splits import FRACTIONS, TRAIN, Split, cross_fitted, split, whole_test
+from netops.training.labels import NO_LABEL, label_rows, label_starts, require_history, require_labels
+from netops.training.splits import (
+    FRACTIONS,
+    TRAIN,
+    Split,
+    cross_fitted,
+    split,
+    unlabelled_split,
+    whole_test,
+    whole_unlabelled_test,
+)
 
 #: Fractions of training and validation if the test telemetry is separate.
 TWO_FRACTIONS = (0.75, 0.25)
@@ -102,8 +112,10 @@ def label(dataset: Dataset, horizon: int, kind: str, seed: int, cross_fit_below:
 
     Raises
     ------
+    FewLabelsError
+        If the labels do not suffice, with any split.
     NetopsError
-        If there are no training signals, or no such split is informative.
+        If no such split is informative.
     """
     sequences, labels, incidents, attributes = observe(dataset, horizon)
     require_labels(sequences, labels, horizon)
@@ -131,17 +143,66 @@ def _labelled(
     return Labelled(dataset, sequences, labels, incidents, verdicts, attributes, horizon, cut)
 
 
+def require_learnable(dataset: Dataset, horizon: int, kind: str, seed: int) -> None:
+    """Raise an error for telemetry that nothing can be learned from, with labels or without.
+
+    Raises
+    ------
+    NetopsError
+        As :func:`label` and :func:`without_labels`.
+    """
+    try:
+        label(dataset, horizon, kind, seed)
+    except FewLabelsError:
+        without_labels(dataset, horizon, kind, seed)
+
+
+def without_labels(dataset: Dataset, horizon: int, kind: str, seed: int) -> list[Labelled]:
+    """Split a features dataset as if nothing were known of it but its samples.
+
+    Parameters
+    ----------
+    dataset, horizon, kind, seed
+        As for :func:`label`. Incidents and verdicts that the dataset has are not read.
+
+    Returns
+    -------
+    list of Labelled
+        As for :func:`label`: no sample has a label, no incident is known.
+    """
+    found: list[Labelled] = []
+    for telemetry in (dataset, dataset.test) if dataset.test else (dataset,):
+        sequences, attributes = _samples(telemetry)
+        if found:
+            cut = whole_unlabelled_test(sequences)
+        else:
+            require_history(sequences, horizon)
+            fractions = TWO_FRACTIONS if dataset.test else FRACTIONS
+            cut = unlabelled_split(kind, sequences, fractions=fractions, seed=seed)
+        labels = np.full(len(sequences), NO_LABEL, np.int8)
+        incidents = Incidents.from_table(dataset.incidents().slice(0, 0), sequences.devices)
+        verdicts = Verdicts.from_table(dataset.verdicts().slice(0, 0), sequences.devices, incidents, horizon)
+        found.append(Labelled(telemetry, sequences, labels, incidents, verdicts, attributes, horizon, cut))
+    return found
+
+
 _lock = threading.Lock()
 _latest: dict[str, list[Labelled]] = {}
 
 
-def label_once(dataset: Dataset, horizon: int, kind: str, seed: int, cross_fit_below: int = 0) -> list[Labelled]:
+def label_once(
+    dataset: Dataset, horizon: int, kind: str, seed: int, cross_fit_below: int = 0, supervised: bool = True
+) -> list[Labelled]:
     """Label with a cache: the threads of a run request the same dataset repeatedly."""
     made = (dataset.path / "_meta.json").stat().st_mtime_ns
-    key = repr((dataset.path.resolve(), made, horizon, kind, seed, cross_fit_below))
+    key = repr((dataset.path.resolve(), made, horizon, kind, seed, cross_fit_below, supervised))
     with _lock:
         if key not in _latest:
-            found = label(dataset, horizon, kind, seed, cross_fit_below)
+            found = (
+                label(dataset, horizon, kind, seed, cross_fit_below)
+                if supervised
+                else without_labels(dataset, horizon, kind, seed)
+            )
             _latest.clear()
             _latest[key] = found
         return _latest[key]
@@ -151,19 +212,26 @@ def observe(
     dataset: Dataset, horizon: int
 ) -> tuple[Sequences, npt.NDArray[np.int8], Incidents, dict[str, list[str]]]:
     """Read the observations of telemetry or feature vectors: samples, labels, incidents, attributes."""
-    attributes: dict[str, list[str]] = {name: [] for name in dataset.meta.attributes}
-    rows, errors = [], []
-    for table in dataset.tables([TIMESTAMP, DEVICE, IS_ERROR, *attributes]):
-        rows.append(rows_of(table))
-        errors.append(_flags(table))
-        firsts = pa.array(rows[-1].offsets[:-1])
-        for name, values in attributes.items():
-            values += [str(v) if v is not None else "" for v in table.column(name).take(firsts).to_pylist()]
-    sequences = Sequences.of(rows)
+    errors: list[Flags] = []
+    sequences, attributes = _samples(dataset, errors)
     is_error = np.concatenate(errors) if errors else np.zeros(0, bool)
     labels = label_rows(sequences.offsets, sequences.timestamps, is_error, horizon)
     incidents = Incidents.from_table(dataset.incidents(), sequences.devices)
     return sequences, label_starts(sequences, labels, incidents, horizon), incidents, attributes
+
+
+def _samples(dataset: Dataset, errors: list[Flags] | None = None) -> tuple[Sequences, dict[str, list[str]]]:
+    """Read samples and attributes, and append the errors of each table where they are asked for."""
+    attributes: dict[str, list[str]] = {name: [] for name in dataset.meta.attributes}
+    rows = []
+    for table in dataset.tables([TIMESTAMP, DEVICE, *([] if errors is None else [IS_ERROR]), *attributes]):
+        rows.append(rows_of(table))
+        if errors is not None:
+            errors.append(_flags(table))
+        firsts = pa.array(rows[-1].offsets[:-1])
+        for name, values in attributes.items():
+            values += [str(v) if v is not None else "" for v in table.column(name).take(firsts).to_pylist()]
+    return Sequences.of(rows), attributes
 
 
 def _flags(table: pa.Table) -> Flags:

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from netops.alerting.sequences import Flags, Incidents, Integers, Sequences
 from netops.config.durations import format_duration
-from netops.errors import NetopsError, UsageError
+from netops.errors import FewLabelsError, NetopsError, UsageError
 from netops.kernels import kernel
 
 NO_LABEL = -1
@@ -94,8 +94,34 @@ def require_labels(sequences: Sequences, labels: npt.NDArray[np.int8], horizon: 
     ------
     UsageError
         If the horizon is longer than the history of every device.
+    FewLabelsError
+        If no incident can be predicted.
     NetopsError
-        If all labels are of one class.
+        If there is nothing else.
+    """
+    require_history(sequences, horizon)
+    if not (labels == 1).any():
+        # Telemetry without a healthy sample has nothing to learn from, with labels or without.
+        raise (FewLabelsError if (labels == 0).any() else NetopsError)(
+            f"one class only: no sample has {label_name(horizon)} = 1, because no incident starts within "
+            f"{format_duration(horizon)} of a healthy sample; give incidents by --incidents or an is_error column"
+        )
+    if not (labels == 0).any():
+        raise NetopsError(
+            f"one class only: every sample with a label has {label_name(horizon)} = 1; give a shorter --horizon or "
+            "more healthy telemetry"
+        )
+
+
+def require_history(sequences: Sequences, horizon: int) -> None:
+    """Raise an error for telemetry that is too short.
+
+    Raises
+    ------
+    UsageError
+        If the horizon is longer than the history of every device.
+    NetopsError
+        If there are no samples.
     """
     if len(sequences) == 0:
         raise NetopsError("the telemetry contains no samples")
@@ -105,16 +131,6 @@ def require_labels(sequences: Sequences, labels: npt.NDArray[np.int8], horizon: 
         raise UsageError(
             f"horizon {format_duration(horizon)} is longer than the history: the longest of a device is {history}; "
             f"give a --horizon of at most {most}"
-        )
-    if not (labels == 1).any():
-        raise NetopsError(
-            f"one class only: no sample has {label_name(horizon)} = 1, because no incident starts within "
-            f"{format_duration(horizon)} of a healthy sample; give incidents by --incidents or an is_error column"
-        )
-    if not (labels == 0).any():
-        raise NetopsError(
-            f"one class only: every sample with a label has {label_name(horizon)} = 1; give a shorter --horizon or "
-            "more healthy telemetry"
         )
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from netops.alerting.sequences import Flags, Incidents, Integers, Sequences
 from netops.config.durations import DAY, HOUR, MINUTE, SECOND, format_duration
-from netops.errors import NetopsError
+from netops.errors import FewLabelsError, NetopsError
 
 NONE, TRAIN, VALIDATION, TEST = range(-1, 3)
 SPLITS = ("train", "validation", "test")
@@ -140,7 +140,9 @@ def split(
     Raises
     ------
     NetopsError
-        If no such split is informative; names the reason and an alternative.
+        If no such split is informative, but the other kind is; names it.
+    FewLabelsError
+        If neither is; names the reason.
     """
     facts = _Facts(sequences, labels, incidents, horizon)
     if kind == "device":
@@ -159,7 +161,7 @@ def dropped(labels: Labels, inside: Flags) -> Flags:
 def _by_time(facts: _Facts, fractions: tuple[float, ...], minimum: int) -> Split:
     boundaries = _boundaries(facts, fractions, minimum)
     if boundaries is None:
-        raise NetopsError(_why_not_by_time(facts, len(fractions), minimum))
+        raise _refusal(facts, len(fractions), "time")(_why_not_by_time(facts, len(fractions), minimum))
     times = facts.sequences.timestamps
     split_of_row = np.searchsorted(np.asarray(boundaries), times, side="right").astype(np.int8)
     for boundary in boundaries:
@@ -253,7 +255,7 @@ def _why_not_by_time(facts: _Facts, count: int, minimum: int) -> str:
 def _by_device(facts: _Facts, fractions: tuple[float, ...], seed: int) -> Split:
     failing = facts.failing()
     if len(failing) < len(fractions):
-        raise NetopsError(_why_not_by_device(facts, len(fractions), len(failing)))
+        raise _refusal(facts, len(fractions), "device")(_why_not_by_device(facts, len(fractions), len(failing)))
     of_device = _grouped(facts, fractions, seed)
     of_row = of_device[facts.sequences.device_of_row]
     of_row[dropped(facts.labels, facts.incidents.inside(facts.sequences))] = NONE
@@ -304,6 +306,58 @@ def _why_not_by_device(facts: _Facts, count: int, failing: int) -> str:
         f"no split by device: each of {_named(count)} needs a device with an incident, and {who} "
         f"one that can be predicted; {_instead(facts, count, 'device')}"
     )
+
+
+# Without labels ---------------------------------------------------------------------------------------------
+
+
+def unlabelled_split(
+    kind: str, sequences: Sequences, *, fractions: tuple[float, ...] = FRACTIONS, seed: int = 0
+) -> Split:
+    """Split telemetry by time or by device, whatever happened in it.
+
+    Parameters
+    ----------
+    kind : str
+        ``time`` or ``device``.
+    sequences : Sequences
+    fractions : tuple of float
+        Of train, validation and test, in samples or devices; two if the test telemetry is separate.
+    seed : int
+        Of a device split.
+
+    Raises
+    ------
+    NetopsError
+        If there are too few devices or timestamps.
+    """
+    edges = np.cumsum(fractions)[:-1] / sum(fractions)
+    if kind == "device":
+        return _devices_by_hash(sequences, edges, seed)
+    times = np.sort(sequences.timestamps)
+    boundaries = tuple(int(times[int(edge * len(times))]) for edge in edges)
+    if len({int(times[0]), *boundaries}) <= len(boundaries):
+        raise NetopsError("no split by time: the telemetry has too few different times; give longer telemetry")
+    of_row = np.searchsorted(np.asarray(boundaries), sequences.timestamps, side="right").astype(np.int8)
+    return Split(of_row, "time", boundaries)
+
+
+def _devices_by_hash(sequences: Sequences, edges: npt.NDArray[np.float64], seed: int) -> Split:
+    """Order the devices by a hash of their names, and cut the order; each group gets at least one."""
+    names = np.asarray(sequences.devices, dtype=object)
+    present = np.flatnonzero(np.diff(sequences.offsets))
+    count = len(edges) + 1
+    if len(present) < count:
+        raise NetopsError(f"no split by device: {len(present)} devices are too few; --split time works")
+    order = sorted(present.tolist(), key=lambda device: _hash(seed, names[device]))
+    cuts = np.maximum(np.round(edges * len(order)).astype(int), np.arange(1, count))
+    of_device = np.full(len(names), NONE, dtype=np.int8)
+    for group, devices in enumerate(
+        np.split(np.array(order), np.minimum(cuts, len(order) - count + np.arange(1, count)))
+    ):
+        of_device[devices] = group
+    of_row = of_device[sequences.device_of_row]
+    return Split(of_row, "device", devices=tuple(tuple(names[of_device == group]) for group in range(count)))
 
 
 # Cross-fitting ----------------------------------------------------------------------------------------------
@@ -392,7 +446,16 @@ def whole_test(sequences: Sequences, labels: Labels, incidents: Incidents, horiz
         )
     split_of_row = np.full(len(sequences), TEST, dtype=np.int8)
     split_of_row[dropped(labels, incidents.inside(sequences))] = NONE
-    return Split(split_of_row, "test", devices=((), (), sequences.devices))
+    return _test_of(sequences, split_of_row)
+
+
+def whole_unlabelled_test(sequences: Sequences) -> Split:
+    """Take separate telemetry as the test split, whatever happened in it."""
+    return _test_of(sequences, np.full(len(sequences), TEST, dtype=np.int8))
+
+
+def _test_of(sequences: Sequences, of_row: npt.NDArray[np.int8]) -> Split:
+    return Split(of_row, "test", devices=((), (), sequences.devices))
 
 
 # Words ------------------------------------------------------------------------------------------------------
@@ -403,12 +466,25 @@ def _named(count: int) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def _refusal(facts: _Facts, count: int, refused: str) -> type[NetopsError]:
+    """Choose the error: labels that suffice for the other kind of split are not to be ignored."""
+    return NetopsError if _other_works(facts, count, refused) else FewLabelsError
+
+
+def _other_works(facts: _Facts, count: int, refused: str) -> bool:
+    if refused == "time":
+        return len(facts.failing()) >= count
+    return _boundaries(facts, FRACTIONS[:count], MINIMUM_INCIDENTS) is not None
+
+
 def _instead(facts: _Facts, count: int, refused: str) -> str:
     """Name what would work."""
-    if refused == "time" and len(facts.failing()) >= count:
-        return f"--split device works ({len(facts.failing())} devices have incidents)"
-    if refused == "device" and _boundaries(facts, FRACTIONS[:count], MINIMUM_INCIDENTS) is not None:
-        return "--split time works"
+    if _other_works(facts, count, refused):
+        return (
+            f"--split device works ({len(facts.failing())} devices have incidents)"
+            if refused == "time"
+            else "--split time works"
+        )
     if count == len(SPLITS):
         return "provide longer telemetry, or separate test telemetry with --test"
     return "give longer telemetry with more incidents"

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from netops.alerting.sequences import Incidents, Sequences
@@ -114,9 +116,13 @@ def test_separate_test_telemetry(tmp_path: Path) -> None:
 
 
 def test_refuses_what_cannot_be_learned(tmp_path: Path) -> None:
-    healthy = make_dataset(tmp_path / "healthy", devices=2, rows=100, every=10_000, parts=1)
+    failed = make_dataset(tmp_path / "failed", devices=2, rows=100, every=10_000, parts=1)
+    (path,) = failed.parts
+    table = pq.read_table(path)
+    index = table.column_names.index("is_error")
+    pq.write_table(table.set_column(index, "is_error", pa.array(np.ones(table.num_rows, bool))), path)
     with pytest.raises(NetopsError, match="one class only") as error:
-        prepare_examples(healthy, SETTINGS, tmp_path)
+        prepare_examples(failed, SETTINGS, tmp_path)
     assert "\n" not in str(error.value)
     assert not any(path.is_dir() and "examples" in path.name for path in tmp_path.iterdir())
 

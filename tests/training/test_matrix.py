@@ -16,7 +16,8 @@ from netops.models.onnx_file import Scorer
 from netops.models.scaling import Scaling
 from netops.telemetry.dataset import Dataset
 from netops.training import matrix
-from netops.training.examples import Examples, feature_names, prepare_examples
+from netops.training.columns import feature_names
+from netops.training.examples import Examples, prepare_examples
 from netops.training.families.pages import _made
 from netops.training.families.protocol import FitData
 from netops.training.families.xgboost import XGBoost

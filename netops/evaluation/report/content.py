@@ -34,9 +34,11 @@ from netops.evaluation.report.words import counted, lasting, percent, significan
 from netops.evaluation.selection import Choice
 from netops.evaluation.static_baseline import StaticThresholds
 from netops.models.card import ModelCard, read_card
+from netops.models.deviations import DEVIATIONS
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.description import reading_lines
-from netops.training.examples import Examples, feature_names
+from netops.training.columns import feature_names
+from netops.training.examples import Examples
 from netops.training.train import split_risks
 
 #: Maximum number of metrics drawn per episode.
@@ -130,7 +132,7 @@ class Content:
     @property
     def series(self) -> list[figures.Series]:
         """The line style of each model; a family has the same style in every run."""
-        last = (figures.BASELINE, figures.CLOCK)
+        last = (figures.BASELINE, figures.CLOCK, DEVIATIONS)
         return figures.series_of(sorted(self.assessments, key=lambda name: (name in last, name)))
 
     @cached_property

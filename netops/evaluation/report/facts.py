@@ -12,7 +12,8 @@ from netops.evaluation.evaluate import Evaluation
 from netops.evaluation.report.groups import Ranges
 from netops.evaluation.report.words import counted, lasting, listed, moment, number, percent, titled
 from netops.models.card_sections import LabelSources
-from netops.training.examples import Examples, feature_names
+from netops.training.columns import feature_names
+from netops.training.examples import Examples
 from netops.training.labelled import Labelled
 from netops.training.splits import NONE, SPLITS, TEST, TRAIN, VALIDATION
 
@@ -193,6 +194,8 @@ def _made_of(sources_of_labels: LabelSources) -> Iterator[str]:
 
 def _training(examples: Examples) -> list[tuple[str, str]]:
     data = examples.info["data"]
+    if not examples.supervised:
+        return [("Fitted on", f"the training split, {data['samples']:,} samples; no label is used")]
     rows = f"{data['rows']:,} rows, {data['positives']:,} of them within the horizon of an incident"
     weighting = f"healthy ones thinned and weighted to represent {data['samples']:,} samples"
     same = f"base rate {percent(data['base_rate'])}, fingerprint {data['fingerprint']}"
