@@ -9,27 +9,41 @@ from mlrun import DataItem, MLClientCtx
 
 from netops import progress, registry
 from netops.alerting.sequences import Floats
-from netops.errors import NetopsError
 from netops.evaluation import plots
-from netops.evaluation.assessment import Assessment, assess_baseline, assess_clock, assess_model, baseline_risks
+from netops.evaluation.assessment import (
+    Assessment,
+    assess_baseline,
+    assess_clock,
+    assess_deviations,
+    assess_model,
+    baseline_risks,
+)
 from netops.evaluation.clock_incidents import WithoutClock, without_clock
 from netops.evaluation.comparison import compare_with_champion
-from netops.evaluation.promotion import Decision, Scorecard
-from netops.evaluation.report.cautions import clock_incidents, near_perfect, no_better_than_clock
+from netops.evaluation.promotion import Decision
+from netops.evaluation.report.cautions import (
+    clock_incidents,
+    near_perfect,
+    no_better_than_clock,
+    no_better_than_deviations,
+)
 from netops.evaluation.report.figures import BASELINE, CLOCK
 from netops.evaluation.report.write import write_report
 from netops.evaluation.selection import Choice, choose_best
 from netops.evaluation.static_baseline import StaticThresholds
 from netops.evaluation.trained import vote_model
-from netops.models.card import ModelCard, read_card
+from netops.models.card import read_card
+from netops.models.deviations import DEVIATIONS
 from netops.models.vote import VOTE
 from netops.telemetry.dataset import Dataset
-from netops.tracking.folders import local_folder, local_model, new_folder, output_path_of, work_folder
+from netops.tracking.folders import local_folder, local_model, new_folder, work_folder
 from netops.training.examples import Examples, prepare_examples
 from netops.training.train import split_risks
 from netops.workflows.settings import Settings
 from netops.workflows.stages.stage import stage
+from netops.workflows.stages.unlabelled import select_without_labels
 from netops.workflows.stages.versions import figures_of, log_version
+from netops.workflows.stages.winner import champion_files, known, log_report, not_rejected
 
 
 class _Vote(NamedTuple):
@@ -52,6 +66,8 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
     network : str
         Whose models they are.
 
+    Where the labels are too few to train on, the winner is the model without labels.
+
     Logs the leaderboard with the baseline, the decision with its reasons, plots, and the ``report`` of the run.
     The model in service is unchanged: the next stage verifies the winner first.
     """
@@ -59,6 +75,9 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
     options, alerting = chosen.training, chosen.alerting
     dataset = Dataset.open(local_folder(features))
     examples = prepare_examples(dataset, options, work_folder(context) / "examples", progress.report)
+    if not examples.supervised:
+        select_without_labels(context, examples, network, chosen)
+        return
     trained = {name: context.get_input(name) for name in context.inputs if name != "features"}
     models = {family: local_model(model) for family, model in trained.items()}
     addresses = {family: model.artifact_url for family, model in trained.items()}
@@ -73,10 +92,10 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
         seed=options.seed,
     )
     champion = registry.champion(network)
-    decision = _not_rejected(network, read_card(models[choice.best])) or compare_with_champion(
+    decision = not_rejected(network, read_card(models[choice.best])) or compare_with_champion(
         examples,
         models[choice.best],
-        _files(champion) if champion else None,
+        champion_files(champion),
         alerting,
         chosen.promotion,
         options.seed,
@@ -84,14 +103,15 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
         baseline=baseline_risks(baseline, examples, "validation", options.seed),
     )
     assessments[BASELINE] = static_assessment
-    assessments[CLOCK], clock_test = assess_clock(examples, alerting, options.seed)
-    rest = _log(
-        context, network, examples, models, assessments, choice, decision, chosen, baseline, (tested, clock_test)
-    )
+    tests = {BASELINE: tested}
+    assessments[CLOCK], tests[CLOCK] = assess_clock(examples, alerting, options.seed)
+    assessments[DEVIATIONS], tests[DEVIATIONS] = assess_deviations(examples, alerting, options.seed)
+    rest = _log(context, network, examples, models, assessments, choice, decision, chosen, baseline, tests)
     found = assessments[choice.best].evaluation.figures
     doubts = (
         near_perfect(found, dataset.meta.source),
         no_better_than_clock(assessments, choice.best),
+        no_better_than_deviations(assessments, choice.best),
         clock_incidents(rest, choice.best, found),
     )
     context.log_results(
@@ -124,32 +144,12 @@ def _vote(
     if made is None:
         return None
     card, assessment = made
-    if logged := _known(network, card.version):  # by an earlier attempt
+    if logged := known(network, card.version):  # by an earlier attempt
         address = logged.uri
     else:
         artifact = log_version(context, network, examples, folder, card, assessment, settings.monitoring)
         address = artifact.get_store_url(with_tag=False)
     return _Vote(folder, address, assessment, figures_of(card, assessment, examples))
-
-
-def _known(network: str, version: str) -> registry.Model | None:
-    return next((model for model in registry.versions(network) if model.version == version), None)
-
-
-def _not_rejected(network: str, card: ModelCard) -> Decision | None:
-    """Refuse a version that has been rejected before: trained again, the same model is the same version."""
-    known = _known(network, card.version)
-    if known is None or known.state != registry.REJECTED:
-        return None
-    return Decision(False, (f"version {card.version} was rejected before: {known.state_reason}",))
-
-
-def _files(champion: registry.Model) -> Path | Scorecard:
-    """Download the champion; report missing files, which must not prevent its replacement."""
-    try:
-        return local_model(champion.uri)
-    except NetopsError as error:
-        return Scorecard.failed(champion.version, str(error))
 
 
 def _log(
@@ -162,7 +162,7 @@ def _log(
     decision: Decision,
     settings: Settings,
     baseline: StaticThresholds,
-    baselines_test: tuple[Floats, Floats],
+    baselines_test: Mapping[str, Floats],
 ) -> WithoutClock | None:
     """Log the leaderboard with the baselines, how the choice was made, and the report of the run.
 
@@ -172,16 +172,17 @@ def _log(
         The figures without the incidents that follow the clock, if there are some.
     """
     alerting, seed = settings.alerting, settings.training.seed
-    static_assessment, (baseline_test, clock_test) = assessments[BASELINE], baselines_test
+    static_assessment = assessments[BASELINE]
     risks = {name: split_risks(examples, folder, "test") for name, folder in models.items()}
     rest = without_clock(
         examples.evaluation_split("test"),
-        risks | {BASELINE: baseline_test, CLOCK: clock_test},
+        risks | dict(baselines_test),
         {name: assessment.policy for name, assessment in assessments.items()},
         examples.labelled[-1].dataset.meta.interval_seconds,
         seed,
     )
-    context.log_results({"baseline": static_assessment.figures(), "clock": assessments[CLOCK].figures()})
+    names = {"baseline": BASELINE, "clock": CLOCK, "without_labels": DEVIATIONS}
+    context.log_results({key: assessments[name].figures() for key, name in names.items()})
     leaderboard = {name: assessment.evaluation.to_dict() for name, assessment in assessments.items()}
     context.log_artifact("leaderboard", body=json.dumps(leaderboard), format="json", local_path="leaderboard.json")
     summary = {
@@ -208,18 +209,10 @@ def _log(
         choice=choice,
         decision=decision,
         baseline=baseline,
-        baseline_risks=baseline_test,
+        baseline_risks=baselines_test[BASELINE],
         without=rest,
         run_id=context.labels.get("workflow", ""),
         seed=seed,
     )
-    _log_report(context, report)
+    log_report(context, report)
     return rest
-
-
-def _log_report(context: MLClientCtx, report: Path) -> None:
-    """Log the report: in place on this machine, elsewhere uploaded."""
-    target = f"{output_path_of(context)}/report.html"
-    upload = "://" in target
-    context.log_artifact("report", local_path=str(report), target_path=target, upload=upload, format="html")
-    context.log_results({"report": target})

@@ -14,6 +14,7 @@ from netops.training.examples import prepare_examples
 from netops.workflows.context import pipeline_run
 from netops.workflows.settings import Settings
 from netops.workflows.stages.stage import stage
+from netops.workflows.stages.unlabelled import skip_training
 from netops.workflows.stages.versions import figures_of, log_version
 
 
@@ -28,13 +29,17 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
     network, family : str
         Whose model, and of which kind.
 
-    Logs the model ``model`` (ONNX and card), its figures on the test split, and plots.
+    Logs the model ``model`` (ONNX and card), its figures on the test split, and plots. If the labels are too few to
+    train on, ``model`` is a note with the reason.
     """
     chosen = Settings.from_json(settings)
     options, alerting = chosen.training, chosen.alerting
     work = work_folder(context)
     dataset = Dataset.open(local_folder(features))
     examples = prepare_examples(dataset, options, work / "examples", progress.report)
+    if not examples.supervised:
+        skip_training(context, examples, family)
+        return
     folder = work / "models" / family
     trials = Iterations(context)
     card, assessment = train_model(

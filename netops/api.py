@@ -14,7 +14,7 @@ import pandas as pd
 
 from netops.config.durations import parse_duration
 from netops.errors import UsageError
-from netops.evaluation.assessment import assess_baseline, assess_clock, assess_model
+from netops.evaluation.assessment import assess_baseline, assess_clock, assess_deviations, assess_model
 from netops.evaluation.trained import train_model
 from netops.inspection.content import inspect_telemetry
 from netops.json_types import JsonObject
@@ -279,6 +279,7 @@ def train(
     options, alerting = chosen.training, chosen.alerting
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
         examples = prepare_examples(features, options, Path(scratch))
+        examples.require_labels()
         _, assessment = train_model(examples, family, options, alerting, Path(out), network=network)
         write_proof(examples, Path(out))
     return assessment.figures()
@@ -302,7 +303,8 @@ def evaluate(
     Returns
     -------
     dict
-        ``model``, ``static_threshold`` and ``clock_only``, each with the figures of :func:`train`.
+        ``model``, ``static_threshold``, ``clock_only`` and ``deviations`` (a model without labels), each with
+        the figures of :func:`train`.
 
     Examples
     --------
@@ -314,10 +316,12 @@ def evaluate(
     options, alerting = chosen.training, chosen.alerting
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
         examples = prepare_examples(features, options, Path(scratch))
+        examples.require_labels()
         assessments = {
             "model": assess_model(examples, Path(model), alerting, options.seed),
             "static_threshold": assess_baseline(examples, alerting, options.seed)[1],
             "clock_only": assess_clock(examples, alerting, options.seed)[0],
+            "deviations": assess_deviations(examples, alerting, options.seed)[0],
         }
         return {name: found.figures() for name, found in assessments.items()}
 

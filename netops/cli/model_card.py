@@ -27,6 +27,7 @@ LISTED = {
     "average_precision": "average precision",
     "event_recall": "event recall",
     "false_alarms_per_device_day": "false alarms per device-day",
+    "alerts_per_device_day": "alerts per device-day",
     "median_lead_seconds": "median lead",
     "expected_calibration_error": "calibration error",
     "created": "created",
@@ -59,6 +60,9 @@ def described(card: "ModelCard") -> Iterator[str]:
     if not evaluation:
         yield "not evaluated yet: it has no threshold and no metrics"
         return
+    if not card.supervised:
+        yield from _unlabelled(card)
+        return
     yield from _headed("On the test split, at the threshold in service", _figures(evaluation))
     yield ""
     yield _alerts(card)
@@ -69,6 +73,26 @@ def described(card: "ModelCard") -> Iterator[str]:
         intervals = (evaluation.get("group_intervals") or {}).get(kind, {})
         yield from _headed(f"By {kind.replace('_', ' ')}", _group(members, intervals))
     yield from _headed("Other thresholds, on the test split", _thresholds(evaluation))
+
+
+def _unlabelled(card: "ModelCard") -> Iterator[str]:
+    """Yield what is known of a model without labels."""
+    from netops.evaluation.report.words import counted, number
+
+    evaluation, write = card.evaluation, _writes()["alerts_per_device_day"]
+    alerts, days = counted(evaluation.get("alerts") or 0, "alert"), number(evaluation.get("device_days"))
+    yield "trained without labels: no figure of incidents is known"
+    row = {
+        "figure": "alerts per device-day",
+        "value": write(evaluation.get("alerts_per_device_day")),
+        "95% interval": _spread(_intervals(evaluation.get("intervals")).get("alerts_per_device_day"), write),
+        "based on": f"{alerts} in {days} device-days, true and false ones",
+    }
+    yield from _headed("On the test split, at the threshold in service", [row])
+    yield ""
+    yield _alerts(card)
+    if unused := (card.data.get("labels") or {}).get("unused"):
+        yield f"labels: {unused}"
 
 
 def _headed(title: str, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
@@ -133,7 +157,8 @@ def _alerts(card: "ModelCard") -> str:
     if policy:
         text += f" on {counted(policy['for_samples'], 'sample')} in a row"
         text += f", close {lasting(policy['cooldown'] / 1e9)} after the last"
-    note = (card.evaluation.get("validation") or {}).get("note")
+    evaluation = card.evaluation
+    note = (evaluation.get("validation") or evaluation.get("unlabelled") or {}).get("note")
     return f"{text}. {note}" if note else text
 
 
@@ -232,6 +257,7 @@ def _writes() -> dict[str, Write]:
         "event_recall": percent,
         "precision": percent,
         "false_alarms_per_device_day": number,
+        "alerts_per_device_day": number,
         "median_lead_seconds": lasting,
         "expected_calibration_error": significant,
         "brier": significant,

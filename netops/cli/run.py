@@ -118,9 +118,7 @@ def _print(summary: RunSummary) -> None:
         f"{summary['name']}: {telemetry['samples']:,} samples of {telemetry['devices']} devices, "
         f"{telemetry['incidents']} incidents; horizon {telemetry['horizon_seconds']:.0f} s"
     )
-    rows = [{"model": name, **figures} for name, figures in (summary["models"] | summary["baselines"]).items()]
-    columns = ["model", "average_precision", "base_rate", "roc_auc", "event_recall"]
-    print_rows(rows, [*columns, "false_alarms_per_device_day", "median_lead_seconds", "fit_seconds"], as_json=False)
+    _print_figures(summary)
     chosen, mark, why = (summary["reason"] or "").partition("no champion: ")
     click.echo(f"best: {summary['best']}; {chosen.rstrip('; ')}")
     if mark:
@@ -129,3 +127,15 @@ def _print(summary: RunSummary) -> None:
         note(f"warn: {warning}")
     note(f"{summary['seconds']:.1f} s, peak memory {summary['peak_rss_mb']:,.0f} MB, run {summary['run_id']}")
     click.echo(summary["report"])
+
+
+def _print_figures(summary: RunSummary) -> None:
+    """Print the figures that there are: without labels, none depends on incidents."""
+    found = summary["models"] | summary["baselines"]
+    rows = [{"model": name, **figures} for name, figures in found.items()]
+    columns = ["average_precision", "base_rate", "roc_auc", "event_recall", "false_alarms_per_device_day"]
+    columns += ["median_lead_seconds", "fit_seconds"]
+    if not any(row.get("average_precision") is not None for row in rows):
+        rows = [row for row in rows if row["model"] in summary["models"]]
+        columns = ["alerts_per_device_day", "threshold", "fit_seconds"]
+    print_rows(rows, ["model", *columns], as_json=False)

@@ -106,6 +106,10 @@ def _early_incidents(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(is_error=frame.is_error & (frame.time < "2026-01-01 06:00Z"))
 
 
+def _few_incidents(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(is_error=frame.is_error & (frame.node == "r1") & (frame.time < "2026-01-01 06:00Z"))
+
+
 @pytest.mark.parametrize(
     ("spoil", "options", "says"),
     [
@@ -113,9 +117,7 @@ def _early_incidents(frame: pd.DataFrame) -> pd.DataFrame:
         (_text, [], "row 11"),
         (_bad_time, [], "row 5"),
         (_no_numbers, [], "numeric"),
-        (_healthy, [], "one class only"),
         (_failed, [], "one class only"),
-        (_early_incidents, [], "no split by time"),
         (None, ["--horizon", "3d"], "longer than the history"),
         (None, ["--set", "telemetry.exclude=[latency, cpu]"], "no metric is left"),
     ],
@@ -140,6 +142,29 @@ def test_what_cannot_be_used_is_refused_in_a_line(
     assert "Traceback" not in done.err
     assert not (home / "models" / "bad").exists()
     assert not list(home.rglob(".*.tmp"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"), [(_healthy, "one class only"), (_few_incidents, "no split by time")], ids=["none", "few"]
+)
+def test_too_few_incidents_end_in_a_model_without_labels(
+    netops: Call, tmp_path: Path, spoil: Callable[[pd.DataFrame], pd.DataFrame], why: str
+) -> None:
+    path = tmp_path / "few.csv"
+    spoil(telemetry()).to_csv(path, index=False)
+    done = netops("run", "--name", why.split()[-1], "--telemetry", path, "--horizon", "10m", *QUICK, "--json")
+    assert done.code == 0, done.err
+    assert set(done.json["models"]) == {"deviations"}
+    assert why in done.json["reason"]
+
+
+def test_incidents_that_suffice_for_another_split_are_not_ignored(netops: Call, tmp_path: Path) -> None:
+    path = tmp_path / "early.csv"
+    _early_incidents(telemetry()).to_csv(path, index=False)
+    done = netops("run", "--telemetry", path, "--horizon", "10m", *QUICK)
+    assert done.code == 1
+    assert "no split by time" in done.err
+    assert "--split device works" in done.err
 
 
 @pytest.mark.parametrize("spoil", [_no_time, _text, _no_numbers])

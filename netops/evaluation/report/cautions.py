@@ -10,6 +10,7 @@ from netops.evaluation.report.leaderboard import recall_range
 from netops.evaluation.report.words import counted, known, listed, number, titled
 from netops.evaluation.selection import Choice
 from netops.evaluation.threshold import poisson_upper_bound
+from netops.models.deviations import DEVIATIONS
 from netops.telemetry.dataset import GENERATED
 
 #: With fewer incidents, a single one moves the event recall by more than three points.
@@ -72,6 +73,7 @@ def cautions(
         near_perfect(found, source),
         _baseline(assessments, choice.best),
         no_better_than_clock(assessments, choice.best),
+        no_better_than_deviations(assessments, choice.best),
         clock_incidents(rest, choice.best, found),
         _blind(best.evaluation),
         _calibration(best.evaluation),
@@ -142,6 +144,19 @@ def no_better_than_clock(assessments: Mapping[str, Assessment], best: str) -> st
     return (
         f"The clock alone (time of day, day of the week, age of the telemetry) predicts as well: average precision "
         f"{number(clock)} on the test split, the best model {number(mine)}."
+    )
+
+
+def no_better_than_deviations(assessments: Mapping[str, Assessment], best: str) -> str:
+    """Return a caution if the model without labels ranks as well as the best one; else an empty text."""
+    if DEVIATIONS not in assessments:
+        return ""
+    mine, other = (assessments[name].evaluation.figures.average_precision for name in (best, DEVIATIONS))
+    if not (known(mine) and known(other)) or mine > other:
+        return ""
+    return (
+        f"The labels do not help yet: average precision {number(other)} on the test split without them, "
+        f"the best model {number(mine)}."
     )
 
 

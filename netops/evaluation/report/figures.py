@@ -10,6 +10,7 @@ from netops.evaluation.plots import frontier
 from netops.evaluation.report.facts import lead_steps
 from netops.evaluation.report.svg import SERIES, Drawing, Scale, axes
 from netops.evaluation.report.words import known, number, percent, shortened, significant, titled
+from netops.models.deviations import DEVIATIONS
 
 BASELINE, CLOCK = "static_threshold", "clock_only"
 WIDTH, HEIGHT = 560.0, 340.0
@@ -32,8 +33,9 @@ class Series:
 
 def series_of(names: list[str]) -> list[Series]:
     """Assign each model a colour and dash; the baselines have their own."""
-    models = [name for name in names if name not in (BASELINE, CLOCK)]
-    styles = {name: f"s{number % SERIES}" for number, name in enumerate(models)} | {BASELINE: "sb", CLOCK: "sc"}
+    own = {BASELINE: "sb", CLOCK: "sc", DEVIATIONS: "sd"}
+    models = [name for name in names if name not in own]
+    styles = {name: f"s{number % SERIES}" for number, name in enumerate(models)} | own
     return [Series(name, styles[name]) for name in names]
 
 

@@ -110,7 +110,11 @@ def listed(words: list[str] | tuple[str, ...]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
 
 
-_BASELINES = {"static_threshold": "static thresholds", "clock_only": "clock only"}
+_BASELINES = {
+    "static_threshold": "static thresholds",
+    "clock_only": "clock only",
+    "deviations": "deviations (no labels)",
+}
 
 
 def titled(name: str) -> str:

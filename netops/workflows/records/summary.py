@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from netops.json_types import Json, JsonDict
+from netops.models.deviations import DEVIATIONS
 from netops.models.vote import VOTE
 from netops.tracking.records import RunRecord
 from netops.tracking.results import results_of
@@ -60,11 +61,17 @@ def summarise(
         "peak_rss_mb": peak_rss_mb,
         "telemetry": _telemetry(results),
         "stages": _stages(steps),
-        "models": {family: figures_of(result) for name, result in results.items() if (family := family_of(name))}
-        | ({VOTE: figures_of(selection[VOTE])} if VOTE in selection else {}),
+        "models": {
+            family: figures_of(result)
+            for name, result in results.items()
+            if (family := family_of(name)) and result.get("trained") != "false"
+        }
+        | ({VOTE: figures_of(selection[VOTE])} if VOTE in selection else {})
+        | ({DEVIATIONS: _unlabelled(selection[DEVIATIONS])} if DEVIATIONS in selection else {}),
         "baselines": {
             "static_threshold": figures_of(selection.get("baseline")),
             "clock_only": figures_of(selection.get("clock")),
+            **({DEVIATIONS: figures_of(selection["without_labels"])} if "without_labels" in selection else {}),
         },
         "best": _text(selection, "best"),
         "champion": deployment.get("champion", selection.get("champion")),
@@ -92,6 +99,12 @@ def _reason(selection: JsonDict, deployment: JsonDict) -> str | None:
 def figures_of(result: Json) -> JsonDict:
     """Extract the metrics of a model or baseline from the results of a step; unknown ones are None."""
     return {key: result.get(key) if isinstance(result, Mapping) else None for key in FIGURES}
+
+
+def _unlabelled(result: Json) -> JsonDict:
+    """Extract the figures of a model without labels: those of incidents are None."""
+    rate = result.get("alerts_per_device_day") if isinstance(result, Mapping) else None
+    return figures_of(result) | {"alerts_per_device_day": rate}
 
 
 def _text(results: JsonDict, key: str) -> str | None:

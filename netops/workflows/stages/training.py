@@ -16,6 +16,7 @@ from netops.workflows.records.runs import run_folder
 from netops.workflows.records.steps import training_step
 from netops.workflows.records.summary import figures_of
 from netops.workflows.settings import Settings
+from netops.workflows.stages.unlabelled import TRAINED
 
 
 def train(features: Path, families: Sequence[str], network: str, settings: Settings) -> dict[str, JsonDict]:
@@ -54,7 +55,10 @@ def train(features: Path, families: Sequence[str], network: str, settings: Setti
         ThreadPoolExecutor(len(names)) as pool,
     ):
         jobs = {name: pool.submit(_train, project, name, *task) for name in names}
-    return {name: figures_of(job.result().status.results) for name, job in jobs.items()}
+    results = {name: job.result().status.results for name, job in jobs.items()}
+    if unlabelled := [found["note"] for found in results.values() if found.get(TRAINED) == "false"]:
+        raise NetopsError(f"{unlabelled[0]}; netops run trains a model without labels")
+    return {name: figures_of(found) for name, found in results.items()}
 
 
 def _train(project: Project, family: str, network: str, settings: str, features: str, folder: str) -> StageRun:

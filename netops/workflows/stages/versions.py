@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from netops import registry
 from netops.evaluation.assessment import Assessment
+from netops.evaluation.unlabelled import UnlabelledAssessment
 from netops.models.card import ModelCard
 from netops.monitoring.reference import reference_of, write_reference
 from netops.monitoring.settings import MonitoringSettings
@@ -22,7 +23,7 @@ def log_version(
     examples: Examples,
     folder: Path,
     card: ModelCard,
-    assessment: Assessment,
+    assessment: Assessment | UnlabelledAssessment,
     monitoring: MonitoringSettings,
 ) -> "ModelArtifact":
     """Write the proof and the reference of a model into its folder, and log the folder.
@@ -47,7 +48,9 @@ def log_version(
     )
 
 
-def figures_of(card: ModelCard, assessment: Assessment, examples: Examples) -> dict[str, object]:
+def figures_of(
+    card: ModelCard, assessment: Assessment | UnlabelledAssessment, examples: Examples
+) -> dict[str, object]:
     """Return the figures of a version that the summary of a run shows."""
     return {
         "version": card.version,
