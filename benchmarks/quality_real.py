@@ -17,6 +17,7 @@ from netops.errors import NetopsError
 from netops.evaluation.assessment import assess_baseline, assess_clock, assess_model
 from netops.evaluation.clock_incidents import following_clock
 from netops.evaluation.evaluate import Figures, evaluate
+from netops.evaluation.selection import compare
 from netops.telemetry.dataset import TEST, Dataset
 from netops.telemetry.ingest import ingest
 from netops.telemetry.network_schema import NetworkSchema
@@ -31,7 +32,7 @@ STATIC, CLOCK = "static_threshold", "clock_only"
 
 @dataclass(frozen=True)
 class Source:
-    """A data set: telemetry, incidents, what it is tested on where that is apart; horizon, and splits to try."""
+    """A data set: telemetry, incidents, separate test data; horizon, splits to try, and draws of each (seeds)."""
 
     telemetry: str
     incidents: str | None = None
@@ -39,6 +40,7 @@ class Source:
     test_incidents: str | None = None
     horizon: str | None = None
     splits: tuple[str, ...] = ("time", "device")
+    draws: int = 1
 
 
 def routers(learned: str, tested: str | None = None) -> Source:
@@ -51,7 +53,7 @@ def routers(learned: str, tested: str | None = None) -> Source:
 
 
 SOURCES = {
-    "disks": Source("disks/telemetry.parquet", horizon="7d", splits=("device",)),
+    "disks": Source("disks/telemetry.parquet", horizon="7d", splits=("device",), draws=5),
     "smd-servers": Source("smd-servers/telemetry.parquet"),
     "cisco bgp-clear": routers("bgpclear_second"),
     "cisco port-flap": routers("portflap_first"),
@@ -75,10 +77,13 @@ def path(name: str | None) -> Path | None:
     return DATA / name if name else None
 
 
-def lines(source: Source, split: str) -> Iterator[dict[str, Any]]:
-    """Judge the families and the baselines: a line each, one without clock incidents, and one for each device."""
+def lines(source: Source, split: str, seed: int) -> Iterator[dict[str, Any]]:
+    """Judge the families and the baselines: a line each, one without clock incidents, and one for each device.
+
+    The last lines are the best one's average precision less that of each baseline, with its interval.
+    """
     horizon = [f"training.horizon={source.horizon}"] if source.horizon else []
-    settings = read_settings(overrides=[f"training.split={split}", *horizon])
+    settings = read_settings(overrides=[f"training.split={split}", f"training.seed={seed}", *horizon])
     alerting = settings.alerting
     with TemporaryDirectory() as folder:
         telemetry = telemetry_of(source, settings, Path(folder) / "telemetry")
@@ -103,6 +108,11 @@ def lines(source: Source, split: str) -> Iterator[dict[str, Any]]:
             for device, figures in found.groups.get("device", {}).items():
                 if name in (best, STATIC) and figures.samples:
                     yield {"model": name, "best": name == best, "device": device} | figures_of(figures)
+        for name in (STATIC, CLOCK):
+            difference = compare(split, tested[best], tested[name])
+            low, high = difference.interval.low, difference.interval.high
+            found = [number(value) for value in (difference.value, low, high)]
+            yield {"model": best, "best": True, "ahead_of": name, "average_precision_difference": found}
 
 
 def figures_of(figures: Figures) -> dict[str, Any]:
@@ -121,12 +131,13 @@ def main() -> None:
     """Measure every data set under each of its splits; where one is refused, say why."""
     for name, source in SOURCES.items():
         for split in source.splits:
-            head = {"benchmark": "quality_real", "data": name, "split": split}
-            try:
-                for line in lines(source, split):
-                    print(json.dumps(head | line), flush=True)
-            except NetopsError as error:
-                print(json.dumps(head | {"refused": str(error)}), flush=True)
+            for seed in range(source.draws):
+                head = {"benchmark": "quality_real", "data": name, "split": split, "seed": seed}
+                try:
+                    for line in lines(source, split, seed):
+                        print(json.dumps(head | line), flush=True)
+                except NetopsError as error:
+                    print(json.dumps(head | {"refused": str(error)}), flush=True)
 
 
 if __name__ == "__main__":
