@@ -11,7 +11,7 @@ from netops.tracking.results import log_telemetry
 from netops.workflows.settings import Settings
 from netops.workflows.stages.continuation import describe, period_of
 from netops.workflows.stages.feedback import with_feedback
-from netops.workflows.stages.log_columns import with_logs
+from netops.workflows.stages.log_columns import with_generated_logs
 from netops.workflows.stages.sink import send
 from netops.workflows.stages.stage import stage
 
@@ -44,7 +44,7 @@ def generate(context: MLClientCtx, settings: str, network: str = "demo", continu
         seed=fleet.seed,
         progress=progress.report,
     )
-    dataset = with_logs(with_feedback(dataset, network, chosen.telemetry), chosen)
+    dataset = with_generated_logs(with_feedback(dataset, network, chosen.telemetry), chosen, start, origin)
     log_dataset(context, "telemetry", dataset)
     send(chosen, network, TELEMETRY, Rows.of(dataset))
     log_telemetry(context, dataset)

@@ -23,6 +23,7 @@ from netops.config.durations import DAY, SECOND
     help="Random seed; the same seed gives the same telemetry.",
 )
 @click.option("--metrics-config", type=options.PATH, help="YAML of metrics, deployment and scenarios.")
+@click.option("--logs", type=options.PATH, help="Also write the log messages of the devices to this file.")
 @click.option("--workers", type=click.IntRange(1), default=1, help="Number of processes.")
 @options.common
 def command(
@@ -33,6 +34,7 @@ def command(
     start: int | None,
     seed: int,
     metrics_config: Path | None,
+    logs: Path | None,
     workers: int,
     as_json: bool,
 ) -> None:
@@ -46,6 +48,7 @@ def command(
     from netops.workflows.project_folder import project_root
 
     settings = GeneratorSettings.from_yaml(metrics_config or project_root() / "configurations" / "metrics.yaml")
+    first = _DEFAULT_START if start is None else start
     with progress_bars():
         dataset = generate(
             settings,
@@ -53,16 +56,29 @@ def command(
             devices=devices,
             duration=duration,
             interval=interval,
-            start=_DEFAULT_START if start is None else start,
+            start=first,
             seed=seed,
             workers=workers,
             progress=progress.report,
         )
     meta = dataset.meta
+    written = {}
+    if logs is not None:
+        from netops.simulator.logs import write_logs
+        from netops.simulator.network import make_network
+        from netops.workflows.settings import read_settings
+
+        network = make_network(
+            settings, devices=devices, duration=duration, interval=interval, start=first, seed=seed
+        )
+        written = {"log_messages": write_logs(network, dataset, read_settings().generated_logs, logs)}
     if as_json:
-        print_json({"out": str(out), "samples": meta.samples, "devices": meta.devices, "incidents": meta.incidents})
+        about = {"samples": meta.samples, "devices": meta.devices, "incidents": meta.incidents}
+        print_json({"out": str(out), **about, **written})
     else:
         note(f"{meta.samples:,} samples of {meta.devices} devices, {meta.incidents} incidents")
+        if logs is not None:
+            note(f"{written['log_messages']:,} log messages in {logs}")
         click.echo(out)
 
 

@@ -49,7 +49,7 @@ class LogSettings:
         minimum=1,
     )
     max_columns: int = option(
-        16,
+        8,
         help="maximum number of templates that are counted, selected on the training split",
         minimum=0,
         maximum=200,

@@ -21,6 +21,7 @@ from netops.simulator.device import (
 from netops.simulator.fleet import Fleet, default_devices, make_fleet
 from netops.simulator.randomness import derive, key_of, uniform
 from netops.simulator.scenarios import NewDeviceClass
+from netops.simulator.schedule import KIND, LENGTH, START
 from netops.simulator.settings import GeneratorSettings
 from netops.simulator.tables import T_STAGGER, Floats, Ints, Tables, make_tables
 
@@ -206,14 +207,8 @@ def _produce_device(
 ) -> tuple[int, list[Truth]]:
     tables, site = network.tables, int(network.fleet.sites[device])
     key = key_of(network.seed, randomness.DEVICE, device)
-    site_key = key_of(network.seed, randomness.SITE, site)
-    # Steps of the golden ratio spread any number of sites over the day.
-    phase = (site * _GOLDEN_SHARE) % 1.0 if tables.traffic[T_STAGGER] else 0.0
-    failures, calm = schedule_device(
-        key, site_key, first, first + ticks, phase, tables.hop, int(network.fleet.depths[device]), _chances(tables),
-        tables.failures.kinds, tables.failures.weights, tables.lookalikes.kinds, tables.lookalikes.weights,
-        tables.outages.kinds, tables.outages.weights, tables.scenarios, tables.traffic,
-    )  # fmt: skip
+    phase = _phase(tables, site)
+    failures, calm = _schedule(network, device, first, first + ticks)
     present, steps = _steps(network, key)
     sums = walks.at(network, device, key, first, steps)
     found = fill_device(
@@ -223,6 +218,35 @@ def _produce_device(
     )  # fmt: skip
     walks.keep(device, first + ticks, sums)
     return present, [_truth(network, device, row) for row in found]
+
+
+def benign_events(network: Network, device: int) -> list[tuple[str, int, int]]:
+    """List the benign events of a device: the scenario, its start and its end in nanoseconds."""
+    calm = _schedule(network, device, network.first, network.first + network.ticks)[1]
+    return [
+        (
+            network.tables.names[int(row[KIND])],
+            network.time_of(int(row[START])),
+            network.time_of(int(row[START] + row[LENGTH])),
+        )
+        for row in calm
+    ]
+
+
+def _schedule(network: Network, device: int, first: int, last: int) -> tuple[Floats, Floats]:
+    """Return the failures and the benign events of a device between two ticks."""
+    tables, site = network.tables, int(network.fleet.sites[device])
+    return schedule_device(
+        key_of(network.seed, randomness.DEVICE, device), key_of(network.seed, randomness.SITE, site), first, last,
+        _phase(tables, site), tables.hop, int(network.fleet.depths[device]), _chances(tables),
+        tables.failures.kinds, tables.failures.weights, tables.lookalikes.kinds, tables.lookalikes.weights,
+        tables.outages.kinds, tables.outages.weights, tables.scenarios, tables.traffic,
+    )  # fmt: skip
+
+
+def _phase(tables: Tables, site: int) -> float:
+    # Steps of the golden ratio spread any number of sites over the day.
+    return (site * _GOLDEN_SHARE) % 1.0 if tables.traffic[T_STAGGER] else 0.0
 
 
 def _chances(tables: Tables) -> Floats:

@@ -27,6 +27,7 @@ from netops.logs.settings import LogSettings
 from netops.monitoring.settings import MonitoringSettings
 from netops.serving.settings import ServingSettings
 from netops.simulator.fleet_settings import FleetSettings
+from netops.simulator.log_settings import GeneratedLogSettings
 from netops.simulator.settings import GeneratorSettings
 from netops.telemetry.settings import TelemetrySettings
 from netops.training.settings import TrainingSettings
@@ -53,6 +54,7 @@ class Settings:
     fleet: FleetSettings
     telemetry: TelemetrySettings
     logs: LogSettings
+    generated_logs: GeneratedLogSettings
     features: FeatureSettings
     training: TrainingSettings
     alerting: AlertSettings
@@ -76,6 +78,7 @@ class Settings:
             fleet=_section(FleetSettings, document, "fleet"),
             telemetry=_section(TelemetrySettings, document, "telemetry"),
             logs=_section(LogSettings, document, "logs"),
+            generated_logs=_section(GeneratedLogSettings, document, "generated_logs"),
             features=_section(FeatureSettings, document, "features"),
             training=_section(TrainingSettings, document, "training"),
             alerting=_section(AlertSettings, document, "alerting"),

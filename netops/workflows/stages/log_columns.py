@@ -1,6 +1,7 @@
 """Count the messages of logs for the samples of telemetry, before features are built."""
 
 import dataclasses
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from netops.logs.selection import Device, in_training, select
 from netops.logs.settings import LogSettings
 from netops.logs.templates.miner import Templates
 from netops.models.card import ModelCard
+from netops.simulator.logs import write_logs
+from netops.simulator.network import make_network
 from netops.telemetry.columns.roles import brief
 from netops.telemetry.dataset import TEST, Dataset, timestamps_of
 from netops.telemetry.schema import DEVICE, TIMESTAMP
@@ -61,6 +64,36 @@ def with_logs(dataset: Dataset, settings: Settings, out: Path | None = None) -> 
     if settings.logs.events:
         dataset = _with_events(dataset, settings, out or dataset.path, training, reach)
     return dataset
+
+
+def with_generated_logs(dataset: Dataset, settings: Settings, start: int, origin: int) -> Dataset:
+    """Generate the logs of a generated network, if they are enabled, and add the counts of all logs.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Its telemetry.
+    settings : Settings
+    start, origin : int
+        Those of the network, in nanoseconds.
+    """
+    if not settings.generated_logs.enabled:
+        return with_logs(dataset, settings)
+    fleet = settings.fleet
+    network = make_network(
+        settings.metrics,
+        devices=fleet.devices,
+        duration=fleet.duration,
+        interval=fleet.interval,
+        start=start,
+        seed=fleet.seed,
+        origin=origin,
+    )
+    with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
+        path = Path(scratch) / "generated.log"
+        write_logs(network, dataset, settings.generated_logs, path)
+        options = dataclasses.replace(settings.logs, paths=(*settings.logs.paths, str(path)))
+        return with_logs(dataset, dataclasses.replace(settings, logs=options))
 
 
 def _with_messages(
