@@ -1,5 +1,6 @@
 """Kills under load, and the twin that was never killed."""
 
+import asyncio
 import json
 import random
 import threading
@@ -15,6 +16,7 @@ from netops.config.binding import bind
 from netops.serving.alerts import deliveries
 from netops.serving.alerts.store import AlertStore
 from netops.serving.engine import runtime
+from netops.serving.engine.background import refresh
 from netops.serving.engine.champion import ChampionFile
 from netops.serving.engine.samples import Answer as SampleAnswer
 from netops.serving.settings import ServingSettings
@@ -63,7 +65,7 @@ class Run:
         while position < len(sent):
             if position in promotions and self._saved_at != position:
                 self._promote(promotions[position])
-                self.pipeline.runtime.refresh()
+                asyncio.run(refresh(self.pipeline.runtime))
                 self._save(position)
             elif position in saves and self._saved_at < position:
                 self._save(position)

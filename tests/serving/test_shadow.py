@@ -173,7 +173,7 @@ def test_a_shadow_that_is_promoted_is_none_any_more(start, file, challenger, tog
     file.promote("v2", challenger)
     assert file.shadow() is None
     if together:
-        pipeline.runtime.refresh()
+        asyncio.run(refresh(pipeline.runtime))
     else:
         pipeline.runtime.swap(load_model(file.champion()))
     answers = play(pipeline, fleet(4, 50, first=50))
@@ -189,7 +189,7 @@ def test_a_new_champion_begins_a_new_comparison(start, file, challenger, tmp_pat
     pipeline = start(source=file)
     play(pipeline, fleet(4, 50))
     file.promote("v3", third)
-    pipeline.runtime.refresh()
+    asyncio.run(refresh(pipeline.runtime))
     play(pipeline, fleet(4, 20, first=50))
     report = pipeline.runtime.shadow.report()
     assert (report["champion"], report["challenger"], report["samples"]) == ("v3", "v2", 80)
@@ -214,7 +214,7 @@ def test_an_unsuitable_shadow_is_reported_once(start, file, tmp_path, caplog, ma
     pipeline = start(source=file, folder=tmp_path / "second")
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            pipeline.runtime.refresh()
+            asyncio.run(refresh(pipeline.runtime))
     assert plain(play(pipeline, fleet(4, 60))) == expected
     assert pipeline.runtime.shadow.failures == 1
     assert why in report_of(pipeline)["failure"]
@@ -234,16 +234,16 @@ def test_one_that_fails_while_it_scores_ends(start, file, challenger, tmp_path, 
     assert plain(answers) == expected
     assert shadow.model is None
     assert shadow.failures == 1
-    pipeline.runtime.refresh()
+    asyncio.run(refresh(pipeline.runtime))
     assert shadow.model is None
     assert report_of(pipeline)["failure"]
     assert report_of(pipeline)["samples"] == 120
     assert b'netops_shadow_failures_total{network="demo"} 1.0' in pipeline.runtime.metrics.export()
     file.promote("v1", file.champion().path)
     file.file.write_text(json.dumps({"version": "v1", "path": str(file.champion().path)}))
-    pipeline.runtime.refresh()
+    asyncio.run(refresh(pipeline.runtime))
     file.put_in_shadow("v2", challenger)
-    pipeline.runtime.refresh()
+    asyncio.run(refresh(pipeline.runtime))
     assert shadow.model.version == "v2"  # put there again, it is tried again
 
 
@@ -302,7 +302,7 @@ def test_both_roles_are_exported(start, file, challenger):
     pipeline = start(source=file)
     assert b"netops_shadow_info" not in pipeline.runtime.metrics.export()
     file.put_in_shadow("v2", challenger)
-    pipeline.runtime.refresh()
+    asyncio.run(refresh(pipeline.runtime))
     play(pipeline, failing(4, 400))
     text = pipeline.runtime.metrics.export().decode()
     assert 'netops_shadow_info{network="demo",version="v2"} 1.0' in text

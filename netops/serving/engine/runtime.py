@@ -1,13 +1,11 @@
 """The long-lived objects of a served network: champion, device state, alerts, dead letters and metrics."""
 
-import fcntl
 import logging
 import os
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-import numpy.typing as npt
 
 from netops.alerting.settings import AlertSettings
 from netops.errors import NetopsError
@@ -23,33 +21,19 @@ from netops.serving.engine.champion import ModelSource, ServedModel, load_model
 from netops.serving.engine.dead_letters import DeadLetters
 from netops.serving.engine.fleet_metrics import FleetCollector
 from netops.serving.engine.fleet_state import FleetState
+from netops.serving.engine.housekeeping import Housekeeping
 from netops.serving.engine.last_champion import LastChampion
 from netops.serving.engine.metrics import RuntimeCollector, ServingMetrics
 from netops.serving.engine.replay_point import ReplayPoint
 from netops.serving.engine.restore import read_snapshot
 from netops.serving.engine.snapshot import Snapshots, SnapshotWriter
+from netops.serving.engine.state_lock import lock
 from netops.serving.folders import ALERTS, CHAMPION, state_folder
 from netops.serving.settings import ServingSettings
 from netops.serving.shadow.metrics import ShadowCollector
 from netops.serving.shadow.scoring import Shadow
 
 _LOG = logging.getLogger(__name__)
-
-
-class StateInUseError(NetopsError):
-    """Another server uses the state."""
-
-
-def _lock(folder: Path) -> int:
-    """Lock a state folder until the process ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise StateInUseError(f"{folder}: in use by another server; stop it, or serve another --name") from None
-    return handle
 
 
 class Runtime:
@@ -89,7 +73,7 @@ class Runtime:
         self.folder = folder or state_folder(network)
         #: The shards of a stream that this replica reads; None if samples come only over HTTP.
         self.assignment: Assignment | None = None
-        self._lock = _lock(self.folder)
+        self._lock = lock(self.folder)
         self.source: ModelSource = LastChampion(source, self.folder / CHAMPION)
         try:
             self.model = load_model(self.source.champion())
@@ -103,7 +87,6 @@ class Runtime:
         self.store = FeedbackStore(self.folder / ALERTS, LOCK_TIMEOUT)
         self.deliveries = Deliveries(self.folder / ALERTS, self.settings.receivers, self.metrics)
         self.reader = JsonReader(self.model.spec.metrics, limits.batch, limits.name_length)
-        self._last_check = -1
         self.shadow = Shadow(self)
         self.reset()
         self._restore()
@@ -113,30 +96,11 @@ class Runtime:
         self.metrics.registry.register(FleetCollector(self))
         self.metrics.registry.register(ShadowCollector(self))
 
-    def refresh(self) -> bool:
-        """Look up champion and shadow and load new ones; if that fails, the loaded ones stay in service."""
-        swapped = self._refresh_champion()
-        self._refresh_shadow()
-        return swapped
-
     def _refresh_shadow(self) -> None:
         try:
             self.shadow.apply(self.shadow.check())
         except Exception as error:  # noqa: BLE001
             _LOG.warning("the shadow cannot be looked up: %s", error)
-
-    def _refresh_champion(self) -> bool:
-        try:
-            champion = self.source.champion()
-            if champion.version == self.model.version:
-                return False
-            self.swap(load_model(champion))
-        except Exception as error:  # noqa: BLE001
-            # An unreachable registry must not stop the server.
-            _LOG.warning("the champion stays %s: %s", self.model.version, error)
-            return False
-        self.metrics.swaps.inc()
-        return True
 
     def swap(self, model: ServedModel) -> None:
         """Put a loaded model in service between two requests.
@@ -156,45 +120,7 @@ class Runtime:
 
     def housekeeping(self) -> None:
         """Detect stale devices, end the alerts of evicted devices, and store changed alerts."""
-        state = self.state
-        if state.dropped:
-            self.metrics.evicted.inc(len(state.dropped))
-            self._end_alerts_of_dropped()
-        if state.restarted:
-            self.active_alerts.drop(state.restarted, state.clock.now)
-            state.restarted.clear()
-        if state.clock.now != self._last_check:
-            self._last_check = state.clock.now
-            stale = self._without_moved(state.clock.find_stale())
-            if len(stale):
-                state.risk[stale] = np.nan
-                state.changed[stale] = np.minimum(state.changed[stale], state.clock.newest[stale])
-                self.active_alerts.mark_stale(state, stale.tolist())
-            self.active_alerts.advance(state.clock.now)
-        if state.recent.due and self.model.card is not None:
-            for line in state.recent.compare(self.model.card):
-                _LOG.warning("received telemetry: %s", line)
-        self.active_alerts.flush(state)
-
-    def _without_moved(self, stale: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Remove the devices that another replica serves now; return the other stale devices."""
-        if self.assignment is None or len(stale) == 0:
-            return stale
-        names = self.state.table.names
-        elsewhere = np.array([self.assignment.is_elsewhere(str(names[code])) for code in stale.tolist()])
-        if elsewhere.any():
-            self.state.drop(stale[elsewhere].tolist())
-            self.metrics.moved.inc(int(elsewhere.sum()))
-            self._end_alerts_of_dropped()
-        return stale[~elsewhere]
-
-    def _end_alerts_of_dropped(self) -> None:
-        state = self.state
-        names = [name for _, name in state.dropped]
-        self.active_alerts.drop(names, state.clock.now)
-        if self.assignment is not None:
-            self.assignment.forget(names)
-        state.dropped.clear()
+        self._housekeeping.run(self.model.card, self.assignment)
 
     def highest_risks(self) -> list[tuple[str, str | None, str | None, float]]:
         """Return the devices with the highest risks, up to a limit: device, company, data center, risk."""
@@ -254,7 +180,7 @@ class Runtime:
         )
         time, limits = self.settings.time, self.settings.limits
         self.joiner = Joiner(model.spec.metrics, time.join_wait, limits.devices, time.future_limit)
-        self._last_check = self.state.clock.now
+        self._housekeeping = Housekeeping(self.state, self.active_alerts, self.metrics)
 
     def _restore(self) -> None:
         try:

@@ -17,7 +17,8 @@ from netops.errors import NetopsError
 from netops.serving.engine.background import refresh, save, tune_garbage_collector
 from netops.serving.engine.champion import ModelSource, load_model
 from netops.serving.engine.fleet_state import compile_kernels
-from netops.serving.engine.runtime import Runtime, StateInUseError
+from netops.serving.engine.runtime import Runtime
+from netops.serving.engine.state_lock import StateInUseError
 from netops.serving.http.asgi import Application
 from netops.serving.http.guard import Guard
 from netops.serving.http.protocol import guarded, guarded_server

@@ -22,8 +22,9 @@ from netops.models.card import read_card
 from netops.serving.engine.champion import ChampionFile, FixedModel, ModelSource, ServedModel, load_model
 from netops.serving.engine.pipeline import Pipeline
 from netops.serving.engine.restore import adopt_replicas
-from netops.serving.engine.runtime import Runtime, StateInUseError
+from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
+from netops.serving.engine.state_lock import StateInUseError
 from netops.serving.folders import state_folder
 from netops.serving.mlrun.model_folder import local_folder
 from netops.serving.mlrun.model_server import OnnxModel
