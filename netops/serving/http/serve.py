@@ -104,7 +104,9 @@ def _address(listener: socket.socket) -> str:
 
 
 def _run(runtime: Runtime, listener: socket.socket, token: str | None, ready: Callable[[str], None] | None) -> None:
-    gc.disable()  # imported modules are not garbage: collecting takes 10% of the start-up time
+    # Imported modules are not garbage: collecting during the imports takes 0.1 s of the 2.2 s of processor time
+    # until the server is ready (median of 12 pairs of starts, positive in 11 of them).
+    gc.disable()
     try:
         # Late: MLRun's serving takes 2 s to import; wrong addresses and a missing champion are reported before.
         from netops.serving.mlrun.function import make_serving_function, start_graph

@@ -12,6 +12,7 @@ from netops.serving.http.asgi import Receive, Scope, Send, respond
 from netops.serving.http.guard import Guard
 from netops.serving.http.protocol import guarded, guarded_server
 from netops.serving.requests.access import LOCAL
+from netops.serving.requests.endpoints.health import HEALTH
 from netops.serving.settings import ServingSettings
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class _WaitingServer:
         return guarded_server(guarded(app, self._settings.limits, lifespan="off", timeout_graceful_shutdown=5))
 
     async def _answer(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        healthy = scope["path"] == "/healthz"
+        healthy = scope["path"] == HEALTH.path
         body = {"status": STATUS, "network": self._network, "error": self._reason}
         retry = () if healthy else ((b"retry-after", b"5"),)
         await respond(send, 200 if healthy else 503, json.dumps(body).encode(), retry)

@@ -12,6 +12,7 @@ from netops.json_types import Json, JsonDict
 from netops.serving.engine.pipeline import REMOTE_WRITE_TYPE, Pipeline
 from netops.serving.engine.samples import Answer, BodyError, Samples
 from netops.serving.engine.work import SLICE
+from netops.serving.requests.endpoints.telemetry import TELEMETRY
 from netops.serving.requests.reply import JSON
 
 #: An answer of the model: risks, its description, or an error.
@@ -135,7 +136,7 @@ class Service:
         return 200, answer
 
     def _run(self, samples: Samples) -> list[Answer]:
-        answers: list[Answer] = self.server.run(Event(samples, "/telemetry", typed=True), get_body=True)
+        answers: list[Answer] = self.server.run(Event(samples, TELEMETRY.path, typed=True), get_body=True)
         if not isinstance(answers, list):
             raise BodyError(str(getattr(answers, "body", answers))[:300], 500)
         return answers
