@@ -24,6 +24,7 @@ NAMES = (
     "log_reading",
     "quality",
     "quality_real",
+    "quality_unlabelled",
 )
 
 

@@ -169,9 +169,8 @@ def _command(
         words += ["--split", best.split] if best.split != "time" else []
         return shlex.join([*words, *options])
     if not tried:
-        return (
-            f"{shlex.join([*words, '--incidents', 'LOG.csv', *options])}  # no incidents are known: add their log"
-        )
+        without = "no incidents are known: a model without labels; --incidents LOG.csv adds their log"
+        return f"{shlex.join([*words, *options])}  # {without}"
     return f"{shlex.join([*words, '--test', 'MORE.csv', *options])}  # too few incidents: test on other telemetry"
 
 

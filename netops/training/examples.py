@@ -40,6 +40,8 @@ from netops.training.thinning import set_aside, thin
 
 FILE = "examples.json"
 MATRIX = "features.npy"
+#: Why telemetry without any incident has no labels.
+UNRECORDED = "no incident is recorded; give them by --incidents or an is_error column"
 #: Changes with the files of the folder, so that examples of before are made again.
 _FORMAT = 5
 #: Parts that are scored, and what their files are called.
@@ -230,7 +232,7 @@ class _Making:
             try:
                 examples = self._write()
             except FewLabelsError as error:
-                examples = self._write_unlabelled(str(error))
+                examples = self._write_unlabelled(str(error) if self.dataset.meta.incidents else UNRECORDED)
             self.draft.replace(self.folder)
             return Examples.open(examples.folder)
         finally:

@@ -145,7 +145,9 @@ def test_what_cannot_be_used_is_refused_in_a_line(
 
 
 @pytest.mark.parametrize(
-    ("spoil", "why"), [(_healthy, "one class only"), (_few_incidents, "no split by time")], ids=["none", "few"]
+    ("spoil", "why"),
+    [(_healthy, "no incident is recorded"), (_few_incidents, "no split by time")],
+    ids=["none", "few"],
 )
 def test_too_few_incidents_end_in_a_model_without_labels(
     netops: Call, tmp_path: Path, spoil: Callable[[pd.DataFrame], pd.DataFrame], why: str

@@ -20,7 +20,7 @@ from netops.evaluation.unlabelled import AlertRate, UnlabelledAssessment, unlabe
 from netops.evaluation.unlabelled_promotion import decide_without_labels
 from netops.evaluation.unlabelled_threshold import EXTENDED, MEASURED, choose_without_labels
 from netops.models.card import ModelCard, read_card, write_card
-from netops.telemetry.dataset import Dataset
+from netops.telemetry.dataset import Dataset, finish
 from netops.training.examples import Examples, prepare_examples
 from netops.training.settings import TrainingSettings
 from tests.evaluation.worlds import HORIZON, STEP
@@ -116,8 +116,7 @@ def healthy(out: Path, seed: int = 0, scale: float = 1.0) -> Dataset:
         table = pq.read_table(path)
         index = table.column_names.index("is_error")
         pq.write_table(table.set_column(index, "is_error", pa.array(np.zeros(table.num_rows, bool))), path)
-    pq.write_table(dataset.incidents().slice(0, 0), out / "_incidents.parquet")
-    return Dataset.open(out)
+    return finish(out, replace(dataset.meta, incidents=0), dataset.incidents().slice(0, 0))
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +135,7 @@ def test_the_card_says_how_it_was_chosen(made: tuple[Path, ModelCard, Unlabelled
     assert stored.evaluation["alerts"] == assessment.test.alerts
     assert not {"average_precision", "event_recall", "false_alarms_per_device_day"} & set(stored.evaluation)
     assert set(assessment.figures()) == {"alerts_per_device_day", "threshold"}
-    assert "no incident starts" in stored.data["labels"]["unused"]
+    assert "no incident is recorded" in stored.data["labels"]["unused"]
 
 
 def test_a_card_of_an_earlier_version_is_of_a_trained_model(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netops import registry
+from netops.evaluation.promotion import Decision
 from netops.evaluation.report.unlabelled import write_unlabelled_report
 from netops.evaluation.unlabelled import UnlabelledAssessment, unlabelled_model
 from netops.evaluation.unlabelled_promotion import decide_without_labels
@@ -40,22 +41,14 @@ def select_without_labels(context: "MLClientCtx", examples: Examples, network: s
 
     Logs the results that selection logs among trained models; figures that need labels are not there.
     """
-    say("too few labels: a model without labels (deviations) is trained instead")
+    say(f"too few labels: a model without labels ({DEVIATIONS}) is trained instead ({examples.why})")
     card, assessment, address = _build(context, examples, network, settings)
     champion, folder = registry.champion(network), _folder(context)
     decision = not_rejected(network, card) or decide_without_labels(
         examples, folder, champion_files(champion), settings.promotion, seed=settings.training.seed
     )
-    report = write_unlabelled_report(
-        new_folder(context, "report.html"),
-        network=network,
-        examples=examples,
-        model=folder,
-        assessment=assessment,
-        decision=decision,
-        run_id=context.labels.get("workflow", ""),
-    )
-    log_report(context, report)
+    _report(context, examples, network, assessment, decision)
+    _log(context, assessment, decision, examples.why)
     context.log_results(
         {
             "best": DEVIATIONS,
@@ -69,6 +62,32 @@ def select_without_labels(context: "MLClientCtx", examples: Examples, network: s
             DEVIATIONS: figures_of(card, assessment, examples),
         }
     )
+
+
+def _report(
+    context: "MLClientCtx", examples: Examples, network: str, assessment: UnlabelledAssessment, decision: Decision
+) -> None:
+    report = write_unlabelled_report(
+        new_folder(context, "report.html"),
+        network=network,
+        examples=examples,
+        model=_folder(context),
+        assessment=assessment,
+        decision=decision,
+        run_id=context.labels.get("workflow", ""),
+    )
+    log_report(context, report)
+
+
+def _log(context: "MLClientCtx", assessment: UnlabelledAssessment, decision: Decision, why: str) -> None:
+    """Log what selection logs of trained models: the leaderboard, of one row, and the decision."""
+    summary = {
+        "choice": f"{DEVIATIONS}, without labels: {why}",
+        "promoted": decision.promoted,
+        "reasons": list(decision.reasons),
+    }
+    for key, body in (("leaderboard", {DEVIATIONS: assessment.to_dict()}), ("decision", summary)):
+        context.log_artifact(key, body=json.dumps(body), format="json", local_path=f"{key}.json")
 
 
 def _folder(context: "MLClientCtx") -> Path:
