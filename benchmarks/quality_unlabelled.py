@@ -33,8 +33,6 @@ from .quality_real import SOURCES, Source, figures_of, number, telemetry_of
 
 #: Not those that the design was chosen on.
 SEEDS = (2, 3, 4, 5, 6)
-#: Of the splits of the disks by device.
-DEVICE_SEEDS = (0, 1, 2, 3, 4)
 WITHOUT, WITH = "deviations", "deviations, threshold by labels"
 
 #: The rows to judge with the labels, the risks, and what is known without them.
@@ -102,9 +100,9 @@ def say(head: dict[str, Any], split: EvaluationSplit, risks: np.ndarray, found: 
     print(json.dumps(line), flush=True)
 
 
-def say_real(name: str, source: Source, split: str, seeds: Sequence[int]) -> None:
+def say_real(name: str, source: Source, split: str) -> None:
     """Judge the model on real telemetry, next to baselines that are tuned on the labels."""
-    for seed in seeds:
+    for seed in range(source.draws):
         horizon = [f"training.horizon={source.horizon}"] if source.horizon else []
         settings = read_settings(overrides=[f"training.split={split}", f"training.seed={seed}", *horizon])
         with TemporaryDirectory() as folder:
@@ -128,9 +126,9 @@ def baselines(telemetry: Dataset, settings: Settings, folder: Path) -> Iterator[
 def main(seeds: Sequence[int]) -> None:
     """Judge the generated networks, pooled, and the real ones."""
     say_pooled([measure(seed) for seed in seeds])
-    say_real("disks", SOURCES["disks"], "device", DEVICE_SEEDS)
-    for split in ("time", "device"):
-        say_real("smd-servers", SOURCES["smd-servers"], split, (0,))
+    for name in ("disks", "smd-servers"):
+        for split in SOURCES[name].splits:
+            say_real(name, SOURCES[name], split)
 
 
 if __name__ == "__main__":

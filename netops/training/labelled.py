@@ -21,10 +21,9 @@ from netops.training.splits import (
     Split,
     cross_fitted,
     split,
-    unlabelled_split,
     whole_test,
-    whole_unlabelled_test,
 )
+from netops.training.unlabelled_splits import unlabelled_split, whole_unlabelled_test
 
 #: Fractions of training and validation if the test telemetry is separate.
 TWO_FRACTIONS = (0.75, 0.25)

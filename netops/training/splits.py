@@ -269,14 +269,16 @@ def _grouped(facts: _Facts, fractions: tuple[float, ...], *key: object) -> npt.N
     present = np.flatnonzero(np.diff(facts.sequences.offsets))
     of_device = np.full(len(names), NONE, dtype=np.int8)
     edges = np.cumsum(fractions)[:-1] / sum(fractions)
-    of_device[present] = np.searchsorted(edges, [_hash(*key, names[device]) for device in present], side="right")
+    of_device[present] = np.searchsorted(edges, [hashed(*key, names[device]) for device in present], side="right")
     incidents = np.bincount(facts.incidents.device[facts.useful()], minlength=len(names))
     for enough in (1, MINIMUM_INCIDENTS):
-        _fill(of_device, incidents, enough, len(fractions), lambda group, device: _hash(*key, names[device], group))
+        _fill(
+            of_device, incidents, enough, len(fractions), lambda group, device: hashed(*key, names[device], group)
+        )
     return of_device
 
 
-def _hash(*what: object) -> float:
+def hashed(*what: object) -> float:
     """Hash values into [0, 1). A device keeps its value when others are added or removed."""
     digest = hashlib.blake2b("\x1f".join(map(str, what)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
@@ -306,58 +308,6 @@ def _why_not_by_device(facts: _Facts, count: int, failing: int) -> str:
         f"no split by device: each of {_named(count)} needs a device with an incident, and {who} "
         f"one that can be predicted; {_instead(facts, count, 'device')}"
     )
-
-
-# Without labels ---------------------------------------------------------------------------------------------
-
-
-def unlabelled_split(
-    kind: str, sequences: Sequences, *, fractions: tuple[float, ...] = FRACTIONS, seed: int = 0
-) -> Split:
-    """Split telemetry by time or by device, whatever happened in it.
-
-    Parameters
-    ----------
-    kind : str
-        ``time`` or ``device``.
-    sequences : Sequences
-    fractions : tuple of float
-        Of train, validation and test, in samples or devices; two if the test telemetry is separate.
-    seed : int
-        Of a device split.
-
-    Raises
-    ------
-    NetopsError
-        If there are too few devices or timestamps.
-    """
-    edges = np.cumsum(fractions)[:-1] / sum(fractions)
-    if kind == "device":
-        return _devices_by_hash(sequences, edges, seed)
-    times = np.sort(sequences.timestamps)
-    boundaries = tuple(int(times[int(edge * len(times))]) for edge in edges)
-    if len({int(times[0]), *boundaries}) <= len(boundaries):
-        raise NetopsError("no split by time: the telemetry has too few different times; give longer telemetry")
-    of_row = np.searchsorted(np.asarray(boundaries), sequences.timestamps, side="right").astype(np.int8)
-    return Split(of_row, "time", boundaries)
-
-
-def _devices_by_hash(sequences: Sequences, edges: npt.NDArray[np.float64], seed: int) -> Split:
-    """Order the devices by a hash of their names, and cut the order; each group gets at least one."""
-    names = np.asarray(sequences.devices, dtype=object)
-    present = np.flatnonzero(np.diff(sequences.offsets))
-    count = len(edges) + 1
-    if len(present) < count:
-        raise NetopsError(f"no split by device: {len(present)} devices are too few; --split time works")
-    order = sorted(present.tolist(), key=lambda device: _hash(seed, names[device]))
-    cuts = np.maximum(np.round(edges * len(order)).astype(int), np.arange(1, count))
-    of_device = np.full(len(names), NONE, dtype=np.int8)
-    for group, devices in enumerate(
-        np.split(np.array(order), np.minimum(cuts, len(order) - count + np.arange(1, count)))
-    ):
-        of_device[devices] = group
-    of_row = of_device[sequences.device_of_row]
-    return Split(of_row, "device", devices=tuple(tuple(names[of_device == group]) for group in range(count)))
 
 
 # Cross-fitting ----------------------------------------------------------------------------------------------
@@ -446,16 +396,7 @@ def whole_test(sequences: Sequences, labels: Labels, incidents: Incidents, horiz
         )
     split_of_row = np.full(len(sequences), TEST, dtype=np.int8)
     split_of_row[dropped(labels, incidents.inside(sequences))] = NONE
-    return _test_of(sequences, split_of_row)
-
-
-def whole_unlabelled_test(sequences: Sequences) -> Split:
-    """Take separate telemetry as the test split, whatever happened in it."""
-    return _test_of(sequences, np.full(len(sequences), TEST, dtype=np.int8))
-
-
-def _test_of(sequences: Sequences, of_row: npt.NDArray[np.int8]) -> Split:
-    return Split(of_row, "test", devices=((), (), sequences.devices))
+    return Split(split_of_row, "test", devices=((), (), sequences.devices))
 
 
 # Words ------------------------------------------------------------------------------------------------------

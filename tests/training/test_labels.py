@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from netops.alerting.sequences import Incidents, Sequences
 from netops.config.durations import MINUTE, SECOND
-from netops.errors import NetopsError, UsageError
+from netops.errors import FewLabelsError, NetopsError, UsageError
 from netops.telemetry.incidents import incidents_of
 from netops.training.labels import label_name, label_rows, label_starts, require_labels
 
@@ -89,6 +89,15 @@ def test_data_without_training_signal_are_refused(failed, horizon, error, words)
     labels = label_rows(sequences.offsets, sequences.timestamps, np.array(failed, dtype=bool), horizon)
     with pytest.raises(error, match=words):
         require_labels(sequences, labels, horizon)
+
+
+@pytest.mark.parametrize(("failed", "possible"), [([0] * 6, True), ([1] * 6, False)])
+def test_without_labels_there_must_be_healthy_samples(failed, possible):
+    sequences = Sequences(("a",), np.array([0, 6]), np.arange(6) * 10 * SECOND)
+    labels = label_rows(sequences.offsets, sequences.timestamps, np.array(failed, dtype=bool), 20 * SECOND)
+    with pytest.raises(NetopsError, match="one class only") as error:
+        require_labels(sequences, labels, 20 * SECOND)
+    assert isinstance(error.value, FewLabelsError) == possible
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from netops.alerting.sequences import Incidents, Sequences
 from netops.config.durations import DAY, HOUR, MINUTE, SECOND
-from netops.errors import NetopsError
+from netops.errors import FewLabelsError, NetopsError
 from netops.training.labels import label_rows
 from netops.training.splits import NONE, TEST, TRAIN, VALIDATION, separate_incidents, split, whole_test
 from tests.evaluation.worlds import HORIZON, world
@@ -286,6 +286,7 @@ def test_a_refusal_says_what_is_missing_and_what_would_work(kind, fractions, dev
     with pytest.raises(NetopsError) as refused:
         split(kind, *facts, HORIZON, fractions=fractions)
     assert str(refused.value) == words
+    assert isinstance(refused.value, FewLabelsError) == ("works" not in words)
 
 
 def test_incidents_with_no_sample_between_them_are_too_close_together():
