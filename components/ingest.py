@@ -38,8 +38,8 @@ def ingest(
     Parameters
     ----------
     network : str
-        Network of the telemetry: feedback on its alerts and incidents is merged in, and it goes to
-        the sink. Empty: neither.
+        Network of the telemetry: feedback on its alerts and incidents is merged in, the messages of its logs are
+        counted, and it goes to the sink. Empty: none of these.
     telemetry, test : str
         Sources of training and, if separate, test telemetry; several are separated by ``|``;
         files of a store (``s3://…``) are downloaded.
@@ -58,7 +58,8 @@ def ingest(
     if network:
         dataset = with_feedback(dataset, network, options)
     _check(context, dataset, chosen)
-    dataset = with_logs(dataset, chosen)
+    if network:  # without one, the champion that scores the telemetry declares what is counted
+        dataset = with_logs(dataset, chosen)
     log_dataset(context, "telemetry", dataset)
     if network:
         send(chosen, network, TELEMETRY, Rows.of(dataset))

@@ -37,6 +37,7 @@ from netops.workflows.run import Request
 from netops.workflows.run import run as run_pipeline
 from netops.workflows.settings import Settings, overridden, read_settings
 from netops.workflows.stages.backtest import backtest_model
+from netops.workflows.stages.log_columns import with_logs
 from netops.workflows.stages.preparation import build, spec_for
 from netops.workflows.stages.scoring import score as score_into
 
@@ -141,7 +142,8 @@ def ingest(
     incidents : str or Path, optional
         Log of incidents; without it they are the runs of the column ``is_error``.
     settings : Settings or mapping, optional
-        The section ``telemetry`` defines the column names.
+        The section ``telemetry`` defines the column names; the messages of ``logs.paths`` and the events of
+        ``logs.events`` are counted as further metrics.
 
     Raises
     ------
@@ -161,7 +163,8 @@ def ingest(
     >>> netops.ingest(folder / "routers.csv", folder / "routers").meta.metrics
     ('cpu',)
     """
-    return read(_sources(telemetry), Path(out), _settings(settings).telemetry, _path(incidents))
+    chosen = _settings(settings)
+    return with_logs(read(_sources(telemetry), Path(out), chosen.telemetry, _path(incidents)), chosen)
 
 
 def inspect(
@@ -199,6 +202,8 @@ def inspect(
             chosen.telemetry,
             chosen.training,
             _path(incidents),
+            logs=[Path(path).expanduser() for path in chosen.logs.paths],
+            log_settings=chosen.logs,
         )
         return found.lines()
 

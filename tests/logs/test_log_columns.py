@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from netops.cli.main import run
-from netops.logs.columns import GENERAL, LogColumns
+from netops.errors import NetopsError
+from netops.logs.columns import GENERAL, SINCE_ERROR, LogColumns
 from netops.models.card import ModelCard
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.ingest import ingest
@@ -90,8 +91,21 @@ def test_declared_columns_are_counted_again(data: tuple[Path, Path], tmp_path: P
     pd.testing.assert_frame_equal(pd.read_parquet(again.parts[0]), pd.read_parquet(first.parts[0]))
     assert with_logs_of(first, card(declared), settings_with(None), tmp_path / "c") is first
     assert with_logs_of(dataset, card({}), settings_with(None), tmp_path / "c") is dataset
-    with pytest.raises(Exception, match="give the logs of this telemetry with --logs"):
+    with pytest.raises(NetopsError, match="that another model declares"):
+        with_logs_of(first, card({**declared, "reach": 1}), settings_with(logs), tmp_path / "c")
+    with pytest.raises(NetopsError, match="give the logs of this telemetry with --logs"):
         with_logs_of(dataset, card(declared), settings_with(None), tmp_path / "c")
+
+
+def test_without_incidents_no_template_is_selected(data: tuple[Path, Path], tmp_path: Path) -> None:
+    source, logs = data
+    frame = pd.read_csv(source).drop(columns="is_error")
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    found = with_logs(ingest([tmp_path / "t.csv"], tmp_path / "t", TelemetrySettings()), settings_with(logs))
+    columns = LogColumns.from_dict(found.meta.details["logs"])
+    assert columns.names == (*GENERAL, SINCE_ERROR)
+    assert columns.templates.find(["app: late news", "app: fan 3 failed"]).tolist()[0] == -1
+    assert len(columns.templates) > 0
 
 
 def test_samples_without_logs_are_unknown(data: tuple[Path, Path], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from netops import progress
 from netops.config.durations import SECOND
-from netops.errors import NetopsError
+from netops.errors import FewLabelsError, NetopsError
 from netops.logs.clock import Period
 from netops.logs.columns import LogColumns
 from netops.logs.dataset import Declared, add_columns
@@ -29,7 +29,7 @@ from netops.simulator.network import make_network
 from netops.telemetry.columns.roles import brief
 from netops.telemetry.dataset import TEST, Dataset, timestamps_of
 from netops.telemetry.schema import DEVICE, TIMESTAMP
-from netops.training.labelled import Labelled, label
+from netops.training.labelled import Labelled, label, without_labels
 from netops.training.splits import TRAIN
 from netops.workflows.settings import Settings
 
@@ -154,9 +154,9 @@ def with_logs_of(dataset: Dataset, card: ModelCard, settings: Settings, out: Pat
     Raises
     ------
     NetopsError
-        If there are no logs, or they cannot be read.
+        If there are no logs, they cannot be read, or the telemetry has the counts of another model.
     """
-    if not set(card.logs.get("columns", ())) <= set(dataset.meta.metrics):
+    if _lacks(dataset, card.logs, LogColumns.entry):
         if not settings.logs.paths:
             raise NetopsError("the model counts log messages; give the logs of this telemetry with --logs")
         columns = LogColumns.from_dict(card.logs)
@@ -164,7 +164,7 @@ def with_logs_of(dataset: Dataset, card: ModelCard, settings: Settings, out: Pat
         messages = read_messages(reader, lambda batch: columns.templates.find(batch.messages))
         _say_read(reader)
         dataset = add_columns(dataset, out, columns, messages)
-    if not set(card.events.get("columns", ())) <= set(dataset.meta.metrics):
+    if _lacks(dataset, card.events, EventColumns.entry):
         if not settings.logs.events:
             raise NetopsError("the model counts events; give the events of this telemetry with --events")
         kinds = EventColumns.from_dict(card.events)
@@ -173,6 +173,22 @@ def with_logs_of(dataset: Dataset, card: ModelCard, settings: Settings, out: Pat
         _say_read(reader)
         dataset = add_columns(dataset, out, kinds, messages)
     return dataset
+
+
+def _lacks(dataset: Dataset, declared: Mapping[str, object], entry: str) -> bool:
+    """Return whether counts that a model declares are to be added.
+
+    Raises
+    ------
+    NetopsError
+        If the telemetry has counts, but not these: the numbers of templates would mean others.
+    """
+    found = dataset.meta.details.get(entry)
+    if declared and found is not None and found != declared:
+        raise NetopsError(
+            f"{dataset.path}: has counts of {entry} that another model declares; give the telemetry from before"
+        )
+    return bool(declared) and found is None
 
 
 def _logs(dataset: Dataset, settings: Settings) -> LogReader:
@@ -203,7 +219,10 @@ def _reader(dataset: Dataset, paths: Sequence[str], options: LogSettings, zone: 
 def _training(dataset: Dataset, settings: Settings, horizon: int) -> dict[str, Device]:
     """Return the devices of the training split, with their time and incidents in it."""
     options = settings.training
-    found = label(dataset, horizon, options.split, options.seed, options.cross_fit_below)[0]
+    try:
+        found = label(dataset, horizon, options.split, options.seed, options.cross_fit_below)[0]
+    except FewLabelsError:
+        found = without_labels(dataset, horizon, options.split, options.seed)[0]
     rows = found.split.rows(TRAIN)
     training = {}
     for number, name in enumerate(found.sequences.devices):
