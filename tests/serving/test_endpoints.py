@@ -1,5 +1,6 @@
 """One declaration per endpoint: the recipe of CONTRIBUTING.md on every server, and routing."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,6 +12,7 @@ import pytest
 from netops.serving.engine.samples import BodyError
 from netops.serving.requests import registry as endpoints
 from netops.serving.requests.access import Access
+from netops.serving.requests.dispatch import Dispatcher
 from netops.serving.requests.endpoint import Request, StateEndpoint
 from netops.serving.requests.endpoints.model import OPERATION
 from netops.serving.requests.parameters import Parameters
@@ -191,3 +193,24 @@ def test_a_body_is_decoded_by_its_type() -> None:
     with pytest.raises(BodyError):
         declared.reply(None, Request("POST", "/double", b"{}"))
     assert Endpoints([declared]).find("POST", "/double") == (declared, {})
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer other", b"Bearer \xff"])
+def test_a_body_is_read_only_from_those_who_may_send_it(start: Any, authorization: str | bytes) -> None:
+    from netops.serving.mlrun.function import make_serving_function, start_graph
+    from netops.serving.mlrun.service import Service
+
+    pipeline = start()
+    graph = start_graph(make_serving_function(), pipeline.runtime)
+    dispatcher, read = Dispatcher(Service(graph, pipeline), Access("secret")), []
+
+    async def receive() -> bytes:
+        read.append(1)
+        return b"[]"
+
+    def asked(sent: str | bytes, length: int = 2) -> int:
+        request = Request("POST", "/telemetry", authorization=sent, length=length)
+        return asyncio.run(dispatcher.answer(request, receive)).status
+
+    assert (asked(authorization), asked("Bearer secret", dispatcher.limit + 1), read) == (401, 413, [])
+    assert (asked("Bearer secret"), read) == (200, [1])

@@ -56,7 +56,8 @@ def _handler(dispatcher: Dispatcher, endpoint: Endpoint) -> HTTPRouteHandler:
             try:
                 return await request.body()
             except HTTPException as error:
-                raise (too_large(dispatcher.limit) if error.status_code == 413 else error) from None
+                status, message = error.status_code, error.detail or ""
+                raise (too_large(dispatcher.limit) if status == 413 else BodyError(message, status)) from None
 
         return _response(await dispatcher.answer(_request(request), receive))
 

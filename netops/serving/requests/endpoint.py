@@ -6,7 +6,7 @@ derived from it. ``registry`` lists all declarations.
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from inspect import cleandoc
@@ -113,7 +113,7 @@ class Endpoint(ABC):
     content_type: str = JSON
 
     @abstractmethod
-    async def run(self, graph: Graph, request: Request) -> Reply:
+    def run(self, graph: Graph, request: Request) -> Awaitable[Reply]:
         """Answer a request.
 
         Raises
@@ -209,9 +209,9 @@ class GraphEndpoint(Endpoint):
 
     answers: Any = None
 
-    async def run(self, graph: Graph, request: Request) -> Reply:
+    def run(self, graph: Graph, request: Request) -> Awaitable[Reply]:
         """Answer a request (see :meth:`Endpoint.run`)."""
-        reply: Reply = await self.handler(graph, request)
+        reply: Awaitable[Reply] = self.handler(graph, request)
         return reply
 
     @property
