@@ -1,9 +1,10 @@
 """How well incidents of generated networks are predicted from metrics, from logs, and from both.
 
-    python -m benchmarks.log_quality SEED…
+    python -m benchmarks.log_quality [weak] SEED…
 
 A network per seed, of 200 devices over 20 hours with a sample every 30 seconds; no neural network, so that it takes
-minutes. All figures are of the test splits; intervals come from resampling devices and incidents.
+minutes. With ``weak``, the metrics hardly change before incidents. All figures are of the test splits; intervals
+come from resampling devices and incidents.
 """
 
 import dataclasses
@@ -28,12 +29,18 @@ OVERRIDES = (
     "training.families.tensorflow.enabled=false",
     "generated_logs.enabled=true",
 )
+#: Incidents that the metrics hardly announce.
+WEAK = (
+    *(f"metrics.scenarios.{name}.depth=0.1" for name in ("cascade", "degradation", "congestion", "site_outage")),
+    *(f"metrics.scenarios.{name}.depth=0.15" for name in ("memory_leak", "flapping")),
+    "metrics.scenarios.cascade.height=0.1",
+)
 METRICS, LOGS, BOTH = "metrics only", "logs only", "both"
 
 
-def measure(seed: int) -> dict[str, Counted]:
+def measure(seed: int, more: Sequence[str]) -> dict[str, Counted]:
     """Train on the three choices of metrics of one network."""
-    settings = read_settings(overrides=[*OVERRIDES, f"fleet.seed={seed}"])
+    settings = read_settings(overrides=[*OVERRIDES, *more, f"fleet.seed={seed}"])
     start = settings.fleet.start_time
     with TemporaryDirectory() as folder:
         telemetry = network_of(seed, settings, Path(folder) / "telemetry")
@@ -58,10 +65,12 @@ def _figures(
     return count(examples.evaluation_split("test"), risks, assessment.policy, seed)
 
 
-def main(seeds: Sequence[int]) -> None:
+def main(words: Sequence[str]) -> None:
     """Measure the networks, one after another, and pool them."""
-    say_pooled([measure(seed) for seed in seeds])
+    weak = "weak" in words
+    seeds = [int(word) for word in words if word != "weak"] or SEEDS
+    say_pooled([measure(seed, WEAK if weak else ()) for seed in seeds])
 
 
 if __name__ == "__main__":
-    main([int(seed) for seed in sys.argv[1:]] or SEEDS)
+    main(sys.argv[1:])

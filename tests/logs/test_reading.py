@@ -229,6 +229,15 @@ def test_json(name: str, tmp_path: Path) -> None:
     assert rows(reader(path, devices=["r1"], format="json")) == [("2026-11-28T03:17:18Z", "r1", 4, "fan slow")]
 
 
+def test_a_whole_line_of_syslog_in_a_record_has_the_device(tmp_path: Path) -> None:
+    line = "<188>Nov 28 03:17:17 r1 Fan: slow"
+    path = tmp_path / "export.jsonl"
+    path.write_text(
+        json.dumps({"timestamp": "2026-11-28T03:17:18Z", "line": line, "labels": {"host": "collector"}})
+    )
+    assert rows(reader(path, devices=["r1"])) == [("2026-11-28T03:17:18Z", "r1", 4, "Fan: slow")]
+
+
 def test_json_that_is_no_message_is_set_aside(tmp_path: Path) -> None:
     good = '{"time": "2026-11-28T03:17:18Z", "host": "r1", "message": "a\\n b"}'
     lines = [

@@ -8,6 +8,7 @@ from netops.errors import NetopsError
 from netops.json_types import Json
 from netops.logs.formats.by_line import NOT_OF_FORMAT, TOO_LONG
 from netops.logs.formats.protocol import Blocks, Entries, Fields
+from netops.logs.formats.syslog import parse_rfc3164, parse_rfc5424
 from netops.logs.formats.vendor import body_of
 from netops.logs.severity import of_word
 
@@ -135,7 +136,14 @@ def _record(value: dict[str, Json]) -> Fields | str:
 
 
 def _fields(time: str, host: str, severity: int, message: str) -> Fields:
-    body, own = body_of(message.rstrip("\r\n"))
+    message = message.rstrip("\r\n")
+    # Collectors that follow files store whole lines, whose host is the device; that of the record is the collector.
+    inner = parse_rfc5424(message) or parse_rfc3164(message)
+    if isinstance(inner, Fields):
+        return inner._replace(
+            time=time, host=inner.host or host, severity=severity if inner.severity < 0 else inner.severity
+        )
+    body, own = body_of(message)
     return Fields(time, host, own if severity < 0 and own is not None else severity, body)
 
 
