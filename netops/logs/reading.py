@@ -1,5 +1,6 @@
 """Read logs of devices: files and folders, formats by detection, in batches of bounded memory."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,8 @@ _SAMPLE = 1_000
 _HEAD = 1 << 18
 _UNREADABLE = "messages set aside, their time cannot be read"
 _READING = "logs read"
+#: The end of the name of a log file, rotated or not.
+_LOG_FILE = re.compile(r"\.(?:log|syslog)(?:[.-]\d{1,8})?$")
 
 
 @dataclass
@@ -145,7 +148,7 @@ class _FileReader:
     def _batch(self, rows: list[tuple[int, Fields]], clock: LogClock, report: SourceReport) -> LogBatch:
         numbers, fields = zip(*rows, strict=True)
         texts, hosts, severities, messages = zip(*fields, strict=True)
-        own = device_named_after(self.file)
+        own = _LOG_FILE.sub("", device_named_after(self.file))
         hosts = tuple(host or own for host in hosts) if "" in hosts else hosts
         times, good = clock(list(texts), list(hosts))
         report.rows += int(np.count_nonzero(good))

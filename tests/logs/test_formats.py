@@ -133,6 +133,32 @@ def test_single_has_no_host() -> None:
     assert parse_single("2026-11-28 03:17:18 WARN link down") == Fields("2026-11-28 03:17:18", "", 4, "link down")
 
 
+@pytest.mark.parametrize(
+    ("line", "severity", "message"),
+    [
+        (
+            "2015-10-18 18:01:47,978 INFO [main] org.apache.hadoop.App: Created",
+            6,
+            "[main] org.apache.hadoop.App: Created",
+        ),
+        (
+            "2015-07-29 17:41:44,747 - WARN  [QuorumPeer:2181] - Connection broken",
+            4,
+            "[QuorumPeer:2181] - Connection broken",
+        ),
+        ("2016-09-28 04:30:30, Info                  CBS    Loaded", 6, "CBS    Loaded"),
+        ("2016-09-28 04:30:30 ERROR: link down", 3, "link down"),
+    ],
+)
+def test_a_word_for_a_severity_is_no_host(line: str, severity: int, message: str) -> None:
+    time = line.partition(",")[0].partition(" ERROR")[0]
+    found = parse_single(line)
+    assert isinstance(found, Fields)
+    assert (found.time[:19], found.host, found.severity, found.message) == (time, "", severity, message)
+    plain = parse_plain(line)
+    assert plain is None or (isinstance(plain, Fields) and plain.host not in ("INFO", "WARN", "Info", "ERROR", "-"))
+
+
 def test_a_time_since_the_start_is_set_aside_with_its_reason() -> None:
     for line in ("00:00:12: %LINK-3-UPDOWN: Interface", "1w2d: %SYS-5-CONFIG_I: Configured", "5: 3d04h: %A-1-B: c"):
         assert "time since the start of the device" in str(parse_cisco(line))

@@ -152,6 +152,12 @@ def test_the_file_is_named_after_a_device_without_host(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["r-1.log", "r-1.log.2", "r-1.syslog-20261128", "r-1.txt", "r-1"])
+def test_the_end_of_the_name_of_a_file_is_no_part_of_the_device(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / name, ["2026-11-28 03:17:18 ERROR fan failed"])
+    assert rows(reader(path, format="single"))[0][:3] == ("2026-11-28T03:17:18Z", "r-1", 3)
+
+
 def test_the_word_after_the_time_is_a_device_if_the_telemetry_has_it(tmp_path: Path) -> None:
     lines = ["2026-11-28 03:17:18 r1 link down", "2026-11-28 03:17:19 link up again"]
     assert [row[1:] for row in rows(reader(write(tmp_path / "all.log", lines), devices=["r1"]))] == [

@@ -10,9 +10,11 @@ _TIME = (
     r"\[?(\d{4}[-/.]\d\d[-/.]\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9}\d*)?)?(?: ?(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?"
     r"|\d{10}(?:\.\d{1,9}|\d{3}|\d{6}|\d{9})?)\]?"
 )
-_LEVEL = rf"(?:[\[<(]?({WORD})[\]>)]?:? +)?"
-_PLAIN = re.compile(rf"{_TIME}[ \t]+{_LEVEL}([^\s\[\]:%][^\s\[\]]*(?<!:))[ \t]+{_LEVEL}(.+)", re.DOTALL)
-_SINGLE = re.compile(rf"{_TIME}:?[ \t]+{_LEVEL}(.+)", re.DOTALL)
+_LEVEL = rf"(?:(?:- )?[\[<(]?({WORD})[\]>)]?:?[ \t]+(?:- )?)?"
+#: A word for a severity is no host.
+_HOST = rf"(?!{WORD}[ \t:])([A-Za-z0-9][^\s\[\]]*(?<!:))"
+_PLAIN = re.compile(rf"{_TIME},?[ \t]+{_LEVEL}{_HOST}[ \t]+{_LEVEL}(.+)", re.DOTALL)
+_SINGLE = re.compile(rf"{_TIME}[:,]?[ \t]+{_LEVEL}(.+)", re.DOTALL)
 
 
 def parse_plain(line: str) -> Fields | str | None:
