@@ -77,7 +77,7 @@ def choose_threshold(split: EvaluationSplit, risks: Floats, policy: AlertPolicy,
         device_days=days,
         upper_bound=poisson_upper_bound(count) / days if days > 0 else float("nan"),
         budget=budget,
-        note=_note(count, days, budget),
+        note=budget_note(count, days, budget),
     )
 
 
@@ -111,8 +111,8 @@ def lowest_within(within: Integers, recall: Floats, false: Integers, bearable: f
     return int(lower[-1]) if len(lower) else middle
 
 
-def _note(count: int, days: float, budget: float) -> str:
-    """Return what the data can show if they are too few for the budget."""
+def budget_note(count: int, days: float, budget: float) -> str:
+    """Return what the data can show if they are too few for the budget, else an empty text."""
     if days <= 0:
         return "Validation contains no observed healthy time: false alarms cannot be estimated."
     bound, allowed = poisson_upper_bound(count) / days, budget

@@ -16,6 +16,7 @@ import numpy as np
 from netops.alerting.outcomes import EvaluationSplit, candidates, outcomes
 from netops.alerting.policy import AlertPolicy
 from netops.alerting.sequences import Floats
+from netops.evaluation.threshold import budget_note
 
 #: Fractions of the samples that reach the levels of the line, and how many levels there are.
 TAIL, LEVELS = (0.1, 0.02), 12
@@ -120,7 +121,8 @@ def _note(chosen_by: str, alerts: int, days: float, budget: float) -> str:
     seen = f"{alerts:,} alert{'' if alerts == 1 else 's'} in {days:.3g} device-days of validation"
     allowed = f"{budget * 7:.3g} false alarms per device and week"
     if chosen_by == MEASURED:
-        return f"No labels: all alerts count as false. {seen}, within the budget of {allowed}."
+        text = f"No labels: all alerts count as false. {seen}, within the budget of {allowed}."
+        return " ".join(filter(None, (text, budget_note(alerts, days, budget))))
     return (
         f"No labels: {seen}, all of them false at worst. Usual variation is expected to raise the budget, {allowed}"
         "; the others are unusual, not necessarily failures."

@@ -5,7 +5,7 @@ and quartiles hardly notice it.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from netops.models.scaling import Scaling
 from netops.telemetry.dataset import Dataset
 from netops.training.columns import columns_of
 from netops.training.examples import SCORED_SPLITS, Examples
-from netops.training.fitting import COMPARED_ROWS, TOLERANCE, risks_path, score_rows
+from netops.training.fitting import TOLERANCE, risks_path, score_rows
 from netops.training.rows import gather
 from netops.training.splits import TRAIN
 
@@ -117,11 +117,9 @@ def build_deviations(examples: Examples, out: Path, *, network: str, seed: int =
     started = time.monotonic()
     names, fitted = _fitted(examples, seed)
     seconds, model = time.monotonic() - started, fitted.build()
-    session = Session(model)
-    risks = {split: _risks(session, examples, split, names) for split in SCORED_SPLITS}
-    card = _card(examples, names, network, model, seed).updated(
-        agreement=_agreement(fitted, examples, names, risks["test"]), fit_seconds=seconds
-    )
+    scorer = _Compared(Session(model), fitted)
+    risks = {split: _scored(scorer, examples, split, names) for split in SCORED_SPLITS}
+    card = _card(examples, names, network, model, seed).updated(agreement=scorer.agreement(), fit_seconds=seconds)
     for split, values in risks.items():
         with atomic_path(risks_path(examples.folder, card.version, split)) as draft, draft.open("wb") as file:
             np.save(file, values, allow_pickle=False)
@@ -138,12 +136,7 @@ def deviation_risks(examples: Examples, seed: int = 0) -> dict[str, Floats]:
         ``validation`` and ``test`` → risks in 0..1 in the order of their rows; NaN where a sample is not scored.
     """
     names, fitted = _fitted(examples, seed)
-    return {
-        split: score_rows(
-            fitted.predict, Dataset.open(Path(examples.sources[split])), names, np.array(examples.array(split))
-        )
-        for split in SCORED_SPLITS
-    }
+    return {split: _scored(fitted.predict, examples, split, names) for split in SCORED_SPLITS}
 
 
 def _fitted(examples: Examples, seed: int) -> tuple[tuple[str, ...], Deviations]:
@@ -169,23 +162,38 @@ def _varies(column: Floats) -> bool:
     return len(known) > 0 and bool(known.min() < known.max())
 
 
-def _risks(session: Session, examples: Examples, split: str, names: tuple[str, ...]) -> Floats:
+class _Compared:
+    """The file, which scores samples, and the fitted model to compare it with: wide features are read once."""
+
+    def __init__(self, session: Session, fitted: Deviations) -> None:
+        self._session, self._fitted = session, fitted
+        self._greatest = 0.0
+
+    def __call__(self, features: Floats) -> Floats:
+        """Score n × F raw features."""
+        risks = self._session.score(features)
+        self._greatest = max(self._greatest, float(np.abs(self._fitted.predict(features) - risks).max(initial=0.0)))
+        return risks
+
+    def agreement(self) -> float:
+        """Return the greatest difference.
+
+        Raises
+        ------
+        NetopsError
+            If it is too great.
+        """
+        if not self._greatest <= TOLERANCE:
+            raise NetopsError(
+                f"{DEVIATIONS}: the model file is {self._greatest:.2g} off the fitted model, {TOLERANCE:g} is "
+                "allowed; the model is not saved"
+            )
+        return self._greatest
+
+
+def _scored(score: Callable[[Floats], Floats], examples: Examples, split: str, names: tuple[str, ...]) -> Floats:
     rows = np.array(examples.array(split))
-    return score_rows(session.score, Dataset.open(Path(examples.sources[split])), names, rows)
-
-
-def _agreement(fitted: Deviations, examples: Examples, names: tuple[str, ...], risks: Floats) -> float:
-    """Compare the file with the fitted model on the test split."""
-    rows = np.array(examples.array("test"))
-    rows[np.arange(len(rows)) % max(1, len(rows) // COMPARED_ROWS) > 0] = -1
-    native = score_rows(fitted.predict, Dataset.open(Path(examples.sources["test"])), names, rows)
-    greatest = float(np.abs(native - risks)[rows >= 0].max(initial=0.0))
-    if not greatest <= TOLERANCE:
-        raise NetopsError(
-            f"{DEVIATIONS}: the model file is {greatest:.2g} off the fitted model on the test split, "
-            f"{TOLERANCE:g} is allowed; the model is not saved"
-        )
-    return greatest
+    return score_rows(score, Dataset.open(Path(examples.sources[split])), names, rows)
 
 
 def _card(examples: Examples, names: tuple[str, ...], network: str, model: bytes, seed: int) -> ModelCard:
