@@ -14,11 +14,12 @@ from netops.cli.main import run
 from netops.errors import NetopsError
 from netops.logs.columns import GENERAL, SINCE_ERROR, LogColumns
 from netops.models.card import ModelCard
+from netops.simulator.generate import generate
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.ingest import ingest
 from netops.telemetry.settings import TelemetrySettings
 from netops.workflows.settings import read_settings
-from netops.workflows.stages.log_columns import with_logs, with_logs_of
+from netops.workflows.stages.log_columns import with_generated_logs, with_logs, with_logs_of
 from tests.inspection.test_inspection import telemetry
 
 LAST = 0.85
@@ -115,6 +116,31 @@ def test_samples_without_logs_are_unknown(data: tuple[Path, Path], tmp_path: Pat
     found = with_logs(ingest([source], tmp_path / "t", TelemetrySettings()), settings_with(tmp_path / "half"))
     values = pq.read_table(found.parts[0]).column("log_message_count").to_numpy()
     assert 0.4 < np.isnan(values).mean() < 0.6
+
+
+def test_generated_logs_are_counted(tmp_path: Path) -> None:
+    fleet = {"devices": 12, "duration": "6h", "interval": "1m"}
+    given = [f"fleet.{key}={value}" for key, value in fleet.items()]
+    given += ["training.horizon=10m", "training.split=device"]
+    settings = read_settings(None, [*given, "generated_logs.enabled=true"])
+    start = settings.fleet.start_time
+    dataset = generate(
+        settings.metrics,
+        tmp_path / "t",
+        devices=12,
+        duration=settings.fleet.duration,
+        interval=settings.fleet.interval,
+        start=start,
+        seed=settings.fleet.seed,
+    )
+    assert with_generated_logs(dataset, settings_with(None), start, start) is dataset
+    found = with_generated_logs(dataset, settings, start, start)
+    frame = pd.concat([pd.read_parquet(part) for part in found.parts])
+    assert set(GENERAL) <= set(found.meta.metrics)
+    assert 0.5 < frame.log_message_count.sum() / (12 * 6 * 40) < 2
+    failing = frame.groupby("device", observed=True).is_error.max()
+    errors = frame.groupby("device", observed=True).log_error_count.sum()
+    assert (errors[failing] > 0).all()
 
 
 def test_features_on_the_command_line(
