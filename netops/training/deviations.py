@@ -145,11 +145,13 @@ def _fitted(examples: Examples, seed: int) -> tuple[tuple[str, ...], Deviations]
     rows = np.flatnonzero(main.split.rows(TRAIN))
     if len(rows) > MOST_ROWS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_ROWS, replace=False))
-    columns = columns_of(main.dataset)
+    # Drift is measured on the features of the examples: without labels they are those of the model.
+    known = None if examples.supervised else set(examples.names)
+    columns = {name: mean for name, mean in columns_of(main.dataset).items() if known is None or name in known}
     every = [name for pair in columns.items() for name in pair if name]
     values = gather(main.dataset, every, rows)
     varying = {name for name, column in zip(every, values.T, strict=True) if _varies(column)}
-    chosen = {metric: mean for metric, mean in columns.items() if metric in varying}
+    chosen = {metric: mean if mean in varying else None for metric, mean in columns.items() if metric in varying}
     if not chosen:
         raise NetopsError(f"{main.dataset.path}: no metric varies in the training split; give other telemetry")
     names = [name for pair in chosen.items() for name in pair if name]

@@ -249,7 +249,7 @@ class _Making:
         names = tuple(name for pair in columns_of(self.dataset).items() for name in pair if name)
         room = max(1_000, min(settings.max_rows, settings.max_values // max(1, len(names))))
         selected, weights = thin(rows, np.zeros(len(rows), bool), room, settings.seed)
-        write_matrix(self.draft / MATRIX, self.dataset, names, selected)
+        names = self._write_matrix(self.draft, names, selected)
         arrays: dict[str, npt.NDArray[Any]] = {"labels": np.zeros(len(selected), np.float32), "weights": weights}
         for name, values in arrays.items():
             np.save(self.draft / f"{name}.npy", values, allow_pickle=False)
@@ -314,13 +314,19 @@ class _Making:
             names = self._select(names, rows, positive)
         room = max(1_000, min(settings.max_rows, settings.max_values // max(1, len(names))))
         selected, weights = thin(rows, positive, room, settings.seed, hard)
+        return self._write_matrix(folder, names, selected), selected, weights
+
+    def _write_matrix(
+        self, folder: Path, names: tuple[str, ...], selected: npt.NDArray[np.int64]
+    ) -> tuple[str, ...]:
+        """Write the matrix of the columns that vary, and return their names."""
         alive = write_matrix(folder / MATRIX, self.dataset, names, selected)
         if not alive.any():
             raise NetopsError(f"{self.dataset.path}: no feature varies in the training split; give other telemetry")
         if not alive.all():
             names = tuple(name for name, varies in zip(names, alive, strict=True) if varies)
             keep_columns(folder / MATRIX, alive)
-        return names, selected, weights
+        return names
 
     def _select(
         self, names: tuple[str, ...], rows: npt.NDArray[np.int64], positive: npt.NDArray[np.bool_]

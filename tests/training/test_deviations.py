@@ -125,16 +125,30 @@ def test_it_ranks_what_precedes_incidents(labelled: Dataset, tmp_path: Path) -> 
     assert stats.mannwhitneyu(positive, negative).statistic / (len(positive) * len(negative)) > 0.6
 
 
-def test_a_metric_that_never_varies_is_left_out(labelled: Dataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize("value", [3.0, np.nan])
+def test_a_metric_that_never_varies_is_left_out(labelled: Dataset, tmp_path: Path, value: float) -> None:
     dataset = relabelled(labelled, tmp_path / "features", "erased")
     for path in dataset.parts:
         table = pq.read_table(path)
         for name in ("loss", "loss_mean_1m"):
             index = table.column_names.index(name)
-            table = table.set_column(index, name, pa.array(np.full(table.num_rows, 3.0)))
+            table = table.set_column(index, name, pa.array(np.full(table.num_rows, value)))
         pq.write_table(table, path)
     examples = prepare_examples(Dataset.open(dataset.path), SETTINGS, tmp_path)
-    assert build_deviations(examples, tmp_path / "model", network="demo").features == ("cpu", "cpu_mean_1m")
+    assert examples.names == ("cpu", "cpu_mean_1m")
+    assert build_deviations(examples, tmp_path / "model", network="demo").features == examples.names
+
+
+def test_telemetry_without_a_metric_that_varies_is_refused(labelled: Dataset, tmp_path: Path) -> None:
+    dataset = relabelled(labelled, tmp_path / "features", "erased")
+    for path in dataset.parts:
+        table = pq.read_table(path)
+        for index, name in enumerate(table.column_names):
+            if name.startswith(("cpu", "loss")):
+                table = table.set_column(index, name, pa.array(np.full(table.num_rows, 3.0)))
+        pq.write_table(table, path)
+    with pytest.raises(NetopsError, match="no feature varies"):
+        prepare_examples(Dataset.open(dataset.path), SETTINGS, tmp_path)
 
 
 def test_separate_test_telemetry_needs_no_incident(labelled: Dataset, tmp_path: Path) -> None:
