@@ -3,10 +3,10 @@
 Two thresholds keep to the alert budget, the lower one is chosen:
 
 - *measured*: all alerts of validation together are within the budget, so that no more can be false;
-- *extended*: usual variation is expected to raise as many alerts as the budget allows. Alerts at levels that a
-  tenth to a fiftieth of the samples reach are mostly usual variation. The logarithm of their rate is a falling line
-  over the log-odds (an exponential tail, Pickands 1975), which is extended to the budget. Failures are too rare
-  to matter at these levels: they do not raise this threshold, as they do the measured one.
+- *extended*: usual variation alone is expected to raise as many alerts as the budget allows. Alerts at levels that
+  a tenth to a fiftieth of the samples reach are mostly usual variation. The logarithm of their rate is a falling
+  line over the log-odds (an exponential tail, Pickands 1975), which is extended to the budget. Failures are too
+  rare to matter at these levels: they do not raise this threshold, as they do the measured one.
 """
 
 from dataclasses import dataclass
@@ -119,11 +119,12 @@ def _log_odds(risks: Floats) -> Floats:
 
 def _note(chosen_by: str, alerts: int, days: float, budget: float) -> str:
     seen = f"{alerts:,} alert{'' if alerts == 1 else 's'} in {days:.3g} device-days of validation"
-    allowed = f"{budget * 7:.3g} false alarms per device and week"
+    weekly = f"{budget * 7:.3g}"
+    allowed = f"{weekly} false alarm{'' if weekly == '1' else 's'} per device and week"
     if chosen_by == MEASURED:
         text = f"No labels: all alerts count as false. {seen}, within the budget of {allowed}."
         return " ".join(filter(None, (text, budget_note(alerts, days, budget))))
     return (
-        f"No labels: {seen}, all of them false at worst. Usual variation is expected to raise the budget, {allowed}"
-        "; the others are unusual, not necessarily failures."
+        f"No labels: {seen}, all of them false at worst. Usual variation alone is expected to use up the budget of "
+        f"{allowed}; alerts beyond it are unusual, not necessarily failures."
     )

@@ -83,6 +83,9 @@ def test_failures_do_not_raise_the_extended_threshold() -> None:
     odds = [np.log(choice.threshold / (1 - choice.threshold)) for choice in (before, after)]
     assert abs(odds[1] - odds[0]) < 2.5
     assert "all of them false at worst" in after.note
+    assert "usual variation alone is expected to use up the budget of 3.5 false alarms per" in after.note.lower()
+    weekly = choose_without_labels(split, risks_of(failing(split, usual)), POLICY, 1 / 7)
+    assert "the budget of 1 false alarm per device and week" in weekly.note
 
 
 def test_the_measured_threshold_is_the_lower_one_where_few_alerts_are_raised() -> None:
