@@ -14,6 +14,7 @@ from netops.alerting.settings import AlertSettings
 from netops.errors import NetopsError
 from netops.evaluation.evaluate import evaluate
 from netops.evaluation.promotion import Decision, PromotionSettings, Scorecard, decide
+from netops.evaluation.report.importance import metric_of
 from netops.evaluation.seen import restricted, unseen_by
 from netops.evaluation.selection import Difference, against_chance, compare
 from netops.models.card import ModelCard, read_card
@@ -143,9 +144,16 @@ def _scorecard(examples: Examples, folder: Path, card: ModelCard, alerting: Aler
 
 
 def missing_features(examples: Examples, card: ModelCard) -> tuple[str, ...]:
-    """Return the features of a model that the telemetry does not have."""
+    """Return the features of a model that the telemetry does not have.
+
+    Templates of log messages are numbered anew in each training: a column of the same name that counts other
+    messages is not the feature of the model.
+    """
     there = set(feature_names(Dataset.open(Path(examples.sources["validation"]))))
-    return tuple(name for name in card.features if name not in there)
+    texts = examples.info.get("logs", {}).get("texts", {})
+    other = {metric: text for metric, text in card.logs.get("texts", {}).items() if texts.get(metric) != text}
+    named = ((name, other.get(metric_of(name, card.metrics))) for name in card.features)
+    return tuple(name if text is None else f"{name}: {text}" for name, text in named if text or name not in there)
 
 
 def latency_ms(folder: Path) -> float:

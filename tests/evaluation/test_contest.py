@@ -2,15 +2,17 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from netops.alerting.settings import AlertSettings
 from netops.config.durations import MINUTE
-from netops.evaluation.comparison import compare_with_champion
+from netops.evaluation.comparison import compare_with_champion, missing_features
 from netops.evaluation.promotion import Decision, PromotionSettings
-from netops.models.card import write_card
+from netops.evaluation.report.importance import metric_of
+from netops.models.card import read_card, write_card
 from netops.training.examples import Examples, prepare_examples
 from netops.training.families.registry import Families
 from netops.training.families.xgboost import XGBoost
@@ -91,3 +93,14 @@ def test_the_champion_itself_is_no_challenger(examples: Examples, good: Path) ->
     refused = decided(examples, good, good)
     assert not refused.promoted
     assert "in service already" in refused.reason
+
+
+def test_a_column_that_counts_another_template_is_missing(examples: Examples, good: Path) -> None:
+    card = read_card(good)
+    feature, metric = card.features[0], metric_of(card.features[0], card.metrics)
+    counting = replace(card, features=card.features[:1], logs={"texts": {metric: "fan <*> failed"}})
+    same = replace(examples, info=examples.info | {"logs": {"texts": {metric: "fan <*> failed"}}})
+    other = replace(examples, info=examples.info | {"logs": {"texts": {metric: "link down"}}})
+    assert missing_features(same, counting) == ()
+    assert missing_features(other, counting) == missing_features(examples, counting)
+    assert missing_features(other, counting) == (f"{feature}: fan <*> failed",)
