@@ -16,7 +16,8 @@ from netops.logs.tally import Floats, Found
 
 #: Index of an event of a kind that is not counted on its own.
 OTHER = -1
-OTHERS = "event_other_count"
+_OTHER_KIND = "other"
+OTHERS = f"event_{_OTHER_KIND}_count"
 
 
 def slug(kind: str) -> str:
@@ -48,8 +49,11 @@ class EventColumns:
 
     @classmethod
     def frequent(cls, kinds: Iterable[str], limit: int, reach: int) -> "EventColumns":
-        """Choose the most frequent kinds, of equally frequent ones the first in the alphabet."""
-        counts = Counter(map(slug, kinds))
+        """Choose the most frequent kinds, of equally frequent ones the first in the alphabet.
+
+        A kind that is named ``other`` counts with those that are not chosen: its column would have their name.
+        """
+        counts = Counter(kind for kind in map(slug, kinds) if kind != _OTHER_KIND)
         chosen = sorted(counts, key=lambda kind: (-counts[kind], kind))[:limit]
         return cls(tuple(sorted(chosen)), reach)
 

@@ -95,3 +95,9 @@ def test_counts_and_times_of_events() -> None:
     assert found[:, 3].tolist() == [4 / SECOND, 19 / SECOND, 29 / SECOND]
     assert np.isnan(found[:2, 4]).all()
     assert found[2, 4] == 5 / SECOND
+
+
+def test_a_kind_named_other_counts_with_the_other_kinds() -> None:
+    columns = EventColumns.frequent(["Other", "Other", "reboot"], 5, SECOND)
+    assert columns.names == ("event_reboot_count", "event_other_count", "event_reboot_seconds_since")
+    assert columns.find(["other", "reboot", "never seen"]).tolist() == [-1, 0, -1]
