@@ -1,6 +1,7 @@
 """Templates of messages: masks, the parse tree, what is stored."""
 
 import json
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -186,3 +187,13 @@ def test_unknown_settings_are_refused() -> None:
     stored = learned(MESSAGES).to_dict()
     with pytest.raises(UsageError, match="similarity"):
         Templates.from_dict({**stored, "settings": {"similarity": 7.0}})
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize(
+    "word", ["A" * 255 + ".", "Ab" * 127 + "1", "A-" * 127 + "1", "GigabitEthernet" * 17 + "/"]
+)
+def test_no_word_takes_long_to_mask(word: str) -> None:
+    started = time.perf_counter()
+    mask_word(word)
+    assert time.perf_counter() - started < 0.1

@@ -9,7 +9,7 @@ WILDCARD = "<*>"
 _HEX = "[0-9A-Fa-f]"
 _START, _END = r"(?<![0-9A-Za-z])", r"(?![0-9A-Za-z])"
 _INTERFACE = (
-    r"(?:(?:[A-Z][A-Za-z]*-?){0,4}(?:Ethernet|GigE|Gig|[Cc]hannel|Ether|V[Ll][Aa][Nn]|Loopback|Tunnel|Management|Serial)"
+    r"(?:(?:[A-Z][A-Za-z-]{0,39})?(?:Ethernet|GigE|Gig|[Cc]hannel|Ether|V[Ll][Aa][Nn]|Loopback|Tunnel|Management|Serial)"
     r"|Gi|Te|Fa|Hu|Fo|Twe|Eth|Et|Po|Lo|Tu|Vl|Mg|xe-|ge-|et-|fe-|ae|irb|lo|em|fxp|swp|eth|bond|vlan|mgmt|ens|eno)"
 )
 _TOP = "com|net|org|edu|gov|mil|int|io|info|biz|local|lan|internal|intra|corp|example|home|arpa|[a-z]{2}"
