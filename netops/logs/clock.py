@@ -19,7 +19,7 @@ DAY = 86_400 * 10**9
 #: Between a time and the abbreviation of its zone (CET): abbreviations are ambiguous, so the zone has to be set.
 NAMED_ZONE = " zone "
 _MONTH = 30 * DAY
-_NUMBER = r"^\d+(\.\d+)?$"
+_NUMBER = r"^\d{1,19}(\.\d+)?$"
 #: A leap year, so that it has every date that a year can have.
 _LEAP = 2000
 _CLOCK = r"(?P<H>\d\d):(?P<M>\d\d)(?::(?P<S>\d\d)(?:[.,](?P<f>\d{1,9})\d*)?)?"

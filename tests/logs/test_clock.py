@@ -130,3 +130,9 @@ def test_batches_give_what_one_call_gives() -> None:
         assert (
             np.concatenate([clock(texts[i : i + size])[0] for i in range(0, 400, size)]).tolist() == whole.tolist()
         )
+
+
+def test_numbers_of_too_many_digits_are_no_times() -> None:
+    clock = LogClock("f")
+    assert read(clock, "9" * 400, "9" * 5000) == ["–", "–"]
+    assert read(clock, "9" * 400, "1764299838") == ["–", "2025-11-28T03:17:18Z"]

@@ -83,7 +83,7 @@ def json_kind(lines: Sequence[str]) -> str:
 def _is_json(line: str) -> bool:
     try:
         return isinstance(_decode(line), dict | list)
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return False
 
 

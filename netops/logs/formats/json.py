@@ -59,11 +59,11 @@ def json_entries(blocks: Blocks, longest: int, document: bool) -> Entries:
             yield at, TOO_LONG.format(longest), text
             continue
         try:
-            value = _decode(text)
-        except (msgspec.DecodeError, UnicodeEncodeError):
+            records = list(records_of(_decode(text)))
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):  # the last: nested too deeply
             yield at, NOT_OF_FORMAT.format("json"), text
             continue
-        for found in records_of(value):
+        for found in records:
             yield at, found, text[:200]
 
 
