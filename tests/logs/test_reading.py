@@ -328,3 +328,19 @@ def test_any_text_after_a_header_is_one_message(tmp_path_factory: pytest.TempPat
     path.write_bytes("\n".join([*lines, LINES[0], ""]).encode())
     found = rows(reader(path))
     assert [row[3] for row in found[:-1]] == [f"app: x{text}".rstrip("\r\0") for text in texts]
+
+
+def test_json_that_is_nested_too_deeply_is_set_aside(tmp_path: Path) -> None:
+    line = '{"time": "2026-11-28T03:17:18Z", "host": "leaf1", "message": "x"}'
+    found = reader(write(tmp_path / "a.json", [line, "[" * 20_000, line]))
+    assert len(rows(found)) == 2
+    assert [why.count for why in found.report.dropped().values()] == [1]
+
+
+@pytest.mark.parametrize("message", ['"' + "z" * 300 + '"', '"a\n' + "z" * 300 + '"', '"z\n' + "z," * 300 + '\nb"'])
+def test_a_row_of_csv_that_is_too_long_does_not_take_others_with_it(tmp_path: Path, message: str) -> None:
+    good = [f'2026-11-28T03:17:{second}Z,leaf1,"m {second}"' for second in range(10, 20)]
+    lines = ["time,host,message", *good[:5], f"2026-11-28T03:17:18Z,leaf1,{message}", *good[5:]]
+    found = reader(write(tmp_path / "a.csv", lines), max_line=100)
+    assert [row[3] for row in rows(found)] == [f"m {second}" for second in range(10, 20)]
+    assert found.report.dropped()["lines set aside, longer than 100 characters"].count == 1

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from netops.errors import NetopsError
+from netops.logs.formats.by_line import TOO_LONG
 from netops.logs.formats.protocol import Blocks, Entries, Fields
 from netops.logs.formats.vendor import body_of
 from netops.logs.severity import of_word
@@ -59,7 +60,7 @@ def _index(names: Sequence[str], wanted: Iterable[str]) -> int:
     return -1 if found is None else list(names).index(found)
 
 
-def csv_entries(blocks: Blocks, where: str, messages: Sequence[str] = MESSAGES) -> Entries:
+def csv_entries(blocks: Blocks, where: str, longest: int, messages: Sequence[str] = MESSAGES) -> Entries:
     """Parse rows; a quoted message may have several lines.
 
     Parameters
@@ -68,6 +69,8 @@ def csv_entries(blocks: Blocks, where: str, messages: Sequence[str] = MESSAGES) 
         Lines (see ``lines.read_lines``).
     where : str
         The file, for errors.
+    longest : int
+        Maximum length of a line.
     messages : sequence of str
         Names of the column of the message.
 
@@ -76,7 +79,7 @@ def csv_entries(blocks: Blocks, where: str, messages: Sequence[str] = MESSAGES) 
     NetopsError
         If the columns of time and message are not found.
     """
-    rows = _Numbered(blocks)
+    rows = _Numbered(blocks, longest)
     header = header_of(next(rows, ""), messages)
     if header is None:
         raise NetopsError(
@@ -85,6 +88,7 @@ def csv_entries(blocks: Blocks, where: str, messages: Sequence[str] = MESSAGES) 
     reader = csv.reader(rows, delimiter=header.delimiter)
     while True:
         at = rows.number + 1
+        rows.begin_row()
         try:
             row = next(reader)
         except StopIteration:
@@ -92,7 +96,9 @@ def csv_entries(blocks: Blocks, where: str, messages: Sequence[str] = MESSAGES) 
         except csv.Error as error:
             yield at, f"rows set aside that are not CSV ({error})", ""
             continue
-        if row:
+        if rows.too_long:
+            yield at, TOO_LONG.format(longest), header.delimiter.join(row)[:200]
+        elif row:
             yield at, _fields(row, header), header.delimiter.join(row)[:200]
 
 
@@ -108,13 +114,25 @@ def _fields(row: Sequence[str], header: Header) -> Fields | str:
 
 
 class _Numbered(Iterator[str]):
-    """The lines of blocks, with their ends, and the number of the last one."""
+    """The lines of blocks, with their ends, and the number of the last one.
 
-    def __init__(self, blocks: Blocks) -> None:
-        self.number = 0
+    Of a line that is too long, the end is not known, nor whether a quotation ends there: its row ends with it.
+    """
+
+    def __init__(self, blocks: Blocks, longest: int) -> None:
+        self.number, self.too_long = 0, False
+        self._longest, self._continued = longest, False
         self._lines = (line for _, lines in blocks for line in lines)
+
+    def begin_row(self) -> None:
+        """Take the next line as the first of a row."""
+        self.too_long = self._continued = False
 
     def __next__(self) -> str:
         line = next(self._lines)
         self.number += 1
+        if len(line) > self._longest:
+            self.too_long = True
+            line = '"' if self._continued else ""
+        self._continued = True
         return line + "\n"

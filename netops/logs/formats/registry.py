@@ -38,9 +38,9 @@ def entries_of(blocks: Blocks, name: str, where: str, longest: int) -> Entries:
         Maximum length of a line.
     """
     if name == EVENTS:
-        return csv_entries(blocks, where, KINDS)
+        return csv_entries(blocks, where, longest, KINDS)
     if name == CSV:
-        return csv_entries(blocks, where)
+        return csv_entries(blocks, where, longest)
     if name in (JSON, DOCUMENT):
         return json_entries(blocks, longest, document=name == DOCUMENT)
     return line_entries(blocks, BY_LINE[name], name, longest)
