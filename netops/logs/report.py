@@ -65,7 +65,7 @@ class LogReport:
         """Format it as text, one line per fact."""
         formats = ", ".join(f"{name} ({_count(count, 'file')})" for name, count in self.formats().items())
         files = _count(len(self.files), "file")
-        yield f"{self.what}: {files}, {self.messages:,} messages: {formats or 'no format'}"
+        yield f"{self.what}: {files}, {_count(self.messages, 'message')}: {formats or 'no format'}"
         for zone in dict.fromkeys(file.zone for file in self.files if file.zone):
             yield f"{self.what}: times without a zone are {zone}"
         if self.passed_over:

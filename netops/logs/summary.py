@@ -121,6 +121,8 @@ class LogSummary:
 
     def lines(self) -> list[str]:
         """Return the summary as lines of text."""
+        if not self.messages:
+            return [*self.reading(), "messages: none of a device of the telemetry"]
         levels = ", ".join(f"{name} {count:,}" for name, count in self.severities.items() if count)
         return [
             *self.reading(),

@@ -163,3 +163,10 @@ def test_a_card_without_logs_is_as_before() -> None:
     counted = replace(card({}), metrics=("a", "log_error_count"), logs={"columns": ["log_error_count"]})
     assert ModelCard.from_dict(counted.to_dict()) == counted
     assert counted.schema.metrics == ("a",)
+
+
+def test_logs_of_other_devices_are_refused(data: tuple[Path, Path], tmp_path: Path) -> None:
+    dataset = ingest([data[0]], tmp_path / "t", TelemetrySettings())
+    (tmp_path / "other").write_text("<187>1 2026-01-05T01:00:00Z spare app - - - fan 1 failed\n" * 5)
+    with pytest.raises(NetopsError, match="no log messages of a device of the telemetry; their hosts: spare"):
+        with_logs(dataset, settings_with(tmp_path / "other"), tmp_path / "counted")

@@ -71,3 +71,11 @@ def test_a_wrong_format_is_an_error(tmp_path: Path, logs: Path, capsys: pytest.C
     assert "no log messages: lines set aside, not in the format cisco" in capsys.readouterr().err
     assert run([*words, "--log-format", "xml"]) == 2
     assert run([*words, "--logs", str(tmp_path / "missing")]) == 2
+
+
+def test_logs_of_other_devices(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "messages").write_text("<190>Jan  5 07:00:09 spare sshd[1]: session opened\n" * 5)
+    assert run(["inspect", str(telemetry(tmp_path)), "--logs", str(tmp_path / "messages")]) == 0
+    text = capsys.readouterr().out
+    assert "messages: none of a device of the telemetry" in text.splitlines()
+    assert "1970" not in text

@@ -104,7 +104,7 @@ def _with_messages(
         known = in_training(training, batch.names, batch.devices, batch.times)
         templates.learn(batch.messages[row] for row in np.flatnonzero(known).tolist())
     reader = _logs(dataset, settings)
-    messages = read_messages(reader, lambda batch: templates.find(batch.messages))
+    messages = _messages(reader, templates)
     selected = select(messages, training, horizon, len(templates), settings.logs.max_columns)
     columns = LogColumns(templates, selected, reach)
     _say_read(reader)
@@ -161,7 +161,7 @@ def with_logs_of(dataset: Dataset, card: ModelCard, settings: Settings, out: Pat
             raise NetopsError("the model counts log messages; give the logs of this telemetry with --logs")
         columns = LogColumns.from_dict(card.logs)
         reader = _logs(dataset, settings)
-        messages = read_messages(reader, lambda batch: columns.templates.find(batch.messages))
+        messages = _messages(reader, columns.templates)
         _say_read(reader)
         dataset = add_columns(dataset, out, columns, messages)
     if _lacks(dataset, card.events, EventColumns.entry):
@@ -193,6 +193,14 @@ def _lacks(dataset: Dataset, declared: Mapping[str, object], entry: str) -> bool
 
 def _logs(dataset: Dataset, settings: Settings) -> LogReader:
     return _reader(dataset, settings.logs.paths, settings.logs, settings.telemetry.timezone)
+
+
+def _messages(reader: LogReader, templates: Templates) -> Messages:
+    messages = read_messages(reader, lambda batch: templates.find(batch.messages))
+    if not len(messages):
+        hosts = brief([*reader.devices.unknown, *reader.devices.ambiguous], 4)
+        raise NetopsError(f"{reader.paths[0]}: no log messages of a device of the telemetry; their hosts: {hosts}")
+    return messages
 
 
 def _events(dataset: Dataset, settings: Settings) -> LogReader:
