@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,8 @@ import msgspec
 import pytest
 
 from netops.serving.engine.samples import BodyError
+from netops.serving.http.app import path_of
+from netops.serving.http.openapi import describe
 from netops.serving.requests import registry as endpoints
 from netops.serving.requests.access import Access
 from netops.serving.requests.dispatch import Dispatcher
@@ -214,3 +217,19 @@ def test_a_body_is_read_only_from_those_who_may_send_it(start: Any, authorizatio
 
     assert (asked(authorization), asked("Bearer secret", dispatcher.limit + 1), read) == (401, 413, [])
     assert (asked("Bearer secret"), read) == (200, [1])
+
+
+def test_a_parameter_of_a_path_with_slashes() -> None:
+    class Named(msgspec.Struct):
+        name: str
+
+    def named(_: object, query: Named) -> str:
+        """Return the name."""
+        return query.name
+
+    endpoint = StateEndpoint("GET", "/named/{name:path}", named)
+    assert Endpoints([endpoint]).find("GET", "/named/a/b") == (endpoint, {"name": "a/b"})
+    (path, operations), *rest = describe([endpoint], with_token=False)["paths"].items()
+    assert (path, rest, operations["get"]["parameters"][0]["in"]) == ("/named/{name}", [], "path")
+    assert path_of(endpoint) == "/named/{name:path}"
+    assert path_of(replace(endpoint, path="/alerts/{name}/feedback")) == "/alerts/{name:str}/feedback"

@@ -1,5 +1,6 @@
 """The Litestar application of the HTTP server: the declared endpoints, and their OpenAPI description."""
 
+import re
 from collections.abc import Sequence
 
 from litestar import Litestar, Response, route
@@ -15,6 +16,8 @@ from netops.serving.requests.dispatch import Dispatcher
 from netops.serving.requests.endpoint import Endpoint, Request
 from netops.serving.requests.reply import Reply, failure, no_such_path, not_allowed, refusal, too_large
 
+#: A parameter without a type; ``{name:path}`` is Litestar's notation, too.
+_PARAMETER = re.compile(r"{(\w+)}")
 #: Litestar adds it to the content type of text.
 _CHARSET = "; charset=utf-8"
 
@@ -50,7 +53,7 @@ def make_app(dispatcher: Dispatcher, lifespan: Sequence[Background] = ()) -> Lit
 
 
 def _handler(dispatcher: Dispatcher, endpoint: Endpoint) -> HTTPRouteHandler:
-    @route(endpoint.path.replace("}", ":str}"), http_method=[endpoint.method], status_code=200)
+    @route(path_of(endpoint), http_method=[endpoint.method], status_code=200)
     async def handle(request: Received) -> Response[bytes]:
         async def receive() -> bytes:
             try:
@@ -62,6 +65,11 @@ def _handler(dispatcher: Dispatcher, endpoint: Endpoint) -> HTTPRouteHandler:
         return _response(await dispatcher.answer(_request(request), receive))
 
     return handle
+
+
+def path_of(endpoint: Endpoint) -> str:
+    """Return the path of an endpoint in Litestar's notation."""
+    return _PARAMETER.sub(r"{\1:str}", endpoint.path)
 
 
 def _request(request: Received) -> Request:

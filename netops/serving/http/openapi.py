@@ -34,7 +34,9 @@ def describe(endpoints: Sequence[Endpoint], with_token: bool) -> Document:
     schemas = _Schemas(endpoints)
     paths: Document = {}
     for endpoint in endpoints:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
+        paths.setdefault(endpoint.path.replace(":path}", "}"), {})[endpoint.method.lower()] = _operation(
+            endpoint, schemas
+        )
     components: Document = {"schemas": schemas.components}
     document: Document = {
         "openapi": "3.1.0",
@@ -95,7 +97,7 @@ def _parameters(path: str, parameters: Parameters) -> Iterator[Document]:
         rest = {key: value for key, value in schema.items() if key != "description"}
         yield {
             "name": name,
-            "in": "path" if f"{{{name}}}" in path else "query",
+            "in": "path" if f"{{{name}}}" in path or f"{{{name}:path}}" in path else "query",
             "required": parameters.is_required(name),
             "description": schema.get("description", ""),
             "schema": rest,
