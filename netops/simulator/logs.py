@@ -106,7 +106,7 @@ def write_logs(network: Network, dataset: Dataset, settings: GeneratedLogSetting
     ----------
     network : Network
     dataset : Dataset
-        Its telemetry, whose incidents have messages.
+        Its telemetry, whose generated incidents have messages; those that people recorded have none.
     settings : GeneratedLogSettings
     path : Path
         The file; it appears when it is complete. The same network and settings give the same bytes.
@@ -136,8 +136,10 @@ def _events(emitter: _Emitter, dataset: Dataset) -> Iterator[Message]:
     index = {name: number for number, name in enumerate(emitter.network.fleet.names)}
     times = [table.column(name).cast(pa.int64()).to_pylist() for name in ("precursor_start", START, END)]
     scenarios = table.column("scenario").to_pylist()
+    known = emitter.network.settings.scenarios
     for device, scenario, *span in zip(table.column(DEVICE).to_pylist(), scenarios, *times, strict=True):
-        yield from emitter.incident(index[device], scenario, *span)
+        if scenario in known and None not in span:
+            yield from emitter.incident(index[device], scenario, *span)
     for device in range(emitter.network.devices):
         for name, start, end in benign_events(emitter.network, device):
             yield from emitter.benign(device, name, start, end)

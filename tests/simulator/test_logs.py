@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from netops.cli.main import run
@@ -17,7 +18,7 @@ from netops.simulator.log_settings import GeneratedLogSettings
 from netops.simulator.logs import write_logs
 from netops.simulator.network import Network, make_network
 from netops.simulator.settings import GeneratorSettings
-from netops.telemetry.dataset import Dataset
+from netops.telemetry.dataset import Dataset, finish
 from netops.workflows.project_folder import project_root
 
 START = 1_767_571_200 * SECOND
@@ -85,3 +86,18 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert found["log_messages"] == len((tmp_path / "log").read_text().splitlines()) > 50
     assert run([*words, "--json"]) == 0
     assert "log_messages" not in json.loads(capsys.readouterr().out)
+
+
+def test_recorded_incidents_have_no_messages(made: tuple[Network, Dataset], tmp_path: Path) -> None:
+    network, dataset = made
+    table = dataset.incidents()
+    row = table.slice(0, 1).to_pylist()[0] | {"precursor_start": None}
+    recorded = [row | {"scenario": "cable cut"}, row | {"scenario": None}, row]
+    generated, both = tmp_path / "generated", tmp_path / "both"
+    write_logs(network, dataset, GeneratedLogSettings(), generated)
+    (tmp_path / "merged").mkdir()
+    merged = finish(
+        tmp_path / "merged", dataset.meta, pa.concat_tables([table, pa.Table.from_pylist(recorded, table.schema)])
+    )
+    write_logs(network, merged, GeneratedLogSettings(), both)
+    assert generated.read_bytes() == both.read_bytes()
