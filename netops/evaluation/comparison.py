@@ -146,8 +146,8 @@ def _scorecard(examples: Examples, folder: Path, card: ModelCard, alerting: Aler
 def missing_features(examples: Examples, card: ModelCard) -> tuple[str, ...]:
     """Return the features of a model that the telemetry does not have.
 
-    Templates of log messages are numbered anew in each training: a column of the same name that counts other
-    messages is not the feature of the model.
+    Each training numbers the templates of log messages: a column of the same name that counts other messages is
+    not the feature of the model.
     """
     there = set(feature_names(Dataset.open(Path(examples.sources["validation"]))))
     texts = examples.info.get("logs", {}).get("texts", {})
