@@ -146,7 +146,8 @@ def unlabelled_model(
     tuple
         The written card and the assessment.
     """
-    card = build_deviations(examples, out, network=network, seed=training.seed)
+    purpose = (asdict(alerting.policy(_ANY, examples.horizon)), alerting.false_alarms_per_device_day)
+    card = build_deviations(examples, out, network=network, seed=training.seed, purpose=purpose)
     assessment = assess_without_labels(examples, out, alerting, training.seed)
     card = card.updated(
         threshold=assessment.policy.threshold,

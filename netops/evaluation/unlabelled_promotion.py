@@ -28,7 +28,8 @@ def decide_without_labels(
     """Decide whether a new model without labels replaces the champion.
 
     It never replaces a champion that was trained on labels. It replaces one without labels that alerts more often
-    on the newest telemetry, beyond the bootstrap interval: what was unusual for the old one has become usual.
+    on the newest telemetry, beyond the bootstrap interval: what was unusual for the old one has become usual. It
+    also replaces one without labels whose threshold was chosen for another alert budget.
 
     Parameters
     ----------
@@ -64,6 +65,10 @@ def _against(examples: Examples, challenger: Path, champion: Path, seed: int) ->
         return Decision(
             False, (f"the champion {old.version} was trained on labels: it stays, and needs newer ones",)
         )
+    before, now = (card.evaluation.get("unlabelled", {}).get("budget") for card in (old, new))
+    if before != now and None not in (before, now):
+        budgets = f"{now:.3g} instead of {before:.3g} false alarms per device-day"
+        return Decision(True, (f"the alert budget has changed since the champion {old.version}: {budgets}",))
     difference = _alert_difference(examples, (champion, old), (challenger, new), seed)
     low, high = difference.interval.low, difference.interval.high
     found = (

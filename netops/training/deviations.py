@@ -88,7 +88,9 @@ def _odds(sums: Floats) -> tuple[float, float]:
     return slope, float(np.log(HALF / TAIL[0]) - slope * first)
 
 
-def build_deviations(examples: Examples, out: Path, *, network: str, seed: int = 0) -> ModelCard:
+def build_deviations(
+    examples: Examples, out: Path, *, network: str, seed: int = 0, purpose: tuple[object, ...] = ()
+) -> ModelCard:
     """Fit the model on the training split and write it as a model folder.
 
     The risks of validation and test split are stored with the examples, as those of any model.
@@ -103,6 +105,8 @@ def build_deviations(examples: Examples, out: Path, *, network: str, seed: int =
         Name of the network.
     seed : int
         Of the choice of training samples, if there are more than 100,000.
+    purpose : tuple
+        What its threshold will be chosen for: with another alert budget it is another version.
 
     Returns
     -------
@@ -119,7 +123,9 @@ def build_deviations(examples: Examples, out: Path, *, network: str, seed: int =
     seconds, model = time.monotonic() - started, fitted.build()
     scorer = _Compared(Session(model), fitted)
     risks = {split: _scored(scorer, examples, split, names) for split in SCORED_SPLITS}
-    card = _card(examples, names, network, model, seed).updated(agreement=scorer.agreement(), fit_seconds=seconds)
+    card = _card(examples, names, network, model, seed, purpose).updated(
+        agreement=scorer.agreement(), fit_seconds=seconds
+    )
     for split, values in risks.items():
         with atomic_path(risks_path(examples.folder, card.version, split)) as draft, draft.open("wb") as file:
             np.save(file, values, allow_pickle=False)
@@ -198,12 +204,19 @@ def _scored(score: Callable[[Floats], Floats], examples: Examples, split: str, n
     return score_rows(score, Dataset.open(Path(examples.sources[split])), names, rows)
 
 
-def _card(examples: Examples, names: tuple[str, ...], network: str, model: bytes, seed: int) -> ModelCard:
+def _card(
+    examples: Examples,
+    names: tuple[str, ...],
+    network: str,
+    model: bytes,
+    seed: int,
+    purpose: tuple[object, ...],
+) -> ModelCard:
     info = examples.info
     return ModelCard(
         network=network,
         family=DEVIATIONS,
-        version=version_of(model, network, names, info["spec"], examples.horizon),
+        version=version_of(model, network, names, info["spec"], examples.horizon, *purpose),
         features=names,
         spec=info["spec"],
         metrics=tuple(info["metrics"]),

@@ -242,3 +242,18 @@ def test_labels_are_new_to_a_model_that_has_seen_none(
     split = examples.evaluation_split("validation")
     assert unseen_by(made[1], split).all()
     assert not unseen_by(replace(made[1], supervised=True, split={}), split).any()
+
+
+def test_another_alert_budget_is_another_version_that_takes_over(
+    examples: Examples, made: tuple[Path, ModelCard, UnlabelledAssessment], tmp_path: Path
+) -> None:
+    settings = replace(AlertSettings(), false_alarms_per_device_week=7.0)
+    card, assessment = unlabelled_model(examples, SETTINGS, settings, tmp_path / "new", network="demo")
+    assert card.version != made[1].version
+    assert assessment.policy.threshold < made[2].policy.threshold
+    promoted, reason = decided(examples, tmp_path / "new", made[0])
+    assert promoted
+    assert "the alert budget has changed" in reason
+    assert "1 instead of 0.143 false alarms per device-day" in reason
+    again, _ = unlabelled_model(examples, SETTINGS, settings, tmp_path / "again", network="demo")
+    assert again.version == card.version
