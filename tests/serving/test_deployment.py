@@ -8,7 +8,8 @@ import pytest
 from netops.config.durations import SECOND
 from netops.errors import NetopsError
 from netops.models.onnx_file import Scorer
-from netops.serving.mlrun.deployment import INFER, Nuclio, NuclioOptions, compare, roll_out
+from netops.serving.mlrun.deployment import Nuclio, NuclioOptions, compare, roll_out
+from netops.serving.requests.endpoints.model import INFER
 from netops.serving.mlrun.function import make_serving_function
 from netops.serving.mlrun.graph import pipeline_of
 from tests.serving.conftest import abandon
@@ -35,13 +36,13 @@ class Recorded:
             if self.silent:
                 self.silent -= 1
                 raise ConnectionError("connection refused")
-            return [risk + self.off for risk in self._server.test(INFER, body={"inputs": rows})["outputs"]]
+            return [risk + self.off for risk in self._server.test(INFER.path, body={"inputs": rows})["outputs"]]
 
         return answer
 
     def shift_traffic(self):
         self._end()
-        return INFER
+        return INFER.path
 
     def roll_back(self, previous):
         if previous:
@@ -57,7 +58,7 @@ def test_a_model_that_reproduces_its_tested_risks_is_put_in_service(model, rows)
     platform = Recorded()
     difference, address = roll_out(platform, str(model), None, rows, Scorer(model).score(rows))
     assert difference < 1e-6
-    assert address == INFER
+    assert address == INFER.path
 
 
 def test_it_is_asked_until_it_answers(model, rows) -> None:
