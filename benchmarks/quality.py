@@ -81,6 +81,7 @@ def network_of(seed: int, settings: Settings, folder: Path) -> Dataset:
         interval=fleet.interval,
         start=fleet.start_time,
         seed=seed,
+        silent=settings.generated_logs.silent_if_enabled,
         workers=os.cpu_count() or 1,
     )
 

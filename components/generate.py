@@ -42,6 +42,7 @@ def generate(context: MLClientCtx, settings: str, network: str = "demo", continu
         start=start,
         origin=origin,
         seed=fleet.seed,
+        silent=chosen.generated_logs.silent_if_enabled,
         progress=progress.report,
     )
     dataset = with_generated_logs(with_feedback(dataset, network, chosen.telemetry), chosen, start, origin)

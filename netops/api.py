@@ -121,6 +121,7 @@ def generate(
         start=_start(start) if start else fleet.start_time,
         origin=fleet.start_time,
         seed=seed,
+        silent=chosen.generated_logs.silent_if_enabled,
     )
 
 

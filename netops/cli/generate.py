@@ -46,9 +46,12 @@ def command(
     from netops.simulator.generate import generate
     from netops.simulator.settings import GeneratorSettings
     from netops.workflows.project_folder import project_root
+    from netops.workflows.settings import read_settings
 
     settings = GeneratorSettings.from_yaml(metrics_config or project_root() / "configurations" / "metrics.yaml")
     first = _DEFAULT_START if start is None else start
+    settings_of_logs = None if logs is None else read_settings().generated_logs
+    silent = 0.0 if settings_of_logs is None else settings_of_logs.silent
     with progress_bars():
         dataset = generate(
             settings,
@@ -58,20 +61,26 @@ def command(
             interval=interval,
             start=first,
             seed=seed,
+            silent=silent,
             workers=workers,
             progress=progress.report,
         )
     meta = dataset.meta
     written = {}
-    if logs is not None:
+    if logs is not None and settings_of_logs is not None:
         from netops.simulator.logs import write_logs
         from netops.simulator.network import make_network
-        from netops.workflows.settings import read_settings
 
         network = make_network(
-            settings, devices=devices, duration=duration, interval=interval, start=first, seed=seed
+            settings,
+            devices=devices,
+            duration=duration,
+            interval=interval,
+            start=first,
+            seed=seed,
+            silent=silent,
         )
-        written = {"log_messages": write_logs(network, dataset, read_settings().generated_logs, logs)}
+        written = {"log_messages": write_logs(network, dataset, settings_of_logs, logs)}
     if as_json:
         about = {"samples": meta.samples, "devices": meta.devices, "incidents": meta.incidents}
         print_json({"out": str(out), **about, **written})

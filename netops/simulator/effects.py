@@ -25,6 +25,7 @@ from netops.simulator.tables import (
     PERIOD,
     SHAPE,
     SIGN,
+    SILENT,
     SPIKES,
     STAGGER,
     TAIL,
@@ -36,13 +37,16 @@ from netops.simulator.tables import (
 #: Columns of a disturbance: metric, ticks at which it enters, is in error and ends, depth, sign, chance of a jump.
 METRIC, ENTER, PINNED, UNTIL, HOW_FAR, TOWARDS, JUMPS = range(7)
 
+_CHANNEL = 2
+
 
 @kernel(error_model="numpy")
 def lay_out(key: np.uint64, event: Floats, scenario: Floats, order: Ints, metrics: Floats) -> Floats:
     """Plan a failure: one row per metric, of METRIC, ENTER, PINNED, UNTIL, HOW_FAR, TOWARDS, JUMPS.
 
     Metric k enters after k times the stagger; it is in error for the failure's fraction of the remaining time,
-    plus or minus the jitter. The device is in critical failure once all its affected metrics are in error.
+    plus or minus the jitter. The device is in critical failure once all its affected metrics are in error. In a
+    silent failure, none of them changes before that.
     """
     draws = derive(key, int(event[INDEX]))
     start, length, count = event[START], event[LENGTH], int(scenario[AFFECTED])
@@ -67,7 +71,16 @@ def lay_out(key: np.uint64, event: Floats, scenario: Floats, order: Ints, metric
         )
         rows[k, 4], rows[k, 5] = min(1.0, depth), metrics[metric, SIGN]
         rows[k, 6] = max(0.0, peaks) / before if before > 0.0 else 0.0
+    if channel(key, event) < scenario[SILENT]:
+        critical = rows[:, PINNED].max()
+        rows[:, ENTER], rows[:, PINNED] = critical, critical
     return rows
+
+
+@kernel(error_model="numpy")
+def channel(key: np.uint64, event: Floats) -> float:
+    """Return the number in (0, 1) that decides whether logs, metrics or both announce a failure."""
+    return uniform(derive(key, int(event[INDEX])), _CHANNEL)
 
 
 @kernel(error_model="numpy")

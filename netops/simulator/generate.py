@@ -46,6 +46,8 @@ def details_of(network: Network) -> JsonDict:
         "origin": network.origin,
         "version": VERSION,
     }
+    if network.silent:
+        description["silent"] = network.silent
     text = json.dumps(description, sort_keys=True)
     return {"fingerprint": hashlib.sha256(text.encode()).hexdigest(), **json.loads(text)}
 
@@ -61,6 +63,7 @@ def generate(
     seed: int,
     workers: int = 1,
     origin: int | None = None,
+    silent: float = 0.0,
     progress: Progress = silent,
 ) -> Dataset:
     """Generate a network into a dataset folder.
@@ -86,6 +89,8 @@ def generate(
     origin : int, optional
         Time from which drift and past-based metrics count, by default the start. A network that continues an
         earlier one has the same seed and origin.
+    silent : float
+        Fraction of the failures that only logs announce, see :func:`netops.simulator.network.make_network`.
     progress : Progress
         Called with the number of finished samples.
 
@@ -101,7 +106,14 @@ def generate(
         If the folder cannot be written.
     """
     network = make_network(
-        settings, devices=devices, duration=duration, interval=interval, start=start, seed=seed, origin=origin
+        settings,
+        devices=devices,
+        duration=duration,
+        interval=interval,
+        start=start,
+        seed=seed,
+        origin=origin,
+        silent=silent,
     )
     try:
         return _generate(network, out, workers, progress)

@@ -20,14 +20,31 @@ class GeneratedLogSettings:
     precursor_share: float = option(
         0.7, help="fraction of the incidents with messages before them", minimum=0, maximum=1
     )
-    precursor_messages: float = option(6.0, help="mean number of messages before an incident", minimum=0)
+    silent_metrics: float = option(
+        0.25,
+        help="fraction of the incidents with messages before them whose metrics show nothing before",
+        minimum=0,
+        maximum=1,
+    )
+    precursor_messages: float = option(12.0, help="mean number of messages before an incident", minimum=0)
     early_share: float = option(
         0.4, help="fraction of these incidents whose messages begin before the metrics change", minimum=0, maximum=1
     )
     early: Duration = option(10 * MINUTE, help="how much earlier", unit="duration")
     lookalike_share: float = option(
-        0.3, help="fraction of the benign events with messages as before an incident", minimum=0, maximum=1
+        0.3, help="fraction of the benign events with a burst of such messages", minimum=0, maximum=1
     )
     false_precursors: float = option(
-        0.2, help="mean number of groups of such messages without any event, per device and day", minimum=0
+        0.2, help="mean number of bursts of such messages without any event, per device and day", minimum=0
     )
+    strays: float = option(2.0, help="mean number of single such messages, per device and day", minimum=0)
+
+    @property
+    def silent(self) -> float:
+        """Fraction of all incidents that logs alone announce."""
+        return self.precursor_share * self.silent_metrics
+
+    @property
+    def silent_if_enabled(self) -> float:
+        """The same for runs: 0 without logs, so that their telemetry does not depend on this section."""
+        return self.silent if self.enabled else 0.0

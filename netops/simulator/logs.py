@@ -12,7 +12,9 @@ from netops.config.durations import DAY, HOUR, MINUTE, SECOND
 from netops.files import atomic_path
 from netops.simulator.log_settings import GeneratedLogSettings
 from netops.simulator.log_texts import BENIGN, FAILED, PRECURSORS, RESTARTED, ROUTINE, Text
-from netops.simulator.network import Network, benign_events
+from netops.simulator.network import Network, benign_events, channels
+from netops.simulator.tables import Floats, Ints
+from netops.simulator.truth import PRECURSOR_START, SCENARIO
 from netops.telemetry.dataset import Dataset
 from netops.telemetry.schema import DEVICE, END, START
 
@@ -20,6 +22,8 @@ _FACILITY = 23  # local7, as network devices use by default
 #: Purposes of random numbers, so that one kind of messages does not depend on the others.
 _CHATTER, _INCIDENT, _CALM, _FALSE, _VALUES = range(5)
 _USERS = ("admin", "backup", "monitor", "netops", "root", "script")
+#: Length of a burst of messages as before an incident.
+_BURST = 3 * MINUTE
 _PREFIXES = ("Ethernet", "GigabitEthernet0/", "xe-0/0/")
 
 
@@ -55,13 +59,17 @@ class _Emitter:
     def _at(self, device: int, day: int, hour: int, draw: np.random.Generator, rank: int) -> Message:
         return Message(day * DAY + hour * HOUR + int(draw.integers(0, HOUR)), device, ROUTINE[rank])
 
-    def incident(self, device: int, scenario: str, precursor: int, start: int, end: int) -> Iterator[Message]:
-        """Yield the messages before an incident, at its start, and after it."""
+    def precursor(self, device: int, scenario: str, precursor: int, start: int) -> Iterator[Message]:
+        """Yield the messages before an incident, more and more of them."""
         settings, draw = self.settings, self.draw(_INCIDENT, device, start // SECOND)
-        texts = self._texts(scenario)
-        if draw.random() < settings.precursor_share:
-            early = settings.early if draw.random() < settings.early_share else 0
-            yield from self._some(device, draw, texts, precursor - early, start)
+        texts, early = self._texts(scenario), settings.early if draw.random() < settings.early_share else 0
+        count = draw.poisson(settings.precursor_messages)
+        # The root of a uniform number has a density that rises linearly.
+        moments = start - (start - precursor + early) * (1 - np.sqrt(draw.random(count)))
+        yield from self._some(device, draw, texts, moments)
+
+    def incident(self, device: int, start: int, end: int) -> Iterator[Message]:
+        """Yield the messages at the start of an incident and after it."""
         yield from (Message(start + (n + 1) * SECOND, device, text) for n, text in enumerate(FAILED))
         yield from (Message(end + (n + 1) * SECOND, device, text) for n, text in enumerate(RESTARTED))
 
@@ -71,20 +79,25 @@ class _Emitter:
         texts = BENIGN.get(type(self.network.settings.scenarios[name]), ())
         yield from (Message(start + (n + 1) * SECOND, device, text) for n, text in enumerate(texts))
         if draw.random() < self.settings.lookalike_share:
-            yield from self._some(device, draw, self._any(draw), start, end)
+            yield from self._burst(device, draw, int(draw.integers(start, end)))
 
     def false(self, device: int, day: int) -> Iterator[Message]:
-        """Yield groups of messages as before an incident, without an event."""
+        """Yield messages as before an incident, without an event: bursts and single ones."""
         draw = self.draw(_FALSE, device, day)
         for _ in range(draw.poisson(self.settings.false_precursors)):
-            start = day * DAY + int(draw.integers(0, DAY))
-            yield from self._some(device, draw, self._any(draw), start, start + 10 * MINUTE)
+            yield from self._burst(device, draw, day * DAY + int(draw.integers(0, DAY)))
+        for _ in range(draw.poisson(self.settings.strays)):
+            yield from self._some(device, draw, self._any(draw), day * DAY + draw.integers(0, DAY, 1))
+
+    def _burst(self, device: int, draw: np.random.Generator, start: int) -> Iterator[Message]:
+        count = 1 + draw.poisson(self.settings.precursor_messages / 4)
+        yield from self._some(device, draw, self._any(draw), start + draw.integers(0, _BURST, count))
 
     def _some(
-        self, device: int, draw: np.random.Generator, texts: Sequence[Text], start: int, end: int
+        self, device: int, draw: np.random.Generator, texts: Sequence[Text], moments: Ints | Floats
     ) -> Iterator[Message]:
-        for _ in range(draw.poisson(self.settings.precursor_messages)):
-            yield Message(int(draw.integers(start, max(end, start + 1))), device, texts[draw.integers(len(texts))])
+        for moment in moments.tolist():
+            yield Message(int(moment), device, texts[draw.integers(len(texts))])
 
     def _texts(self, scenario: str) -> Sequence[Text]:
         kind = type(self.network.settings.scenarios[scenario])
@@ -132,17 +145,22 @@ def write_logs(network: Network, dataset: Dataset, settings: GeneratedLogSetting
 
 
 def _events(emitter: _Emitter, dataset: Dataset) -> Iterator[Message]:
-    table = dataset.incidents()
-    index = {name: number for number, name in enumerate(emitter.network.fleet.names)}
-    times = [table.column(name).cast(pa.int64()).to_pylist() for name in ("precursor_start", START, END)]
-    scenarios = table.column("scenario").to_pylist()
-    known = emitter.network.settings.scenarios
-    for device, scenario, *span in zip(table.column(DEVICE).to_pylist(), scenarios, *times, strict=True):
-        if scenario in known and None not in span:
-            yield from emitter.incident(index[device], scenario, *span)
     for device in range(emitter.network.devices):
         for name, start, end in benign_events(emitter.network, device):
             yield from emitter.benign(device, name, start, end)
+    table, known = dataset.incidents(), emitter.network.settings.scenarios
+    index = {name: number for number, name in enumerate(emitter.network.fleet.names)}
+    numbers = {
+        name: channels(emitter.network, index[name]) for name in set(table.column(DEVICE).to_pylist()) & set(index)
+    }
+    times = [table.column(name).cast(pa.int64()).to_pylist() for name in (PRECURSOR_START, START, END)]
+    columns = (table.column(DEVICE).to_pylist(), table.column(SCENARIO).to_pylist(), *times)
+    for device, scenario, precursor, start, end in zip(*columns, strict=True):
+        # Recorded incidents have no precursor.
+        if scenario in known and precursor is not None:
+            if numbers[device].get(precursor, 1.0) < emitter.settings.precursor_share:
+                yield from emitter.precursor(index[device], scenario, precursor, start)
+            yield from emitter.incident(index[device], start, end)
 
 
 def _line(network: Network, settings: GeneratedLogSettings, message: Message) -> str:

@@ -18,6 +18,7 @@ from netops.simulator.device import (
     schedule_device,
     walk_to,
 )
+from netops.simulator.effects import channel
 from netops.simulator.fleet import Fleet, default_devices, make_fleet
 from netops.simulator.randomness import derive, key_of, uniform
 from netops.simulator.scenarios import NewDeviceClass
@@ -88,6 +89,8 @@ class Network:
     ticks : int
         The number.
     seed : int
+    silent : float
+        Fraction of the failures before which metrics do not change: only logs announce them.
     """
 
     settings: GeneratorSettings
@@ -99,6 +102,7 @@ class Network:
     origin: int
     fleet: Fleet = field(repr=False)
     tables: Tables = field(repr=False)
+    silent: float = 0.0
 
     @property
     def first(self) -> int:
@@ -119,6 +123,7 @@ def make_network(
     start: int,
     seed: int,
     origin: int | None = None,
+    silent: float = 0.0,
 ) -> Network:
     """Create a network.
 
@@ -137,6 +142,9 @@ def make_network(
     origin : int, optional
         Time from which drift and past-based metrics count; None is the start. To continue an earlier network,
         pass its origin.
+    silent : float
+        Fraction of the failures before which metrics do not change: only logs announce them
+        (:attr:`GeneratedLogSettings.silent`). Which ones they are depends on the seed alone.
 
     Raises
     ------
@@ -151,9 +159,9 @@ def make_network(
         raise UsageError(f"{devices} devices and {ticks} samples of each: at least one of each is required")
     if origin > start:
         raise UsageError("the origin is after the start; pass the start of the first network")
-    tables = make_tables(settings, interval, origin // interval)
+    tables = make_tables(settings, interval, origin // interval, silent)
     fleet = make_fleet(settings, devices, seed)
-    return Network(settings, devices, interval, start, ticks, seed, origin, fleet, tables)
+    return Network(settings, devices, interval, start, ticks, seed, origin, fleet, tables, silent)
 
 
 class Walks:
@@ -231,6 +239,20 @@ def benign_events(network: Network, device: int) -> list[tuple[str, int, int]]:
         )
         for row in calm
     ]
+
+
+def channels(network: Network, device: int) -> dict[int, float]:
+    """Return what decides whether logs or metrics announce each failure of a device.
+
+    Returns
+    -------
+    dict
+        Start of the precursor in nanoseconds → a number in (0, 1). Metrics do not announce failures with one below
+        ``network.silent``.
+    """
+    key = np.uint64(derive(key_of(network.seed, randomness.DEVICE, device), randomness.EVENTS))
+    failures = _schedule(network, device, network.first, network.first + network.ticks)[0]
+    return {network.time_of(int(row[START])): channel(key, row) for row in failures}
 
 
 def _schedule(network: Network, device: int, first: int, last: int) -> tuple[Floats, Floats]:

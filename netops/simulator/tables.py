@@ -26,7 +26,7 @@ Ints = npt.NDArray[np.int64]
 (FOLLOW, SMOOTHNESS, CORRELATION, WITH_MAX, WITH_MIN, CDF_AT, CDF_SIZE, CDF_FIRST) = range(14, 22)
 # Columns of the scenario table.
 (SHAPE, TICKS, SPREAD, FAILURE, STAGGER, DEPTH, GROWTH, PEAKS, HEIGHT, PERIOD, VARIATION, TAIL, FAILING) = range(13)
-(RHYTHMIC, FROZEN, EDGE, JITTER, AFFECTED) = range(13, 18)
+(RHYTHMIC, FROZEN, EDGE, JITTER, SILENT, AFFECTED) = range(13, 19)
 # Shapes of a disturbance.
 (SPIKES, RAMP, FLAPS, CONGESTED, STEP, PEAK, STUCK) = range(7)
 # Indices in the traffic vector.
@@ -64,7 +64,7 @@ class Tables:
     metrics : float64 array, metrics × 22
     cdf : float64 array
         The distribution functions of Poisson metrics, one after the other.
-    scenarios : float64 array, scenarios × 18
+    scenarios : float64 array, scenarios × 19
     order : int64 array, scenarios × metrics
         The metrics a scenario affects, in order; -1 beyond the last.
     effects : float64 array, scenarios × metrics
@@ -96,7 +96,7 @@ class Tables:
     hop: float
 
 
-def make_tables(settings: GeneratorSettings, interval: int, origin: int) -> Tables:
+def make_tables(settings: GeneratorSettings, interval: int, origin: int, silent: float = 0.0) -> Tables:
     """Convert settings into tables.
 
     Parameters
@@ -106,6 +106,8 @@ def make_tables(settings: GeneratorSettings, interval: int, origin: int) -> Tabl
         Nanoseconds between two ticks.
     origin : int
         Absolute tick from which drift counts.
+    silent : float
+        Fraction of the failures before which metrics do not change.
 
     Raises
     ------
@@ -127,6 +129,7 @@ def make_tables(settings: GeneratorSettings, interval: int, origin: int) -> Tabl
         if isinstance(scenario, library.Maintenance):
             effects[row, : len(indices)] = list(scenario.effects.values())
     table = np.array(rows).reshape(len(rows), AFFECTED + 1)
+    table[:, SILENT] = silent
     groups = _groups(settings, list(events.values()), interval)
     return Tables(
         metrics, cdf, table, order, effects, _traffic(settings, interval, origin), *groups,

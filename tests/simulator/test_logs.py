@@ -63,7 +63,7 @@ def test_they_are_read_as_syslog(made: tuple[Network, Dataset], tmp_path: Path, 
 
 
 def test_incidents_have_messages_before_them(made: tuple[Network, Dataset], tmp_path: Path) -> None:
-    quiet = {"per_hour": 0.0, "bursts": 0.0, "lookalike_share": 0.0, "false_precursors": 0.0}
+    quiet = {"per_hour": 0.0, "bursts": 0.0, "lookalike_share": 0.0, "false_precursors": 0.0, "strays": 0.0}
     incidents = made[1].meta.incidents
     assert incidents >= 2
     only = write(made, tmp_path / "a", **quiet, precursor_share=0.0)
@@ -73,10 +73,12 @@ def test_incidents_have_messages_before_them(made: tuple[Network, Dataset], tmp_
 
 
 def test_benign_events_resemble_incidents(made: tuple[Network, Dataset], tmp_path: Path) -> None:
-    quiet = {"per_hour": 0.0, "bursts": 0.0, "precursor_share": 0.0}
+    quiet = {"per_hour": 0.0, "bursts": 0.0, "precursor_share": 0.0, "strays": 0.0}
     without = write(made, tmp_path / "a", **quiet, lookalike_share=0.0, false_precursors=0.0)
     assert len(write(made, tmp_path / "b", **quiet, lookalike_share=1.0, false_precursors=0.0)) > len(without)
     assert len(write(made, tmp_path / "c", **quiet, lookalike_share=0.0, false_precursors=5.0)) > len(without)
+    strays = write(made, tmp_path / "d", **(quiet | {"strays": 5.0}), lookalike_share=0.0, false_precursors=0.0)
+    assert 0.5 < (len(strays) - len(without)) / (20 * HOURS / 24 * 5) < 1.5
 
 
 def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,6 +86,10 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert run([*words, "--logs", str(tmp_path / "log"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["log_messages"] == len((tmp_path / "log").read_text().splitlines()) > 50
+    # The metrics of a network with logs do not announce all incidents: it is another network.
+    assert run([*words, "--json"]) == 2
+    assert "generated with other settings" in capsys.readouterr().err
+    words[2] = str(tmp_path / "other")
     assert run([*words, "--json"]) == 0
     assert "log_messages" not in json.loads(capsys.readouterr().out)
 

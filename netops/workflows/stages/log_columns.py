@@ -88,6 +88,7 @@ def with_generated_logs(dataset: Dataset, settings: Settings, start: int, origin
         start=start,
         seed=fleet.seed,
         origin=origin,
+        silent=settings.generated_logs.silent_if_enabled,
     )
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
         path = Path(scratch) / "generated.log"

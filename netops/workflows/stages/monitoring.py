@@ -83,6 +83,7 @@ def _generated(network: str, out: Path, settings: Settings) -> Dataset:
         start=start,
         seed=fleet.seed,
         origin=origin,
+        silent=settings.generated_logs.silent_if_enabled,
         progress=progress.report,
     )
 

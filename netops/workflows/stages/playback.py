@@ -36,6 +36,7 @@ def generated_network(settings: Settings, devices: int | None, duration: int, st
         start=began + fleet.duration if start is None else start,
         seed=fleet.seed,
         origin=began,
+        silent=settings.generated_logs.silent_if_enabled,
     )
     return generated(network)
 
