@@ -9,9 +9,9 @@ from netops.config.durations import SECOND
 from netops.errors import NetopsError
 from netops.models.onnx_file import Scorer
 from netops.serving.mlrun.deployment import Nuclio, NuclioOptions, compare, roll_out
-from netops.serving.requests.endpoints.model import INFER
 from netops.serving.mlrun.function import make_serving_function
 from netops.serving.mlrun.graph import pipeline_of
+from netops.serving.requests.endpoints.model import INFER
 from tests.serving.conftest import abandon
 
 
