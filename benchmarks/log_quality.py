@@ -3,24 +3,31 @@
     python -m benchmarks.log_quality [weak] SEED…
 
 A network per seed, of 200 devices over 20 hours with a sample every 30 seconds; no neural network, so that it takes
-minutes. With ``weak``, the metrics hardly change before incidents. All figures are of the test splits; intervals
-come from resampling devices and incidents.
+minutes. Some incidents are announced by metrics alone, some by logs alone, most by both. With ``weak``, the metrics
+hardly change before any of them. All figures are of the test splits; intervals come from resampling devices and
+incidents; all three choices have the same resamples, and their differences are of pairs.
 """
 
 import dataclasses
+import json
 import sys
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
+from netops.alerting.outcomes import EvaluationSplit
 from netops.evaluation.assessment import assess_model
+from netops.simulator.network import channels, make_network
 from netops.telemetry.dataset import Dataset
 from netops.training.train import split_risks
 from netops.workflows.settings import Settings, read_settings
 from netops.workflows.stages.log_columns import with_generated_logs
 
 from .learning import best_of, learn
-from .quality import SEEDS, Counted, count, network_of, say, say_pooled
+from .quality import SEEDS, Counted, count, network_of, pool, say, say_pooled, spread
 
 OVERRIDES = (
     "fleet.interval=30s",
@@ -62,14 +69,57 @@ def _figures(
     assessment = assess_model(examples, models[best], settings.alerting)
     say(seed, name, assessment)
     risks = split_risks(examples, models[best], "test")
-    return count(examples.evaluation_split("test"), risks, assessment.policy, seed)
+    return count(_by_channel(examples.evaluation_split("test"), settings), risks, assessment.policy, seed)
+
+
+def _by_channel(split: EvaluationSplit, settings: Settings) -> EvaluationSplit:
+    """Replace the scenario of each incident by what announces it."""
+    fleet, logs, incidents = settings.fleet, settings.generated_logs, split.incidents
+    network = make_network(
+        settings.metrics,
+        devices=fleet.devices,
+        duration=fleet.duration,
+        interval=fleet.interval,
+        start=fleet.start_time,
+        seed=fleet.seed,
+        silent=logs.silent_if_enabled,
+    )
+    index = {name: number for number, name in enumerate(network.fleet.names)}
+    numbers = [channels(network, index[name]) for name in split.sequences.devices]
+    drawn = [
+        numbers[d][at] for d, at in zip(incidents.device.tolist(), incidents.precursor_start.tolist(), strict=True)
+    ]
+    names = tuple(LOGS if n < network.silent else BOTH if n < logs.precursor_share else METRICS for n in drawn)
+    return dataclasses.replace(split, incidents=dataclasses.replace(incidents, scenario=names))
+
+
+def say_channels(networks: Sequence[dict[str, Counted]]) -> None:
+    """Print which of the incidents that metrics, logs or both announce each model warns of."""
+    for model, channel in product((METRICS, LOGS, BOTH), repeat=2):
+        counted = [network[model] for network in networks]
+        warned = [np.isfinite(one.lead[one.scenarios == channel]) for one in counted]
+        line = {"benchmark": "log_quality_channel", "model": model, "announced_by": channel}
+        line |= {"incidents_warned": int(sum(map(sum, warned))), "incidents": sum(map(len, warned))}
+        print(json.dumps(line | {"event_recall": spread(pool(counted, channel)["event_recall"])}), flush=True)
+
+
+def say_differences(networks: Sequence[dict[str, Counted]]) -> None:
+    """Print what both give beyond metrics or logs alone, with intervals."""
+    both = pool(network[BOTH] for network in networks)
+    for name in (METRICS, LOGS):
+        alone = pool(network[name] for network in networks)
+        gains = {figure: spread(both[figure] - alone[figure]) for figure in both}
+        print(json.dumps({"benchmark": "log_quality_difference", "both_minus": name} | gains), flush=True)
 
 
 def main(words: Sequence[str]) -> None:
     """Measure the networks, one after another, and pool them."""
     weak = "weak" in words
     seeds = [int(word) for word in words if word != "weak"] or SEEDS
-    say_pooled([measure(seed, WEAK if weak else ()) for seed in seeds])
+    networks = [measure(seed, WEAK if weak else ()) for seed in seeds]
+    say_pooled(networks)
+    say_differences(networks)
+    say_channels(networks)
 
 
 if __name__ == "__main__":
