@@ -14,16 +14,16 @@ from netops.errors import NetopsError
 from netops.features.spec import FeatureSpec
 from netops.kernels import kernel
 from netops.models.card import read_card
-from netops.models.deviation_contributions import DeviationContributions
+from netops.models.contributions.of_deviations import DeviationContributions
+from netops.models.contributions.of_forest import ForestContributions
+from netops.models.contributions.of_net import NetContributions
+from netops.models.contributions.of_trees import TreeContributions
+from netops.models.contributions.of_vote import Voice, VoteContributions
 from netops.models.deviations import USUAL, Deviations
-from netops.models.forest_contributions import ForestContributions
-from netops.models.net_contributions import NetContributions
 from netops.models.onnx_file import load_graph
 from netops.models.scaling import Scaling
-from netops.models.tree_contributions import TreeContributions
 from netops.models.trees import OPERATOR, Trees
 from netops.models.vote import members_of
-from netops.models.vote_contributions import Voice, VoteContributions
 from netops.models.wording import Value, describe
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Explainer:
     expected : float
         Log-odds before any feature is known: the mean of the training split for trees, the centre of the training
         data for the net. With the contributions of a sample it adds up to the log-odds of its risk, exactly for
-        trees, roughly for the net (see :mod:`netops.models.net_contributions`).
+        trees, roughly for the net (see :mod:`netops.models.contributions.of_net`).
     levels, spreads : float64 arrays, F
         Mean and standard deviation of each feature in the training data.
 

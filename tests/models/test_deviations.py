@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from netops.models.card import ModelCard
-from netops.models.deviation_contributions import DeviationContributions
+from netops.models.contributions.of_deviations import DeviationContributions
 from netops.models.deviations import DEVIATIONS, Deviations
 from netops.models.explanation import Explainer
 from netops.models.onnx_file import Scorer, Session, save_model

@@ -11,14 +11,14 @@ from netops.config.durations import MINUTE
 from netops.errors import NetopsError
 from netops.features.spec import FeatureSpec
 from netops.models.card import ModelCard
+from netops.models.contributions.of_forest import ForestContributions
+from netops.models.contributions.of_net import NetContributions
+from netops.models.contributions.of_trees import TreeContributions
 from netops.models.explanation import Explainer, highest
-from netops.models.forest_contributions import ForestContributions
-from netops.models.net_contributions import NetContributions
 from netops.models.onnx_file import Scorer, Session, build_model, calibrated, save_model
 from netops.models.onnx_graph import Graph
 from netops.models.platt import LIMIT, Platt
 from netops.models.scaling import Scaling
-from netops.models.tree_contributions import TreeContributions
 from netops.models.trees import Trees
 from netops.models.vote import VOTE, Member, build_vote, vote_risks
 from netops.training.families.extra_trees import ExtraTrees

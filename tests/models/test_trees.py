@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from netops.errors import NetopsError
+from netops.models.contributions.of_trees import TreeContributions
 from netops.models.onnx_graph import Graph
-from netops.models.tree_contributions import TreeContributions
 from netops.models.trees import Trees
 
 

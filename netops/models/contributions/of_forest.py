@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netops.models.contributions.of_trees import Contributions, Scaled, TreeContributions
 from netops.models.forest import log_odds
-from netops.models.tree_contributions import Contributions, Scaled, TreeContributions
 
 
 @dataclass(frozen=True)
