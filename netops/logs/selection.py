@@ -1,4 +1,4 @@
-"""Select the templates that become columns: those that precede the incidents of the training split."""
+"""Select the templates that become columns: mostly those that precede the incidents of the training split."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ import numpy.typing as npt
 
 from netops.logs.messages import Messages
 from netops.logs.records import Int32, Int64
+from netops.logs.severity import WARNING
 
 Floats = npt.NDArray[np.float64]
-#: Minimum number of incidents that a template precedes.
+#: Minimum number of incidents that a template precedes, or of periods that it is in.
 _MIN_INCIDENTS = 2
 
 
@@ -84,6 +85,30 @@ def select(
     gains[(before < _MIN_INCIDENTS) | (before * periods <= elsewhere * incidents)] = 0
     best = np.argsort(-gains, kind="stable")[:limit]
     return tuple(sorted(best[gains[best] > 0].tolist()))
+
+
+def select_without_incidents(
+    messages: Messages, training: Mapping[str, Device], horizon: int, templates: int, limit: int
+) -> tuple[int, ...]:
+    """Select templates without the incidents: warnings and errors first, then the most frequent ones.
+
+    For cross-fitting, where every incident of training and validation is predicted by a model that has not seen it.
+    Frequency is the number of periods of one horizon of a device; a template in more than half of them is routine.
+
+    Parameters and result are those of :func:`select`.
+    """
+    found, severe = np.zeros(templates), np.zeros(templates, bool)
+    periods = 0.0
+    for name, device in training.items():
+        times, severities, numbers = messages.of(name)
+        inside = (times >= device.first) & (times <= device.last) & (numbers >= 0)
+        times, severities, numbers = times[inside], severities[inside], numbers[inside]
+        severe[numbers[(severities >= 0) & (severities <= WARNING)]] = True
+        np.add.at(found, np.unique(np.stack([times // horizon, numbers.astype(np.int64)]), axis=1)[1], 1)
+        periods += max(1.0, (device.last - device.first) / horizon)
+    known = np.flatnonzero((found >= _MIN_INCIDENTS) & (found <= periods / 2))
+    best = known[np.lexsort((known, -found[known], ~severe[known]))][:limit]
+    return tuple(sorted(best.tolist()))
 
 
 def _g(before: Floats, incidents: float, elsewhere: Floats, periods: float) -> Floats:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from netops.errors import NetopsError
 from netops.logs.columns import LogColumns
 from netops.logs.messages import Messages
-from netops.logs.selection import Device, in_training, select
+from netops.logs.selection import Device, in_training, select, select_without_incidents
 from netops.logs.tally import Tally
 from netops.logs.templates.miner import Templates
 
@@ -127,6 +127,21 @@ def test_templates_before_incidents_are_selected() -> None:
     assert select(messages, training, hour, 5, 1) == (3,)
     half = {"r1": Device(0, 15 * hour, starts[:1], starts[:1] + 60)}
     assert select(messages, half, hour, 5, 16) == ()
+
+
+def test_templates_are_selected_without_incidents() -> None:
+    hour = 3600
+    routine = [(time * hour, 6, 0) for time in range(100)]
+    frequent = [(time * hour + 5, 6, 1) for time in range(0, 100, 4)]
+    warnings = [(time * hour + 9, 4, 2) for time in range(0, 100, 20)]
+    late = [(time * hour, 4, 3) for time in range(101, 110)]
+    times, severities, templates = arrays(*sorted([*routine, *frequent, *warnings, *late]))
+    messages = Messages(["r1"], np.zeros(len(times), np.int32), times, severities, templates)
+    chosen = []
+    for starts in (np.zeros(0, np.int64), np.arange(5, 95, 10) * hour):
+        training = {"r1": Device(0, 100 * hour, starts, starts + 60)}
+        chosen.append([select_without_incidents(messages, training, hour, 4, limit) for limit in (16, 1)])
+    assert chosen == [[(1, 2), (2,)]] * 2
 
 
 def test_messages_of_the_training_split() -> None:

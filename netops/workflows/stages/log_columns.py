@@ -2,7 +2,7 @@
 
 import dataclasses
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from netops.logs.events import EventColumns
 from netops.logs.formats.registry import EVENTS
 from netops.logs.messages import Messages, read_messages
 from netops.logs.reading import LogReader
-from netops.logs.selection import Device, in_training, select
+from netops.logs.selection import Device, in_training, select, select_without_incidents
 from netops.logs.settings import LogSettings
 from netops.logs.templates.miner import Templates
 from netops.models.card import ModelCard
@@ -57,10 +57,13 @@ def with_logs(dataset: Dataset, settings: Settings, out: Path | None = None) -> 
     if not (settings.logs.paths or settings.logs.events):
         return dataset
     horizon = settings.training.horizon_for(dataset.meta.interval_seconds)
-    training = _training(dataset, settings, horizon)
+    found = _labelled(dataset, settings, horizon)
+    training = _training(found)
     reach = _REACH * round(dataset.meta.interval_seconds * SECOND)
     if settings.logs.paths:
-        dataset = _with_messages(dataset, settings, out or dataset.path, training, horizon, reach)
+        dataset = _with_messages(
+            dataset, settings, out or dataset.path, training, _selection(found), horizon, reach
+        )
     if settings.logs.events:
         dataset = _with_events(dataset, settings, out or dataset.path, training, reach)
     return dataset
@@ -98,7 +101,13 @@ def with_generated_logs(dataset: Dataset, settings: Settings, start: int, origin
 
 
 def _with_messages(
-    dataset: Dataset, settings: Settings, out: Path, training: Mapping[str, Device], horizon: int, reach: int
+    dataset: Dataset,
+    settings: Settings,
+    out: Path,
+    training: Mapping[str, Device],
+    selection: Callable[..., tuple[int, ...]],
+    horizon: int,
+    reach: int,
 ) -> Dataset:
     templates = Templates(settings.logs.templates)
     for batch in _logs(dataset, settings).batches():
@@ -106,7 +115,7 @@ def _with_messages(
         templates.learn(batch.messages[row] for row in np.flatnonzero(known).tolist())
     reader = _logs(dataset, settings)
     messages = _messages(reader, templates)
-    selected = select(messages, training, horizon, len(templates), settings.logs.max_columns)
+    selected = selection(messages, training, horizon, len(templates), settings.logs.max_columns)
     columns = LogColumns(templates, selected, reach)
     _say_read(reader)
     progress.say(
@@ -225,13 +234,22 @@ def _reader(dataset: Dataset, paths: Sequence[str], options: LogSettings, zone: 
     return LogReader(files, options, DeviceNames(devices), zone, period, progress.report)
 
 
-def _training(dataset: Dataset, settings: Settings, horizon: int) -> dict[str, Device]:
-    """Return the devices of the training split, with their time and incidents in it."""
+def _labelled(dataset: Dataset, settings: Settings, horizon: int) -> Labelled:
+    """Split the telemetry as training will."""
     options = settings.training
     try:
-        found = label(dataset, horizon, options.split, options.seed, options.cross_fit_below)[0]
+        return label(dataset, horizon, options.split, options.seed, options.cross_fit_below)[0]
     except FewLabelsError:
-        found = without_labels(dataset, horizon, options.split, options.seed)[0]
+        return without_labels(dataset, horizon, options.split, options.seed)[0]
+
+
+def _selection(found: Labelled) -> Callable[..., tuple[int, ...]]:
+    """Choose how templates are selected: without incidents where each of them is to be predicted unseen."""
+    return select_without_incidents if found.split.folds else select
+
+
+def _training(found: Labelled) -> dict[str, Device]:
+    """Return the devices of the training split, with their time and incidents in it."""
     rows = found.split.rows(TRAIN)
     training = {}
     for number, name in enumerate(found.sequences.devices):
