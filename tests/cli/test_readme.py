@@ -62,6 +62,12 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     log.assign(end=log.start + (frame.time[1] - frame.time[0]) * 12).to_csv(folder / "outages.csv", index=False)
     frame.drop(columns="is_error").to_csv(folder / "core-routers.csv", index=False)
     frame.drop(columns="is_error").to_parquet(folder / "today.parquet")
+    (folder / "syslog").mkdir()
+    lines = [
+        f"<187>1 {time:%Y-%m-%dT%H:%M:%SZ} {node} app - - - fan failed"
+        for node, time in zip(log.device, log.start, strict=True)
+    ]
+    (folder / "syslog" / "routers.log").write_text("\n".join(lines) + "\n")
     for month in ("january", "february"):
         (folder / month).mkdir()
         telemetry(devices=6).to_csv(folder / month / "all.csv", index=False)

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.servers import LocalServer
+
 DASHBOARDS = Path(__file__).parents[2] / "dashboards"
 
 
@@ -87,7 +89,7 @@ class _Quiet(http.server.BaseHTTPRequestHandler):
 @contextmanager
 def listening(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
     """Run a small HTTP server in a thread; give its address."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = LocalServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

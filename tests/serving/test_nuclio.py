@@ -5,13 +5,14 @@ import json
 import signal
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import numpy as np
 import pytest
 
 from netops.serving.engine.champion import ChampionFile
 from netops.serving.requests.endpoints.model import MODEL_PATH
+from tests.servers import LocalServer
 from tests.serving.bodies.test_remote_write import request, series
 from tests.serving.conftest import mock_server
 from tests.serving.models import SPEC, make_model
@@ -236,7 +237,7 @@ def test_alerts_are_delivered_to_receivers(worker):
         def log_message(self, *_):
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+    with LocalServer(("127.0.0.1", 0), Hook) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/"
         nuclio = worker(serving={"receivers": [{"kind": "webhook", "url": url}]})

@@ -10,13 +10,15 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import grpc
 import v3io_frames
 from v3io_frames import frames_pb2 as fpb
 from v3io_frames import frames_pb2_grpc as fgrpc
+
+from tests.servers import LocalServer
 
 
 class Tables:
@@ -127,7 +129,7 @@ def http_service(tables: Tables) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = LocalServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:

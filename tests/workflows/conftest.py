@@ -4,12 +4,13 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.servers import LocalServer
 from tests.small import SMALL
 
 ONE_FAMILY = (*SMALL, "training.families.sklearn.enabled=false")
@@ -47,10 +48,10 @@ Answers = dict[str, tuple[int, Any]]
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Answers], str]]:
     """Start an HTTP server that gives set answers; MLRUN_DBPATH names it."""
-    servers: list[ThreadingHTTPServer] = []
+    servers: list[LocalServer] = []
 
     def start(answers: Answers) -> str:
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(answers))
+        server = LocalServer(("127.0.0.1", 0), _handler(answers))
         servers.append(server)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"

@@ -3,13 +3,14 @@
 import threading
 from collections.abc import Iterator
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from netops.errors import NetopsError
 from netops.workflows.stages.artifact_inputs import fetch
+from tests.servers import LocalServer
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -29,7 +30,7 @@ def http(store: Path) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(store)))
+    server = LocalServer(("127.0.0.1", 0), partial(Handler, directory=str(store)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
