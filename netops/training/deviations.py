@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.errors import NetopsError
-from netops.files import atomic_path
 from netops.models.card import ModelCard, library_versions, version_of
 from netops.models.card_sections import Calibration
 from netops.models.deviations import DEVIATIONS, KNEE, LIMIT, Deviations, surprise
@@ -21,7 +20,7 @@ from netops.models.scaling import Scaling
 from netops.telemetry.dataset import Dataset
 from netops.training.columns import columns_of
 from netops.training.examples import SCORED_SPLITS, Examples
-from netops.training.fitting import TOLERANCE, risks_path, score_rows
+from netops.training.fitting import check_agreement, risks_path, score_rows, write_risks
 from netops.training.rows import gather
 from netops.training.splits import TRAIN
 
@@ -127,8 +126,7 @@ def build_deviations(
         agreement=scorer.agreement(), fit_seconds=seconds
     )
     for split, values in risks.items():
-        with atomic_path(risks_path(examples.folder, card.version, split)) as draft, draft.open("wb") as file:
-            np.save(file, values, allow_pickle=False)
+        write_risks(risks_path(examples.folder, card.version, split), values)
     save_model(out, model, card)
     return card
 
@@ -191,12 +189,7 @@ class _Compared:
         NetopsError
             If it is too great.
         """
-        if not self._greatest <= TOLERANCE:
-            raise NetopsError(
-                f"{DEVIATIONS}: the model file is {self._greatest:.2g} off the fitted model, {TOLERANCE:g} is "
-                "allowed; the model is not saved"
-            )
-        return self._greatest
+        return check_agreement(DEVIATIONS, self._greatest, "the fitted model")
 
 
 def _scored(score: Callable[[Floats], Floats], examples: Examples, split: str, names: tuple[str, ...]) -> Floats:

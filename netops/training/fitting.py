@@ -132,8 +132,7 @@ def fit(
     card = card.updated(fit_seconds=seconds, agreement=agreement, calibration=calibration.to_dict())
     card = card.updated(data=card.data | took)
     for split, values in risks.items():
-        with atomic_path(risks_path(folder, card.version, split)) as draft, draft.open("wb") as file:
-            np.save(file, values, allow_pickle=False)
+        write_risks(risks_path(folder, card.version, split), values)
     save_model(Path(job.out), model, card)
     if held_out is not None:
         write_held_out(Path(job.out), examples["info"]["data"]["fingerprint"], held_out)
@@ -199,6 +198,28 @@ def read_held_out(model: Path, fingerprint: str) -> Floats | None:
 def risks_path(examples: Path, version: str, split: str) -> Path:
     """Name the file of the risks of a model over a split: float64, NaN for rows that are not scored."""
     return examples / f"risks-{version}-{split}.npy"
+
+
+def write_risks(path: Path, risks: npt.NDArray[np.float64]) -> None:
+    """Store the risks of a model over a split."""
+    with atomic_path(path) as draft, draft.open("wb") as file:
+        np.save(file, risks, allow_pickle=False)
+
+
+def check_agreement(family: str, greatest: float, reference: str) -> float:
+    """Return the greatest difference of a model file from what it is compared with.
+
+    Raises
+    ------
+    NetopsError
+        If it is too great.
+    """
+    if not greatest <= TOLERANCE:
+        raise NetopsError(
+            f"{family}: the model file is {greatest:.2g} off {reference}, {TOLERANCE:g} is allowed; "
+            "the model is not saved"
+        )
+    return greatest
 
 
 def score_rows(
@@ -273,12 +294,7 @@ def _agreement(
     for piece, features in pieces(dataset, examples["names"], rows[indices]):
         native = fitted.predict(scaling.apply(features))
         greatest = max(greatest, float(np.abs(native - risks[indices[piece]]).max()))
-    if not greatest <= TOLERANCE:
-        raise NetopsError(
-            f"{job.family}: the model file is {greatest:.2g} off the native model on the test split, "
-            f"{TOLERANCE:g} is allowed; the model is not saved"
-        )
-    return greatest
+    return check_agreement(job.family, greatest, "the native model on the test split")
 
 
 def _card(

@@ -23,7 +23,6 @@ import numpy.typing as npt
 import netops
 from netops.config.durations import SECOND
 from netops.errors import NetopsError, UsageError, closest
-from netops.files import atomic_path
 from netops.json_types import JsonDict
 from netops.models.card import ModelCard, read_card, write_card
 from netops.models.card_sections import SearchResult
@@ -32,7 +31,7 @@ from netops.progress import Progress, say, silent
 from netops.telemetry.dataset import Dataset
 from netops.training.examples import Examples
 from netops.training.families.registry import FAMILIES
-from netops.training.fitting import Job, read_held_out, risks_path, score_rows
+from netops.training.fitting import Job, read_held_out, risks_path, score_rows, write_risks
 from netops.training.search import Trial, TrialCallback, best_of, summary_of
 from netops.training.settings import TrainingSettings
 
@@ -320,8 +319,7 @@ def split_risks(examples: Examples, model: Path, split: str) -> npt.NDArray[np.f
     if not path.is_file():
         held_out = read_held_out(model, examples.info["data"]["fingerprint"]) if split == "validation" else None
         risks = _scored(examples, model, split) if held_out is None else held_out
-        with atomic_path(path) as draft, draft.open("wb") as file:
-            np.save(file, risks, allow_pickle=False)
+        write_risks(path, risks)
     return np.load(path, allow_pickle=False)
 
 

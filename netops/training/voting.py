@@ -11,15 +11,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from netops.errors import NetopsError
-from netops.files import atomic_path
 from netops.models.card import ModelCard, library_versions, read_card, version_of
 from netops.models.onnx_file import MODEL_FILE, Session, calibrated, save_model
 from netops.models.platt import Platt, fit_platt
 from netops.models.vote import VOTE, Member, build_vote, vote_risks
 from netops.telemetry.dataset import Dataset
 from netops.training.examples import Examples
-from netops.training.fitting import TOLERANCE, risks_path, score_rows, write_held_out
+from netops.training.fitting import check_agreement, risks_path, score_rows, write_held_out, write_risks
 from netops.training.train import split_risks
 
 #: Rows of the test split that the file scores, spread over all of it.
@@ -74,8 +72,7 @@ def build_vote_model(
         agreement=agreement, calibration=calibration.to_dict(), fit_seconds=time.monotonic() - started
     )
     for part, values in risks.items():
-        with atomic_path(risks_path(examples.folder, card.version, part)) as draft, draft.open("wb") as file:
-            np.save(file, values, allow_pickle=False)
+        write_risks(risks_path(examples.folder, card.version, part), values)
     save_model(out, model, card)
     if examples.folds:
         write_held_out(out, examples.info["data"]["fingerprint"], risks["validation"])
@@ -101,12 +98,7 @@ def _agreement(model: bytes, examples: Examples, risks: Floats) -> float:
     dataset = Dataset.open(Path(examples.sources["test"]))
     found = score_rows(Session(model).score, dataset, examples.names, rows)
     greatest = float(np.abs(found - risks)[rows >= 0].max(initial=0.0))
-    if not greatest <= TOLERANCE:
-        raise NetopsError(
-            f"{VOTE}: the model file is {greatest:.2g} off the risks of its members on the test split, "
-            f"{TOLERANCE:g} is allowed; the model is not saved"
-        )
-    return greatest
+    return check_agreement(VOTE, greatest, "the risks of its members on the test split")
 
 
 def _card(examples: Examples, cards: Mapping[str, ModelCard], network: str, model: bytes) -> ModelCard:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from netops.cli.main import run
+from netops.workflows.records.runs import steps_of, workflows
 from tests.small import SMALL
 
 
@@ -54,6 +55,16 @@ def netops(home: Path, capfd: pytest.CaptureFixture[str]) -> Call:
         return Answer(code, *capfd.readouterr())
 
     return call
+
+
+def fail(run_id: str, step: str) -> None:
+    """Mark a run and one of its steps as failed, so that it can be resumed from there."""
+    import mlrun
+
+    database = mlrun.get_run_db()
+    for record in (*workflows(uid=run_id), *steps_of(run_id, step)):
+        record["status"]["state"] = "error"
+        database.store_run(record, record["metadata"]["uid"], record["metadata"]["project"])
 
 
 def small(*more: str) -> list[str]:

@@ -12,10 +12,9 @@ import netops as api
 from netops.models.card import read_card
 from netops.models.explanation import Explainer
 from netops.models.onnx_file import MODEL_FILE
-from netops.workflows.records.runs import steps_of, workflows
 from netops.workflows.settings import read_settings
 
-from .conftest import Call, small
+from .conftest import Call, fail, small
 
 pytestmark = pytest.mark.slow
 SETTINGS = small("training.families.xgboost.n_estimators=60", "training.families.sklearn.max_iter=60")
@@ -96,12 +95,7 @@ def test_it_serves_with_reasons(netops: Call, done: dict, telemetry: tuple[Path,
 
 
 def test_a_retried_selection_registers_it_once(netops: Call, done: dict) -> None:
-    import mlrun
-
-    database = mlrun.get_run_db()
-    for record in (*workflows(uid=done["run_id"]), *steps_of(done["run_id"], "select")):
-        record["status"]["state"] = "error"
-        database.store_run(record, record["metadata"]["uid"], record["metadata"]["project"])
+    fail(done["run_id"], "select")
     answer = netops("run", "--resume", done["run_id"], "--json")
     assert answer.code == 0, answer.err
     assert answer.json["models"]["deviations"] == done["models"]["deviations"] | {

@@ -136,28 +136,32 @@ def _baseline(assessments: Mapping[str, Assessment], best: str) -> str:
 
 def no_better_than_clock(assessments: Mapping[str, Assessment], best: str) -> str:
     """Return a caution if a model of the time alone ranks as well as the best one; else an empty text."""
-    if CLOCK not in assessments:
-        return ""
-    mine, clock = (assessments[name].evaluation.figures.average_precision for name in (best, CLOCK))
-    if not (known(mine) and known(clock)) or mine > clock:
+    found = _no_better_than(CLOCK, assessments, best)
+    if found is None:
         return ""
     return (
         f"The clock alone (time of day, day of the week, age of the telemetry) predicts as well: average precision "
-        f"{number(clock)} on the test split, the best model {number(mine)}."
+        f"{number(found[0])} on the test split, the best model {number(found[1])}."
     )
 
 
 def no_better_than_deviations(assessments: Mapping[str, Assessment], best: str) -> str:
     """Return a caution if the model without labels ranks as well as the best one; else an empty text."""
-    if DEVIATIONS not in assessments:
-        return ""
-    mine, other = (assessments[name].evaluation.figures.average_precision for name in (best, DEVIATIONS))
-    if not (known(mine) and known(other)) or mine > other:
+    found = _no_better_than(DEVIATIONS, assessments, best)
+    if found is None:
         return ""
     return (
-        f"The labels do not help yet: average precision {number(other)} on the test split without them, "
-        f"the best model {number(mine)}."
+        f"The labels do not help yet: average precision {number(found[0])} on the test split without them, "
+        f"the best model {number(found[1])}."
     )
+
+
+def _no_better_than(baseline: str, assessments: Mapping[str, Assessment], best: str) -> tuple[float, float] | None:
+    """Return the average precision of a baseline and of the best model, if that is no better; else None."""
+    if baseline not in assessments:
+        return None
+    other, mine = (assessments[name].evaluation.figures.average_precision for name in (baseline, best))
+    return (other, mine) if known(mine) and known(other) and mine <= other else None
 
 
 def clock_incidents(rest: WithoutClock | None, best: str, found: Figures) -> str:
