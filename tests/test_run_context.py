@@ -35,7 +35,7 @@ def test_what_is_shown_once_is_shown_once_in_each_block() -> None:
 
 def test_progress_reaches_the_reporter() -> None:
     seen: list[tuple[int, int, str]] = []
-    report(1, 2, "nobody")
+    report(1, 2, "unseen")
     with shown_by(lambda done, total, what: seen.append((done, total, what)), str):
         report(1, 2, "trials")
     assert seen == [(1, 2, "trials")]

@@ -220,7 +220,7 @@ def test_a_champion_without_labels_is_replaced_where_it_alerts_too_often(
 def test_a_champion_that_cannot_be_evaluated_is_replaced(
     examples: Examples, made: tuple[Path, ModelCard, UnlabelledAssessment], tmp_path: Path
 ) -> None:
-    assert decided(examples, made[0], Scorecard.failed("gone", "its files are missing"))[0]
+    assert decided(examples, made[0], Scorecard.failed("missing", "its files are missing"))[0]
     features = (*made[1].features[:-1], "other")
     other = copied(made[0], tmp_path / "other", version="other", features=features)
     promoted, reason = decided(examples, made[0], other)
