@@ -1,7 +1,5 @@
 """The telemetry schema: column names of a sample."""
 
-from collections.abc import Iterable
-
 TIMESTAMP = "timestamp"
 DEVICE = "device"
 IS_ERROR = "is_error"
@@ -27,9 +25,3 @@ def is_error_column(name: str) -> bool:
 def error_column(metric: str) -> str:
     """Return the ground-truth column of a metric: ``<metric>_is_error``."""
     return metric + ERROR_SUFFIX
-
-
-def metric_columns(names: Iterable[str], attributes: Iterable[str]) -> list[str]:
-    """Return the names that are metrics: neither key, ground truth nor attribute."""
-    others = {TIMESTAMP, DEVICE, *attributes}
-    return [name for name in names if name not in others and not is_error_column(name)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,14 +21,6 @@ NEW = -1
 VERSION = 1
 #: Messages whose template is stored by their masked text.
 _STORED = 50_000
-
-
-class StoredTemplate(TypedDict):
-    """A template as JSON: words and path joined by spaces and tabs."""
-
-    words: str
-    path: list[str]
-    count: int
 
 
 class Templates:

@@ -32,8 +32,6 @@ _STEP = 0.6
 # Rank correlation with the time that is left.
 _COUNTDOWN, _NAMED_COUNTDOWN = 0.9, 0.7
 _ROWS_OF_DEVICE = 400
-# Maximum number of devices without and with incidents that are examined.
-_MAX_DEVICES = (200, 1_000)
 _NAMES = re.compile(
     r"(is_?)?(failure|failed|fail|fault|anomal(y|ous)|label|target|severity|outage|incident|rul|ttf)(_?(flag|label|id))?"
     r"|.*(remaining_useful_life|time_to_fail(ure)?|hours_to_fail(ure)?|cycles_to_fail(ure)?)"
@@ -65,7 +63,6 @@ class LabelScan:
         self._columns = {name: _Column() for name in names}
         self._left: list[Float64] = []
         self._incidents = 0
-        self._devices = [0, 0]
 
     @property
     def names(self) -> list[str]:
@@ -98,11 +95,6 @@ class LabelScan:
                 _count_levels(column, values, is_error)
             if column.levels is not None:
                 _align(column, values, windows, is_error)
-
-    def _wants(self, incidents: int) -> bool:
-        """Whether one more device, with or without incidents, would add information."""
-        self._devices[incidents > 0] += 1
-        return self._devices[incidents > 0] <= _MAX_DEVICES[incidents > 0]
 
     def findings(self) -> dict[str, str]:
         """Return the metrics that leak the label.
