@@ -119,7 +119,8 @@ class _FileReader:
         blocks = read_lines(stream, "utf-8-sig" if self.encoding == "utf-8" else self.encoding, settings.max_line)
         rows: list[tuple[int, Fields]] = []
         try:
-            for number, fields, text in entries_of(blocks, name, where, settings.max_line):
+            entries = entries_of(blocks, name, where, settings.max_line, settings.host_labels)
+            for number, fields, text in entries:
                 if fields.__class__ is str:
                     report.drop(fields, 1, f"line {number}", text)
                     continue

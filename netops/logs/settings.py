@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from netops.config.binding import option
 from netops.errors import UsageError
+from netops.logs.formats.collected import HOST_LABELS
 from netops.logs.formats.names import FORMATS
 from netops.telemetry.times.zones import check_zone
 
@@ -40,6 +41,9 @@ class LogSettings:
     subfolders: bool = option(False, help="whether subfolders are read")
     max_line: int = option(
         65_536, help="maximum length of a line in characters; longer ones are set aside", minimum=80
+    )
+    host_labels: tuple[str, ...] = option(
+        HOST_LABELS, help="labels of Loki streams with the host of a message; the first one present is used"
     )
     paths: tuple[str, ...] = option((), help="files and folders of logs; `--logs` sets it")
     events: tuple[str, ...] = option((), help="CSV files of events (device, time, kind); `--events` sets it")

@@ -180,6 +180,25 @@ JSON = {
     "loki push": json.dumps(
         {"streams": [{"stream": {"host": "r1", "level": "warn"}, "values": [["1795835838000000000", "fan slow"]]}]}
     ),
+    "loki push with metadata": json.dumps(
+        {
+            "streams": [
+                {"stream": {"host": "r1"}, "values": [["1795835838000000000", "fan slow", {"level": "warn"}]]}
+            ]
+        }
+    ),
+    "loki answer with metadata": json.dumps(
+        {
+            "stream": {"job": "syslog"},
+            "values": [
+                [
+                    "1795835838000000000",
+                    "fan slow",
+                    {"structuredMetadata": {"host": "r1", "detected_level": "warn"}},
+                ]
+            ],
+        }
+    ),
     "loki answer": json.dumps(
         {
             "status": "success",
@@ -233,6 +252,14 @@ def test_json(name: str, tmp_path: Path) -> None:
     path.write_text(JSON[name])
     assert rows(reader(path, devices=["r1"])) == [("2026-11-28T03:17:18Z", "r1", 4, "fan slow")]
     assert rows(reader(path, devices=["r1"], format="json")) == [("2026-11-28T03:17:18Z", "r1", 4, "fan slow")]
+
+
+def test_the_labels_with_the_host_can_be_set(tmp_path: Path) -> None:
+    path = tmp_path / "export.json"
+    labels = {"host": "collector", "router": "r1"}
+    path.write_text(json.dumps({"streams": [{"stream": labels, "values": [["1795835838000000000", "x"]]}]}))
+    found = rows(reader(path, devices=["r1"], host_labels=("router", "host")))
+    assert found == [("2026-11-28T03:17:18Z", "r1", -1, "x")]
 
 
 def test_a_whole_line_of_syslog_in_a_record_has_the_device(tmp_path: Path) -> None:

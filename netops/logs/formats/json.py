@@ -7,10 +7,8 @@ import msgspec
 from netops.errors import NetopsError
 from netops.json_types import Json
 from netops.logs.formats.by_line import NOT_OF_FORMAT, TOO_LONG
+from netops.logs.formats.collected import HOST_LABELS, entry_fields, host_names, line_fields, severity_of, text_of
 from netops.logs.formats.protocol import Blocks, Entries, Fields
-from netops.logs.formats.syslog import parse_rfc3164, parse_rfc5424
-from netops.logs.formats.vendor import body_of
-from netops.logs.severity import of_word
 
 #: Maximum size of a document that is not in lines, in characters: it is read as a whole.
 MAX_DOCUMENT = 256 << 20
@@ -25,19 +23,11 @@ _TIME = (
     "eventtime",
     "_SOURCE_REALTIME_TIMESTAMP",
 )
-_HOST = (
-    *("host", "hostname", "host.name", "host.hostname", "device", "node", "instance", "sysname", "logsource"),
-    *("source_host", "agent_host", "log.source.address", "fromhost", "_HOSTNAME", "nodename", "switch", "router"),
-)
 _MESSAGE = ("message", "msg", "line", "log", "text", "event.original", "MESSAGE", "body", "raw")
-_SEVERITY = (
-    *("severity", "level", "log.level", "severity_label", "log.syslog.severity.name", "log.syslog.severity.code"),
-    *("syslog.severity", "syslog_severity", "detected_level", "loglevel", "PRIORITY", "priority"),
-)
 _decode = msgspec.json.Decoder().decode
 
 
-def json_entries(blocks: Blocks, longest: int, document: bool) -> Entries:
+def json_entries(blocks: Blocks, longest: int, document: bool, host_labels: Sequence[str] = HOST_LABELS) -> Entries:
     """Parse JSON lines, or one document.
 
     Parameters
@@ -48,18 +38,21 @@ def json_entries(blocks: Blocks, longest: int, document: bool) -> Entries:
         Maximum length of a line.
     document : bool
         Whether all lines together are one JSON value.
+    host_labels : sequence of str
+        Labels with the host; the first one present is used, else further usual names.
 
     Raises
     ------
     NetopsError
         If a document is too large.
     """
+    names = host_names(host_labels)
     for at, text in _whole(blocks) if document else _each(blocks):
         if not document and len(text) > longest:
             yield at, TOO_LONG.format(longest), text
             continue
         try:
-            records = list(records_of(_decode(text)))
+            records = list(_records(_decode(text), names))
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):  # the last: nested too deeply
             yield at, NOT_OF_FORMAT.format("json"), text
             continue
@@ -82,20 +75,20 @@ def _whole(blocks: Blocks) -> Iterator[tuple[int, str]]:
     yield 1, "\n".join(parts)
 
 
-def records_of(value: Json) -> Iterator[Fields | str]:
+def _records(value: Json, names: Sequence[str]) -> Iterator[Fields | str]:
     """Find the messages in a JSON value: one record, a list of them, or an answer of Loki or Elasticsearch."""
     if isinstance(value, list):
         for item in value:
-            yield from records_of(item)
+            yield from _records(item, names)
     elif not isinstance(value, dict):
         yield "JSON values set aside that are not objects"
     elif (streams := _streams(value)) is not None:
         for stream in streams:
-            yield from _of_stream(stream)
+            yield from _of_stream(stream, names)
     elif isinstance(hits := _at(value, "hits", "hits"), list):
-        yield from records_of(hits)
+        yield from _records(hits, names)
     else:
-        yield _record(value)
+        yield _record(value, names)
 
 
 def _streams(value: Mapping[str, Json]) -> Sequence[Json] | None:
@@ -111,58 +104,33 @@ def _at(value: Mapping[str, Json], outer: str, inner: str) -> Json:
     return found.get(inner) if isinstance(found, dict) else None
 
 
-def _of_stream(stream: Json) -> Iterator[Fields | str]:
+def _of_stream(stream: Json, names: Sequence[str]) -> Iterator[Fields | str]:
     labels = stream.get("stream") if isinstance(stream, dict) else None
     values = stream.get("values") if isinstance(stream, dict) else None
     if not isinstance(labels, dict) or not isinstance(values, list):
         yield "streams set aside without labels and values"
         return
-    host, severity = _text(labels, _HOST), of_word(_first(labels, _SEVERITY))
+    host, severity = text_of(labels, names), severity_of(labels)
     for entry in values:
         if isinstance(entry, list) and len(entry) >= 2 and isinstance(entry[1], str):
-            yield _fields(str(entry[0]), host, severity, entry[1])
+            more = _metadata(entry[2]) if len(entry) > 2 else {}
+            yield entry_fields(str(entry[0]), host, severity, entry[1], more, names)
         else:
             yield "values of a stream set aside that are not a time and a line"
 
 
-def _record(value: dict[str, Json]) -> Fields | str:
+def _metadata(value: Json) -> Mapping[str, Json]:
+    """Return the structured metadata of an entry; answers of Loki may nest it."""
+    found = value if isinstance(value, dict) else {}
+    inner = found.get("structuredMetadata")
+    return inner if isinstance(inner, dict) else found
+
+
+def _record(value: dict[str, Json], names: Sequence[str]) -> Fields | str:
     for inner in ("_source", "labels", "fields", "attributes"):
         if isinstance(nested := value.get(inner), dict):
             value = {**nested, **value}
-    time, message = _text(value, _TIME), _text(value, _MESSAGE)
+    time, message = text_of(value, _TIME), text_of(value, _MESSAGE)
     if not time or not message:
         return f"records set aside without a {'message' if time else 'time'}"
-    return _fields(time, _text(value, _HOST), of_word(_first(value, _SEVERITY)), message)
-
-
-def _fields(time: str, host: str, severity: int, message: str) -> Fields:
-    message = message.rstrip("\r\n")
-    # Collectors that follow files store whole lines, whose host is the device; that of the record is the collector.
-    inner = parse_rfc5424(message) or parse_rfc3164(message)
-    if isinstance(inner, Fields):
-        return inner._replace(
-            time=time, host=inner.host or host, severity=severity if inner.severity < 0 else inner.severity
-        )
-    body, own = body_of(message)
-    return Fields(time, host, own if severity < 0 and own is not None else severity, body)
-
-
-def _text(value: Mapping[str, Json], names: Sequence[str]) -> str:
-    found = _first(value, names)
-    if isinstance(found, dict):  # Elastic Common Schema: host is an object
-        found = _first(found, ("name", "hostname"))
-    if isinstance(found, list):
-        found = found[0] if found else ""
-    return "" if found is None or isinstance(found, dict | bool) else str(found)
-
-
-def _first(value: Mapping[str, Json], names: Sequence[str]) -> Json:
-    for name in names:
-        if (found := value.get(name)) not in (None, ""):
-            return found
-        outer, dot, inner = name.partition(".")
-        if dot and isinstance(nested := value.get(outer), dict):
-            found = _first(nested, (inner,))
-            if found not in (None, ""):
-                return found
-    return None
+    return line_fields(time, text_of(value, names), severity_of(value), message)

@@ -1,7 +1,10 @@
 """The formats of log lines, by name."""
 
+from collections.abc import Sequence
+
 from netops.logs.formats.by_line import line_entries
 from netops.logs.formats.cisco import parse_cisco
+from netops.logs.formats.collected import HOST_LABELS
 from netops.logs.formats.csv import KINDS, csv_entries
 from netops.logs.formats.json import json_entries
 from netops.logs.formats.plain import parse_plain, parse_single
@@ -23,7 +26,9 @@ EVENTS = "events"
 DOCUMENT = "json document"
 
 
-def entries_of(blocks: Blocks, name: str, where: str, longest: int) -> Entries:
+def entries_of(
+    blocks: Blocks, name: str, where: str, longest: int, host_labels: Sequence[str] = HOST_LABELS
+) -> Entries:
     """Parse lines of a format.
 
     Parameters
@@ -36,11 +41,13 @@ def entries_of(blocks: Blocks, name: str, where: str, longest: int) -> Entries:
         The file, for errors.
     longest : int
         Maximum length of a line.
+    host_labels : sequence of str
+        Labels of JSON with the host.
     """
     if name == EVENTS:
         return csv_entries(blocks, where, longest, KINDS)
     if name == CSV:
         return csv_entries(blocks, where, longest)
     if name in (JSON, DOCUMENT):
-        return json_entries(blocks, longest, document=name == DOCUMENT)
+        return json_entries(blocks, longest, name == DOCUMENT, host_labels)
     return line_entries(blocks, BY_LINE[name], name, longest)

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from netops.config.durations import MINUTE
-from netops.serving.decode.protobuf import Budget, TooManyFieldsError, fields, signed, varint
+from netops.serving.decode.compressed import unsnap
+from netops.serving.decode.protobuf import Budget, TooManyFieldsError, fields, signed
 from netops.serving.decode.times import LATEST
 from netops.serving.engine.clock import NEVER
 from netops.serving.engine.samples import BodyError, Samples
@@ -60,7 +61,7 @@ def read_remote_write(body: bytes, limit: int, batch: int, name_length: int) -> 
     budget = Budget(_FIELDS * batch)
     try:
         points: list[Point] = []
-        for number, series in fields(memoryview(_decompress(body, limit)), budget):
+        for number, series in fields(memoryview(unsnap(body, limit)), budget):
             if number == 1 and isinstance(series, memoryview):
                 points += _series(series, name_length, len(points), batch, budget)
         return points
@@ -68,18 +69,6 @@ def read_remote_write(body: bytes, limit: int, batch: int, name_length: int) -> 
         raise BodyError(f"more than {_FIELDS * batch} fields in one request", 413) from None
     except (ValueError, struct.error, UnicodeDecodeError) as error:
         raise BodyError(f"not a remote-write request: {error}") from None
-
-
-def _decompress(body: bytes, limit: int) -> bytes:
-    import cramjam
-
-    size, _ = varint(memoryview(body), 0)
-    if size > limit:
-        raise BodyError(f"the request decompresses to {size} bytes; the limit is {limit}", 413)
-    try:
-        return bytes(cramjam.snappy.decompress_raw(body))
-    except cramjam.DecompressionError as error:
-        raise ValueError(f"not snappy: {error}") from None
 
 
 def _series(series: memoryview, name_length: int, before: int, batch: int, budget: Budget) -> Iterable[Point]:
