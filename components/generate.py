@@ -1,5 +1,7 @@
 """Stage: generate the telemetry of a network."""
 
+from functools import partial
+
 from mlrun import MLClientCtx
 
 from netops import progress
@@ -9,6 +11,7 @@ from netops.telemetry.sinks.rows import Rows
 from netops.tracking.folders import log_dataset, new_folder
 from netops.tracking.results import log_telemetry
 from netops.workflows.settings import Settings
+from netops.workflows.stages.champion_card import champion_card
 from netops.workflows.stages.continuation import describe, period_of
 from netops.workflows.stages.feedback import with_feedback
 from netops.workflows.stages.log_columns import with_generated_logs
@@ -45,7 +48,9 @@ def generate(context: MLClientCtx, settings: str, network: str = "demo", continu
         silent=chosen.generated_logs.silent_if_enabled,
         progress=progress.report,
     )
-    dataset = with_generated_logs(with_feedback(dataset, network, chosen.telemetry), chosen, start, origin)
+    champion = partial(champion_card, network)
+    dataset = with_feedback(dataset, network, chosen.telemetry)
+    dataset = with_generated_logs(dataset, chosen, start, origin, champion)
     log_dataset(context, "telemetry", dataset)
     send(chosen, network, TELEMETRY, Rows.of(dataset))
     log_telemetry(context, dataset)

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from mlrun import MLClientCtx
@@ -17,6 +18,7 @@ from netops.tracking.folders import log_dataset, new_folder
 from netops.tracking.results import log_telemetry, summary_lines
 from netops.workflows.settings import Settings
 from netops.workflows.stages.artifact_inputs import fetch
+from netops.workflows.stages.champion_card import champion_card
 from netops.workflows.stages.feedback import with_feedback
 from netops.workflows.stages.log_columns import with_logs
 from netops.workflows.stages.sink import send
@@ -59,7 +61,7 @@ def ingest(
         dataset = with_feedback(dataset, network, options)
     _check(context, dataset, chosen)
     if network:  # without one, the champion that scores the telemetry declares what is counted
-        dataset = with_logs(dataset, chosen)
+        dataset = with_logs(dataset, chosen, champion=partial(champion_card, network))
     log_dataset(context, "telemetry", dataset)
     if network:
         send(chosen, network, TELEMETRY, Rows.of(dataset))

@@ -6,6 +6,7 @@ The test split is not used, so that the metrics of the winner are unbiased.
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -18,9 +19,10 @@ from netops.evaluation.report.importance import metric_of
 from netops.evaluation.seen import restricted, unseen_by
 from netops.evaluation.selection import Difference, against_chance, compare
 from netops.models.card import ModelCard, read_card
+from netops.models.card_sections import LogValues
 from netops.models.onnx_file import Scorer
 from netops.telemetry.dataset import Dataset
-from netops.training.columns import feature_names
+from netops.training.columns import existing_features
 from netops.training.examples import Examples
 from netops.training.train import split_risks
 
@@ -146,14 +148,21 @@ def _scorecard(examples: Examples, folder: Path, card: ModelCard, alerting: Aler
 def missing_features(examples: Examples, card: ModelCard) -> tuple[str, ...]:
     """Return the features of a model that the telemetry does not have.
 
-    Each training numbers the templates of log messages: a column of the same name that counts other messages is
-    not the feature of the model.
+    A column of the same name that counts the messages of another template is not the feature of the model.
     """
-    there = set(feature_names(Dataset.open(Path(examples.sources["validation"]))))
-    texts = examples.info.get("logs", {}).get("texts", {})
-    other = {metric: text for metric, text in card.logs.get("texts", {}).items() if texts.get(metric) != text}
+    there = set(existing_features(Dataset.open(Path(examples.sources["validation"]))))
+    other = _other_templates(card.logs, examples.info.get("logs", {}))
     named = ((name, other.get(metric_of(name, card.metrics))) for name in card.features)
     return tuple(name if text is None else f"{name}: {text}" for name, text in named if text or name not in there)
+
+
+def _other_templates(of_model: LogValues, found: LogValues) -> dict[str, str]:
+    """Return the columns that count another template in the telemetry, with that of the model."""
+    # Earlier versions stored no hashes.
+    entry: Literal["keys", "texts"] = "keys" if "keys" in of_model else "texts"
+    counted = found.get(entry, {})
+    other = [name for name, value in of_model.get(entry, {}).items() if counted.get(name) != value]
+    return {name: of_model["texts"][name] for name in other}
 
 
 def latency_ms(folder: Path) -> float:

@@ -198,6 +198,8 @@ class LogValues(TypedDict, total=False):
     selected: list[int]
     reach: int
     texts: dict[str, str]
+    keys: dict[str, str]
+    carried: list[str]
     templates: dict[str, object]
 
 

@@ -50,6 +50,35 @@ class Templates:
         """Return a template as text: ``%LINK-3-UPDOWN: Interface <*> changed state to down``."""
         return " ".join(self._tree.templates[number].words)
 
+    def key(self, number: int) -> str:
+        """Return the hash of a template, which does not depend on its number: 32 hexadecimal digits."""
+        return self._tree.templates[number].key
+
+    def include(self, others: "Templates", numbers: Iterable[int]) -> list[int]:
+        """Add some templates of another training, unless they exist.
+
+        Parameters
+        ----------
+        others : Templates
+        numbers : iterable of int
+            Theirs.
+
+        Returns
+        -------
+        list of int
+            The numbers of these templates here.
+        """
+        known = {template.key: number for number, template in enumerate(self._tree.templates)}
+        found = []
+        for number in numbers:
+            template = others._tree.templates[number]
+            if template.key not in known:
+                known[template.key] = self._tree.restore(Template(list(template.words), template.path))
+            found.append(known[template.key])
+        self._ids.clear()
+        self._known.clear()
+        return found
+
     def counts(self) -> list[int]:
         """Return the number of messages that each template was learned from."""
         return [template.count for template in self._tree.templates]

@@ -6,6 +6,8 @@ placeholder, and a template that covers a message exactly is accepted whatever i
 keeps a template when that becomes more general.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -16,6 +18,8 @@ from netops.logs.templates.states import StateWords
 
 Words: TypeAlias = Sequence[str]
 Path: TypeAlias = tuple[str, ...]
+#: Bytes of the key of a template.
+_KEY = 16
 
 
 @dataclass
@@ -34,6 +38,12 @@ class Template:
     words: list[str]
     path: Path
     count: int = 0
+
+    @property
+    def key(self) -> str:
+        """Hash of path and words: the same template has the same key in every training, whatever its number."""
+        text = json.dumps([self.path, self.words], ensure_ascii=False)
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_KEY).hexdigest()
 
 
 @dataclass

@@ -32,12 +32,15 @@ from netops.telemetry.schema import DEVICE, TIMESTAMP
 from netops.training.labelled import Labelled, label, without_labels
 from netops.training.splits import TRAIN
 from netops.workflows.settings import Settings
+from netops.workflows.stages.carried_columns import Champion, carried_templates, no_champion
 
 #: Sampling intervals after which a message is not counted for the next sample any more.
 _REACH = 10
 
 
-def with_logs(dataset: Dataset, settings: Settings, out: Path | None = None) -> Dataset:
+def with_logs(
+    dataset: Dataset, settings: Settings, out: Path | None = None, champion: Champion = no_champion
+) -> Dataset:
     """Add the counts of log messages and events as metrics.
 
     Parameters
@@ -48,6 +51,8 @@ def with_logs(dataset: Dataset, settings: Settings, out: Path | None = None) -> 
         ``logs.paths`` and ``logs.events``; without any, the telemetry is returned as it is.
     out : Path, optional
         Folder to write; default: that of the telemetry.
+    champion : callable
+        Finds the card of the champion. What it counts is counted as well, so that it can be compared.
 
     Raises
     ------
@@ -62,14 +67,16 @@ def with_logs(dataset: Dataset, settings: Settings, out: Path | None = None) -> 
     reach = _REACH * round(dataset.meta.interval_seconds * SECOND)
     if settings.logs.paths:
         dataset = _with_messages(
-            dataset, settings, out or dataset.path, training, _selection(found), horizon, reach
+            dataset, settings, out or dataset.path, training, _selection(found), horizon, reach, champion()
         )
     if settings.logs.events:
         dataset = _with_events(dataset, settings, out or dataset.path, training, reach)
     return dataset
 
 
-def with_generated_logs(dataset: Dataset, settings: Settings, start: int, origin: int) -> Dataset:
+def with_generated_logs(
+    dataset: Dataset, settings: Settings, start: int, origin: int, champion: Champion = no_champion
+) -> Dataset:
     """Generate the logs of a generated network, if they are enabled, and add the counts of all logs.
 
     Parameters
@@ -79,9 +86,11 @@ def with_generated_logs(dataset: Dataset, settings: Settings, start: int, origin
     settings : Settings
     start, origin : int
         Those of the network, in nanoseconds.
+    champion : callable
+        As in :func:`with_logs`.
     """
     if not settings.generated_logs.enabled:
-        return with_logs(dataset, settings)
+        return with_logs(dataset, settings, champion=champion)
     fleet = settings.fleet
     network = make_network(
         settings.metrics,
@@ -97,7 +106,7 @@ def with_generated_logs(dataset: Dataset, settings: Settings, start: int, origin
         path = Path(scratch) / "generated.log"
         write_logs(network, dataset, settings.generated_logs, path)
         options = dataclasses.replace(settings.logs, paths=(*settings.logs.paths, str(path)))
-        return with_logs(dataset, dataclasses.replace(settings, logs=options))
+        return with_logs(dataset, dataclasses.replace(settings, logs=options), champion=champion)
 
 
 def _with_messages(
@@ -108,21 +117,23 @@ def _with_messages(
     selection: Callable[..., tuple[int, ...]],
     horizon: int,
     reach: int,
+    champion: ModelCard | None,
 ) -> Dataset:
     templates = Templates(settings.logs.templates)
     for batch in _logs(dataset, settings).batches():
         known = in_training(training, batch.names, batch.devices, batch.times)
         templates.learn(batch.messages[row] for row in np.flatnonzero(known).tolist())
+    learned = len(templates)
+    carried = carried_templates(templates, champion, settings.logs.max_columns)
     reader = _logs(dataset, settings)
     messages = _messages(reader, templates)
     selected = selection(messages, training, horizon, len(templates), settings.logs.max_columns)
-    columns = LogColumns(templates, selected, reach)
+    columns = LogColumns.combine(templates, selected, carried, reach)
     _say_read(reader)
-    progress.say(
-        f"logs: {len(templates):,} templates learned on the training split, {len(selected)} of them counted"
-    )
+    progress.say(f"logs: {learned:,} templates learned on the training split, {len(selected)} of them counted")
     for name, text in columns.texts().items():
-        progress.say(f"logs: {name}: {text}")
+        what = " (for the champion)" if name in columns.carried else ""
+        progress.say(f"logs: {name}: {text}{what}")
     return _added(dataset, out, columns, messages)
 
 
