@@ -70,6 +70,8 @@ class LogColumns:
         since the last error. Default: those of a new training.
     carried : tuple of str
         Those of them that only the champion counts: it is compared by them, and no new model takes them.
+    delay : int
+        Nanoseconds: a message counts as if it came that much later.
     """
 
     entry: ClassVar[str] = "logs"
@@ -80,6 +82,7 @@ class LogColumns:
     reach: int
     names: tuple[str, ...] = ()
     carried: tuple[str, ...] = ()
+    delay: int = 0
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -88,7 +91,12 @@ class LogColumns:
 
     @classmethod
     def combine(
-        cls, templates: Templates, selected: Iterable[int], carried: Mapping[str, int], reach: int
+        cls,
+        templates: Templates,
+        selected: Iterable[int],
+        carried: Mapping[str, int],
+        reach: int,
+        delay: int = 0,
     ) -> "LogColumns":
         """Declare the columns of a new training, and those that the champion counts as well.
 
@@ -98,7 +106,7 @@ class LogColumns:
         selected : iterable of int
         carried : mapping
             Columns of the champion → their templates here. A selected template keeps the name of its column.
-        reach : int
+        reach, delay : int
         """
         selected, known = tuple(selected), {number: name for name, number in carried.items()}
         kept = {n: known[n] for n in selected if n in known and _is_named_by(known[n], templates.key(n))}
@@ -106,7 +114,7 @@ class LogColumns:
         named = kept | dict(zip(fresh, name_templates(templates, fresh, carried), strict=True))
         extra = {name: number for name, number in carried.items() if name not in kept.values()}
         names = (*GENERAL, *(named[number] for number in selected), *extra, SINCE_ERROR)
-        return cls(templates, (*selected, *extra.values()), reach, names, tuple(extra))
+        return cls(templates, (*selected, *extra.values()), reach, names, tuple(extra), delay)
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -140,6 +148,7 @@ class LogColumns:
             "carried": list(self.carried),
             "selected": list(self.selected),
             "reach": self.reach,
+            "delay": self.delay,
             "texts": dict(self.texts()),
             "keys": dict(self.keys()),
             "templates": self.templates.to_dict(),
@@ -160,7 +169,8 @@ class LogColumns:
             raise NetopsError("log templates: a selected template does not exist")
         names = tuple(map(str, values["columns"]))
         _check(names, selected)
-        return cls(templates, selected, int(values["reach"]), names, tuple(values.get("carried", ())))
+        carried, delay = tuple(map(str, values.get("carried", ()))), int(values.get("delay", 0))
+        return cls(templates, selected, int(values["reach"]), names, carried, delay)
 
 
 def _digits(name: str) -> str:

@@ -23,7 +23,7 @@ class Declared(Counted, Protocol):
 
     #: The entry of ``Meta.details``.
     entry: ClassVar[str]
-    #: Whether samples before the first and after the last message are unknown.
+    #: Whether samples before the first and after the last message (with its delay) are unknown.
     covers: ClassVar[bool]
 
     def to_dict(self) -> JsonDict:
@@ -81,7 +81,7 @@ def counts_of(rows: Rows, columns: Declared, messages: Messages) -> npt.NDArray[
         counts[span] = tally.take(rows.timestamps[span])
     if not columns.covers:
         return counts
-    first, last = messages.period
+    first, last = (time + columns.delay for time in messages.period)
     apart = (rows.timestamps < first - columns.reach) | (rows.timestamps > last + columns.reach)
     counts[apart] = np.nan
     return counts

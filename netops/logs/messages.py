@@ -1,7 +1,7 @@
 """Messages without their text: device, time, severity and template, in memory."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -44,6 +44,10 @@ class Messages:
         number = self._index.get(device, -1)
         first, last = np.searchsorted(self.devices, [number, number + 1]) if number >= 0 else (0, 0)
         return self.times[first:last], self.severities[first:last], self.templates[first:last]
+
+    def later(self, delay: int) -> "Messages":
+        """Return them with times that are so many nanoseconds later."""
+        return replace(self, times=self.times + delay)
 
     @property
     def period(self) -> tuple[int, int]:

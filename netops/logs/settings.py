@@ -3,7 +3,7 @@
 import codecs
 from dataclasses import dataclass
 
-from netops.config.binding import option
+from netops.config.binding import Duration, option
 from netops.errors import UsageError
 from netops.logs.formats.collected import HOST_LABELS
 from netops.logs.formats.names import FORMATS
@@ -57,6 +57,13 @@ class LogSettings:
         help="maximum number of templates that are counted, selected on the training split",
         minimum=0,
         maximum=200,
+    )
+    delay: Duration = option(
+        0,
+        help="how much later than its time a message counts; set it to the longest time that messages take to "
+        "the server, so that training counts what the server can count",
+        unit="duration",
+        minimum=0,
     )
     templates: TemplateSettings = option(TemplateSettings, help="mining of message templates")
 

@@ -56,6 +56,10 @@ class Counted(Protocol):
     def reach(self) -> int:
         """Nanoseconds: a message counts for the next sample of its device, if that is no later than this."""
 
+    @property
+    def delay(self) -> int:
+        """Nanoseconds: a message counts as if it came that much later."""
+
     def counts(self, found: Found) -> list[Floats]:
         """Return the columns with counts, which come first."""
 
@@ -75,7 +79,7 @@ class Tally:
     Attributes
     ----------
     late : int
-        Messages that came after a sample of their time or later, and are not counted.
+        Messages whose time (with the delay) is not after the last sample: they are not counted.
     """
 
     def __init__(self, columns: Counted) -> None:
@@ -91,10 +95,11 @@ class Tally:
         Parameters
         ----------
         times : int64 array, n
-            Nanoseconds since the epoch.
+            Nanoseconds since the epoch, as in the messages.
         severities : int8 array, n
         templates : int32 array, n
         """
+        times = times + self._columns.delay
         fresh = times > self._last
         self.late += int(np.count_nonzero(~fresh))
         times = np.concatenate([self._times, times[fresh]])

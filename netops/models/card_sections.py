@@ -197,6 +197,7 @@ class LogValues(TypedDict, total=False):
     columns: list[str]
     selected: list[int]
     reach: int
+    delay: int
     texts: dict[str, str]
     keys: dict[str, str]
     carried: list[str]

@@ -118,6 +118,22 @@ def test_samples_without_logs_are_unknown(data: tuple[Path, Path], tmp_path: Pat
     assert 0.4 < np.isnan(values).mean() < 0.6
 
 
+def test_a_delay_is_that_of_the_messages(data: tuple[Path, Path], tmp_path: Path) -> None:
+    source, logs = data
+    lines = [line.split(" ", 2) for line in logs.read_text().splitlines()]
+    later = [
+        f"{head} {(pd.Timestamp(time) + pd.Timedelta('90s')).isoformat()} {rest}" for head, time, rest in lines
+    ]
+    (tmp_path / "later").write_text("\n".join(later))
+    dataset = ingest([source], tmp_path / "t", TelemetrySettings())
+    delayed = with_logs(dataset, settings_with(logs, "logs.delay=90s", "logs.max_columns=0"), tmp_path / "a")
+    shifted = with_logs(dataset, settings_with(tmp_path / "later", "logs.max_columns=0"), tmp_path / "b")
+    assert delayed.meta.details["logs"]["delay"] == 90 * 10**9
+    names = list(LogColumns.from_dict(delayed.meta.details["logs"]).names)
+    frames = [pd.read_parquet(found.parts[0])[names[:3]] for found in (delayed, shifted)]
+    pd.testing.assert_frame_equal(*frames)
+
+
 def test_generated_logs_are_counted(tmp_path: Path) -> None:
     fleet = {"devices": 12, "duration": "6h", "interval": "1m"}
     given = [f"fleet.{key}={value}" for key, value in fleet.items()]

@@ -19,10 +19,10 @@ SECOND = 10**9
 Arrays = tuple[npt.NDArray[np.int64], npt.NDArray[np.int8], npt.NDArray[np.int32]]
 
 
-def columns(*selected: int, reach: int = 10 * SECOND) -> LogColumns:
+def columns(*selected: int, reach: int = 10 * SECOND, delay: int = 0) -> LogColumns:
     templates = Templates()
     templates.learn(["a", "b c", "d e f"])
-    return LogColumns(templates, selected, reach)
+    return LogColumns(templates, selected, reach, delay=delay)
 
 
 def arrays(*messages: tuple[int, int, int]) -> Arrays:
@@ -64,15 +64,16 @@ SAMPLES = st.lists(st.integers(0, 200), min_size=1, max_size=20, unique=True).ma
 
 
 @settings(max_examples=400)
-@given(MESSAGES, SAMPLES, st.integers(1, 100), st.randoms())
-def test_stored_samples_and_arriving_ones_have_the_same_counts(messages, samples, reach, order) -> None:  # type: ignore[no-untyped-def]
+@given(MESSAGES, SAMPLES, st.integers(1, 100), st.integers(0, 30), st.randoms())
+def test_stored_samples_and_arriving_ones_have_the_same_counts(messages, samples, reach, delay, order) -> None:  # type: ignore[no-untyped-def]
     messages.sort()
-    whole = Tally(columns(0, 2, reach=reach))
+    whole = Tally(columns(0, 2, reach=reach, delay=delay))
     whole.add(*arrays(*messages))
     wanted = whole.take(np.array(samples))
-    stream, found, left = Tally(columns(0, 2, reach=reach)), [], list(messages)
+    stream, found, left = Tally(columns(0, 2, reach=reach, delay=delay)), [], list(messages)
     for time in samples:
-        due = [message for message in left if message[0] <= time]
+        arrived = time - order.randint(0, delay)
+        due = [message for message in left if message[0] <= arrived]
         left = left[len(due) :]
         order.shuffle(due)
         for message in due:
@@ -82,11 +83,12 @@ def test_stored_samples_and_arriving_ones_have_the_same_counts(messages, samples
 
 
 @settings(max_examples=200)
-@given(MESSAGES, SAMPLES, st.integers(1, 100))
-def test_counts_follow_the_definition(messages, samples, reach) -> None:  # type: ignore[no-untyped-def]
+@given(MESSAGES, SAMPLES, st.integers(1, 100), st.integers(0, 30))
+def test_counts_follow_the_definition(messages, samples, reach, delay) -> None:  # type: ignore[no-untyped-def]
     messages.sort()
-    tally = Tally(columns(1, reach=reach))
+    tally = Tally(columns(1, reach=reach, delay=delay))
     tally.add(*arrays(*messages))
+    messages = [(time + delay, severity, template) for time, severity, template in messages]
     found, before = tally.take(np.array(samples)), -1
     for row, time in zip(found, samples, strict=True):
         due = [m for m in messages if before < m[0] <= time and time - m[0] <= reach]

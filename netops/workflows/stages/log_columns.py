@@ -127,8 +127,9 @@ def _with_messages(
     carried = carried_templates(templates, champion, settings.logs.max_columns)
     reader = _logs(dataset, settings)
     messages = _messages(reader, templates)
-    selected = selection(messages, training, horizon, len(templates), settings.logs.max_columns)
-    columns = LogColumns.combine(templates, selected, carried, reach)
+    options = settings.logs
+    selected = selection(messages.later(options.delay), training, horizon, len(templates), options.max_columns)
+    columns = LogColumns.combine(templates, selected, carried, reach, options.delay)
     _say_read(reader)
     progress.say(f"logs: {learned:,} templates learned on the training split, {len(selected)} of them counted")
     for name, text in columns.texts().items():
