@@ -46,7 +46,7 @@ class Messages:
         return self.times[first:last], self.severities[first:last], self.templates[first:last]
 
     def later(self, delay: int) -> "Messages":
-        """Return them with times that are so many nanoseconds later."""
+        """Return them with later times, by a number of nanoseconds."""
         return replace(self, times=self.times + delay)
 
     @property
