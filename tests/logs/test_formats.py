@@ -15,6 +15,14 @@ RFC3164 = {
         *("Oct 11 22:14:15", "mymachine", 2),
         "su: 'su root' failed for lonvick on /dev/pts/8",
     ),
+    "<187>2026-11-28T03:17:18.123456+01:00 leaf1 Ebra: %LINK-3-UPDOWN: Interface Ethernet1, changed state": (
+        *("2026-11-28T03:17:18.123456+01:00", "leaf1", 3),
+        "%LINK-3-UPDOWN: Interface Ethernet1, changed state",
+    ),
+    "<38>2026-11-28T03:17:18Z r1 sshd[7]: session closed": (
+        *("2026-11-28T03:17:18Z", "r1", 6),
+        "sshd: session closed",
+    ),
     "Nov  8 03:17:18 leaf1.dc1 sshd[2211]: Accepted password for root": (
         *("Nov  8 03:17:18", "leaf1.dc1", -1),
         "sshd: Accepted password for root",
@@ -54,6 +62,10 @@ RFC3164 = {
     ),
 }
 RFC5424 = {
+    "<187>1 2026-11-28T06:17:00+00:00 leaf0 Ebra - - -  %LINK-3-UPDOWN: Interface Ethernet0, changed state": (
+        *("2026-11-28T06:17:00+00:00", "leaf0", 3),
+        "%LINK-3-UPDOWN: Interface Ethernet0, changed state",
+    ),
     "<34>1 2003-10-11T22:14:15.003Z mymachine.example.com su - ID47 - \ufeff'su root' failed": (
         *("2003-10-11T22:14:15.003Z", "mymachine.example.com", 2),
         "su: ID47: 'su root' failed",

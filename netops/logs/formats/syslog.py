@@ -12,6 +12,9 @@ _BSD_TIME = r"[A-Z][a-z]{2} [ \d]?\d (?:\d{4} )?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?
 _HOST = r"(?:([^\s\[\]%:][^\s\[\]]*(?<!:)) )?"
 _TAG = r"(?:([^\s:\[\]%]{1,64})(?:\[[^\]\s]*\])?: ?)?"
 _RFC3164 = re.compile(rf"{_PRI} ?({_BSD_TIME}) +(?!(?:[A-Z]{{2,5}}: )?%){_HOST} ?{_TAG}(.*)", re.DOTALL)
+_ISO_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
+#: As rsyslog forwards messages; without <PRI> it is the format "plain".
+_FORWARDED = re.compile(rf"<(\d{{1,3}})>({_ISO_TIME}) {_HOST} ?{_TAG}(.*)", re.DOTALL)
 _NIL = "-"
 _SD = r"(?:-|(?:\[(?:[^\]\"\\]|\"(?:[^\"\\]|\\.)*\"|\\.)*\])+)"
 _RFC5424 = re.compile(
@@ -21,8 +24,8 @@ _RFC5424 = re.compile(
 
 
 def parse_rfc3164(line: str) -> Fields | str | None:
-    """Read a line such as ``<189>Nov 28 03:17:18 leaf1 Ebra: %LINEPROTO-5-UPDOWN: …``."""
-    match = _RFC3164.match(line)
+    """Read a line such as ``<189>Nov 28 03:17:18 leaf1 Ebra: %LINEPROTO-5-UPDOWN: …``, or with an ISO time."""
+    match = _RFC3164.match(line) or _FORWARDED.match(line)
     if match is None:
         return None
     priority, time, host, tag, message = match.groups()
@@ -42,7 +45,7 @@ def parse_rfc5424(line: str) -> Fields | str | None:
     priority, time, host, program, _, message_id, message = match.groups()
     if time == _NIL:
         return "no time (its field is '-')"
-    body, severity = body_of(message or "")
+    body, severity = body_of((message or "").lstrip(" "))  # relays keep the space that was after a tag
     names = "" if body.startswith("%") else "".join(f"{n}: " for n in (program, message_id) if n != _NIL)
     severity = of_priority(priority) if priority else severity
     return Fields(time, "" if host == _NIL else host, -1 if severity is None else severity, names + body)
