@@ -97,7 +97,7 @@ class Replay:
         self._check_order(piece)
         self._last = states[-1]
         self._rows += len(timestamps)
-        return piece.out
+        return piece.out if self.spec.columns is None else piece.out[:, self.spec.columns]
 
     def _piece(self, timestamps: Ints, values: Floats) -> "_Piece":
         count = len(timestamps)
@@ -105,7 +105,7 @@ class Replay:
             np.zeros(count, np.int64),
             np.ascontiguousarray(timestamps, np.int64),
             np.ascontiguousarray(values, np.float64),
-            np.empty((count, len(self.spec.names))),
+            np.empty((count, self.spec.width)),
             np.empty(count, np.uint8),
         )
 

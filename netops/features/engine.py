@@ -55,7 +55,7 @@ class FeatureEngine:
             )
         self.spec = spec
         self.allowed_lateness = allowed_lateness
-        self._metrics, self._columns = len(spec.metrics), len(spec.names)
+        self._metrics, self._width, self._columns = len(spec.metrics), spec.width, spec.columns
         self._plan = plan_of(spec, allowed_lateness)
         self._state = make_state(self._plan, self._metrics)
         self._device, self._time = np.zeros(1, np.int64), np.zeros(1, np.int64)
@@ -94,11 +94,11 @@ class FeatureEngine:
                 f"samples do not fit: {devices.shape} devices, {timestamps.shape} times and {values.shape} values "
                 f"for {self._metrics} metrics"
             )
-        out, status = np.empty((count, self._columns)), np.empty(count, np.uint8)
+        out, status = np.empty((count, self._width)), np.empty(count, np.uint8)
         if count:
             self._know(int(devices.min()), int(devices.max()))
             take(self._plan, self._state, devices, timestamps, values, 0, count, out, status)
-        return out, status
+        return out if self._columns is None else out[:, self._columns], status
 
     def update_one(
         self, device: int, timestamp: int, values: npt.NDArray[np.float64]
@@ -107,12 +107,12 @@ class FeatureEngine:
         row = np.ascontiguousarray(values, np.float64).reshape(1, -1)
         if row.shape[1] != self._metrics:
             raise NetopsError(f"a sample has {row.shape[1]} values for {self._metrics} metrics")
-        out = np.empty((1, self._columns))
+        out = np.empty((1, self._width))
         self._know(device, device)
         # Times that exceed int64 are rejected like those outside the range of the kernel.
         self._device[0], self._time[0] = device, min(max(timestamp, -1), kernel.LAST_TIME)
         take(self._plan, self._state, self._device, self._time, row, 0, 1, out, self._status)
-        return out[0], int(self._status[0])
+        return out[0] if self._columns is None else out[0, self._columns], int(self._status[0])
 
     def _know(self, lowest: int, highest: int) -> None:
         if lowest < 0:

@@ -31,7 +31,8 @@ def plan_of(spec: FeatureSpec, allowed_lateness: int = 0) -> Plan:
         codes.append(_CODES.get(statistic, kernel.ABOVE + thresholds))
         thresholds += statistic not in _CODES
     indices, fields = [], kernel.FEWEST
-    wanted = ("sum" in spec.statistics, 1), ("slope" in spec.statistics, 3), ("last_change" in spec.statistics, 4)
+    computed = spec.computed
+    wanted = ("sum" in computed, 1), ("slope" in computed, 3), ("last_change" in computed, 4)
     for asked, width in (*wanted, (thresholds > 0, thresholds)):
         indices.append(fields if asked else -1)
         fields += width if asked else 0

@@ -113,7 +113,7 @@ def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
 def _pieces(
     source: Path, file: pq.ParquetFile, keys: list[str], spec: FeatureSpec, threads: int
 ) -> Iterator[pa.Table]:
-    replay, last, size = Replay(spec, threads), None, min(PIECE, max(1024, VALUES // len(spec.names)))
+    replay, last, size = Replay(spec, threads), None, min(PIECE, max(1024, VALUES // spec.width))
     for batch in file.iter_batches(size, columns=[*keys, *spec.metrics], use_threads=False):
         table = pa.Table.from_batches([batch])
         rows = rows_of(table)

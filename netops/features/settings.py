@@ -1,6 +1,6 @@
 """The ``features`` section of the configuration."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from netops.config.binding import Duration, option
@@ -25,7 +25,13 @@ class FeatureSettings:
         None, help="a running Dask scheduler instead: tcp://host:port, or a dask function of the MLRun project"
     )
 
-    def spec(self, metrics: Sequence[str], interval: int, history: int) -> FeatureSpec:
+    def spec(
+        self,
+        metrics: Sequence[str],
+        interval: int,
+        history: int,
+        own: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> FeatureSpec:
         """Create the feature spec for some telemetry.
 
         Parameters
@@ -35,10 +41,13 @@ class FeatureSettings:
         interval, history : int
             Its median sampling interval and its length in ns, for :func:`~netops.features.spec.default_windows`
             if no windows are configured.
+        own : mapping, optional
+            Metrics with other statistics: metric → its statistics.
 
         Raises
         ------
         UsageError
             For an unknown statistic or names that collide.
         """
-        return FeatureSpec(tuple(metrics), self.windows or default_windows(interval, history), self.statistics)
+        windows = self.windows or default_windows(interval, history)
+        return FeatureSpec(tuple(metrics), windows, self.statistics, own or {})

@@ -3,10 +3,13 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple, NotRequired, TypedDict
+
+import numpy as np
+import numpy.typing as npt
 
 from netops.config.durations import DAY, SECOND, format_duration
 from netops.errors import UsageError, closest
@@ -34,6 +37,7 @@ class SpecValues(TypedDict):
     metrics: list[str]
     windows: list[int]
     statistics: list[str]
+    own: NotRequired[dict[str, list[str]]]
 
 
 class Feature(NamedTuple):
@@ -85,6 +89,9 @@ class FeatureSpec:
         of std of a shorter window / s) are relative to the device's exponentially weighted mean m and standard
         deviation s before the sample, whose weights halve in 4 L (see :mod:`netops.features.baseline`). They are
         unknown until these are of as many values as L has.
+    own : mapping
+        Metrics with other statistics than these: metric → its statistics. Of such a metric, the missing fraction is
+        no feature.
 
     Raises
     ------
@@ -95,18 +102,22 @@ class FeatureSpec:
     metrics: tuple[str, ...]
     windows: tuple[int, ...]
     statistics: tuple[str, ...] = DEFAULT_STATISTICS
+    own: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         for name in ("metrics", "windows", "statistics"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "own", {metric: tuple(names) for metric, names in self.own.items()})
         for name in ("metrics", "windows"):
             if not getattr(self, name):
                 raise UsageError(f"features need at least one of {name}")
         for window in self.windows:
             if not 0 < window <= LONGEST_WINDOW:
                 raise UsageError(f"window of {window} ns: must be above zero and at most {LONGEST_WINDOW // DAY}d")
-        for statistic in self.statistics:
+        for statistic in self.computed:
             _check_statistic(statistic)
+        if foreign := self.own.keys() - set(self.metrics):
+            raise UsageError(f"statistics of metric '{min(foreign)}', which is none of the metrics")
         names = self.names
         if len(set(names)) < len(names):
             double = next(name for index, name in enumerate(names) if name in names[:index])
@@ -120,14 +131,38 @@ class FeatureSpec:
     @cached_property
     def features(self) -> tuple[Feature, ...]:
         """The columns in order: per metric value, statistics per window and missing fraction, relative ones."""
-        return tuple(feature for metric in self.metrics for feature in self._features_of(metric))
+        return tuple(filter(self._is_wanted, self._computed_features()))
 
-    def _features_of(self, metric: str) -> Iterator[Feature]:
-        yield Feature(metric)
-        for window in self.windows:
-            yield from (Feature(metric, statistic, window) for statistic in (*self.plain, MISSING))
-        for statistic, shorter in self.relative:
-            yield Feature(metric, statistic, shorter)
+    def _computed_features(self) -> Iterator[Feature]:
+        """Yield what the kernel computes: all statistics of all metrics."""
+        for metric in self.metrics:
+            yield Feature(metric)
+            for window in self.windows:
+                yield from (Feature(metric, statistic, window) for statistic in (*self.plain, MISSING))
+            for statistic, shorter in self.relative:
+                yield Feature(metric, statistic, shorter)
+
+    def _is_wanted(self, feature: Feature) -> bool:
+        statistics = self.own.get(feature.metric)
+        wanted = (*self.statistics, MISSING) if statistics is None else statistics
+        return not feature.statistic or feature.statistic in wanted
+
+    @cached_property
+    def columns(self) -> npt.NDArray[np.int64] | None:
+        """The features among the columns that the kernel computes; None if they are all of them."""
+        wanted = np.fromiter(map(self._is_wanted, self._computed_features()), bool)
+        return None if wanted.all() else np.flatnonzero(wanted)
+
+    @cached_property
+    def width(self) -> int:
+        """Number of columns that the kernel computes."""
+        return sum(1 for _ in self._computed_features())
+
+    @cached_property
+    def computed(self) -> tuple[str, ...]:
+        """The statistics of all metrics together."""
+        own = (statistic for names in self.own.values() for statistic in names)
+        return tuple(dict.fromkeys((*self.statistics, *own)))
 
     def feature(self, name: str) -> Feature:
         """Return the feature of a column."""
@@ -140,7 +175,7 @@ class FeatureSpec:
     @cached_property
     def plain(self) -> tuple[str, ...]:
         """The statistics of every window alone."""
-        return tuple(name for name in self.statistics if name not in (*RELATIVE, *BASELINE))
+        return tuple(name for name in self.computed if name not in (*RELATIVE, *BASELINE))
 
     @cached_property
     def relative(self) -> tuple[tuple[str, int | None], ...]:
@@ -149,7 +184,7 @@ class FeatureSpec:
         windows = {"deviation": (None, *shorter), "baseline_deviation": (None, *self.windows)}
         return tuple(
             (name, window)
-            for name in self.statistics
+            for name in self.computed
             if name in (*RELATIVE, *BASELINE)
             for window in windows.get(name, shorter)
         )
@@ -157,12 +192,12 @@ class FeatureSpec:
     @property
     def has_baseline(self) -> bool:
         """Whether a statistic depends on all samples of a device, not only on those in its windows."""
-        return any(name in BASELINE for name in self.statistics)
+        return any(name in BASELINE for name in self.computed)
 
     @cached_property
     def thresholds(self) -> tuple[float, ...]:
         """The thresholds of the ``above_<threshold>_share`` statistics, in their order."""
-        return tuple(float(m[1]) for m in map(_ABOVE.fullmatch, self.statistics) if m)
+        return tuple(float(m[1]) for m in map(_ABOVE.fullmatch, self.computed) if m)
 
     @cached_property
     def fingerprint(self) -> bytes:
@@ -176,12 +211,16 @@ class FeatureSpec:
 
     def to_dict(self) -> SpecValues:
         """Write as plain lists, windows in nanoseconds."""
-        return {"metrics": list(self.metrics), "windows": list(self.windows), "statistics": list(self.statistics)}
+        found = SpecValues(metrics=list(self.metrics), windows=list(self.windows), statistics=list(self.statistics))
+        if self.own:
+            found["own"] = {metric: list(names) for metric, names in self.own.items()}
+        return found
 
     @classmethod
     def from_dict(cls, raw: SpecValues) -> "FeatureSpec":
         """Read what :meth:`to_dict` wrote."""
-        return cls(tuple(raw["metrics"]), tuple(map(int, raw["windows"])), tuple(raw["statistics"]))
+        own = {metric: tuple(names) for metric, names in raw.get("own", {}).items()}
+        return cls(tuple(raw["metrics"]), tuple(map(int, raw["windows"])), tuple(raw["statistics"]), own)
 
 
 def _check_statistic(name: str) -> None:

@@ -58,6 +58,11 @@ class LogSettings:
         minimum=0,
         maximum=200,
     )
+    statistics: tuple[str, ...] | None = option(
+        None,
+        help="statistics of the columns that count messages, a choice of those of features.statistics; "
+        "null: features.statistics",
+    )
     delay: Duration = option(
         0,
         help="how much later than its time a message counts; set it to the longest time that messages take to "

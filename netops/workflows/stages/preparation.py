@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from netops import progress
 from netops.config.durations import SECOND
 from netops.features.spec import FeatureSpec
+from netops.logs.columns import LogColumns
 from netops.telemetry.dataset import TEST, Dataset
 from netops.telemetry.drafts import refuse_foreign_files
 from netops.telemetry.ingest import open_or_ingest
@@ -22,7 +23,14 @@ from netops.workflows.stages.log_columns import with_logs
 def spec_for(dataset: Dataset, settings: Settings) -> FeatureSpec:
     """Declare the features of a telemetry dataset by the configuration."""
     interval = round(dataset.meta.interval_seconds * SECOND)
-    return settings.features.spec(dataset.meta.metrics, interval, history_of(dataset))
+    own = dict.fromkeys(counted_messages(dataset), settings.logs.statistics)
+    chosen = {metric: names for metric, names in own.items() if names is not None}
+    return settings.features.spec(dataset.meta.metrics, interval, history_of(dataset), chosen)
+
+
+def counted_messages(dataset: Dataset) -> tuple[str, ...]:
+    """Return the metrics that count log messages."""
+    return tuple(dataset.meta.details.get(LogColumns.entry, {}).get("columns", ()))
 
 
 def history_of(dataset: Dataset) -> int:
