@@ -18,7 +18,8 @@ from netops.logs.templates.miner import NEW, Templates
 #: Columns of every network with logs. A count is of the messages since the previous sample of the device.
 MESSAGES, ERRORS, WARNINGS = "log_message_count", "log_error_count", "log_warning_count"
 NEW_TEMPLATES, DISTINCT, SINCE_ERROR = "log_new_template_count", "log_distinct_templates", "log_seconds_since_error"
-GENERAL = (MESSAGES, ERRORS, WARNINGS, NEW_TEMPLATES, DISTINCT)
+RARE_TEMPLATES = "log_rare_template_count"
+GENERAL = (MESSAGES, ERRORS, WARNINGS, RARE_TEMPLATES, DISTINCT)
 #: Digits of the hash of a template that are in the name of its column, if they differ from those of the others.
 DIGITS = 6
 _TEMPLATE = "log_template_"
@@ -72,6 +73,8 @@ class LogColumns:
         Those of them that only the champion counts: it is compared by them, and no new model takes them.
     delay : int
         Nanoseconds: a message counts as if it came that much later.
+    rare : int
+        A template of fewer messages of the training split is rare, as is an unknown one.
     """
 
     entry: ClassVar[str] = "logs"
@@ -83,6 +86,7 @@ class LogColumns:
     names: tuple[str, ...] = ()
     carried: tuple[str, ...] = ()
     delay: int = 0
+    rare: int = 1
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -97,6 +101,7 @@ class LogColumns:
         carried: Mapping[str, int],
         reach: int,
         delay: int = 0,
+        rare: int = 1,
     ) -> "LogColumns":
         """Declare the columns of a new training, and those that the champion counts as well.
 
@@ -106,7 +111,7 @@ class LogColumns:
         selected : iterable of int
         carried : mapping
             Columns of the champion → their templates here. A selected template keeps the name of its column.
-        reach, delay : int
+        reach, delay, rare : int
         """
         selected, known = tuple(selected), {number: name for name, number in carried.items()}
         kept = {n: known[n] for n in selected if n in known and _is_named_by(known[n], templates.key(n))}
@@ -114,7 +119,7 @@ class LogColumns:
         named = kept | dict(zip(fresh, name_templates(templates, fresh, carried), strict=True))
         extra = {name: number for name, number in carried.items() if name not in kept.values()}
         names = (*GENERAL, *(named[number] for number in selected), *extra, SINCE_ERROR)
-        return cls(templates, (*selected, *extra.values()), reach, names, tuple(extra), delay)
+        return cls(templates, (*selected, *extra.values()), reach, names, tuple(extra), delay, rare)
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -127,7 +132,16 @@ class LogColumns:
 
     def _count(self, name: str, found: Found) -> Floats:
         number = self.numbers.get(name)
-        return _COUNTS[name](found) if number is None else found.count(found.templates == number)
+        if number is not None:
+            return found.count(found.templates == number)
+        if name == RARE_TEMPLATES:
+            return found.count(self._are_rare[found.templates])
+        return _COUNTS[name](found)
+
+    @cached_property
+    def _are_rare(self) -> npt.NDArray[np.bool_]:
+        """Mark the rare templates; the last element is that of messages without a template."""
+        return np.append(np.array(self.templates.counts(), np.int64) < self.rare, True)
 
     def since(self, severities: Int8, templates: Int32) -> list[npt.NDArray[np.bool_]]:
         """Mark the errors."""
@@ -149,6 +163,7 @@ class LogColumns:
             "selected": list(self.selected),
             "reach": self.reach,
             "delay": self.delay,
+            "rare": self.rare,
             "texts": dict(self.texts()),
             "keys": dict(self.keys()),
             "templates": self.templates.to_dict(),
@@ -169,12 +184,17 @@ class LogColumns:
             raise NetopsError("log templates: a selected template does not exist")
         names = tuple(map(str, values["columns"]))
         _check(names, selected)
-        carried, delay = tuple(map(str, values.get("carried", ()))), int(values.get("delay", 0))
-        return cls(templates, selected, int(values["reach"]), names, carried, delay)
+        carried, (delay, rare) = tuple(map(str, values.get("carried", ()))), map(int, _options(values))
+        return cls(templates, selected, int(values["reach"]), names, carried, delay, rare)
 
 
 def _digits(name: str) -> str:
     return name.removeprefix(_TEMPLATE).removesuffix("_count")
+
+
+def _options(values: Mapping[str, Any]) -> tuple[int, int]:
+    """Return delay and rare; cards of earlier versions have neither."""
+    return values.get("delay", 0), values.get("rare", 1)
 
 
 def _is_named_by(name: str, key: str) -> bool:
@@ -187,7 +207,7 @@ def _is_template(name: str) -> bool:
 
 
 def _check(names: tuple[str, ...], selected: tuple[int, ...]) -> None:
-    unknown = [name for name in names[:-1] if not _is_template(name) and name not in _COUNTS]
+    unknown = [name for name in names[:-1] if not _is_template(name) and name not in (RARE_TEMPLATES, *_COUNTS)]
     if unknown or len(set(names)) < len(names) or names[-1:] != (SINCE_ERROR,):
         raise NetopsError(f"log columns: {', '.join(unknown) or 'they'} cannot be counted by this version")
     if sum(map(_is_template, names)) != len(selected):

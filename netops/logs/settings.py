@@ -63,6 +63,11 @@ class LogSettings:
         help="statistics of the columns that count messages, a choice of those of features.statistics; "
         "null: features.statistics",
     )
+    rare: int = option(
+        3,
+        help="a template of fewer messages of the training split is rare; 1: only those that it does not have",
+        minimum=1,
+    )
     delay: Duration = option(
         0,
         help="how much later than its time a message counts; set it to the longest time that messages take to "

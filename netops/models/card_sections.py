@@ -198,6 +198,7 @@ class LogValues(TypedDict, total=False):
     selected: list[int]
     reach: int
     delay: int
+    rare: int
     texts: dict[str, str]
     keys: dict[str, str]
     carried: list[str]

@@ -11,7 +11,8 @@ import pytest
 from netops.errors import NetopsError
 from netops.evaluation.comparison import missing_features
 from netops.features.spec import FeatureSpec
-from netops.logs.columns import GENERAL, SINCE_ERROR, LogColumns, name_templates, template_column
+from netops.logs.columns import GENERAL, NEW_TEMPLATES, SINCE_ERROR, LogColumns, name_templates, template_column
+from netops.logs.tally import Tally
 from netops.logs.templates.miner import NEW, Templates
 from netops.models.card import ModelCard
 from netops.progress import shown_by, silent
@@ -24,6 +25,8 @@ from netops.workflows.stages.preparation import build, spec_for
 from tests.logs.test_log_columns import card, data, settings_with
 
 __all__ = ["data"]
+#: The columns of earlier versions.
+OLD = (*GENERAL[:3], NEW_TEMPLATES, GENERAL[4])
 TEXTS = ["fan 3 failed", "link down", "session of user x", "power low now"]
 
 
@@ -87,14 +90,19 @@ def test_selected_templates_keep_the_column_of_the_champion() -> None:
 def test_cards_that_number_templates_are_read() -> None:
     columns = LogColumns(learned(*TEXTS), (1, 3), 5)
     stored = columns.to_dict()
-    del stored["keys"], stored["carried"]
+    for added in ("keys", "carried", "delay", "rare"):
+        del stored[added]
     names = ["log_template_1_count", "log_template_3_count"]
-    stored["columns"] = [*GENERAL, *names, SINCE_ERROR]
+    stored["columns"] = [*OLD, *names, SINCE_ERROR]
     stored["texts"] = dict(zip(names, ["link down", "power low now"], strict=True))
     found = LogColumns.from_dict(stored)
-    assert found.names == (*GENERAL, *names, SINCE_ERROR)
+    assert found.names == (*OLD, *names, SINCE_ERROR)
+    assert (found.delay, found.rare) == (0, 1)
+    tally = Tally(found)
+    tally.add(np.array([1, 2, 3]), np.array([6, 6, 6], np.int8), np.array([-1, 3, 3], np.int32))
+    assert tally.take(np.array([4]))[0, :-1].tolist() == [3, 0, 0, 1, 1, 0, 2]
     assert found.numbers == {"log_template_1_count": 1, "log_template_3_count": 3}
-    for wrong in ([*GENERAL, SINCE_ERROR], [*GENERAL, names[0], names[0], SINCE_ERROR], ["a", *names, SINCE_ERROR]):
+    for wrong in ([*OLD, SINCE_ERROR], [*OLD, names[0], names[0], SINCE_ERROR], ["a", *names, SINCE_ERROR]):
         with pytest.raises(NetopsError, match="log columns"):
             LogColumns.from_dict({**stored, "columns": wrong})
 

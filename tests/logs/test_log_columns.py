@@ -80,7 +80,7 @@ def test_templates_of_the_test_split_are_new(data: tuple[Path, Path], tmp_path: 
     found = with_logs(ingest([source], tmp_path / "t", TelemetrySettings()), settings_with(logs))
     columns = LogColumns.from_dict(found.meta.details["logs"])
     assert columns.templates.find(["app: late news"]).tolist() == [-1]
-    assert pq.read_table(found.parts[0]).column("log_new_template_count").to_numpy().sum() > 0
+    assert pq.read_table(found.parts[0]).column("log_rare_template_count").to_numpy().sum() > 0
 
 
 def test_declared_columns_are_counted_again(data: tuple[Path, Path], tmp_path: Path) -> None:

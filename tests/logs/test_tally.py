@@ -19,10 +19,10 @@ SECOND = 10**9
 Arrays = tuple[npt.NDArray[np.int64], npt.NDArray[np.int8], npt.NDArray[np.int32]]
 
 
-def columns(*selected: int, reach: int = 10 * SECOND, delay: int = 0) -> LogColumns:
+def columns(*selected: int, reach: int = 10 * SECOND, delay: int = 0, rare: int = 1) -> LogColumns:
     templates = Templates()
-    templates.learn(["a", "b c", "d e f"])
-    return LogColumns(templates, selected, reach, delay=delay)
+    templates.learn(["a", "b c", "b c", "d e f", "d e f", "d e f"])
+    return LogColumns(templates, selected, reach, delay=delay, rare=rare)
 
 
 def arrays(*messages: tuple[int, int, int]) -> Arrays:
@@ -34,7 +34,7 @@ def test_a_message_counts_for_the_next_sample() -> None:
     tally = Tally(columns(1, 2))
     tally.add(*arrays((1, 3, 1), (10, 4, 1), (11, 6, 2), (12, -1, -1), (21, 2, 0)))
     assert tally.take(np.array([10, 20, 30])).tolist() == [
-        # messages, errors, warnings, new, distinct, template 1, template 2, since error
+        # messages, errors, warnings, rare, distinct, template 1, template 2, since error
         [2, 1, 1, 0, 1, 2, 0, 9 / SECOND],
         [2, 0, 0, 1, 1, 0, 1, 19 / SECOND],
         [1, 1, 0, 0, 1, 0, 0, 9 / SECOND],
@@ -83,10 +83,10 @@ def test_stored_samples_and_arriving_ones_have_the_same_counts(messages, samples
 
 
 @settings(max_examples=200)
-@given(MESSAGES, SAMPLES, st.integers(1, 100), st.integers(0, 30))
-def test_counts_follow_the_definition(messages, samples, reach, delay) -> None:  # type: ignore[no-untyped-def]
+@given(MESSAGES, SAMPLES, st.integers(1, 100), st.integers(0, 30), st.integers(1, 4))
+def test_counts_follow_the_definition(messages, samples, reach, delay, rare) -> None:  # type: ignore[no-untyped-def]
     messages.sort()
-    tally = Tally(columns(1, reach=reach, delay=delay))
+    tally = Tally(columns(1, reach=reach, delay=delay, rare=rare))
     tally.add(*arrays(*messages))
     messages = [(time + delay, severity, template) for time, severity, template in messages]
     found, before = tally.take(np.array(samples)), -1
@@ -95,7 +95,8 @@ def test_counts_follow_the_definition(messages, samples, reach, delay) -> None: 
         assert row[0] == len(due)
         assert row[1] == sum(0 <= m[1] <= 3 for m in due)
         assert row[2] == sum(m[1] == 4 for m in due)
-        assert row[3] == sum(m[2] == -1 for m in due)
+        # Template n is that of n + 1 messages.
+        assert row[3] == sum(m[2] + 1 < rare for m in due)
         assert row[4] == len({m[2] for m in due} - {-1})
         errors = [m[0] for m in messages if 0 <= m[1] <= 3 and m[0] <= time]
         assert np.isnan(row[6]) if not errors else row[6] == (time - errors[-1]) / SECOND

@@ -129,7 +129,7 @@ def _with_messages(
     messages = _messages(reader, templates)
     options = settings.logs
     selected = selection(messages.later(options.delay), training, horizon, len(templates), options.max_columns)
-    columns = LogColumns.combine(templates, selected, carried, reach, options.delay)
+    columns = LogColumns.combine(templates, selected, carried, reach, options.delay, options.rare)
     _say_read(reader)
     progress.say(f"logs: {learned:,} templates learned on the training split, {len(selected)} of them counted")
     for name, text in columns.texts().items():
