@@ -83,7 +83,8 @@ def test_commands_of_the_readme_work(
     done = netops(*arguments)
     assert done.code == 0, done.err
     if arguments[0] == "run":
-        assert Path(done.out.splitlines()[-1]).is_file()
+        report = Path(done.out.splitlines()[-1]).read_text(encoding="utf-8")
+        assert ('class="log-errors"' in report) == ("--logs" in arguments)
     if "--out" in arguments:
         assert (workplace / arguments[arguments.index("--out") + 1]).stat().st_size
     if arguments[0] == "score":

@@ -24,6 +24,7 @@ from netops.evaluation.report.facts import logs_of, scenarios_of, splits_of, tel
 from netops.evaluation.report.groups import groups_of
 from netops.evaluation.report.importance import Importance, importance_of, metric_of
 from netops.evaluation.report.leaderboard import COLUMNS, alarms_range, leaderboard, recall_range
+from netops.evaluation.report.log_marks import log_texts
 from netops.evaluation.report.matched_alerts import MatchedAlerts
 from netops.evaluation.report.reasons import Reasons, reasons_of
 from netops.evaluation.report.search import search_words
@@ -108,6 +109,7 @@ class Content:
             **self._comparisons(),
             **self._importance(),
             "episodes": self._episodes(),
+            "has_logs": bool(self.card.logs),
         }
 
     @property
@@ -233,7 +235,7 @@ class Content:
             baseline = MatchedAlerts.of(self.test, self.baseline_risks, policy)
         found = choose_episodes(self.examples, self.matched, baseline)
         reasons = reasons_of(self.examples, self.models[self.choice.best], found)
-        found = with_metrics(self.examples, found, self._metrics(reasons))
+        found = with_metrics(self.examples, found, self._metrics(reasons), log_texts(self.card))
         shown: dict[str, list[dict[str, object]]] = {WARNED: [], MISS: [], FALSE_ALARM: []}
         usual, threshold, interval = usual_ranges(self.card), self.best.policy.threshold, self.card.interval_seconds
         for number, (episode, (when, why)) in enumerate(zip(found, reasons, strict=True)):

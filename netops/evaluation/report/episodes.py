@@ -3,6 +3,7 @@
 Which ones is a rule, not a taste, so that a report cannot flatter the model: of many, the two ends and the middle.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from netops.alerting.matching import FALSE, MISSED
 from netops.alerting.sequences import Floats, Integers, Sequences
+from netops.evaluation.report.log_marks import LogLane, log_lanes
 from netops.evaluation.report.matched_alerts import MatchedAlerts
 from netops.evaluation.report.notes import false_alarm_note, incident_note
 from netops.telemetry.dataset import Dataset
@@ -23,6 +25,7 @@ SHOWN = 3
 _FARTHEST = 12
 
 Spans = list[tuple[int, int]]
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Episode:
         Metric → float64 array, n.
     risks : float64 array, n
         NaN where a sample was not scored.
+    logs : list of LogLane
+        Messages of the device; empty without logs.
     """
 
     kind: str
@@ -74,6 +79,7 @@ class Episode:
     times: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
     metrics: dict[str, Floats] = field(default_factory=dict)
     risks: Floats = field(default_factory=lambda: np.zeros(0))
+    logs: list[LogLane] = field(default_factory=list)
 
 
 def choose_episodes(examples: Examples, model: MatchedAlerts, baseline: MatchedAlerts | None) -> list[Episode]:
@@ -188,7 +194,9 @@ def _within(starts: Integers, ends: Integers, low: int, high: int) -> Spans:
     return list(zip(starts[touching].tolist(), ends[touching].tolist(), strict=True))
 
 
-def with_metrics(examples: Examples, episodes: list[Episode], metrics: list[list[str]]) -> list[Episode]:
+def with_metrics(
+    examples: Examples, episodes: list[Episode], metrics: list[list[str]], texts: Mapping[str, str] = _NONE
+) -> list[Episode]:
     """Read the metrics of all episodes in one pass: every piece of a file is read once, and no other rows.
 
     Parameters
@@ -197,14 +205,20 @@ def with_metrics(examples: Examples, episodes: list[Episode], metrics: list[list
     episodes : list of Episode
     metrics : list of list of str
         Columns, for each episode.
+    texts : mapping, optional
+        Columns that count log messages (see :func:`netops.evaluation.report.log_marks.log_texts`).
     """
     if not episodes:
         return []
     rows = np.unique(np.concatenate([episode.rows for episode in episodes]))
-    columns = list(dict.fromkeys(name for names in metrics for name in names))
+    columns = list(dict.fromkeys([*(name for names in metrics for name in names), *texts]))
     values = gather(Dataset.open(Path(examples.sources["test"])), columns, rows)
+
+    def read(names: Iterable[str], own: Floats) -> dict[str, Floats]:
+        return {name: own[:, columns.index(name)] for name in names}
+
     return [
-        replace(episode, metrics={name: own[:, columns.index(name)] for name in names})
+        replace(episode, metrics=read(names, own), logs=log_lanes(texts, read(texts, own)))
         for episode, names in zip(episodes, metrics, strict=True)
         for own in [values[np.searchsorted(rows, episode.rows)]]
     ]

@@ -12,7 +12,7 @@ from netops.evaluation.report.svg import Drawing, Scale, thinned
 from netops.evaluation.report.words import compact, lasting, moment, number, shortened, titled
 
 _WIDTH, _LEFT, _RIGHT = 1120.0, 150.0, 14.0
-_METRIC, _RISK, _GAP, _LANE = 58.0, 76.0, 10.0, 13.0
+_METRIC, _RISK, _GAP, _LANE, _MARK = 58.0, 76.0, 10.0, 13.0, 1.6
 #: Maximum lines of a metric's name, and letters per line.
 _LINES, _LETTERS = 3, 17
 _STEPS = tuple(
@@ -47,7 +47,7 @@ class _Panels:
 
     def __init__(self, episode: Episode, threshold: float, usual: Usual, key: str, interval: float) -> None:
         self.episode, self.threshold, self.usual = episode, threshold, usual
-        lanes = 2 * _LANE + _GAP
+        lanes = 2 * _LANE + _GAP + (len(episode.logs) * _LANE + _GAP if episode.logs else 0)
         height = len(episode.metrics) * (_METRIC + _GAP) + lanes + _RISK + 60
         self.drawing = Drawing(_title(episode), episode.note, _WIDTH, height, key)
         self.x = Scale(episode.low, episode.high, _LEFT, _WIDTH - _RIGHT)
@@ -60,6 +60,9 @@ class _Panels:
         for metric, values in self.episode.metrics.items():
             self._metric(metric, values, top)
             top += _METRIC + _GAP
+        if self.episode.logs:
+            self._logs(top)
+            top += len(self.episode.logs) * _LANE + _GAP
         self._alerts(top)
         self._risk(top + 2 * _LANE + _GAP)
         self._axis()
@@ -119,6 +122,23 @@ class _Panels:
         x, indices = self.x.all(self.episode.times.astype(np.float64)), y.all(values)
         x, indices = np.insert(x, self.gaps, np.nan), np.insert(indices, self.gaps, np.nan)
         self.drawing.path(*thinned(x, indices), style)
+
+    def _logs(self, top: float) -> None:
+        for index, lane in enumerate(self.episode.logs):
+            y = top + index * _LANE
+            self.drawing.text(4, y + 10, f"{lane.name}: {lane.messages:,}", "label small")
+            self.drawing.line(self.x.start, y + 5.5, self.x.end, y + 5.5, "grid")
+            for time, messages in self._marks(lane.counts):
+                tip = lane.tip(messages, moment(time))
+                self.drawing.box(self.x(time) - _MARK / 2, y + 1, _MARK, _LANE - 4, f"log-{lane.style}", tip)
+
+    def _marks(self, counts: Floats) -> list[tuple[int, int]]:
+        """Return times and numbers of messages; those at one point of the drawing are one mark."""
+        rows = np.flatnonzero(counts > 0)
+        times = self.episode.times[rows]
+        points, first = np.unique(self.x.all(times.astype(np.float64)).round(), return_index=True)
+        totals: Floats = np.add.reduceat(counts[rows], first) if len(points) else np.zeros(0)
+        return [(int(time), int(total)) for time, total in zip(times[first], totals, strict=True)]
 
     def _alerts(self, top: float) -> None:
         lanes: tuple[tuple[str, Spans, str], ...] = (

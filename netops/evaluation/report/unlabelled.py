@@ -11,6 +11,7 @@ from netops.evaluation.report.content import usual_ranges
 from netops.evaluation.report.episodes import Episode, choose_episodes, with_metrics
 from netops.evaluation.report.facts import telemetry_facts
 from netops.evaluation.report.importance import metric_of
+from netops.evaluation.report.log_marks import log_texts
 from netops.evaluation.report.matched_alerts import MatchedAlerts
 from netops.evaluation.report.reasons import reasons_of
 from netops.evaluation.report.telemetry_figure import telemetry_figure
@@ -115,7 +116,8 @@ class _Content:
     def _episodes(self, card: ModelCard, matched: MatchedAlerts) -> list[dict[str, object]]:
         found = choose_episodes(self.examples, matched, None)
         reasons = reasons_of(self.examples, self.model, found)
-        found = with_metrics(self.examples, found, [_metrics(card, why) for _, why in reasons])
+        metrics = [_metrics(card, why) for _, why in reasons]
+        found = with_metrics(self.examples, found, metrics, log_texts(card))
         usual, threshold = usual_ranges(card), self.assessment.policy.threshold
         return [
             {
@@ -123,6 +125,7 @@ class _Content:
                 "location": episode.location,
                 "note": _note(episode),
                 "reasons": why,
+                "logs": episode.logs,
                 "figure": telemetry_figure(episode, threshold, usual, f"alert-{index}", card.interval_seconds),
             }
             for index, (episode, (_, why)) in enumerate(zip(found, reasons, strict=True))
