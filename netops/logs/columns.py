@@ -1,6 +1,6 @@
 """Columns of telemetry that count log messages: their declaration, as a model card stores it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -146,6 +146,14 @@ class LogColumns:
     def since(self, severities: Int8, templates: Int32) -> list[npt.NDArray[np.bool_]]:
         """Mark the errors."""
         return [_is_error(severities)]
+
+    def kinds_of(self, texts: Sequence[str]) -> list[int]:
+        """Return the template of each message, ``NEW`` if it has none."""
+        return self.templates.find(texts).tolist()
+
+    def text_of(self, kind: int) -> str:
+        """Return the text of a template; empty for ``NEW``."""
+        return "" if kind == NEW else self.templates.text(kind)
 
     def texts(self) -> dict[str, str]:
         """Return the columns of templates → the text of the template."""

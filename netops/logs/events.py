@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -76,6 +76,14 @@ class EventColumns:
     def since(self, severities: Int8, templates: Int32) -> list[npt.NDArray[np.bool_]]:
         """Mark the events of each kind."""
         return [templates == number for number in range(len(self.kinds))]
+
+    def kinds_of(self, texts: Sequence[str]) -> list[int]:
+        """Return the index of each kind, ``OTHER`` if it is not counted on its own."""
+        return self.find(texts).tolist()
+
+    def text_of(self, kind: int) -> str:
+        """Return a kind by its index."""
+        return _OTHER_KIND if kind == OTHER else self.kinds[kind]
 
     def to_dict(self) -> JsonDict:
         """Return it as JSON-compatible values."""

@@ -1,11 +1,13 @@
 """Count the messages of a device for its samples, stored ones or as they arrive."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from netops.config.durations import SECOND
+from netops.errors import NetopsError
 from netops.logs.records import Int8, Int32, Int64
 
 Floats = npt.NDArray[np.float64]
@@ -48,6 +50,9 @@ class Found:
 class Counted(Protocol):
     """What is counted."""
 
+    #: Key in a model card.
+    entry: ClassVar[str]
+
     @property
     def names(self) -> tuple[str, ...]:
         """The columns, in order."""
@@ -65,6 +70,12 @@ class Counted(Protocol):
 
     def since(self, severities: Int8, templates: Int32) -> list[npt.NDArray[np.bool_]]:
         """Mark the messages since which the time is measured, for each of the other columns."""
+
+    def kinds_of(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of the template of each message, or of the kind of each event."""
+
+    def text_of(self, kind: int) -> str:
+        """Return a text that has this number."""
 
 
 class Tally:
@@ -88,6 +99,28 @@ class Tally:
         self._times = np.zeros(0, np.int64)
         self._severities, self._templates = np.zeros(0, np.int8), np.zeros(0, np.int32)
         self._latest = np.full(len(columns.since(self._severities, self._templates)), NEVER)
+
+    @property
+    def last(self) -> int:
+        """The time of the last sample; ``NEVER`` if there was none."""
+        return self._last
+
+    def save(self) -> bytes:
+        """Return what counting needs of the past, without the messages that are not counted yet."""
+        return np.append(self._latest, self._last).astype("<i8").tobytes()
+
+    def restore(self, state: bytes) -> None:
+        """Restore what :meth:`save` returned.
+
+        Raises
+        ------
+        NetopsError
+            If it is of other columns.
+        """
+        if len(state) != 8 * (len(self._latest) + 1):
+            raise NetopsError("the state of counted messages is of other columns")
+        values = np.frombuffer(state, "<i8").astype(np.int64)
+        self._latest, self._last = values[:-1].copy(), int(values[-1])
 
     def add(self, times: Int64, severities: Int8, templates: Int32) -> None:
         """Add messages.

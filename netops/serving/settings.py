@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from netops.config.binding import Duration, option
 from netops.config.durations import MINUTE, SECOND
+from netops.errors import UsageError
 from netops.serving.alerts.receivers.registry import RECEIVERS, check_address
+from netops.telemetry.times.zones import check_zone
 
 MEBIBYTE = 1 << 20
 
@@ -66,6 +68,24 @@ class LimitSettings:
 
 
 @dataclass(frozen=True)
+class MessageSettings:
+    """Log messages and events in service."""
+
+    timezone: str = option(
+        "", help="time zone of times without one, such as Europe/Berlin; empty: UTC; as `logs.timezone` in training"
+    )
+    max_line: int = option(
+        8192, help="maximum length of a message in characters; longer ones are rejected", minimum=80
+    )
+
+    def __post_init__(self) -> None:
+        try:
+            check_zone(self.timezone)
+        except ValueError as error:
+            raise UsageError(f"serving.yaml: messages.timezone: {error}") from None
+
+
+@dataclass(frozen=True)
 class StateSettings:
     """State on disk."""
 
@@ -104,5 +124,6 @@ class ServingSettings:
     )
     time: TimeSettings = option(TimeSettings, help="event time")
     limits: LimitSettings = option(LimitSettings, help="limits")
+    messages: MessageSettings = option(MessageSettings, help="log messages and events")
     state: StateSettings = option(StateSettings, help="state on disk")
     receivers: tuple[ReceiverSettings, ...] = option((), help="receivers of alerts")

@@ -320,7 +320,7 @@ class Chunks:
         return self._chunks.pop(0) if self._chunks else b""
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.text("aä\r \0", max_size=12), max_size=8), st.lists(st.integers(1, 40), max_size=10))
 def test_lines_do_not_depend_on_the_blocks(texts: list[str], cuts: list[int]) -> None:
     raw = "\n".join(texts).encode()
@@ -336,7 +336,7 @@ def test_lines_do_not_depend_on_the_blocks(texts: list[str], cuts: list[int]) ->
     ]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "fuzz.log"
@@ -346,7 +346,7 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
             rows(reader(path, format=name))
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.text(max_size=60), max_size=5))
 def test_any_text_after_a_header_is_one_message(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     path = tmp_path_factory.getbasetemp() / "fuzz2.log"

@@ -60,6 +60,28 @@ def abandon(runtime: Runtime) -> None:
 
 
 @pytest.fixture
+def client_of(start):
+    """Start the HTTP app over a pipeline, in process; gives its test client."""
+    pytest.importorskip("mlrun")
+    from litestar.testing import TestClient
+
+    from netops.serving.http.app import make_app
+    from netops.serving.mlrun.function import make_serving_function, start_graph
+    from netops.serving.mlrun.service import Service
+    from netops.serving.requests.access import Access
+    from netops.serving.requests.dispatch import Dispatcher
+
+    def begin(token=None, settings=None, **kwargs):
+        pipeline = start(settings, **kwargs)
+        graph = start_graph(make_serving_function(), pipeline.runtime)
+        return TestClient(
+            make_app(Dispatcher(Service(graph, pipeline), Access(token))), raise_server_exceptions=False
+        )
+
+    return begin
+
+
+@pytest.fixture
 def server(start):
     """The HTTP server over a pipeline, in a thread of this process; gives its address."""
     pytest.importorskip("mlrun")

@@ -18,26 +18,6 @@ pytest.importorskip("mlrun")
 
 
 @pytest.fixture
-def client_of(start):
-    from litestar.testing import TestClient
-
-    from netops.serving.http.app import make_app
-    from netops.serving.mlrun.function import make_serving_function, start_graph
-    from netops.serving.mlrun.service import Service
-    from netops.serving.requests.access import Access
-    from netops.serving.requests.dispatch import Dispatcher
-
-    def begin(token=None, settings=None, **kwargs):
-        pipeline = start(settings, **kwargs)
-        graph = start_graph(make_serving_function(), pipeline.runtime)
-        return TestClient(
-            make_app(Dispatcher(Service(graph, pipeline), Access(token))), raise_server_exceptions=False
-        )
-
-    return begin
-
-
-@pytest.fixture
 def client(client_of):
     return client_of()
 
@@ -212,7 +192,7 @@ def test_the_published_description_holds_under_fuzzing(client):
         database=None,
     )
     operations = [found.ok() for found in schema.get_all_operations()]
-    assert len(operations) == 14
+    assert len(operations) == 16
     for operation in operations:
         for mode in schemathesis.GenerationMode:
             strategy = operation.as_strategy(generation_mode=mode)

@@ -5,7 +5,7 @@ by series. :class:`Joiner` joins them by event time.
 """
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from netops.serving.decode.compressed import unsnap
 from netops.serving.decode.protobuf import Budget, TooManyFieldsError, fields, signed
 from netops.serving.decode.times import LATEST
 from netops.serving.engine.clock import NEVER
+from netops.serving.engine.other_metrics import OtherMetrics
 from netops.serving.engine.samples import BodyError, Samples
 
 #: Labels with the device name; the first one present is used.
@@ -110,6 +111,14 @@ def _value(part: memoryview, budget: Budget) -> tuple[int, float]:
 Waiting = tuple[str, int, list[float], list[int], str | None, str | None]
 
 
+def with_metrics(waiting: Iterable[Waiting], other: OtherMetrics) -> list[Waiting]:
+    """Convert waiting rows to other metrics."""
+    return [
+        (device, stamp, other.row(values), other.indexes(named), company, data_center)
+        for device, stamp, values, named, company, data_center in waiting
+    ]
+
+
 @dataclass(slots=True)
 class _Row:
     values: list[float]
@@ -123,7 +132,7 @@ class Joiner:
     Parameters
     ----------
     metrics : sequence of str
-        The expected metrics.
+        The columns of the samples.
     wait : int
         Event time (ns) after which an incomplete row is returned.
     devices : int
@@ -131,11 +140,21 @@ class Joiner:
     ahead : int
         Maximum time (ns) ahead of the network time that counts as progress of a device. Samples further ahead are
         joined too, but do not complete other rows.
+    expected : sequence of str, optional
+        The metrics that complete a row; default: all.
     """
 
-    def __init__(self, metrics: tuple[str, ...], wait: int, devices: int, ahead: int = 10 * MINUTE) -> None:
+    def __init__(
+        self,
+        metrics: tuple[str, ...],
+        wait: int,
+        devices: int,
+        ahead: int = 10 * MINUTE,
+        expected: Sequence[str] | None = None,
+    ) -> None:
         self.metrics, self.wait, self.devices, self.ahead = metrics, wait, devices, ahead
         self._indices = {name: index for index, name in enumerate(metrics)}
+        self._expected = {self._indices[name] for name in (metrics if expected is None else expected)}
         self._open: dict[str, dict[int, _Row]] = {}
 
     def add(self, points: Iterable[Point], now: int = NEVER) -> Samples:
@@ -196,7 +215,7 @@ class Joiner:
 
         def is_done(stamp: int, row: _Row) -> bool:
             progress = known if stamp <= limit else newest
-            return len(row.named) == len(self.metrics) or stamp <= progress - self.wait
+            return row.named >= self._expected or stamp <= progress - self.wait
 
         done = self._pop(device, is_done)
         waiting = self._open.get(device, ())

@@ -10,6 +10,9 @@ import numpy.typing as npt
 from netops.errors import NetopsError, NoChampionError
 from netops.features.spec import FeatureSpec
 from netops.files import read_json, write_json
+from netops.logs.columns import LogColumns
+from netops.logs.events import EventColumns
+from netops.logs.tally import Counted
 from netops.models.card import ModelCard
 from netops.models.explanation import Explainer as RowExplainer
 from netops.models.explanation import highest
@@ -157,6 +160,8 @@ class ServedModel:
         Metrics that are sent as counters and converted to rates.
     card : ModelCard, optional
         The model card.
+    counted : tuple of Counted
+        Metrics that count messages and events.
     """
 
     def __init__(
@@ -170,12 +175,19 @@ class ServedModel:
         horizon: int,
         counters: tuple[str, ...] = (),
         card: ModelCard | None = None,
+        counted: tuple[Counted, ...] = (),
     ) -> None:
-        self.counters, self.card = counters, card
+        self.counters, self.card, self.counted = counters, card, counted
         self.version, self.spec, self.scorer, self.explainer = version, spec, scorer, explainer
         self.columns, self.threshold, self.horizon = columns, threshold, horizon
         names = spec.names
         self.features = names if columns is None else tuple(names[index] for index in columns)
+
+    @property
+    def sent_metrics(self) -> tuple[str, ...]:
+        """The metrics that samples have: without those that count messages and events."""
+        counted = {name for columns in self.counted for name in columns.names}
+        return tuple(name for name in self.spec.metrics if name not in counted)
 
     def select(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the model's columns of n × spec features."""
@@ -232,7 +244,11 @@ def load_model(champion: Champion) -> ServedModel:
     threshold = UNREACHABLE if card.threshold is None else float(card.threshold)
     counters = tuple(card.data.get("counters") or ())
     explainer = RowExplainer(champion.path)
-    model = ServedModel(champion.version, spec, scorer, explainer, columns, threshold, card.horizon, counters, card)
+    counted: list[Counted] = [LogColumns.from_dict(card.logs)] if card.logs else []
+    counted += [EventColumns.from_dict(card.events)] if card.events else []
+    model = ServedModel(
+        champion.version, spec, scorer, explainer, columns, threshold, card.horizon, counters, card, tuple(counted)
+    )
     # Warm up: the first call allocates buffers and loads kernels. No request should wait for it.
     blank = np.zeros((2, len(card.features)))
     model.both(blank)

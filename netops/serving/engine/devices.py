@@ -27,6 +27,8 @@ class DeviceTable:
         By code; None if unknown.
     evicted : int
         Total number of evicted devices.
+    changes : int
+        Number of devices that were added or removed.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -34,6 +36,7 @@ class DeviceTable:
         self.names: list[str | None] = []
         self.locations: list[tuple[str | None, str | None]] = []
         self.evicted = 0
+        self.changes = 0
         self._codes: dict[str, int] = {}
         self._free: list[int] = []
 
@@ -94,6 +97,7 @@ class DeviceTable:
                 del self._codes[name]
                 self.names[code], self.locations[code] = None, (None, None)
                 self._free.append(code)
+                self.changes += 1
 
     def _add(self, name: str) -> int:
         if (known := self._codes.get(name)) is not None:
@@ -106,4 +110,5 @@ class DeviceTable:
             self.names.append(name)
             self.locations.append((None, None))
         self._codes[name] = code
+        self.changes += 1
         return code

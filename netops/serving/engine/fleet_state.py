@@ -12,11 +12,14 @@ from netops.errors import NetopsError
 from netops.features.engine import LATE, REJECTED, SCORED, FeatureEngine
 from netops.features.saved import unpack
 from netops.features.spec import FeatureSpec
+from netops.logs.tally import Counted
 from netops.serving.engine.clock import KNOWN, NEVER, NetworkClock
 from netops.serving.engine.devices import DeviceTable
+from netops.serving.engine.other_metrics import OtherMetrics
 from netops.serving.engine.recent import RecentSamples
 from netops.serving.engine.samples import Samples
 from netops.serving.engine.work import Work
+from netops.serving.logs.device_counts import DeviceCounts
 from netops.serving.settings import ServingSettings
 from netops.telemetry.columns.counter_stream import CounterRates
 
@@ -72,6 +75,8 @@ class FleetState:
         Windows, alerts, names and clock, by device code.
     counters : CounterRates or None
         Converts counters to rates, as in training; None if there are no counters.
+    counts : dict
+        ``logs`` and ``events``, as far as the model counts them → the messages that samples will count.
     quarantine : dict
         Code of a device whose clock is ahead of the network → its windows and newest time before. They are restored
         when its clock is corrected.
@@ -84,13 +89,19 @@ class FleetState:
     """
 
     def __init__(
-        self, spec: FeatureSpec, policy: AlertPolicy, settings: ServingSettings, counters: Sequence[str] = ()
+        self,
+        spec: FeatureSpec,
+        policy: AlertPolicy,
+        settings: ServingSettings,
+        counters: Sequence[str] = (),
+        counted: Sequence[Counted] = (),
     ) -> None:
         self.settings = settings
         capacity = settings.limits.devices
         silent_after = settings.time.silent_after or SILENT_WINDOWS * min(spec.windows)
         self.engine = FeatureEngine(spec, settings.time.allowed_lateness)
         self.counters = CounterRates(spec.metrics, counters) if counters else None
+        self.counts = {columns.entry: DeviceCounts(columns, spec.metrics) for columns in counted}
         self.tracker = AlertTracker(policy)
         self.table = DeviceTable(capacity)
         self.clock = NetworkClock(capacity, silent_after)
@@ -126,6 +137,10 @@ class FleetState:
         rows, codes = self._codes(work, rows)
         work.codes[rows] = codes
         timestamps, values = work.samples.timestamps[rows], work.samples.values[rows]
+        for counts in self.counts.values():
+            counts.fill(codes, timestamps, values)
+        if self.counts:
+            work.samples.set_values(rows, values)
         out_of_time = self._is_out_of_time(codes, timestamps)
         if self.counters is not None and not out_of_time:
             values = self.counters.update(codes, timestamps, values)
@@ -199,6 +214,10 @@ class FleetState:
             newest[key] = max(last, time)
         return late
 
+    def note_change(self, code: int) -> None:
+        """Note that the next snapshot must contain a device, although its windows have not changed."""
+        self.changed[code] = min(self.changed[code], self.clock.newest[code])
+
     def store_risks(self, work: Work) -> None:
         """Store the risk and the values of each device's newest sample; late samples are ignored."""
         codes, rows = work.codes[work.scored], work.scored
@@ -206,12 +225,43 @@ class FleetState:
         self.risk[codes[newest]] = work.risks[newest]
         self.values[codes[newest]] = work.samples.values[rows[newest]]
 
-    def change_spec(self, spec: FeatureSpec) -> None:
-        """Change to other windows or statistics of the same metrics; the raw samples are retained."""
+    def change_spec(self, spec: FeatureSpec, counted: Sequence[Counted] = ()) -> None:
+        """Change to other windows, statistics or counts of messages; the raw samples are retained.
+
+        Parameters
+        ----------
+        spec : FeatureSpec
+            Its metrics are the same, except for those that count messages.
+        counted : sequence of Counted
+            What is counted; counts of samples before are unknown where they were not counted.
+        """
         engine = FeatureEngine(spec, self.settings.time.allowed_lateness)
+        other = OtherMetrics(self.engine.spec.metrics, spec)
         for code in self.table.codes():
-            restore_windows(engine, code, self.engine.save(code))
+            restore_windows(engine, code, other.windows(self.engine.save(code)))
+        if other.changed:
+            self._change_metrics(other, spec)
+        self.counts = {
+            columns.entry: self.counts[columns.entry].changed_to(columns, spec.metrics)
+            if columns.entry in self.counts
+            else DeviceCounts(columns, spec.metrics)
+            for columns in counted
+        }
         self.engine = engine
+
+    def _change_metrics(self, other: OtherMetrics, spec: FeatureSpec) -> None:
+        self.values, self.recent = other.columns(self.values), RecentSamples(spec.metrics)
+        self.quarantine = {
+            code: (other.windows(state), newest) for code, (state, newest) in self.quarantine.items()
+        }
+        self.jumps = {code: jump._replace(state=other.windows(jump.state)) for code, jump in self.jumps.items()}
+        if self.counters is not None:
+            self.counters.reorder(spec.metrics)
+        self.write_in_full()
+
+    def write_in_full(self) -> None:
+        """Write all windows in the next snapshot, so that it does not need earlier ones, of other metrics."""
+        self.changed[:] = self.full_in[:] = NEVER
 
     def drop(self, codes: Sequence[int]) -> None:
         """Remove devices."""
@@ -221,6 +271,8 @@ class FleetState:
             self.tracker.forget(code)
             if self.counters is not None:
                 self.counters.forget(code)
+            for counts in self.counts.values():
+                counts.forget(code)
             self._end_quarantine(code)
             self.jumps.pop(code, None)
             self._behind.pop(code, None)
@@ -360,6 +412,8 @@ class FleetState:
             self.restarted.append(str(self.table.names[code]))
         if self.counters is not None:
             self.counters.forget(code)
+        for counts in self.counts.values():
+            counts.forget(code)
         if state and newest != NEVER:
             restore_windows(self.engine, code, state)
         else:

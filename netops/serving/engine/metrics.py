@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from netops.serving.alerts.outbox import DUE, PARKED
 from netops.serving.engine.samples import STATUSES
+from netops.serving.logs.messages import STATUSES as MESSAGE_STATUSES
 
 if TYPE_CHECKING:
     from netops.serving.alerts.active import ActiveAlerts
@@ -55,6 +56,11 @@ class ServingMetrics:
         self.network = network
         samples = self._counter("netops_samples", "Samples by status", "status")
         self._samples = [samples.labels(network, status) for status in STATUSES]
+        messages = self._counter("netops_messages", "Log messages and events by status", "kind", "status")
+        self._messages = {
+            kind: [messages.labels(network, kind, status) for status in MESSAGE_STATUSES]
+            for kind in ("logs", "events")
+        }
         steps = self._histogram("netops_step_seconds", "Time a request spends in a step of the graph", "step")
         self._steps = {step: steps.labels(network, step) for step in STEPS}
         self._requests = self._histogram(
@@ -86,6 +92,12 @@ class ServingMetrics:
         for status, counter in enumerate(self._samples):
             if found := int((statuses == status).sum()):
                 counter.inc(found)
+
+    def count_messages(self, kind: str, by_status: Sequence[int]) -> None:
+        """Count log messages or events; ``by_status`` is in the order of ``logs.messages.STATUSES``."""
+        for counter, number in zip(self._messages[kind], by_status, strict=True):
+            if number:
+                counter.inc(number)
 
     def step(self, name: str, since: float) -> float:
         """Record the duration of a step; return the current time."""

@@ -12,7 +12,9 @@ import msgspec
 
 from netops.alerting.machine import STATE
 from netops.errors import NetopsError
+from netops.serving.decode.remote_write import with_metrics
 from netops.serving.engine.fleet_state import UNCHANGED, restore_windows
+from netops.serving.engine.other_metrics import OtherMetrics
 from netops.serving.engine.snapshot import FILE, FRAME, MAGIC, DeviceRecord, Head, Saveable, Tail
 
 T = TypeVar("T")
@@ -90,15 +92,18 @@ def _read(runtime: Restorable) -> Head:
     trackers: dict[int, bytes] = {}
     for sequence, (head, path) in files.items():
         _check(runtime, head)
+        other = OtherMetrics(head.metrics, runtime.model.spec)
         records = 0
         for found in _decoded(path, _RECORDS):
             if isinstance(found, Tail):
-                _finish(runtime, head, found, records, is_last=sequence == max(files))
+                _check_count(records, found)
+                if sequence == max(files):
+                    _finish(runtime, head, found, other)
                 continue
             records += len(found)
             for record in found:
                 if record.name in selected and sequence >= full[record.name]:
-                    _put(runtime, record, sequence, trackers)
+                    _put(runtime, record, sequence, trackers, other)
     states = bytearray(STATE.itemsize * (max(trackers, default=-1) + 1))
     for code, state in trackers.items():
         states[code * STATE.itemsize : (code + 1) * STATE.itemsize] = state
@@ -161,29 +166,37 @@ def _within_limit(arrivals: dict[str, int], limit: int) -> set[str]:
 
 
 def _check(runtime: Restorable, head: Head) -> None:
-    if head.network != runtime.network or head.metrics != list(runtime.model.spec.metrics):
+    sent, model = set(head.metrics) - set(head.counted), runtime.model
+    is_same = head.metrics == list(model.spec.metrics) or sent == set(model.sent_metrics)
+    if head.network != runtime.network or not is_same:
         raise NetopsError(f"it belongs to network {head.network} with the metrics {', '.join(head.metrics)}")
 
 
-def _finish(runtime: Restorable, head: Head, tail: Tail, records: int, is_last: bool) -> None:
+def _check_count(records: int, tail: Tail) -> None:
     if records != tail.devices:
         raise ValueError(f"{records} devices instead of {tail.devices}")
-    if is_last:
-        runtime.state.clock.now, runtime.state.clock.arrivals = head.now, head.arrivals
-        runtime.joiner.restore(head.pending)
-        runtime.shadow.restore(tail.shadow)
-        runtime.active_alerts.restore(tail.alerts)
 
 
-def _put(runtime: Restorable, record: DeviceRecord, sequence: int, trackers: dict[int, bytes]) -> None:
-    state = runtime.state
+def _finish(runtime: Restorable, head: Head, tail: Tail, other: OtherMetrics) -> None:
+    runtime.state.clock.now, runtime.state.clock.arrivals = head.now, head.arrivals
+    runtime.joiner.restore(with_metrics(head.pending, other))
+    runtime.shadow.restore(tail.shadow)
+    runtime.active_alerts.restore(tail.alerts)
+    if other.changed:
+        runtime.state.write_in_full()
+
+
+def _put(
+    runtime: Restorable, record: DeviceRecord, sequence: int, trackers: dict[int, bytes], other: OtherMetrics
+) -> None:
+    state, windows = runtime.state, other.windows(record.windows)
     code = int(state.table.assign([record.name])[0])
     state.table.set_location(code, record.company, record.data_center)
     if record.since is None:
-        restore_windows(state.engine, code, record.windows)
+        restore_windows(state.engine, code, windows)
         state.full_in[code] = sequence
     else:
-        state.engine.extend(code, record.since, record.windows)
+        state.engine.extend(code, record.since, windows)
     state.changed[code] = UNCHANGED
     if state.counters is not None:
         state.counters.restore(code, record.counters)
@@ -192,9 +205,11 @@ def _put(runtime: Restorable, record: DeviceRecord, sequence: int, trackers: dic
     state.risk[code] = record.risk
     state.clear_quarantine(code)
     if record.trial is not None:
-        state.start_quarantine(code, *record.trial)
+        state.start_quarantine(code, other.windows(record.trial[0]), record.trial[1])
     if record.jump is not None:
-        state.jumps[code] = record.jump
+        state.jumps[code] = record.jump._replace(state=other.windows(record.jump.state))
+    for entry, counts in state.counts.items():
+        counts.restore(code, record.counts.get(entry, b""))
     for kind in ("risk", "silent"):
         runtime.active_alerts.open.pop((kind, record.name), None)
     for alert in record.alerts:

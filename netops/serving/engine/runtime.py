@@ -14,7 +14,7 @@ from netops.serving.alerts.deliveries import Deliveries
 from netops.serving.alerts.feedback_store import FeedbackStore
 from netops.serving.alerts.store_guard import LOCK_TIMEOUT
 from netops.serving.decode.json import JsonReader
-from netops.serving.decode.remote_write import Joiner
+from netops.serving.decode.remote_write import Joiner, with_metrics
 from netops.serving.decode.times import iso
 from netops.serving.engine.assignment import Assignment
 from netops.serving.engine.champion import ModelSource, ServedModel, load_model
@@ -24,11 +24,13 @@ from netops.serving.engine.fleet_state import FleetState
 from netops.serving.engine.housekeeping import Housekeeping
 from netops.serving.engine.last_champion import LastChampion
 from netops.serving.engine.metrics import RuntimeCollector, ServingMetrics
+from netops.serving.engine.other_metrics import OtherMetrics
 from netops.serving.engine.replay_point import ReplayPoint
 from netops.serving.engine.restore import read_snapshot
 from netops.serving.engine.snapshot import Snapshots, SnapshotWriter
 from netops.serving.engine.state_lock import lock
 from netops.serving.folders import ALERTS, CHAMPION, state_folder
+from netops.serving.logs.intake import MessageIntake
 from netops.serving.settings import ServingSettings
 from netops.serving.shadow.metrics import ShadowCollector
 from netops.serving.shadow.scoring import Shadow
@@ -82,11 +84,10 @@ class Runtime:
             raise
         self.snapshots, self.replay = Snapshots(self.folder), ReplayPoint(self.folder)
         self.metrics = ServingMetrics(network)
-        limits, files = self.settings.limits, self.settings.state
+        files = self.settings.state
         self.letters = DeadLetters(self.folder, files.dead_letter_bytes, files.dead_letter_files)
         self.store = FeedbackStore(self.folder / ALERTS, LOCK_TIMEOUT)
         self.deliveries = Deliveries(self.folder / ALERTS, self.settings.receivers, self.metrics)
-        self.reader = JsonReader(self.model.spec.metrics, limits.batch, limits.name_length)
         self.shadow = Shadow(self)
         self.reset()
         self._restore()
@@ -110,13 +111,49 @@ class Runtime:
         NetopsError
             If the model has other metrics.
         """
-        if (model.spec.metrics, model.counters) != (self.model.spec.metrics, self.model.counters):
+        if not self._has_metrics_of(model):
             raise NetopsError(f"model {model.version} requires other metrics than those of network {self.network}")
-        if model.spec != self.model.spec:
-            self.state.change_spec(model.spec)
-        self.model = model
+        before, self.model = self.model, model
+        if model.spec != before.spec or model.counted or before.counted:
+            self.state.change_spec(model.spec, model.counted)
+        if model.spec.metrics != before.spec.metrics:
+            waiting = with_metrics(self.joiner.save(), OtherMetrics(before.spec.metrics, model.spec))
+            self._read_metrics()
+            self.joiner.restore(waiting)
+        self._accept_messages()
         self.state.recent.reset()
         self.state.tracker.policy = self.alerting.policy(model.threshold, model.horizon)
+
+    def _has_metrics_of(self, model: ServedModel) -> bool:
+        """Return whether samples for a model have the same metrics, apart from counts of messages."""
+        return (set(model.sent_metrics), model.counters) == (set(self.model.sent_metrics), self.model.counters)
+
+    def _read_metrics(self) -> None:
+        """Read samples with the metrics of the champion."""
+        metrics, time, limits = self.model.spec.metrics, self.settings.time, self.settings.limits
+        self.reader = JsonReader(metrics, limits.batch, limits.name_length)
+        self.joiner = Joiner(
+            metrics, time.join_wait, limits.devices, time.future_limit, expected=self.model.sent_metrics
+        )
+
+    def _accept_messages(self) -> None:
+        """Accept what the champion counts."""
+        self.messages = {
+            entry: MessageIntake(entry, self.state, self.settings, self.replay, self.metrics)
+            for entry in self.state.counts
+        }
+
+    def intake(self, entry: str) -> MessageIntake:
+        """Return what accepts logs or events.
+
+        Raises
+        ------
+        NetopsError
+            If the champion does not count them.
+        """
+        if entry not in self.messages:
+            raise NetopsError(f"the champion was trained without {entry}: train one with --{entry}")
+        return self.messages[entry]
 
     def housekeeping(self) -> None:
         """Detect stale devices, end the alerts of evicted devices, and store changed alerts."""
@@ -174,12 +211,12 @@ class Runtime:
         """Reset the state: no devices."""
         model = self.model
         policy = self.alerting.policy(model.threshold, model.horizon)
-        self.state = FleetState(model.spec, policy, self.settings, model.counters)
+        self.state = FleetState(model.spec, policy, self.settings, model.counters, model.counted)
         self.active_alerts = ActiveAlerts(
             self.network, self.alerting, self.store, self.deliveries.names, self.state, self.deliveries.reopen
         )
-        time, limits = self.settings.time, self.settings.limits
-        self.joiner = Joiner(model.spec.metrics, time.join_wait, limits.devices, time.future_limit)
+        self._read_metrics()
+        self._accept_messages()
         self._housekeeping = Housekeeping(self.state, self.active_alerts, self.metrics)
 
     def _restore(self) -> None:

@@ -83,6 +83,12 @@ class Samples:
     def __len__(self) -> int:
         return len(self.devices)
 
+    def set_values(self, rows: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> None:
+        """Replace the values of some rows, of which there may be a read-only view of what was sent."""
+        if not self.values.flags.writeable:
+            self.values = self.values.copy()
+        self.values[rows] = values
+
     def slices(self, size: int) -> Iterator["Samples"]:
         """Split into slices of ``size`` rows."""
         return self.cut([*range(0, len(self), size), len(self)])

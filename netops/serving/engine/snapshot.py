@@ -63,10 +63,15 @@ class DeviceRecord(msgspec.Struct):
     since: int | None = None
     heard: int = KNOWN
     jump: Jump | None = None
+    #: ``logs`` and ``events`` → messages that no sample has counted yet.
+    counts: dict[str, bytes] = {}
 
 
 class Head(msgspec.Struct):
-    """The head of a snapshot; ``gone`` are the devices dropped since the previous one."""
+    """The head of a snapshot.
+
+    ``gone`` are the devices dropped since the previous one, ``counted`` the metrics that count messages.
+    """
 
     network: str
     metrics: list[str]
@@ -76,6 +81,7 @@ class Head(msgspec.Struct):
     pending: list[Waiting]
     sequence: int = 0
     gone: list[str] = []
+    counted: list[str] = []
 
 
 class Tail(msgspec.Struct):
@@ -189,6 +195,7 @@ class SnapshotWriter:
                 runtime.joiner.save(),
                 self._sequence,
                 self._gone,
+                [name for counts in state.counts.values() for name in counts.columns.names],
             )
         )
         yield from self._devices()
@@ -280,6 +287,7 @@ class SnapshotWriter:
             None if full else changed,
             int(state.clock.sample_counts[code]),
             state.jumps.get(code),
+            {entry: saved for entry, counts in state.counts.items() if (saved := counts.save(code))},
         )
 
 

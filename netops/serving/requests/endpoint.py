@@ -205,19 +205,29 @@ class GraphEndpoint(Endpoint):
     ----------
     answers : type
         The type of the answer; None: an empty one.
+    query : type, optional
+        Struct of the parameters; then the handler is called with one as its third argument.
     """
 
     answers: Any = None
+    query: type[msgspec.Struct] | None = None
 
     def run(self, graph: Graph, request: Request) -> Awaitable[Reply]:
         """Answer a request (see :meth:`Endpoint.run`)."""
-        reply: Awaitable[Reply] = self.handler(graph, request)
+        parameters = self.parameters
+        given = () if parameters is None else (parameters.read(request.query),)
+        reply: Awaitable[Reply] = self.handler(graph, request, *given)
         return reply
 
     @property
     def answer(self) -> Any:
         """The type of the answer."""
         return self.answers
+
+    @cached_property
+    def parameters(self) -> Parameters | None:
+        """The parameters; None if there are none."""
+        return None if self.query is None else Parameters(self.query, self.path)
 
 
 def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:

@@ -77,6 +77,8 @@ ENDPOINTS = Endpoints(
     for address in (
         "netops.serving.requests.endpoints.telemetry:TELEMETRY",
         "netops.serving.requests.endpoints.remote_write:REMOTE_WRITE",
+        "netops.serving.requests.endpoints.logs:LOGS",
+        "netops.serving.requests.endpoints.events:EVENTS",
         "netops.serving.requests.endpoints.model:INFER",
         "netops.serving.requests.endpoints.model:OPERATION",
         "netops.serving.requests.endpoints.model:MODEL",

@@ -26,7 +26,8 @@ class CounterRates:
     """
 
     def __init__(self, metrics: Sequence[str], counters: Sequence[str]) -> None:
-        self._positions = np.array([metrics.index(name) for name in counters if name in metrics], np.int64)
+        self._counters = tuple(name for name in counters if name in metrics)
+        self._positions = np.array([metrics.index(name) for name in self._counters], np.int64)
         self._latest = np.empty(0, np.int64)
         self._times = np.empty((0, len(self._positions)), np.int64)
         self._counts = np.empty((0, len(self._positions)))
@@ -54,6 +55,10 @@ class CounterRates:
             self._grow(int(np.max(devices)) + 1)
             _update(devices, timestamps, result, self._positions, self._latest, self._times, self._counts)
         return result
+
+    def reorder(self, metrics: Sequence[str]) -> None:
+        """Continue with columns in another order, which contain all counters."""
+        self._positions = np.array([metrics.index(name) for name in self._counters], np.int64)
 
     def save(self, device: int) -> bytes:
         """Return the state of one device; empty where there is none."""

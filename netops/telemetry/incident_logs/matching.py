@@ -158,11 +158,20 @@ class Names:
     """Find devices of the telemetry by their names in a ticket system."""
 
     def __init__(self, devices: Iterable[str]) -> None:
-        self._exact = set(devices)
+        self._exact: set[str] = set()
         self._by_form: list[dict[str, set[str]]] = [defaultdict(set) for _ in _FORMS]
-        for device in self._exact:
+        self.replace(devices)
+
+    def replace(self, devices: Iterable[str]) -> None:
+        """Change to other devices; fast if most of them are the same."""
+        wanted = set(devices)
+        for device in self._exact - wanted:
+            for form, known in zip(_FORMS, self._by_form, strict=True):
+                known[form(device)].discard(device)
+        for device in wanted - self._exact:
             for form, known in zip(_FORMS, self._by_form, strict=True):
                 known[form(device)].add(device)
+        self._exact = wanted
 
     def find(self, name: str) -> str | None:
         """Find a device by its name, then without case and spaces, domain and port; never by similarity."""

@@ -1,0 +1,42 @@
+"""Find the devices of the hosts that messages name."""
+
+from netops.serving.engine.devices import DeviceTable
+from netops.telemetry.incident_logs.matching import Names
+
+#: Hosts whose device is stored.
+_STORED = 50_000
+
+
+class HostNames:
+    """Devices by host name: exactly, then without case, domain and port, as in training.
+
+    Parameters
+    ----------
+    table : DeviceTable
+        The known devices.
+    """
+
+    def __init__(self, table: DeviceTable) -> None:
+        self._table = table
+        self._names = Names(())
+        self._found: dict[str, str | None] = {}
+        self._changes = -1
+
+    def code(self, host: str) -> int | None:
+        """Return the code of the device of a host; None if there is no such device, or several."""
+        code = self._table.code(host)
+        if code is not None:
+            return code
+        if self._changes != self._table.changes:
+            self._update()
+        if host not in self._found:
+            if len(self._found) >= _STORED:
+                self._found.clear()
+            self._found[host] = self._names.find(host)
+        device = self._found[host]
+        return None if device is None else self._table.code(device)
+
+    def _update(self) -> None:
+        self._changes = self._table.changes
+        self._names.replace(filter(None, self._table.names))
+        self._found.clear()

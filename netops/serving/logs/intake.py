@@ -1,0 +1,113 @@
+"""Accept messages and events: find their devices, and keep them for the next samples of these."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+from zlib import crc32
+
+from netops.logs.formats.protocol import Fields
+from netops.logs.tally import Counted
+from netops.serving.engine.clock import NEVER
+from netops.serving.engine.fleet_state import FleetState
+from netops.serving.engine.metrics import ServingMetrics
+from netops.serving.engine.replay_point import ReplayPoint
+from netops.serving.logs.device_counts import DeviceCounts
+from netops.serving.logs.host_names import HostNames
+from netops.serving.logs.lines import fields_of, messages_of
+from netops.serving.logs.live_clock import LiveClock
+from netops.serving.logs.messages import AHEAD, COUNTED, UNKNOWN, Counts, Message
+from netops.serving.settings import ServingSettings
+
+T = TypeVar("T")
+#: Messages that are processed at once: other requests wait for them.
+SLICE = 200
+
+
+class MessageIntake:
+    """Accepts messages of one kind, logs or events.
+
+    Parameters
+    ----------
+    entry : str
+        ``logs`` or ``events``.
+    state : FleetState
+        Receives them; its champion counts such messages.
+    settings : ServingSettings
+    replay : ReplayPoint
+    metrics : ServingMetrics
+    """
+
+    def __init__(
+        self, entry: str, state: FleetState, settings: ServingSettings, replay: ReplayPoint, metrics: ServingMetrics
+    ) -> None:
+        self._entry, self._state, self._settings = entry, state, settings
+        self._replay, self._metrics = replay, metrics
+        self._hosts = HostNames(state.table)
+        self._clock = LiveClock(settings.messages.timezone)
+
+    @property
+    def columns(self) -> Counted:
+        """What is counted."""
+        return self._state.counts[self._entry].columns
+
+    def add(self, messages: Iterable[Message | str]) -> Counts:
+        """Accept messages; a text is the reason why one could not be read.
+
+        Other requests wait meanwhile: split many messages (see :func:`slices`).
+        """
+        counts, readable = Counts(), []
+        for message in messages:
+            if isinstance(message, str):
+                counts.fail(message)
+            else:
+                readable.append(message)
+        self._keep(readable, counts)
+        self._metrics.count_messages(self._entry, counts.by_status)
+        return counts
+
+    def add_fields(self, fields: Sequence[Fields | str], peer: str = "") -> Counts:
+        """Accept parsed lines; a text is the reason why one could not be parsed."""
+        return self.add(messages_of(fields, self._clock, peer))
+
+    def add_lines(self, lines: Iterable[str], peer: str = "") -> Counts:
+        """Accept lines of syslog.
+
+        Parameters
+        ----------
+        lines : iterable of str
+        peer : str
+            The sender: the host of lines that name none.
+        """
+        return self.add_fields(list(fields_of(lines, self._settings.messages.max_line)), peer)
+
+    def _keep(self, messages: Sequence[Message], counts: Counts) -> None:
+        state, earliest = self._state, NEVER
+        kept = state.counts[self._entry]
+        kinds = kept.columns.kinds_of([message.text for message in messages])
+        for message, kind in zip(messages, kinds, strict=True):
+            status = self._status(kept, message, kind)
+            counts.add(status)
+            if status == COUNTED:
+                earliest = message.time if earliest == NEVER else min(earliest, message.time)
+        if earliest != NEVER:
+            self._replay.add(earliest)
+
+    def _status(self, kept: DeviceCounts, message: Message, kind: int) -> int:
+        time, host, severity, text = message
+        code = self._hosts.code(host)
+        if code is None:
+            return UNKNOWN
+        now = self._state.clock.now
+        if now != NEVER and time > now + self._settings.time.future_limit:
+            return AHEAD
+        status = kept.add(code, time, severity, kind, crc32(text.encode("utf-8", "replace")))
+        if status == COUNTED:
+            self._state.note_change(code)
+        return status
+
+
+def slices(items: Iterable[T]) -> Iterator[list[T]]:
+    """Split into lists of at most ``SLICE`` items."""
+    rest = iter(items)
+    while part := list(islice(rest, SLICE)):
+        yield part
