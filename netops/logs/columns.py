@@ -223,7 +223,7 @@ def _check(names: tuple[str, ...], selected: tuple[int, ...]) -> None:
 
 
 _COUNTS: dict[str, Callable[[Found], Floats]] = {
-    MESSAGES: lambda found: found.count(np.full(len(found.times), True)),
+    MESSAGES: lambda found: np.bincount(found.rows, minlength=found.samples).astype(np.float64),
     ERRORS: lambda found: found.count(_is_error(found.severities)),
     WARNINGS: lambda found: found.count(found.severities == WARNING),
     NEW_TEMPLATES: lambda found: found.count(found.templates == NEW),

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.config.durations import SECOND
-from netops.errors import NetopsError
 from netops.logs.records import Int8, Int32, Int64
 
 Floats = npt.NDArray[np.float64]
@@ -16,35 +15,30 @@ NEVER = -(1 << 62)
 
 
 class Found:
-    """The messages that some samples of a device count.
+    """The messages that some samples count, each for one of them.
 
     Attributes
     ----------
-    samples : int64 array
-        Their times.
-    times : int64 array, n
-        Those of the messages since the sample before the first one, rising.
+    samples : int
+        Number of samples.
+    rows : int64 array, n
+        The sample that counts each message.
     severities : int8 array, n
     templates : int32 array, n
-    rows : int64 array, n
-        The sample that counts each message; -1 if that is too long after it.
     """
 
-    def __init__(self, samples: Int64, times: Int64, severities: Int8, templates: Int32, reach: int) -> None:
-        self.samples, self.times, self.severities, self.templates = samples, times, severities, templates
-        rows = np.searchsorted(samples, times, side="left")
-        self.rows = np.where(samples[rows] - times <= reach, rows, -1)
+    def __init__(self, samples: int, rows: Int64, severities: Int8, templates: Int32) -> None:
+        self.samples, self.rows, self.severities, self.templates = samples, rows, severities, templates
 
     def count(self, chosen: npt.NDArray[np.bool_]) -> Floats:
         """Count some of the messages for each sample."""
-        rows = self.rows[chosen & (self.rows >= 0)]
-        return np.bincount(rows, minlength=len(self.samples)).astype(np.float64)
+        return np.bincount(self.rows[chosen], minlength=self.samples).astype(np.float64)
 
     def distinct(self) -> Floats:
         """Count the different templates for each sample."""
-        known = (self.rows >= 0) & (self.templates >= 0)
-        pairs = np.unique(np.stack([self.rows[known], self.templates[known].astype(np.int64)]), axis=1)
-        return np.bincount(pairs[0], minlength=len(self.samples)).astype(np.float64)
+        known = self.templates >= 0
+        pairs = np.unique(self.rows[known] << 32 | self.templates[known])
+        return np.bincount(pairs >> 32, minlength=self.samples).astype(np.float64)
 
 
 class Counted(Protocol):
@@ -100,28 +94,6 @@ class Tally:
         self._severities, self._templates = np.zeros(0, np.int8), np.zeros(0, np.int32)
         self._latest = np.full(len(columns.since(self._severities, self._templates)), NEVER)
 
-    @property
-    def last(self) -> int:
-        """The time of the last sample; ``NEVER`` if there was none."""
-        return self._last
-
-    def save(self) -> bytes:
-        """Return what counting needs of the past, without the messages that are not counted yet."""
-        return np.append(self._latest, self._last).astype("<i8").tobytes()
-
-    def restore(self, state: bytes) -> None:
-        """Restore what :meth:`save` returned.
-
-        Raises
-        ------
-        NetopsError
-            If it is of other columns.
-        """
-        if len(state) != 8 * (len(self._latest) + 1):
-            raise NetopsError("the state of counted messages is of other columns")
-        values = np.frombuffer(state, "<i8").astype(np.int64)
-        self._latest, self._last = values[:-1].copy(), int(values[-1])
-
     def add(self, times: Int64, severities: Int8, templates: Int32) -> None:
         """Add messages.
 
@@ -157,7 +129,9 @@ class Tally:
             return np.zeros((0, len(self._columns.names)))
         until = int(np.searchsorted(self._times, samples[-1], side="right"))
         taken = self._times[:until], self._severities[:until], self._templates[:until]
-        found = Found(samples, *taken, self._columns.reach)
+        rows = np.searchsorted(samples, taken[0], side="left")
+        is_near = samples[rows] - taken[0] <= self._columns.reach
+        found = Found(len(samples), rows[is_near], taken[1][is_near], taken[2][is_near])
         marks = self._columns.since(*taken[1:])
         since = [self._since(number, samples, taken[0][mark]) for number, mark in enumerate(marks)]
         self._times, self._last = self._times[until:], int(samples[-1])

@@ -4,16 +4,19 @@ import random
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from netops.config.durations import SECOND
 from netops.errors import NetopsError
 from netops.logs.columns import LogColumns
+from netops.logs.events import EventColumns
 from netops.logs.severity import ERROR
 from netops.logs.tally import Tally
 from netops.serving.engine.champion import ChampionFile, FixedModel, load_model
 from netops.serving.engine.pipeline import Pipeline
+from netops.serving.logs.device_counts import DeviceCounts
 from netops.serving.logs.messages import STATUSES, Message
 from tests.serving.log_models import REACH, TEXTS, log_columns, make_log_model
 from tests.serving.samples import INTERVAL, START, sample
@@ -173,6 +176,16 @@ def test_events_are_counted(begin) -> None:
     assert counted(pipeline) == {"event_config_count": 1, "event_other_count": 1, "event_config_seconds_since": 4}
 
 
+def test_events_without_a_kind_of_their_own_are_counted(tmp_path: Path) -> None:
+    columns = EventColumns((), REACH)
+    counts = DeviceCounts(columns, ("latency", *columns.names), 3)
+    values = np.full((2, 2), np.nan)
+    for time in (1, 2):
+        assert STATUSES[counts.add(1, time * SECOND, -1, columns.kinds_of(["fire"])[0], time)] == "counted"
+    counts.fill(np.array([1, 1]), np.array([SECOND, 5 * SECOND]), values)
+    assert values[:, 1].tolist() == [1, 1]
+
+
 def test_a_model_without_logs_refuses_messages(start) -> None:
     with pytest.raises(NetopsError, match="trained without logs: train one with --logs"):
         start().runtime.intake("logs")
@@ -264,8 +277,11 @@ class TestKilled:
         counts = begin().runtime.state.counts["logs"]
         with pytest.raises(NetopsError, match="damaged"):
             counts.restore(0, b"nonsense")
-        with pytest.raises(NetopsError, match="other columns"):
-            counts.restore(0, b"\x96\xc4\x01\0\x90\x90\x90\x90\x90")
+        for changed in ({"checks": []}, {"kinds": [7]}, {"last": 1.5}):
+            values = {"last": 0, "latest": [0], "times": [1], "severities": [1], "kinds": [0], "checks": [1]}
+            state = msgspec.msgpack.encode([*{**values, **changed}.values(), ["text"]])
+            with pytest.raises(NetopsError, match="damaged"):
+                counts.restore(0, state)
 
 
 class TestOtherTemplates:

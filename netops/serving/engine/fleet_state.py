@@ -101,7 +101,7 @@ class FleetState:
         silent_after = settings.time.silent_after or SILENT_WINDOWS * min(spec.windows)
         self.engine = FeatureEngine(spec, settings.time.allowed_lateness)
         self.counters = CounterRates(spec.metrics, counters) if counters else None
-        self.counts = {columns.entry: DeviceCounts(columns, spec.metrics) for columns in counted}
+        self.counts = {columns.entry: DeviceCounts(columns, spec.metrics, capacity) for columns in counted}
         self.tracker = AlertTracker(policy)
         self.table = DeviceTable(capacity)
         self.clock = NetworkClock(capacity, silent_after)
@@ -244,7 +244,7 @@ class FleetState:
         self.counts = {
             columns.entry: self.counts[columns.entry].changed_to(columns, spec.metrics)
             if columns.entry in self.counts
-            else DeviceCounts(columns, spec.metrics)
+            else DeviceCounts(columns, spec.metrics, self.table.capacity)
             for columns in counted
         }
         self.engine = engine

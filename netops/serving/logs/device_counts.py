@@ -1,14 +1,15 @@
 """Count the messages of devices for their samples as they arrive."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from netops.errors import NetopsError
-from netops.logs.tally import Counted, Tally
+from netops.logs.records import Int8, Int32
+from netops.logs.tally import NEVER, Counted, Found
 from netops.serving.logs.messages import COUNTED, DUPLICATE, FULL, LATE
 
 Integers = npt.NDArray[np.int64]
@@ -18,12 +19,17 @@ Floats = npt.NDArray[np.float64]
 WAITING = 10_000
 #: Nanoseconds of a second: times without a fraction are not precise.
 _SECOND = 10**9
+_NO_SEVERITIES, _NO_KINDS = np.zeros(0, np.int8), np.zeros(0, np.int32)
 
 
 class _Saved(msgspec.Struct, array_like=True):
-    """A device in a snapshot; ``kinds`` are indexes in ``texts``: the numbers of kinds are those of one model."""
+    """A device in a snapshot (see ``DeviceCounts``).
 
-    tally: bytes
+    ``kinds`` are indexes in ``texts``, because the numbers of kinds are those of one model.
+    """
+
+    last: int
+    latest: list[int]
     times: list[int]
     severities: list[int]
     kinds: list[int]
@@ -34,13 +40,12 @@ class _Saved(msgspec.Struct, array_like=True):
 _ENCODE, _DECODE = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder(_Saved).decode
 
 
-class _Device:
+class _Waiting:
     """The messages of a device that no sample has counted yet, in order of arrival."""
 
-    __slots__ = ("checks", "kinds", "restored", "severities", "tally", "times")
+    __slots__ = ("checks", "kinds", "restored", "severities", "times")
 
-    def __init__(self, columns: Counted) -> None:
-        self.tally = Tally(columns)
+    def __init__(self) -> None:
         self.times: list[int] = []
         self.severities: list[int] = []
         self.kinds: list[int] = []
@@ -54,6 +59,10 @@ class _Device:
             column = getattr(self, name)
             setattr(self, name, [column[row] for row in rows])
 
+    def is_known(self, time: int, check: int) -> bool:
+        """Return whether there is such a message."""
+        return time in self.times and (time, check) in zip(self.times, self.checks, strict=True)
+
 
 class DeviceCounts:
     """The messages, or the events, of all devices.
@@ -64,12 +73,17 @@ class DeviceCounts:
         What is counted.
     metrics : sequence of str
         The metrics of a sample, which contain those columns.
+    devices : int
+        Maximum number of devices, by small dense code.
     """
 
-    def __init__(self, columns: Counted, metrics: Sequence[str]) -> None:
+    def __init__(self, columns: Counted, metrics: Sequence[str], devices: int) -> None:
         self.columns = columns
         self._positions = np.array([metrics.index(name) for name in columns.names], np.int64)
-        self._devices: dict[int, _Device] = {}
+        self._waiting: dict[int, _Waiting] = {}
+        #: The time of the last sample, and of the last message of each kind whose age is a column.
+        self._last = np.full(devices, NEVER)
+        self._latest = np.full((devices, len(columns.since(_NO_SEVERITIES, _NO_KINDS))), NEVER)
 
     def add(self, code: int, time: int, severity: int, kind: int, check: int) -> int:
         """Add a message of a device.
@@ -92,13 +106,13 @@ class DeviceCounts:
             Its status. Late: a sample of this time or later was counted. Duplicate: the same text has the same
             time, to a fraction of a second, or was in a restored snapshot; whole seconds may have a message twice.
         """
-        device = self._devices.get(code) or self._new(code)
-        if time + self.columns.delay <= device.tally.last:
+        if time + self.columns.delay <= self._last[code]:
             return LATE
+        device = self._waiting.get(code) or self._new(code)
         if device.restored and device.restored[time, check] > 0:
             device.restored[time, check] -= 1
             return DUPLICATE
-        if time % _SECOND and self._is_known(device, time, check):
+        if time % _SECOND and device.is_known(time, check):
             return DUPLICATE
         if len(device.times) >= WAITING and not self._drop_old(device, time):
             return FULL
@@ -117,48 +131,87 @@ class DeviceCounts:
         Parameters
         ----------
         codes, timestamps : int64 arrays, n
+            In order of arrival.
         values : float64 array, n × metrics
         """
-        at = self._positions
-        for row, (code, time) in enumerate(zip(codes.tolist(), timestamps.tolist(), strict=True)):
-            counts = self._take(code, time)
-            if counts is not None and np.isnan(values[row, at]).all():
-                values[row, at] = counts
+        for rows in _rounds(codes):
+            some, times = codes[rows], timestamps[rows]
+            is_new = times > self._last[some]
+            rows, some, times = rows[is_new], some[is_new], times[is_new]
+            counts = self._take(some, times)
+            cells = rows[:, np.newaxis], self._positions
+            values[cells] = np.where(np.isnan(values[cells]).all(axis=1, keepdims=True), counts, values[cells])
 
-    def _take(self, code: int, time: int) -> Floats | None:
-        device = self._devices.get(code) or self._new(code)
-        if time <= device.tally.last:
-            return None
-        if device.times:
-            self._move(device, time - self.columns.delay)
-        return device.tally.take(np.array([time], np.int64))[0]
+    def _take(self, codes: Integers, samples: Integers) -> Floats:
+        """Count the messages of different devices up to a sample of each."""
+        rows, times, severities, kinds = self._due(codes, samples)
+        result = np.zeros((len(codes), len(self._positions)))
+        counted = result[:, : len(self._positions) - self._latest.shape[1]]
+        if len(rows):
+            is_near = samples[rows] - times <= self.columns.reach
+            found = Found(len(codes), rows[is_near], severities[is_near], kinds[is_near])
+            counted.T[:] = self.columns.counts(found)
+            for number, mark in enumerate(self.columns.since(severities, kinds)):
+                np.maximum.at(self._latest[:, number], codes[rows[mark]], times[mark])
+        latest = self._latest[codes]
+        since = (samples[:, np.newaxis] - latest) / _SECOND
+        result[:, counted.shape[1] :] = np.where(latest == NEVER, np.nan, since)
+        self._last[codes] = samples
+        return result
 
-    def _move(self, device: _Device, until: int) -> None:
-        """Move the messages up to a time into the tally."""
-        rows = [row for row, time in enumerate(device.times) if time <= until]
-        if not rows:
-            return
-        times, severities = np.array(device.times, np.int64)[rows], np.array(device.severities, np.int8)[rows]
-        device.tally.add(times, severities, np.array(device.kinds, np.int32)[rows])
-        device.keep([row for row, time in enumerate(device.times) if time > until])
-        if device.restored:
-            device.restored = Counter(
-                {key: left for key, left in device.restored.items() if key[0] > until and left}
-            )
+    def _due(self, codes: Integers, samples: Integers) -> tuple[Integers, Integers, Int8, Int32]:
+        """Remove the messages up to a sample of each device; return row of the sample, time, severity and kind."""
+        rows: list[int] = []
+        times: list[int] = []
+        severities: list[int] = []
+        kinds: list[int] = []
+        for row, (code, until) in enumerate(
+            zip(codes.tolist(), (samples - self.columns.delay).tolist(), strict=True)
+        ):
+            device = self._waiting.get(code)
+            if device is None:
+                continue
+            due = [number for number, time in enumerate(device.times) if time <= until]
+            rows += [row] * len(due)
+            times += [device.times[number] for number in due]
+            severities += [device.severities[number] for number in due]
+            kinds += [device.kinds[number] for number in due]
+            self._keep_after(code, device, until, len(due))
+        delayed = np.array(times, np.int64) + self.columns.delay
+        return np.array(rows, np.int64), delayed, np.array(severities, np.int8), np.array(kinds, np.int32)
+
+    def _keep_after(self, code: int, device: _Waiting, until: int, due: int) -> None:
+        if due == len(device.times):
+            del self._waiting[code]
+        elif due:
+            device.keep([number for number, time in enumerate(device.times) if time > until])
+            left = {key: number for key, number in device.restored.items() if key[0] > until and number}
+            device.restored = Counter(left)
 
     def forget(self, code: int) -> None:
         """Remove a device."""
-        self._devices.pop(code, None)
+        self._waiting.pop(code, None)
+        self._last[code] = self._latest[code] = NEVER
 
     def save(self, code: int) -> bytes:
         """Return the state of a device; empty if it has none."""
-        device = self._devices.get(code)
+        device = self._waiting.get(code)
         if device is None:
-            return b""
+            if self._last[code] == NEVER:
+                return b""
+            device = _Waiting()
         distinct = {kind: number for number, kind in enumerate(dict.fromkeys(device.kinds))}
-        kinds = [distinct[kind] for kind in device.kinds]
-        texts = [self.columns.text_of(kind) for kind in distinct]
-        return _ENCODE(_Saved(device.tally.save(), device.times, device.severities, kinds, device.checks, texts))
+        return _ENCODE(
+            _Saved(
+                int(self._last[code]),
+                self._latest[code].tolist(),
+                device.times,
+                device.severities,
+                [distinct[kind] for kind in device.kinds],
+                device.checks,
+                [self.columns.text_of(kind) for kind in distinct],
+            )
+        )
 
     def restore(self, code: int, state: bytes) -> None:
         """Restore the state of a device, even of a model that counts other kinds.
@@ -173,39 +226,48 @@ class DeviceCounts:
             return
         try:
             saved = _DECODE(state)
-        except msgspec.DecodeError as error:
+            self._restore(code, saved)
+        except (msgspec.DecodeError, ValueError, IndexError) as error:
             raise NetopsError(f"the messages of a device are damaged: {error}") from None
-        device = self._new(code)
-        device.tally.restore(saved.tally)
-        kinds = self.columns.kinds_of(saved.texts)
-        device.times, device.severities, device.checks = saved.times, saved.severities, saved.checks
-        device.kinds = [kinds[number] for number in saved.kinds]
-        device.restored = Counter(zip(saved.times, saved.checks, strict=True))
+
+    def _restore(self, code: int, saved: _Saved) -> None:
+        self._last[code] = saved.last
+        if len(saved.latest) == self._latest.shape[1]:
+            self._latest[code] = saved.latest
+        if saved.times:
+            device, kinds = self._new(code), self.columns.kinds_of(saved.texts)
+            device.times, device.severities, device.checks = saved.times, saved.severities, saved.checks
+            device.kinds = [kinds[number] for number in saved.kinds]
+            device.restored = Counter(zip(saved.times, saved.checks, strict=True))
 
     def changed_to(self, columns: Counted, metrics: Sequence[str]) -> "DeviceCounts":
         """Return the same state for a model that counts other kinds."""
-        other = DeviceCounts(columns, metrics)
-        for code in self._devices:
+        other = DeviceCounts(columns, metrics, len(self._last))
+        for code in np.flatnonzero(self._last != NEVER).tolist() + list(self._waiting):
             other.restore(code, self.save(code))
-            other._devices[code].restored = self._devices[code].restored
+        for code, device in self._waiting.items():
+            other._waiting[code].restored = device.restored
         return other
 
-    def waiting(self, code: int) -> int:
-        """Return the number of messages of a device that no sample has counted yet."""
-        device = self._devices.get(code)
-        return len(device.times) if device is not None else 0
-
-    def _new(self, code: int) -> _Device:
-        device = self._devices[code] = _Device(self.columns)
+    def _new(self, code: int) -> _Waiting:
+        device = self._waiting[code] = _Waiting()
         return device
 
-    def _is_known(self, device: _Device, time: int, check: int) -> bool:
-        if time not in device.times:
-            return False
-        return (time, check) in zip(device.times, device.checks, strict=True)
-
-    def _drop_old(self, device: _Device, time: int) -> bool:
+    def _drop_old(self, device: _Waiting, time: int) -> bool:
         """Remove messages that are too old for the next sample; return whether there were any."""
-        kept = [row for row, known in enumerate(device.times) if known > time - self.columns.reach]
-        device.keep(kept)
-        return len(kept) < WAITING
+        oldest = time - self.columns.reach
+        device.keep([number for number, known in enumerate(device.times) if known > oldest])
+        return len(device.times) < WAITING
+
+
+def _rounds(codes: Integers) -> Iterator[Integers]:
+    """Split rows so that no device is twice in a part: the first row of each device, then the second ones."""
+    left = np.arange(len(codes))
+    if len(codes) == 1:
+        yield left
+        return
+    while len(left):
+        _, first = np.unique(codes[left], return_index=True)
+        first.sort()
+        yield left[first]
+        left = np.delete(left, first)
