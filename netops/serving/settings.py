@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from netops.config.binding import Duration, option
 from netops.config.durations import MINUTE, SECOND
 from netops.errors import UsageError
+from netops.logs.formats.collected import HOST_LABELS
 from netops.serving.alerts.receivers.registry import RECEIVERS, check_address
 from netops.telemetry.times.zones import check_zone
 
@@ -76,6 +77,13 @@ class MessageSettings:
     )
     max_line: int = option(
         8192, help="maximum length of a message in characters; longer ones are rejected", minimum=80
+    )
+
+    max_entries: int = option(50_000, help="maximum messages per request to Loki's push API", minimum=1)
+    host_labels: tuple[str, ...] = option(
+        HOST_LABELS,
+        help="labels of Loki streams with the device of a message; the first one present is used; "
+        "as `logs.host_labels` in training",
     )
 
     def __post_init__(self) -> None:

@@ -80,6 +80,7 @@ def _request(request: Received) -> Request:
         content_type=headers.get("content-type", ""),
         query={name: values[-1] for name, values in request.query_params.dict().items()},
         authorization=headers.get("authorization", ""),
+        encoding=headers.get("content-encoding", ""),
     )
 
 

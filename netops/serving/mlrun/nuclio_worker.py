@@ -162,15 +162,16 @@ class Worker:
 
 
 def _request(event: NuclioEvent) -> Request:
-    headers = event.headers or {}
+    headers = {name.lower(): str(value) for name, value in (event.headers or {}).items()}
     return Request(
         event.method or "GET",
         (event.path or "").rstrip("/"),
         event.body,
         event.content_type or "",
         event.fields or {},
-        next((str(value) for name, value in headers.items() if name.lower() == "authorization"), ""),
+        headers.get("authorization", ""),
         _size(event),
+        headers.get("content-encoding", ""),
     )
 
 

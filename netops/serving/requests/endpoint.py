@@ -48,6 +48,8 @@ class Request:
         The header of this name.
     length : int
         Size of the body in bytes, as far as known.
+    encoding : str
+        The header ``Content-Encoding``.
     """
 
     method: str
@@ -57,6 +59,7 @@ class Request:
     query: Query = field(default_factory=dict)
     authorization: str | bytes = ""
     length: int = 0
+    encoding: str = ""
 
 
 class Graph(Protocol):

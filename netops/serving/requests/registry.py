@@ -78,6 +78,7 @@ ENDPOINTS = Endpoints(
         "netops.serving.requests.endpoints.telemetry:TELEMETRY",
         "netops.serving.requests.endpoints.remote_write:REMOTE_WRITE",
         "netops.serving.requests.endpoints.logs:LOGS",
+        "netops.serving.requests.endpoints.loki:LOKI_PUSH",
         "netops.serving.requests.endpoints.events:EVENTS",
         "netops.serving.requests.endpoints.model:INFER",
         "netops.serving.requests.endpoints.model:OPERATION",

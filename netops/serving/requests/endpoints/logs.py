@@ -1,7 +1,7 @@
 """``POST /logs``: log messages of devices."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -104,22 +104,23 @@ def accepted(counts: Counts) -> Reply:
 
 def _read(body: object, content_type: str, runtime: Runtime) -> Iterator[Fields | str]:
     kind = content_type.partition(";")[0].strip().lower()
-    longest = runtime.settings.messages.max_line
+    settings = runtime.settings.messages
+    longest, labels = settings.max_line, settings.host_labels
     if isinstance(body, bytes):
         text = body.decode("utf-8", "replace")
     else:  # parsed by Nuclio or the mock server
         text = body if isinstance(body, str) else msgspec.json.encode(body).decode()
     if kind in NDJSON_TYPES:
-        return _json(text.split("\n"), longest)
+        return _json(text.split("\n"), longest, labels)
     if kind in ("", JSON):
-        return _json([text], longest, document=True)
+        return _json([text], longest, labels, document=True)
     if kind != TEXT:
         raise BodyError(f"{kind}: not supported; send {TEXT}, {NDJSON_TYPES[0]} or {JSON}", 415)
     return fields_of((line.rstrip("\r") for line in text.split("\n") if line.strip()), longest)
 
 
-def _json(lines: list[str], longest: int, document: bool = False) -> Iterator[Fields | str]:
-    for _, found, _ in json_entries(iter([(1, lines)]), longest, document):
+def _json(lines: list[str], longest: int, labels: Sequence[str], document: bool = False) -> Iterator[Fields | str]:
+    for _, found, _ in json_entries(iter([(1, lines)]), longest, document, labels):
         is_long = isinstance(found, Fields) and len(found.message) > longest
         yield f"longer than {longest:,} characters" if is_long else found
 

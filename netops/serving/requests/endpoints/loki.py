@@ -1,0 +1,61 @@
+"""``POST /loki/api/v1/push``: log lines from collectors that can write to Loki."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+
+from netops.logs.formats.collected import host_names
+from netops.serving.decode.loki import JSON_TYPE, PushLimits, read_push
+from netops.serving.engine.runtime import Runtime
+from netops.serving.logs.intake import slices
+from netops.serving.logs.messages import Counts, Message
+from netops.serving.requests.endpoint import Graph, GraphEndpoint, Request
+from netops.serving.requests.endpoints.logs import NOT_COUNTED, accepted, intake_of, store_replay_point
+from netops.serving.requests.reply import Reply
+
+_PROTOBUF_TYPE = "application/x-protobuf"
+#: Maximum bytes of a body that is read on the event loop; larger ones are read in a thread.
+_INLINE = 4096
+_READER = ThreadPoolExecutor(1, "logs")
+
+
+async def loki_push(graph: Graph, request: Request) -> Reply:
+    """Accept log messages from Promtail, Alloy, Vector and Fluent Bit, as Loki's push API does."""
+    runtime, counts = graph.runtime, Counts()
+    with runtime.metrics.timed("loki_push", 204):
+        intake = intake_of(runtime, "logs")
+        for part in slices(await _read(runtime, request)):
+            counts += intake.add(part)
+            await asyncio.sleep(0)
+        await store_replay_point(runtime)
+        accepted(counts)
+    return Reply(204, b"")
+
+
+async def _read(runtime: Runtime, request: Request) -> list[Message | str]:
+    settings = runtime.settings.messages
+    body = _bytes(request.body)
+    limits = PushLimits(runtime.settings.limits.body_bytes, settings.max_entries, settings.max_line)
+    arguments = body, request.content_type, request.encoding, limits, host_names(settings.host_labels)
+    if len(body) <= _INLINE:
+        return read_push(*arguments)
+    return await asyncio.get_running_loop().run_in_executor(_READER, read_push, *arguments)
+
+
+def _bytes(body: object) -> bytes:
+    """Return the body; Nuclio may have decoded it."""
+    if isinstance(body, bytes):
+        return body
+    return body.encode("utf-8", "replace") if isinstance(body, str) else msgspec.json.encode(body)
+
+
+LOKI_PUSH = GraphEndpoint(
+    "POST",
+    "/loki/api/v1/push",
+    loki_push,
+    tag="telemetry",
+    bodies={_PROTOBUF_TYPE: (bytes,), JSON_TYPE: (bytes,)},
+    errors=NOT_COUNTED,
+    status=204,
+)
