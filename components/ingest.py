@@ -21,6 +21,7 @@ from netops.workflows.stages.artifact_inputs import fetch
 from netops.workflows.stages.champion_card import champion_card
 from netops.workflows.stages.feedback import with_feedback
 from netops.workflows.stages.log_columns import with_logs
+from netops.workflows.stages.log_samples import ingest_logs, with_log_devices
 from netops.workflows.stages.sink import send
 from netops.workflows.stages.stage import stage
 
@@ -45,6 +46,7 @@ def ingest(
     telemetry, test : str
         Sources of training and, if separate, test telemetry; several are separated by ``|``;
         files of a store (``s3://…``) are downloaded.
+        No ``telemetry``: the samples are those of the devices of ``logs.paths``.
     incidents, test_incidents : str
         CSV of the incidents of each.
 
@@ -53,15 +55,24 @@ def ingest(
     chosen = Settings.from_json(settings)
     folder, options = new_folder(context, "telemetry"), chosen.telemetry
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
-        dataset = _ingest(telemetry, incidents, folder, options, Path(scratch))
+        dataset = (
+            _ingest(telemetry, incidents, folder, options, Path(scratch))
+            if telemetry
+            else ingest_logs(chosen, folder, Path(scratch), _fetched(incidents, Path(scratch)))
+        )
+        if telemetry and network and chosen.logs.only:
+            dataset = with_log_devices(dataset, chosen, folder, Path(scratch), _fetched(incidents, Path(scratch)))
         if test:
             like = NetworkSchema.of(dataset.meta)
             _ingest(test, test_incidents, folder / TEST, options, Path(scratch), like)
     if network:
         dataset = with_feedback(dataset, network, options)
-    _check(context, dataset, chosen)
+    if telemetry:
+        _check(context, dataset, chosen)
     if network:  # without one, the champion that scores the telemetry declares what is counted
         dataset = with_logs(dataset, chosen, champion=partial(champion_card, network))
+    if not telemetry:  # the counts are all there is to check
+        _check(context, dataset, chosen)
     log_dataset(context, "telemetry", dataset)
     if network:
         send(chosen, network, TELEMETRY, Rows.of(dataset))
@@ -77,8 +88,11 @@ def _ingest(
     like: NetworkSchema | None = None,
 ) -> Dataset:
     paths = [fetch(source, scratch) for source in sources.split("|")]
-    log = Path(fetch(incidents, scratch)) if incidents else None
-    return ingest_telemetry(paths, folder, options, log, progress.report, like)
+    return ingest_telemetry(paths, folder, options, _fetched(incidents, scratch), progress.report, like)
+
+
+def _fetched(incidents: str, scratch: Path) -> Path | None:
+    return Path(fetch(incidents, scratch)) if incidents else None
 
 
 def _check(context: MLClientCtx, dataset: Dataset, settings: Settings) -> None:

@@ -81,7 +81,7 @@ class Report(TypedDict):
 
 
 @click.command("backtest")
-@click.option("--telemetry", multiple=True, required=True, metavar="PATH", help="Files, folders or addresses.")
+@options.telemetry
 @options.incidents
 @options.logs
 @options.log_format
@@ -113,6 +113,8 @@ def command(
 
     settings = read_settings(config, [*overrides, *options.log_settings(logs, log_format, events)])
     options.must_exist(*telemetry, incidents, *logs, *events)
+
+    options.must_have_samples(telemetry, settings)
 
     from netops.workflows.project import connect
 

@@ -147,6 +147,12 @@ def common(function: Callable[..., Returned]) -> Callable[..., Returned]:
     return wrapped
 
 
+def must_have_samples(telemetry: tuple[str, ...], settings: "Settings") -> None:
+    """Raise if there are neither telemetry nor logs, which may take its place."""
+    if not (telemetry or settings.logs.paths):
+        raise UsageError("give --telemetry PATH, or --logs PATH for a model of logs alone")
+
+
 def paths(telemetry: tuple[str, ...]) -> tuple[str, ...]:
     """Return absolute paths of telemetry sources, valid wherever a stage runs; addresses stay unchanged."""
     from netops.telemetry.sources.address import absolute

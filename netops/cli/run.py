@@ -37,7 +37,7 @@ Start: TypeAlias = Callable[[], RunSummary]
 def command(as_json: bool, resume: str | None, **given: Any) -> None:
     """Run the pipeline: telemetry, features, training, selection, deployment.
 
-    Without --telemetry, a network is simulated.
+    Without --telemetry, the samples are those of --logs; without both, a network is simulated.
     """
     if resume:
         if extra := [key for key, value in given.items() if value]:
@@ -80,7 +80,7 @@ def _new_run(
 ) -> Start:
     from netops.workflows.settings import read_settings
 
-    _reject_incomplete(telemetry, incidents, test, test_incidents)
+    _reject_incomplete(telemetry, logs, incidents, test, test_incidents)
     given = options.as_settings(
         horizon, split, trials, budget, features__workers=workers, features__scheduler=scheduler
     )
@@ -92,7 +92,7 @@ def _new_run(
 
     sources, tests = options.paths(telemetry), options.paths(test)
     request = Request(
-        name=name or (options.stem(sources[0]) if sources else "demo"),
+        name=name or (options.stem(str((*sources, *logs)[0])) if sources or logs else "demo"),
         settings=chosen,
         telemetry=sources,
         incidents=incidents and incidents.resolve(),
@@ -102,9 +102,11 @@ def _new_run(
     return lambda: run(request)
 
 
-def _reject_incomplete(telemetry: object, incidents: object, test: object, test_incidents: object) -> None:
+def _reject_incomplete(
+    telemetry: object, logs: object, incidents: object, test: object, test_incidents: object
+) -> None:
     for option, value, required, present in (
-        ("--incidents", incidents, "--telemetry", telemetry),
+        ("--incidents", incidents, "--telemetry or --logs", telemetry or logs),
         ("--test", test, "--telemetry", telemetry),
         ("--test-incidents", test_incidents, "--test", test),
     ):

@@ -9,7 +9,7 @@ from netops.cli.output import note, print_json, progress_bars
 
 
 @click.command("score")
-@click.option("--telemetry", multiple=True, required=True, metavar="PATH", help="Files or folders.")
+@options.telemetry
 @click.option("--out", type=options.PATH, required=True, help="File to write, .parquet or .csv.")
 @options.logs
 @options.log_format
@@ -36,6 +36,8 @@ def command(
 
     settings = read_settings(config, [*overrides, *options.log_settings(logs, log_format, events)])
     options.must_exist(*telemetry, *logs, *events)
+
+    options.must_have_samples(telemetry, settings)
 
     from netops.workflows.project import connect
 

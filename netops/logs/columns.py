@@ -75,6 +75,8 @@ class LogColumns:
         Nanoseconds: a message counts as if it came that much later.
     rare : int
         A template of fewer messages of the training split is rare, as is an unknown one.
+    interval : int
+        Nanoseconds between samples of devices without metrics; 0 if there are none.
     """
 
     entry: ClassVar[str] = "logs"
@@ -87,6 +89,7 @@ class LogColumns:
     carried: tuple[str, ...] = ()
     delay: int = 0
     rare: int = 1
+    interval: int = 0
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -102,6 +105,7 @@ class LogColumns:
         reach: int,
         delay: int = 0,
         rare: int = 1,
+        interval: int = 0,
     ) -> "LogColumns":
         """Declare the columns of a new training, and those that the champion counts as well.
 
@@ -111,7 +115,7 @@ class LogColumns:
         selected : iterable of int
         carried : mapping
             Columns of the champion → their templates here. A selected template keeps the name of its column.
-        reach, delay, rare : int
+        reach, delay, rare, interval : int
         """
         selected, known = tuple(selected), {number: name for name, number in carried.items()}
         kept = {n: known[n] for n in selected if n in known and _is_named_by(known[n], templates.key(n))}
@@ -119,7 +123,7 @@ class LogColumns:
         named = kept | dict(zip(fresh, name_templates(templates, fresh, carried), strict=True))
         extra = {name: number for name, number in carried.items() if name not in kept.values()}
         names = (*GENERAL, *(named[number] for number in selected), *extra, SINCE_ERROR)
-        return cls(templates, (*selected, *extra.values()), reach, names, tuple(extra), delay, rare)
+        return cls(templates, (*selected, *extra.values()), reach, names, tuple(extra), delay, rare, interval)
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -172,6 +176,7 @@ class LogColumns:
             "reach": self.reach,
             "delay": self.delay,
             "rare": self.rare,
+            "interval": self.interval,
             "texts": dict(self.texts()),
             "keys": dict(self.keys()),
             "templates": self.templates.to_dict(),
@@ -192,17 +197,17 @@ class LogColumns:
             raise NetopsError("log templates: a selected template does not exist")
         names = tuple(map(str, values["columns"]))
         _check(names, selected)
-        carried, (delay, rare) = tuple(map(str, values.get("carried", ()))), map(int, _options(values))
-        return cls(templates, selected, int(values["reach"]), names, carried, delay, rare)
+        carried = tuple(map(str, values.get("carried", ())))
+        return cls(templates, selected, int(values["reach"]), names, carried, *_options(values))
 
 
 def _digits(name: str) -> str:
     return name.removeprefix(_TEMPLATE).removesuffix("_count")
 
 
-def _options(values: Mapping[str, Any]) -> tuple[int, int]:
-    """Return delay and rare; cards of earlier versions have neither."""
-    return values.get("delay", 0), values.get("rare", 1)
+def _options(values: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Return delay, rare and interval; cards of earlier versions have none of them."""
+    return int(values.get("delay", 0)), int(values.get("rare", 1)), int(values.get("interval", 0))
 
 
 def _is_named_by(name: str, key: str) -> bool:

@@ -18,6 +18,8 @@ class DeviceNames:
     ----------
     devices : iterable of str, optional
         The devices of the telemetry; without them, every host is a device.
+    others : bool
+        Whether hosts that are none of them are further devices.
 
     Attributes
     ----------
@@ -29,7 +31,8 @@ class DeviceNames:
         Host as in the logs → device.
     """
 
-    def __init__(self, devices: Iterable[str] | None = None) -> None:
+    def __init__(self, devices: Iterable[str] | None = None, others: bool = False) -> None:
+        self._others = others
         self.names: list[str] = []
         self.unknown: Counter[str] = Counter()
         self.ambiguous: Counter[str] = Counter()
@@ -60,9 +63,9 @@ class DeviceNames:
         device = host
         if self._known is not None:
             found = self._known.find(host)
-            if found is None:
+            if found is None and (not self._others or self._known.is_ambiguous(host)):
                 return AMBIGUOUS if self._known.is_ambiguous(host) else UNKNOWN
-            device = found
+            device = found or host
         if device != host:
             self.renamed[host] = device
         if device not in self._index:

@@ -4,6 +4,7 @@ import codecs
 from dataclasses import dataclass
 
 from netops.config.binding import Duration, option
+from netops.config.durations import MINUTE, SECOND
 from netops.errors import UsageError
 from netops.logs.formats.collected import HOST_LABELS
 from netops.logs.formats.names import FORMATS
@@ -62,6 +63,14 @@ class LogSettings:
         None,
         help="statistics of the columns that count messages, a choice of those of features.statistics; "
         "null: features.statistics",
+    )
+    interval: Duration = option(
+        MINUTE, help="time between two samples of devices without telemetry", unit="duration", minimum=SECOND
+    )
+    only: bool = option(
+        False,
+        help="whether hosts that have logs and no telemetry become devices, with samples at the interval of the "
+        "telemetry and unknown metrics",
     )
     rare: int = option(
         3,

@@ -199,6 +199,7 @@ class LogValues(TypedDict, total=False):
     reach: int
     delay: int
     rare: int
+    interval: int
     texts: dict[str, str]
     keys: dict[str, str]
     carried: list[str]

@@ -71,7 +71,7 @@ def ingest(
     paths: Sequence[Path | str],
     out: Path,
     settings: TelemetrySettings,
-    incidents: Path | None = None,
+    incidents: Path | IncidentLog | None = None,
     progress: Progress = silent,
     like: NetworkSchema | None = None,
     max_metrics: int | None = None,
@@ -86,8 +86,8 @@ def ingest(
         Folder of the dataset; it is written atomically and replaces an existing dataset.
     settings : TelemetrySettings
         Names and selection of the columns.
-    incidents : Path, optional
-        CSV with the incidents; by default, the runs of ``is_error``.
+    incidents : Path or IncidentLog, optional
+        The incidents, or their file; by default, the runs of ``is_error``.
     progress : Progress
     like : NetworkSchema, optional
         Schema of earlier telemetry of the same network: used unchanged.
@@ -111,7 +111,7 @@ def ingest(
     for source in sources:
         if max_metrics is not None and hasattr(source, "limit"):
             source.limit(max_metrics)
-    log = read_incidents(incidents, settings) if incidents is not None else None
+    log = read_incidents(incidents, settings) if isinstance(incidents, Path) else incidents
     where = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
     with draft_folder(out) as draft:
         _Ingestion(draft, sources, settings, log, progress, where, like, report).run()

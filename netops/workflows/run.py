@@ -39,7 +39,8 @@ class Request:
     settings : Settings
         All sections of the configuration.
     telemetry, test : tuple of str
-        Sources of training and test telemetry; none means that telemetry is generated.
+        Sources of training and test telemetry. Without any, the samples are those of logs, if ``logs.paths`` names
+        some and ``generated_logs`` is disabled; otherwise telemetry is generated.
     incidents, test_incidents : Path or None
         CSV of the incidents of each.
     """
@@ -53,12 +54,13 @@ class Request:
     workflow: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "workflow", "retrain" if self.telemetry else "main")
+        logs = self.settings.logs.paths and not self.settings.generated_logs.enabled
+        object.__setattr__(self, "workflow", "retrain" if self.telemetry or logs else "main")
 
     def arguments(self) -> dict[str, str]:
         """Return the arguments of the pipeline, all text, as Kubeflow holds them too."""
         common = {"name": self.name, "settings": self.settings.to_json()}
-        if not self.telemetry:
+        if self.workflow == "main":
             return common
         return common | {
             "telemetry": "|".join(self.telemetry),

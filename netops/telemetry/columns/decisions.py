@@ -107,7 +107,7 @@ def choose_like(
     NetopsError
         If none of its metrics exists, or one of them is text now.
     """
-    if not any(name in profiles for name in like.metrics):
+    if like.metrics and not any(name in profiles for name in like.metrics):
         raise NetopsError(
             f"{where}: none of the metrics that the network has ({brief(like.metrics)}) is in this telemetry"
         )

@@ -10,10 +10,10 @@ from netops.backtest.backtest import Backtest, backtest
 from netops.models.card import read_card
 from netops.models.likeness import likeness
 from netops.serving.engine.champion import FixedModel
-from netops.telemetry.ingest import open_or_ingest
 from netops.workflows.settings import Settings
 from netops.workflows.stages.feedback import merge_into_copy
 from netops.workflows.stages.log_columns import with_logs_of
+from netops.workflows.stages.log_samples import telemetry_for
 
 
 def backtest_model(
@@ -40,9 +40,7 @@ def backtest_model(
     """
     card = read_card(model)
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
-        telemetry = open_or_ingest(
-            sources, Path(scratch) / "telemetry", settings.telemetry, incidents, progress.report, card.schema
-        )
+        telemetry = telemetry_for(card, sources, settings, Path(scratch), incidents)
         telemetry = with_logs_of(telemetry, card, settings, Path(scratch) / "counted")
         for line in likeness(telemetry, card).lines():
             progress.say(line)

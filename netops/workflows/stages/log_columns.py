@@ -6,13 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from netops import progress
 from netops.config.durations import SECOND
 from netops.errors import FewLabelsError, NetopsError
-from netops.logs.clock import Period
 from netops.logs.columns import LogColumns
 from netops.logs.dataset import Declared, add_columns
 from netops.logs.devices import DeviceNames
@@ -27,12 +24,12 @@ from netops.models.card import ModelCard
 from netops.simulator.logs import write_logs
 from netops.simulator.network import make_network
 from netops.telemetry.columns.roles import brief
-from netops.telemetry.dataset import TEST, Dataset, timestamps_of
-from netops.telemetry.schema import DEVICE, TIMESTAMP
+from netops.telemetry.dataset import TEST, Dataset
 from netops.training.labelled import Labelled, label, without_labels
 from netops.training.splits import TRAIN
 from netops.workflows.settings import Settings
 from netops.workflows.stages.carried_columns import Champion, carried_templates, no_champion
+from netops.workflows.stages.log_samples import INTERVAL, devices_and_period
 
 #: Sampling intervals after which a message is not counted for the next sample any more.
 _REACH = 10
@@ -127,9 +124,9 @@ def _with_messages(
     carried = carried_templates(templates, champion, settings.logs.max_columns)
     reader = _logs(dataset, settings)
     messages = _messages(reader, templates)
-    options = settings.logs
+    options, interval = settings.logs, int(dataset.meta.details.get(INTERVAL, 0))
     selected = selection(messages.later(options.delay), training, horizon, len(templates), options.max_columns)
-    columns = LogColumns.combine(templates, selected, carried, reach, options.delay, options.rare)
+    columns = LogColumns.combine(templates, selected, carried, reach, options.delay, options.rare, interval)
     _say_read(reader)
     progress.say(f"logs: {learned:,} templates learned on the training split, {len(selected)} of them counted")
     for name, text in columns.texts().items():
@@ -233,15 +230,8 @@ def _events(dataset: Dataset, settings: Settings) -> LogReader:
 
 
 def _reader(dataset: Dataset, paths: Sequence[str], options: LogSettings, zone: str) -> LogReader:
-    devices: dict[str, None] = {}
-    first, last = [], []
-    for part in (dataset, dataset.test) if dataset.test is not None else (dataset,):
-        for table in part.tables([TIMESTAMP, DEVICE]):
-            devices |= dict.fromkeys(pc.unique(table.column(DEVICE).cast(pa.string())).to_pylist())
-            times = timestamps_of(table)
-            first.append(int(times.min()))
-            last.append(int(times.max()))
-    period = Period(min(first), max(last), "the telemetry")
+    test = dataset.test
+    devices, period = devices_and_period(dataset, *([test] if test is not None else []))
     files = [Path(path).expanduser() for path in paths]
     return LogReader(files, options, DeviceNames(devices), zone, period, progress.report)
 
@@ -282,3 +272,5 @@ def _device(found: Labelled, number: int, first: int, last: int) -> Device:
 def _say_read(reader: LogReader) -> None:
     for line in reader.report.lines(reader.devices):
         progress.say(line)
+    if (hosts := len(reader.devices.unknown)) and reader.report.what == "logs":
+        progress.say(f"logs: hosts without telemetry: {hosts:,}; logs.only=true makes devices of them")

@@ -18,10 +18,10 @@ from netops.models.card import ModelCard
 from netops.models.likeness import likeness
 from netops.models.onnx_file import Scorer
 from netops.telemetry.dataset import Dataset, matrix_of
-from netops.telemetry.ingest import open_or_ingest
 from netops.telemetry.schema import DEVICE, TIMESTAMP
 from netops.workflows.settings import Settings
 from netops.workflows.stages.log_columns import with_logs_of
+from netops.workflows.stages.log_samples import telemetry_for
 
 SUFFIXES = (".parquet", ".csv")
 
@@ -62,9 +62,7 @@ def score(sources: Sequence[str], model: Path, settings: Settings, out: Path) ->
 
 
 def _features(sources: Sequence[str], card: ModelCard, settings: Settings, scratch: Path) -> Dataset:
-    telemetry = open_or_ingest(
-        sources, scratch / "telemetry", settings.telemetry, None, progress.report, card.schema
-    )
+    telemetry = telemetry_for(card, sources, settings, scratch, None)
     telemetry = with_logs_of(telemetry, card, settings, scratch / "counted")
     for line in likeness(telemetry, card).lines():
         progress.say(line)
