@@ -7,12 +7,14 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from netops import api
 from netops.monitoring.exported import MonitoringMetrics
 from netops.serving.engine.champion import FixedModel
 from netops.serving.engine.runtime import Runtime
+from netops.serving.syslog.metrics import SyslogMetrics
 
 HEAD = """# Metrics
 
@@ -25,7 +27,8 @@ Every series carries the label `network`. Dashboards and alert rules are built o
 
 def reference(runtime: Runtime) -> str:
     """Write the reference as Markdown, from a server that has taken samples or none."""
-    served = runtime.metrics.registry.collect()
+    SyslogMetrics(syslog := CollectorRegistry(), runtime.network)
+    served = [*runtime.metrics.registry.collect(), *syslog.collect()]
     monitored = MonitoringMetrics("network").registry.collect()
     lines = [HEAD, "## A server (`GET /metrics`)", "", *_table(served)]
     return "\n".join([*lines, "## Monitoring and runs (`netops monitor --port`)", "", *_table(monitored)])

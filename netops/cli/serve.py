@@ -13,6 +13,7 @@ from netops.cli.output import note, print_json
 @options.name
 @click.option("--host", help="Address to bind; any but 127.0.0.1 needs NETOPS_TOKEN.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0: any free port.")
+@click.option("--syslog", metavar="ADDRESS:PORT", help="Receive syslog over UDP and TCP, such as 127.0.0.1:5514.")
 @click.option("--state", type=options.PATH, help="Folder of device state and alerts; default: the network's.")
 @click.option("--wait", is_flag=True, help="Wait until there is a champion, instead of exiting.")
 @options.config
@@ -22,6 +23,7 @@ def command(
     name: str | None,
     host: str | None,
     port: int | None,
+    syslog: str | None,
     state: Path | None,
     wait: bool,
     config: Path | None,
@@ -33,7 +35,12 @@ def command(
 
     chosen = read_settings(config, overrides)
     serving = chosen.serving
-    settings = dataclasses.replace(serving, host=host or serving.host, port=serving.port if port is None else port)
+    settings = dataclasses.replace(
+        serving,
+        host=host or serving.host,
+        port=serving.port if port is None else port,
+        syslog=serving.syslog if syslog is None else syslog,
+    )
 
     from netops.serving.requests.access import token_for
 
@@ -49,9 +56,12 @@ def command(
 
     def ready(address: str) -> None:
         if as_json:
-            print_json({"network": network, "url": address})
+            print_json(
+                {"network": network, "url": address} | ({"syslog": settings.syslog} if settings.syslog else {})
+            )
         else:
-            note(f"network {network}: serving on {address} (Ctrl-C stops it)")
+            more = f", syslog on {settings.syslog}" if settings.syslog else ""
+            note(f"network {network}: serving on {address}{more} (Ctrl-C stops it)")
 
     def waiting(address: str) -> None:
         if not as_json:  # --json prints one object, when the server is ready

@@ -7,6 +7,7 @@ from netops.config.durations import MINUTE, SECOND
 from netops.errors import UsageError
 from netops.logs.formats.collected import HOST_LABELS
 from netops.serving.alerts.receivers.registry import RECEIVERS, check_address
+from netops.serving.syslog.address import check_access, parse_address, parse_networks
 from netops.telemetry.times.zones import check_zone
 
 MEBIBYTE = 1 << 20
@@ -59,6 +60,21 @@ class LimitSettings:
     half_open_per_address: int = option(128, help="maximum incomplete requests per address", minimum=1)
     unsent_bytes: int = option(
         64 * MEBIBYTE, help="maximum size of all answers that are not read by clients", unit="bytes", minimum=65_536
+    )
+    syslog_connections: int = option(
+        256, help="maximum number of syslog connections; beyond it, the longest idle one is closed", minimum=1
+    )
+    syslog_line_seconds: float = option(
+        30.0, help="timeout for receiving a line of syslog over TCP", unit="s", minimum=0.1
+    )
+    syslog_idle_seconds: float = option(
+        3600.0, help="time without data after which a syslog connection is closed", unit="s", minimum=0.1
+    )
+    syslog_receive_bytes: int = option(
+        8 * MEBIBYTE,
+        help="receive buffer of syslog over UDP; the system may limit it (net.core.rmem_max)",
+        unit="bytes",
+        minimum=4096,
     )
     risk_series: int = option(1000, help="maximum number of devices with a risk on /metrics", minimum=0)
     telemetry_series: int = option(
@@ -125,6 +141,12 @@ class ServingSettings:
     host: str = option("127.0.0.1", help="address to bind; any other needs NETOPS_TOKEN")
     hosts: tuple[str, ...] = option((), help="further host names (for example of a proxy) of a server on 127.0.0.1")
     port: int = option(8080, help="port", minimum=0, maximum=65535)
+    syslog: str = option(
+        "", help="IP address and port for syslog over UDP and TCP, such as 127.0.0.1:5514; empty: no syslog"
+    )
+    syslog_from: tuple[str, ...] = option(
+        (), help="networks (CIDR) that syslog is accepted from; required unless the address is local"
+    )
     exact_reasons: int = option(
         100,
         help="maximum alerting samples per request with exact contributions; others get approximate ones",
@@ -135,3 +157,8 @@ class ServingSettings:
     messages: MessageSettings = option(MessageSettings, help="log messages and events")
     state: StateSettings = option(StateSettings, help="state on disk")
     receivers: tuple[ReceiverSettings, ...] = option((), help="receivers of alerts")
+
+    def __post_init__(self) -> None:
+        networks = parse_networks(self.syslog_from)
+        if self.syslog:
+            check_access(parse_address(self.syslog), networks)

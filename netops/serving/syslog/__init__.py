@@ -1,0 +1,1 @@
+"""A listener for syslog over UDP and TCP."""

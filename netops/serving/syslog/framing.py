@@ -1,0 +1,136 @@
+"""Messages in a stream of syslog over TCP (RFC 6587): octet counting or lines, detected for each message."""
+
+import re
+
+#: Octet counting: the length of the message, and its first character, which is the one of ``<PRI>``. Lines of
+#: devices may begin with a number, too, but no ``<`` follows.
+_COUNT = re.compile(rb"([1-9]\d{0,6}) <")
+_MAY_BE_COUNT = re.compile(rb"[1-9]\d{0,6} ?\Z")
+_HEAD = 9
+_TO_END = -1
+
+
+class Framer:
+    """Splits a stream into messages, in bounded memory: the caller stops reading while ``size`` is too large.
+
+    Parameters
+    ----------
+    longest : int
+        Maximum length of a message in bytes; of a longer one, the start is returned.
+
+    Attributes
+    ----------
+    cut : int
+        Messages of which only the start was returned.
+    """
+
+    def __init__(self, longest: int) -> None:
+        self.cut = 0
+        self._longest, self._buffer = longest, bytearray()
+        # Bytes of the buffer without an end of line; bytes to skip of a message that is too long, or to its end.
+        self._seen = self._skip = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes that wait."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> None:
+        """Add bytes of the stream."""
+        self._buffer += data
+
+    def take(self, limit: int) -> list[bytes]:
+        """Return the next complete messages, at most ``limit``."""
+        found: list[bytes] = []
+        while len(found) < limit and self._buffer:
+            if self._skip and not self._skipped():
+                break
+            if (message := self._next()) is None:
+                break
+            found.append(message)
+        return found
+
+    def finish(self, is_complete: bool) -> list[bytes]:
+        """Return what is left at the end of the stream.
+
+        Parameters
+        ----------
+        is_complete : bool
+            Whether a line ends with the stream.
+        """
+        rest = b"" if self._skip else bytes(self._buffer)
+        counted = _COUNT.match(rest)
+        self._buffer.clear()
+        self._seen = self._skip = 0
+        if rest and (counted or not is_complete):
+            self.cut += 1
+        return [rest[counted.end() - 1 if counted else 0 :][: self._longest]] if rest else []
+
+    def _next(self) -> bytes | None:
+        if not self._buffer:
+            return None
+        if b"1"[0] <= self._buffer[0] <= b"9"[0]:
+            head = bytes(self._buffer[:_HEAD])
+            if counted := _COUNT.match(head):
+                return self._counted(int(counted[1]), counted.end() - 1)
+            if _MAY_BE_COUNT.match(head):
+                return None
+        return self._line()
+
+    def _counted(self, size: int, start: int) -> bytes | None:
+        end = start + min(size, self._longest)
+        if len(self._buffer) < end:
+            return None
+        if size > self._longest:
+            self.cut += 1
+            self._skip = size - self._longest
+        return self._remove(start, end, end)
+
+    def _line(self) -> bytes | None:
+        end = self._end()
+        if end < 0 and len(self._buffer) <= self._longest:
+            return None
+        if 0 <= end <= self._longest:
+            return self._remove(0, end, end + 1)
+        self.cut += 1
+        self._skip = _TO_END
+        return self._remove(0, self._longest, self._longest)
+
+    def _end(self) -> int:
+        """Find the end of a line: a line feed, or a NUL that another message follows; -1 if there is none yet."""
+        buffer, since = self._buffer, max(0, self._seen - 1)
+        feed = buffer.find(b"\n", since)
+        nul = buffer.find(b"\x00<", since, feed if feed >= 0 else len(buffer))
+        self._seen = len(buffer)
+        return nul if nul >= 0 else feed
+
+    def _remove(self, start: int, end: int, until: int) -> bytes:
+        message = bytes(self._buffer[start:end])
+        del self._buffer[:until]
+        self._seen = 0
+        return message
+
+    def _skipped(self) -> bool:
+        """Skip the rest of a message that was too long; False if more of it is to come."""
+        end = self._skip if self._skip > 0 else self._end() + 1
+        if 0 < end <= len(self._buffer):
+            self._remove(0, 0, end)
+            self._skip = 0
+            return True
+        if self._skip > 0:
+            self._skip -= len(self._buffer)
+        self._remove(0, 0, len(self._buffer))
+        return False
+
+
+def split_datagram(data: bytes) -> list[bytes]:
+    """Split a datagram into messages: one, or several lines; an indented line continues the one before it."""
+    return _LINES.split(data) if b"\n" in data else [data]
+
+
+_LINES = re.compile(rb"\n(?![ \t])")
+
+
+def to_text(message: bytes) -> str:
+    """Return a message as text, without its end; what is not UTF-8 is replaced."""
+    return message.strip(b"\r\n\x00").decode("utf-8", "replace")
