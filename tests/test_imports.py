@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 HEAVY = {
     "apscheduler",
     "bokeh",
+    "confluent_kafka",
     "cramjam",
     "dask",
     "dependency_injector",

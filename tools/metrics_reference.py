@@ -13,7 +13,9 @@ from prometheus_client.core import Metric
 from netops import api
 from netops.monitoring.exported import MonitoringMetrics
 from netops.serving.engine.champion import FixedModel
+from netops.serving.engine.partitions import Partitions
 from netops.serving.engine.runtime import Runtime
+from netops.serving.stream.metrics import LagCollector, StreamMetrics
 from netops.serving.syslog.metrics import SyslogMetrics
 
 HEAD = """# Metrics
@@ -31,7 +33,15 @@ def reference(runtime: Runtime) -> str:
     served = [*runtime.metrics.registry.collect(), *syslog.collect()]
     monitored = MonitoringMetrics("network").registry.collect()
     lines = [HEAD, "## A server (`GET /metrics`)", "", *_table(served)]
+    lines += ["## A server that reads a topic (`--stream`), in addition", "", *_table(_stream().collect())]
     return "\n".join([*lines, "## Monitoring and runs (`netops monitor --port`)", "", *_table(monitored)])
+
+
+def _stream() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    StreamMetrics(registry, "network")
+    registry.register(LagCollector(Partitions("topic"), "network"))
+    return registry
 
 
 def _table(families: Iterable[Metric]) -> Iterator[str]:

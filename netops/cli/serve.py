@@ -15,6 +15,7 @@ from netops.cli.output import note, print_json
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0: any free port.")
 @click.option("--syslog", metavar="ADDRESS:PORT", help="Receive syslog over UDP and TCP, such as 127.0.0.1:5514.")
 @click.option("--state", type=options.PATH, help="Folder of device state and alerts; default: the network's.")
+@click.option("--stream", help="Kafka topic with the samples: kafka://broker:9092/topic?group=netops")
 @click.option("--wait", is_flag=True, help="Wait until there is a champion, instead of exiting.")
 @options.config
 @options.overrides
@@ -25,6 +26,7 @@ def command(
     port: int | None,
     syslog: str | None,
     state: Path | None,
+    stream: str | None,
     wait: bool,
     config: Path | None,
     overrides: tuple[str, ...],
@@ -41,10 +43,15 @@ def command(
         port=serving.port if port is None else port,
         syslog=serving.syslog if syslog is None else syslog,
     )
+    if stream is not None:
+        settings = dataclasses.replace(settings, stream=dataclasses.replace(serving.stream, url=stream))
 
     from netops.serving.requests.access import token_for
+    from netops.serving.stream.address import parse_address
 
     token_for(settings.host)  # fail before MLRun is imported
+    if settings.stream.url:
+        parse_address(settings.stream.url)
 
     from netops.workflows.project import connect
 

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import quote
@@ -12,12 +13,12 @@ import msgspec
 
 from netops.client.http import Connection, RefusedError
 from netops.errors import NetopsError, UsageError, closest
-from netops.feedback.records import Feedback, Incident, Statement
-from netops.serving.alerts.feedback_store import FeedbackStore
+from netops.feedback.records import Feedback, Incident, Statement, merge_feedback
+from netops.serving.alerts.feedback_store import FeedbackStore, UnknownAlertError
 from netops.serving.alerts.outbox import DUE, PARKED, Entry
 from netops.serving.alerts.store import Alert
 from netops.serving.decode.times import nanoseconds
-from netops.serving.folders import ALERTS, networks, state_folder
+from netops.serving.folders import ALERTS, alert_files, networks, state_folder
 from netops.serving.requests.endpoints.incidents import IncidentBody, incident_of
 from netops.telemetry.incident_logs.read import read_incidents
 from netops.telemetry.settings import TelemetrySettings
@@ -56,7 +57,8 @@ class LocalFeedbackClient:
 
     def alerts(self, open_only: bool, since: int, limit: int) -> list[Alert]:
         """Return alerts, newest first."""
-        return self._store().recent(open_only, limit, since) if self.path.is_file() else []
+        found = [alert for store in self._stores() for alert in store.recent(open_only, limit, since)]
+        return sorted(found, key=lambda alert: alert.opened, reverse=True)[:limit]
 
     def record_verdict(self, name: str, statement: Statement) -> tuple[Alert, list[Statement], bool]:
         """Record feedback on an alert.
@@ -66,54 +68,69 @@ class LocalFeedbackClient:
         UsageError
             If there is no such alert.
         """
-        store = self._existing()
+        store = self._with(name)
         alert, changed = store.record_verdict(name, statement, time.time_ns())
         return alert, store.statements(alert.id), changed
 
     def show(self, name: str) -> tuple[Alert, list[Statement]]:
         """Return an alert and all feedback on it."""
-        store = self._existing()
+        store = self._with(name)
         alert = store.find(name)
         return alert, store.statements(alert.id)
 
     def record(self, incidents: Sequence[Incident]) -> dict[str, int]:
         """Record incidents; create the file if no server has run yet."""
-        counts = self._store().record(incidents, time.time_ns())
+        counts = _opened(self.path).record(incidents, time.time_ns())
         return {key: counts[key] for key in ("recorded", "changed", "known")}
 
     def remove(self, source: str, name: str | None) -> int:
         """Remove recorded incidents; return how many."""
-        return self._store().remove(source, name) if self.path.is_file() else 0
+        return sum(store.remove(source, name) for store in self._stores())
 
     def feedback(self) -> Feedback:
         """Return all feedback."""
-        return self._store().feedback(self.network) if self.path.is_file() else Feedback(network=self.network)
+        found = [store.feedback(self.network) for store in self._stores()]
+        return merge_feedback(self.network, found)
 
     def deliveries(self, every: bool = False) -> list[Entry]:
         """Return the deliveries that receivers rejected; with ``every`` also the pending ones."""
-        return self._existing().outbox.entries([PARKED, DUE] if every else [PARKED])
+        states = [PARKED, DUE] if every else [PARKED]
+        return [entry for store in self._existing() for entry in store.outbox.entries(states)]
 
     def retry(self) -> int:
         """Queue the rejected deliveries again; return how many."""
-        return self._existing().outbox.retry()
+        return sum(store.outbox.retry() for store in self._existing())
 
-    def _existing(self) -> FeedbackStore:
-        """Open the existing file; a query must not create one."""
-        if not self.path.is_file():
+    def _with(self, name: str) -> FeedbackStore:
+        """Return the store with an alert; without one, a store that answers so."""
+        stores = self._existing()
+        for store in stores[:-1]:
+            with suppress(UnknownAlertError):
+                store.find(name)
+                return store
+        return stores[-1]
+
+    def _existing(self) -> list[FeedbackStore]:
+        """Open the existing files; a query must not create one."""
+        if not (stores := self._stores()):
             known = networks()
             hint = closest(self.network, known) if known else "; no server has run here yet"
             raise UsageError(f"network '{self.network}' has no alerts on this machine{hint}")
-        return self._store()
+        return stores
 
-    def _store(self) -> FeedbackStore:
-        store = FeedbackStore(self.path)
-        try:
-            store.latest()
-        except sqlite3.Error as error:
-            raise NetopsError(
-                f"{self.path}: cannot be read: {error}; the server moves a damaged file aside when it starts"
-            ) from None
-        return store
+    def _stores(self) -> list[FeedbackStore]:
+        return [_opened(path) for path in alert_files(self.network)]
+
+
+def _opened(path: Path) -> FeedbackStore:
+    store = FeedbackStore(path)
+    try:
+        store.latest()
+    except sqlite3.Error as error:
+        raise NetopsError(
+            f"{path}: cannot be read: {error}; the server moves a damaged file aside when it starts"
+        ) from None
+    return store
 
 
 class RemoteFeedbackClient:

@@ -3,6 +3,7 @@
 Times are ISO 8601, UTC. ``docs/feedback.md`` describes their effect on training labels.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -65,6 +66,15 @@ class Feedback(msgspec.Struct, kw_only=True):
     network: str
     incidents: list[Incident] = []
     verdicts: list[Verdict] = []
+
+
+def merge_feedback(network: str, found: Sequence[Feedback]) -> Feedback:
+    """Return all feedback of several files, such as those of the partitions of a stream."""
+    return Feedback(
+        network=network,
+        incidents=[incident for one in found for incident in one.incidents],
+        verdicts=[verdict for one in found for verdict in one.verdicts],
+    )
 
 
 def read_feedback(path: Path) -> Feedback:

@@ -135,6 +135,24 @@ class ReceiverSettings:
 
 
 @dataclass(frozen=True)
+class StreamSettings:
+    """A Kafka topic with samples keyed by device."""
+
+    url: str = option("", help="kafka://broker:9092/topic?group=netops; empty: samples are accepted over HTTP")
+    messages: int = option(1000, help="maximum messages that are processed together", minimum=1)
+    session: Duration = option(
+        10 * SECOND,
+        help="time without contact after which the partitions of a process are assigned to others",
+        unit="duration",
+    )
+    lease: Duration = option(
+        10 * SECOND,
+        help="time after which a partition is taken over from a process that has stopped without ending",
+        unit="duration",
+    )
+
+
+@dataclass(frozen=True)
 class ServingSettings:
     """Settings of the server."""
 
@@ -156,6 +174,7 @@ class ServingSettings:
     limits: LimitSettings = option(LimitSettings, help="limits")
     messages: MessageSettings = option(MessageSettings, help="log messages and events")
     state: StateSettings = option(StateSettings, help="state on disk")
+    stream: StreamSettings = option(StreamSettings, help="samples from a Kafka topic")
     receivers: tuple[ReceiverSettings, ...] = option((), help="receivers of alerts")
 
     def __post_init__(self) -> None:

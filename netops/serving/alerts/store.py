@@ -7,7 +7,7 @@ are replayed after a crash is therefore the same alert, and is not sent a second
 import contextlib
 import hashlib
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -81,10 +81,12 @@ class AlertStore:
         The SQLite file; created if missing.
     timeout : float
         Seconds to wait for a lock.
+    fence : callable, optional
+        Called within each transaction; raises an exception if this process must not write any more.
     """
 
-    def __init__(self, path: Path, timeout: float = 10.0) -> None:
-        self.path, self._timeout = path, timeout
+    def __init__(self, path: Path, timeout: float = 10.0, fence: Callable[[], None] | None = None) -> None:
+        self.path, self._timeout, self._fence = path, timeout, fence
         self._opened: sqlite3.Connection | None = None
         self.outbox = Outbox(lambda: self._connection)
 
@@ -216,6 +218,8 @@ class AlertStore:
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with transaction(self._connection) as connection:
+            if self._fence is not None:
+                self._fence()
             yield connection
 
 

@@ -107,6 +107,13 @@ class JsonReader:
         lines = [line for line in body.split(b"\n") if line.strip(_SPACES)]
         return self._collect(self._bounded(lines), self._decode, single=False)
 
+    def read_objects(self, bodies: Sequence[bytes]) -> Samples:
+        """Read bodies with one sample each; an invalid one affects no other."""
+        if not self._renamed:
+            with contextlib.suppress(*_BROKEN):
+                return self._columns([self._one.decode(body) for body in bodies], single=False)
+        return self._collect(bodies, self._decode, single=False)
+
     def _read_parsed(self, body: object) -> Samples:
         items = self._bounded(body) if isinstance(body, list) else [body]
         return self._collect(items, self._convert, single=not isinstance(body, list))

@@ -39,10 +39,12 @@ class Pipeline:
     ----------
     runtime : Runtime
         The champion, the state of the devices and other long-lived objects.
+    origin : mapping, optional
+        Topic and partition, which dead letters of a stream contain.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
+    def __init__(self, runtime: Runtime, origin: Letter | None = None) -> None:
+        self.runtime, self.origin = runtime, origin or {}
 
     def validate(self, body: object, content_type: str = "") -> Work:
         """Read the samples of a body; invalid ones are rejected and written to the dead-letter file.
@@ -95,14 +97,19 @@ class Pipeline:
         """
         runtime = self.runtime
         if isinstance(parsed, Unreadable):
-            runtime.letters.write([letter("rejected", str(parsed.error), parsed.body)])
-            runtime.metrics.count(np.full(1, REJECTED))
+            self.store_unreadable(parsed)
             raise parsed.error
         if isinstance(parsed, Samples):
             return parsed
         if parsed:
             runtime.replay.add(min(point.timestamp for point in parsed))
         return runtime.joiner.add(parsed, runtime.state.clock.now)
+
+    def store_unreadable(self, found: Unreadable, offset: int | None = None) -> None:
+        """Count an unreadable body, and write it to the dead-letter file; ``offset`` is that of its message."""
+        written = letter("rejected", str(found.error), found.body)
+        self.runtime.letters.write([written if offset is None else written | self.origin | {"offset": offset}])
+        self.runtime.metrics.count(np.full(1, REJECTED))
 
     def _parse(self, body: object, content_type: str) -> "Samples | list[Point]":
         runtime, limits = self.runtime, self.runtime.settings.limits
@@ -168,11 +175,14 @@ class Pipeline:
 
     def run(self, body: object, content_type: str = "") -> list[Answer]:
         """Run all steps on a body and return the answers."""
-        work = self.validate(body, content_type)
-        answers = self.alert(self.explain(self.score(self.features(work)))).answers()
+        answers = self.process(self.validate(body, content_type)).answers()
         if self.runtime.replay.due:
             self.runtime.replay.write()
         return answers
+
+    def process(self, work: Work) -> Work:
+        """Run the steps after the validation."""
+        return self.alert(self.explain(self.score(self.features(work))))
 
     def _rows_for_exact_reasons(self, work: Work) -> npt.NDArray[np.int64]:
         """Return the alerting samples that get exact reasons: first those that may open an alert.
@@ -193,9 +203,10 @@ class Pipeline:
 
     def _letter(self, work: Work, row: int) -> Letter:
         samples = work.samples
+        origin = self.origin | {"offset": samples.offsets[row]} if samples.offsets else {}
         if work.status[row] == REJECTED:
-            return letter("rejected", samples.errors.get(row), samples.raw.get(row))
-        return letter("late", None, self._sent(samples, row))
+            return letter("rejected", samples.errors.get(row), samples.raw.get(row)) | origin
+        return letter("late", None, self._sent(samples, row)) | origin
 
     def _sent(self, samples: Samples, row: int) -> Letter:
         values = dict(zip(self.runtime.model.spec.metrics, _known(samples.values[row]), strict=True))

@@ -60,6 +60,7 @@ def read_snapshot(runtime: Restorable) -> bool:
         raise NetopsError(f"{path}: cannot be read: {error}") from error
     runtime.snapshots.sequence = head.sequence
     runtime.replay.restore(head.replay_point)
+    runtime.offset = head.offset
     return True
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
@@ -23,8 +24,11 @@ from netops.serving.engine.fleet_metrics import FleetCollector
 from netops.serving.engine.fleet_state import FleetState
 from netops.serving.engine.housekeeping import Housekeeping
 from netops.serving.engine.last_champion import LastChampion
+from netops.serving.engine.lease import Lease
+from netops.serving.engine.merged_metrics import Collector, MergedCollector
 from netops.serving.engine.metrics import RuntimeCollector, ServingMetrics
 from netops.serving.engine.other_metrics import OtherMetrics
+from netops.serving.engine.partitions import Partitions
 from netops.serving.engine.replay_point import ReplayPoint
 from netops.serving.engine.restore import read_snapshot
 from netops.serving.engine.snapshot import Snapshots, SnapshotWriter
@@ -53,6 +57,10 @@ class Runtime:
         The ``alerting`` section.
     folder : Path, optional
         The state folder; existing state is restored.
+    lease : Lease, optional
+        The lease of the folder; default: it is locked.
+    root : Runtime, optional
+        The runtime of the process, of which this one serves a partition: they share model and metrics.
 
     Raises
     ------
@@ -62,6 +70,10 @@ class Runtime:
         If it cannot be looked up and there is no copy of an earlier one in the state folder.
     """
 
+    model: ServedModel
+    metrics: ServingMetrics
+    active_alerts: ActiveAlerts
+
     def __init__(
         self,
         network: str,
@@ -69,33 +81,48 @@ class Runtime:
         settings: ServingSettings | None = None,
         alerting: AlertSettings | None = None,
         folder: Path | None = None,
+        lease: Lease | None = None,
+        root: "Runtime | None" = None,
     ) -> None:
         self.network = network
         self.settings, self.alerting = settings or ServingSettings(), alerting or AlertSettings()
         self.folder = folder or state_folder(network)
         #: The shards of a stream that this replica reads; None if samples come only over HTTP.
         self.assignment: Assignment | None = None
-        self._lock = lock(self.folder)
-        self.source: ModelSource = LastChampion(source, self.folder / CHAMPION)
+        #: The partitions of a stream that this process owns; None if samples come over HTTP.
+        self.partitions: Partitions | None = None
+        #: The next message of the partition that this runtime serves; None without a partition.
+        self.offset: int | None = None
+        self._lock = lock(self.folder) if lease is None else lease.handle
+        self.source: ModelSource = LastChampion(source, self.folder / CHAMPION) if root is None else source
         try:
-            self.model = load_model(self.source.champion())
+            self.model = load_model(self.source.champion()) if root is None else root.model
         except BaseException:
             os.close(self._lock)  # a server that waits for a champion retries
             raise
         self.snapshots, self.replay = Snapshots(self.folder), ReplayPoint(self.folder)
-        self.metrics = ServingMetrics(network)
-        files = self.settings.state
+        self.metrics = ServingMetrics(network) if root is None else root.metrics
+        limits, files = self.settings.limits, self.settings.state
         self.letters = DeadLetters(self.folder, files.dead_letter_bytes, files.dead_letter_files)
-        self.store = FeedbackStore(self.folder / ALERTS, LOCK_TIMEOUT)
+        self.store = FeedbackStore(self.folder / ALERTS, LOCK_TIMEOUT, None if lease is None else lease.check)
         self.deliveries = Deliveries(self.folder / ALERTS, self.settings.receivers, self.metrics)
         self.shadow = Shadow(self)
         self.reset()
         self._restore()
         self.active_alerts.reconcile()
         self._refresh_shadow()
-        self.metrics.registry.register(RuntimeCollector(self))
-        self.metrics.registry.register(FleetCollector(self))
-        self.metrics.registry.register(ShadowCollector(self))
+        if root is None:
+            limited = {"netops_device_risk": limits.risk_series, "netops_device_metric": limits.telemetry_series}
+            self.metrics.registry.register(MergedCollector(self._collectors, limited))
+
+    @property
+    def parts(self) -> "Sequence[Runtime]":
+        """The runtimes with the devices: this one, or one per partition of a stream."""
+        return [self] if self.partitions is None else self.partitions.runtimes
+
+    def _collectors(self) -> list[Collector]:
+        kinds = (RuntimeCollector, FleetCollector, ShadowCollector)
+        return [kind(part) for kind in kinds for part in self.parts or [self]]
 
     def _refresh_shadow(self) -> None:
         try:
@@ -202,10 +229,14 @@ class Runtime:
                 f"{self.folder}: the state could not be saved: {error}; send {since} again after the next start"
             ) from error
         finally:
-            self.deliveries.stop()
-            self.store.close()
-            self.letters.close()
-            os.close(self._lock)
+            self.discard()
+
+    def discard(self) -> None:
+        """Close all files without saving the state."""
+        self.deliveries.stop()
+        self.store.close()
+        self.letters.close()
+        os.close(self._lock)
 
     def reset(self) -> None:
         """Reset the state: no devices."""

@@ -65,7 +65,9 @@ class Samples:
     is_error : bool array or None
         Whether the device has failed, if that is sent and needed.
     share : float
-        Fraction of the request: 1 unless it was split.
+        Fraction of the request: 1 unless it was split; the number of requests if they are processed together.
+    offsets : list of int
+        The message of each sample, in a partition of a stream; otherwise empty.
     """
 
     devices: list[str | None]
@@ -79,6 +81,7 @@ class Samples:
     single: bool = False
     is_error: npt.NDArray[np.bool_] | None = None
     share: float = 1.0
+    offsets: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.devices)
@@ -108,6 +111,7 @@ class Samples:
                 {row - start: raw for row, raw in self.raw.items() if start <= row < stop},
                 is_error=None if self.is_error is None else self.is_error[rows],
                 share=(stop - start) / len(self),
+                offsets=self.offsets[rows],
             )
 
 

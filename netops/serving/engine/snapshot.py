@@ -82,6 +82,8 @@ class Head(msgspec.Struct):
     sequence: int = 0
     gone: list[str] = []
     counted: list[str] = []
+    #: The next message of a stream's partition; all earlier ones are in the state. None without a stream.
+    offset: int | None = None
 
 
 class Tail(msgspec.Struct):
@@ -156,6 +158,7 @@ class Saveable(Protocol):
     shadow: Shadow
     snapshots: Snapshots
     replay: ReplayPoint
+    offset: int | None
 
 
 class SnapshotWriter:
@@ -196,6 +199,7 @@ class SnapshotWriter:
                 self._sequence,
                 self._gone,
                 [name for counts in state.counts.values() for name in counts.columns.names],
+                runtime.offset,
             )
         )
         yield from self._devices()

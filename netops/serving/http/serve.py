@@ -6,19 +6,20 @@ import logging
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from netops.alerting.settings import AlertSettings
 from netops.config.durations import SECOND
-from netops.errors import NetopsError
+from netops.errors import NetopsError, UsageError
 from netops.serving.engine.background import refresh, save, tune_garbage_collector
 from netops.serving.engine.champion import ModelSource, load_model
 from netops.serving.engine.fleet_state import compile_kernels
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.state_lock import StateInUseError
+from netops.serving.folders import state_folder
 from netops.serving.http.asgi import Application
 from netops.serving.http.guard import Guard
 from netops.serving.http.protocol import guarded, guarded_server
@@ -26,6 +27,10 @@ from netops.serving.http.waiting import wait_for_champion
 from netops.serving.mlrun.registered import RegisteredChampion
 from netops.serving.requests.access import LOCAL, Access, bind, token_for
 from netops.serving.settings import ServingSettings
+from netops.serving.stream.address import StreamAddress
+from netops.serving.stream.address import parse_address as parse_stream
+from netops.serving.stream.client import require_client
+from netops.serving.stream.running import in_free_slot, running
 from netops.serving.syslog.address import Sockets, bind_both, parse_address, parse_networks
 from netops.serving.syslog.listener import SyslogListener
 from netops.serving.syslog.messages import LogLines
@@ -49,7 +54,7 @@ def serve(
     ready: Callable[[str], None] | None = None,
     waiting: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve a network over HTTP until SIGTERM or SIGINT.
+    """Serve a network until SIGTERM or SIGINT: over HTTP, with samples from a topic if ``stream.url`` is set.
 
     Parameters
     ----------
@@ -70,27 +75,42 @@ def serve(
     Raises
     ------
     UsageError
-        If the address is not local and no token is set, or cannot be bound.
+        If the address is not local and no token is set, or cannot be bound; if the stream is invalid.
     NetopsError
         If there is no champion and ``waiting`` is None.
     """
     settings = settings or ServingSettings()
+    address = _stream_of(settings)
     token = token_for(settings.host)
     listener = bind(settings.host, settings.port)
     syslog = None
     try:
         syslog = _bind_syslog(settings)
         found = source or RegisteredChampion(network)
-        make = partial(Runtime, network, found, settings, alerting, state)
+        shared = state or state_folder(network)
+        begin = partial(Runtime, network, found, settings, alerting)
+        make = partial(begin, shared) if address is None else partial(in_free_slot, shared, begin)
         on_waiting = waiting and partial(waiting, _address(listener))
         while (runtime := _started(make, on_waiting is not None)) is None:
             if not wait_for_champion(network, lambda: load_model(found.champion()), listener, settings, on_waiting):
                 return
-        _run(runtime, listener, syslog, token, ready)
+        stream = None if address is None else running(runtime, address, shared)
+        _run(runtime, listener, syslog, token, ready, stream)
     finally:
         listener.close()
         if syslog is not None:
             syslog.close()
+
+
+def _stream_of(settings: ServingSettings) -> StreamAddress | None:
+    """Return the topic to read; None if samples are accepted over HTTP."""
+    if not settings.stream.url:
+        return None
+    address = parse_stream(settings.stream.url)
+    if settings.syslog:
+        raise UsageError("a server that reads a stream receives no syslog: unset serving.syslog (--syslog)")
+    require_client()
+    return address
 
 
 def _started(make: Callable[[], Runtime], wait: bool) -> Runtime | None:
@@ -144,6 +164,7 @@ def _run(
     syslog: Sockets | None,
     token: str | None,
     ready: Callable[[str], None] | None,
+    stream: AbstractAsyncContextManager[None] | None = None,
 ) -> None:
     receiver = _syslog_listener(runtime, syslog)
     # Imported modules are not garbage: collecting during the imports takes 0.1 s of the 2.2 s of processor time
@@ -162,7 +183,10 @@ def _run(
     service = Service(graph, pipeline_of(graph.context))
     address = _address(listener)
     failures: list[NetopsError] = []
-    config = configured(service, token, [lambda _app: _background(runtime, address, ready, failures, receiver)])
+    lifespan: list[Background] = [lambda _app: _background(runtime, address, ready, failures, receiver)]
+    if stream is not None:
+        lifespan.append(lambda _app: stream)
+    config = configured(service, token, lifespan)
     guarded_server(config).run(sockets=[listener])
     for failure in failures:  # exit with an error
         raise failure

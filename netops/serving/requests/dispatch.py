@@ -12,6 +12,10 @@ from netops.serving.requests.access import Access
 from netops.serving.requests.endpoint import Graph, Request, StateEndpoint
 from netops.serving.requests.reply import Reply, failure, no_such_path, refusal, too_large
 
+#: Tags of endpoints whose requests have a state, which belongs to the partitions of a stream if there is one.
+_SAMPLES = ("telemetry", "logs")
+_IN_STREAM = "this server reads its samples from the topic {}; send them there"
+
 
 class Dispatcher:
     """Answers the requests of a server.
@@ -53,6 +57,8 @@ class Dispatcher:
     async def _answer(self, request: Request, receive: Callable[[], Awaitable[bytes]] | None) -> Reply:
         self.check(request.path, request.authorization)
         endpoint, values = registry.ENDPOINTS.find(request.method, request.path)
+        if endpoint.tag in _SAMPLES and self.graph.runtime.partitions is not None:
+            raise BodyError(_IN_STREAM.format(self.graph.runtime.partitions.topic), 409)
         if values:
             request.query = {**request.query, **values}
         if request.length > self.limit:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from netops.serving.alerts.store import Alert
 from netops.serving.alerts.store_guard import for_a_request
@@ -28,8 +29,16 @@ def alerts(runtime: Runtime, query: AlertsQuery) -> list[Alert]:
     """
     if query.every:
         with for_a_request():
-            return runtime.store.recent(limit=query.limit)
-    found = runtime.active_alerts.current()[: query.limit]
+            found = [alert for part in runtime.parts for alert in part.store.recent(limit=query.limit)]
+    else:
+        found = [alert for part in runtime.parts for alert in _open(part, query.limit)]
+    if len(runtime.parts) > 1:
+        found = sorted(merge_sites(found), key=lambda alert: (alert.opened, alert.id), reverse=True)
+    return found[: query.limit]
+
+
+def _open(runtime: Runtime, limit: int) -> list[Alert]:
+    found = runtime.active_alerts.current()[:limit]
 
     def add_verdicts() -> None:
         verdicts = runtime.store.verdicts_of_open()
@@ -38,6 +47,16 @@ def alerts(runtime: Runtime, query: AlertsQuery) -> list[Alert]:
 
     runtime.active_alerts.guard.read(add_verdicts)
     return found
+
+
+def merge_sites(alerts: list[Alert]) -> list[Alert]:
+    """Merge the alerts of a site whose devices are in several partitions, if they opened at the same time."""
+    found: dict[str, Alert] = {}
+    for alert in alerts:
+        if (known := found.get(alert.id)) is not None:
+            alert = replace(known, devices=sorted({*known.devices, *alert.devices}))
+        found[alert.id] = alert
+    return list(found.values())
 
 
 ALERTS = StateEndpoint("GET", "/alerts", alerts, errors=STORE_ERROR)

@@ -1,5 +1,6 @@
 """``GET /devices``: the state of each device."""
 
+from itertools import islice
 from typing import Annotated
 
 import msgspec
@@ -32,9 +33,9 @@ class DeviceState(msgspec.Struct):
 
 
 def devices(runtime: Runtime, query: DevicesQuery) -> list[DeviceState]:
-    """Return devices, in the order in which they were first seen."""
-    codes = runtime.state.table.codes()[query.offset : query.offset + query.limit]
-    return [_device(runtime, code) for code in codes]
+    """Return devices, in the order in which they were first seen (in each partition of a stream)."""
+    known = ((part, code) for part in runtime.parts for code in part.state.table.codes())
+    return [_device(part, code) for part, code in islice(known, query.offset, query.offset + query.limit)]
 
 
 def _device(runtime: Runtime, code: int) -> DeviceState:

@@ -1,6 +1,6 @@
 """``GET /feedback``: all feedback, for a training on another machine."""
 
-from netops.feedback.records import Feedback
+from netops.feedback.records import Feedback, merge_feedback
 from netops.serving.alerts.store_guard import for_a_request
 from netops.serving.engine.runtime import Runtime
 from netops.serving.requests.endpoint import STORE_ERROR, StateEndpoint
@@ -15,7 +15,7 @@ def feedback(runtime: Runtime) -> Feedback:
         If the store cannot be read.
     """
     with for_a_request():
-        return runtime.store.feedback(runtime.network)
+        return merge_feedback(runtime.network, [part.store.feedback(runtime.network) for part in runtime.parts])
 
 
 FEEDBACK = StateEndpoint("GET", "/feedback", feedback, tag="feedback", errors=STORE_ERROR)

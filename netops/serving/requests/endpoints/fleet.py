@@ -5,11 +5,14 @@ from typing import Annotated
 import msgspec
 import numpy as np
 from msgspec import Meta
+from msgspec.structs import replace
 
 from netops.serving.engine.clock import NEVER
 from netops.serving.engine.runtime import Runtime
 from netops.serving.requests.endpoint import StateEndpoint
 from netops.serving.requests.schemas import Fleet
+
+_COLUMNS = ("devices", "companies", "data_centers", "last", "risk", "alerting", "silent", "on_trial")
 
 
 class FleetQuery(msgspec.Struct):
@@ -23,10 +26,28 @@ def fleet(runtime: Runtime, query: FleetQuery) -> Fleet:
 
     All devices are returned if the cursor is 0 or from before a restart.
     """
+    if runtime.partitions is None:
+        return _changes(runtime, query.since)
+    cursors, parts = runtime.partitions.cursors, runtime.parts
+    before = cursors.positions(query.since)
+    found = [_changes(part, before.get(str(part.folder), 0)) for part in parts]
+    cursor = cursors.add({str(part.folder): one.cursor for part, one in zip(parts, found, strict=True)})
+    return _joined(_changes(runtime, 0), found, cursor)
+
+
+def _joined(root: Fleet, parts: list[Fleet], cursor: int) -> Fleet:
+    """Return the answers of several partitions as one: all columns and lists one after another."""
+    joined = {name: [value for part in parts for value in getattr(part, name)] for name in _COLUMNS}
+    times = [part.event_time for part in parts if part.event_time is not None]
+    known = sum(part.known for part in parts)
+    return replace(root, event_time=min(times, default=None), cursor=cursor, known=known, **joined)
+
+
+def _changes(runtime: Runtime, cursor: int) -> Fleet:
     state, model = runtime.state, runtime.model
     table, clock = state.table, state.clock
     codes = np.array(table.codes(), dtype=np.int64)
-    since = query.since if query.since <= clock.arrivals else 0
+    since = cursor if cursor <= clock.arrivals else 0
     changed = codes[clock.arrival[codes] >= since] if since else codes
     listed = changed.tolist()
     return Fleet(

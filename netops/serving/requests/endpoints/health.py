@@ -4,8 +4,24 @@ import msgspec
 
 from netops.serving.decode.times import iso
 from netops.serving.engine.clock import NEVER
+from netops.serving.engine.partitions import Partitions
 from netops.serving.engine.runtime import Runtime
 from netops.serving.requests.endpoint import StateEndpoint
+
+
+class PartitionHealth(msgspec.Struct):
+    """A partition of a stream: ``offset`` is the next message, ``lag`` the number of messages that wait.
+
+    While ``status`` is ``waiting``, another process has not released the state yet.
+    """
+
+    topic: str
+    partition: int
+    status: str
+    offset: int | None = None
+    lag: int | None = None
+    event_time: str | None = None
+    devices: int = 0
 
 
 class Health(msgspec.Struct):
@@ -14,7 +30,7 @@ class Health(msgspec.Struct):
     ``replay_point`` is the event time up to which the state is on disk: after a crash, later samples must be sent
     again. Null before the first snapshot: all samples. ``status`` is ``degraded`` if there are ``problems``;
     samples are still scored. ``warnings`` lists differences between the samples and the training data of the
-    champion.
+    champion. ``partitions`` are those of a stream that this process reads; their state is restored by itself.
     """
 
     status: str
@@ -26,24 +42,54 @@ class Health(msgspec.Struct):
     alerts: int
     problems: list[str] = []
     warnings: list[str] = []
+    partitions: list[PartitionHealth] = []
 
 
 def health(runtime: Runtime) -> Health:
     """Return the health of the server, and the replay point after a crash."""
-    point, now = runtime.replay_point, runtime.state.clock.now
-    runtime.active_alerts.flush(runtime.state)  # detects a recovered store also if there are no samples
-    trouble = runtime.active_alerts.guard.trouble
+    parts, partitions = runtime.parts, runtime.partitions
+    for part in parts:
+        part.active_alerts.flush(part.state)  # detects a recovered store also if there are no samples
+    problems = [part.active_alerts.guard.trouble for part in parts] + [partitions.trouble if partitions else ""]
+    found = sorted({problem for problem in problems if problem})
+    now = min((part.state.clock.now for part in parts if part.state.clock.now > NEVER), default=NEVER)
     return Health(
-        "degraded" if trouble else "ok",
+        "degraded" if found else "ok",
         runtime.network,
         runtime.model.version,
-        iso(point) if point is not None and point > NEVER else None,
-        iso(now) if now > NEVER else None,
-        len(runtime.state.table),
-        len(runtime.active_alerts.open),
-        [trouble] if trouble else [],
-        list(runtime.state.recent.found),
+        _time(runtime.replay_point) if partitions is None else None,
+        _time(now),
+        sum(len(part.state.table) for part in parts),
+        sum(len(part.active_alerts.open) for part in parts),
+        found,
+        sorted({warning for part in parts for warning in part.state.recent.found}),
+        [] if partitions is None else partition_health(partitions),
     )
+
+
+def partition_health(partitions: Partitions) -> list[PartitionHealth]:
+    """Return the state of the partitions that a process reads, by number."""
+    owned = [
+        PartitionHealth(
+            one.topic,
+            one.number,
+            "owned",
+            one.runtime.offset,
+            one.lag,
+            _time(one.runtime.state.clock.now),
+            len(one.runtime.state.table),
+        )
+        for one in partitions.owned.values()
+    ]
+    waiting = [
+        PartitionHealth(partitions.topic, number, "waiting")
+        for number in partitions.waiting - set(partitions.owned)
+    ]
+    return sorted([*owned, *waiting], key=lambda one: one.partition)
+
+
+def _time(moment: int | None) -> str | None:
+    return iso(moment) if moment is not None and moment > NEVER else None
 
 
 def ready(runtime: Runtime) -> Health:

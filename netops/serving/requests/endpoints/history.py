@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from netops.features.saved import unpack
+from netops.serving.engine.partitions import owner_of
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
 from netops.serving.requests.endpoint import StateEndpoint
@@ -26,11 +27,12 @@ def history(runtime: Runtime, query: HistoryQuery) -> History:
     BodyError
         If the device is unknown.
     """
-    state = runtime.state
-    if (code := state.table.code(query.device)) is None:
+    owner = owner_of(runtime.parts, query.device)
+    if owner is None or (code := owner.state.table.code(query.device)) is None:
         raise BodyError(f"no device {query.device!r}; see GET /devices", 404)
-    spec = state.engine.spec
-    times, values = unpack(spec, 0, state.engine.save(code))
+    engine = owner.state.engine
+    spec = engine.spec
+    times, values = unpack(spec, 0, engine.save(code))
     columns = zip(spec.metrics, values.T, strict=True)
     return History(query.device, (times // 10**6).tolist(), {name: column.tolist() for name, column in columns})
 

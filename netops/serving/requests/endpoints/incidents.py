@@ -2,7 +2,9 @@
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +14,7 @@ from netops.json_types import Json, JsonDict
 from netops.serving.alerts.feedback_store import CHANGED, KNOWN, NEW
 from netops.serving.alerts.store_guard import for_a_request
 from netops.serving.decode.times import iso, nanoseconds
+from netops.serving.engine.partitions import owner_of
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
 from netops.serving.requests.endpoint import STORE_ERROR, StateEndpoint, decode
@@ -84,11 +87,30 @@ def record(runtime: Runtime, body: bytes, now: Callable[[], int] = time.time_ns)
     if set_aside and not incidents:
         where = f"incident {set_aside[0].index}: " if isinstance(found, list) else ""
         raise BodyError(where + set_aside[0].error, 400)
+    counts: Counter[str] = Counter()
     with for_a_request():
-        counts = runtime.store.record(incidents, now())
-    table = runtime.state.table
-    unknown = sorted({i.device for i in incidents if table.code(i.device) is None})
+        for part, own in _by_owner(runtime, incidents):
+            counts += part.store.record(own, now())
+    unknown = sorted({i.device for i in incidents if owner_of(runtime.parts, i.device) is None})
     return Recorded(counts[NEW], counts[CHANGED], counts[KNOWN], set_aside, unknown[:100])
+
+
+def _by_owner(runtime: Runtime, incidents: list[Incident]) -> list[tuple[Runtime, list[Incident]]]:
+    """Group incidents by the runtime that knows their device; those of unknown devices go to the first one.
+
+    Raises
+    ------
+    BodyError
+        503 if this process has no partition of a stream.
+    """
+    parts = runtime.parts
+    if not parts:
+        raise BodyError("this process has no partition of the stream yet, try again later", 503)
+    found: dict[Path, tuple[Runtime, list[Incident]]] = {}
+    for incident in incidents:
+        owner = owner_of(parts, incident.device) or parts[0]
+        found.setdefault(owner.folder, (owner, []))[1].append(incident)
+    return list(found.values())
 
 
 def incident_of(given: IncidentBody) -> Incident:

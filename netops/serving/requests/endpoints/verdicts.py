@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated
 
 import msgspec
@@ -9,7 +10,7 @@ from msgspec import Meta
 
 from netops.errors import UsageError
 from netops.feedback.records import Statement, VerdictName
-from netops.serving.alerts.feedback_store import UnknownAlertError
+from netops.serving.alerts.feedback_store import FeedbackStore, UnknownAlertError
 from netops.serving.alerts.store import Alert
 from netops.serving.alerts.store_guard import for_a_request
 from netops.serving.decode.times import Stamp, iso, nanoseconds
@@ -55,11 +56,21 @@ def record_verdict(
     repaired = None if body.repaired_at is None else _moment(body.repaired_at, "repaired_at")
     statement = Statement(verdict=body.verdict, by=body.by, note=body.note, repaired_at=repaired)
     with for_a_request():
+        store = _store_of(runtime, query.name)
         try:
-            alert, changed = runtime.store.record_verdict(query.name, statement, now())
+            alert, changed = store.record_verdict(query.name, statement, now())
         except UsageError as error:
             raise BodyError(str(error), 404 if isinstance(error, UnknownAlertError) else 400) from None
-        return FeedbackAnswer(alert, runtime.store.statements(alert.id), changed)
+        return FeedbackAnswer(alert, store.statements(alert.id), changed)
+
+
+def _store_of(runtime: Runtime, name: str) -> FeedbackStore:
+    """Return the store with an alert; without one, a store that answers so."""
+    for part in runtime.parts[:-1]:
+        with suppress(UsageError):
+            part.store.find(name)
+            return part.store
+    return runtime.parts[-1].store if runtime.parts else runtime.store
 
 
 def _moment(stamp: Stamp, key: str) -> str:

@@ -1,0 +1,102 @@
+"""The partitions of a stream that a process owns, each with a runtime of its own."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from time import time_ns
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netops.serving.engine.runtime import Runtime
+
+
+@dataclass
+class Partition:
+    """A partition in service.
+
+    Attributes
+    ----------
+    runtime : Runtime
+        The state of its devices; ``runtime.offset`` is the next message.
+    end : int or None
+        The offset after the newest message of the topic, as last seen.
+    """
+
+    topic: str
+    number: int
+    runtime: "Runtime"
+    end: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Topic and number."""
+        return f"{self.topic}-{self.number}"
+
+    @property
+    def lag(self) -> int | None:
+        """The number of messages that wait; None if unknown."""
+        offset = self.runtime.offset
+        return None if self.end is None or offset is None else max(self.end - offset, 0)
+
+
+class Cursors:
+    """Cursors of the answers about several partitions: each represents one position per partition.
+
+    Parameters
+    ----------
+    first : int
+        The first cursor; higher than those of an earlier process.
+    """
+
+    #: Maximum number of answers that are remembered; an older cursor represents the start.
+    LIMIT = 256
+
+    def __init__(self, first: int) -> None:
+        self._next = first
+        self._positions: dict[int, dict[str, int]] = {}
+
+    def positions(self, cursor: int) -> Mapping[str, int]:
+        """Return the positions of a cursor; none if it is unknown."""
+        return self._positions.get(cursor, {})
+
+    def add(self, positions: dict[str, int]) -> int:
+        """Return a cursor for positions."""
+        self._next += 1
+        self._positions[self._next] = positions
+        if len(self._positions) > self.LIMIT:
+            del self._positions[next(iter(self._positions))]
+        return self._next
+
+
+@dataclass
+class Partitions:
+    """The partitions of a process; changed and read in the event loop only.
+
+    Attributes
+    ----------
+    topic : str
+        The topic.
+    owned : dict
+        Number → partition.
+    waiting : frozenset of int
+        Assigned partitions whose previous owner has not released the state yet.
+    trouble : str
+        Why the stream cannot be read; empty if it can.
+    cursors : Cursors
+        Of the answers about all devices.
+    """
+
+    topic: str
+    owned: dict[int, Partition] = field(default_factory=dict)
+    waiting: frozenset[int] = frozenset()
+    trouble: str = ""
+    cursors: Cursors = field(default_factory=lambda: Cursors(time_ns() // 1000))
+
+    @property
+    def runtimes(self) -> "list[Runtime]":
+        """The runtimes, by number of the partition."""
+        return [self.owned[number].runtime for number in sorted(self.owned)]
+
+
+def owner_of(runtimes: "Iterable[Runtime]", device: str) -> "Runtime | None":
+    """Return the runtime that knows a device, or None."""
+    return next((runtime for runtime in runtimes if runtime.state.table.code(device) is not None), None)

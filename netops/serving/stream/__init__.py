@@ -1,0 +1,1 @@
+"""Samples from the partitions of a Kafka topic, for processes without Nuclio."""

@@ -1,0 +1,139 @@
+"""The intake of a partition: its messages through the pipeline, and its snapshots."""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from netops.serving.engine.background import save
+from netops.serving.engine.dead_letters import letter
+from netops.serving.engine.lease import FencedError, Lease
+from netops.serving.engine.partitions import Partition
+from netops.serving.engine.pipeline import Pipeline, Unreadable
+from netops.serving.engine.runtime import Runtime
+from netops.serving.engine.samples import Samples
+from netops.serving.engine.work import SLICE
+from netops.serving.stream.messages import Batch, Message, parse_messages
+from netops.serving.stream.metrics import StreamMetrics
+
+_LOG = logging.getLogger(__name__)
+
+
+class Intake:
+    """Processes the messages of a partition, in the event loop.
+
+    A snapshot is written between two batches, so that it contains exactly the messages before its offset.
+
+    Parameters
+    ----------
+    partition : Partition
+        The partition, whose runtime has the offset of the next message.
+    lease : Lease
+        The lease of its state.
+    root : Runtime
+        The runtime of the process, whose champion is followed.
+    metrics : StreamMetrics
+        Counts the messages.
+
+    Attributes
+    ----------
+    next : int
+        The next message to submit; ahead of the runtime's offset while messages are processed.
+    saved : int or None
+        The offset in the newest snapshot.
+    """
+
+    def __init__(self, partition: Partition, lease: Lease, root: Runtime, metrics: StreamMetrics) -> None:
+        assert partition.runtime.offset is not None
+        self.partition, self.runtime, self.lease = partition, partition.runtime, lease
+        self.next: int = partition.runtime.offset
+        self.saved: int | None = None
+        origin = {"topic": partition.topic, "partition": partition.number}
+        self.pipeline = Pipeline(self.runtime, origin)
+        self._root, self._metrics, self._lock = root, metrics, asyncio.Lock()
+
+    async def process(self, messages: Sequence[Message], parsed: Sequence[Batch]) -> None:
+        """Process messages.
+
+        Parameters
+        ----------
+        messages : sequence of Message
+        parsed : sequence of Batch
+            The same messages, parsed for the metrics of the champion.
+
+        Raises
+        ------
+        FencedError
+            If another process has taken over the partition.
+        """
+        async with self._lock:
+            self.lease.check()
+            if self._follow_champion():  # its metrics may be others
+                parsed = list(parse_messages(self.pipeline, messages))
+            for batch in parsed:
+                await self._process(batch)
+                self.runtime.offset = batch.offset + 1
+
+    async def save(self) -> None:
+        """Write a snapshot if there were messages since the last one."""
+        async with self._lock:
+            if self.runtime.offset != self.saved:
+                self.lease.check()
+                await save(self.runtime)
+                self.saved = self.runtime.offset
+
+    async def detach(self) -> None:
+        """Wait until nothing is in progress."""
+        async with self._lock:
+            pass
+
+    def _follow_champion(self) -> bool:
+        """Put the champion of the process in service; return whether it is another one."""
+        if self.runtime.model is self._root.model:
+            return False
+        self.runtime.swap(self._root.model)
+        return True
+
+    async def _process(self, batch: Batch) -> None:
+        self._metrics.read.inc(batch.messages)
+        if isinstance(batch.samples, Unreadable):
+            self._metrics.unreadable.inc()
+            self.pipeline.store_unreadable(batch.samples, batch.offset)
+            return
+        for part in self._slices(batch.samples, batch.messages):
+            self._run(part)
+            await asyncio.sleep(0)
+
+    def _slices(self, samples: Samples, messages: int) -> Iterator[Samples]:
+        """Split the samples; late ones beyond the limit of a message are rejected."""
+        if len(samples) == 0:
+            return
+        state, remaining = self.runtime.state, self.runtime.settings.limits.late
+        late = state.late(samples)
+        bounds = state.slices(samples, late, SLICE)
+        for start, part in zip(bounds, samples.cut(bounds), strict=False):
+            part.share *= messages
+            rows = np.flatnonzero(late[start : start + len(part)])
+            if messages == 1:
+                self.pipeline.reject_late(part, rows[remaining:].tolist())
+                remaining = max(remaining - len(rows), 0)
+            yield part
+
+    def _run(self, samples: Samples) -> None:
+        try:
+            self.pipeline.process(self.pipeline.validate(samples))
+        except FencedError:
+            raise
+        except Exception as error:  # noqa: BLE001 as over HTTP, a sample must not end the server
+            _LOG.exception("partition %s: samples were not processed", self.partition.name)
+            self._store_failed(samples, f"the server failed: {type(error).__name__}")
+
+    def _store_failed(self, samples: Samples, error: str) -> None:
+        sent = zip(samples.devices, samples.stamps, samples.offsets, strict=True)
+        self.runtime.letters.write(
+            letter("failed", error, {"device": device, "timestamp": stamp})
+            | self.pipeline.origin
+            | {"offset": offset}
+            for device, stamp, offset in sent
+        )

@@ -1,0 +1,290 @@
+"""The thread that reads a topic: assignment of partitions, messages, offsets."""
+
+import logging
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from netops.config.durations import SECOND
+from netops.serving.engine.lease import Claim, FencedError, Lease
+from netops.serving.settings import StreamSettings
+from netops.serving.stream.address import StreamAddress
+from netops.serving.stream.client import make_consumer
+from netops.serving.stream.intake import Intake
+from netops.serving.stream.messages import Message, parse_messages
+from netops.serving.stream.owner import Owner
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer, KafkaError, TopicPartition
+    from confluent_kafka import Message as KafkaMessage
+
+_LOG = logging.getLogger(__name__)
+#: Seconds to wait for a message, and for an answer of a broker.
+_POLL, _TIMEOUT = 0.05, 5.0
+#: Seconds between two renewals of the leases, and before another attempt after a failure.
+_RENEWAL, _PAUSE = 1.0, 1.0
+#: A problem that has not been reported again for this many seconds is over.
+_TROUBLE = 15.0
+#: The next message of a partition whose state is not open yet does not matter: it is paused.
+_ANY = 0
+
+
+class StreamReader:
+    """Reads the assigned partitions of a topic until it is stopped.
+
+    A partition is read once its state has been taken over. The offset in its snapshot decides where; the offsets
+    that are committed to Kafka only show the lag to other tools.
+
+    Parameters
+    ----------
+    address : StreamAddress
+        The topic.
+    settings : StreamSettings
+        Limits and times.
+    owner : Owner
+        Opens and releases the partitions.
+    """
+
+    def __init__(self, address: StreamAddress, settings: StreamSettings, owner: Owner) -> None:
+        self._address, self._settings, self._owner = address, settings, owner
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"reader of {address}", daemon=True)
+        self._claims: dict[int, Claim] = {}
+        self._running: list[tuple[Intake, Future[None]]] = []
+        self._committed: dict[int, int] = {}
+        self._renewed = self._troubled = monotonic()
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Release all partitions, leave the group and end the thread."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._session()
+            except Exception as error:  # noqa: BLE001 reading must not end while the server answers requests
+                _LOG.exception("stream %s: reading failed and starts again", self._address)
+                self._report(f"{type(error).__name__}: {error}")
+                self._stopping.wait(_PAUSE)
+
+    def _session(self) -> None:
+        """Read with one consumer; after a failure, all partitions are opened again by the next one."""
+        consumer = make_consumer(self._address, self._settings.session, self._report)
+        self._consumer = consumer
+        try:
+            consumer.subscribe(
+                [self._address.topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+            )
+            while not self._stopping.is_set():
+                self._turn()
+        finally:
+            try:
+                self._release(list(self._owner.intakes))
+            finally:
+                self._claims.clear()
+                consumer.close()
+
+    def _turn(self) -> None:
+        parsed = [
+            (intake, messages, list(parse_messages(intake.pipeline, messages)))
+            for intake, messages in self._by_intake(self._poll())
+        ]
+        self._finish()
+        for intake, messages, batches in parsed:
+            if self._owner.intakes.get(intake.partition.number) is intake:
+                self._running.append((intake, self._owner.submit(intake.process(messages, batches))))
+        for number in list(self._claims):
+            self._attempt(number)
+        if monotonic() - self._renewed > _RENEWAL:
+            self._renewed = monotonic()
+            self._renew()
+            self._commit()
+
+    def _poll(self) -> "list[KafkaMessage]":
+        """Return the messages that are there; wait for the first one only."""
+        first = self._consumer.poll(_POLL)
+        if first is None:
+            return []
+        return [first, *self._consumer.consume(self._settings.messages - 1, 0)]
+
+    def _by_intake(self, found: "Iterable[KafkaMessage]") -> Iterable[tuple[Intake, Sequence[Message]]]:
+        grouped: dict[int, list[Message]] = {}
+        for message in found:
+            number, offset = message.partition(), message.offset()
+            intake = None if number is None or number in self._claims else self._owner.intakes.get(number)
+            if (error := message.error()) is not None:
+                self._handle(error, intake)
+                continue
+            # Messages from before a pause or a reassignment may still be in the queue.
+            if intake is None or number is None or offset is None or offset < intake.next:
+                continue
+            intake.next = offset + 1
+            value = message.value() or b""
+            grouped.setdefault(number, []).append(Message(offset, value, _content_type(message)))
+        return [(self._owner.intakes[number], messages) for number, messages in grouped.items()]
+
+    def _handle(self, error: "KafkaError", intake: Intake | None) -> None:
+        from confluent_kafka import KafkaError
+
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            # The next message has been deleted, or the topic was created again: see Owner.open.
+            if intake is not None:
+                self._finish()
+                self._reopen(intake, error.str(), is_saved=True)
+        else:
+            self._report(error.str())
+
+    def _finish(self) -> None:
+        """Wait for the messages in progress; a partition that fails is opened again from its snapshot."""
+        running, self._running = self._running, []
+        for intake, future in running:
+            try:
+                future.result()
+            except Exception as error:  # noqa: BLE001
+                self._reopen(intake, f"{type(error).__name__}: {error}")
+
+    def _reopen(self, intake: Intake, why: str, is_saved: bool = False) -> None:
+        number = intake.partition.number
+        if self._owner.intakes.get(number) is not intake:
+            return
+        _LOG.warning("partition %s is opened again: %s", intake.partition.name, why)
+        self._owner.release(number, is_saved)
+        self._consumer.pause([self._partition(number)])
+        self._claim([number])
+
+    def _assigned(self, consumer: "Consumer", partitions: "list[TopicPartition]") -> None:
+        """Claim the states of assigned partitions; they are paused until these are open."""
+        numbers = [one.partition for one in partitions]
+        paused = [self._partition(number, _ANY) for number in numbers]
+        consumer.incremental_assign(paused)
+        if paused:
+            consumer.pause(paused)
+        self._claim(numbers)
+
+    def _revoked(self, consumer: "Consumer", partitions: "list[TopicPartition]") -> None:
+        """Save and release the states, then let the group assign the partitions to others."""
+        self._release([one.partition for one in partitions])
+        consumer.incremental_unassign(partitions)
+
+    def _lost(self, consumer: "Consumer", partitions: "list[TopicPartition]") -> None:
+        """Release partitions that the group has already assigned to others; the leases protect their states."""
+        self._release([one.partition for one in partitions], is_member=False)
+        consumer.incremental_unassign(partitions)
+
+    def _release(self, numbers: Sequence[int], is_member: bool = True) -> None:
+        self._finish()
+        saved: dict[int, int] = {}
+        for number in numbers:
+            self._claims.pop(number, None)
+            self._committed.pop(number, None)
+            offset = self._owner.release(number)
+            if offset is not None:
+                saved[number] = offset
+        self._show_waiting()
+        if is_member and saved:
+            self._commit_offsets(saved, wait=True)
+
+    def _claim(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            self._claims[number] = Claim(self._owner.folder_of(number), self._settings.lease / SECOND)
+        self._show_waiting()
+
+    def _attempt(self, number: int) -> None:
+        """Try to open a claimed partition, and to read it."""
+        intake = self._owner.intakes.get(number)
+        if intake is None:
+            lease = self._claims[number].attempt()
+            if lease is None:
+                return
+            intake = self._open(number, lease)
+        if intake is not None and self._read_from(number, intake.next):
+            del self._claims[number]
+            self._show_waiting()
+
+    def _open(self, number: int, lease: Lease) -> Intake | None:
+        from confluent_kafka import KafkaException
+
+        try:
+            low, high = self._consumer.get_watermark_offsets(self._partition(number), timeout=_TIMEOUT)
+            return self._owner.open(number, lease, low, high)
+        except KafkaException as error:  # the broker does not answer: try again
+            _LOG.warning("partition %s-%d: %s", self._address.topic, number, error)
+            lease.release()
+            return None
+
+    def _read_from(self, number: int, offset: int) -> bool:
+        """Read a partition from an offset; False if the client cannot do it yet."""
+        from confluent_kafka import KafkaException
+
+        partition = [self._partition(number, offset)]
+        try:
+            # Not seek(), which fails until the client has started to fetch, and after an invalid offset.
+            self._consumer.incremental_unassign(partition)
+            self._consumer.incremental_assign(partition)
+            self._consumer.resume(partition)
+        except KafkaException as error:
+            _LOG.debug("partition %s-%d: %s", self._address.topic, number, error)
+            return False
+        return True
+
+    def _renew(self) -> None:
+        for number, intake in list(self._owner.intakes.items()):
+            try:
+                intake.lease.renew()
+            except FencedError as error:
+                self._reopen(intake, str(error))
+                continue
+            _, end = self._consumer.get_watermark_offsets(self._partition(number), cached=True)
+            intake.partition.end = max(end, intake.next)
+        if monotonic() - self._troubled > _TROUBLE:
+            self._owner.partitions.trouble = ""
+
+    def _commit(self) -> None:
+        """Commit the offsets of new snapshots, so that other tools show the lag."""
+        new = {
+            number: intake.saved
+            for number, intake in self._owner.intakes.items()
+            if intake.saved is not None and intake.saved != self._committed.get(number)
+        }
+        if new:
+            self._commit_offsets(new, wait=False)
+            self._committed |= new
+
+    def _commit_offsets(self, offsets: dict[int, int], wait: bool) -> None:
+        from confluent_kafka import KafkaException
+
+        wanted = [self._partition(number, offset) for number, offset in offsets.items()]
+        try:
+            if wait:
+                self._consumer.commit(offsets=wanted, asynchronous=False)
+            else:
+                self._consumer.commit(offsets=wanted, asynchronous=True)
+        except KafkaException as error:
+            _LOG.debug("offsets were not committed: %s", error)
+
+    def _partition(self, number: int, offset: int | None = None) -> "TopicPartition":
+        from confluent_kafka import TopicPartition
+
+        topic = self._address.topic
+        return TopicPartition(topic, number) if offset is None else TopicPartition(topic, number, offset)
+
+    def _show_waiting(self) -> None:
+        self._owner.partitions.waiting = frozenset(self._claims)
+
+    def _report(self, trouble: str) -> None:
+        self._troubled = monotonic()
+        if trouble != self._owner.partitions.trouble:
+            _LOG.warning("stream %s: %s", self._address, trouble)
+        self._owner.partitions.trouble = trouble
+
+
+def _content_type(message: "KafkaMessage") -> str:
+    found = dict(message.headers() or ()).get("content-type")
+    return found.decode("ascii", "replace") if isinstance(found, bytes) else ""

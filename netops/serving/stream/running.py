@@ -1,0 +1,67 @@
+"""A stream in the background of a server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from netops.config.durations import SECOND
+from netops.serving.engine.partitions import Partitions
+from netops.serving.engine.runtime import Runtime
+from netops.serving.engine.state_lock import StateInUseError
+from netops.serving.folders import PARTITIONS
+from netops.serving.stream.address import StreamAddress
+from netops.serving.stream.metrics import LagCollector
+from netops.serving.stream.owner import Owner
+from netops.serving.stream.reader import StreamReader
+
+T = TypeVar("T")
+#: The folder of the processes in a state folder.
+PROCESSES = "processes"
+#: Processes that can share a state folder.
+_SLOTS = 256
+
+
+def in_free_slot(state: Path, start: Callable[[Path], T]) -> T:
+    """Start a process in the first folder that no other process uses."""
+    for slot in range(_SLOTS - 1):
+        with suppress(StateInUseError):
+            return start(state / PROCESSES / str(slot))
+    return start(state / PROCESSES / str(_SLOTS - 1))
+
+
+@asynccontextmanager
+async def running(root: Runtime, address: StreamAddress, state: Path) -> AsyncIterator[None]:
+    """Read a topic while the server runs; at the end, save and release the partitions.
+
+    Parameters
+    ----------
+    root : Runtime
+        The runtime of the process.
+    address : StreamAddress
+        The topic.
+    state : Path
+        The state folder that all processes share.
+    """
+    partitions = root.partitions = Partitions(address.topic)
+    root.metrics.registry.register(LagCollector(partitions, root.network))
+    owner = Owner(root, address, state / PARTITIONS, asyncio.get_running_loop())
+    reader = StreamReader(address, root.settings.stream, owner)
+    ending, interval = asyncio.Event(), root.settings.state.snapshot_interval / SECOND
+    saving = asyncio.create_task(_keep_saving(owner, interval, ending))
+    reader.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        await saving
+        await asyncio.to_thread(reader.stop)
+
+
+async def _keep_saving(owner: Owner, interval: float, ending: asyncio.Event) -> None:
+    while not ending.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ending.wait(), interval)
+            return
+        await owner.save()

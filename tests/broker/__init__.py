@@ -1,0 +1,1 @@
+"""A Kafka broker for tests and benchmarks: one Java process, its files from Maven Central."""

@@ -1,0 +1,92 @@
+"""The partitions of a process without a broker: its messages are a list."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import monotonic
+
+from netops.serving.engine.champion import FixedModel, ModelSource
+from netops.serving.engine.lease import Claim
+from netops.serving.engine.partitions import Partitions
+from netops.serving.engine.runtime import Runtime
+from netops.serving.settings import ServingSettings
+from netops.serving.stream.address import StreamAddress
+from netops.serving.stream.intake import Intake
+from netops.serving.stream.messages import Message, parse_messages
+from netops.serving.stream.owner import Owner
+
+
+def log_of(samples: Sequence[dict]) -> list[bytes]:
+    """A partition with one message for each sample."""
+    return [json.dumps(one).encode() for one in samples]
+
+
+class Process:
+    """A process with an event loop of its own; used as a context, it is killed at the end."""
+
+    def __init__(
+        self,
+        model: Path,
+        state: Path,
+        name: str = "0",
+        settings: ServingSettings | None = None,
+        source: ModelSource | None = None,
+        address: StreamAddress | None = None,
+    ) -> None:
+        self.root = Runtime("demo", source or FixedModel("v1", model), settings, folder=state / "processes" / name)
+        self.root.partitions = Partitions("t")
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread.start()
+        self.owner = Owner(self.root, address or StreamAddress("b", "t"), state / "partitions", self.loop)
+        self._is_running = True
+
+    def open(
+        self,
+        log: Sequence[bytes],
+        low: int = 0,
+        number: int = 0,
+        patience: float = 60.0,
+        clock: Callable[[], float] = monotonic,
+        attempts: int = 1,
+    ) -> Intake:
+        claim = Claim(self.owner.folder_of(number), patience, clock)
+        lease = next(found for _ in range(attempts) if (found := claim.attempt()) is not None)
+        return self.owner.open(number, lease, low, len(log))
+
+    def feed(self, intake: Intake, log: Sequence[bytes], count: int = 1 << 30) -> int:
+        """Process the next messages; return the offset after them."""
+        stop = min(intake.next + count, len(log))
+        messages = [Message(offset, log[offset]) for offset in range(intake.next, stop)]
+        intake.next = stop
+        self.owner.call(intake.process(messages, list(parse_messages(intake.pipeline, messages))))
+        return stop
+
+    def save(self) -> None:
+        self.owner.call(self.owner.save())
+
+    def stop(self) -> None:
+        """Release all partitions and end."""
+        for number in list(self.owner.intakes):
+            self.owner.release(number)
+        self.kill()
+
+    def kill(self) -> None:
+        """Let go of all files without saving, as a killed process does."""
+        if not self._is_running:
+            return
+        self._is_running = False
+        for intake in self.owner.intakes.values():
+            intake.runtime.discard()
+        self.root.discard()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+    def __enter__(self) -> "Process":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()

@@ -1,0 +1,353 @@
+"""The state of a partition through crashes at every step, damage, deleted messages and takeovers."""
+
+import json
+import logging
+import random
+from pathlib import Path
+
+import pytest
+
+from netops.serving.engine.champion import ChampionFile
+from netops.serving.engine.lease import FencedError
+from netops.serving.engine.snapshot import Snapshots
+from netops.serving.settings import LimitSettings, ServingSettings, TimeSettings
+from netops.serving.stream.address import StreamAddress
+from tests.serving.models import make_model
+from tests.serving.samples import fleet, sample
+from tests.serving.stream.process import Process, log_of
+from tests.serving.stream.states import contents, differing, reference
+
+SAMPLES = fleet(8, 120, seed=5)
+
+
+def final(model: Path, state: Path, log: list[bytes]) -> dict:
+    """Read the rest of the log, and return what is in the state then."""
+    with Process(model, state) as process:
+        intake = process.open(log)
+        process.feed(intake, log)
+        return contents(intake.runtime)
+
+
+def _before_the_snapshot(process: Process) -> None:
+    pass
+
+
+def _in_the_snapshot(process: Process) -> None:
+    for intake in process.owner.intakes.values():
+        writer = intake.runtime.snapshot()
+        writer.__enter__()
+        writer.write(next(writer.parts()))
+        writer._file.close()  # as the kernel does; the draft stays
+
+
+def _before_the_rename(process: Process) -> None:
+    for intake in process.owner.intakes.values():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Snapshots, "put", _killed)
+            with pytest.raises(KeyboardInterrupt):
+                intake.runtime.save()
+
+
+def _after_the_rename(process: Process) -> None:
+    put = Snapshots.put
+
+    def killed(*arguments: object) -> None:
+        put(*arguments)
+        raise KeyboardInterrupt
+
+    for intake in process.owner.intakes.values():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Snapshots, "put", killed)
+            with pytest.raises(KeyboardInterrupt):
+                intake.runtime.save()
+
+
+def _after_the_snapshot(process: Process) -> None:
+    process.save()
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+STEPS = [_before_the_snapshot, _in_the_snapshot, _before_the_rename, _after_the_rename, _after_the_snapshot]
+
+
+@pytest.fixture(scope="module")
+def expected(model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    return reference(model, tmp_path_factory.mktemp("reference") / "state", SAMPLES, 8)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_kill_at_any_step_loses_and_repeats_nothing(model, tmp_path, expected, step) -> None:
+    log, choose = log_of(SAMPLES), random.Random(step.__name__)
+    for _ in range(6):
+        with Process(model, tmp_path) as process:
+            intake = process.open(log)
+            process.feed(intake, log, choose.randrange(40, 120))
+            process.save()
+            process.feed(intake, log, choose.randrange(1, 60))
+            step(process)
+    found = final(model, tmp_path, log)
+    assert differing(found, expected) == {}
+    # Each sample counts once, also in the answers.
+    assert {one["samples"] for one in found.values()} == {120}
+
+
+def test_random_kills_and_stops(model, tmp_path, expected) -> None:
+    log, choose, position = log_of(SAMPLES), random.Random(7), 0
+    while position < len(log):
+        with Process(model, tmp_path) as process:
+            intake = process.open(log)
+            position = process.feed(intake, log, choose.randrange(1, 90))
+            choose.choice(STEPS)(process)
+            if choose.random() < 0.3:
+                process.stop()
+    assert differing(final(model, tmp_path, log), expected) == {}
+
+
+def test_the_offset_is_that_of_the_snapshot(model, tmp_path) -> None:
+    log = log_of(SAMPLES)
+    with Process(model, tmp_path) as process:
+        intake = process.open(log)
+        process.feed(intake, log, 100)
+        process.save()
+        assert intake.saved == 100
+        process.feed(intake, log, 50)
+        assert (intake.runtime.offset, intake.saved) == (150, 100)
+    with Process(model, tmp_path) as process:
+        assert process.open(log).next == 100
+        assert process.owner.release(0) == 100
+
+
+def test_nothing_is_counted_twice_after_a_kill(model, tmp_path) -> None:
+    log = log_of(SAMPLES)
+    with Process(model, tmp_path) as process:
+        intake = process.open(log)
+        process.feed(intake, log, 100)
+        process.save()
+        process.feed(intake, log, 50)
+    with Process(model, tmp_path) as process:
+        process.feed(process.open(log), log)
+        text = process.root.metrics.export().decode()
+    assert f'netops_samples_total{{network="demo",status="scored"}} {len(log) - 100}.0' in text
+    assert 'netops_samples_total{network="demo",status="duplicate"} 0.0' in text
+
+
+def test_a_snapshot_is_written_only_if_there_were_messages(model, tmp_path) -> None:
+    log = log_of(SAMPLES)
+    with Process(model, tmp_path) as process:
+        intake = process.open(log)
+        process.feed(intake, log, 10)
+        process.save()
+        sequence = intake.runtime.snapshots.sequence
+        process.save()
+        assert intake.runtime.snapshots.sequence == sequence
+
+
+def test_a_damaged_snapshot_is_rebuilt_from_the_topic(model, tmp_path, expected, caplog) -> None:
+    log = log_of(SAMPLES)
+    with Process(model, tmp_path) as process:
+        intake = process.open(log)
+        process.feed(intake, log, 500)
+        folder = intake.runtime.folder
+        process.save()
+    with (folder / "state.bin").open("r+b") as file:
+        file.truncate(1000)
+    with caplog.at_level(logging.WARNING):
+        found = final(model, tmp_path, log)
+    assert "cannot be read" in caplog.text
+    assert differing(found, expected) == {}
+
+
+@pytest.mark.parametrize(
+    ("low", "length", "warning"),
+    [(150, 400, "50 messages were deleted before they were read"), (0, 60, "it was created again")],
+)
+def test_messages_that_are_gone_are_reported(model, tmp_path, caplog, low, length, warning) -> None:
+    log = log_of(SAMPLES)
+    with Process(model, tmp_path) as process:
+        process.feed(process.open(log), log, 100)
+        process.stop()
+    with Process(model, tmp_path) as process, caplog.at_level(logging.WARNING):
+        assert process.open(log[:length], low=low).next == low
+        counted = 'netops_stream_messages_total{network="demo",result="missing"} 50.0'
+        assert (counted in process.root.metrics.export().decode()) == (low > 0)
+    assert warning in caplog.text
+
+
+def test_a_partition_without_a_state_starts_where_the_address_says(model, tmp_path) -> None:
+    log = log_of(SAMPLES)
+    address = StreamAddress("b", "t", start="latest")
+    with Process(model, tmp_path, address=address) as process:
+        assert process.open(log).next == len(log)
+    with Process(model, tmp_path / "other") as process:
+        assert process.open(log, low=3).next == 3
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 10.0
+        return self.now
+
+
+def test_a_process_that_was_stopped_writes_nothing_after_the_takeover(model, tmp_path, expected) -> None:
+    log = log_of(SAMPLES)
+    with Process(model, tmp_path) as stopped, Process(model, tmp_path, "1") as other:
+        own = stopped.open(log)
+        stopped.feed(own, log, 300)
+        stopped.save()
+        stopped.feed(own, log, 30)
+        taken = other.open(log, patience=20, clock=Clock(), attempts=4)
+        assert taken.next == 300
+        other.feed(taken, log, 200)
+        with pytest.raises(FencedError):
+            stopped.feed(own, log, 100)
+        stopped.save()  # only logged: the snapshot fails
+        assert stopped.owner.release(0) is None
+        assert not own.runtime.folder.exists()
+        other.feed(taken, log)
+        assert differing(contents(taken.runtime), expected) == {}
+
+
+def test_alerts_of_a_fenced_process_do_not_reach_the_store(model, tmp_path) -> None:
+    log = log_of([sample("a", tick, hot=tick >= 10) for tick in range(20)])
+    with Process(model, tmp_path) as stopped, Process(model, tmp_path, "1") as other:
+        own = stopped.open(log)
+        stopped.feed(own, log, 5)
+        stopped.save()
+        taken = other.open(log, patience=20, clock=Clock(), attempts=4)
+        with pytest.raises(FencedError):
+            stopped.feed(own, log)
+        assert taken.runtime.store.recent() == []
+        other.feed(taken, log)
+        assert len(taken.runtime.store.recent()) == 1
+
+
+def test_a_partition_that_waited_has_no_stale_devices(model, tmp_path) -> None:
+    """The clock is that of the samples: neither the time without an owner nor the lag make a device stale."""
+    settings = ServingSettings(time=TimeSettings(silent_after=30 * 10**9))
+    samples = [sample(f"d{device}", tick) for tick in range(200) for device in range(4)]
+    log = log_of(samples)
+    with Process(model, tmp_path, settings=settings) as process:
+        process.feed(process.open(log), log, 80)
+        process.stop()
+    with Process(model, tmp_path, settings=settings) as process:
+        intake = process.open(log)
+        intake.runtime.housekeeping()
+        assert not intake.runtime.state.clock.silent.any()
+        process.feed(intake, log)
+        assert intake.runtime.store.recent() == []
+
+
+def test_an_alert_goes_on_in_the_next_process(model, tmp_path) -> None:
+    log = log_of([sample("a", tick, hot=10 <= tick < 30) for tick in range(400)])
+    with Process(model, tmp_path) as process:
+        intake = process.open(log)
+        process.feed(intake, log, 20)
+        (before,) = intake.runtime.active_alerts.current()
+        process.stop()
+    with Process(model, tmp_path) as process:
+        intake = process.open(log)
+        (restored,) = intake.runtime.active_alerts.current()
+        assert restored.id == before.id
+        process.feed(intake, log)
+        (alert,) = intake.runtime.store.recent()
+    assert (alert.id, alert.end_reason) == (before.id, "expired")
+    assert not alert.renewed
+
+
+def test_dead_letters_name_the_message(model, tmp_path) -> None:
+    settings = ServingSettings(limits=LimitSettings(body_bytes=1024))
+    good = json.dumps(sample("a", 100)).encode()
+    log = [
+        good,
+        b"{",
+        json.dumps(sample("a", 1)).encode(),
+        b"x" * 2000,
+        json.dumps([sample("a", 2)]).encode(),
+        good,
+    ]
+    with Process(model, tmp_path, settings=settings) as process:
+        intake = process.open(log, number=3)
+        process.feed(intake, log)
+        letters = [json.loads(line) for line in intake.runtime.letters.path().read_text().splitlines()]
+        text = process.root.metrics.export().decode()
+    found = [(one["why"], one["topic"], one["partition"], one["offset"]) for one in letters]
+    assert found == [("rejected", "t", 3, 1), ("late", "t", 3, 2), ("rejected", "t", 3, 3), ("late", "t", 3, 4)]
+    assert 'result="read"} 6.0' in text
+    assert 'result="unreadable"} 1.0' in text
+
+
+def test_a_failure_of_the_pipeline_is_a_dead_letter_and_the_partition_goes_on(model, tmp_path, monkeypatch) -> None:
+    log = log_of([sample("a", tick) for tick in range(6)])
+    with Process(model, tmp_path) as process:
+        intake = process.open(log)
+        process.feed(intake, log, 2)
+        score = type(intake.pipeline).score
+        monkeypatch.setattr(type(intake.pipeline), "score", lambda *_: 1 / 0)
+        process.feed(intake, log, 1)
+        monkeypatch.setattr(type(intake.pipeline), "score", score)
+        process.feed(intake, log)
+        assert intake.runtime.offset == 6
+        (found,) = intake.runtime.letters.path().read_text().splitlines()
+    assert json.loads(found) == {
+        "why": "failed",
+        "error": "the server failed: ZeroDivisionError",
+        "sent": {"device": "a", "timestamp": sample("a", 2)["timestamp"]},
+        "topic": "t",
+        "partition": 0,
+        "offset": 2,
+    }
+
+
+def test_late_samples_beyond_the_limit_of_a_message_are_rejected(model, tmp_path) -> None:
+    settings = ServingSettings(limits=LimitSettings(late=250), time=TimeSettings(allowed_lateness=10**13))
+    log = [
+        json.dumps([sample("a", 5000)]).encode(),
+        json.dumps([sample("a", tick) for tick in range(260)]).encode(),
+    ]
+    with Process(model, tmp_path, settings=settings) as process:
+        intake = process.open(log)
+        process.feed(intake, log)
+        letters = [json.loads(line) for line in intake.runtime.letters.path().read_text().splitlines()]
+    assert {one["offset"] for one in letters} == {1}
+    rejected = [one for one in letters if one["why"] == "rejected"]
+    assert len(rejected) == 10
+    assert "more than 250 late samples" in rejected[0]["error"]
+
+
+def test_partitions_share_the_champion_and_follow_it(model, tmp_path) -> None:
+    newer = make_model(tmp_path / "v2", "v2", seed=3)
+    file = tmp_path / "champion.json"
+    ChampionFile(file).promote("v1", model)
+    log = log_of(SAMPLES)
+    with Process(model, tmp_path, source=ChampionFile(file)) as process:
+        one, other = process.open(log, number=0), process.open(log, number=1)
+        assert one.runtime.model is other.runtime.model is process.root.model
+        process.feed(one, log, 10)
+        ChampionFile(file).promote("v2", newer)
+        from netops.serving.engine.background import refresh
+
+        process.owner.call(refresh(process.root))
+        process.feed(one, log, 10)
+        assert one.runtime.model is process.root.model
+        assert one.runtime.model.version == "v2"
+
+
+def test_many_messages_get_the_reasons_that_each_would_get(model, tmp_path) -> None:
+    """The limit of exact reasons is one of a request, and each message is one."""
+    settings = ServingSettings(exact_reasons=1)
+    log = log_of([sample(f"d{device}", tick, hot=tick > 10) for tick in range(14) for device in range(20)])
+    reasons = []
+    for size in (1, len(log)):
+        with Process(model, tmp_path / str(size), settings=settings) as process:
+            intake = process.open(log)
+            while intake.next < len(log):
+                process.feed(intake, log, size)
+            reasons.append({alert.id: alert.reasons for alert in intake.runtime.store.recent()})
+    assert len(reasons[0]) == 20
+    assert reasons[0] == reasons[1]
+    assert all(one.text for found in reasons[0].values() for one in found)
