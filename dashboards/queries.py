@@ -83,6 +83,7 @@ THRESHOLD = Query(f"max(netops_model_threshold{{{NETWORK}}})", "threshold")
 UTILIZATION = Query(f'{_VALUES}metric=~"$utilization"}})', "{{metric}}")
 SATURATION = Query(f'{_VALUES}metric=~"$saturation"}})', "{{metric}}")
 ERRORS = Query(f'{_VALUES}metric=~"$errors"}})', "{{metric}}")
+MESSAGE_COUNTS = Query(f'{_VALUES}metric=~"(log|event)_.*"}})', "{{metric}}")
 OTHER_METRICS = Query(f'{_VALUES}metric!=""}})', "{{metric}}")
 
 # The service: rate, errors, duration; then what is inside it.
@@ -94,6 +95,9 @@ REQUEST_BUCKETS = Query(
     f"sum by (le) (increase(netops_request_seconds_bucket{{{NETWORK}}}[$__rate_interval]))", "{{le}}", "heatmap"
 )
 SAMPLES_BY_STATUS = Query(f"network:netops_samples:rate5m{{{NETWORK}}}", "{{status}}")
+MESSAGES_BY_STATUS = Query(
+    f"sum by (kind, status) (rate(netops_messages_total{{{NETWORK}}}[$__rate_interval])) > 0", "{{kind}} {{status}}"
+)
 STEP_P99 = Query(f"step:netops_step_seconds:p99_5m{{{NETWORK}}}", "{{step}}")
 EVENT_LAG = Query(f"max(netops_event_lag_seconds{{{NETWORK}}})", "lag")
 STATE_BYTES = Query(f"sum(netops_feature_state_bytes{{{NETWORK}}})", "device state")

@@ -62,4 +62,6 @@ def _use(page: Dashboard) -> Dashboard:
         ("Errors", q.ERRORS, "Work that failed."),
     ):
         page.with_panel(lines(title, [query], text, span=8))
+    counts = "Log messages and events since the sample before, of models that count them."
+    page.with_panel(lines("Log messages", [q.MESSAGE_COUNTS], counts, span=24))
     return page.with_panel(lines("All metrics", [q.OTHER_METRICS], "Every metric of the device.", span=24))

@@ -50,6 +50,15 @@ def _inside(page: Dashboard) -> Dashboard:
     page.with_panel(
         lines("Samples by status", [q.SAMPLES_BY_STATUS], "Samples a second.", unit="cps", stacked=True)
     )
+    page.with_panel(
+        lines(
+            "Log messages by status",
+            [q.MESSAGES_BY_STATUS],
+            "Log messages and events a second, of models that count them.",
+            unit="cps",
+            stacked=True,
+        )
+    )
     page.with_panel(lines("State", [q.STATE_BYTES], "Memory of the feature windows.", unit="bytes"))
     times = [q.SNAPSHOT_SECONDS, q.SCRAPE_SECONDS]
     page.with_panel(lines("Housekeeping", times, "Time a snapshot and a scrape take.", unit="s"))

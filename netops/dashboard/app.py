@@ -15,7 +15,7 @@ from litestar.response import Redirect, ServerSentEvent
 from netops.dashboard import records
 from netops.dashboard.access import guard, wants_page
 from netops.dashboard.assets import assets
-from netops.dashboard.device import device_state
+from netops.dashboard.device import device_state, has_logs
 from netops.dashboard.fleet_map import FleetMap, View
 from netops.dashboard.follower import Follower, NoServerError, delta
 from netops.dashboard.graph import HEIGHT, WIDTH
@@ -177,6 +177,11 @@ def _data(follower: Follower) -> Handlers:
         """Return state, samples, risk history and alerts of a device."""
         return _json(await device_state(follower, device))
 
+    @get("/data/logs")
+    async def logs(device: FromQuery[str]) -> Response[bytes]:
+        """Return the last messages of a device that the server has kept."""
+        return _json(msgspec.to_builtins(await follower.logs(device)))
+
     @get("/data/find")
     async def find(text: FromQuery[str] = "") -> Response[bytes]:
         """Return devices whose name, company or data center contains a text."""
@@ -198,7 +203,7 @@ def _data(follower: Follower) -> Handlers:
         await follower.record_verdict(data.alert, data.verdict)
         return _json(msgspec.to_builtins(data))
 
-    return [events, device, find, verdict]
+    return [events, device, logs, find, verdict]
 
 
 def _plots(follower: Follower, store: Records) -> Handlers:
@@ -227,7 +232,9 @@ def _plots(follower: Follower, store: Records) -> Handlers:
         threshold = facts.threshold if facts else 1.0
         # In a thread, one at a time: drawing takes up to a second.
         async with drawing:
-            item = await asyncio.to_thread(device_plot, names, threshold, _theme(theme))
+            item = await asyncio.to_thread(
+                device_plot, names, threshold, _theme(theme), facts is not None and has_logs(facts.metrics)
+            )
         return _json(item)
 
     @get("/plots/models")

@@ -1,5 +1,7 @@
 """The state of one device."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from netops.dashboard.fleet import ALERTING, ON_TRIAL, SILENT
@@ -25,7 +27,7 @@ async def device_state(follower: Follower, device: str) -> dict[str, object]:
     -------
     dict
         ``state`` as text, ``risk``, ``samples`` (times in ms and values by metric), ``risks`` (since the start of
-        the dashboard), ``alerts`` (newest first), ``metrics`` by importance.
+        the dashboard), ``alerts`` (newest first), ``metrics`` by importance, ``logs`` (whether messages count).
 
     Raises
     ------
@@ -54,10 +56,16 @@ async def device_state(follower: Follower, device: str) -> dict[str, object]:
         "last": int(fleet.last[slot]),
         "now": fleet.facts.event_time,
         "metrics": by_weight(fleet.facts.metrics, alerts),
+        "logs": has_logs(fleet.facts.metrics),
         "samples": {"times": history.times, "values": history.values},
         "risks": {"times": times, "values": risks},
         "alerts": alerts[:LISTED],
     }
+
+
+def has_logs(metrics: Sequence[str]) -> bool:
+    """Return whether the model counts log messages."""
+    return any(metric.startswith("log_") for metric in metrics)
 
 
 def state_of(status: int, risk: float, threshold: float) -> str:

@@ -17,7 +17,7 @@ from netops.dashboard.fleet import FleetModel
 from netops.errors import NetopsError
 from netops.http_client import async_client
 from netops.serving.alerts.store import Alert
-from netops.serving.requests.schemas import Fleet, History
+from netops.serving.requests.schemas import DeviceLogs, Fleet, History
 
 _LOG = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -26,6 +26,8 @@ Answer = TypeVar("Answer")
 PAUSE, TIMEOUT, FULL = 0.5, 10.0, 120
 #: Maximum open alerts listed; the counts are of all.
 LISTED = 200
+#: Maximum log messages of a device.
+MESSAGES = 1000
 
 
 class NoServerError(NetopsError):
@@ -121,6 +123,12 @@ class Follower:
     async def history(self, device: str) -> History:
         """Query the samples of a device."""
         return await self._get("/history", History, device=device)
+
+    async def logs(self, device: str) -> DeviceLogs:
+        """Query the last messages of a device."""
+        # Twice: a slash is not decoded before the path is split.
+        name = quote(quote(device, safe=""), safe="")
+        return await self._get(f"/devices/{name}/logs", DeviceLogs, limit=MESSAGES)
 
     async def alerts_of(self, device: str) -> list[Alert]:
         """Query all alerts of a device, newest first."""

@@ -1,6 +1,7 @@
 """The plots, as Bokeh documents in JSON; scripts of the pages update their data sources."""
 
 from collections.abc import Sequence
+from math import pi
 from typing import TYPE_CHECKING, TypeAlias
 
 from bokeh.embed import json_item
@@ -10,6 +11,7 @@ from bokeh.models import (
     CrosshairTool,
     DataRange1d,
     DatetimeTickFormatter,
+    FixedTicker,
     GlyphRenderer,
     HoverTool,
     LinearColorMapper,
@@ -20,6 +22,7 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 from bokeh.themes import Theme
+from bokeh.transform import factor_cmap
 
 from netops.dashboard.fleet import Location
 from netops.dashboard.layout import UNPLACED, Layout
@@ -42,6 +45,8 @@ SHAPES = {
 }
 #: Height of a metric's plot in pixels, and common width of left axes, so that times are aligned.
 METRIC_HEIGHT, LEFT = 118, 64
+#: Severities of messages as they are drawn, from below.
+SEVERITIES = ("info", "notice", "warning", "error", "critical")
 #: Minimum time range in milliseconds (an hour): models of one run differ by marker, not by seconds.
 HOUR = 3.6e6
 
@@ -201,7 +206,7 @@ def _names(plot: figure, layout: Layout, colours: Colours) -> None:
     )
 
 
-def device_plot(metrics: Sequence[str], threshold: float, theme: str) -> Item:
+def device_plot(metrics: Sequence[str], threshold: float, theme: str, has_logs: bool = False) -> Item:
     """Draw a device: its risk, and below it each metric over the same time, with alerts in the background.
 
     Parameters
@@ -212,6 +217,8 @@ def device_plot(metrics: Sequence[str], threshold: float, theme: str) -> Item:
         The risk that alerts.
     theme : str
         ``light`` or ``dark``.
+    has_logs : bool
+        Whether to draw its messages, by severity.
     """
     colours = THEMES[theme]
     samples = ColumnDataSource({"time": [], **{f"m{index}": [] for index in range(len(metrics))}}, name="samples")
@@ -230,13 +237,35 @@ def device_plot(metrics: Sequence[str], threshold: float, theme: str) -> Item:
         )
     )
     first.xaxis.visible = True
-    plots = [first]
+    plots = [first, _messages(colours, alerts, cursor, first.x_range)] if has_logs else [first]
     for index, metric in enumerate(metrics):
         plots.append(
             _strip(metric, samples, f"m{index}", colours, index + 1, alerts, cursor, x_range=first.x_range)
         )
     plots[-1].xaxis.visible = True
     return _item(column(plots, sizing_mode="stretch_width", spacing=2), colours)
+
+
+def _messages(colours: Colours, alerts: ColumnDataSource, cursor: Span, x_range: Range1d) -> figure:
+    """Draw a tick per message, the more severe the higher; the script sends them."""
+    source = ColumnDataSource({"time": [], "level": [], "about": [], "severe": []}, name="messages")
+    plot = _empty_strip("log messages", "lane", colours, alerts, cursor, x_range, METRIC_HEIGHT)
+    plot.y_range = Range1d(-0.5, len(SEVERITIES) - 0.5)
+    plot.yaxis.ticker = FixedTicker(ticks=list(range(len(SEVERITIES))))
+    plot.yaxis.major_label_overrides = dict(enumerate(SEVERITIES))
+    plot.yaxis.major_label_text_font_size = "10px"
+    ticks = plot.scatter(
+        "time",
+        "level",
+        source=source,
+        marker="dash",
+        angle=pi / 2,
+        size=9,
+        line_width=1.6,
+        line_color=factor_cmap("severe", [colours.muted, colours.alert], ["no", "yes"]),
+    )
+    plot.add_tools(HoverTool(renderers=[ticks], tooltips="@time{%F %T} — @about", formatters={"@time": "datetime"}))
+    return plot
 
 
 def _strip(
@@ -250,6 +279,24 @@ def _strip(
     x_range: Range1d,
     height: int = METRIC_HEIGHT,
 ) -> figure:
+    plot = _empty_strip(title, f"plot{index}", colours, alerts, cursor, x_range, height)
+    plot.line("time", key, source=source, color=colours.lines[index % 4], line_width=1.6)
+    dots = plot.scatter("time", key, source=source, color=colours.lines[index % 4], size=1.8)
+    plot.add_tools(
+        HoverTool(
+            renderers=[dots],
+            mode="vline",
+            tooltips=f"@time{{%F %T}} — {{@{key}}}",
+            formatters={"@time": "datetime"},
+        ),
+    )
+    return plot
+
+
+def _empty_strip(
+    title: str, name: str, colours: Colours, alerts: ColumnDataSource, cursor: Span, x_range: Range1d, height: int
+) -> figure:
+    """Draw the alerts behind the time axis that all strips share."""
     plot = figure(
         height=height,
         x_range=x_range,
@@ -262,7 +309,7 @@ def _strip(
         min_border_top=4,
         min_border_bottom=4,
         title=title,
-        name=f"plot{index}",
+        name=name,
         y_range=Range1d(0, 1.02),
     )
     plot.xaxis.visible = False
@@ -282,17 +329,7 @@ def _strip(
         hatch_scale=9,
         hatch_weight=0.7,
     )
-    plot.line("time", key, source=source, color=colours.lines[index % 4], line_width=1.6)
-    dots = plot.scatter("time", key, source=source, color=colours.lines[index % 4], size=1.8)
-    plot.add_tools(
-        HoverTool(
-            renderers=[dots],
-            mode="vline",
-            tooltips=f"@time{{%F %T}} — {{@{key}}}",
-            formatters={"@time": "datetime"},
-        ),
-        CrosshairTool(overlay=cursor),
-    )
+    plot.add_tools(CrosshairTool(overlay=cursor))
     return plot
 
 

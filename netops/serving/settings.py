@@ -102,6 +102,13 @@ class MessageSettings:
         "as `logs.host_labels` in training",
     )
 
+    keep: int = option(
+        0,
+        help="last messages of each device that are kept in memory to be looked at, secrets masked; 0: none",
+        minimum=0,
+        maximum=10_000,
+    )
+
     def __post_init__(self) -> None:
         try:
             check_zone(self.timezone)

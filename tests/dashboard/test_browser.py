@@ -1,14 +1,16 @@
 """The dashboard as people see it: in a browser, beside a server that is fed."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 
 from tests.dashboard.conftest import Dashboard
 from tests.dashboard.written import DONE, GOING, HOSTILE
-from tests.serving.samples import sample
+from tests.serving.live import LiveServer
+from tests.serving.log_models import TEXTS, log_columns, make_log_model
+from tests.serving.samples import INTERVAL, START, sample
 
 pytestmark = pytest.mark.slow
 
@@ -328,3 +330,37 @@ def test_with_a_token_a_browser_is_asked_for_it(look, feed, home):
         page.close()
     finally:
         assert guarded.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def log_dashboard(tmp_path_factory: pytest.TempPathFactory, home) -> Iterator[Dashboard]:
+    """A dashboard of a server that keeps log messages; a device has a slash in its name."""
+    folder = tmp_path_factory.mktemp("logs")
+    model = make_log_model(folder / "model", log_columns(TEXTS[0]))
+    with LiveServer(model, folder / "state", messages__keep=50) as live:
+        for tick in range(40):
+            httpx.post(f"{live.url}/telemetry", json=[sample(device, tick) for device in ("leaf/1", "leaf-2")])
+            at = START + tick * INTERVAL + 2
+            records = [{"time": at, "host": "leaf/1", "level": "info", "message": TEXTS[tick % 2 + 2]}]
+            if tick > 30:
+                records.append({"time": at, "host": "leaf/1", "level": "error", "message": TEXTS[0]})
+            assert httpx.post(f"{live.url}/logs", json=records).json()["counted"] == len(records)
+        httpx.post(f"{live.url}/logs", json={**records[0], "message": "login of <b>bob</b>, password: hunter2"})
+        started = Dashboard(live.url, home)
+        yield started
+        started.stop()
+
+
+def test_log_messages_of_a_device_are_drawn_and_found(look, log_dashboard):
+    page = look("/device?device=leaf%2F1", url=log_dashboard.url)
+    drawn(page)
+    rows = page.locator("#d-log-lines tr")
+    text_comes(page, "#d-log-about", lambda text: text == "the last 50, without secrets; 50 listed")
+    assert "✱ login of <b>bob</b>, password: ***" in rows.locator("td.message").all_text_contents()
+    assert page.evaluate("Bokeh.documents.at(-1).get_model_by_name('lane').renderers.length") == 2
+    page.locator("#d-log-search [name=text]").fill("updown")
+    text_comes(page, "#d-log-about", lambda text: text.endswith("; 9 listed"))
+    page.locator("#d-log-search [name=severity]").select_option("3")
+    page.locator("#d-log-search [name=text]").fill("")
+    text_comes(page, "#d-log-about", lambda text: text.endswith("; 9 listed"))
+    assert set(rows.locator("td:nth-child(2)").all_text_contents()) == {"▲ error"}

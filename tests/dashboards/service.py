@@ -15,12 +15,14 @@ import numpy as np
 import pytest
 
 from netops.config.durations import HOUR, SECOND
+from netops.features.spec import FeatureSpec
 from netops.monitoring.exported import MonitoringMetrics
 from netops.serving.engine.champion import ChampionFile
 from netops.simulator.generate import Arrays, generate_arrays
 from netops.simulator.settings import GeneratorSettings
 from tests.dashboards.processes import free_port, running
-from tests.serving.models import METRICS, make_model
+from tests.serving.log_models import TEXTS, log_columns
+from tests.serving.models import METRICS, SPEC, make_model
 
 START = 1_790_000_000 * SECOND
 TICK = 5 * SECOND
@@ -49,6 +51,12 @@ class Service:
         answers = json.loads(_post(f"{self.url}/telemetry", json.dumps(samples).encode(), headers))
         assert {answer["status"] for answer in answers} == {"scored"}
 
+    def log(self, device: str, time: int) -> None:
+        """Send a log message of a device."""
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        message = {"time": time, "host": device, "level": "error", "message": TEXTS[0]}
+        assert json.loads(_post(f"{self.url}/logs", json.dumps(message).encode(), headers))["counted"] == 1
+
     def refuse(self) -> None:
         """Send what is no telemetry."""
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/vnd.apache.arrow.stream"}
@@ -67,7 +75,10 @@ def _post(url: str, body: bytes, headers: dict[str, str]) -> bytes:
 def serving(folder: Path, token: str) -> Iterator[Service]:
     """Run the server while the block lasts."""
     folder.mkdir()
-    ChampionFile(folder / "champion.json").promote("v1", make_model(folder / "model"))
+    columns = log_columns(TEXTS[0])
+    spec = FeatureSpec((*METRICS, *columns.names), SPEC.windows)
+    model = make_model(folder / "model", spec=spec, logs=columns.to_dict())
+    ChampionFile(folder / "champion.json").promote("v1", model)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     env = {"NETOPS_HOME": str(folder), "NETOPS_TOKEN": token}
@@ -133,6 +144,7 @@ class Story:
 
     def _send(self, service: Service, samples: list[dict[str, Any]]) -> None:
         service.send(samples)
+        service.log(self.device, samples[-1]["timestamp"] + SECOND)
         time.sleep(0.25)
 
     def _site_of(self, device: str) -> str:

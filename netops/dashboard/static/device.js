@@ -130,6 +130,42 @@ addEventListener("DOMContentLoaded", () => {
     }
   }
 
+  // Log messages: all of them are drawn, those that the search finds are listed.
+  const LEVELS = { debug: 0, info: 0, notice: 1, warning: 2, error: 3, critical: 4, alert: 4, emergency: 4, unknown: 0 }, LISTED = 100;
+  let messages = null, listed = null;
+  const search = byId("d-log-search");
+  search.addEventListener("submit", (event) => event.preventDefault());
+  search.addEventListener("input", () => list(messages));
+
+  async function logs() {
+    messages = await NetOps.get("/data/logs", { device });
+    byId("d-logs").hidden = false;
+    const source = name("messages");
+    if (source) source.data = {
+      time: messages.lines.map((one) => one.time),
+      level: messages.lines.map((one) => LEVELS[one.severity]),
+      severe: messages.lines.map((one) => (LEVELS[one.severity] >= 3 ? "yes" : "no")),
+      about: messages.lines.map((one) => one.text),
+    };
+    list(messages);
+  }
+
+  function list(found) {
+    if (!found) return;
+    const wanted = search.text.value.toLowerCase(), worst = Number(search.severity.value);
+    const numbers = ["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"];
+    const lines = found.lines.filter((one) => numbers.indexOf(one.severity) <= worst
+      && `${one.text} ${one.template ?? ""}`.toLowerCase().includes(wanted)).slice(0, LISTED);
+    const about = JSON.stringify([lines, found.kept]);
+    if (about === listed) return;
+    listed = about;
+    NetOps.text("d-log-about", found.kept ? `the last ${found.kept}, without secrets; ${lines.length} listed` : "");
+    NetOps.text("d-no-logs", found.kept ? (lines.length ? "" : "None.") : "Messages are counted, but not kept. To keep the last ones, start the server with --set serving.messages.keep=200.");
+    byId("d-log-lines").replaceChildren(...lines.map((one) => NetOps.element("tr", {},
+      NetOps.element("td", {}, NetOps.element("time", {}, NetOps.time(one.time))), NetOps.element("td", {}, `${LEVELS[one.severity] >= 3 ? "▲ " : ""}${one.severity}`),
+      NetOps.element("td", { class: "message", title: one.template ?? "no template: such a message was not in the training data" }, `${one.template ? "" : "✱ "}${one.text}`))));
+  }
+
   // At most twice per second, and once more for updates in between.
   let last = 0, due = null, missed = false;
   function schedule() {
@@ -146,6 +182,7 @@ addEventListener("DOMContentLoaded", () => {
       if (!models) await draw(state);
       describe(state);
       plot(state);
+      if (state.logs) await logs();
       const about = JSON.stringify(state.alerts);
       if (about !== shown) { reasons(state); alerts(state); shown = about; }
       document.body.dataset.updates = String(Number(document.body.dataset.updates ?? 0) + 1);

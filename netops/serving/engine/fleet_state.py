@@ -20,6 +20,7 @@ from netops.serving.engine.recent import RecentSamples
 from netops.serving.engine.samples import Samples
 from netops.serving.engine.work import Work
 from netops.serving.logs.device_counts import DeviceCounts
+from netops.serving.logs.recent_lines import RecentLines
 from netops.serving.settings import ServingSettings
 from netops.telemetry.columns.counter_stream import CounterRates
 
@@ -77,6 +78,8 @@ class FleetState:
         Converts counters to rates, as in training; None if there are no counters.
     counts : dict
         ``logs`` and ``events``, as far as the model counts them → the messages that samples will count.
+    lines : RecentLines
+        The last log messages of each device, if they are kept.
     quarantine : dict
         Code of a device whose clock is ahead of the network → its windows and newest time before. They are restored
         when its clock is corrected.
@@ -102,6 +105,7 @@ class FleetState:
         self.engine = FeatureEngine(spec, settings.time.allowed_lateness)
         self.counters = CounterRates(spec.metrics, counters) if counters else None
         self.counts = {columns.entry: DeviceCounts(columns, spec.metrics, capacity) for columns in counted}
+        self.lines = RecentLines(settings.messages.keep)
         self.tracker = AlertTracker(policy)
         self.table = DeviceTable(capacity)
         self.clock = NetworkClock(capacity, silent_after)
@@ -273,6 +277,7 @@ class FleetState:
                 self.counters.forget(code)
             for counts in self.counts.values():
                 counts.forget(code)
+            self.lines.forget(code)
             self._end_quarantine(code)
             self.jumps.pop(code, None)
             self._behind.pop(code, None)

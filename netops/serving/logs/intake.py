@@ -5,6 +5,7 @@ from itertools import islice
 from typing import TypeVar
 from zlib import crc32
 
+from netops.logs.columns import LogColumns
 from netops.logs.formats.protocol import Fields
 from netops.logs.tally import Counted
 from netops.serving.engine.clock import NEVER
@@ -15,7 +16,7 @@ from netops.serving.logs.device_counts import DeviceCounts
 from netops.serving.logs.host_names import HostNames
 from netops.serving.logs.lines import fields_of, messages_of
 from netops.serving.logs.live_clock import LiveClock
-from netops.serving.logs.messages import AHEAD, COUNTED, UNKNOWN, Counts, Message
+from netops.serving.logs.messages import AHEAD, COUNTED, DUPLICATE, UNKNOWN, Counts, Message
 from netops.serving.settings import ServingSettings
 
 T = TypeVar("T")
@@ -103,6 +104,8 @@ class MessageIntake:
         status = kept.add(code, time, severity, kind, crc32(text.encode("utf-8", "replace")))
         if status == COUNTED:
             self._state.note_change(code)
+        if status != DUPLICATE and self._state.lines.kept and self._entry == LogColumns.entry:
+            self._state.lines.add(code, time, severity, kept.columns.text_of(kind), text)
         return status
 
 

@@ -87,6 +87,7 @@ ENDPOINTS = Endpoints(
         "netops.serving.requests.endpoints.health:READY",
         "netops.serving.requests.endpoints.alerts:ALERTS",
         "netops.serving.requests.endpoints.devices:DEVICES",
+        "netops.serving.requests.endpoints.device_logs:DEVICE_LOGS",
         "netops.serving.requests.endpoints.fleet:FLEET",
         "netops.serving.requests.endpoints.history:HISTORY",
         "netops.serving.requests.endpoints.metrics:METRICS",

@@ -45,3 +45,20 @@ class History(msgspec.Struct):
     device: str
     times: list[int]
     values: dict[str, list[float | None]]
+
+
+class LogLine(msgspec.Struct):
+    """A message: time in milliseconds since the epoch, name of severity, template (null: it fits none), text."""
+
+    time: int
+    severity: str
+    template: str | None
+    text: str
+
+
+class DeviceLogs(msgspec.Struct):
+    """The last messages of a device, newest first; ``kept`` is their maximum number, 0: none are kept."""
+
+    device: str
+    kept: int
+    lines: list[LogLine]
