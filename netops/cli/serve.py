@@ -47,11 +47,11 @@ def command(
         settings = dataclasses.replace(settings, stream=dataclasses.replace(serving.stream, url=stream))
 
     from netops.serving.requests.access import token_for
-    from netops.serving.stream.address import parse_address
+    from netops.telemetry.kafka.address import parse_stream
 
     token_for(settings.host)  # fail before MLRun is imported
     if settings.stream.url:
-        parse_address(settings.stream.url)
+        parse_stream(settings.stream.url)
 
     from netops.workflows.project import connect
 

@@ -27,14 +27,13 @@ from netops.serving.http.waiting import wait_for_champion
 from netops.serving.mlrun.registered import RegisteredChampion
 from netops.serving.requests.access import LOCAL, Access, bind, token_for
 from netops.serving.settings import ServingSettings
-from netops.serving.stream.address import StreamAddress
-from netops.serving.stream.address import parse_address as parse_stream
-from netops.serving.stream.client import require_client
 from netops.serving.stream.running import in_free_slot, running
 from netops.serving.syslog.address import Sockets, bind_both, parse_address, parse_networks
 from netops.serving.syslog.listener import SyslogListener
 from netops.serving.syslog.messages import LogLines
 from netops.serving.syslog.metrics import SyslogMetrics
+from netops.telemetry.kafka.address import StreamAddress, parse_stream
+from netops.telemetry.kafka.client import check_client
 
 if TYPE_CHECKING:
     from uvicorn import Config
@@ -108,8 +107,10 @@ def _stream_of(settings: ServingSettings) -> StreamAddress | None:
         return None
     address = parse_stream(settings.stream.url)
     if settings.syslog:
-        raise UsageError("a server that reads a stream receives no syslog: unset serving.syslog (--syslog)")
-    require_client()
+        raise UsageError(
+            "a server that reads a stream receives no syslog: send the lines to the topic, or unset --syslog"
+        )
+    check_client(address)
     return address
 
 

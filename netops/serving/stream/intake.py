@@ -6,15 +6,18 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from netops.errors import NetopsError
 from netops.serving.engine.background import save
 from netops.serving.engine.dead_letters import letter
 from netops.serving.engine.lease import FencedError, Lease
 from netops.serving.engine.partitions import Partition
 from netops.serving.engine.pipeline import Pipeline, Unreadable
 from netops.serving.engine.runtime import Runtime
-from netops.serving.engine.samples import Samples
+from netops.serving.engine.samples import BodyError, Samples
 from netops.serving.engine.work import SLICE
-from netops.serving.stream.messages import Batch, Message, parse_messages
+from netops.serving.logs.intake import slices
+from netops.serving.logs.messages import UNREADABLE, Counts
+from netops.serving.stream.messages import Batch, Lines, Message, parse_messages
 from netops.serving.stream.metrics import StreamMetrics
 
 _LOG = logging.getLogger(__name__)
@@ -101,9 +104,28 @@ class Intake:
             self._metrics.unreadable.inc()
             self.pipeline.store_unreadable(batch.samples, batch.offset)
             return
+        if isinstance(batch.samples, Lines):
+            await self._count(batch.samples, batch.offset)
+            return
         for part in self._slices(batch.samples, batch.messages):
             self._run(part)
             await asyncio.sleep(0)
+
+    async def _count(self, lines: Lines, offset: int) -> None:
+        """Count log messages, and store those that cannot be read."""
+        try:
+            messages = self.runtime.intake("logs")
+        except NetopsError as error:
+            self.pipeline.store_unreadable(Unreadable(lines.raw, BodyError(str(error), 409)), offset)
+            return
+        counts = Counts()
+        for part in slices(lines.fields):
+            counts += messages.add_fields(part, lines.device)
+            await asyncio.sleep(0)
+        if counts.errors:
+            why = f"{counts.by_status[UNREADABLE]} lines cannot be read: {counts.errors[0]}"
+            origin = self.pipeline.origin | {"offset": offset}
+            self.runtime.letters.write([letter("rejected", why, lines.raw) | origin])
 
     def _slices(self, samples: Samples, messages: int) -> Iterator[Samples]:
         """Split the samples; late ones beyond the limit of a message are rejected."""

@@ -5,21 +5,34 @@ from typing import NamedTuple
 
 import msgspec
 
+from netops.logs.formats.protocol import Fields
 from netops.serving.engine.pipeline import ARROW_TYPES, NDJSON_TYPES, REMOTE_WRITE_TYPE, Pipeline, Unreadable
 from netops.serving.engine.samples import BodyError, Samples, reject_invalid_text
 from netops.serving.engine.work import SLICE
+from netops.serving.logs.lines import fields_of
 
+#: Lines of syslog: log messages.
+TEXT_TYPE = "text/plain"
 _SPACES = b" \t\r\n"
 #: The first bytes of an Arrow file, and of an Arrow stream.
 _ARROW_FILE, _ARROW_STREAM = b"ARROW1", b"\xff\xff\xff\xff"
 
 
 class Message(NamedTuple):
-    """A message: offset, value and content type (empty if it has no such header)."""
+    """A message: offset, value, content type (empty if it has no such header) and key."""
 
     offset: int
     value: bytes
     content_type: str = ""
+    key: str = ""
+
+
+class Lines(NamedTuple):
+    """Log messages of syslog, parsed; ``device`` is that of lines that name none."""
+
+    fields: list[Fields | str]
+    device: str
+    raw: bytes
 
 
 class Batch(NamedTuple):
@@ -28,7 +41,7 @@ class Batch(NamedTuple):
     ``messages`` is their number, ``offset`` that of the last one.
     """
 
-    samples: Samples | Unreadable
+    samples: Samples | Unreadable | Lines
     messages: int
     offset: int
 
@@ -67,7 +80,7 @@ def _kind(message: Message) -> str:
     """Return the content type of a message; empty: one JSON value that is not a list."""
     if message.content_type:
         kind = message.content_type.partition(";")[0].strip().lower()
-        if kind in (*ARROW_TYPES, *NDJSON_TYPES, REMOTE_WRITE_TYPE):
+        if kind in (*ARROW_TYPES, *NDJSON_TYPES, REMOTE_WRITE_TYPE, TEXT_TYPE):
             return kind
     value = message.value
     if value.startswith(_ARROW_FILE):
@@ -78,6 +91,11 @@ def _kind(message: Message) -> str:
     if body[:1] == b"[":
         return "application/json"
     return NDJSON_TYPES[0] if b"\n" in body and not _is_json(body) else ""
+
+
+def _lines(message: Message, longest: int) -> Lines:
+    lines = (line.rstrip("\r") for line in message.value.decode("utf-8", "replace").split("\n") if line.strip())
+    return Lines(list(fields_of(lines, longest)), message.key, message.value)
 
 
 def _is_json(body: bytes) -> bool:
@@ -101,9 +119,11 @@ def _alone(pipeline: Pipeline, message: Message, kind: str) -> Batch:
         found: object = Unreadable(message.value, BodyError(f"the message has more than {limit} bytes", 413))
     elif kind == REMOTE_WRITE_TYPE:
         found = Unreadable(message.value, BodyError("remote write is accepted over HTTP only", 415))
+    elif kind == TEXT_TYPE:
+        found = _lines(message, pipeline.runtime.settings.messages.max_line)
     else:
         found = pipeline.parse(message.value, kind)
-    assert isinstance(found, Samples | Unreadable)
+    assert isinstance(found, Samples | Unreadable | Lines)
     if isinstance(found, Samples):
         found.offsets = [message.offset] * len(found)
     return Batch(found, 1, message.offset)

@@ -12,9 +12,9 @@ from netops.serving.engine.champion import Champion
 from netops.serving.engine.lease import FencedError, Lease
 from netops.serving.engine.partitions import Partition, Partitions
 from netops.serving.engine.runtime import Runtime
-from netops.serving.stream.address import StreamAddress
 from netops.serving.stream.intake import Intake
 from netops.serving.stream.metrics import StreamMetrics
+from netops.telemetry.kafka.address import StreamAddress
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from netops.config.durations import SECOND
 from netops.serving.engine.lease import Claim, FencedError, Lease
 from netops.serving.settings import StreamSettings
-from netops.serving.stream.address import StreamAddress
-from netops.serving.stream.client import make_consumer
 from netops.serving.stream.intake import Intake
 from netops.serving.stream.messages import Message, parse_messages
 from netops.serving.stream.owner import Owner
+from netops.telemetry.kafka.address import StreamAddress
+from netops.telemetry.kafka.client import make_consumer
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, TopicPartition
@@ -127,7 +127,7 @@ class StreamReader:
                 continue
             intake.next = offset + 1
             value = message.value() or b""
-            grouped.setdefault(number, []).append(Message(offset, value, _content_type(message)))
+            grouped.setdefault(number, []).append(Message(offset, value, _content_type(message), _key(message)))
         return [(self._owner.intakes[number], messages) for number, messages in grouped.items()]
 
     def _handle(self, error: "KafkaError", intake: Intake | None) -> None:
@@ -283,6 +283,11 @@ class StreamReader:
         if trouble != self._owner.partitions.trouble:
             _LOG.warning("stream %s: %s", self._address, trouble)
         self._owner.partitions.trouble = trouble
+
+
+def _key(message: "KafkaMessage") -> str:
+    key = message.key()
+    return key.decode("utf-8", "replace") if isinstance(key, bytes) else key or ""
 
 
 def _content_type(message: "KafkaMessage") -> str:

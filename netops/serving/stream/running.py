@@ -11,10 +11,10 @@ from netops.serving.engine.partitions import Partitions
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.state_lock import StateInUseError
 from netops.serving.folders import PARTITIONS
-from netops.serving.stream.address import StreamAddress
 from netops.serving.stream.metrics import LagCollector
 from netops.serving.stream.owner import Owner
 from netops.serving.stream.reader import StreamReader
+from netops.telemetry.kafka.address import StreamAddress
 
 T = TypeVar("T")
 #: The folder of the processes in a state folder.

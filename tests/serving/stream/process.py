@@ -12,10 +12,10 @@ from netops.serving.engine.lease import Claim
 from netops.serving.engine.partitions import Partitions
 from netops.serving.engine.runtime import Runtime
 from netops.serving.settings import ServingSettings
-from netops.serving.stream.address import StreamAddress
 from netops.serving.stream.intake import Intake
 from netops.serving.stream.messages import Message, parse_messages
 from netops.serving.stream.owner import Owner
+from netops.telemetry.kafka.address import StreamAddress
 
 
 def log_of(samples: Sequence[dict]) -> list[bytes]:
@@ -45,7 +45,7 @@ class Process:
 
     def open(
         self,
-        log: Sequence[bytes],
+        log: Sequence[bytes | Message],
         low: int = 0,
         number: int = 0,
         patience: float = 60.0,
@@ -56,10 +56,13 @@ class Process:
         lease = next(found for _ in range(attempts) if (found := claim.attempt()) is not None)
         return self.owner.open(number, lease, low, len(log))
 
-    def feed(self, intake: Intake, log: Sequence[bytes], count: int = 1 << 30) -> int:
+    def feed(self, intake: Intake, log: Sequence[bytes | Message], count: int = 1 << 30) -> int:
         """Process the next messages; return the offset after them."""
         stop = min(intake.next + count, len(log))
-        messages = [Message(offset, log[offset]) for offset in range(intake.next, stop)]
+        messages = [
+            one if isinstance(one := log[offset], Message) else Message(offset, one)
+            for offset in range(intake.next, stop)
+        ]
         intake.next = stop
         self.owner.call(intake.process(messages, list(parse_messages(intake.pipeline, messages))))
         return stop

@@ -1,5 +1,6 @@
 """The state of a partition through crashes at every step, damage, deleted messages and takeovers."""
 
+import datetime
 import json
 import logging
 import random
@@ -7,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from netops.features.saved import unpack
 from netops.serving.engine.champion import ChampionFile
 from netops.serving.engine.lease import FencedError
 from netops.serving.engine.snapshot import Snapshots
 from netops.serving.settings import LimitSettings, ServingSettings, TimeSettings
-from netops.serving.stream.address import StreamAddress
+from netops.serving.stream.messages import Message
+from netops.telemetry.kafka.address import StreamAddress
+from tests.serving.log_models import TEXTS, log_columns, make_log_model
 from tests.serving.models import make_model
-from tests.serving.samples import fleet, sample
+from tests.serving.samples import START, fleet, sample
 from tests.serving.stream.process import Process, log_of
 from tests.serving.stream.states import contents, differing, reference
 
@@ -351,3 +355,39 @@ def test_many_messages_get_the_reasons_that_each_would_get(model, tmp_path) -> N
     assert len(reasons[0]) == 20
     assert reasons[0] == reasons[1]
     assert all(one.text for found in reasons[0].values() for one in found)
+
+
+def test_log_messages_of_the_topic_count_once(tmp_path) -> None:
+    """Lines of syslog are counted by the next sample of their device, whatever is killed in between."""
+    model = make_log_model(tmp_path / "v1", log_columns(TEXTS[0]))
+    at = datetime.datetime.fromtimestamp(START + 12, datetime.UTC).isoformat()
+    lines = f"<187>1 {at} a ifmgr - - - {TEXTS[0]}\n<187>1 {at} - ifmgr - - - {TEXTS[0]} again\nunreadable"
+    samples = log_of([sample("a", 0), sample("a", 1), sample("a", 2), sample("a", 3), sample("a", 4)])
+    log = [*samples[:3], Message(3, lines.encode(), "text/plain", "a"), *samples[3:]]
+    for kill_after in (3, 4):
+        state = tmp_path / str(kill_after)
+        with Process(model, state) as process:
+            intake = process.open(log)
+            process.feed(intake, log, kill_after)
+            process.save()
+            process.feed(intake, log)
+        with Process(model, state) as process:
+            intake = process.open(log)
+            process.feed(intake, log)
+            runtime = intake.runtime
+            column = runtime.model.spec.metrics.index("log_message_count")
+            _, values = unpack(runtime.state.engine.spec, 0, runtime.state.engine.save(0))
+            assert values[:, column].tolist() == [0, 0, 0, 2, 0]
+            letters = [json.loads(line) for line in runtime.letters.path().read_text().splitlines()]
+        assert {one["offset"] for one in letters} == {3}
+        assert "1 lines cannot be read" in letters[0]["error"]
+
+
+def test_log_messages_are_dead_letters_if_the_champion_does_not_count_them(model, tmp_path) -> None:
+    log = [*log_of([sample("a", 0)]), Message(1, b"<187>1 - a - - - - text", "text/plain", "a")]
+    with Process(model, tmp_path) as process:
+        intake = process.open(log)
+        process.feed(intake, log)
+        assert intake.runtime.offset == 2
+        (found,) = intake.runtime.letters.path().read_text().splitlines()
+    assert "trained without logs" in json.loads(found)["error"]

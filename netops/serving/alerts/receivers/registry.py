@@ -36,6 +36,7 @@ RECEIVERS = {
     "alertmanager": Kind(
         "netops.serving.alerts.receivers.alertmanager:Alertmanager", WEB, "<address>/api/v2/alerts"
     ),
+    "kafka": Kind("netops.serving.alerts.receivers.kafka:KafkaTopic", ("kafka",), "a topic"),
     "stream": Kind("netops.serving.alerts.receivers.stream:AlertStream", (), "v3io"),
 }
 

@@ -62,7 +62,7 @@ class StreamAddress:
         return found
 
 
-def parse_address(address: str) -> StreamAddress:
+def parse_stream(address: str) -> StreamAddress:
     """Parse the address of a topic.
 
     Raises

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from netops.config.durations import MINUTE
 from netops.errors import UsageError
-from netops.serving.stream.address import StreamAddress
+from netops.telemetry.kafka.address import StreamAddress
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Producer
@@ -51,36 +51,42 @@ def make_consumer(address: StreamAddress, session: int, on_error: Callable[[str]
     def report(error: "KafkaError") -> None:
         on_error(error.str())
 
-    require_client()
+    _require_client()
     from confluent_kafka import Consumer
 
     return _made(Consumer, address, own | {"error_cb": report, "logger": _LOG})
 
 
-def require_client() -> None:
-    """Check that the client is installed.
+def check_client(address: StreamAddress) -> None:
+    """Check that the client is installed, and accepts the properties of an address.
 
     Raises
     ------
     UsageError
-        If it is not.
+        If it does not.
     """
-    if find_spec("confluent_kafka") is None:
-        raise _missing()
+    make_consumer(address, MINUTE, _LOG.debug).close()
 
 
-def make_producer(address: StreamAddress) -> "Producer":
+def make_producer(address: StreamAddress, timeout: float) -> "Producer":
     """Create a producer whose messages are written once and in order.
+
+    Parameters
+    ----------
+    address : StreamAddress
+    timeout : float
+        Seconds after which a message that no broker has accepted fails.
 
     Raises
     ------
     UsageError
         If the client is not installed, or rejects a property.
     """
-    require_client()
+    _require_client()
     from confluent_kafka import Producer
 
     own: dict[str, object] = {"enable.idempotence": True, "linger.ms": 5, "logger": _LOG}
+    own["message.timeout.ms"] = round(1000 * timeout)
     return _made(Producer, address, own)
 
 
@@ -93,5 +99,6 @@ def _made(kind: Callable[[dict[str, object]], T], address: StreamAddress, own: M
         raise UsageError(f"stream {address}: {error}") from None
 
 
-def _missing() -> UsageError:
-    return UsageError("streams require the package confluent-kafka: pip install 'netops[kafka]'")
+def _require_client() -> None:
+    if find_spec("confluent_kafka") is None:
+        raise UsageError("streams require the package confluent-kafka: pip install 'netops[kafka]'")

@@ -1,0 +1,1 @@
+"""Kafka: addresses of topics, and the client."""
