@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
-#: Maximum lines per turn: samples that arrive meanwhile wait for one slice at most.
-SLICE = 200
+#: Maximum lines per turn: samples that arrive meanwhile wait for one slice at most, some 0.2 ms.
+SLICE = 25
 #: Seconds from the first line to its slice: many senders with few lines each share one.
 _DELAY = 0.01
 

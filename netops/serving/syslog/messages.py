@@ -1,10 +1,14 @@
 """Hands lines of syslog to the intake of a served network."""
 
+import logging
 from collections.abc import Sequence
 
+from netops.errors import NetopsError
 from netops.logs.formats.protocol import Fields
 from netops.serving.engine.runtime import Runtime
 from netops.serving.logs.lines import fields_of
+
+_LOG = logging.getLogger(__name__)
 
 
 class LogLines:
@@ -21,8 +25,9 @@ class LogLines:
     """
 
     def __init__(self, runtime: Runtime) -> None:
-        self._intake = runtime.intake("logs")
-        self._longest = runtime.settings.messages.max_line
+        runtime.intake("logs")
+        self._runtime, self._longest = runtime, runtime.settings.messages.max_line
+        self._is_reported = False
 
     def __call__(self, lines: Sequence[str], peers: Sequence[str]) -> None:
         """Count lines.
@@ -31,8 +36,18 @@ class LogLines:
         ----------
         lines, peers : sequences of str, n
         """
+        try:
+            intake = self._runtime.intake("logs")
+        except NetopsError as error:  # a later champion; the next one may count them again
+            self._report(error)
+            return
         fields = fields_of(lines, self._longest)
-        self._intake.add_fields([_with_host(found, peer) for found, peer in zip(fields, peers, strict=True)])
+        intake.add_fields([_with_host(found, peer) for found, peer in zip(fields, peers, strict=True)])
+
+    def _report(self, error: NetopsError) -> None:
+        if not self._is_reported:
+            _LOG.warning("syslog is not counted: %s", error)
+            self._is_reported = True
 
 
 def _with_host(found: Fields | str, peer: str) -> Fields | str:
