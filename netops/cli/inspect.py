@@ -47,6 +47,8 @@ def command(
 
     arguments = [word for value in overrides for word in ("--set", value)]
     arguments += ["--config", str(config)] if config else []
+    arguments += [word for path in logs for word in ("--logs", str(path))]
+    arguments += ["--log-format", log_format] if log_format else []
     with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
         with progress_bars():
             found = inspect_telemetry(

@@ -12,6 +12,7 @@ from netops.errors import UsageError
 @click.command("train")
 @click.option("--features", type=options.PATH, required=True, help="Folder that `netops features` wrote.")
 @click.option("--family", "families", multiple=True, help="Families to train; default: all enabled ones.")
+@options.logs
 @options.name
 @options.horizon
 @click.option("--split", type=click.Choice(["time", "device"]), help="How to split off the test data.")
@@ -23,6 +24,7 @@ from netops.errors import UsageError
 def command(
     features: Path,
     families: tuple[str, ...],
+    logs: tuple[Path, ...],
     name: str | None,
     horizon: int | None,
     split: str | None,
@@ -41,6 +43,8 @@ def command(
     settings = read_settings(config, [*overrides, *options.as_settings(horizon, split, trials, budget)])
     if not features.is_dir():
         raise UsageError(f"--features {features}: no such folder")
+    if logs:
+        _refuse_logs(features)
 
     from netops.workflows.stages.training import train
 
@@ -53,3 +57,12 @@ def command(
     columns = ["family", "version", "average_precision", "base_rate", "event_recall", "false_alarms_per_device_day"]
     print_rows(rows, columns, as_json=False)
     note("the model in service is unchanged; see: netops models list")
+
+
+def _refuse_logs(features: Path) -> None:
+    """Report that messages are counted before features are built."""
+    from netops.telemetry.dataset import Dataset
+
+    if "logs" in Dataset.open(features).meta.details:
+        raise UsageError(f"--logs: {features} has the counts of log messages already; remove --logs")
+    raise UsageError("--logs: messages are counted before features are built: netops features --logs PATH …")

@@ -174,6 +174,34 @@ def test_features_on_the_command_line(
     assert any(name.startswith("log_error_count_mean_") for name in names)
 
 
+def test_training_does_not_count_logs(
+    data: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, logs = data
+    for given, message in (([], "features are built: netops features --logs"), (["--logs"], "remove --logs")):
+        words = [
+            "features",
+            "--telemetry",
+            str(source),
+            "--out",
+            str(tmp_path / "f"),
+            "--set",
+            "training.horizon=10m",
+        ]
+        assert run([*words, *(word for option in given for word in (option, str(logs)))]) == 0
+        assert run(["train", "--features", str(tmp_path / "f"), "--logs", str(logs)]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_inspection_names_the_logs_for_the_run(
+    data: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, logs = data
+    assert run(["inspect", str(source), "--logs", str(logs), "--log-format", "rfc5424", "--json"]) == 0
+    command = json.loads(capsys.readouterr().out)["command"]
+    assert command.endswith(f"--logs {logs} --log-format rfc5424")
+
+
 def test_a_card_without_logs_is_as_before() -> None:
     assert not {"logs", "events"} & set(card({}).to_dict())
     counted = replace(card({}), metrics=("a", "log_error_count"), logs={"columns": ["log_error_count"]})
