@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from netops.errors import NetopsError
-from netops.serving.engine.champion import Champion
+from netops.serving.engine.champion import Champion, ModelSource
 from netops.serving.engine.lease import FencedError, Lease
 from netops.serving.engine.partitions import Partition, Partitions
 from netops.serving.engine.runtime import Runtime
@@ -36,6 +36,36 @@ class RootModels:
     def find(self, version: str) -> Champion:
         """Return any version of the network."""
         return self._root.source.find(version)
+
+
+class WithoutShadow:
+    """The models of a process without the shadow, which partitions do not compare.
+
+    Parameters
+    ----------
+    source : ModelSource
+        The source of the models.
+    """
+
+    def __init__(self, source: ModelSource) -> None:
+        self._source = source
+        self._ignored = ""
+
+    def champion(self) -> Champion:
+        """Return the champion."""
+        return self._source.champion()
+
+    def shadow(self) -> None:
+        """Return None; a shadow that is set is reported once."""
+        found = self._source.shadow()
+        version = "" if found is None else found.version
+        if version and version != self._ignored:
+            _LOG.warning("model %s does not score as a shadow: a server that reads a stream has none", version)
+        self._ignored = version
+
+    def find(self, version: str) -> Champion:
+        """Return any version of the network."""
+        return self._source.find(version)
 
 
 class Owner:

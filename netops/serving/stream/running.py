@@ -12,7 +12,7 @@ from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.state_lock import StateInUseError
 from netops.serving.folders import PARTITIONS
 from netops.serving.stream.metrics import LagCollector
-from netops.serving.stream.owner import Owner
+from netops.serving.stream.owner import Owner, WithoutShadow
 from netops.serving.stream.reader import StreamReader
 from netops.telemetry.kafka.address import StreamAddress
 
@@ -45,6 +45,8 @@ async def running(root: Runtime, address: StreamAddress, state: Path) -> AsyncIt
         The state folder that all processes share.
     """
     partitions = root.partitions = Partitions(address.topic)
+    root.shadow.end()
+    root.source = WithoutShadow(root.source)
     root.metrics.registry.register(LagCollector(partitions, root.network))
     owner = Owner(root, address, state / PARTITIONS, asyncio.get_running_loop())
     reader = StreamReader(address, root.settings.stream, owner)

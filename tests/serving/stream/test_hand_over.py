@@ -15,17 +15,17 @@ from tests.serving.samples import fleet
 from tests.serving.stream.states import differing, partitions, reference
 from tests.serving.stream.topics import Sender
 
-PARTITIONS, DEVICES, TICKS = 4, 40, 500
+PARTITIONS, DEVICES, TICKS = 4, 40, 1200
 #: Seconds between two ticks; each partition has samples in each tick.
 PACE = 0.06
-#: The longest pause of a partition, in seconds.
-MAX_PAUSE = 3.0
+#: The longest pause of a partition, in seconds; after a kill, the group waits for the session as well.
+MAX_PAUSE, SESSION = 3.0, 2.0
 
 
 def scenario() -> list[dict]:
-    """Random samples; two devices stop sending, and are stale at the end."""
+    """Random samples, more than the hand-overs take; two devices stop sending, and are stale at the end."""
     found = fleet(DEVICES, TICKS, seed=3)
-    last = found[len(found) * 6 // 10]["timestamp"]
+    last = found[len(found) // 5]["timestamp"]
     return [one for one in found if one["device"] not in ("d7", "d38") or one["timestamp"] < last]
 
 
@@ -129,9 +129,10 @@ def test_replicas_come_and_go_and_nothing_is_lost_or_counted_twice(
         assert watch.servers.pop("a").stop() == 0
         change("one of two stopped", {"c": 4})
         watch.servers["d"] = replica()
-        until(lambda: watch.owners() == Counter(c=2, d=2), 30)
+        change("second process again", {"c": 2, "d": 2})
         watch.servers.pop("c").kill()
         change("one of two killed", {"d": 4})
+        assert sending.is_alive(), "the load ended before the last hand-over"
         ending.set()
         sending.join()
         until(lambda: sum(watch.offsets.values()) == len(samples), 60)
@@ -156,7 +157,8 @@ def test_replicas_come_and_go_and_nothing_is_lost_or_counted_twice(
             f"\npauses: { {name: round(pause, 2) for name, pause in pauses.items()} }, events sent twice: {twice}"
         )
     assert twice <= 2  # at least once: only what was on its way when a process was killed
-    assert max(pauses.values()) <= MAX_PAUSE
+    for name, pause in pauses.items():
+        assert pause <= MAX_PAUSE + ("killed" in name) * SESSION
 
 
 def _due(server: LiveServer) -> float:

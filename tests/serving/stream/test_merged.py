@@ -1,10 +1,21 @@
-"""One view of several partitions: metrics, and cursors of answers."""
+"""One view of several partitions: endpoints, metrics, and cursors of answers."""
 
+import logging
+from typing import Any
+
+import msgspec
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from netops.serving.engine.champion import ChampionFile
 from netops.serving.engine.merged_metrics import MergedCollector
 from netops.serving.engine.partitions import Cursors
+from netops.serving.requests.endpoint import Request, StateEndpoint
+from netops.serving.requests.registry import ENDPOINTS
+from netops.serving.stream.owner import WithoutShadow
+from tests.serving.samples import sample
+from tests.serving.stream.process import Process, log_of
 
 
 class Fixed:
@@ -82,3 +93,73 @@ def test_old_cursors_are_forgotten() -> None:
     added = [cursors.add({"a": number}) for number in range(Cursors.LIMIT + 1)]
     assert cursors.positions(added[0]) == {}
     assert cursors.positions(added[1]) == {"a": 1}
+
+
+#: Path → query, and what the answer has for device d of two partitions that have a and b.
+ANSWERS: dict[str, tuple[dict[str, str], Any]] = {
+    "/healthz": ({}, lambda found: [one["devices"] for one in found["partitions"]]),
+    "/readyz": ({}, lambda found: [one["devices"] for one in found["partitions"]]),
+    "/alerts": ({}, lambda found: sorted(one["device"] for one in found)),
+    "/devices": ({}, lambda found: [one["device"] for one in found]),
+    "/devices/{device}/logs": ({"device": "b"}, lambda found: found["device"]),
+    "/fleet": ({}, lambda found: (found["known"], found["devices"], found["alerting"])),
+    "/history": ({"device": "b"}, lambda found: len(found["times"])),
+    "/metrics": ({}, lambda found: 'netops_devices{network="demo"} 2.0' in found),
+    "/feedback": ({}, lambda found: found["network"]),
+}
+EXPECTED = {
+    "/healthz": [1, 1],
+    "/readyz": [1, 1],
+    "/alerts": ["a", "b"],
+    "/devices": ["a", "b"],
+    "/devices/{device}/logs": "b",
+    "/fleet": (2, ["a", "b"], ["a", "b"]),
+    "/history": 5,
+    "/metrics": True,
+    "/feedback": "demo",
+}
+
+
+@pytest.fixture(scope="module")
+def process(model, tmp_path_factory):
+    with Process(model, tmp_path_factory.mktemp("state")) as process:
+        for number, device in enumerate("ab"):
+            log = log_of([sample(device, tick, hot=True) for tick in range(5)])
+            intake = process.open(log, number=number)
+            process.feed(intake, log)
+        yield process
+
+
+@pytest.mark.parametrize("endpoint", [one for one in ENDPOINTS if one.method == "GET"], ids=lambda one: one.path)
+def test_each_endpoint_answers_for_all_partitions(process: Process, endpoint: StateEndpoint) -> None:
+    if endpoint.tag == "model":
+        return
+    query, read = ANSWERS[endpoint.path]
+    body = endpoint.reply(process.root, Request("GET", endpoint.path, query=query)).body
+    found = body.decode() if isinstance(body, bytes) else msgspec.to_builtins(body)
+    assert read(found) == EXPECTED[endpoint.path]
+
+
+def test_without_a_partition_there_is_nothing(model, tmp_path) -> None:
+    with Process(model, tmp_path) as process:
+        for endpoint in ENDPOINTS:
+            if endpoint.path in ("/alerts", "/devices"):
+                assert endpoint.reply(process.root, Request("GET", endpoint.path)).body == []
+            if endpoint.path in ("/fleet", "/healthz"):
+                found = msgspec.to_builtins(endpoint.reply(process.root, Request("GET", endpoint.path)).body)
+                assert found.get("known", found.get("devices", [])) in (0, [])
+
+
+def test_a_shadow_is_reported_as_ignored_once(model, tmp_path, caplog) -> None:
+    file = ChampionFile(tmp_path / "champion.json")
+    file.promote("v1", model)
+    file.put_in_shadow("v2", model)
+    source = WithoutShadow(file)
+    with caplog.at_level(logging.WARNING):
+        assert source.shadow() is None
+        assert source.shadow() is None
+    assert [record.message for record in caplog.records] == [
+        "model v2 does not score as a shadow: a server that reads a stream has none"
+    ]
+    assert source.champion() == file.champion()
+    assert source.find("v1") == file.champion()

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from netops.logs.severity import name_of
+from netops.serving.engine.partitions import owner_of
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
 from netops.serving.logs.recent_lines import Line
@@ -31,16 +32,18 @@ def device_logs(runtime: Runtime, query: DeviceLogsQuery) -> DeviceLogs:
     BodyError
         If the device is unknown.
     """
-    state = runtime.state
-    device = query.device if state.table.code(query.device) is not None else unquote(query.device)
-    if (code := state.table.code(device)) is None:
+    parts = runtime.parts
+    device = query.device if owner_of(parts, query.device) is not None else unquote(query.device)
+    owner = owner_of(parts, device)
+    if owner is None or (code := owner.state.table.code(device)) is None:
         raise BodyError(f"no device {device!r}; see GET /devices", 404)
-    found = [line for line in state.lines.of(code) if _is_wanted(line, query)]
+    kept = owner.state.lines
+    found = [line for line in kept.of(code) if _is_wanted(line, query)]
     lines = [
         LogLine(line.time // 10**6, name_of(line.severity), line.template or None, line.text)
         for line in found[: query.limit]
     ]
-    return DeviceLogs(device, state.lines.kept, lines)
+    return DeviceLogs(device, kept.kept, lines)
 
 
 def _is_wanted(line: Line, query: DeviceLogsQuery) -> bool:
