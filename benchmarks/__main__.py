@@ -21,6 +21,7 @@ NAMES = (
     "serving_start",
     "serving_memory",
     "serving_stalls",
+    "kafka",
     "log_reading",
     "quality",
     "quality_real",
