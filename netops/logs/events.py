@@ -44,6 +44,7 @@ class EventColumns:
     entry: ClassVar[str] = "events"
     covers: ClassVar[bool] = False
     delay: ClassVar[int] = 0
+    interval: ClassVar[int] = 0
 
     kinds: tuple[str, ...]
     reach: int

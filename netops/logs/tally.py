@@ -59,6 +59,10 @@ class Counted(Protocol):
     def delay(self) -> int:
         """Nanoseconds: a message counts as if it came that much later."""
 
+    @property
+    def interval(self) -> int:
+        """Nanoseconds between two samples of devices without metrics; 0: there are none."""
+
     def counts(self, found: Found) -> list[Floats]:
         """Return the columns with counts, which come first."""
 

@@ -20,6 +20,7 @@ from netops.serving.engine.recent import RecentSamples
 from netops.serving.engine.samples import Samples
 from netops.serving.engine.work import Work
 from netops.serving.logs.device_counts import DeviceCounts
+from netops.serving.logs.log_devices import LogDevices
 from netops.serving.logs.recent_lines import RecentLines
 from netops.serving.settings import ServingSettings
 from netops.telemetry.columns.counter_stream import CounterRates
@@ -78,6 +79,8 @@ class FleetState:
         Converts counters to rates, as in training; None if there are no counters.
     counts : dict
         ``logs`` and ``events``, as far as the model counts them → the messages that samples will count.
+    log_devices : LogDevices
+        The devices without metrics.
     lines : RecentLines
         The last log messages of each device, if they are kept.
     quarantine : dict
@@ -106,6 +109,7 @@ class FleetState:
         self.counters = CounterRates(spec.metrics, counters) if counters else None
         self.counts = {columns.entry: DeviceCounts(columns, spec.metrics, capacity) for columns in counted}
         self.lines = RecentLines(settings.messages.keep)
+        self.log_devices = self._new_log_devices(spec, counted)
         self.tracker = AlertTracker(policy)
         self.table = DeviceTable(capacity)
         self.clock = NetworkClock(capacity, silent_after)
@@ -140,6 +144,8 @@ class FleetState:
             return rows
         rows, codes = self._codes(work, rows)
         work.codes[rows] = codes
+        if not work.samples.is_made:
+            self.log_devices.release(codes.tolist())
         timestamps, values = work.samples.timestamps[rows], work.samples.values[rows]
         for counts in self.counts.values():
             counts.fill(codes, timestamps, values)
@@ -252,6 +258,9 @@ class FleetState:
             for columns in counted
         }
         self.engine = engine
+        before, self.log_devices = self.log_devices, self._new_log_devices(spec, counted)
+        for code in self.table.codes():
+            self.log_devices.restore(code, before.save(code))
 
     def _change_metrics(self, other: OtherMetrics, spec: FeatureSpec) -> None:
         self.values, self.recent = other.columns(self.values), RecentSamples(spec.metrics)
@@ -262,6 +271,11 @@ class FleetState:
         if self.counters is not None:
             self.counters.reorder(spec.metrics)
         self.write_in_full()
+
+    def _new_log_devices(self, spec: FeatureSpec, counted: Sequence[Counted]) -> LogDevices:
+        interval = max((columns.interval for columns in counted), default=0)
+        names = {name for columns in counted for name in columns.names}
+        return LogDevices(interval, self.engine.history, patient=any(name not in names for name in spec.metrics))
 
     def write_in_full(self) -> None:
         """Write all windows in the next snapshot, so that it does not need earlier ones, of other metrics."""
@@ -278,6 +292,7 @@ class FleetState:
             for counts in self.counts.values():
                 counts.forget(code)
             self.lines.forget(code)
+            self.log_devices.release([code])
             self._end_quarantine(code)
             self.jumps.pop(code, None)
             self._behind.pop(code, None)

@@ -211,6 +211,7 @@ def _put(
         state.jumps[code] = record.jump._replace(state=other.windows(record.jump.state))
     for entry, counts in state.counts.items():
         counts.restore(code, record.counts.get(entry, b""))
+    state.log_devices.restore(code, record.log_times)
     for kind in ("risk", "silent"):
         runtime.active_alerts.open.pop((kind, record.name), None)
     for alert in record.alerts:

@@ -45,7 +45,7 @@ _PART_SECONDS, _PART = 0.004, 200
 _WHOLE, _TURNS = 256, 16
 
 
-class DeviceRecord(msgspec.Struct):
+class DeviceRecord(msgspec.Struct, omit_defaults=True):
     """A device in a snapshot; ``windows`` are its samples after ``since``, or all samples if that is None."""
 
     name: str
@@ -65,6 +65,8 @@ class DeviceRecord(msgspec.Struct):
     jump: Jump | None = None
     #: ``logs`` and ``events`` → messages that no sample has counted yet.
     counts: dict[str, bytes] = {}
+    #: First and last message of a device without metrics.
+    log_times: tuple[int, int] | None = None
 
 
 class Head(msgspec.Struct):
@@ -292,6 +294,7 @@ class SnapshotWriter:
             int(state.clock.sample_counts[code]),
             state.jumps.get(code),
             {entry: saved for entry, counts in state.counts.items() if (saved := counts.save(code))},
+            state.log_devices.save(code),
         )
 
 

@@ -184,7 +184,7 @@ def _run(
     service = Service(graph, pipeline_of(graph.context))
     address = _address(listener)
     failures: list[NetopsError] = []
-    lifespan: list[Background] = [lambda _app: _background(runtime, address, ready, failures, receiver)]
+    lifespan: list[Background] = [lambda _app: _background(service, address, ready, failures, receiver)]
     if stream is not None:
         lifespan.append(lambda _app: stream)
     config = configured(service, token, lifespan)
@@ -217,18 +217,20 @@ def configured(service: "Service", token: str | None, lifespan: "Sequence[Backgr
 
 @asynccontextmanager
 async def _background(
-    runtime: Runtime,
+    service: "Service",
     address: str,
     ready: Callable[[str], None] | None,
     failures: list[NetopsError],
     syslog: SyslogListener | None = None,
 ) -> AsyncIterator[None]:
     """Run the background tasks (snapshots, champion lookup, deliveries, syslog); save the state at the end."""
+    runtime = service.runtime
     settings = runtime.settings.state
     runtime.deliveries.start()
     ending = asyncio.Event()
     saving = asyncio.create_task(_repeat(settings.snapshot_interval, lambda: save(runtime), ending))
     refreshing = asyncio.create_task(_repeat(settings.champion_interval, lambda: refresh(runtime), ending))
+    scoring = asyncio.create_task(_repeat(SECOND, service.score_log_devices, ending))
     # Large bodies are parsed in a thread: switch to the event loop more often.
     sys.setswitchinterval(0.001)
     tune_garbage_collector()
@@ -243,8 +245,9 @@ async def _background(
             await syslog.close()
         ending.set()
         refreshing.cancel()
+        scoring.cancel()
         # An active snapshot is not cancelled: its thread would write at the same time as the last one.
-        await asyncio.gather(saving, refreshing, return_exceptions=True)
+        await asyncio.gather(saving, refreshing, scoring, return_exceptions=True)
         try:
             runtime.close()
         except NetopsError as error:

@@ -16,7 +16,7 @@ from netops.serving.logs.device_counts import DeviceCounts
 from netops.serving.logs.host_names import HostNames
 from netops.serving.logs.lines import fields_of, messages_of
 from netops.serving.logs.live_clock import LiveClock
-from netops.serving.logs.messages import AHEAD, COUNTED, DUPLICATE, UNKNOWN, Counts, Message
+from netops.serving.logs.messages import AHEAD, COUNTED, DUPLICATE, FULL, UNKNOWN, Counts, Message
 from netops.serving.settings import ServingSettings
 
 T = TypeVar("T")
@@ -96,17 +96,29 @@ class MessageIntake:
     def _status(self, kept: DeviceCounts, message: Message, kind: int) -> int:
         time, host, severity, text = message
         code = self._hosts.code(host)
-        if code is None:
-            return UNKNOWN
         now = self._state.clock.now
         if now != NEVER and time > now + self._settings.time.future_limit:
-            return AHEAD
+            return UNKNOWN if code is None and not self._state.log_devices.interval else AHEAD
+        if code is None:
+            if not self._may_be_device(host):
+                return UNKNOWN
+            if len(self._state.table) >= self._state.table.capacity:
+                return FULL
+            code = int(self._state.table.assign([host])[0])
+            self._state.log_devices.note(code, time)
         status = kept.add(code, time, severity, kind, crc32(text.encode("utf-8", "replace")))
         if status == COUNTED:
             self._state.note_change(code)
+            if code in self._state.log_devices:
+                self._state.log_devices.note(code, time)
         if status != DUPLICATE and self._state.lines.kept and self._entry == LogColumns.entry:
             self._state.lines.add(code, time, severity, kept.columns.text_of(kind), text)
         return status
+
+    def _may_be_device(self, host: str) -> bool:
+        """Return whether a host that sends no metrics becomes a device."""
+        is_short = len(host) <= self._settings.limits.name_length
+        return bool(self._state.log_devices.interval) and is_short and host.isprintable()
 
 
 def slices(items: Iterable[T]) -> Iterator[list[T]]:

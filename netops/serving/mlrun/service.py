@@ -12,6 +12,7 @@ from netops.json_types import Json, JsonDict
 from netops.serving.engine.pipeline import REMOTE_WRITE_TYPE, Pipeline
 from netops.serving.engine.samples import Answer, BodyError, Samples
 from netops.serving.engine.work import SLICE
+from netops.serving.logs.log_devices import samples_of
 from netops.serving.requests.endpoints.telemetry import TELEMETRY
 from netops.serving.requests.reply import JSON
 
@@ -75,6 +76,14 @@ class Service:
         if self.runtime.replay.due:  # before the samples are answered
             await asyncio.to_thread(self.runtime.replay.write)
         return answers
+
+    async def score_log_devices(self) -> None:
+        """Score the devices without metrics for which it is time; remove those that have not sent messages."""
+        state = self.runtime.state
+        while due := state.log_devices.due(state.clock.newest):
+            await self.run(samples_of(due, state.table.names, len(self.runtime.model.spec.metrics)))
+        if forgotten := state.log_devices.forgotten():
+            state.drop(forgotten)
 
     async def _run_parts(self, samples: Samples) -> list[Answer]:
         """Process a request in slices; late samples beyond the limit are rejected."""

@@ -70,6 +70,9 @@ class Graph(Protocol):
     async def process(self, body: object, content_type: str) -> bytes:
         """Process the samples of a body; return the answers as JSON."""
 
+    async def score_log_devices(self) -> None:
+        """Score the devices without metrics for which it is time."""
+
     async def score(self, body: object, path: str) -> tuple[int, dict[str, object]]:
         """Score feature vectors; return status and answer."""
 

@@ -1,7 +1,7 @@
 """``POST /logs``: log messages of devices."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -54,7 +54,11 @@ async def logs(graph: Graph, request: Request, query: LogsQuery) -> Reply:
     with runtime.metrics.timed("logs"):
         intake = intake_of(runtime, "logs")
         fields = _read(request.body, request.content_type, runtime)
-        counts = await accept(runtime, intake, fields, query.device or "")
+        counts = Counts()
+        for part in slices(fields):
+            counts += intake.add_fields(part, query.device or "")
+            await asyncio.sleep(0)
+        await settle(graph)
         return accepted(counts)
 
 
@@ -72,20 +76,11 @@ def intake_of(runtime: Runtime, entry: str) -> MessageIntake:
         raise BodyError(str(error), CONFLICT) from None
 
 
-async def accept(runtime: Runtime, intake: MessageIntake, fields: Iterable[Fields | str], device: str) -> Counts:
-    """Accept parsed lines in slices, with other requests in between."""
-    counts = Counts()
-    for part in slices(fields):
-        counts += intake.add_fields(part, device)
-        await asyncio.sleep(0)
-    await store_replay_point(runtime)
-    return counts
-
-
-async def store_replay_point(runtime: Runtime) -> None:
-    """Store the replay point, if it has moved back, before messages are acknowledged."""
-    if runtime.replay.due:
-        await asyncio.to_thread(runtime.replay.write)
+async def settle(graph: Graph) -> None:
+    """Before messages are acknowledged: score devices without metrics that are due, and store the replay point."""
+    await graph.score_log_devices()
+    if graph.runtime.replay.due:
+        await asyncio.to_thread(graph.runtime.replay.write)
 
 
 def accepted(counts: Counts) -> Reply:
