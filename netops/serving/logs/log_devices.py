@@ -22,7 +22,7 @@ _FORGOTTEN = 86_400 * 10**9
 class LogDevices:
     """The devices without metrics, by code, and the time of their messages.
 
-    The time of the logs is that of the newest message, and goes on with the clock of the machine: at the end of
+    The time of the logs is that of the newest message, and continues with the clock of the machine: at the end of
     each interval every device has a sample, whether or not it has sent messages.
 
     Parameters

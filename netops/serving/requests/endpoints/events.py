@@ -11,7 +11,7 @@ from netops.serving.engine.samples import BodyError
 from netops.serving.logs.intake import slices
 from netops.serving.logs.messages import Counts, Message
 from netops.serving.requests.endpoint import Graph, GraphEndpoint, Request
-from netops.serving.requests.endpoints.logs import NOT_COUNTED, Accepted, accepted, intake_of, settle
+from netops.serving.requests.endpoints.logs import NOT_COUNTED, Accepted, accepted, finish_messages, intake_of
 from netops.serving.requests.reply import JSON, Reply
 from netops.serving.requests.schemas import Kind, Name, Time
 
@@ -37,7 +37,7 @@ async def events(graph: Graph, request: Request) -> Reply:
         for part in slices(map(_message, values)):
             counts += intake.add(part)
             await asyncio.sleep(0)
-        await settle(graph)
+        await finish_messages(graph)
         return accepted(counts)
 
 

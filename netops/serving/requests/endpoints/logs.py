@@ -58,7 +58,7 @@ async def logs(graph: Graph, request: Request, query: LogsQuery) -> Reply:
         for part in slices(fields):
             counts += intake.add_fields(part, query.device or "")
             await asyncio.sleep(0)
-        await settle(graph)
+        await finish_messages(graph)
         return accepted(counts)
 
 
@@ -76,7 +76,7 @@ def intake_of(runtime: Runtime, entry: str) -> MessageIntake:
         raise BodyError(str(error), CONFLICT) from None
 
 
-async def settle(graph: Graph) -> None:
+async def finish_messages(graph: Graph) -> None:
     """Before messages are acknowledged: score devices without metrics that are due, and store the replay point."""
     await graph.score_log_devices()
     if graph.runtime.replay.due:

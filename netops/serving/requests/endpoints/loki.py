@@ -11,7 +11,7 @@ from netops.serving.engine.runtime import Runtime
 from netops.serving.logs.intake import slices
 from netops.serving.logs.messages import Counts, Message
 from netops.serving.requests.endpoint import Graph, GraphEndpoint, Request
-from netops.serving.requests.endpoints.logs import NOT_COUNTED, accepted, intake_of, settle
+from netops.serving.requests.endpoints.logs import NOT_COUNTED, accepted, finish_messages, intake_of
 from netops.serving.requests.reply import Reply
 
 _PROTOBUF_TYPE = "application/x-protobuf"
@@ -28,7 +28,7 @@ async def loki_push(graph: Graph, request: Request) -> Reply:
         for part in slices(await _read(runtime, request)):
             counts += intake.add(part)
             await asyncio.sleep(0)
-        await settle(graph)
+        await finish_messages(graph)
         accepted(counts)
     return Reply(204, b"")
 
