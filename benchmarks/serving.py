@@ -22,7 +22,7 @@ SPEC = FeatureSpec(METRICS, (MINUTE, HOUR))
 NATIVE = "native.json"
 
 
-def make_model(folder: Path) -> Path:
+def make_model(folder: Path, spec: FeatureSpec = SPEC, **about: Any) -> Path:
     """Fit XGBoost (200 trees of depth 6) to a pattern with noise, calibrated; the native model lies beside it."""
     from netops.models.card import ModelCard
     from netops.models.onnx_file import build_model, calibrated, save_model
@@ -31,14 +31,17 @@ def make_model(folder: Path) -> Path:
     from netops.training.families.protocol import FitData
     from netops.training.families.xgboost import XGBoost
 
-    random, width = np.random.default_rng(0), len(SPEC.names)
+    random, width = np.random.default_rng(0), len(spec.names)
     features = random.normal(size=(20_000, width)).astype(np.float32)
     odds = features[:, 0] + features[:, 12] * features[:, 24] + random.normal(size=len(features))
     labels = (odds > 2).astype(np.float32)
     data = FitData(features, labels, np.ones(len(labels)), np.zeros(len(labels), dtype=bool))
     fitted = XGBoost().fit(data, seed=0, threads=2)
     scaling = Scaling(np.zeros(width), np.ones(width), 1e9, False)
-    card = ModelCard("demo", "xgboost", "bench", SPEC.names, SPEC.to_dict(), METRICS, 10 * MINUTE, threshold=0.9)
+    spec_values, horizon = spec.to_dict(), 10 * MINUTE
+    card = ModelCard(
+        "demo", "xgboost", "bench", spec.names, spec_values, spec.metrics, horizon, threshold=0.9, **about
+    )
     # As trained models are: the server tells risk and probability.
     save_model(
         folder, calibrated(build_model(scaling, fitted), Platt(0.9, -0.1, len(labels), int(labels.sum()))), card
@@ -48,11 +51,11 @@ def make_model(folder: Path) -> Path:
 
 
 @contextmanager
-def server(kind: str, model: Path, state: Path) -> Iterator["Served"]:
-    """Start ``ours`` or the ``stock`` server, and stop it in the end."""
+def server(kind: str, model: Path, state: Path, syslog: str = "") -> Iterator["Served"]:
+    """Start ``ours`` (with syslog at an address) or the ``stock`` server, and stop it in the end."""
     since = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.serving_process", kind, str(model), str(state)],
+        [sys.executable, "-m", "benchmarks.serving_process", kind, str(model), str(state), syslog],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"MLRUN_DBPATH": ""},

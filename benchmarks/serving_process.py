@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 
-def ours(model: Path, state: Path) -> None:
+def ours(model: Path, state: Path, syslog: str) -> None:
     """Serve as ``netops serve`` does."""
     from netops.serving.engine.champion import FixedModel
     from netops.serving.http.serve import serve
     from netops.serving.settings import ServingSettings
 
-    serve("demo", ServingSettings(port=0), source=FixedModel("bench", model), state=state, ready=ready)
+    settings = ServingSettings(port=0, syslog=syslog)
+    serve("demo", settings, source=FixedModel("bench", model), state=state, ready=ready)
 
 
-def stock(model: Path, _state: Path) -> None:
+def stock(model: Path, _state: Path, _syslog: str) -> None:
     """Serve MLRun's router with a V2 model server as its users write one."""
     import asyncio
     import socket
@@ -53,4 +54,4 @@ def ready(url: str) -> None:
 
 
 if __name__ == "__main__":
-    {"ours": ours, "stock": stock}[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
+    {"ours": ours, "stock": stock}[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])

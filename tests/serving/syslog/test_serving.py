@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from netops.cli.main import run
 from netops.errors import NetopsError, UsageError
 from netops.serving.engine.champion import FixedModel
 from netops.serving.engine.pipeline import Pipeline
@@ -108,3 +109,19 @@ def test_a_port_that_is_taken_is_reported_first(tmp_path: Path) -> None:
         chosen = ServingSettings(port=0, syslog=f"127.0.0.1:{other.getsockname()[1]}")
         with pytest.raises(UsageError, match=r"--syslog 127\.0\.0\.1:\d+ cannot be bound: Address already in use"):
             serve("demo", chosen, source=FixedModel("v1", tmp_path), state=tmp_path / "state")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--syslog", "0.0.0.0:5514"], "--syslog 0.0.0.0:5514 is not a local address, and syslog has no token"),
+        (["--syslog", "5514"], "serving.syslog: invalid address '5514'"),
+        (["--set", "serving.syslog_from=[10.0.0.1/8]"], "serving.syslog_from: 10.0.0.1/8 has host bits set"),
+    ],
+)
+def test_mistakes_on_the_command_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["serve", "--port", "0", *arguments]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert message in line
