@@ -1,11 +1,12 @@
 """How well incidents of generated networks are predicted from metrics, from logs, and from both.
 
-    python -m benchmarks.log_quality [weak] SEED…
+    python -m benchmarks.log_quality [weak] [default] SEED…
 
 A network per seed, of 200 devices over 20 hours with a sample every 30 seconds; no neural network, so that it takes
-minutes. Some incidents are announced by metrics alone, some by logs alone, most by both. With ``weak``, the metrics
-hardly change before any of them. All figures are of the test splits; intervals come from resampling devices and
-incidents; all three choices have the same resamples, and their differences are of pairs.
+minutes. With ``default``, it is that of ``netops run``: a sample every 5 seconds, and all model families. Some
+incidents are announced by metrics alone, some by logs alone, most by both. With ``weak``, the metrics hardly change
+before any of them. All figures are of the test splits; intervals come from resampling devices and incidents; all
+choices have the same resamples, and their differences are of pairs.
 """
 
 import dataclasses
@@ -20,11 +21,13 @@ import numpy as np
 
 from netops.alerting.outcomes import EvaluationSplit
 from netops.evaluation.assessment import assess_model
-from netops.simulator.network import channels, make_network
+from netops.logs.columns import LogColumns
+from netops.simulator.logs import write_logs
+from netops.simulator.network import Network, channels, make_network
 from netops.telemetry.dataset import Dataset
 from netops.training.train import split_risks
 from netops.workflows.settings import Settings, read_settings
-from netops.workflows.stages.log_columns import with_generated_logs
+from netops.workflows.stages.log_columns import with_logs
 
 from .learning import best_of, learn
 from .quality import SEEDS, Counted, count, network_of, pool, say, say_pooled, spread
@@ -42,17 +45,15 @@ WEAK = (
     *(f"metrics.scenarios.{name}.depth=0.15" for name in ("memory_leak", "flapping")),
     "metrics.scenarios.cascade.height=0.1",
 )
+_WEAK, _DEFAULT = "weak", "default"
 METRICS, LOGS, BOTH = "metrics only", "logs only", "both"
 
 
 def measure(seed: int, more: Sequence[str]) -> dict[str, Counted]:
     """Train on the three choices of metrics of one network."""
-    settings = read_settings(overrides=[*OVERRIDES, *more, f"fleet.seed={seed}"])
-    start = settings.fleet.start_time
+    settings = read_settings(overrides=[*more, f"fleet.seed={seed}"])
     with TemporaryDirectory() as folder:
-        telemetry = network_of(seed, settings, Path(folder) / "telemetry")
-        known = telemetry.meta.metrics
-        both = with_generated_logs(telemetry, settings, start, start)
+        both, known, _ = counted_telemetry(seed, settings, Path(folder))
         counted = tuple(name for name in both.meta.metrics if name not in known)
         return {
             name: _figures(seed, name, both, metrics, settings, Path(folder) / name)
@@ -60,11 +61,49 @@ def measure(seed: int, more: Sequence[str]) -> dict[str, Counted]:
         }
 
 
+def counted_telemetry(seed: int, settings: Settings, folder: Path) -> tuple[Dataset, tuple[str, ...], Path]:
+    """Generate a network and count its messages.
+
+    Returns
+    -------
+    tuple
+        The telemetry with counts, its other metrics, and the log file.
+    """
+    telemetry, log = network_of(seed, settings, folder / "telemetry"), folder / "network.log"
+    known = telemetry.meta.metrics
+    write_logs(_network(settings), telemetry, settings.generated_logs, log)
+    options = dataclasses.replace(settings.logs, paths=(str(log),))
+    return with_logs(telemetry, dataclasses.replace(settings, logs=options)), known, log
+
+
+def restricted(telemetry: Dataset, metrics: tuple[str, ...]) -> Dataset:
+    """Return telemetry with some of its metrics."""
+    details = dict(telemetry.meta.details)
+    counted = details[LogColumns.entry]
+    own = [name for name in counted["columns"] if name in metrics]
+    details[LogColumns.entry] = counted | {"columns": own}
+    return dataclasses.replace(
+        telemetry, meta=dataclasses.replace(telemetry.meta, metrics=metrics, details=details)
+    )
+
+
+def _network(settings: Settings) -> Network:
+    fleet, logs = settings.fleet, settings.generated_logs
+    return make_network(
+        settings.metrics,
+        devices=fleet.devices,
+        duration=fleet.duration,
+        interval=fleet.interval,
+        start=fleet.start_time,
+        seed=fleet.seed,
+        silent=logs.silent_if_enabled,
+    )
+
+
 def _figures(
     seed: int, name: str, telemetry: Dataset, metrics: tuple[str, ...], settings: Settings, folder: Path
 ) -> Counted:
-    chosen = dataclasses.replace(telemetry, meta=dataclasses.replace(telemetry.meta, metrics=metrics))
-    examples, models = learn(chosen, settings, folder)
+    examples, models = learn(restricted(telemetry, metrics), settings, folder)
     best = best_of(examples, models)
     assessment = assess_model(examples, models[best], settings.alerting)
     say(seed, name, assessment)
@@ -74,16 +113,7 @@ def _figures(
 
 def _by_channel(split: EvaluationSplit, settings: Settings) -> EvaluationSplit:
     """Replace the scenario of each incident by what announces it."""
-    fleet, logs, incidents = settings.fleet, settings.generated_logs, split.incidents
-    network = make_network(
-        settings.metrics,
-        devices=fleet.devices,
-        duration=fleet.duration,
-        interval=fleet.interval,
-        start=fleet.start_time,
-        seed=fleet.seed,
-        silent=logs.silent_if_enabled,
-    )
+    logs, incidents, network = settings.generated_logs, split.incidents, _network(settings)
     index = {name: number for number, name in enumerate(network.fleet.names)}
     numbers = [channels(network, index[name]) for name in split.sequences.devices]
     drawn = [
@@ -114,9 +144,10 @@ def say_differences(networks: Sequence[dict[str, Counted]]) -> None:
 
 def main(words: Sequence[str]) -> None:
     """Measure the networks, one after another, and pool them."""
-    weak = "weak" in words
-    seeds = [int(word) for word in words if word != "weak"] or SEEDS
-    networks = [measure(seed, WEAK if weak else ()) for seed in seeds]
+    seeds = [int(word) for word in words if word not in (_WEAK, _DEFAULT)] or SEEDS
+    overrides = ("generated_logs.enabled=true",) if _DEFAULT in words else OVERRIDES
+    more = WEAK if _WEAK in words else ()
+    networks = [measure(seed, [*overrides, *more]) for seed in seeds]
     say_pooled(networks)
     say_differences(networks)
     say_channels(networks)

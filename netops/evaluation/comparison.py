@@ -162,7 +162,7 @@ def _other_templates(of_model: LogValues, found: LogValues) -> dict[str, str]:
     entry: Literal["keys", "texts"] = "keys" if "keys" in of_model else "texts"
     counted = found.get(entry, {})
     other = [name for name, value in of_model.get(entry, {}).items() if counted.get(name) != value]
-    return {name: of_model["texts"][name] for name in other}
+    return {name: of_model["texts"].get(name, "messages before incidents") for name in other}
 
 
 def latency_ms(folder: Path) -> float:

@@ -1,7 +1,8 @@
 """Columns of telemetry that count log messages: their declaration, as a model card stores it."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -22,7 +23,7 @@ RARE_TEMPLATES = "log_rare_template_count"
 GENERAL = (MESSAGES, ERRORS, WARNINGS, RARE_TEMPLATES, DISTINCT)
 #: Digits of the hash of a template that are in the name of its column, if they differ from those of the others.
 DIGITS = 6
-_TEMPLATE = "log_template_"
+_TEMPLATE, _PRECURSORS = "log_template_", "log_precursor_"
 
 
 def _is_error(severities: Int8) -> npt.NDArray[np.bool_]:
@@ -54,6 +55,32 @@ def name_templates(templates: Templates, selected: Iterable[int], taken: Iterabl
     return tuple(names)
 
 
+def precursor_column(templates: Templates, numbers: Iterable[int]) -> str:
+    """Return the column that counts the messages of some templates together: ``log_precursor_3f9a1c_count``."""
+    return f"{_PRECURSORS}{_key_of(templates, numbers)[:DIGITS]}_count"
+
+
+def _key_of(templates: Templates, numbers: Iterable[int]) -> str:
+    text = " ".join(sorted(map(templates.key, numbers)))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What the champion counts and a new training counts as well.
+
+    Attributes
+    ----------
+    columns : mapping
+        Columns of templates → their numbers in the new training.
+    groups : mapping
+        Columns of several templates → their numbers in the new training.
+    """
+
+    columns: Mapping[str, int] = field(default_factory=dict)
+    groups: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class LogColumns:
     """Which messages are counted.
@@ -77,6 +104,8 @@ class LogColumns:
         A template of fewer messages of the training split is rare, as is an unknown one.
     interval : int
         Nanoseconds between samples of devices without metrics; 0 if there are none.
+    groups : mapping
+        Columns that count the messages of several templates → the templates.
     """
 
     entry: ClassVar[str] = "logs"
@@ -90,6 +119,7 @@ class LogColumns:
     delay: int = 0
     rare: int = 1
     interval: int = 0
+    groups: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -101,11 +131,12 @@ class LogColumns:
         cls,
         templates: Templates,
         selected: Iterable[int],
-        carried: Mapping[str, int],
+        carried: Carried,
         reach: int,
         delay: int = 0,
         rare: int = 1,
         interval: int = 0,
+        precursors: tuple[int, ...] = (),
     ) -> "LogColumns":
         """Declare the columns of a new training, and those that the champion counts as well.
 
@@ -113,17 +144,24 @@ class LogColumns:
         ----------
         templates : Templates
         selected : iterable of int
-        carried : mapping
-            Columns of the champion → their templates here. A selected template keeps the name of its column.
+        carried : Carried
+            A selected template keeps the name of its column.
         reach, delay, rare, interval : int
+        precursors : tuple of int
+            Templates that precede incidents, whose messages are counted together.
         """
-        selected, known = tuple(selected), {number: name for name, number in carried.items()}
+        counted, groups = carried.columns, dict(carried.groups)
+        selected, known = tuple(selected), {number: name for name, number in counted.items()}
         kept = {n: known[n] for n in selected if n in known and _is_named_by(known[n], templates.key(n))}
         fresh = [number for number in selected if number not in kept]
-        named = kept | dict(zip(fresh, name_templates(templates, fresh, carried), strict=True))
-        extra = {name: number for name, number in carried.items() if name not in kept.values()}
-        names = (*GENERAL, *(named[number] for number in selected), *extra, SINCE_ERROR)
-        return cls(templates, (*selected, *extra.values()), reach, names, tuple(extra), delay, rare, interval)
+        named = kept | dict(zip(fresh, name_templates(templates, fresh, counted), strict=True))
+        extra = {name: number for name, number in counted.items() if name not in kept.values()}
+        own = {precursor_column(templates, precursors): precursors} if precursors else {}
+        others = (*extra, *(name for name in groups if name not in own))
+        groups |= own
+        names = (*GENERAL, *(named[number] for number in selected), *extra, *groups, SINCE_ERROR)
+        numbers = (*selected, *extra.values())
+        return cls(templates, numbers, reach, names, others, delay, rare, interval, groups)
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -140,12 +178,20 @@ class LogColumns:
             return found.count(found.templates == number)
         if name == RARE_TEMPLATES:
             return found.count(self._are_rare[found.templates])
+        if name in self.groups:
+            return found.count(self._members[name][found.templates])
         return _COUNTS[name](found)
 
     @cached_property
     def _are_rare(self) -> npt.NDArray[np.bool_]:
         """Mark the rare templates; the last element is that of messages without a template."""
         return np.append(np.array(self.templates.counts(), np.int64) < self.rare, True)
+
+    @cached_property
+    def _members(self) -> dict[str, npt.NDArray[np.bool_]]:
+        """Mark the templates of each group; the last element is that of messages without a template."""
+        every = np.arange(len(self.templates) + 1)
+        return {name: np.isin(every, numbers) for name, numbers in self.groups.items()}
 
     def since(self, severities: Int8, templates: Int32) -> list[npt.NDArray[np.bool_]]:
         """Mark the errors."""
@@ -164,8 +210,9 @@ class LogColumns:
         return {name: self.templates.text(number) for name, number in self.numbers.items()}
 
     def keys(self) -> dict[str, str]:
-        """Return the columns of templates → the hash of the template."""
-        return {name: self.templates.key(number) for name, number in self.numbers.items()}
+        """Return the columns of templates and groups → the hash of what they count."""
+        groups = {name: _key_of(self.templates, numbers) for name, numbers in self.groups.items()}
+        return {name: self.templates.key(number) for name, number in self.numbers.items()} | groups
 
     def to_dict(self) -> JsonDict:
         """Return it as JSON-compatible values."""
@@ -177,6 +224,7 @@ class LogColumns:
             "delay": self.delay,
             "rare": self.rare,
             "interval": self.interval,
+            "groups": {name: list(numbers) for name, numbers in self.groups.items()},
             "texts": dict(self.texts()),
             "keys": dict(self.keys()),
             "templates": self.templates.to_dict(),
@@ -196,9 +244,12 @@ class LogColumns:
         if any(not 0 <= number < len(templates) for number in selected):
             raise NetopsError("log templates: a selected template does not exist")
         names = tuple(map(str, values["columns"]))
-        _check(names, selected)
+        groups = {str(name): tuple(map(int, numbers)) for name, numbers in values.get("groups", {}).items()}
+        if any(not 0 <= number < len(templates) for numbers in groups.values() for number in numbers):
+            raise NetopsError("log templates: a template of a group does not exist")
+        _check(names, selected, groups)
         carried = tuple(map(str, values.get("carried", ())))
-        return cls(templates, selected, int(values["reach"]), names, carried, *_options(values))
+        return cls(templates, selected, int(values["reach"]), names, carried, *_options(values), groups)
 
 
 def _digits(name: str) -> str:
@@ -219,8 +270,9 @@ def _is_template(name: str) -> bool:
     return name.startswith(_TEMPLATE)
 
 
-def _check(names: tuple[str, ...], selected: tuple[int, ...]) -> None:
-    unknown = [name for name in names[:-1] if not _is_template(name) and name not in (RARE_TEMPLATES, *_COUNTS)]
+def _check(names: tuple[str, ...], selected: tuple[int, ...], groups: Iterable[str]) -> None:
+    known = {RARE_TEMPLATES, *_COUNTS, *groups}
+    unknown = [name for name in names[:-1] if not _is_template(name) and name not in known]
     if unknown or len(set(names)) < len(names) or names[-1:] != (SINCE_ERROR,):
         raise NetopsError(f"log columns: {', '.join(unknown) or 'they'} cannot be counted by this version")
     if sum(map(_is_template, names)) != len(selected):

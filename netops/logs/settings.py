@@ -59,6 +59,13 @@ class LogSettings:
         minimum=0,
         maximum=200,
     )
+    max_precursors: int = option(
+        24,
+        help="maximum number of templates that are counted together, those that precede incidents of the training "
+        "split most; 0: no such column",
+        minimum=0,
+        maximum=200,
+    )
     statistics: tuple[str, ...] | None = option(
         None,
         help="statistics of the columns that count messages, a choice of those of features.statistics; "

@@ -200,6 +200,7 @@ class LogValues(TypedDict, total=False):
     delay: int
     rare: int
     interval: int
+    groups: dict[str, list[int]]
     texts: dict[str, str]
     keys: dict[str, str]
     carried: list[str]

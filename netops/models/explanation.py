@@ -165,8 +165,15 @@ class Explainer:
         spec, level, spread = self._spec, float(self.levels[feature]), float(self.spreads[feature])
         found = spec.feature(self.names[feature])
         text = describe(Value(found, value, level, spread, spec.longest_window))
-        template = self._card.logs.get("texts", {}).get(found.metric)
-        return text if template is None else text.replace(found.metric, f"messages `{template}`", 1)
+        return text.replace(found.metric, self._subject_of(found.metric), 1)
+
+    def _subject_of(self, metric: str) -> str:
+        """Return what a metric is called in a sentence: messages, if it counts those of some templates."""
+        logs = self._card.logs
+        if metric in logs.get("groups", {}):
+            return "messages of templates that precede incidents"
+        template = logs.get("texts", {}).get(metric)
+        return metric if template is None else f"messages `{template}`"
 
     @cached_property
     def _spec(self) -> FeatureSpec:

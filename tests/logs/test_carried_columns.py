@@ -11,7 +11,16 @@ import pytest
 from netops.errors import NetopsError
 from netops.evaluation.comparison import missing_features
 from netops.features.spec import FeatureSpec
-from netops.logs.columns import GENERAL, NEW_TEMPLATES, SINCE_ERROR, LogColumns, name_templates, template_column
+from netops.logs.columns import (
+    GENERAL,
+    NEW_TEMPLATES,
+    SINCE_ERROR,
+    Carried,
+    LogColumns,
+    name_templates,
+    precursor_column,
+    template_column,
+)
 from netops.logs.tally import Tally
 from netops.logs.templates.miner import NEW, Templates
 from netops.models.card import ModelCard
@@ -74,7 +83,8 @@ def test_selected_templates_keep_the_column_of_the_champion() -> None:
     templates = learned(*TEXTS)
     key = templates.key(1)
     long, old = template_column(key[:9]), "log_template_17_count"
-    columns = LogColumns.combine(templates, [1, 2], {long: 1, old: 2, template_column(templates.key(3)[:6]): 3}, 5)
+    carried = Carried({long: 1, old: 2, template_column(templates.key(3)[:6]): 3})
+    columns = LogColumns.combine(templates, [1, 2], carried, 5)
     assert columns.names[len(GENERAL) :] == (
         long,
         *name_templates(templates, [2]),
@@ -90,7 +100,7 @@ def test_selected_templates_keep_the_column_of_the_champion() -> None:
 def test_cards_that_number_templates_are_read() -> None:
     columns = LogColumns(learned(*TEXTS), (1, 3), 5)
     stored = columns.to_dict()
-    for added in ("keys", "carried", "delay", "rare"):
+    for added in ("keys", "carried", "delay", "rare", "interval", "groups"):
         del stored[added]
     names = ["log_template_1_count", "log_template_3_count"]
     stored["columns"] = [*OLD, *names, SINCE_ERROR]
@@ -107,15 +117,40 @@ def test_cards_that_number_templates_are_read() -> None:
             LogColumns.from_dict({**stored, "columns": wrong})
 
 
+def test_groups_are_named_by_their_templates() -> None:
+    one, other = learned(*TEXTS), learned("something else entirely", *reversed(TEXTS))
+    group, same = (tuple(templates.find(TEXTS[:2]).tolist()) for templates in (one, other))
+    name = precursor_column(one, group)
+    assert name == precursor_column(other, same)
+    assert name != precursor_column(one, group[:1])
+    columns = LogColumns.combine(one, [1], Carried({}, {name: group}), 5, precursors=(0, 3))
+    own = precursor_column(one, (0, 3))
+    assert columns.names[-3:] == (name, own, SINCE_ERROR)
+    assert columns.carried == (name,)
+    stored = json.loads(json.dumps(columns.to_dict()))
+    again = LogColumns.from_dict(stored)
+    assert again.groups == {name: group, own: (0, 3)}
+    assert again.keys() == columns.keys()
+    assert set(columns.keys()) == {*columns.names[-4:-1]}
+    equal = LogColumns.combine(one, [1], Carried({}, {name: group}), 5, precursors=group)
+    assert equal.names[-2:] == (name, SINCE_ERROR)
+    assert equal.carried == ()
+    with pytest.raises(NetopsError, match="a template of a group does not exist"):
+        LogColumns.from_dict({**stored, "groups": {**stored["groups"], own: [99]}})
+    with pytest.raises(NetopsError, match="log columns"):
+        LogColumns.from_dict({**stored, "groups": {}})
+
+
 def champion_of(templates: Templates, selected: tuple[int, ...], numbered: bool = False) -> ModelCard:
-    columns = LogColumns(templates, selected, 600 * 10**9)
+    precursors = () if numbered else (0, 1)
+    columns = LogColumns.combine(templates, selected, Carried(), 600 * 10**9, precursors=precursors)
     declared = columns.to_dict()
     if numbered:
         own = list(columns.numbers)
         new = {name: f"log_template_{number}_count" for name, number in columns.numbers.items()}
         declared["columns"] = [new.get(name, name) for name in columns.names]
         declared["texts"] = {new[name]: columns.texts()[name] for name in own}
-        del declared["keys"], declared["carried"]
+        del declared["keys"], declared["carried"], declared["groups"]
     spec = FeatureSpec(("cpu", *declared["columns"]), (60 * 10**9,), ("mean",))
     features = tuple(f"{name}_mean_1m" for name in declared["columns"])
     return replace(card(declared), spec=spec.to_dict(), features=features, metrics=("cpu", *declared["columns"]))
@@ -137,7 +172,9 @@ def test_a_champion_with_other_templates_can_be_compared(
     fans = [counted.column(name).to_numpy() for name in columns["app: fan <*> failed"]]
     assert len(fans) == 1 + numbered
     assert all(np.nansum(fan) == logs.read_text().count("fan") for fan in fans)
-    assert set(champion.logs["texts"]) <= set(declared.names)
+    assert set(champion.logs["columns"]) <= set(declared.names)
+    for group in champion.logs.get("groups", {}):
+        assert np.nansum(counted.column(group).to_numpy()) == logs.read_text().count("fan")
 
     features = build(dataset, tmp_path / "f", spec_for(dataset, settings), settings)
     own = feature_names(features)

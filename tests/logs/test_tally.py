@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netops.errors import NetopsError
-from netops.logs.columns import LogColumns, template_column
+from netops.logs.columns import Carried, LogColumns, template_column
 from netops.logs.messages import Messages
 from netops.logs.selection import Device, in_training, select, select_without_incidents
 from netops.logs.tally import Tally
@@ -19,10 +19,18 @@ SECOND = 10**9
 Arrays = tuple[npt.NDArray[np.int64], npt.NDArray[np.int8], npt.NDArray[np.int32]]
 
 
+GROUP = (0, 2)
+
+
 def columns(*selected: int, reach: int = 10 * SECOND, delay: int = 0, rare: int = 1) -> LogColumns:
     templates = Templates()
     templates.learn(["a", "b c", "b c", "d e f", "d e f", "d e f"])
-    return LogColumns(templates, selected, reach, delay=delay, rare=rare)
+    return LogColumns.combine(templates, selected, Carried(), reach, delay, rare)
+
+
+def with_group(*selected: int, reach: int, delay: int = 0, rare: int = 1) -> LogColumns:
+    found = columns(*selected, reach=reach, delay=delay, rare=rare)
+    return LogColumns.combine(found.templates, selected, Carried(), reach, delay, rare, precursors=GROUP)
 
 
 def arrays(*messages: tuple[int, int, int]) -> Arrays:
@@ -67,10 +75,10 @@ SAMPLES = st.lists(st.integers(0, 200), min_size=1, max_size=20, unique=True).ma
 @given(MESSAGES, SAMPLES, st.integers(1, 100), st.integers(0, 30), st.randoms())
 def test_stored_samples_and_arriving_ones_have_the_same_counts(messages, samples, reach, delay, order) -> None:  # type: ignore[no-untyped-def]
     messages.sort()
-    whole = Tally(columns(0, 2, reach=reach, delay=delay))
+    whole = Tally(with_group(0, 2, reach=reach, delay=delay))
     whole.add(*arrays(*messages))
     wanted = whole.take(np.array(samples))
-    stream, found, left = Tally(columns(0, 2, reach=reach, delay=delay)), [], list(messages)
+    stream, found, left = Tally(with_group(0, 2, reach=reach, delay=delay)), [], list(messages)
     for time in samples:
         arrived = time - order.randint(0, delay)
         due = [message for message in left if message[0] <= arrived]
@@ -86,7 +94,7 @@ def test_stored_samples_and_arriving_ones_have_the_same_counts(messages, samples
 @given(MESSAGES, SAMPLES, st.integers(1, 100), st.integers(0, 30), st.integers(1, 4))
 def test_counts_follow_the_definition(messages, samples, reach, delay, rare) -> None:  # type: ignore[no-untyped-def]
     messages.sort()
-    tally = Tally(columns(1, reach=reach, delay=delay, rare=rare))
+    tally = Tally(with_group(1, reach=reach, delay=delay, rare=rare))
     tally.add(*arrays(*messages))
     messages = [(time + delay, severity, template) for time, severity, template in messages]
     found, before = tally.take(np.array(samples)), -1
@@ -99,7 +107,8 @@ def test_counts_follow_the_definition(messages, samples, reach, delay, rare) -> 
         assert row[3] == sum(m[2] + 1 < rare for m in due)
         assert row[4] == len({m[2] for m in due} - {-1})
         errors = [m[0] for m in messages if 0 <= m[1] <= 3 and m[0] <= time]
-        assert np.isnan(row[6]) if not errors else row[6] == (time - errors[-1]) / SECOND
+        assert np.isnan(row[7]) if not errors else row[7] == (time - errors[-1]) / SECOND
+        assert row[6] == sum(m[2] in GROUP for m in due)
         assert row[5] == sum(m[2] == 1 for m in due)
         before = time
 

@@ -1,5 +1,7 @@
 """Reasons, checked against what defines them."""
 
+import dataclasses
+import shutil
 from itertools import combinations
 from math import factorial
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 from netops.config.durations import MINUTE
 from netops.errors import NetopsError
 from netops.features.spec import FeatureSpec
-from netops.models.card import ModelCard
+from netops.models.card import ModelCard, read_card, write_card
 from netops.models.contributions.of_forest import ForestContributions
 from netops.models.contributions.of_net import NetContributions
 from netops.models.contributions.of_trees import TreeContributions
@@ -192,6 +194,17 @@ def test_agrees_with_xgboost(exact: bool, approximate: bool) -> None:
     ours = explained.exact(examples.features[:200]) if exact else explained.fast(examples.features[:200])
     np.testing.assert_allclose(ours, theirs[:, :-1], atol=1e-4)
     assert explained.expected == pytest.approx(theirs[0, -1], abs=1e-4)
+
+
+def test_counts_of_messages_are_named_by_their_templates(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "m")
+    card = read_card(folder)
+    logs = {"columns": ["a", "b"], "texts": {"a": "link <*> down"}, "groups": {"b": [0]}}
+    write_card(tmp_path / "m", dataclasses.replace(card, logs=logs))
+    explainer = Explainer(tmp_path / "m")
+    assert explainer.describe(0, 0.5).startswith("messages `link <*> down` is 0.5")
+    assert explainer.describe(1, 0.5).startswith("messages of templates that precede incidents is 0.5")
+    assert explainer.describe(2, 0.5).startswith("c is 0.5")
 
 
 def test_exact_ones_are_shapley_values() -> None:

@@ -28,7 +28,7 @@ from netops.telemetry.dataset import TEST, Dataset
 from netops.training.labelled import Labelled, label, without_labels
 from netops.training.splits import TRAIN
 from netops.workflows.settings import Settings
-from netops.workflows.stages.carried_columns import Champion, carried_templates, no_champion
+from netops.workflows.stages.carried_columns import Champion, carried_columns, no_champion
 from netops.workflows.stages.log_samples import INTERVAL, devices_and_period
 
 #: Sampling intervals after which a message is not counted for the next sample any more.
@@ -121,12 +121,17 @@ def _with_messages(
         known = in_training(training, batch.names, batch.devices, batch.times)
         templates.learn(batch.messages[row] for row in np.flatnonzero(known).tolist())
     learned = len(templates)
-    carried = carried_templates(templates, champion, settings.logs.max_columns)
+    carried = carried_columns(templates, champion, settings.logs)
     reader = _logs(dataset, settings)
     messages = _messages(reader, templates)
     options, interval = settings.logs, int(dataset.meta.details.get(INTERVAL, 0))
-    selected = selection(messages.later(options.delay), training, horizon, len(templates), options.max_columns)
-    columns = LogColumns.combine(templates, selected, carried, reach, options.delay, options.rare, interval)
+    found = messages.later(options.delay), training, horizon, len(templates)
+    selected = selection(*found, options.max_columns)
+    # Without incidents, there are no precursors.
+    precursors = select(*found, options.max_precursors) if selection is select else ()
+    columns = LogColumns.combine(
+        templates, selected, carried, reach, options.delay, options.rare, interval, precursors
+    )
     _say_read(reader)
     progress.say(f"logs: {learned:,} templates learned on the training split, {len(selected)} of them counted")
     for name, text in columns.texts().items():
