@@ -106,8 +106,8 @@ def one_round(served: Served, port: int, load: Load, with_lines: bool) -> Round:
 
 
 def wait_until_quiet() -> None:
-    """Wait until other programs use little processor time, a minute at most."""
-    for _ in range(60):
+    """Wait until other programs use little processor time, ten minutes at most."""
+    for _ in range(600):
         before, own = _busy(), _own()
         time.sleep(1)
         if _busy() - before - (_own() - own) < QUIET:
