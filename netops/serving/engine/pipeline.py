@@ -162,6 +162,18 @@ class Pipeline:
         self.runtime.metrics.step("explain", since)
         return work
 
+    def explain_alerting(self, work: Work) -> Work:
+        """Compute the reasons of alerting samples alone, if the answers are not sent: an alert needs no others."""
+        since = perf_counter()
+        work.reasons = [[] for _ in range(len(work.risks))]
+        alerting = np.flatnonzero(work.risks >= work.model.threshold)
+        exact = np.flatnonzero(np.isin(alerting, self._rows_for_exact_reasons(work)))
+        found = work.model.reasons(work.features[alerting], exact)
+        for row, reasons in zip(alerting.tolist(), found, strict=True):
+            work.reasons[row] = reasons
+        self.runtime.metrics.step("explain", since)
+        return work
+
     def alert(self, work: Work) -> Work:
         """Open and close alerts, write dead letters, and detect stale devices."""
         since = perf_counter()
@@ -183,6 +195,10 @@ class Pipeline:
     def process(self, work: Work) -> Work:
         """Run the steps after the validation."""
         return self.alert(self.explain(self.score(self.features(work))))
+
+    def process_without_answers(self, work: Work) -> Work:
+        """Run the steps after the validation, if the answers are not sent; state and alerts are the same."""
+        return self.alert(self.explain_alerting(self.score(self.features(work))))
 
     def _rows_for_exact_reasons(self, work: Work) -> npt.NDArray[np.int64]:
         """Return the alerting samples that get exact reasons: first those that may open an alert.

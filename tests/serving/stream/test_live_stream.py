@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.broker.broker import Broker
+from tests.broker.broker import Broker, running_broker
 from tests.serving.hooks import until
 from tests.serving.live import LiveServer
 from tests.serving.samples import fleet, sample
@@ -210,6 +210,27 @@ def test_a_topic_that_is_made_later_is_read(broker: Broker, serve) -> None:
     sender.send(fleet(4, 5))
     sender.flush()
     until(lambda: read(server) == 20, 60)
+
+
+@pytest.mark.slow
+def test_a_broker_that_restarts_is_read_again(require_broker, serve, tmp_path) -> None:
+    (tmp_path / "broker").mkdir()
+    with running_broker(require_broker, tmp_path / "broker") as own:
+        sender = Sender(own.address, "restart")
+        server = serve(own.create("restart", 2))
+        sender.send(fleet(4, 10))
+        sender.flush()
+        until(lambda: read(server) == 40, 30)
+        own.stop()
+        until(lambda: get(server, "/healthz")["status"] == "degraded", 30)
+        assert len(get(server, "/devices")) == 4
+        own.start()
+        sender.send(fleet(4, 10, first=10))
+        sender.flush()
+        until(lambda: read(server) == 80, 60)
+        until(lambda: get(server, "/healthz")["status"] == "ok", 40)
+        assert get(server, "/alerts") is not None
+        assert server.stop() == 0
 
 
 def test_without_the_client_the_error_is_one_line(tmp_path: Path) -> None:
