@@ -16,6 +16,7 @@ from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError, Samples
 from netops.serving.engine.work import SLICE
 from netops.serving.logs.intake import slices
+from netops.serving.logs.log_devices import samples_of
 from netops.serving.logs.messages import UNREADABLE, Counts
 from netops.serving.stream.messages import Batch, Lines, Message, parse_messages
 from netops.serving.stream.metrics import StreamMetrics
@@ -122,10 +123,26 @@ class Intake:
         for part in slices(lines.fields):
             counts += messages.add_fields(part, lines.device)
             await asyncio.sleep(0)
+        await self._score_log_devices(offset)
         if counts.errors:
             why = f"{counts.by_status[UNREADABLE]} lines cannot be read: {counts.errors[0]}"
             origin = self.pipeline.origin | {"offset": offset}
             self.runtime.letters.write([letter("rejected", why, lines.raw) | origin])
+
+    async def _score_log_devices(self, offset: int) -> None:
+        """Score the devices without metrics up to the time of the newest message.
+
+        Unlike over HTTP, the clock of the machine is not used: messages that are read again give the same samples.
+        """
+        state = self.runtime.state
+        while due := state.log_devices.due(state.clock.newest, 0):
+            made = samples_of(due, state.table.names, len(self.runtime.model.spec.metrics))
+            made.offsets = [offset] * len(made)
+            for part in self._slices(made, 1):
+                self._run(part)
+                await asyncio.sleep(0)
+        if forgotten := state.log_devices.forgotten():
+            state.drop(forgotten)
 
     def _slices(self, samples: Samples, messages: int) -> Iterator[Samples]:
         """Split the samples; late ones beyond the limit of a message are rejected."""

@@ -1,5 +1,6 @@
 """The state of a partition through crashes at every step, damage, deleted messages and takeovers."""
 
+import dataclasses
 import datetime
 import json
 import logging
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from netops.config.durations import MINUTE
 from netops.features.saved import unpack
+from netops.features.spec import FeatureSpec
 from netops.serving.engine.champion import ChampionFile
 from netops.serving.engine.lease import FencedError
 from netops.serving.engine.snapshot import Snapshots
@@ -391,3 +394,27 @@ def test_log_messages_are_dead_letters_if_the_champion_does_not_count_them(model
         assert intake.runtime.offset == 2
         (found,) = intake.runtime.letters.path().read_text().splitlines()
     assert "trained without logs" in json.loads(found)["error"]
+
+
+def test_devices_with_log_messages_alone_are_scored_by_the_time_of_the_messages(tmp_path) -> None:
+    columns = dataclasses.replace(log_columns(TEXTS[0]), interval=MINUTE, reach=10 * MINUTE)
+    spec = FeatureSpec(columns.names, (10 * MINUTE,), ("mean", "max"))
+    model = make_model(tmp_path / "v1", spec=spec, trees=60, depth=6, logs=columns.to_dict())
+    log, choose = [], random.Random(2)
+    for second in range(0, 1800, 20):
+        at = datetime.datetime.fromtimestamp(START + second, datetime.UTC).isoformat()
+        line = f"<187>1 {at} d{choose.randrange(3)} ifmgr - - - {choose.choice(TEXTS)}"
+        log.append(Message(len(log), line.encode(), "text/plain"))
+    states = []
+    for kills in (0, 5):
+        state = tmp_path / f"state-{kills}"
+        for _ in range(kills):
+            with Process(model, state) as process:
+                intake = process.open(log)
+                process.feed(intake, log, choose.randrange(5, 20))
+                process.save()
+                process.feed(intake, log, choose.randrange(1, 10))
+        states.append(final(model, state, log))
+    assert {one["samples"] for one in states[0].values()} <= {28, 29, 30}
+    assert len(states[0]) == 3
+    assert differing(states[1], states[0]) == {}
