@@ -24,19 +24,17 @@ def main() -> None:
 async def _measured(folder: Path) -> dict[str, float]:
     from netops.serving.engine.champion import FixedModel
     from netops.serving.engine.fleet_state import compile_kernels
+    from netops.serving.engine.pipeline import Pipeline
     from netops.serving.engine.runtime import Runtime
     from netops.serving.http.app import make_app
     from netops.serving.http.fast_path import FastPath
-    from netops.serving.mlrun.function import make_serving_function, start_graph
-    from netops.serving.mlrun.graph import pipeline_of
-    from netops.serving.mlrun.service import Service
     from netops.serving.requests.access import Access
     from netops.serving.requests.dispatch import Dispatcher
+    from netops.serving.requests.service import Service
 
     runtime = Runtime("demo", FixedModel("bench", make_model(folder / "m")), folder=folder / "s")
     compile_kernels(runtime.model.spec, runtime.state.tracker.policy)
-    graph = start_graph(make_serving_function(), runtime)
-    dispatcher = Dispatcher(Service(graph, pipeline_of(graph.context)), Access(None))
+    dispatcher = Dispatcher(Service(Pipeline(runtime)), Access(None))
     app = make_app(dispatcher)
     applications = {"fast path": FastPath(app, dispatcher), "framework": app}  # type: ignore[arg-type]
     seconds = dict.fromkeys(applications, 0.0)

@@ -43,7 +43,7 @@ from netops.serving.engine.champion import FixedModel
 from netops.serving.mlrun.function import make_serving_function, start_graph
 from netops.serving.mlrun.graph import pipeline_of
 from netops.serving.engine.runtime import Runtime
-from netops.serving.mlrun.service import Service
+from netops.serving.mlrun.service import GraphService
 from netops.serving.requests.access import Access
 from netops.serving.requests.dispatch import Dispatcher
 
@@ -52,7 +52,7 @@ for module in pkgutil.iter_modules(netops.dashboard.__path__):
 
 runtime = Runtime("demo", FixedModel("v1", Path(model)), folder=Path(state))
 graph = start_graph(make_serving_function(network="demo"), runtime)
-make_app(Dispatcher(Service(graph, pipeline_of(graph.context)), Access(None)))
+make_app(Dispatcher(GraphService(graph, pipeline_of(graph.context)), Access(None)))
 answers = pipeline_of(graph.context).run(samples)
 runtime.close()
 assert not set(blocked) & set(sys.modules)

@@ -66,17 +66,13 @@ def client_of(start):
     from litestar.testing import TestClient
 
     from netops.serving.http.app import make_app
-    from netops.serving.mlrun.function import make_serving_function, start_graph
-    from netops.serving.mlrun.service import Service
     from netops.serving.requests.access import Access
     from netops.serving.requests.dispatch import Dispatcher
+    from netops.serving.requests.service import Service
 
     def begin(token=None, settings=None, **kwargs):
         pipeline = start(settings, **kwargs)
-        graph = start_graph(make_serving_function(), pipeline.runtime)
-        return TestClient(
-            make_app(Dispatcher(Service(graph, pipeline), Access(token))), raise_server_exceptions=False
-        )
+        return TestClient(make_app(Dispatcher(Service(pipeline), Access(token))), raise_server_exceptions=False)
 
     return begin
 
@@ -90,12 +86,11 @@ def server(start):
 
     from netops.serving.http.protocol import guarded_server
     from netops.serving.http.serve import configured
-    from netops.serving.mlrun.function import make_serving_function, start_graph
-    from netops.serving.mlrun.service import Service
+    from netops.serving.requests.service import Service
 
     listener = socket.create_server(("127.0.0.1", 0))
     pipeline = start()
-    service = Service(start_graph(make_serving_function(), pipeline.runtime), pipeline)
+    service = Service(pipeline)
     running = guarded_server(configured(service, None))
     thread = threading.Thread(target=lambda: asyncio.run(running.serve(sockets=[listener])))
     thread.start()

@@ -39,7 +39,7 @@ class LiveServer:
         for line in self.process.stdout:
             if line.startswith(("READY ", "WAITING ")):
                 self.seconds = time.perf_counter() - since
-                self.url, self.tensorflow = line.split()[1], line.split()[2] == "True"
+                self.url, self.is_heavy = line.split()[1], line.split()[2] == "True"
                 self.port = int(self.url.rsplit(":", 1)[1])
                 return
         raise AssertionError(f"the server ended with {self.process.wait()}")
@@ -98,7 +98,7 @@ def main() -> None:
         source=source,
         state=Path(state),
         waiting=lambda url: print("WAITING", url, False, flush=True),
-        ready=lambda url: print("READY", url, "tensorflow" in sys.modules, flush=True),
+        ready=lambda url: print("READY", url, not {"tensorflow", "mlrun"}.isdisjoint(sys.modules), flush=True),
     )
 
 

@@ -30,23 +30,26 @@ REQUESTS = [
 ]
 
 
-def test_both_paths_give_equal_responses(start, tmp_path):
+def test_all_paths_give_equal_responses(start, tmp_path):
     from netops.serving.http.app import make_app
     from netops.serving.http.fast_path import FastPath
     from netops.serving.mlrun.function import make_serving_function, start_graph
-    from netops.serving.mlrun.service import Service
+    from netops.serving.mlrun.service import GraphService
     from netops.serving.requests.access import Access
     from netops.serving.requests.dispatch import Dispatcher
+    from netops.serving.requests.service import Service
 
     answers = []
-    for way in ("short", "long"):
+    for way in ("short", "long", "graph"):
         settings = ServingSettings(limits=LimitSettings(body_bytes=4096, batch=20))
         pipeline = start(settings, folder=tmp_path / way)
-        service = Service(start_graph(make_serving_function(), pipeline.runtime), pipeline)
+        service = Service(pipeline)
+        if way == "graph":
+            service = GraphService(start_graph(make_serving_function(), pipeline.runtime), pipeline)
         dispatcher = Dispatcher(service, Access("secret"))
         app = make_app(dispatcher)
         answers.append(asyncio.run(_ask(FastPath(app, dispatcher) if way == "short" else app)))
-    assert answers[0] == answers[1]
+    assert answers[0] == answers[1] == answers[2]
     assert [status for status, _ in answers[0]] == [200, 200, 200, 200, 400, 413, 413, 401, 200, 200, 400, 400]
 
 

@@ -200,12 +200,10 @@ def test_a_body_is_decoded_by_its_type() -> None:
 
 @pytest.mark.parametrize("authorization", ["", "Bearer other", b"Bearer \xff"])
 def test_a_body_is_read_only_from_those_who_may_send_it(start: Any, authorization: str | bytes) -> None:
-    from netops.serving.mlrun.function import make_serving_function, start_graph
-    from netops.serving.mlrun.service import Service
+    from netops.serving.requests.service import Service
 
     pipeline = start()
-    graph = start_graph(make_serving_function(), pipeline.runtime)
-    dispatcher, read = Dispatcher(Service(graph, pipeline), Access("secret")), []
+    dispatcher, read = Dispatcher(Service(pipeline), Access("secret")), []
 
     async def receive() -> bytes:
         read.append(1)

@@ -36,12 +36,11 @@ def model_of(folder: Path, metrics: tuple[str, ...]) -> FixedModel:
 def service(start, tmp_path):
     """Start a service of a model of logs alone, or of metrics and logs."""
     pytest.importorskip("mlrun")
-    from netops.serving.mlrun.function import make_serving_function, start_graph
-    from netops.serving.mlrun.service import Service
+    from netops.serving.requests.service import Service
 
     def begin(metrics: tuple[str, ...] = (), **more):
         pipeline: Pipeline = start(source=model_of(tmp_path / f"of{len(metrics)}", metrics), **more)
-        return Service(start_graph(make_serving_function(), pipeline.runtime), pipeline)
+        return Service(pipeline)
 
     return begin
 

@@ -139,7 +139,7 @@ def test_it_starts_in_the_time_of_mlruns_serving_package_and_without_tensorflow(
     for attempt in range(5):
         with LiveServer(model, tmp_path / str(attempt)) as server:
             spent = psutil.Process(server.process.pid).cpu_times()
-            assert not server.tensorflow
+            assert not server.is_heavy
         started.append((spent.user + spent.system, spent.user, spent.system))
         imported.append(_cpu_seconds([sys.executable, "-c", "import mlrun.serving"]))
         if min(started)[0] <= 1.5 * min(imported):

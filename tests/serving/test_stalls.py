@@ -18,12 +18,11 @@ pytest.importorskip("mlrun")
 
 @pytest.fixture
 def service_of(start):
-    from netops.serving.mlrun.function import make_serving_function, start_graph
-    from netops.serving.mlrun.service import Service
+    from netops.serving.requests.service import Service
 
     def serve(settings=None):
         pipeline = start(settings)
-        return Service(start_graph(make_serving_function(), pipeline.runtime), pipeline)
+        return Service(pipeline)
 
     return serve
 

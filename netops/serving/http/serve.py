@@ -1,7 +1,6 @@
 """``netops serve``: the process of the HTTP server."""
 
 import asyncio
-import gc
 import logging
 import socket
 import sys
@@ -17,6 +16,7 @@ from netops.errors import NetopsError, UsageError
 from netops.serving.engine.background import refresh, save, tune_garbage_collector
 from netops.serving.engine.champion import ModelSource, load_model
 from netops.serving.engine.fleet_state import compile_kernels
+from netops.serving.engine.pipeline import Pipeline
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.state_lock import StateInUseError
 from netops.serving.folders import state_folder
@@ -26,6 +26,7 @@ from netops.serving.http.protocol import guarded, guarded_server
 from netops.serving.http.waiting import wait_for_champion
 from netops.serving.mlrun.registered import RegisteredChampion
 from netops.serving.requests.access import LOCAL, Access, bind, token_for
+from netops.serving.requests.service import Service
 from netops.serving.settings import ServingSettings
 from netops.serving.stream.running import in_free_slot, running
 from netops.serving.syslog.address import Sockets, bind_both, parse_address, parse_networks
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from uvicorn import Config
 
     from netops.serving.http.framework import Background
-    from netops.serving.mlrun.service import Service
 
 _LOG = logging.getLogger(__name__)
 
@@ -168,20 +168,8 @@ def _run(
     stream: AbstractAsyncContextManager[None] | None = None,
 ) -> None:
     receiver = _syslog_listener(runtime, syslog)
-    # Imported modules are not garbage: collecting during the imports takes 0.1 s of the 2.2 s of processor time
-    # until the server is ready (median of 12 pairs of starts, positive in 11 of them).
-    gc.disable()
-    try:
-        # Late: MLRun's serving takes 2 s to import; wrong addresses and a missing champion are reported before.
-        from netops.serving.mlrun.function import make_serving_function, start_graph
-        from netops.serving.mlrun.graph import pipeline_of
-        from netops.serving.mlrun.service import Service
-    finally:
-        gc.enable()
-
     compile_kernels(runtime.model.spec, runtime.state.tracker.policy)
-    graph = start_graph(make_serving_function(network=runtime.network), runtime)
-    service = Service(graph, pipeline_of(graph.context))
+    service = Service(Pipeline(runtime))
     address = _address(listener)
     failures: list[NetopsError] = []
     lifespan: list[Background] = [lambda _app: _background(service, address, ready, failures, receiver)]
@@ -193,7 +181,7 @@ def _run(
         raise failure
 
 
-def configured(service: "Service", token: str | None, lifespan: "Sequence[Background]" = ()) -> "Config":
+def configured(service: Service, token: str | None, lifespan: "Sequence[Background]" = ()) -> "Config":
     """Return the configuration of the server with its application, limits and guards.
 
     Parameters
@@ -205,7 +193,7 @@ def configured(service: "Service", token: str | None, lifespan: "Sequence[Backgr
     lifespan : sequence of async context managers
         Background tasks.
     """
-    # Late: they are of the graph, which imports MLRun (see _run).
+    # Late: the web framework; wrong addresses and a missing champion are reported before it is imported.
     from netops.serving.http.app import make_app
     from netops.serving.http.fast_path import FastPath
     from netops.serving.requests.dispatch import Dispatcher
@@ -217,7 +205,7 @@ def configured(service: "Service", token: str | None, lifespan: "Sequence[Backgr
 
 @asynccontextmanager
 async def _background(
-    service: "Service",
+    service: Service,
     address: str,
     ready: Callable[[str], None] | None,
     failures: list[NetopsError],

@@ -20,6 +20,7 @@ from netops.alerting.settings import AlertSettings
 from netops.config.binding import bind
 from netops.models.card import read_card
 from netops.serving.engine.champion import ChampionFile, FixedModel, ModelSource, ServedModel, load_model
+from netops.serving.engine.inference import MODEL_NAME, with_inputs
 from netops.serving.engine.pipeline import Pipeline
 from netops.serving.engine.restore import adopt_replicas
 from netops.serving.engine.runtime import Runtime
@@ -32,7 +33,7 @@ from netops.serving.mlrun.protocols import GraphContext, GraphEvent
 from netops.serving.mlrun.registered import RegisteredChampion
 from netops.serving.requests.dispatch import ask
 from netops.serving.requests.endpoint import Request
-from netops.serving.requests.endpoints.model import MODEL_NAME, MODEL_PATH
+from netops.serving.requests.endpoints.model import MODEL_PATH
 from netops.serving.requests.endpoints.remote_write import REMOTE_WRITE
 from netops.serving.requests.endpoints.telemetry import TELEMETRY
 from netops.serving.requests.parameters import Query
@@ -167,6 +168,8 @@ class Dispatch(Step):
             event.path = self._choose(operation)
             if isinstance(event.body, (bytes, str)):
                 event.body = msgspec.json.decode(event.body)
+            if event.method != "GET":
+                with_inputs(event.body)
             event = self.model.do_event(event)
         except Exception as error:  # noqa: BLE001
             # Errors of a request are only returned, not logged, so that a client cannot fill the disk.

@@ -2,13 +2,11 @@
 
 from typing import TypedDict
 
-import numpy as np
-import numpy.typing as npt
 from mlrun.errors import MLRunInvalidArgumentError
 from mlrun.serving import V2ModelServer
 
-from netops.config.durations import SECOND
 from netops.models.onnx_file import Scorer
+from netops.serving.engine.inference import describe, matrix_of
 from netops.serving.mlrun.model_folder import local_folder
 from netops.serving.mlrun.protocols import GraphContext, GraphEvent
 
@@ -61,7 +59,11 @@ class OnnxModel(V2ModelServer):
         MLRunInvalidArgumentError
             If the inputs are not a matrix of that width (answered with status 400).
         """
-        return self.loaded.score(self._matrix(request["inputs"])).tolist()
+        try:
+            matrix = matrix_of(request["inputs"], len(self.loaded.card.features))
+        except ValueError as error:
+            raise MLRunInvalidArgumentError(str(error)) from None
+        return self.loaded.score(matrix).tolist()
 
     def do_event(self, event: GraphEvent, *args: object, **kwargs: object) -> GraphEvent:
         """Answer a request; the model description includes features, version and threshold."""
@@ -69,20 +71,8 @@ class OnnxModel(V2ModelServer):
         if isinstance(event.body, dict):
             event.body["model_version"] = self.version or self.loaded.card.version
             if "inputs" in event.body:
-                event.body |= self.describe()
+                event.body |= describe(self.loaded.card, event.body["model_version"])
         return event
-
-    def describe(self) -> dict[str, object]:
-        """Return the inputs and outputs of the model."""
-        card = self.loaded.card
-        return {
-            "version": self.version or card.version,
-            "threshold": card.threshold,
-            "horizon_seconds": card.horizon / SECOND,
-            "features": list(card.features),
-            "inputs": [{"name": name, "value_type": "float"} for name in card.features],
-            "outputs": [{"name": "risk", "value_type": "float"}],
-        }
 
     @property
     def loaded(self) -> Scorer:
@@ -90,14 +80,3 @@ class OnnxModel(V2ModelServer):
         if self.scorer is None:
             raise RuntimeError(f"model {self.name} is not loaded")
         return self.scorer
-
-    def _matrix(self, rows: object) -> npt.NDArray[np.float64]:
-        width = len(self.loaded.card.features)
-        try:
-            matrix = np.array(rows, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise MLRunInvalidArgumentError("inputs: expected rows of numbers of one length") from None
-        matrix = matrix.reshape(0, width) if matrix.size == 0 else matrix
-        if matrix.ndim != 2 or matrix.shape[1] != width:
-            raise MLRunInvalidArgumentError(f"inputs: expected rows of {width} features, found {matrix.shape}")
-        return matrix

@@ -20,7 +20,7 @@ from netops.serving.engine.background import refresh, save, tune_garbage_collect
 from netops.serving.engine.fleet_state import compile_kernels
 from netops.serving.mlrun.graph import pipeline_of
 from netops.serving.mlrun.protocols import GraphResponse, NuclioEvent, Platform
-from netops.serving.mlrun.service import Service
+from netops.serving.mlrun.service import GraphService
 from netops.serving.mlrun.triggers import STREAMS, TERMINATION
 from netops.serving.requests.access import TOKEN, Access, read_token
 from netops.serving.requests.dispatch import Dispatcher, replied
@@ -44,7 +44,7 @@ def init_context(context: NuclioContext) -> None:
     """Start the graph in a worker (called by Nuclio once, in its event loop)."""
     _disable_json_parsing()
     nuclio_init_hook(context, {"handler": handler}, "serving_v2")  # MLRun logs everything passed here
-    context.netops = Worker(Service(context._server, pipeline_of(context._server.context)))
+    context.netops = Worker(GraphService(context._server, pipeline_of(context._server.context)))
     context.netops.start()
     if hasattr(context.platform, "set_termination_callback"):
         context.platform.set_termination_callback(context.netops.stop)
@@ -77,7 +77,7 @@ class Worker:
         The started graph, and the runtime behind it.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: GraphService) -> None:
         self.service, self.runtime = service, service.runtime
         self.assignment = Assignment(self.runtime.folder, TERMINATION / SECOND)
         self._dispatcher = Dispatcher(service, Access(read_token(), _CLOSED))

@@ -2,10 +2,10 @@
 
 import msgspec
 
+from netops.serving.engine.inference import MODEL_NAME
 from netops.serving.requests.endpoint import Graph, GraphEndpoint, Request
 from netops.serving.requests.reply import JSON, Reply
 
-MODEL_NAME = "netops"
 MODEL_PATH = f"/v2/models/{MODEL_NAME}"
 
 
