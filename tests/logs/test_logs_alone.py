@@ -15,6 +15,7 @@ from netops.logs.devices import DeviceNames
 from netops.logs.reading import LogReader
 from netops.logs.samples import LogSpans
 from netops.models.card import ModelCard
+from netops.telemetry.checks.run import check_telemetry
 from netops.telemetry.ingest import ingest
 from netops.telemetry.settings import TelemetrySettings
 from netops.workflows.settings import Settings, read_settings
@@ -113,6 +114,16 @@ def test_hosts_without_telemetry_become_devices(data: tuple[Path, Path], tmp_pat
     assert frame[frame.device == "spare"].log_message_count.sum() == 1
     # Nothing to add: the telemetry is returned as it is.
     assert with_log_devices(telemetry, settings_of(logs), tmp_path / "k", tmp_path) is telemetry
+
+
+def test_hosts_without_values_are_no_duplicates(data: tuple[Path, Path], tmp_path: Path) -> None:
+    telemetry = ingest([data[0]], tmp_path / "t", TelemetrySettings())
+    at = (pd.Timestamp(data[1].read_text().split(" ")[1]) - START).total_seconds()
+    logs = write_log(tmp_path / "log", (at, "spare"), (at, "other"), (at + 7200, "spare"))
+    joined = with_log_devices(telemetry, settings_of(logs), tmp_path / "j", tmp_path)
+    assert joined.meta.devices == telemetry.meta.devices + 2
+    report = check_telemetry(joined, TelemetrySettings().checks, 600 * 10**9)
+    assert not any("several names" in line for line in report.lines())
 
 
 def test_a_model_of_logs_alone_scores_logs(tmp_path: Path) -> None:

@@ -104,7 +104,9 @@ def _look(seen: _Seen, table: pa.Table, meta: Meta, settings: CheckSettings, hor
         times = rows.timestamps[start:end]
         seen.spans[device] = int(times[0]), int(times[-1])
         seen.gaps[device] = _silence(times, settings.gap_intervals)
-        seen.prints[device] = _fingerprint(table.slice(start, end - start), meta.metrics)
+        own = table.slice(start, end - start)
+        # Devices that are known from their logs alone have no values to compare.
+        seen.prints[device] = _fingerprint(own, meta.metrics) if _has_values(own, meta.metrics) else device
     for name in meta.metrics:
         values = table.column(name).to_numpy()
         seen.known[name] += int(np.isfinite(values).sum())
@@ -198,6 +200,10 @@ def _gaps(seen: _Seen, settings: CheckSettings) -> Found:
         if share > settings.max_gap_share:
             total = format_duration(max(1, round(silence / 10**9)) * 10**9)
             yield device, f"no data for {share:.0%} of its time ({count} gaps, {total} in all)"
+
+
+def _has_values(table: pa.Table, metrics: Iterable[str]) -> bool:
+    return any(np.isfinite(table.column(name).to_numpy()).any() for name in metrics)
 
 
 def _duplicate_devices(seen: _Seen) -> Found:
