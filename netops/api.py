@@ -521,7 +521,7 @@ def run(
     name : str
         The network.
     telemetry : str, Path or sequence of them
-        What to learn from; without it a network is generated.
+        What to learn from; without it, the samples are those of ``logs.paths``, or else a network is generated.
     incidents : str or Path, optional
     overrides : iterable of str
         ``section.key=value``, as ``netops run --set`` takes them.
