@@ -72,7 +72,10 @@ class LogSettings:
         "null: features.statistics",
     )
     interval: Duration = option(
-        MINUTE, help="time between two samples of devices, if there is no telemetry at all", unit="duration", minimum=SECOND
+        MINUTE,
+        help="time between two samples of devices, if there is no telemetry at all",
+        unit="duration",
+        minimum=SECOND,
     )
     only: bool = option(
         False,
