@@ -7,7 +7,7 @@ import re
 _COUNT = re.compile(rb"([1-9]\d{0,6}) <")
 _MAY_BE_COUNT = re.compile(rb"[1-9]\d{0,6} ?\Z")
 _HEAD = 9
-_TO_END = -1
+_DIGITS = frozenset(b"123456789")
 
 
 class Framer:
@@ -27,8 +27,10 @@ class Framer:
     def __init__(self, longest: int) -> None:
         self.cut = 0
         self._longest, self._buffer = longest, bytearray()
-        # Bytes of the buffer without an end of line; bytes to skip of a message that is too long, or to its end.
-        self._seen = self._skip = 0
+        #: Index in the buffer before which there is no end of a line.
+        self._since = 0
+        #: Bytes to skip of a counted message that is too long; whether the rest of a line is skipped.
+        self._skip, self._is_skipping = 0, False
 
     @property
     def size(self) -> int:
@@ -43,7 +45,7 @@ class Framer:
         """Return the next complete messages, at most ``limit``."""
         found: list[bytes] = []
         while len(found) < limit and self._buffer:
-            if self._skip and not self._skipped():
+            if (self._skip or self._is_skipping) and not self._skipped():
                 break
             if (message := self._next()) is None:
                 break
@@ -51,17 +53,16 @@ class Framer:
         return found
 
     def finish(self, is_complete: bool) -> list[bytes]:
-        """Return what is left at the end of the stream.
+        """Return what is left at the end of the stream, after :meth:`take` has returned all complete messages.
 
         Parameters
         ----------
         is_complete : bool
             Whether a line ends with the stream.
         """
-        rest = b"" if self._skip else bytes(self._buffer)
+        rest = bytes(self._buffer)
         counted = _COUNT.match(rest)
-        self._buffer.clear()
-        self._seen = self._skip = 0
+        self._drop(len(self._buffer))
         if rest and (counted or not is_complete):
             self.cut += 1
         return [rest[counted.end() - 1 if counted else 0 :][: self._longest]] if rest else []
@@ -69,9 +70,9 @@ class Framer:
     def _next(self) -> bytes | None:
         if not self._buffer:
             return None
-        if b"1"[0] <= self._buffer[0] <= b"9"[0]:
+        if self._buffer[0] in _DIGITS:
             head = bytes(self._buffer[:_HEAD])
-            if counted := _COUNT.match(head):
+            if (counted := _COUNT.match(head)) is not None:
                 return self._counted(int(counted[1]), counted.end() - 1)
             if _MAY_BE_COUNT.match(head):
                 return None
@@ -93,34 +94,37 @@ class Framer:
         if 0 <= end <= self._longest:
             return self._remove(0, end, end + 1)
         self.cut += 1
-        self._skip = _TO_END
+        self._is_skipping = True
         return self._remove(0, self._longest, self._longest)
 
     def _end(self) -> int:
         """Find the end of a line: a line feed, or a NUL that another message follows; -1 if there is none yet."""
-        buffer, since = self._buffer, max(0, self._seen - 1)
+        buffer, since = self._buffer, self._since
+        self._since = len(buffer) - 1  # the last byte may be a NUL
         feed = buffer.find(b"\n", since)
-        nul = buffer.find(b"\x00<", since, feed if feed >= 0 else len(buffer))
-        self._seen = len(buffer)
-        return nul if nul >= 0 else feed
+        nul = buffer.find(b"\x00<", since, feed) if feed >= 0 else buffer.find(b"\x00<", since)
+        return feed if nul < 0 else nul
 
     def _remove(self, start: int, end: int, until: int) -> bytes:
         message = bytes(self._buffer[start:end])
-        del self._buffer[:until]
-        self._seen = 0
+        self._drop(until)
         return message
+
+    def _drop(self, until: int) -> None:
+        del self._buffer[:until]
+        self._since = 0
 
     def _skipped(self) -> bool:
         """Skip the rest of a message that was too long; False if more of it is to come."""
-        end = self._skip if self._skip > 0 else self._end() + 1
-        if 0 < end <= len(self._buffer):
-            self._remove(0, 0, end)
-            self._skip = 0
-            return True
-        if self._skip > 0:
-            self._skip -= len(self._buffer)
-        self._remove(0, 0, len(self._buffer))
-        return False
+        if self._is_skipping:
+            end = self._end()
+            self._is_skipping = end < 0
+            self._drop(len(self._buffer) if end < 0 else end + 1)
+            return not self._is_skipping
+        size = min(self._skip, len(self._buffer))
+        self._skip -= size
+        self._drop(size)
+        return self._skip == 0
 
 
 def split_datagram(data: bytes) -> list[bytes]:

@@ -29,8 +29,30 @@ def test_lines() -> None:
     assert framed(b"<1>a\n<2>b\r\n\n<3>c") == ([b"<1>a", b"<2>b\r", b"", b"<3>c"], 0)
 
 
+def test_at_most_some_messages_are_taken() -> None:
+    framer = Framer(LONGEST)
+    framer.feed(b"\n<1>a\0<2>b\n<3>c\n")
+    assert [framer.take(2) for _ in range(3)] == [[b"", b"<1>a"], [b"<2>b", b"<3>c"], []]
+
+
 def test_octet_counting_with_line_feeds_inside() -> None:
     assert framed(counted(b"<1>a\nb", b"<2>" + b"x" * 90)) == ([b"<1>a\nb", b"<2>" + b"x" * 90], 0)
+
+
+def test_a_message_of_the_maximum_length_is_not_cut() -> None:
+    message = b"<1>" + b"x" * (LONGEST - 3)
+    assert framed(counted(message) + message + b"\n" + counted(b"<2>b")) == ([message, message, b"<2>b"], 0)
+    assert framed(counted(message + b"y", b"<2>b")) == ([message, b"<2>b"], 1)
+
+
+def test_the_length_has_at_most_seven_digits() -> None:
+    framer = Framer(LONGEST)
+    framer.feed(b"9999999 <1>a\n")
+    assert framer.take(1) == []
+    large = b"<1>" + b"x" * 999_997
+    assert framed(counted(large), b"<2>b\n") == ([large[:LONGEST], b"<2>b"], 1)
+    assert framed(b"10000000 <1>a\n") == ([b"10000000 <1>a"], 0)
+    assert framed(b"0 <1>a\n") == ([b"0 <1>a"], 0)
 
 
 def test_both_on_one_connection() -> None:
@@ -58,12 +80,17 @@ def test_a_line_that_begins_with_a_number_is_not_counted(line: bytes) -> None:
 def test_a_nul_before_the_next_message_is_an_end() -> None:
     assert framed(b"<1>a\0<2>b\0\n<3>c\0d\n") == ([b"<1>a", b"<2>b\0", b"<3>c\0d"], 0)
     assert framed(b"<1>a\0", b"<2>b\0") == ([b"<1>a", b"<2>b\0"], 0)
+    assert framed(b"\0<1>a\n") == ([b"", b"<1>a"], 0)
+    framer = Framer(LONGEST)
+    framer.feed(b"<1>a\0<")
+    assert framer.take(1) == [b"<1>a"]
 
 
 def test_the_rest_of_a_line_that_is_too_long_is_skipped() -> None:
     assert framed(b"x" * 250 + b"\n<1>a\n") == ([b"x" * 100, b"<1>a"], 1)
     assert framed(*[b"x" * 60] * 5, b"\n<1>a\n") == ([b"x" * 100, b"<1>a"], 1)
     assert framed(b"x" * 1000) == ([b"x" * 100], 1)
+    assert framed(b"x" * 100, b"\n<1>a\n") == ([b"x" * 100, b"<1>a"], 0)
     assert framed(b"x" * 100 + b"\n<1>a\n") == ([b"x" * 100, b"<1>a"], 0)
 
 
