@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from time import time_ns
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netops.logs.clock import LogClock, Period
@@ -32,12 +32,14 @@ def as_in_files(text: str, zone: str) -> int | None:
     return int(times[0]) if good[0] else None
 
 
+@settings(deadline=None)
 @given(TIMES, st.sampled_from(NOTATIONS), st.sampled_from(ZONES))
 def test_times_are_those_of_files(time: datetime, notation: str, zone: str) -> None:
     text = time.strftime(notation)
     assert CLOCKS[zone].read([text]) == [as_in_files(text, zone)]
 
 
+@settings(deadline=None)
 @given(
     st.one_of(st.text(max_size=30), st.from_regex(r"Nov 28 [012]\d:[0-6]\d:[0-6]\d[.,: ]?\d{0,12}", fullmatch=True))
 )

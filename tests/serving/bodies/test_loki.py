@@ -9,7 +9,7 @@ from typing import Any
 
 import cramjam
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netops.logs.formats.collected import HOST_LABELS, host_names
@@ -181,6 +181,7 @@ def test_what_is_no_label_set_is_refused(text: str) -> None:
         read_labels(text)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.from_regex(r"[a-z_]\w{0,9}", fullmatch=True), st.text()))
 def test_any_labels_are_read_as_they_were_written(labels: dict[str, str]) -> None:
     written = ", ".join(f'{name}="{_quoted(text)}"' for name, text in labels.items())
@@ -200,17 +201,20 @@ ENTRIES = st.lists(st.one_of(VALUES, st.tuples(st.integers().map(str), st.text()
 STREAMS = st.lists(st.fixed_dictionaries({"stream": VALUES, "values": st.one_of(VALUES, ENTRIES)}), max_size=3)
 
 
+@settings(deadline=None)
 @given(st.one_of(VALUES, st.fixed_dictionaries({"streams": STREAMS})))
 def test_any_json_is_read_or_refused(value: Any) -> None:
     _read_or_refused(lambda: read(json.dumps(value).encode()))
 
 
+@settings(deadline=None)
 @given(st.binary(), st.sampled_from(["", "gzip", "deflate", "snappy"]))
 def test_any_bytes_are_read_or_refused(body: bytes, encoding: str) -> None:
     _read_or_refused(lambda: read(body, JSON, encoding))
     _read_or_refused(lambda: read(bytes(cramjam.snappy.compress_raw(body)), PROTOBUF, encoding))
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=30)), st.text(), st.integers(0, 1 << 64), st.text())
 def test_every_entry_of_protobuf_is_counted_once(parts: list[bytes], labels: str, time: int, line: str) -> None:
     good = as_protobuf(

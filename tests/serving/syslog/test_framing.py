@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netops.serving.syslog.framing import Framer, split_datagram, to_text
@@ -117,6 +117,7 @@ def test_an_endless_line_takes_no_memory() -> None:
     assert framer.cut == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.binary(max_size=60))), st.lists(st.integers(0, 4000)))
 def test_pieces_do_not_matter(messages: list[tuple[bool, bytes]], cuts: list[int]) -> None:
     texts = [b"<13>" + text if is_counted else _line(text) for is_counted, text in messages]
@@ -131,6 +132,7 @@ def _line(text: bytes) -> bytes:
     return b"<13>" + text.replace(b"\n", b" ").replace(b"\0<", b"  ")
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=300)), st.integers(1, 50), st.booleans())
 def test_any_bytes_are_split_in_bounded_memory(pieces: list[bytes], longest: int, is_complete: bool) -> None:
     framer, found, size = Framer(longest), [], sum(map(len, pieces))
@@ -152,6 +154,7 @@ def test_datagrams_of_several_lines() -> None:
     assert split_datagram(b"<1>a\n  at x\n\ty\n<2>b") == [b"<1>a\n  at x\n\ty", b"<2>b"]
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_any_message_becomes_text(message: bytes) -> None:
     for part in split_datagram(message):
