@@ -11,6 +11,7 @@ from netops.serving.alerts.outbox import OPENED, Row
 from netops.serving.alerts.receivers.protocol import TIMEOUT, FailedError, Receiver, RefusedError
 from netops.serving.alerts.receivers.registry import make_receiver
 from netops.serving.alerts.store import Alert, AlertStore, alert_of
+from netops.serving.engine.lease import FencedError
 from netops.serving.engine.metrics import ServingMetrics
 from netops.serving.settings import ReceiverSettings
 
@@ -34,12 +35,20 @@ class Deliveries:
     receivers : sequence of ReceiverSettings
         The receivers.
     metrics : ServingMetrics
+    fence : callable, optional
+        Raises an exception if another process has taken over the store; then nothing more is sent.
     """
 
-    def __init__(self, path: Path, receivers: Sequence[ReceiverSettings], metrics: ServingMetrics) -> None:
+    def __init__(
+        self,
+        path: Path,
+        receivers: Sequence[ReceiverSettings],
+        metrics: ServingMetrics,
+        fence: Callable[[], None] | None = None,
+    ) -> None:
         self._path, self._stopped = path, threading.Event()
         self._couriers = [
-            Courier(f"{one.kind} {one.url}", make_receiver(one.kind, one.url), path, metrics, self._stopped)
+            Courier(f"{one.kind} {one.url}", make_receiver(one.kind, one.url), path, metrics, self._stopped, fence)
             for one in receivers
         ]
         self._threads = [
@@ -83,13 +92,21 @@ class Courier:
     metrics : ServingMetrics
     stopped : threading.Event
         Set to stop the thread.
+    fence : callable, optional
+        Called before each round; an exception ends the thread.
     """
 
     def __init__(
-        self, name: str, receiver: Receiver, path: Path, metrics: ServingMetrics, stopped: threading.Event
+        self,
+        name: str,
+        receiver: Receiver,
+        path: Path,
+        metrics: ServingMetrics,
+        stopped: threading.Event,
+        fence: Callable[[], None] | None = None,
     ) -> None:
         self.name, self.reopen = name, threading.Event()
-        self._receiver, self._metrics, self._stopped = receiver, metrics, stopped
+        self._receiver, self._metrics, self._stopped, self._fence = receiver, metrics, stopped, fence
         self._store = AlertStore(path)
         self._tries, self._failures = 0, 0
         # Sent but not acknowledged yet: a locked file must not cause a second delivery.
@@ -101,7 +118,11 @@ class Courier:
         pause = FIRST_PAUSE
         while not self._stopped.wait(pause):
             try:
+                if self._fence is not None:
+                    self._fence()
                 pause = self._round()
+            except FencedError:
+                break
             except FailedError as error:
                 pause = self._backoff(error)
             except Exception as error:  # noqa: BLE001

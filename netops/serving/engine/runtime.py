@@ -104,8 +104,9 @@ class Runtime:
         self.metrics = ServingMetrics(network) if root is None else root.metrics
         limits, files = self.settings.limits, self.settings.state
         self.letters = DeadLetters(self.folder, files.dead_letter_bytes, files.dead_letter_files)
-        self.store = FeedbackStore(self.folder / ALERTS, LOCK_TIMEOUT, None if lease is None else lease.check)
-        self.deliveries = Deliveries(self.folder / ALERTS, self.settings.receivers, self.metrics)
+        fence = None if lease is None else lease.check
+        self.store = FeedbackStore(self.folder / ALERTS, LOCK_TIMEOUT, fence)
+        self.deliveries = Deliveries(self.folder / ALERTS, self.settings.receivers, self.metrics, fence)
         self.shadow = Shadow(self)
         self.reset()
         self._restore()

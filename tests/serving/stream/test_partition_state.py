@@ -15,9 +15,10 @@ from netops.features.spec import FeatureSpec
 from netops.serving.engine.champion import ChampionFile
 from netops.serving.engine.lease import FencedError
 from netops.serving.engine.snapshot import Snapshots
-from netops.serving.settings import LimitSettings, ServingSettings, TimeSettings
+from netops.serving.settings import LimitSettings, ReceiverSettings, ServingSettings, TimeSettings
 from netops.serving.stream.messages import Message
 from netops.telemetry.kafka.address import StreamAddress
+from tests.serving.hooks import Hook, until
 from tests.serving.log_models import TEXTS, log_columns, make_log_model
 from tests.serving.models import make_model
 from tests.serving.samples import START, fleet, sample
@@ -231,6 +232,21 @@ def test_alerts_of_a_fenced_process_do_not_reach_the_store(model, tmp_path) -> N
         assert taken.runtime.store.recent() == []
         other.feed(taken, log)
         assert len(taken.runtime.store.recent()) == 1
+
+
+def test_a_fenced_process_sends_no_more_notifications(model, tmp_path) -> None:
+    log = log_of([sample("a", tick, hot=tick >= 10) for tick in range(20)])
+    with Hook() as hook:
+        settings = ServingSettings(receivers=(ReceiverSettings("webhook", hook.url),))
+        with Process(model, tmp_path, settings=settings) as stopped:
+            own = stopped.open(log)
+            (courier,) = own.runtime.deliveries._threads
+            with Process(model, tmp_path, "1", settings=settings) as other:
+                other.feed(other.open(log, patience=20, clock=Clock(), attempts=4), log)
+                until(lambda: hook.taken)
+                courier.join(10)
+                assert not courier.is_alive()
+        assert [body["event"] for body in hook.taken] == ["opened"]
 
 
 def test_a_partition_that_waited_has_no_stale_devices(model, tmp_path) -> None:
