@@ -27,8 +27,6 @@ def main() -> None:
         fit = multiprocessing.get_context("spawn").Process(target=make_model, args=(model,))
         fit.start()
         fit.join()
-        import mlrun.serving  # noqa: F401
-
         base = psutil.Process().memory_info().rss / 1e6
         runtime = Runtime("demo", FixedModel("bench", model), folder=Path(folder) / "s")
         pipeline, random = Pipeline(runtime), np.random.default_rng(0)
