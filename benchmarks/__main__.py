@@ -23,6 +23,7 @@ NAMES = (
     "serving_stalls",
     "kafka",
     "log_reading",
+    "log_counting",
     "log_serving",
     "quality",
     "quality_real",
