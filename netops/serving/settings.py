@@ -76,6 +76,12 @@ class LimitSettings:
         unit="bytes",
         minimum=4096,
     )
+    messages: int = option(
+        1_000_000,
+        help="maximum number of log messages, and of events, that wait for the next sample of their device "
+        "(130 bytes each)",
+        minimum=1,
+    )
     risk_series: int = option(1000, help="maximum number of devices with a risk on /metrics", minimum=0)
     telemetry_series: int = option(
         4000,

@@ -18,6 +18,7 @@ from netops.serving.engine.champion import ChampionFile, FixedModel, load_model
 from netops.serving.engine.pipeline import Pipeline
 from netops.serving.logs.device_counts import DeviceCounts
 from netops.serving.logs.messages import STATUSES, Message
+from netops.serving.settings import LimitSettings, ServingSettings
 from tests.serving.log_models import REACH, TEXTS, log_columns, make_log_model
 from tests.serving.samples import INTERVAL, START, sample
 
@@ -150,6 +151,23 @@ def test_waiting_messages_are_limited(begin, monkeypatch) -> None:
     assert say(pipeline, *(at(1 + n / 7) for n in range(4))) == {"counted": 3, "over_limit": 1}
     # Messages that no sample can count any more make room.
     assert say(pipeline, at(1 + 2 * REACH / SECOND)) == {"counted": 1}
+
+
+def test_waiting_messages_of_all_devices_are_limited(begin) -> None:
+    settings = ServingSettings(limits=LimitSettings(messages=5))
+    pipeline = begin(settings=settings)
+    counts = pipeline.runtime.state.counts["logs"]
+    pipeline.run([sample("d0", 0), sample("d1", 0)])
+    assert say(pipeline, *(at(1 + n / 7, device=f"d{n % 2}") for n in range(7))) == {"counted": 5, "over_limit": 2}
+    pipeline.runtime.save()
+    pipeline = begin(settings=settings)
+    counts = pipeline.runtime.state.counts["logs"]
+    assert counts.waiting == 5
+    pipeline.run([sample("d0", 1)])
+    assert counts.waiting == 2
+    assert say(pipeline, at(6)) == {"counted": 1}
+    pipeline.runtime.state.drop([pipeline.runtime.state.table.code("d1")])
+    assert counts.waiting == 1
 
 
 def test_counts_that_are_sent_are_not_replaced(begin) -> None:

@@ -107,7 +107,10 @@ class FleetState:
         silent_after = settings.time.silent_after or SILENT_WINDOWS * min(spec.windows)
         self.engine = FeatureEngine(spec, settings.time.allowed_lateness)
         self.counters = CounterRates(spec.metrics, counters) if counters else None
-        self.counts = {columns.entry: DeviceCounts(columns, spec.metrics, capacity) for columns in counted}
+        self.counts = {
+            columns.entry: DeviceCounts(columns, spec.metrics, capacity, settings.limits.messages)
+            for columns in counted
+        }
         self.lines = RecentLines(settings.messages.keep)
         self.log_devices = self._new_log_devices(spec, counted)
         self.tracker = AlertTracker(policy)
@@ -254,7 +257,7 @@ class FleetState:
         self.counts = {
             columns.entry: self.counts[columns.entry].changed_to(columns, spec.metrics)
             if columns.entry in self.counts
-            else DeviceCounts(columns, spec.metrics, self.table.capacity)
+            else self._new_counts(columns, spec)
             for columns in counted
         }
         self.engine = engine
@@ -271,6 +274,10 @@ class FleetState:
         if self.counters is not None:
             self.counters.reorder(spec.metrics)
         self.write_in_full()
+
+    def _new_counts(self, columns: Counted, spec: FeatureSpec) -> DeviceCounts:
+        limits = self.settings.limits
+        return DeviceCounts(columns, spec.metrics, limits.devices, limits.messages)
 
     def _new_log_devices(self, spec: FeatureSpec, counted: Sequence[Counted]) -> LogDevices:
         interval = max((columns.interval for columns in counted), default=0)

@@ -75,10 +75,17 @@ class DeviceCounts:
         The metrics of a sample, which contain those columns.
     devices : int
         Maximum number of devices, by small dense code.
+    limit : int
+        Maximum number of messages that wait for samples.
+
+    Attributes
+    ----------
+    waiting : int
+        Messages that wait for samples.
     """
 
-    def __init__(self, columns: Counted, metrics: Sequence[str], devices: int) -> None:
-        self.columns = columns
+    def __init__(self, columns: Counted, metrics: Sequence[str], devices: int, limit: int = 1_000_000) -> None:
+        self.columns, self.waiting, self._limit = columns, 0, limit
         self._positions = np.array([metrics.index(name) for name in columns.names], np.int64)
         self._waiting: dict[int, _Waiting] = {}
         #: The time of the last sample, and of the last message of each kind whose age is a column.
@@ -114,8 +121,9 @@ class DeviceCounts:
             return DUPLICATE
         if time % _SECOND and device.is_known(time, check):
             return DUPLICATE
-        if len(device.times) >= WAITING and not self._drop_old(device, time):
+        if self._is_full(device, time):
             return FULL
+        self.waiting += 1
         device.times.append(time)
         device.severities.append(severity)
         device.kinds.append(kind)
@@ -172,6 +180,7 @@ class DeviceCounts:
             if device is None:
                 continue
             due = [number for number, time in enumerate(device.times) if time <= until]
+            self.waiting -= len(due)
             rows += [row] * len(due)
             times += [device.times[number] for number in due]
             severities += [device.severities[number] for number in due]
@@ -190,7 +199,8 @@ class DeviceCounts:
 
     def forget(self, code: int) -> None:
         """Remove a device."""
-        self._waiting.pop(code, None)
+        device = self._waiting.pop(code, None)
+        self.waiting -= len(device.times) if device is not None else 0
         self._last[code] = self._latest[code] = NEVER
 
     def save(self, code: int) -> bytes:
@@ -239,10 +249,11 @@ class DeviceCounts:
             device.times, device.severities, device.checks = saved.times, saved.severities, saved.checks
             device.kinds = [kinds[number] for number in saved.kinds]
             device.restored = Counter(zip(saved.times, saved.checks, strict=True))
+            self.waiting += len(saved.times)
 
     def changed_to(self, columns: Counted, metrics: Sequence[str]) -> "DeviceCounts":
         """Return the same state for a model that counts other kinds."""
-        other = DeviceCounts(columns, metrics, len(self._last))
+        other = DeviceCounts(columns, metrics, len(self._last), self._limit)
         for code in np.flatnonzero(self._last != NEVER).tolist() + list(self._waiting):
             other.restore(code, self.save(code))
         for code, device in self._waiting.items():
@@ -253,11 +264,14 @@ class DeviceCounts:
         device = self._waiting[code] = _Waiting()
         return device
 
-    def _drop_old(self, device: _Waiting, time: int) -> bool:
-        """Remove messages that are too old for the next sample; return whether there were any."""
-        oldest = time - self.columns.reach
+    def _is_full(self, device: _Waiting, time: int) -> bool:
+        """Return whether there is no room for a message, even without those too old for the next sample."""
+        if len(device.times) < WAITING and self.waiting < self._limit:
+            return False
+        count, oldest = len(device.times), time - self.columns.reach
         device.keep([number for number, known in enumerate(device.times) if known > oldest])
-        return len(device.times) < WAITING
+        self.waiting -= count - len(device.times)
+        return len(device.times) >= WAITING or self.waiting >= self._limit
 
 
 def _rounds(codes: Integers) -> Iterator[Integers]:
