@@ -107,10 +107,7 @@ class FleetState:
         silent_after = settings.time.silent_after or SILENT_WINDOWS * min(spec.windows)
         self.engine = FeatureEngine(spec, settings.time.allowed_lateness)
         self.counters = CounterRates(spec.metrics, counters) if counters else None
-        self.counts = {
-            columns.entry: DeviceCounts(columns, spec.metrics, capacity, settings.limits.messages)
-            for columns in counted
-        }
+        self.counts = {columns.entry: self._new_counts(columns, spec) for columns in counted}
         self.lines = RecentLines(settings.messages.keep)
         self.log_devices = self._new_log_devices(spec, counted)
         self.tracker = AlertTracker(policy)
