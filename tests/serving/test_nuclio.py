@@ -15,6 +15,7 @@ from netops.serving.requests.endpoints.model import MODEL_PATH
 from tests.servers import LocalServer
 from tests.serving.bodies.test_remote_write import request, series
 from tests.serving.conftest import mock_server
+from tests.serving.log_models import TEXTS, log_columns, make_log_model
 from tests.serving.models import SPEC, make_model
 from tests.serving.samples import START, body, sample
 
@@ -82,6 +83,29 @@ def test_http_messages_are_answered_as_by_the_server(worker):
     assert nuclio.get("/history", device="a")["device"] == "a"
     assert nuclio.get("/devices", limit="1", offset="1") == []
     assert nuclio.get("/fleet", since="0")["known"] == 1
+
+
+def test_log_messages_are_counted(worker, tmp_path):
+    from netops.serving.mlrun.function import make_serving_function
+
+    model = make_log_model(tmp_path / "logs", log_columns(TEXTS[0]))
+    nuclio = worker(make_serving_function("demo", "demo-serving", model))
+    nuclio.send(body(sample("a", 0)))
+    record = {"time": START + 1, "host": "a", "level": "error", "message": TEXTS[0]}
+    for content, kind in (
+        (json.dumps(record).encode(), "application/json"),
+        # Nuclio has parsed it.
+        ({**record, "time": START + 2}, "application/json"),
+        (f"<187>1 2023-11-14T22:13:23Z a app - - - {TEXTS[0]}".encode(), "text/plain"),
+    ):
+        answer = json.loads(nuclio.send(content, "/logs", content_type=kind)["body"])
+        assert (answer["counted"], answer["errors"]) == (1, [])
+    event = {"device": "a", "timestamp": START + 4, "kind": "reboot"}
+    assert json.loads(nuclio.send(json.dumps(event).encode(), "/events")["body"])["counted"] == 1
+    nuclio.send(body(sample("a", 1)))
+    values = nuclio.get("/history", device="a")["values"]
+    assert (values["log_message_count"], values["event_reboot_count"]) == ([0, 3], [0, 1])
+    assert nuclio.get("/devices/a/logs") == {"device": "a", "kept": 0, "lines": []}
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,8 @@ class Worker:
         runtime.assignment = self.assignment
         runtime.deliveries.start()
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._keep_saving()), loop.create_task(self._keep_refreshing())]
+        work = self._keep_saving(), self._keep_refreshing(), self._keep_scoring()
+        self._tasks = [loop.create_task(task) for task in work]
         # Nuclio's wrapper sets its handlers after this returns, and drops messages after a drain: a request that
         # waits then is never answered and blocks its worker. Replace that handler.
         loop.call_soon(loop.add_signal_handler, signal.SIGUSR2, self.reassign)
@@ -152,6 +153,11 @@ class Worker:
         while True:
             await asyncio.sleep(self.runtime.settings.state.champion_interval / SECOND)
             await self._attempt(refresh(self.runtime))
+
+    async def _keep_scoring(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            await self._attempt(self.service.score_log_devices())
 
     async def _attempt(self, work: Awaitable[None]) -> None:
         try:
