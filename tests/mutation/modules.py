@@ -47,6 +47,7 @@ MODULES = (
         "netops/evaluation/promotion.py", ("tests/evaluation/test_selection.py", "tests/docs/test_configuration.py")
     ),
     Module("netops/serving/engine/snapshot.py", ("tests/serving/test_snapshot.py",)),
+    Module("netops/serving/decode/loki.py", ("tests/serving/bodies/test_loki.py",)),
     Module("netops/serving/syslog/framing.py", ("tests/serving/syslog/test_framing.py",)),
     Module(
         "netops/tracking/database/runs.py", ("tests/tracking/test_runs.py", "tests/tracking/test_conformance.py")

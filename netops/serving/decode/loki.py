@@ -81,9 +81,12 @@ def read_push(
 class _Reader:
     """Collects the entries of streams."""
 
+    _host: str
+    _severity: int
+
     def __init__(self, limits: PushLimits, hosts: Sequence[str]) -> None:
         self.limits, self.messages = limits, list[Message | str]()
-        self._hosts, self._host, self._severity = hosts, "", -1
+        self._hosts = hosts
 
     def begin(self, labels: Metadata) -> None:
         """Begin a stream."""
@@ -96,7 +99,7 @@ class _Reader:
         self.messages.append(self._message(time, line, metadata))
 
     def _message(self, time: int | None, line: str, metadata: Metadata) -> Message | str:
-        if time is None or not 0 <= time <= LATEST:
+        if time is None or not 0 < time <= LATEST:
             return "its time is not a number of nanoseconds"
         if len(line) > self.limits.line:
             return f"longer than {self.limits.line:,} characters"
@@ -118,7 +121,7 @@ def _read_json(content: bytes, reader: _Reader) -> None:
     try:
         request = _DECODER.decode(_valid(content))
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise BodyError(f"not a push request of Loki: {str(error)[:200]}") from None
+        raise BodyError(f"not a push request of Loki: {error}") from None
     for stream in request.streams:
         reader.begin(stream.stream)
         for entry in stream.values:
@@ -142,7 +145,7 @@ def _lists(content: bytes) -> int:
 def _nanoseconds(value: str | int) -> int | None:
     if isinstance(value, int):
         return value
-    return int(value) if value.isascii() and value.isdigit() and len(value) <= 20 else None
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= 19 else None
 
 
 # Protobuf: PushRequest {1: streams}, Stream {1: labels, 2: entries}, Entry {1: timestamp, 2: line, 3: metadata}

@@ -102,10 +102,45 @@ def test_snappy_may_be_named_as_the_encoding() -> None:
     assert read(body, "", "snappy") == read(body, PROTOBUF) == [Message(NOON, "a", -1, "x")]
 
 
-@pytest.mark.parametrize("time", ["", "x", "-1", "1.5", "9" * 30, -1, 1 << 63])
+@pytest.mark.parametrize("time", ["", "x", "-1", "1.5", "9" * 30, "0", -1, 0, 1 << 62, "0" + str(NOON)])
 def test_an_entry_without_a_time_is_counted(time: object) -> None:
     found = read(as_json(({"host": "a"}, [[time, "x"], [str(NOON), "y"]])))
     assert found == ["its time is not a number of nanoseconds", Message(NOON, "a", -1, "y")]
+
+
+def test_the_first_and_the_latest_time() -> None:
+    latest = (1 << 62) - 1
+    for time in (1, latest, str(latest)):
+        assert read(as_json(({"host": "a"}, [[time, "x"]]))) == [Message(int(time), "a", -1, "x")]
+
+
+def test_a_time_of_protobuf_may_be_incomplete() -> None:
+    seconds = field(2, field(1, varint(1 << 3) + varint(NOON // 10**9)) + field(2, b"x"))
+    nanoseconds = field(2, field(1, varint(2 << 3) + varint(7)) + field(2, b"x"))
+    found = read(as_protobuf('{host="a"}', seconds, nanoseconds, field(2, field(2, b"x"))), PROTOBUF)
+    expected = [Message(time, "a", -1, "x") for time in (NOON // 10**9 * 10**9, 7)]
+    assert found == [*expected, "its time is not a number of nanoseconds"]
+
+
+def test_unknown_fields_of_protobuf_are_ignored() -> None:
+    number, text = varint(9 << 3) + varint(7), field(10, b"x")
+    inner = field(2, number + text + field(1, number + text + varint(2 << 3) + varint(7)) + field(2, b"x"))
+    stream = number + text + field(1, b'{host="a"}') + inner
+    body = number + text + field(1, stream)
+    assert read(bytes(cramjam.snappy.compress_raw(body)), PROTOBUF) == [Message(7, "a", -1, "x")]
+
+
+def test_label_sets_have_a_maximum_length() -> None:
+    labels = '{host="a", b="%s"}'
+    fitting = labels % ("x" * (65_536 - len(labels) + 2))
+    assert len(read(as_protobuf(fitting, entry(NOON, "x")), PROTOBUF)) == 1
+    with pytest.raises(BodyError, match="a label set is too long"):
+        read(as_protobuf(fitting + " ", entry(NOON, "x")), PROTOBUF)
+
+
+def test_a_line_of_the_maximum_length_is_read() -> None:
+    line = "x" * LIMITS.line
+    assert read(as_json(({"host": "a"}, [[str(NOON), line]]))) == [Message(NOON, "a", -1, line)]
 
 
 def test_a_line_that_is_too_long_is_counted() -> None:
@@ -154,6 +189,18 @@ def test_a_small_body_cannot_unfold_to_any_size(body: bytes, kind: str, encoding
     with pytest.raises(BodyError) as raised:
         read(body, kind, encoding)
     assert raised.value.status == 413
+
+
+@pytest.mark.parametrize(("lists", "status"), [(2000, 400), (2001, 413)])
+def test_lists_are_counted_before_they_are_decoded(lists: int, status: int) -> None:
+    with pytest.raises(BodyError) as raised:
+        read(b'{"streams": [' + b"[]," * (lists - 1) + b"[]]}")
+    assert raised.value.status == status
+
+
+def test_fields_are_limited() -> None:
+    with pytest.raises(BodyError, match="more than 64000 fields in one request"):
+        read(bytes(cramjam.snappy.compress_raw(b"\x0a\x00" * 100_000)), PROTOBUF)
 
 
 def test_brackets_in_lines_are_no_entries() -> None:
