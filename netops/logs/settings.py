@@ -87,12 +87,11 @@ class LogSettings:
         help="a template of fewer messages of the training split is rare; 1: only those that it does not have",
         minimum=1,
     )
-    delay: Duration = option(
-        0,
-        help="how much later than its time a message counts; set it to the longest time that messages take to "
-        "the server, so that training counts what the server can count",
+    delay: Duration | None = option(
+        None,
+        help="how much later than its time a message counts; null: not later. Set it to the longest time that "
+        "messages take to the server, so that training counts what the server can count",
         unit="duration",
-        minimum=0,
     )
     templates: TemplateSettings = option(TemplateSettings, help="mining of message templates")
 

@@ -116,28 +116,47 @@ def _with_messages(
     reach: int,
     champion: ModelCard | None,
 ) -> Dataset:
-    templates = Templates(settings.logs.templates)
-    for batch in _logs(dataset, settings).batches():
-        known = in_training(training, batch.names, batch.devices, batch.times)
-        templates.learn(batch.messages[row] for row in np.flatnonzero(known).tolist())
+    templates, options = _learned(dataset, settings, training), settings.logs
     learned = len(templates)
-    carried = carried_columns(templates, champion, settings.logs)
+    carried = carried_columns(templates, champion, options)
     reader = _logs(dataset, settings)
     messages = _messages(reader, templates)
-    options, interval = settings.logs, int(dataset.meta.details.get(INTERVAL, 0))
-    found = messages.later(options.delay), training, horizon, len(templates)
+    found = messages.later(options.delay or 0), training, horizon, len(templates)
     selected = selection(*found, options.max_columns)
     # Without incidents, there are no precursors.
     precursors = select(*found, options.max_precursors) if selection is select else ()
     columns = LogColumns.combine(
-        templates, selected, carried, reach, options.delay, options.rare, interval, precursors
+        templates,
+        selected,
+        carried,
+        reach,
+        delay=options.delay or 0,
+        rare=options.rare,
+        interval=int(dataset.meta.details.get(INTERVAL, 0)),
+        precursors=precursors,
     )
     _say_read(reader)
     progress.say(f"logs: {learned:,} templates learned on the training split, {len(selected)} of them counted")
+    _say_columns(columns)
+    return _added(dataset, out, columns, messages)
+
+
+def _learned(dataset: Dataset, settings: Settings, training: Mapping[str, Device]) -> Templates:
+    """Learn the templates of the messages of the training split."""
+    templates = Templates(settings.logs.templates)
+    for batch in _logs(dataset, settings).batches():
+        known = in_training(training, batch.names, batch.devices, batch.times)
+        templates.learn(batch.messages[row] for row in np.flatnonzero(known).tolist())
+    return templates
+
+
+def _say_columns(columns: LogColumns) -> None:
     for name, text in columns.texts().items():
         what = " (for the champion)" if name in columns.carried else ""
         progress.say(f"logs: {name}: {text}{what}")
-    return _added(dataset, out, columns, messages)
+    for name, numbers in columns.groups.items():
+        what = "for the champion" if name in columns.carried else "those that precede incidents"
+        progress.say(f"logs: {name}: {len(numbers)} templates together, {what}")
 
 
 def _with_events(
