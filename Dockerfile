@@ -1,7 +1,7 @@
 # Two images of one build (`make image`): `serve` for the server, the dashboard and the scheduler, and `stages`, the
 # default, for every step of a pipeline. Packages are from pyproject.toml, versions from constraints.txt.
 #   BASE    may name a digest (python@sha256:…), for a base that never changes
-#   EXTRAS  extras of pyproject.toml that the cluster needs: s3, azure, gcs, redis
+#   EXTRAS  extras of pyproject.toml that the cluster needs: s3, azure, gcs, redis, kafka
 #   EXTRA   further packages, in versions that the constraints allow
 #   GPU     1 installs the XGBoost that trains on a GPU, with NVIDIA's libraries
 ARG BASE=python:3.11-slim-bookworm

@@ -48,6 +48,8 @@ MODULES = (
     ),
     Module("netops/serving/engine/snapshot.py", ("tests/serving/test_snapshot.py",)),
     Module("netops/serving/decode/loki.py", ("tests/serving/bodies/test_loki.py",)),
+    Module("netops/serving/engine/lease.py", ("tests/serving/stream/test_lease.py",)),
+    Module("netops/serving/stream/messages.py", ("tests/serving/stream/test_messages.py",)),
     Module("netops/serving/syslog/framing.py", ("tests/serving/syslog/test_framing.py",)),
     Module(
         "netops/tracking/database/runs.py", ("tests/tracking/test_runs.py", "tests/tracking/test_conformance.py")

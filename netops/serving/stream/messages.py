@@ -14,8 +14,9 @@ from netops.serving.logs.lines import fields_of
 #: Lines of syslog: log messages.
 TEXT_TYPE = "text/plain"
 _SPACES = b" \t\r\n"
-#: The first bytes of an Arrow file, and of an Arrow stream.
-_ARROW_FILE, _ARROW_STREAM = b"ARROW1", b"\xff\xff\xff\xff"
+#: The first bytes of an Arrow file, and of an Arrow stream; which of the two it is, its reader sees by itself.
+_ARROW_STARTS = (b"ARROW1", b"\xff\xff\xff\xff")
+_ARROW, _LINES = "application/vnd.apache.arrow.stream", "application/x-ndjson"
 
 
 class Message(NamedTuple):
@@ -83,14 +84,12 @@ def _kind(message: Message) -> str:
         if kind in (*ARROW_TYPES, *NDJSON_TYPES, REMOTE_WRITE_TYPE, TEXT_TYPE):
             return kind
     value = message.value
-    if value.startswith(_ARROW_FILE):
-        return ARROW_TYPES[1]
-    if value.startswith(_ARROW_STREAM):
-        return ARROW_TYPES[0]
+    if value.startswith(_ARROW_STARTS):
+        return _ARROW
     body = value.strip(_SPACES)
     if body[:1] == b"[":
         return "application/json"
-    return NDJSON_TYPES[0] if b"\n" in body and not _is_json(body) else ""
+    return _LINES if b"\n" in body and not _is_json(body) else ""
 
 
 def _lines(message: Message, longest: int) -> Lines:
@@ -116,9 +115,9 @@ def _together(pipeline: Pipeline, messages: Sequence[Message]) -> Batch:
 def _alone(pipeline: Pipeline, message: Message, kind: str) -> Batch:
     limit = pipeline.runtime.settings.limits.body_bytes
     if len(message.value) > limit:
-        found: object = Unreadable(message.value, BodyError(f"the message has more than {limit} bytes", 413))
+        found: object = Unreadable(message.value, BodyError(f"the message has more than {limit} bytes"))
     elif kind == REMOTE_WRITE_TYPE:
-        found = Unreadable(message.value, BodyError("remote write is accepted over HTTP only", 415))
+        found = Unreadable(message.value, BodyError("remote write is accepted over HTTP only"))
     elif kind == TEXT_TYPE:
         found = _lines(message, pipeline.runtime.settings.messages.max_line)
     else:

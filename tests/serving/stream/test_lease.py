@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -184,3 +185,52 @@ def test_the_alert_store_refuses_what_a_fenced_process_writes(tmp_path: Path) ->
     current.close()
     taken.release()
     lease.release()
+
+
+def test_the_folder_of_a_partition_is_made_with_its_parents_and_its_lock_is_private(tmp_path: Path) -> None:
+    lease = Claim(tmp_path / "partitions" / "t-0", 10).attempt()
+    assert stat.S_IMODE((lease.folder / ".lock").stat().st_mode) == 0o600
+    clock = Clock()
+    claim = Claim(tmp_path / "partitions" / "t-0", 10, clock)
+    claim.attempt()
+    clock.now = 10.0
+    taken = claim.attempt()
+    assert stat.S_IMODE((taken.folder / ".lock").stat().st_mode) == 0o600
+    taken.release()
+    lease.release()
+
+
+def test_a_folder_that_another_process_makes_meanwhile_is_used(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "g0").mkdir()
+    monkeypatch.setattr("netops.serving.engine.lease.newest_generation", lambda _: None)
+    lease = Claim(tmp_path, 10).attempt()
+    assert lease.folder.name == "g1"
+    lease.release()
+
+
+@pytest.fixture
+def late_claim(tmp_path: Path):
+    """A claim whose next attempt takes over from an owner that holds its lock."""
+    lease, clock = Claim(tmp_path, 10).attempt(), Clock()
+    claim = Claim(tmp_path, 10, clock)
+    claim.attempt()
+    clock.now = 10.0
+    yield claim
+    lease.release()
+
+
+def test_who_is_too_late_leaves_no_file(tmp_path: Path, late_claim: Claim, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(os, "rename", fail)
+    assert late_claim.attempt() is None
+    assert [path.name for path in tmp_path.iterdir()] == ["g1"]
+
+
+def test_who_is_fenced_while_it_takes_over_has_no_lease(late_claim: Claim, monkeypatch) -> None:
+    def fail(_: object) -> None:
+        raise FencedError
+
+    monkeypatch.setattr("netops.serving.engine.lease.Lease.renew", fail)
+    assert late_claim.attempt() is None

@@ -81,6 +81,24 @@ def test_limits_apply_to_each_message(start) -> None:
     assert [batch.offset for batch in found] == [100, 101, 102]
 
 
+def test_a_message_of_the_maximum_length_is_read(start) -> None:
+    pipeline = start(ServingSettings(limits=LimitSettings(body_bytes=1024)))
+    single, listed = one("a").ljust(1024), (b"[" + one("b") + b"]").ljust(1024)
+    found = parsed(pipeline, single, listed)
+    assert [batch.samples.devices for batch in found] == [["a"], ["b"]]
+    assert [isinstance(batch.samples, Unreadable) for batch in parsed(pipeline, single + b" ", listed + b" ")] == [
+        True,
+        True,
+    ]
+
+
+def test_an_object_of_several_lines_is_one_sample_also_with_other_names(start) -> None:
+    given = sample("a", 0)
+    given["time"], given["host"] = given.pop("timestamp"), given.pop("device")
+    (batch,) = parsed(start(), json.dumps(given, indent=1).encode())
+    assert (batch.samples.devices, batch.samples.errors) == (["a"], {})
+
+
 _PIECES = st.sampled_from(
     [b"{", b"}", b"[", b"]", b",", b"\n", b'"a"', b":", b"1", b"\xff", b"NaN", one("a"), one("b")]
 )
