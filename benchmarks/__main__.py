@@ -22,6 +22,7 @@ NAMES = (
     "serving_memory",
     "serving_stalls",
     "kafka",
+    "scale_plan",
     "log_reading",
     "log_counting",
     "log_serving",
