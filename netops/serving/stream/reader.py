@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from netops.config.durations import SECOND
-from netops.serving.engine.lease import Claim, FencedError, Lease
+from netops.serving.engine.lease import Claim, FencedError
 from netops.serving.settings import StreamSettings
 from netops.serving.stream.intake import Intake
 from netops.serving.stream.messages import Message, parse_messages
@@ -54,6 +54,8 @@ class StreamReader:
         self._claims: dict[int, Claim] = {}
         self._running: list[tuple[Intake, Future[None]]] = []
         self._committed: dict[int, int] = {}
+        self._retries: dict[int, float] = {}
+        self._has_opened = False
         self._renewed = self._troubled = monotonic()
 
     def start(self) -> None:
@@ -100,8 +102,8 @@ class StreamReader:
         for intake, messages, batches in parsed:
             if self._owner.intakes.get(intake.partition.number) is intake:
                 self._running.append((intake, self._owner.submit(intake.process(messages, batches))))
-        for number in list(self._claims):
-            self._attempt(number)
+        # One at a time, with the messages of other partitions in between.
+        self._has_opened = any(self._attempt(number) for number in list(self._claims))
         if monotonic() - self._renewed > _RENEWAL:
             self._renewed = monotonic()
             self._renew()
@@ -109,7 +111,7 @@ class StreamReader:
 
     def _poll(self) -> "list[KafkaMessage]":
         """Return the messages that are there; wait for the first one only."""
-        first = self._consumer.poll(_POLL)
+        first = self._consumer.poll(0 if self._has_opened else _POLL)
         if first is None:
             return []
         return [first, *self._consumer.consume(self._settings.messages - 1, 0)]
@@ -128,7 +130,8 @@ class StreamReader:
             intake.next = offset + 1
             value = message.value() or b""
             grouped.setdefault(number, []).append(Message(offset, value, _content_type(message), _key(message)))
-        return [(self._owner.intakes[number], messages) for number, messages in grouped.items()]
+        intakes = self._owner.intakes  # without one that was closed because of an error among the messages
+        return [(intakes[number], messages) for number, messages in grouped.items() if number in intakes]
 
     def _handle(self, error: "KafkaError", intake: Intake | None) -> None:
         from confluent_kafka import KafkaError
@@ -196,28 +199,31 @@ class StreamReader:
             self._claims[number] = Claim(self._owner.folder_of(number), self._settings.lease / SECOND)
         self._show_waiting()
 
-    def _attempt(self, number: int) -> None:
-        """Try to open a claimed partition, and to read it."""
+    def _attempt(self, number: int) -> bool:
+        """Try to open a claimed partition, and to read it; return whether it is read now."""
         intake = self._owner.intakes.get(number)
-        if intake is None:
-            lease = self._claims[number].attempt()
-            if lease is None:
-                return
-            intake = self._open(number, lease)
-        if intake is not None and self._read_from(number, intake.next):
-            del self._claims[number]
-            self._show_waiting()
+        if intake is None and monotonic() >= self._retries.get(number, 0.0):
+            try:
+                intake = self._open(number, self._claims[number])
+            except Exception as error:  # noqa: BLE001 for example a full disk: other partitions are read meanwhile
+                self._report(f"partition {number} cannot be opened: {type(error).__name__}: {error}")
+                self._retries[number] = monotonic() + _PAUSE
+        if intake is None or not self._read_from(number, intake.next):
+            return False
+        del self._claims[number]
+        self._show_waiting()
+        return True
 
-    def _open(self, number: int, lease: Lease) -> Intake | None:
-        from confluent_kafka import KafkaException
-
+    def _open(self, number: int, claim: Claim) -> Intake | None:
+        """Open a partition; None if it is still owned by another process."""
+        if (lease := claim.attempt()) is None:
+            return None
         try:
             low, high = self._consumer.get_watermark_offsets(self._partition(number), timeout=_TIMEOUT)
-            return self._owner.open(number, lease, low, high)
-        except KafkaException as error:  # the broker does not answer: try again
-            _LOG.warning("partition %s-%d: %s", self._address.topic, number, error)
+        except BaseException:
             lease.release()
-            return None
+            raise
+        return self._owner.open(number, lease, low, high)
 
     def _read_from(self, number: int, offset: int) -> bool:
         """Read a partition from an offset; False if the client cannot do it yet."""

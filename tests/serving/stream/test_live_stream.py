@@ -212,6 +212,25 @@ def test_a_topic_that_is_made_later_is_read(broker: Broker, serve) -> None:
     until(lambda: read(server) == 20, 60)
 
 
+def test_a_partition_that_cannot_be_opened_does_not_stop_the_others(broker: Broker, serve, tmp_path) -> None:
+    address = broker.create("broken", 2)
+    sender = Sender(broker.address, "broken")
+    for tick in range(20):
+        for number in range(2):
+            sender.message(json.dumps(sample(f"d{number}", tick)).encode(), partition=number)
+    sender.flush()
+    folder = tmp_path / "state" / "partitions" / "broken-0"
+    folder.parent.mkdir(parents=True)
+    folder.write_text("not a folder")
+    server = serve(f"{address}?group=broken")
+    until(lambda: offsets(server) == {1: 20})
+    health = get(server, "/healthz")
+    assert [one["status"] for one in health["partitions"]] == ["waiting", "owned"]
+    assert "partition 0 cannot be opened: FileExistsError" in health["problems"][0]
+    folder.unlink()
+    until(lambda: offsets(server) == {0: 20, 1: 20})
+
+
 @pytest.mark.slow
 def test_a_broker_that_restarts_is_read_again(require_broker, serve, tmp_path) -> None:
     (tmp_path / "broker").mkdir()
