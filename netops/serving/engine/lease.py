@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -90,7 +91,9 @@ class Claim:
         self._folder.mkdir(parents=True, exist_ok=True)
         number = newest_generation(self._folder)
         if number is None:
-            (self._folder / "g0").mkdir(exist_ok=True)
+            # Not exist_ok: another process may make the folder and take it over between two of its system calls.
+            with suppress(FileExistsError):
+                (self._folder / "g0").mkdir()
             number = 0
         held = self._folder / f"g{number}"
         try:
