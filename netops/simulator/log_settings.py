@@ -12,6 +12,12 @@ class GeneratedLogSettings:
 
     enabled: bool = option(False, help="whether `netops run` counts the messages of the network that it generates")
     format: str = option("rfc5424", help="format of the lines", choices=("rfc5424", "rfc3164"))
+    junos_share: float = option(
+        0.0,
+        help="fraction of the devices that write in the style of Junos, the others in that of EOS and IOS",
+        minimum=0,
+        maximum=1,
+    )
     per_hour: float = option(
         40.0, help="mean number of routine messages of a device in an hour", minimum=0, maximum=10_000
     )

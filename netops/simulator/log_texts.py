@@ -28,6 +28,17 @@ class Text(NamedTuple):
     text: str
 
 
+def in_style_of_junos(text: Text) -> Text:
+    """Convert a message with a mnemonic to one of a daemon of Junos.
+
+    >>> in_style_of_junos(Text(3, "Ebra", "%LINK-3-UPDOWN: Interface {iface}, changed state to down"))
+    Text(severity=3, program='linkd', text='LINKD_UPDOWN: Interface {iface}, changed state to down')
+    """
+    kind, _, rest = text.text.partition(": ")
+    facility, _, mnemonic = kind.lstrip("%").split("-", 2)
+    return Text(text.severity, f"{facility.lower()}d", f"{facility}D_{mnemonic}: {rest}")
+
+
 _PROGRAMS = (
     *("Aaa", "Acl", "Bfd", "Bgp", "Cdp", "Dhcp", "Dot1x", "Fib", "Flow", "Hsrp", "Igmp", "Isis", "Lacp", "Ldp"),
     *("Lldp", "Mlag", "Mpls", "Ntp", "Ospf", "Pim", "Pki", "Poe", "Ptp", "Qos", "Radius", "Rib", "Snmp", "Ssh"),

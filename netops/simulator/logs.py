@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 from netops.config.durations import DAY, HOUR, MINUTE, SECOND
 from netops.files import atomic_path
 from netops.simulator.log_settings import GeneratedLogSettings
-from netops.simulator.log_texts import BENIGN, FAILED, PRECURSORS, RESTARTED, ROUTINE, Text
+from netops.simulator.log_texts import BENIGN, FAILED, PRECURSORS, RESTARTED, ROUTINE, Text, in_style_of_junos
 from netops.simulator.network import Network, benign_events, channels
 from netops.simulator.tables import Floats, Ints
 from netops.simulator.truth import PRECURSOR_START, SCENARIO
@@ -20,11 +21,12 @@ from netops.telemetry.schema import DEVICE, END, START
 
 _FACILITY = 23  # local7, as network devices use by default
 #: Purposes of random numbers, so that one kind of messages does not depend on the others.
-_CHATTER, _INCIDENT, _CALM, _FALSE, _VALUES = range(5)
+_CHATTER, _INCIDENT, _CALM, _FALSE, _VALUES, _STYLE = range(6)
 _USERS = ("admin", "backup", "monitor", "netops", "root", "script")
 #: Length of a burst of messages as before an incident.
 _BURST = 3 * MINUTE
 _PREFIXES = ("Ethernet", "GigabitEthernet0/", "xe-0/0/")
+_JUNOS_PREFIX = "et-0/0/"
 
 
 class Message(NamedTuple):
@@ -163,10 +165,17 @@ def _events(emitter: _Emitter, dataset: Dataset) -> Iterator[Message]:
             yield from emitter.incident(index[device], start, end)
 
 
+@cache
+def _is_junos(seed: int, device: int, share: float) -> bool:
+    """Return whether a device writes in the style of Junos."""
+    return share > 0 and bool(np.random.default_rng([seed, _STYLE, device]).random() < share)
+
+
 def _line(network: Network, settings: GeneratedLogSettings, message: Message) -> str:
-    severity, program, text = message.text
+    is_junos = _is_junos(network.seed, message.device, settings.junos_share)
+    severity, program, text = in_style_of_junos(message.text) if is_junos else message.text
     draw = np.random.default_rng([network.seed, _VALUES, message.device, message.time // 1_000_000])
-    prefix = _PREFIXES[message.device % len(_PREFIXES)]
+    prefix = _JUNOS_PREFIX if is_junos else _PREFIXES[message.device % len(_PREFIXES)]
     ip, ports = draw.integers(1, 255, 2), draw.integers(1, 49)
     values = {"ip": f"10.{message.device % 250}.{ip[0]}.{ip[1]}", "iface": f"{prefix}{ports}"}
     values |= {"n": str(draw.integers(1, 100)), "big": str(draw.integers(100, 1_000_000))}

@@ -62,6 +62,22 @@ def test_they_are_read_as_syslog(made: tuple[Network, Dataset], tmp_path: Path, 
     assert first - SECOND < times.min() <= times.max() < last
 
 
+def test_some_devices_write_in_the_style_of_junos(made: tuple[Network, Dataset], tmp_path: Path) -> None:
+    before = write(made, tmp_path / "before")
+    lines = write(made, tmp_path / "log", junos_share=0.4)
+    assert len(lines) == len(before)
+    styles: dict[str, set[bool]] = {}
+    for line in lines:
+        styles.setdefault(line.split()[2], set()).add("%" in line)
+    assert all(len(found) == 1 for found in styles.values()), "a device has one style"
+    assert 2 <= sum(found == {False} for found in styles.values()) <= 14
+    # The severity, which the mnemonic has in the other style, is in <PRI>.
+    batches = LogReader([tmp_path / "log"], LogSettings(), DeviceNames(made[0].fleet.names)).batches()
+    severities = np.sort(np.concatenate([batch.severities for batch in batches]))
+    others = LogReader([tmp_path / "before"], LogSettings(), DeviceNames(made[0].fleet.names)).batches()
+    np.testing.assert_array_equal(severities, np.sort(np.concatenate([batch.severities for batch in others])))
+
+
 def test_incidents_have_messages_before_them(made: tuple[Network, Dataset], tmp_path: Path) -> None:
     quiet = {"per_hour": 0.0, "bursts": 0.0, "lookalike_share": 0.0, "false_precursors": 0.0, "strays": 0.0}
     incidents = made[1].meta.incidents
