@@ -101,7 +101,7 @@ class MessageSettings:
         8192, help="maximum length of a message in characters; longer ones are rejected", minimum=80
     )
 
-    max_entries: int = option(50_000, help="maximum messages per request to Loki's push API", minimum=1)
+    max_entries: int = option(50_000, help="maximum log messages per request", minimum=1)
     host_labels: tuple[str, ...] = option(
         HOST_LABELS,
         help="labels of Loki streams with the device of a message; the first one present is used; "

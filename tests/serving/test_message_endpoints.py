@@ -105,6 +105,7 @@ def test_events(client) -> None:
         ),
         ("/logs", "[" * 100_000, "application/json", 400, "lines set aside, not in the format json"),
         ("/logs", gzip.compress(b"x", mtime=0), "application/gzip", 415, "application/gzip: not supported"),
+        ("/logs", "\n" * 50_001, "text/plain", 413, "more than 50000 lines in one request"),
         ("/events", "{", "application/json", 400, "not valid JSON"),
         ("/events", "[1]", "application/json", 400, "Expected `object`, got `int`"),
         ("/events", json.dumps([{}] * 10_001), "application/json", 413, "10001 events in one request"),

@@ -62,8 +62,12 @@ def test_a_new_champion_is_seen(project, tmp_path) -> None:
     assert source.champion().version == "v2"
 
 
-def test_a_network_without_champion_is_reported(project) -> None:
-    with pytest.raises(NetopsError, match="network 'edge' has no champion; train one: netops run"):
+def test_a_network_without_champion_is_reported(project, tmp_path) -> None:
+    missing = "network 'edge' has no champion; train one: netops run"
+    with pytest.raises(NetopsError, match=f"{missing}$"):
+        RegisteredChampion("edge", "served").champion()
+    log(project, "v1", make_model(tmp_path / "v1", "v1"), tag="champion")
+    with pytest.raises(NetopsError, match=rf"{missing}; with a champion: core \(--name\)$"):
         RegisteredChampion("edge", "served").champion()
 
 

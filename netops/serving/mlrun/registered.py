@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from netops.errors import NetopsError, NoChampionError
 from netops.models.card import read_card
@@ -14,6 +15,8 @@ from netops.tracking.install import install, names_service
 CHAMPION, SHADOW = CHAMPION_TAG, SHADOW_TAG
 #: Maximum versions with downloaded files: champion, shadow, and their predecessors.
 _MAX_FOLDERS = 4
+#: Networks that an error names.
+_NAMED = 5
 
 
 @dataclass
@@ -65,8 +68,15 @@ class RegisteredChampion:
     def look_up(self) -> tuple[str, str]:
         """Return the version and the ``store://`` address of the champion."""
         if (found := self._tagged(CHAMPION)) is None:
-            raise NoChampionError(f"network '{self.network}' has no champion; train one: netops run")
+            others = ", ".join(self._served()[:_NAMED])
+            known = f"; with a champion: {others} (--name)" if others else ""
+            raise NoChampionError(f"network '{self.network}' has no champion; train one: netops run{known}")
         return found
+
+    def _served(self) -> list[str]:
+        """Return the networks that have a champion."""
+        found = self._list(CHAMPION)
+        return sorted({str(one["metadata"]["labels"]["network"]) for one in found})
 
     def _download(self, version: str, address: str) -> Champion:
         folder = self._folders.pop(version, None) or local_folder(address)
@@ -86,12 +96,16 @@ class RegisteredChampion:
     def _labelled(self, *labels: str, tag: str) -> tuple[str, str] | None:
         import mlrun
 
-        if not names_service():
-            install()
-        tagged = mlrun.get_run_db().list_artifacts(
-            project=self.project, kind="model", tag=tag, labels=[f"network={self.network}", *labels]
-        )
+        tagged = self._list(tag, f"network={self.network}", *labels)
         if not tagged:
             return None
         address = mlrun.artifacts.dict_to_artifact(tagged[0]).get_store_url(with_tag=False)
         return str(tagged[0]["metadata"]["labels"]["version"]), str(address)
+
+    def _list(self, tag: str, *labels: str) -> list[dict[str, Any]]:
+        import mlrun
+
+        if not names_service():
+            install()
+        found = mlrun.get_run_db().list_artifacts(project=self.project, kind="model", tag=tag, labels=list(labels))
+        return list(found)

@@ -105,10 +105,12 @@ def _read(body: object, content_type: str, runtime: Runtime) -> Iterator[Fields 
         text = body.decode("utf-8", "replace")
     else:  # parsed by Nuclio or the mock server
         text = body if isinstance(body, str) else msgspec.json.encode(body).decode()
-    if kind in NDJSON_TYPES:
-        return _json(text.split("\n"), longest, labels)
     if kind in ("", JSON):
         return _json([text], longest, labels, document=True)
+    if text.count("\n") > settings.max_entries:  # before any of them is accepted
+        raise BodyError(f"more than {settings.max_entries} lines in one request (messages.max_entries)", 413)
+    if kind in NDJSON_TYPES:
+        return _json(text.split("\n"), longest, labels)
     if kind != TEXT:
         raise BodyError(f"{kind}: not supported; send {TEXT}, {NDJSON_TYPES[0]} or {JSON}", 415)
     return fields_of((line.rstrip("\r") for line in text.split("\n") if line.strip()), longest)
