@@ -61,3 +61,14 @@ def test_the_hour_that_daylight_saving_time_skips_is_unreadable() -> None:
     (skipped, after) = LiveClock("Europe/Berlin").read(["Mar 29 2026 02:17:18", "Mar 29 2026 03:17:18"])
     assert isinstance(skipped, str)
     assert after == int(datetime(2026, 3, 29, 1, 17, 18, tzinfo=UTC).timestamp()) * 10**9
+
+
+def test_long_texts_are_no_times_and_are_not_stored() -> None:
+    clock = LiveClock()
+    known = dict(clock._known)
+    longest, longer = "Nov 28 03:17:18 " + "x" * 48, "Nov 28 03:17:18 " + "x" * 49
+    (found,) = clock.read([longer])
+    assert found == f"its time cannot be read: {longer[:40]!r}"
+    assert clock._known.keys() <= known.keys() | {""}
+    clock.read([longest])
+    assert clock._known.keys() - known.keys() - {""} == {"Nov 28 03:00:00 " + "x" * 48}

@@ -5,6 +5,8 @@ from netops.telemetry.incident_logs.matching import Names
 
 #: Hosts whose device is stored.
 _STORED = 50_000
+#: Characters of a host (RFC 1035) that is stored: messages from outside may have hosts of any length.
+_LONGEST = 255
 
 
 class HostNames:
@@ -29,12 +31,15 @@ class HostNames:
             return code
         if self._changes != self._table.changes:
             self._update()
+        device = self._names.find(host) if len(host) > _LONGEST else self._stored(host)
+        return None if device is None else self._table.code(device)
+
+    def _stored(self, host: str) -> str | None:
         if host not in self._found:
             if len(self._found) >= _STORED:
                 self._found.clear()
             self._found[host] = self._names.find(host)
-        device = self._found[host]
-        return None if device is None else self._table.code(device)
+        return self._found[host]
 
     def _update(self) -> None:
         self._changes = self._table.changes

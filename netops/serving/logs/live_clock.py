@@ -8,6 +8,8 @@ from netops.logs.clock import NAMED_ZONE, LogClock, Period
 
 #: Hours that are stored, and how long (ns): a year that is missing may change.
 _STORED, _LIFETIME = 20_000, 3_600 * 10**9
+#: Characters of a time; longer texts are none and are not stored, since they come from outside.
+_LONGEST = 64
 #: Before the minutes, minutes, seconds, fraction, and what follows.
 _PARTS = re.compile(
     r"(.*?(?<!\d)(?:[01]\d|2[0-3])):([0-5]\d):([0-5]\d)(?:[.,](\d{1,9})\d*)?(?![\d:.,])(.*)$", re.DOTALL | re.ASCII
@@ -33,7 +35,7 @@ class LiveClock:
 
     def read(self, texts: Sequence[str]) -> list[int | str]:
         """Return the time of each text in nanoseconds since the epoch, or why it cannot be read."""
-        parts = [_split(text) for text in texts]
+        parts = [_split(text) if len(text) <= _LONGEST else ("", 0) for text in texts]
         self._learn([hour for hour, _ in parts])
         known = self._known
         return [
