@@ -115,7 +115,8 @@ def test_vectors_are_scored(client):
     answer = client.post("/v2/models/netops/infer", json={"inputs": rows}).json()
     assert len(answer["outputs"]) == 3
     assert answer["model_version"] == "v1"
-    for wrong in (b"", b"{", b"[]", b'{"inputs": [[1]]}', b'{"inputs": 3}', b"null", b"[" * 10_000):
+    too_large = b'{"inputs": [[1' + b"0" * 400 + b"]]}"
+    for wrong in (b"", b"{", b"[]", b'{"inputs": [[1]]}', b'{"inputs": 3}', b"null", b"[" * 10_000, too_large):
         assert client.post("/v2/models/netops/infer", content=wrong).status_code == 400
 
 

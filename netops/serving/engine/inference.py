@@ -69,7 +69,7 @@ def matrix_of(rows: object, width: int) -> npt.NDArray[np.float64]:
     """
     try:
         matrix = np.array(rows, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # an integer beyond float64 overflows
         raise ValueError("inputs: expected rows of numbers of one length") from None
     matrix = matrix.reshape(0, width) if matrix.size == 0 else matrix
     if matrix.ndim != 2 or matrix.shape[1] != width:
