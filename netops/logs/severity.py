@@ -6,6 +6,8 @@ UNKNOWN = -1
 #: From here to 0, messages are errors.
 ERROR = 3
 WARNING = 4
+#: The highest number.
+DEBUG = 7
 
 _WORDS = {name: number for number, name in enumerate(NAMES)}
 _WORDS |= {"emerg": 0, "panic": 0, "crit": 2, "fatal": 2, "err": 3, "severe": 3, "failure": 3, "warn": 4}

@@ -94,6 +94,18 @@ def test_they_are_answered_newest_first(client_with) -> None:
     assert texts(text="LOGIN") == ["login failed, password: ***"]
 
 
+def test_unknown_severities_are_only_in_all(client_with) -> None:
+    client = client_with(messages=MessageSettings(keep=9))
+    _post(client, (1, "blue", "unknown"), (2, "error", "failed"), (3, "debug", "detail"))
+
+    def texts(**query) -> list[str]:
+        return [line["text"] for line in client.get("/devices/leaf1/logs", params=query).json()["lines"]]
+
+    assert texts() == texts(severity=7) == ["detail", "failed", "unknown"]
+    assert texts(severity=6) == texts(severity=3) == ["failed"]
+    assert texts(severity=2) == []
+
+
 def test_none_are_kept_by_default(client_with) -> None:
     client = client_with()
     _post(client, (1, "info", "x"))

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 import msgspec
 from msgspec import Meta
 
-from netops.logs.severity import name_of
+from netops.logs.severity import DEBUG, UNKNOWN, name_of
 from netops.serving.engine.partitions import owner_of
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
@@ -20,7 +20,10 @@ class DeviceLogsQuery(msgspec.Struct):
 
     device: Annotated[str, Meta(description="name of the device; a slash in it is written %252F")]
     limit: Annotated[int, Meta(ge=1, le=10_000, description="maximum number of messages")] = 200
-    severity: Annotated[int, Meta(ge=0, le=7, description="highest severity number: 3 is errors and worse")] = 7
+    severity: Annotated[
+        int,
+        Meta(ge=0, le=7, description="highest severity number: 3 is errors and worse, 7 is all, unknown ones too"),
+    ] = DEBUG
     text: Annotated[str, Meta(description="text that a message or its template contains, in any case")] = ""
 
 
@@ -47,6 +50,8 @@ def device_logs(runtime: Runtime, query: DeviceLogsQuery) -> DeviceLogs:
 
 
 def _is_wanted(line: Line, query: DeviceLogsQuery) -> bool:
+    if line.severity == UNKNOWN and query.severity < DEBUG:
+        return False
     return line.severity <= query.severity and query.text.casefold() in f"{line.text} {line.template}".casefold()
 
 
