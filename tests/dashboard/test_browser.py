@@ -346,6 +346,7 @@ def log_dashboard(tmp_path_factory: pytest.TempPathFactory, home) -> Iterator[Da
                 records.append({"time": at, "host": "leaf/1", "level": "error", "message": TEXTS[0]})
             assert httpx.post(f"{live.url}/logs", json=records).json()["counted"] == len(records)
         httpx.post(f"{live.url}/logs", json={**records[0], "message": "login of <b>bob</b>, password: hunter2"})
+        httpx.post(f"{live.url}/logs", json={**records[0], "level": "blue", "message": "of unknown severity"})
         started = Dashboard(live.url, home)
         yield started
         started.stop()
@@ -355,7 +356,7 @@ def test_log_messages_of_a_device_are_drawn_and_found(look, log_dashboard):
     page = look("/device?device=leaf%2F1", url=log_dashboard.url)
     drawn(page)
     rows = page.locator("#d-log-lines tr")
-    text_comes(page, "#d-log-about", lambda text: text == "the last 50, without secrets; 50 listed")
+    text_comes(page, "#d-log-about", lambda text: text == "the last 50, secrets masked; 50 listed")
     assert "✱ login of <b>bob</b>, password: ***" in rows.locator("td.message").all_text_contents()
     assert page.evaluate("Bokeh.documents.at(-1).get_model_by_name('lane').renderers.length") == 2
     page.locator("#d-log-search [name=text]").fill("updown")
@@ -364,3 +365,28 @@ def test_log_messages_of_a_device_are_drawn_and_found(look, log_dashboard):
     page.locator("#d-log-search [name=text]").fill("")
     text_comes(page, "#d-log-about", lambda text: text.endswith("; 9 listed"))
     assert set(rows.locator("td:nth-child(2)").all_text_contents()) == {"▲ error"}
+
+
+def test_only_all_severities_include_the_unknown_one(look, log_dashboard):
+    page = look("/device?device=leaf%2F1", url=log_dashboard.url)
+    drawn(page)
+    unknown = page.locator("#d-log-lines td.message", has_text="of unknown severity")
+    unknown.wait_for()
+    page.locator("#d-log-search [name=severity]").select_option("3")
+    text_comes(page, "#d-log-about", lambda text: text.endswith("; 9 listed"))
+    assert unknown.count() == 0
+
+
+def test_alerts_are_refreshed_if_log_messages_cannot_be_read(look, log_dashboard):
+    page = look("/device?device=leaf-2", url=log_dashboard.url)
+    drawn(page)
+    text_comes(page, "#d-no-logs", lambda text: text == "None.")
+    page.route("**/data/logs?*", lambda route: route.fulfill(json={"error": "no such endpoint"}))
+    before = page.locator("body").get_attribute("data-updates")
+    page.evaluate("dispatchEvent(new Event('themechange'))")
+    page.wait_for_function("before => document.body.dataset.updates !== before", arg=before)
+    assert page.locator("#d-no-logs").text_content().startswith("✕ ")
+    assert "Cannot read" not in page.locator("#d-state").text_content()
+    page.unroute("**/data/logs?*")
+    page.evaluate("dispatchEvent(new Event('themechange'))")
+    text_comes(page, "#d-no-logs", lambda text: text == "None.")

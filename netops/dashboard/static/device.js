@@ -132,6 +132,7 @@ addEventListener("DOMContentLoaded", () => {
 
   // Log messages: all of them are drawn, those that the search finds are listed.
   const LEVELS = { debug: 0, info: 0, notice: 1, warning: 2, error: 3, critical: 4, alert: 4, emergency: 4, unknown: 0 }, LISTED = 100;
+  const SEVERITIES = ["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"];
   let messages = null, listed = null;
   const search = byId("d-log-search");
   search.addEventListener("submit", (event) => event.preventDefault());
@@ -139,7 +140,6 @@ addEventListener("DOMContentLoaded", () => {
 
   async function logs() {
     messages = await NetOps.get("/data/logs", { device });
-    byId("d-logs").hidden = false;
     const source = name("messages");
     if (source) source.data = {
       time: messages.lines.map((one) => one.time),
@@ -150,16 +150,32 @@ addEventListener("DOMContentLoaded", () => {
     list(messages);
   }
 
+  // A server without this endpoint, such as an older one, still has the rest of the page.
+  async function tryLogs() {
+    byId("d-logs").hidden = false;
+    try {
+      await logs();
+    } catch (error) {
+      listed = null;
+      NetOps.text("d-no-logs", `✕ ${error.message}`);
+    }
+  }
+
+  // Only "all" lists messages of unknown severity.
+  function isWanted(one, worst) {
+    const severity = SEVERITIES.indexOf(one.severity);
+    return severity < 0 ? worst === SEVERITIES.length - 1 : severity <= worst;
+  }
+
   function list(found) {
     if (!found) return;
     const wanted = search.text.value.toLowerCase(), worst = Number(search.severity.value);
-    const numbers = ["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"];
-    const lines = found.lines.filter((one) => numbers.indexOf(one.severity) <= worst
+    const lines = found.lines.filter((one) => isWanted(one, worst)
       && `${one.text} ${one.template ?? ""}`.toLowerCase().includes(wanted)).slice(0, LISTED);
     const about = JSON.stringify([lines, found.kept]);
     if (about === listed) return;
     listed = about;
-    NetOps.text("d-log-about", found.kept ? `the last ${found.kept}, without secrets; ${lines.length} listed` : "");
+    NetOps.text("d-log-about", found.kept ? `the last ${found.kept}, secrets masked; ${lines.length} listed` : "");
     NetOps.text("d-no-logs", found.kept ? (lines.length ? "" : "None.") : "Messages are counted, but not kept. To keep the last ones, start the server with --set serving.messages.keep=200.");
     byId("d-log-lines").replaceChildren(...lines.map((one) => NetOps.element("tr", {},
       NetOps.element("td", {}, NetOps.element("time", {}, NetOps.time(one.time))), NetOps.element("td", {}, `${LEVELS[one.severity] >= 3 ? "▲ " : ""}${one.severity}`),
@@ -182,9 +198,9 @@ addEventListener("DOMContentLoaded", () => {
       if (!models) await draw(state);
       describe(state);
       plot(state);
-      if (state.logs) await logs();
       const about = JSON.stringify(state.alerts);
       if (about !== shown) { reasons(state); alerts(state); shown = about; }
+      if (state.logs) await tryLogs();
       document.body.dataset.updates = String(Number(document.body.dataset.updates ?? 0) + 1);
     } catch (error) {
       NetOps.text("d-state", `✕ ${error.message}`);
