@@ -110,7 +110,7 @@ class Prometheus:
         """Ask for the series of this moment."""
         return list(get(f"{self.url}/api/v1/query", query=expr)["data"]["result"])
 
-    def lately(self, expr: str, seconds: float = 30) -> list[float]:
+    def lately(self, expr: str, seconds: float = 300) -> list[float]:
         """Ask for the last seconds; give the values that are numbers."""
         end = time.time()
         asked = {"query": expr, "start": str(end - seconds), "end": str(end), "step": "1"}

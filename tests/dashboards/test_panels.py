@@ -40,7 +40,7 @@ def test_every_panel_has_data(path: Path, run: Any) -> None:
             if not (run.prometheus.now(expr) if target.get("instant") else run.prometheus.lately(expr)):
                 empty.append(f"{panel['title']}: {expr}")
     for note in annotations_of(board):
-        if not run.prometheus.lately(filled(note["expr"], chosen), 60):
+        if not run.prometheus.lately(filled(note["expr"], chosen)):
             empty.append(f"annotation {note['name']}")
     assert not empty, "without data:\n" + "\n".join(empty)
 

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import random
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,10 @@ from netops.config.durations import DAY, MINUTE, SECOND
 from netops.features.spec import FeatureSpec
 from netops.logs.samples import LogSpans
 from netops.logs.tally import Tally
-from netops.serving.engine.champion import FixedModel
+from netops.serving.engine.champion import FixedModel, load_model
 from netops.serving.engine.clock import NEVER
 from netops.serving.engine.pipeline import Pipeline
-from netops.serving.logs.log_devices import LogDevices
+from netops.serving.logs.log_devices import LogDevices, samples_of
 from netops.serving.logs.messages import STATUSES, Message
 from netops.serving.settings import LimitSettings, ServingSettings
 from tests.serving.log_models import TEXTS, log_columns
@@ -68,8 +69,8 @@ class TestDue:
 
     def _newest(self, **times: int) -> np.ndarray:
         newest = np.full(3, NEVER)
-        for code, time in times.items():
-            newest[int(code[1:])] = time
+        for code, newest_time in times.items():
+            newest[int(code[1:])] = newest_time
         return newest
 
     def test_at_the_end_of_each_interval(self) -> None:
@@ -93,10 +94,12 @@ class TestDue:
         assert [time for code, time in found if code == 0] == [first, first + MINUTE, first + 2 * MINUTE]
         assert devices.due(self._newest(), now) == [], "the same ones are not made again"
 
-    def test_a_clock_that_is_ahead_makes_none(self) -> None:
+    def test_a_clock_that_is_ahead_counts_as_now(self) -> None:
         devices = LogDevices(MINUTE, HISTORY, patient=False)
-        devices.note(0, BASE + DAY, BASE)
-        assert devices.due(self._newest(), BASE + MINUTE) == []
+        devices.note(0, BASE, BASE)
+        devices.note(1, BASE + DAY, BASE)
+        first = -(-BASE // MINUTE) * MINUTE
+        assert devices.due(self._newest(), BASE + MINUTE) == [(0, first)]
 
     def test_after_a_pause_no_more_than_the_windows_hold(self) -> None:
         devices = LogDevices(MINUTE, HISTORY, patient=False)
@@ -108,9 +111,11 @@ class TestDue:
         devices = LogDevices(MINUTE, HISTORY, patient=False)
         for code in range(3):
             devices.note(code, BASE, BASE)
-        now, first = BASE + MINUTE, -(-BASE // MINUTE) * MINUTE
-        assert devices.due(self._newest(), now) == [(0, first), (1, first)]
-        assert devices.due(self._newest(c0=first, c1=first), now) == [(2, first)]
+        now, first = BASE + 2 * MINUTE, -(-BASE // MINUTE) * MINUTE
+        assert devices.due(self._newest(), now) == [(0, first), (1, first), (2, first)]
+        after = self._newest(c0=first, c1=first, c2=first)
+        assert devices.due(after, now) == [(code, first + MINUTE) for code in range(3)]
+        assert devices.due(after, now) == []
 
     def test_devices_without_messages_for_a_day_are_forgotten(self) -> None:
         devices = LogDevices(MINUTE, HISTORY, patient=False)
@@ -148,6 +153,45 @@ def test_they_are_scored_and_in_the_answers_of_devices(service) -> None:
     code = running.runtime.state.table.code("d0")
     assert 0 < running.runtime.state.risk[code] < 1
     assert running.runtime.state.clock.now % MINUTE == 0
+
+
+@pytest.mark.parametrize("pause", ["restart", "swap", "quiet"])
+def test_messages_after_a_pause_are_counted(service, tmp_path, pause: str) -> None:
+    running, now = service(), time.time_ns()
+    start = now - 3 * 60 * MINUTE
+
+    def add(minute: float) -> list[str]:
+        return say(running, Message(start + round(minute * MINUTE), "d0", 3, TEXTS[0]))
+
+    assert [status for minute in range(3) for status in add(minute)] == ["counted"] * 3
+    if pause == "restart":
+        running.runtime.save()
+        running = service()
+    elif pause == "swap":
+        running.runtime.swap(load_model(model_of(tmp_path / "again", ()).champion()))
+    samples = len(rows(running, "d0")[0])
+    assert [status for minute in (40, 41, 90, 179) for status in add(minute)] == ["counted"] * 4
+    assert len(rows(running, "d0")[0]) > samples
+    assert running.runtime.state.clock.now > start + 170 * MINUTE
+
+
+def test_messages_of_new_hosts_that_are_older_than_the_windows_are_late(service) -> None:
+    running = service()
+    assert say(running, at(0), at(-3_600, "d1"), at(-300, "d2")) == ["counted", "counted", "late"]
+
+
+def test_a_device_that_is_removed_meanwhile_does_not_come_back(service) -> None:
+    running = service()
+    say(running, at(1), at(2, "d1"))
+    state = running.runtime.state
+    made = samples_of(
+        [(0, BASE + 1000 * SECOND), (1, BASE + 1000 * SECOND)],
+        state.table.names,
+        running.runtime.model.spec.metrics,
+    )
+    state.drop([1])
+    assert [answer.status for answer in asyncio.run(running.run(made))] == ["scored", "rejected"]
+    assert state.table.code("d1") is None
 
 
 def test_a_restart_continues(service) -> None:

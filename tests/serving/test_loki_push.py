@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,12 @@ def test_json_and_protobuf_are_counted(served: Any) -> None:
 
 
 def test_every_entry_has_one_status(served: Any) -> None:
-    values = [[str(NOW), TEXTS[0]], ["x", "y"], [str(NOW + 10**12), "ahead"], [str(NOW - 10**12), "late"]]
+    values = [
+        [str(NOW), TEXTS[0]],
+        ["x", "y"],
+        [str(time.time_ns() + 3_600 * 10**9), "ahead"],
+        [str(NOW - 10**12), "late"],
+    ]
     values += [[str(NOW), "z" * 9000], [str(NOW + 5), TEXTS[0]], [str(NOW + 5), TEXTS[0]]]
     body = as_json(({"host": "leaf1"}, values), ({"host": "spare"}, values[:1]), ({}, values[:1]))
     assert served.post(PATH, content=body, headers={"content-type": "application/json"}).status_code == 204

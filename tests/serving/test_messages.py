@@ -1,6 +1,8 @@
 """Messages and events in service are counted as in training, once, whatever happens in between."""
 
+import asyncio
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from netops.logs.columns import LogColumns
 from netops.logs.events import EventColumns
 from netops.logs.severity import ERROR
 from netops.logs.tally import Tally
+from netops.serving.engine.background import refresh, save
 from netops.serving.engine.champion import ChampionFile, FixedModel, load_model
 from netops.serving.engine.pipeline import Pipeline
 from netops.serving.logs.device_counts import DeviceCounts
@@ -125,7 +128,7 @@ def test_counts_equal_those_of_training(begin) -> None:
         (at(5.001), "counted"),
         (at(6, device="D0.corp.example:514"), "counted"),
         (at(6, device="other"), "unknown_device"),
-        (at(10_000), "ahead"),
+        (Message(time.time_ns() + 3_600 * SECOND, "d0", ERROR, TEXTS[0]), "ahead"),
     ],
 )
 def test_a_message_has_a_status(begin, message: Message, status: str) -> None:
@@ -149,8 +152,8 @@ def test_waiting_messages_are_limited(begin, monkeypatch) -> None:
     pipeline = begin()
     pipeline.run([sample("d0", 0)])
     assert say(pipeline, *(at(1 + n / 7) for n in range(4))) == {"counted": 3, "over_limit": 1}
-    # Messages that no sample can count any more make room.
-    assert say(pipeline, at(1 + 2 * REACH / SECOND)) == {"counted": 1}
+    pipeline.run([sample("d0", 1)])
+    assert say(pipeline, at(6)) == {"counted": 1}
 
 
 def test_waiting_messages_of_all_devices_are_limited(begin) -> None:
@@ -168,6 +171,52 @@ def test_waiting_messages_of_all_devices_are_limited(begin) -> None:
     assert say(pipeline, at(6)) == {"counted": 1}
     pipeline.runtime.state.drop([pipeline.runtime.state.table.code("d1")])
     assert counts.waiting == 1
+
+
+def test_messages_that_are_too_old_for_the_next_samples_make_room(begin) -> None:
+    pipeline = begin(settings=ServingSettings(limits=LimitSettings(messages=2)))
+    pipeline.run([sample("d0", 0), sample("d1", 0), sample("d2", 0)])
+    # d0 does not send samples any more.
+    assert say(pipeline, at(1.5), at(2.5, severity=6), at(3, device="d1")) == {"counted": 2, "over_limit": 1}
+    for tick in (20, 21):
+        pipeline.run([sample("d1", tick), sample("d2", tick)])
+    assert say(pipeline, at(106, device="d1")) == {"counted": 1}
+    assert pipeline.runtime.state.counts["logs"].waiting == 1
+    # What was removed is in the age of the last error, as it is in training.
+    pipeline.run([sample("d0", 22)])
+    assert counted(pipeline) == {"log_seconds_since_error": 22 * INTERVAL - 1.5}
+
+
+def test_many_messages_of_a_time_are_added_one_by_one(begin) -> None:
+    counts = begin().runtime.state.counts["logs"]
+    for check in range(9_999):
+        assert STATUSES[counts.add(0, BASE + 1, ERROR, 0, check)] == "counted"
+    assert STATUSES[counts.add(0, BASE + 1, ERROR, 0, 7)] == "duplicate"
+
+
+def test_a_sample_that_is_ahead_takes_no_messages(begin) -> None:
+    pipeline = begin()
+    pipeline.run([sample(f"d{device}", tick) for tick in range(6) for device in range(5)])
+    assert say(pipeline, at(26), at(27)) == {"counted": 2}
+    ahead = sample("d0", 10_000)
+    assert pipeline.run([ahead])[0].status == "scored"
+    assert say(pipeline, at(28)) == {"counted": 1}
+    pipeline.run([sample(f"d{device}", 6) for device in range(5)])
+    assert counted(pipeline)["log_message_count"] == 3
+    # They are not counted again.
+    assert say(pipeline, at(28)) == {"late": 1}
+
+
+def test_syslog_does_not_move_the_replay_point(begin) -> None:
+    pipeline = begin()
+    pipeline.run([sample("d0", 100)])
+    pipeline.run([sample("d1", 0)])
+    pipeline.runtime.save()
+    point = pipeline.runtime.replay_point
+    assert pipeline.runtime.intake("logs").add([at(-1_000, device="d1")], is_repeated=False).by_status[2] == 1
+    old = at(4, device="d1")
+    assert pipeline.runtime.intake("logs").add([old], is_repeated=False).by_status[0] == 1
+    assert (pipeline.runtime.replay_point, pipeline.runtime.replay.due) == (point, False)
 
 
 def test_counts_that_are_sent_are_not_replaced(begin) -> None:
@@ -198,8 +247,8 @@ def test_events_without_a_kind_of_their_own_are_counted(tmp_path: Path) -> None:
     columns = EventColumns((), REACH)
     counts = DeviceCounts(columns, ("latency", *columns.names), 3)
     values = np.full((2, 2), np.nan)
-    for time in (1, 2):
-        assert STATUSES[counts.add(1, time * SECOND, -1, columns.kinds_of(["fire"])[0], time)] == "counted"
+    for second in (1, 2):
+        assert STATUSES[counts.add(1, second * SECOND, -1, columns.kinds_of(["fire"])[0], second)] == "counted"
     counts.fill(np.array([1, 1]), np.array([SECOND, 5 * SECOND]), values)
     assert values[:, 1].tolist() == [1, 1]
 
@@ -296,7 +345,7 @@ class TestKilled:
         with pytest.raises(NetopsError, match="damaged"):
             counts.restore(0, b"nonsense")
         for changed in ({"checks": []}, {"kinds": [7]}, {"last": 1.5}):
-            values = {"last": 0, "latest": [0], "times": [1], "severities": [1], "kinds": [0], "checks": [1]}
+            values = {"last": 0, "latest": {}, "times": [1], "severities": [1], "kinds": [0], "checks": [1]}
             state = msgspec.msgpack.encode([*{**values, **changed}.values(), ["text"]])
             with pytest.raises(NetopsError, match="damaged"):
                 counts.restore(0, state)
@@ -309,6 +358,59 @@ class TestOtherTemplates:
     def other(self, tmp_path: Path) -> Path:
         columns = log_columns(TEXTS[1], TEXTS[3], texts=tuple(reversed(TEXTS)))
         return make_log_model(tmp_path / "v2", columns, "v2", seed=1)
+
+    def test_goes_into_service_after_messages_over_the_limit(self, begin, other: Path) -> None:
+        pipeline = begin(settings=ServingSettings(limits=LimitSettings(messages=2)))
+        pipeline.run([sample("d0", 0), sample("d1", 0)])
+        say(pipeline, at(1), at(2), at(3, device="d1"))
+        pipeline.runtime.swap(load_model(FixedModel("v2", other).champion()))
+        assert [answer.status for answer in pipeline.run([sample("d0", 1), sample("d1", 1)])] == ["scored"] * 2
+        assert counted(pipeline)["log_message_count"] == 2
+
+    def test_a_failed_change_changes_nothing(self, begin, other: Path, monkeypatch) -> None:
+        pipeline = begin()
+        pipeline.run([sample("d0", 0)])
+        say(pipeline, at(1))
+        monkeypatch.setattr(DeviceCounts, "changed_to", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            pipeline.runtime.swap(load_model(FixedModel("v2", other).champion()))
+        assert pipeline.runtime.model.version == "v1"
+        pipeline.run([sample("d0", 1)])
+        assert counted(pipeline)["log_message_count"] == 1
+
+    def test_waits_for_a_snapshot(self, begin, other: Path, tmp_path: Path, log_model) -> None:
+        file = tmp_path / "champion.json"
+        ChampionFile(file).promote("v1", log_model)
+        pipeline = begin(source=ChampionFile(file))
+        pipeline.run([sample(f"d{device}", 0) for device in range(600)])
+        ChampionFile(file).promote("v2", other)
+
+        async def both() -> None:
+            await asyncio.gather(save(pipeline.runtime), refresh(pipeline.runtime))
+
+        asyncio.run(both())
+        assert pipeline.runtime.model.version == "v2"
+        assert len(begin(source=ChampionFile(file)).runtime.state.table) == 600
+
+    def test_samples_that_were_read_before_are_converted(self, begin, other: Path) -> None:
+        pipeline = begin()
+        before = pipeline.read([sample("d0", tick) for tick in range(3)])
+        pipeline.runtime.swap(load_model(FixedModel("v2", other).champion()))
+        assert [answer.status for answer in pipeline.run(before)] == ["scored"] * 3
+        code = pipeline.runtime.state.table.code("d0")
+        assert pipeline.runtime.state.values[code, :4].tolist() == [0.1, 0.1, 0.0, -0.1]
+
+    def test_the_age_of_events_follows_their_kind(self) -> None:
+        before, after = EventColumns(("config", "reboot"), REACH), EventColumns(("bgp", "config"), REACH)
+        counts = DeviceCounts(before, before.names, 3)
+        counts.add(1, 5 * SECOND, -1, before.kinds_of(["config"])[0], 0)
+        values = np.full((1, len(before.names)), np.nan)
+        counts.fill(np.array([1]), np.array([10 * SECOND]), values)
+        values = np.full((1, len(after.names)), np.nan)
+        counts.changed_to(after, after.names).fill(np.array([1]), np.array([20 * SECOND]), values)
+        found = dict(zip(after.names, values[0].tolist(), strict=True))
+        assert found["event_config_seconds_since"] == 15
+        assert np.isnan(found["event_bgp_seconds_since"])
 
     def test_goes_into_service(self, begin, other: Path) -> None:
         pipeline = begin()

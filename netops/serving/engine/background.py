@@ -19,10 +19,11 @@ async def save(runtime: Runtime) -> None:
     """Write a snapshot; requests are processed between its frames."""
     since = perf_counter()
     try:
-        with runtime.snapshot() as writer:
-            for part in writer.parts():
-                await asyncio.to_thread(writer.write, part)
-            await asyncio.to_thread(writer.finish)
+        async with runtime.changing:
+            with runtime.snapshot() as writer:
+                for part in writer.parts():
+                    await asyncio.to_thread(writer.write, part)
+                await asyncio.to_thread(writer.finish)
     except Exception:
         runtime.metrics.snapshots.labels(runtime.network, "failed").inc()
         raise
@@ -31,9 +32,11 @@ async def save(runtime: Runtime) -> None:
 
 
 async def refresh(runtime: Runtime) -> None:
-    """Look up champion and shadow and load new ones in a thread; the swap itself is one assignment."""
+    """Look up champion and shadow and load new ones in a thread; swap between two requests and two snapshots."""
     champion = await asyncio.to_thread(runtime.source.champion)
     if champion.version != runtime.model.version:
-        runtime.swap(await asyncio.to_thread(load_model, champion))
+        model = await asyncio.to_thread(load_model, champion)
+        async with runtime.changing:
+            runtime.swap(model)
         runtime.metrics.swaps.inc()
     runtime.shadow.apply(await asyncio.to_thread(runtime.shadow.check))

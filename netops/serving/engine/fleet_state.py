@@ -138,6 +138,8 @@ class FleetState:
         int64 array
             Stale devices that have recovered.
         """
+        if work.samples.is_made:
+            self._reject_removed(work)
         rows = np.flatnonzero(work.status == SCORED) if work.samples.errors else np.arange(len(work.status))
         if len(rows) == 0:
             work.features = np.empty((0, len(self.engine.spec.names)))
@@ -147,11 +149,10 @@ class FleetState:
         if not work.samples.is_made:
             self.log_devices.release(codes.tolist())
         timestamps, values = work.samples.timestamps[rows], work.samples.values[rows]
-        for counts in self.counts.values():
-            counts.fill(codes, timestamps, values)
-        if self.counts:
-            work.samples.set_values(rows, values)
         out_of_time = self._is_out_of_time(codes, timestamps)
+        if self.counts:
+            self._count_messages(codes, timestamps, values, out_of_time)
+            work.samples.set_values(rows, values)
         if self.counters is not None and not out_of_time:
             values = self.counters.update(codes, timestamps, values)
         if out_of_time:
@@ -171,6 +172,33 @@ class FleetState:
         self._end_quarantines()
         work.quarantined = self.quarantined[codes[scored]]
         return recovered
+
+    def _reject_removed(self, work: Work) -> None:
+        """Reject made samples of devices that were removed, or have sent metrics, since they were made."""
+        samples = work.samples
+        for row, name in enumerate(samples.devices):
+            code = self.table.code(str(name))
+            if code is None or code not in self.log_devices:
+                work.status[row] = REJECTED
+                samples.errors[row] = "a sample of a device that has been removed or sends metrics"
+                samples.raw[row] = {"device": name, "timestamp": samples.stamps[row]}
+
+    def _count_messages(
+        self,
+        codes: npt.NDArray[np.int64],
+        timestamps: npt.NDArray[np.int64],
+        values: npt.NDArray[np.float64],
+        out_of_time: bool,
+    ) -> None:
+        """Set the counts of messages, except for samples ahead of the network: others will count these messages."""
+        chosen = np.arange(len(codes))
+        if out_of_time:
+            limit = self.clock.time_with(codes, timestamps) + self.settings.time.future_limit
+            chosen = chosen[timestamps <= limit]
+        some = values[chosen]
+        for counts in self.counts.values():
+            counts.fill(codes[chosen], timestamps[chosen], some)
+        values[chosen] = some
 
     def slices(self, samples: Samples, late: npt.NDArray[np.bool_], size: int) -> list[int]:
         """Return where to split the samples of a request, so that no slice takes long.
@@ -245,22 +273,27 @@ class FleetState:
         counted : sequence of Counted
             What is counted; counts of samples before are unknown where they were not counted.
         """
-        engine = FeatureEngine(spec, self.settings.time.allowed_lateness)
+        # Everything that may fail comes before the first change.
         other = OtherMetrics(self.engine.spec.metrics, spec)
-        for code in self.table.codes():
-            restore_windows(engine, code, other.windows(self.engine.save(code)))
+        engine = self.engine if spec == self.engine.spec else self._changed_engine(other, spec)
+        counts = {columns.entry: self._changed_counts(columns, spec) for columns in counted}
         if other.changed:
             self._change_metrics(other, spec)
-        self.counts = {
-            columns.entry: self.counts[columns.entry].changed_to(columns, spec.metrics)
-            if columns.entry in self.counts
-            else self._new_counts(columns, spec)
-            for columns in counted
-        }
-        self.engine = engine
+        self.engine, self.counts = engine, counts
         before, self.log_devices = self.log_devices, self._new_log_devices(spec, counted)
         for code in self.table.codes():
             self.log_devices.restore(code, before.save(code))
+        self.log_devices.resume(before)
+
+    def _changed_engine(self, other: OtherMetrics, spec: FeatureSpec) -> FeatureEngine:
+        engine = FeatureEngine(spec, self.settings.time.allowed_lateness)
+        for code in self.table.codes():
+            restore_windows(engine, code, other.windows(self.engine.save(code)))
+        return engine
+
+    def _changed_counts(self, columns: Counted, spec: FeatureSpec) -> DeviceCounts:
+        before = self.counts.get(columns.entry)
+        return self._new_counts(columns, spec) if before is None else before.changed_to(columns, spec.metrics)
 
     def _change_metrics(self, other: OtherMetrics, spec: FeatureSpec) -> None:
         self.values, self.recent = other.columns(self.values), RecentSamples(spec.metrics)
@@ -362,7 +395,7 @@ class FleetState:
             self._note_jump(code, timestamp)
             features[row], status[row] = self._update_one(code, timestamp, values[row])
             if status[row] == LATE and self._was_ahead(code, limit):
-                self._set_back(code)
+                self._set_back(code, timestamp)
                 features[row], status[row] = self._update_one(code, timestamp, values[row])
         return features, status
 
@@ -410,7 +443,7 @@ class FleetState:
             if code not in corrected:
                 if not self._is_outvoted(code, timestamp):
                     continue
-                self._set_back(code)
+                self._set_back(code, timestamp)
                 corrected.add(code)
             features[row], status[row] = self._update_one(code, timestamp, values[row])
         return bool(corrected)
@@ -425,8 +458,8 @@ class FleetState:
         since = int(self.clock.sample_counts[code]) - (jump.samples if jump else 0)
         return count + 1 > max(since, KNOWN - 1)
 
-    def _set_back(self, code: int) -> None:
-        """Restore the state of a device from before its clock was ahead, because the clock was corrected."""
+    def _set_back(self, code: int, timestamp: int) -> None:
+        """Restore the state of a device from before its clock was ahead: it was corrected to this time."""
         jump, saved = self.jumps.pop(code, None), self._end_quarantine(code)
         state, newest = saved or ((jump.state, jump.newest) if jump else (b"", NEVER))
         self._behind.pop(code, None)
@@ -437,7 +470,7 @@ class FleetState:
         if self.counters is not None:
             self.counters.forget(code)
         for counts in self.counts.values():
-            counts.forget(code)
+            counts.set_back(code, newest, timestamp)
         if state and newest != NEVER:
             restore_windows(self.engine, code, state)
         else:

@@ -16,6 +16,7 @@ from netops.features.engine import LATE
 from netops.serving.decode.arrow import read_arrow
 from netops.serving.decode.remote_write import Point, read_remote_write
 from netops.serving.engine.dead_letters import Letter, letter
+from netops.serving.engine.other_metrics import OtherMetrics
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import REJECTED, Answer, BodyError, Samples, reject_invalid_text
 from netops.serving.engine.work import Work
@@ -62,10 +63,18 @@ class Pipeline:
             If the body cannot be parsed into samples.
         """
         since = perf_counter()
-        samples = body if isinstance(body, Samples) else self.read(body, content_type)
+        samples = self.converted(body if isinstance(body, Samples) else self.read(body, content_type))
         work = Work.of(samples, self.runtime.model)
         self.runtime.metrics.step("validate", since)
         return work
+
+    def converted(self, samples: Samples) -> Samples:
+        """Convert samples that were read for another champion, which counted other messages."""
+        spec = self.runtime.model.spec
+        if samples.metrics and samples.metrics != spec.metrics:
+            samples.values = OtherMetrics(samples.metrics, spec).columns(samples.values)
+            samples.metrics = spec.metrics
+        return samples
 
     def read(self, body: object, content_type: str = "") -> Samples:
         """Read the samples of a body; an unreadable body is written to the dead-letter file.
@@ -103,7 +112,9 @@ class Pipeline:
             return parsed
         if parsed:
             runtime.replay.add(min(point.timestamp for point in parsed))
-        return runtime.joiner.add(parsed, runtime.state.clock.now)
+        joined = runtime.joiner.add(parsed, runtime.state.clock.now)
+        joined.metrics = runtime.joiner.metrics
+        return joined
 
     def store_unreadable(self, found: Unreadable, offset: int | None = None) -> None:
         """Count an unreadable body, and write it to the dead-letter file; ``offset`` is that of its message."""
@@ -114,14 +125,15 @@ class Pipeline:
     def _parse(self, body: object, content_type: str) -> "Samples | list[Point]":
         runtime, limits = self.runtime, self.runtime.settings.limits
         kind = content_type.partition(";")[0].strip().lower()
-        metrics = runtime.model.spec.metrics
-        if kind in ARROW_TYPES:
-            return read_arrow(_bytes(body), metrics, limits.batch, limits.name_length)
-        if kind in NDJSON_TYPES:
-            return runtime.reader.read_lines(_bytes(body))
         if kind == REMOTE_WRITE_TYPE:
             return read_remote_write(_bytes(body), limits.body_bytes, limits.batch, limits.name_length)
-        return runtime.reader.read(body)
+        reader = runtime.reader  # that of this champion: another one may come meanwhile
+        if kind in ARROW_TYPES:
+            samples = read_arrow(_bytes(body), reader.metrics, limits.batch, limits.name_length)
+        else:
+            samples = reader.read_lines(_bytes(body)) if kind in NDJSON_TYPES else reader.read(body)
+        samples.metrics = reader.metrics
+        return samples
 
     def reject_late(self, samples: Samples, rows: Sequence[int]) -> None:
         """Reject late samples of a request with too many of them; they are written to the dead-letter file."""

@@ -1,5 +1,6 @@
 """The long-lived objects of a served network: champion, device state, alerts, dead letters and metrics."""
 
+import asyncio
 import logging
 import os
 from collections.abc import Sequence
@@ -105,6 +106,8 @@ class Runtime:
         limits, files = self.settings.limits, self.settings.state
         self.letters = DeadLetters(self.folder, files.dead_letter_bytes, files.dead_letter_files)
         fence = None if lease is None else lease.check
+        #: Held while a snapshot is written and while the champion is changed: a snapshot is of one model.
+        self.changing = asyncio.Lock()
         self.store = FeedbackStore(self.folder / ALERTS, LOCK_TIMEOUT, fence)
         self.deliveries = Deliveries(self.folder / ALERTS, self.settings.receivers, self.metrics, fence)
         self.shadow = Shadow(self)
@@ -141,12 +144,15 @@ class Runtime:
         """
         if not self._has_metrics_of(model):
             raise NetopsError(f"model {model.version} requires other metrics than those of network {self.network}")
-        before, self.model = self.model, model
+        before = self.model
         if model.spec != before.spec or model.counted or before.counted:
             self.state.change_spec(model.spec, model.counted)
+        self.model = model
         if model.spec.metrics != before.spec.metrics:
             waiting = with_metrics(self.joiner.save(), OtherMetrics(before.spec.metrics, model.spec))
+            has_truth = self.reader.truth
             self._read_metrics()
+            self.reader.truth = has_truth
             self.joiner.restore(waiting)
         self._accept_messages()
         self.state.recent.reset()

@@ -68,6 +68,8 @@ class Samples:
         Fraction of the request: 1 unless it was split; the number of requests if they are processed together.
     offsets : list of int
         The message of each sample, in a partition of a stream; otherwise empty.
+    metrics : tuple of str
+        Names of the columns of ``values``; empty: those of the champion.
     is_made : bool
         Whether they were made for devices without metrics, not sent.
     """
@@ -84,6 +86,7 @@ class Samples:
     is_error: npt.NDArray[np.bool_] | None = None
     share: float = 1.0
     offsets: list[int] = field(default_factory=list)
+    metrics: tuple[str, ...] = ()
     is_made: bool = False
 
     def __len__(self) -> int:
@@ -114,6 +117,7 @@ class Samples:
                 {row - start: raw for row, raw in self.raw.items() if start <= row < stop},
                 is_error=None if self.is_error is None else self.is_error[rows],
                 share=(stop - start) / len(self),
+                metrics=self.metrics,
                 is_made=self.is_made,
                 offsets=self.offsets[rows],
             )

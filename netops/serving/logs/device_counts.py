@@ -29,7 +29,7 @@ class _Saved(msgspec.Struct, array_like=True):
     """
 
     last: int
-    latest: list[int]
+    latest: dict[str, int]
     times: list[int]
     severities: list[int]
     kinds: list[int]
@@ -43,25 +43,35 @@ _ENCODE, _DECODE = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder(_Sa
 class _Waiting:
     """The messages of a device that no sample has counted yet, in order of arrival."""
 
-    __slots__ = ("checks", "kinds", "restored", "severities", "times")
+    __slots__ = ("checks", "exact", "kinds", "restored", "severities", "times")
 
     def __init__(self) -> None:
         self.times: list[int] = []
         self.severities: list[int] = []
         self.kinds: list[int] = []
         self.checks: list[int] = []
+        #: Time and checksum of the messages whose time is exact to a fraction of a second.
+        self.exact: set[tuple[int, int]] = set()
         #: Messages that are in a restored snapshot and may be sent again.
         self.restored: Counter[tuple[int, int]] = Counter()
 
-    def keep(self, rows: Sequence[int]) -> None:
-        """Remove all messages but these."""
+    def append(self, time: int, severity: int, kind: int, check: int) -> None:
+        """Add a message."""
+        self.times.append(time)
+        self.severities.append(severity)
+        self.kinds.append(kind)
+        self.checks.append(check)
+        if time % _SECOND:
+            self.exact.add((time, check))
+
+    def keep_after(self, until: int) -> None:
+        """Remove the messages up to a time."""
+        rows = [row for row, time in enumerate(self.times) if time > until]
         for name in ("times", "severities", "kinds", "checks"):
             column = getattr(self, name)
             setattr(self, name, [column[row] for row in rows])
-
-    def is_known(self, time: int, check: int) -> bool:
-        """Return whether there is such a message."""
-        return time in self.times and (time, check) in zip(self.times, self.checks, strict=True)
+        self.exact = {key for key in self.exact if key[0] > until}
+        self.restored = Counter({key: left for key, left in self.restored.items() if key[0] > until and left})
 
 
 class DeviceCounts:
@@ -91,8 +101,10 @@ class DeviceCounts:
         #: The time of the last sample, and of the last message of each kind whose age is a column.
         self._last = np.full(devices, NEVER)
         self._latest = np.full((devices, len(columns.since(_NO_SEVERITIES, _NO_KINDS))), NEVER)
+        self._ages = columns.names[len(columns.names) - self._latest.shape[1] :]
+        self._removed_until = NEVER
 
-    def add(self, code: int, time: int, severity: int, kind: int, check: int) -> int:
+    def add(self, code: int, time: int, severity: int, kind: int, check: int, now: int = NEVER) -> int:
         """Add a message of a device.
 
         Parameters
@@ -106,6 +118,8 @@ class DeviceCounts:
             See ``Counted.kinds_of``.
         check : int
             Checksum of the text.
+        now : int
+            The network time: if there is no room, messages too old for the next samples are removed.
 
         Returns
         -------
@@ -115,19 +129,15 @@ class DeviceCounts:
         """
         if time + self.columns.delay <= self._last[code]:
             return LATE
-        device = self._waiting.get(code) or self._new(code)
-        if device.restored and device.restored[time, check] > 0:
-            device.restored[time, check] -= 1
+        device = self._waiting.get(code)
+        if device is not None and self._is_duplicate(device, time, check):
             return DUPLICATE
-        if time % _SECOND and device.is_known(time, check):
-            return DUPLICATE
-        if self._is_full(device, time):
+        if device is not None and len(device.times) >= WAITING:
+            return FULL
+        if self.waiting >= self._limit and not self._make_room(now):
             return FULL
         self.waiting += 1
-        device.times.append(time)
-        device.severities.append(severity)
-        device.kinds.append(kind)
-        device.checks.append(check)
+        (self._waiting.get(code) or self._new(code)).append(time, severity, kind, check)
         return COUNTED
 
     def fill(self, codes: Integers, timestamps: Integers, values: Floats) -> None:
@@ -193,9 +203,7 @@ class DeviceCounts:
         if due == len(device.times):
             del self._waiting[code]
         elif due:
-            device.keep([number for number, time in enumerate(device.times) if time > until])
-            left = {key: number for key, number in device.restored.items() if key[0] > until and number}
-            device.restored = Counter(left)
+            device.keep_after(until)
 
     def forget(self, code: int) -> None:
         """Remove a device."""
@@ -214,7 +222,7 @@ class DeviceCounts:
         return _ENCODE(
             _Saved(
                 int(self._last[code]),
-                self._latest[code].tolist(),
+                dict(zip(self._ages, self._latest[code].tolist(), strict=True)),
                 device.times,
                 device.severities,
                 [distinct[kind] for kind in device.kinds],
@@ -242,36 +250,64 @@ class DeviceCounts:
 
     def _restore(self, code: int, saved: _Saved) -> None:
         self._last[code] = saved.last
-        if len(saved.latest) == self._latest.shape[1]:
-            self._latest[code] = saved.latest
-        if saved.times:
-            device, kinds = self._new(code), self.columns.kinds_of(saved.texts)
-            device.times, device.severities, device.checks = saved.times, saved.severities, saved.checks
-            device.kinds = [kinds[number] for number in saved.kinds]
-            device.restored = Counter(zip(saved.times, saved.checks, strict=True))
-            self.waiting += len(saved.times)
+        self._latest[code] = [saved.latest.get(name, NEVER) for name in self._ages]
+        if not saved.times:
+            return
+        device, kinds = _Waiting(), self.columns.kinds_of(saved.texts)
+        columns = saved.times, saved.severities, [kinds[number] for number in saved.kinds], saved.checks
+        for message in zip(*columns, strict=True):
+            device.append(*message)
+        device.restored = Counter(zip(saved.times, saved.checks, strict=True))
+        self._waiting[code] = device
+        self.waiting += len(saved.times)
 
     def changed_to(self, columns: Counted, metrics: Sequence[str]) -> "DeviceCounts":
         """Return the same state for a model that counts other kinds."""
         other = DeviceCounts(columns, metrics, len(self._last), self._limit)
-        for code in np.flatnonzero(self._last != NEVER).tolist() + list(self._waiting):
+        for code in {*np.flatnonzero(self._last != NEVER).tolist(), *self._waiting}:
             other.restore(code, self.save(code))
-        for code, device in self._waiting.items():
-            other._waiting[code].restored = device.restored
+        for code, device in other._waiting.items():
+            device.restored = self._waiting[code].restored
         return other
+
+    def set_back(self, code: int, newest: int, now: int) -> None:
+        """Count messages after an earlier time again if the last sample was ahead of what is the time now."""
+        if self._last[code] <= now:
+            return
+        self._last[code] = newest
+        self._latest[code] = np.where(self._latest[code] > newest, NEVER, self._latest[code])
 
     def _new(self, code: int) -> _Waiting:
         device = self._waiting[code] = _Waiting()
         return device
 
-    def _is_full(self, device: _Waiting, time: int) -> bool:
-        """Return whether there is no room for a message, even without those too old for the next sample."""
-        if len(device.times) < WAITING and self.waiting < self._limit:
+    def _is_duplicate(self, device: _Waiting, time: int, check: int) -> bool:
+        if device.restored and device.restored[time, check] > 0:
+            device.restored[time, check] -= 1
+            return True
+        return bool(time % _SECOND) and (time, check) in device.exact
+
+    def _make_room(self, now: int) -> bool:
+        """Remove messages that are too old for the next samples, not more often than they can become so."""
+        until = now - self.columns.reach
+        if until < self._removed_until + self.columns.reach:
             return False
-        count, oldest = len(device.times), time - self.columns.reach
-        device.keep([number for number, known in enumerate(device.times) if known > oldest])
-        self.waiting -= count - len(device.times)
-        return len(device.times) >= WAITING or self.waiting >= self._limit
+        self._removed_until = until
+        for code in list(self._waiting):
+            device = self._waiting[code]
+            old = [row for row, time in enumerate(device.times) if time <= until]
+            self._note_ages(code, device, old)
+            self.waiting -= len(old)
+            self._keep_after(code, device, until, len(old))
+        return self.waiting < self._limit
+
+    def _note_ages(self, code: int, device: _Waiting, rows: Sequence[int]) -> None:
+        """Note the times of messages that are removed without a sample."""
+        times = np.array([device.times[row] for row in rows], np.int64) + self.columns.delay
+        severities = np.array([device.severities[row] for row in rows], np.int8)
+        kinds = np.array([device.kinds[row] for row in rows], np.int32)
+        for number, mark in enumerate(self.columns.since(severities, kinds)):
+            self._latest[code, number] = times[mark].max(initial=self._latest[code, number])
 
 
 def _rounds(codes: Integers) -> Iterator[Integers]:

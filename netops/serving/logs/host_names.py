@@ -41,6 +41,16 @@ class HostNames:
             self._found[host] = self._names.find(host)
         return self._found[host]
 
+    def add(self, host: str) -> int:
+        """Make a host a device, for which there must be capacity; return its code."""
+        is_current = self._changes == self._table.changes
+        code = int(self._table.assign([host])[0])
+        if is_current:
+            self._names.add(host)
+            self._found.pop(host, None)
+            self._changes = self._table.changes
+        return code
+
     def _update(self) -> None:
         self._changes = self._table.changes
         self._names.replace(filter(None, self._table.names))

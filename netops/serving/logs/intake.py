@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from time import time_ns
 from typing import TypeVar
 from zlib import crc32
 
@@ -16,7 +17,7 @@ from netops.serving.logs.device_counts import DeviceCounts
 from netops.serving.logs.host_names import HostNames
 from netops.serving.logs.lines import fields_of, messages_of
 from netops.serving.logs.live_clock import LiveClock
-from netops.serving.logs.messages import AHEAD, COUNTED, DUPLICATE, FULL, UNKNOWN, Counts, Message
+from netops.serving.logs.messages import AHEAD, COUNTED, DUPLICATE, FULL, LATE, UNKNOWN, Counts, Message
 from netops.serving.settings import ServingSettings
 
 T = TypeVar("T")
@@ -51,10 +52,16 @@ class MessageIntake:
         """What is counted."""
         return self._state.counts[self._entry].columns
 
-    def add(self, messages: Iterable[Message | str]) -> Counts:
+    def add(self, messages: Iterable[Message | str], is_repeated: bool = True) -> Counts:
         """Accept messages; a text is the reason why one could not be read.
 
         Other requests wait meanwhile: split many messages (see :func:`slices`).
+
+        Parameters
+        ----------
+        messages : iterable of Message or str
+        is_repeated : bool
+            Whether the sender sends them again after a crash: then the replay point covers them.
         """
         counts, readable = Counts(), []
         for message in messages:
@@ -62,13 +69,15 @@ class MessageIntake:
                 counts.fail(message)
             else:
                 readable.append(message)
-        self._keep(readable, counts)
+        earliest = self._keep(readable, counts)
+        if is_repeated and earliest != NEVER:
+            self._replay.add(earliest)
         self._metrics.count_messages(self._entry, counts.by_status)
         return counts
 
-    def add_fields(self, fields: Sequence[Fields | str], peer: str = "") -> Counts:
+    def add_fields(self, fields: Sequence[Fields | str], peer: str = "", is_repeated: bool = True) -> Counts:
         """Accept parsed lines; a text is the reason why one could not be parsed."""
-        return self.add(messages_of(fields, self._clock, peer))
+        return self.add(messages_of(fields, self._clock, peer), is_repeated)
 
     def add_lines(self, lines: Iterable[str], peer: str = "") -> Counts:
         """Accept lines of syslog.
@@ -81,7 +90,8 @@ class MessageIntake:
         """
         return self.add_fields(list(fields_of(lines, self._settings.messages.max_line)), peer)
 
-    def _keep(self, messages: Sequence[Message], counts: Counts) -> None:
+    def _keep(self, messages: Sequence[Message], counts: Counts) -> int:
+        """Keep messages for the next samples; return the earliest time, NEVER if there are none."""
         state, earliest = self._state, NEVER
         kept = state.counts[self._entry]
         kinds = kept.columns.kinds_of([message.text for message in messages])
@@ -90,23 +100,24 @@ class MessageIntake:
             counts.add(status)
             if status == COUNTED:
                 earliest = message.time if earliest == NEVER else min(earliest, message.time)
-        if earliest != NEVER:
-            self._replay.add(earliest)
+        return earliest
 
     def _status(self, kept: DeviceCounts, message: Message, kind: int) -> int:
         time, host, severity, text = message
-        code = self._hosts.code(host)
-        now = self._state.clock.now
-        if now != NEVER and time > now + self._settings.time.future_limit:
-            return UNKNOWN if code is None and not self._state.log_devices.interval else AHEAD
+        code, now = self._hosts.code(host), self._state.clock.now
+        if code is None and not self._may_be_device(host):
+            return UNKNOWN
+        # After a pause the network time is behind, and only messages may move it.
+        if time > max(now, time_ns()) + self._settings.time.future_limit:
+            return AHEAD
         if code is None:
-            if not self._may_be_device(host):
-                return UNKNOWN
+            if self._state.log_devices.is_too_old(time):
+                return LATE
             if len(self._state.table) >= self._state.table.capacity:
                 return FULL
-            code = int(self._state.table.assign([host])[0])
+            code = self._hosts.add(host)
             self._state.log_devices.note(code, time)
-        status = kept.add(code, time, severity, kind, crc32(text.encode("utf-8", "replace")))
+        status = kept.add(code, time, severity, kind, crc32(text.encode("utf-8", "replace")), now)
         if status == COUNTED:
             self._state.note_change(code)
             if code in self._state.log_devices:

@@ -11,7 +11,7 @@ from netops.serving.engine.samples import Samples
 
 Integers = npt.NDArray[np.int64]
 
-#: Samples that are made at once; more are made the next time.
+#: No more intervals are added beyond this number of samples; the others are made the next time.
 _AT_ONCE = 5_000
 #: Intervals after its first message in which a device may still turn out to send metrics.
 _PATIENCE = 2
@@ -62,8 +62,15 @@ class LogDevices:
         now = time_ns() if now is None else now
         self._first[code] = min(self._first.get(code, time), time)
         self._last[code] = max(self._last.get(code, time), time)
-        if self._newest < time <= now:
+        self._advance(min(time, now), now)
+
+    def _advance(self, time: int, now: int) -> None:
+        if time > self._newest:
             self._newest, self._arrival = time, now
+
+    def is_too_old(self, time: int) -> bool:
+        """Return whether a message is older than the windows of all devices."""
+        return self._newest != NEVER and time < self._newest - self._longest * self.interval
 
     def due(self, newest: Integers, now: int | None = None) -> list[tuple[int, int]]:
         """Return code and time of the samples to make, by time.
@@ -81,23 +88,24 @@ class LogDevices:
         until = (self._newest + max(now - self._arrival, 0)) // self.interval
         if until == self._done:
             return []
-        found = sorted(
-            (tick * self.interval, code)
-            for code in self._first
-            for tick in self._ticks(code, int(newest[code]), until)
-        )
-        if len(found) <= _AT_ONCE:
-            self._done = until
-        return [(code, time) for time, code in found[:_AT_ONCE]]
+        starts = {code: self._start(code, int(newest[code]), until) for code in self._first}
+        found: list[tuple[int, int]] = []
+        for tick in range(min(starts.values(), default=until + 1), until + 1):
+            if len(found) >= _AT_ONCE:
+                return found
+            found += [(code, tick * self.interval) for code, start in starts.items() if start <= tick]
+        self._done = until
+        return found
 
-    def _ticks(self, code: int, newest: int, until: int) -> range:
+    def _start(self, code: int, newest: int, until: int) -> int:
+        """Return the first interval whose end has no sample of a device yet."""
         if newest != NEVER:
             start = newest // self.interval + 1
         elif self._first[code] + self._patience > until * self.interval:
-            return range(0)
+            return until + 1
         else:
             start = -(-self._first[code] // self.interval)
-        return range(max(start, until - self._longest + 1), until + 1)
+        return max(start, until - self._longest + 1)
 
     def forgotten(self) -> list[int]:
         """Return the devices that have not sent a message for a day."""
@@ -118,9 +126,15 @@ class LogDevices:
         self.release([code])
         if saved is not None:
             self._first[code], self._last[code] = saved
+            now = time_ns()
+            self._advance(min(saved[1], now), now)
+
+    def resume(self, before: "LogDevices") -> None:
+        """Continue with the time of the logs before a change of the model."""
+        self._newest, self._arrival = before._newest, before._arrival
 
 
-def samples_of(due: list[tuple[int, int]], names: list[str | None], metrics: int) -> Samples:
+def samples_of(due: list[tuple[int, int]], names: list[str | None], metrics: tuple[str, ...]) -> Samples:
     """Make samples without metrics.
 
     Parameters
@@ -128,14 +142,15 @@ def samples_of(due: list[tuple[int, int]], names: list[str | None], metrics: int
     due : list of (code, time)
     names : list of str
         By code.
-    metrics : int
-        Their number.
+    metrics : tuple of str
+        Of the champion.
     """
     times = [time for _, time in due]
     return Samples(
         [names[code] for code, _ in due],
         list(times),
         np.array(times, np.int64),
-        np.full((len(due), metrics), np.nan),
+        np.full((len(due), len(metrics)), np.nan),
+        metrics=metrics,
         is_made=True,
     )

@@ -40,6 +40,7 @@ class Service:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline, self.runtime = pipeline, pipeline.runtime
+        self._is_scoring = False
 
     async def process(self, body: object, content_type: str) -> bytes:
         """Process the samples of a body; return the answers as JSON.
@@ -59,11 +60,16 @@ class Service:
 
     async def score_log_devices(self) -> None:
         """Score the devices without metrics for which it is time; remove those that have not sent messages."""
-        state = self.runtime.state
-        while due := state.log_devices.due(state.clock.newest):
-            await self.run(samples_of(due, state.table.names, len(self.runtime.model.spec.metrics)))
-        if forgotten := state.log_devices.forgotten():
-            state.drop(forgotten)
+        if self._is_scoring:
+            return
+        self._is_scoring, state = True, self.runtime.state
+        try:
+            while due := state.log_devices.due(state.clock.newest):
+                await self.run(samples_of(due, state.table.names, self.runtime.model.spec.metrics))
+            if forgotten := state.log_devices.forgotten():
+                state.drop(forgotten)
+        finally:
+            self._is_scoring = False
 
     async def _run_parts(self, samples: Samples) -> list[Answer]:
         """Process a request in slices; late samples beyond the limit are rejected."""
@@ -75,7 +81,7 @@ class Service:
             if start:
                 await asyncio.sleep(0)
             rows = np.flatnonzero(late[start : start + len(part)]).tolist()
-            self.pipeline.reject_late(part, rows[remaining:])
+            self.pipeline.reject_late(self.pipeline.converted(part), rows[remaining:])
             found = self._run(part)
             # Duplicates are cheap and do not count, since a replay after a crash may have any number.
             remaining -= sum(found[row].status == "scored" for row in rows[:remaining])

@@ -136,7 +136,7 @@ class Intake:
         """
         state = self.runtime.state
         while due := state.log_devices.due(state.clock.newest, 0):
-            made = samples_of(due, state.table.names, len(self.runtime.model.spec.metrics))
+            made = samples_of(due, state.table.names, self.runtime.model.spec.metrics)
             made.offsets = [offset] * len(made)
             for part in self._slices(made, 1):
                 self._run(part)

@@ -42,7 +42,8 @@ class LogLines:
             self._report(error)
             return
         fields = fields_of(lines, self._longest)
-        intake.add_fields([_with_host(found, peer) for found, peer in zip(fields, peers, strict=True)])
+        found = [_with_host(one, peer) for one, peer in zip(fields, peers, strict=True)]
+        intake.add_fields(found, is_repeated=False)
 
     def _report(self, error: NetopsError) -> None:
         if not self._is_reported:

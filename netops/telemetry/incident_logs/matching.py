@@ -169,9 +169,14 @@ class Names:
             for form, known in zip(_FORMS, self._by_form, strict=True):
                 known[form(device)].discard(device)
         for device in wanted - self._exact:
-            for form, known in zip(_FORMS, self._by_form, strict=True):
-                known[form(device)].add(device)
+            self.add(device)
         self._exact = wanted
+
+    def add(self, device: str) -> None:
+        """Add a device."""
+        self._exact.add(device)
+        for form, known in zip(_FORMS, self._by_form, strict=True):
+            known[form(device)].add(device)
 
     def find(self, name: str) -> str | None:
         """Find a device by its name, then without case and spaces, domain and port; never by similarity."""

@@ -11,9 +11,17 @@ from netops.serving.engine.samples import BodyError
 from netops.serving.logs.intake import slices
 from netops.serving.logs.messages import Counts, Message
 from netops.serving.requests.endpoint import Graph, GraphEndpoint, Request
-from netops.serving.requests.endpoints.logs import NOT_COUNTED, Accepted, accepted, finish_messages, intake_of
+from netops.serving.requests.endpoints.logs import (
+    NOT_COUNTED,
+    READER,
+    Accepted,
+    accepted,
+    finish_messages,
+    intake_of,
+)
 from netops.serving.requests.reply import JSON, Reply
 from netops.serving.requests.schemas import Kind, Name, Time
+from netops.serving.requests.service import INLINE
 
 #: Severity of an event.
 _NONE = -1
@@ -32,10 +40,15 @@ async def events(graph: Graph, request: Request) -> Reply:
     """Accept events: one, a list, or lines of JSON. The next sample of a device counts them."""
     runtime = graph.runtime
     with runtime.metrics.timed("events"):
-        intake, counts = intake_of(runtime, "events"), Counts()
-        values = _values(request.body, request.content_type, runtime.settings.limits.batch)
+        intake_of(runtime, "events")
+        counts = Counts()
+        arguments = request.body, request.content_type, runtime.settings.limits.batch
+        if isinstance(request.body, bytes) and len(request.body) > INLINE:
+            values = await asyncio.get_running_loop().run_in_executor(READER, _values, *arguments)
+        else:
+            values = _values(*arguments)
         for part in slices(map(_message, values)):
-            counts += intake.add(part)
+            counts += intake_of(runtime, "events").add(part)  # that of the champion, which may change meanwhile
             await asyncio.sleep(0)
         await finish_messages(graph)
         return accepted(counts)

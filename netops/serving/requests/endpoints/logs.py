@@ -1,7 +1,8 @@
 """``POST /logs``: log messages of devices."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 
 import msgspec
@@ -19,9 +20,12 @@ from netops.serving.logs.messages import STATUSES, UNREADABLE, Counts
 from netops.serving.requests.endpoint import Graph, GraphEndpoint, Request
 from netops.serving.requests.reply import JSON, Reply
 from netops.serving.requests.schemas import Name
+from netops.serving.requests.service import INLINE
 
 TEXT = "text/plain"
 CONFLICT = 409
+#: Reads large bodies.
+READER = ThreadPoolExecutor(1, "logs")
 NOT_COUNTED = {CONFLICT: "The champion was trained without them"}
 
 
@@ -52,11 +56,11 @@ async def logs(graph: Graph, request: Request, query: LogsQuery) -> Reply:
     """Accept log messages: syslog, or JSON as log stores export it. The next sample of a device counts them."""
     runtime = graph.runtime
     with runtime.metrics.timed("logs"):
-        intake = intake_of(runtime, "logs")
-        fields = _read(request.body, request.content_type, runtime)
+        intake_of(runtime, "logs")
         counts = Counts()
-        for part in slices(fields):
-            counts += intake.add_fields(part, query.device or "")
+        for part in slices(await _fields(request, runtime)):
+            # That of the champion, which may change meanwhile.
+            counts += intake_of(runtime, "logs").add_fields(part, query.device or "")
             await asyncio.sleep(0)
         await finish_messages(graph)
         return accepted(counts)
@@ -95,6 +99,15 @@ def accepted(counts: Counts) -> Reply:
         raise BodyError(counts.errors[0], 400)
     values = dict(zip(STATUSES, counts.by_status, strict=True))
     return Reply(200, Accepted(**values, errors=counts.errors))
+
+
+async def _fields(request: Request, runtime: Runtime) -> Iterable[Fields | str]:
+    """Parse the messages of a request: lines one by one, a large JSON document in a thread."""
+    found = _read(request.body, request.content_type, runtime)
+    is_document = request.content_type.partition(";")[0].strip().lower() in ("", JSON)
+    if not is_document or not isinstance(request.body, bytes) or len(request.body) <= INLINE:
+        return found
+    return await asyncio.get_running_loop().run_in_executor(READER, list, found)
 
 
 def _read(body: object, content_type: str, runtime: Runtime) -> Iterator[Fields | str]:

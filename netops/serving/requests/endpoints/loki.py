@@ -1,7 +1,6 @@
 """``POST /loki/api/v1/push``: log lines from collectors that can write to Loki."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
@@ -11,22 +10,20 @@ from netops.serving.engine.runtime import Runtime
 from netops.serving.logs.intake import slices
 from netops.serving.logs.messages import Counts, Message
 from netops.serving.requests.endpoint import Graph, GraphEndpoint, Request
-from netops.serving.requests.endpoints.logs import NOT_COUNTED, accepted, finish_messages, intake_of
+from netops.serving.requests.endpoints.logs import NOT_COUNTED, READER, accepted, finish_messages, intake_of
 from netops.serving.requests.reply import Reply
+from netops.serving.requests.service import INLINE
 
 _PROTOBUF_TYPE = "application/x-protobuf"
-#: Maximum bytes of a body that is read on the event loop; larger ones are read in a thread.
-_INLINE = 4096
-_READER = ThreadPoolExecutor(1, "logs")
 
 
 async def loki_push(graph: Graph, request: Request) -> Reply:
     """Accept log messages from Promtail, Alloy, Vector and Fluent Bit, as Loki's push API does."""
     runtime, counts = graph.runtime, Counts()
     with runtime.metrics.timed("loki_push", 204):
-        intake = intake_of(runtime, "logs")
+        intake_of(runtime, "logs")
         for part in slices(await _read(runtime, request)):
-            counts += intake.add(part)
+            counts += intake_of(runtime, "logs").add(part)  # that of the champion, which may change meanwhile
             await asyncio.sleep(0)
         await finish_messages(graph)
         accepted(counts)
@@ -38,9 +35,9 @@ async def _read(runtime: Runtime, request: Request) -> list[Message | str]:
     body = _bytes(request.body)
     limits = PushLimits(runtime.settings.limits.body_bytes, settings.max_entries, settings.max_line)
     arguments = body, request.content_type, request.encoding, limits, host_names(settings.host_labels)
-    if len(body) <= _INLINE:
+    if len(body) <= INLINE:
         return read_push(*arguments)
-    return await asyncio.get_running_loop().run_in_executor(_READER, read_push, *arguments)
+    return await asyncio.get_running_loop().run_in_executor(READER, read_push, *arguments)
 
 
 def _bytes(body: object) -> bytes:
