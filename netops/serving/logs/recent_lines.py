@@ -3,7 +3,7 @@
 from collections import deque
 from typing import NamedTuple
 
-from netops.logs.secrets import without_secrets
+from netops.logs.secrets import start_without_secrets
 
 #: Characters of a message that are kept.
 _LONGEST = 500
@@ -20,7 +20,7 @@ class Line(NamedTuple):
     template : str
         Empty if it has none.
     text : str
-        Its first characters, without secrets.
+        Its first characters, secrets masked.
     """
 
     time: int
@@ -49,7 +49,7 @@ class RecentLines:
         lines = self._lines.get(code)
         if lines is None:
             lines = self._lines[code] = deque(maxlen=self.kept)
-        lines.append(Line(time, severity, template, without_secrets(text[:_LONGEST])))
+        lines.append(Line(time, severity, template, start_without_secrets(text, _LONGEST)))
 
     def of(self, code: int) -> list[Line]:
         """Return the messages of a device, newest first."""
