@@ -8,15 +8,14 @@ import re
 
 MASK = "***"
 _NAME = (
-    r"pass(?:word(?:-encrypt)?|wd|phrase|code)|(?<!by)(?<!com)pass|pwd|secret|token|community|credentials?|authorization"
-    r"|(?:api|access|private)[-_ ]?key|key[-_ ]?string|pre[-_ ]?shared[-_ ]?key(?:\s+(?:local|remote))?"
-    r"|shared[-_]key|psk"
-    r"|(?:authentication|message-digest|encryption|privacy)-key"
+    r"pass(?:word(?:-encrypt)?|wd|phrase|code)|(?<!by)(?<!com)pass|pwd|secret|token|community|credentials?"
+    r"|authorization|(?:api|access|private)[-_ ]?key|key[-_ ]?string"
+    r"|pre[-_ ]?shared[-_ ]?key(?:\s+(?:local|remote))?|shared[-_]key|psk|(?:authentication|message-digest|encryption|privacy)-key"
 )
 #: Between a name and its value: the scheme, the encoding or the algorithm (Cisco: ``password 7 094F…``).
 _KIND = (
-    r"bearer|basic|digest|token|level\s+\d{1,2}|\d{1,2}|(?:un)?encrypted|(?:plain|clear|ascii)(?:[-_]?text)?|text|hex(?:adecimal)?"
-    r"|hash|scrypt|cipher|simple|3?des\d{0,3}|aes(?:[-\s]?\d{3})?"
+    r"bearer|basic|digest|token|level\s+\d{1,2}|\d{1,2}|(?:un)?encrypted|(?:plain|clear|ascii)(?:[-_]?text)?"
+    r"|text|hex(?:adecimal)?|hash|scrypt|cipher|simple|3?des\d{0,3}|aes(?:[-\s]?\d{3})?"
     r"|(?:\d{1,5}\s+)?(?:(?:hmac-)?(?:md5|sha(?:[-_]?\d{1,3}){0,2})|cmac-aes-\d{3})"
 )
 _KINDS = rf"(?:(?:{_KIND})\s+){{0,3}}"
@@ -26,7 +25,7 @@ _VALUE = rf"(?:{_QUOTED}|[^\s,;\"']+)"
 #: After a name and a space these continue a sentence ("Failed password for root").
 _PROSE = (
     r"(?!(?:for|from|of|to|on|in|at|by|with|and|or|not|is|was|were|has|have|will|must|cannot|failed|failure|expired"
-    r"|mismatch|authentication)\b)"
+    r"|mismatch|authentication)[,;:.]?(?:\s|\Z))"
 )
 _NAMED = re.compile(
     rf"(?is)((?:{_NAME})s?\b\\{{0,3}}[\"']?(?:(?:\s+is)?\s*[:=]{{1,3}}>?\s*{_KINDS}|\s+(?:is\s+)?{_KINDS}{_PROSE}))"
@@ -37,7 +36,8 @@ _COMMAND = re.compile(r"(?i)\b(?:(?:tacacs|radius)-server|server-private|crypto\
 _IN_COMMAND = re.compile(rf"(?is)(\b(?:key|auth|priv)\s+{_KINDS}){_VALUE}")
 #: Elsewhere it does with the number of an encoding, before what is not a word of a sentence.
 _ENCODED = re.compile(
-    rf"(?s)(\b(?i:key)\s+(?:0|[5-9]|10)\s+)(?:{_QUOTED}|(?=[^\s,;\"']*[0-9$!#%^&*@=]|[^\s,;\"']+[A-Z])[^\s,;\"']{{4,}})"
+    rf"(?s)(\b(?i:key)\s+(?:0|[5-9]|10)\s+)"
+    rf"(?:{_QUOTED}|(?=[^\s,;\"']*[0-9$!#%^&*@=]|[^\s,;\"']+[A-Z])[^\s,;\"']{{4,}})"
 )
 _IN_URL = re.compile(r"(://[^\s:/\"]*:)[^\s/\"]+@")
 #: Hashes of ``crypt``, and the like of Junos and Comware.

@@ -59,6 +59,7 @@ from netops.logs.secrets import start_without_secrets, without_secrets
         ("username bob secret 10 abcd", "username bob secret 10 ***"),
         ("password := x", "password := ***"),
         ("password is: x", "password is: ***"),
+        ("password for-bob, community not.public RO", "password ***, community *** RO"),
         ("Authorization: Token abc", "Authorization: Token ***"),
         # Values by their form.
         ("get http://u:p@ss@host/", "get http://u:***@host/"),
@@ -81,7 +82,7 @@ from netops.logs.secrets import start_without_secrets, without_secrets
         ("RADIUS: key exchange failed; ISAKMP: key 7 negotiation", None),
         ("OSPF: Mismatch Authentication Key - Message Digest Key 1", None),
         ("Failed password for root from 10.0.0.1 port 22 ssh2", None),
-        ("token is not valid, bypass enabled", None),
+        ("token is not valid, bypass enabled, password mismatch, secret expired.", None),
         ("connect to http://10.0.0.1:8080/a@b and ntp://10.0.0.1:123", None),
         ('{"url":"http://10.0.0.1:80","mail":"a@b"}', None),
     ],
@@ -126,7 +127,8 @@ def _seconds(text: str) -> float:
     [
         "pwd-", "password ", "a", "a:", "x://a:", "://a", "key=", "1a/", "eyJ-", "eyJaaaaaaaa.",
         "$1$", " ", '\\"', "\\", "pwd: 12345 md5 ",
-        'pwd="', "pwd='", "pwd ", "key 7 ", "radius-server key ", "pwd 1 level ", "snmp-server  ", "is ", "@", "http://",
+        'pwd="', "pwd='", "pwd ", "key 7 ", "radius-server key ", "pwd 1 level ", "snmp-server  ", "is ", "@",
+        "http://",
     ],
 )  # fmt: skip
 def test_masking_takes_linear_time(unit: str) -> None:
