@@ -10,7 +10,8 @@ MASK = "***"
 _NAME = (
     r"pass(?:word(?:-encrypt)?|wd|phrase|code)|(?<!by)(?<!com)pass|pwd|secret|token|community|credentials?"
     r"|authorization|(?:api|access|private)[-_ ]?key|key[-_ ]?string"
-    r"|pre[-_ ]?shared[-_ ]?key(?:\s+(?:local|remote))?|shared[-_]key|psk|(?:authentication|message-digest|encryption|privacy)-key"
+    r"|pre[-_ ]?shared[-_ ]?key(?:\s+(?:local|remote))?|shared[-_]key|psk"
+    r"|(?:authentication|message-digest|encryption|privacy)-key"
 )
 #: Between a name and its value: the scheme, the encoding or the algorithm (Cisco: ``password 7 094F…``).
 _KIND = (
