@@ -8,14 +8,13 @@ from zlib import crc32
 
 from netops.logs.columns import LogColumns
 from netops.logs.formats.protocol import Fields
-from netops.logs.tally import Counted
 from netops.serving.engine.clock import NEVER
 from netops.serving.engine.fleet_state import FleetState
 from netops.serving.engine.metrics import ServingMetrics
 from netops.serving.engine.replay_point import ReplayPoint
 from netops.serving.logs.device_counts import DeviceCounts
 from netops.serving.logs.host_names import HostNames
-from netops.serving.logs.lines import fields_of, messages_of
+from netops.serving.logs.lines import messages_of
 from netops.serving.logs.live_clock import LiveClock
 from netops.serving.logs.messages import AHEAD, COUNTED, DUPLICATE, FULL, LATE, UNKNOWN, Counts, Message
 from netops.serving.settings import ServingSettings
@@ -47,11 +46,6 @@ class MessageIntake:
         self._hosts = HostNames(state.table)
         self._clock = LiveClock(settings.messages.timezone)
 
-    @property
-    def columns(self) -> Counted:
-        """What is counted."""
-        return self._state.counts[self._entry].columns
-
     def add(self, messages: Iterable[Message | str], is_repeated: bool = True) -> Counts:
         """Accept messages; a text is the reason why one could not be read.
 
@@ -78,17 +72,6 @@ class MessageIntake:
     def add_fields(self, fields: Sequence[Fields | str], peer: str = "", is_repeated: bool = True) -> Counts:
         """Accept parsed lines; a text is the reason why one could not be parsed."""
         return self.add(messages_of(fields, self._clock, peer), is_repeated)
-
-    def add_lines(self, lines: Iterable[str], peer: str = "") -> Counts:
-        """Accept lines of syslog.
-
-        Parameters
-        ----------
-        lines : iterable of str
-        peer : str
-            The sender: the host of lines that name none.
-        """
-        return self.add_fields(list(fields_of(lines, self._settings.messages.max_line)), peer)
 
     def _keep(self, messages: Sequence[Message], counts: Counts) -> int:
         """Keep messages for the next samples; return the earliest time, NEVER if there are none."""

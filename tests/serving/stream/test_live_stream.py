@@ -64,7 +64,7 @@ def test_all_partitions_of_a_process_are_one_view(broker: Broker, serve, tmp_pat
     assert {one["device"] for one in devices} == names
     assert get(server, "/devices?limit=5&offset=4") == devices[4:9]
     assert len(get(server, "/history?device=d7")["times"]) == 30
-    assert httpx.get(server.url + "/history?device=nobody").status_code == 404
+    assert httpx.get(server.url + "/history?device=other").status_code == 404
 
     everything = get(server, "/fleet")
     assert (everything["known"], set(everything["devices"])) == (12, names)

@@ -1,6 +1,5 @@
 """``POST /events``: maintenance, configuration changes and alarms of devices."""
 
-import asyncio
 from collections.abc import Callable
 
 import msgspec
@@ -8,20 +7,13 @@ import msgspec
 from netops.serving.decode.times import nanoseconds
 from netops.serving.engine.pipeline import NDJSON_TYPES
 from netops.serving.engine.samples import BodyError
-from netops.serving.logs.intake import slices
-from netops.serving.logs.messages import Counts, Message
+from netops.serving.logs.intake import MessageIntake
+from netops.serving.logs.messages import Message
 from netops.serving.requests.endpoint import Graph, GraphEndpoint, Request
-from netops.serving.requests.endpoints.logs import (
-    NOT_COUNTED,
-    READER,
-    Accepted,
-    accepted,
-    finish_messages,
-    intake_of,
-)
+from netops.serving.requests.endpoints.logs import Accepted, accepted
+from netops.serving.requests.message_bodies import NOT_COUNTED, accept, intake_of, parsed
 from netops.serving.requests.reply import JSON, Reply
 from netops.serving.requests.schemas import Kind, Name, Time
-from netops.serving.requests.service import INLINE
 
 #: Severity of an event.
 _NONE = -1
@@ -41,17 +33,9 @@ async def events(graph: Graph, request: Request) -> Reply:
     runtime = graph.runtime
     with runtime.metrics.timed("events"):
         intake_of(runtime, "events")
-        counts = Counts()
-        arguments = request.body, request.content_type, runtime.settings.limits.batch
-        if isinstance(request.body, bytes) and len(request.body) > INLINE:
-            values = await asyncio.get_running_loop().run_in_executor(READER, _values, *arguments)
-        else:
-            values = _values(*arguments)
-        for part in slices(map(_message, values)):
-            counts += intake_of(runtime, "events").add(part)  # that of the champion, which may change meanwhile
-            await asyncio.sleep(0)
-        await finish_messages(graph)
-        return accepted(counts)
+        limit = runtime.settings.limits.batch
+        values = await parsed(request.body, _values, request.body, request.content_type, limit)
+        return accepted(await accept(graph, "events", map(_message, values), MessageIntake.add))
 
 
 def _values(body: object, content_type: str, limit: int) -> list[object]:

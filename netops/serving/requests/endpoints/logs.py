@@ -1,32 +1,26 @@
 """``POST /logs``: log messages of devices."""
 
-import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from netops.errors import NetopsError
 from netops.logs.formats.json import json_entries
 from netops.logs.formats.protocol import Fields
 from netops.serving.engine.pipeline import NDJSON_TYPES
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
-from netops.serving.logs.intake import MessageIntake, slices
+from netops.serving.logs.intake import MessageIntake
 from netops.serving.logs.lines import fields_of
 from netops.serving.logs.messages import STATUSES, UNREADABLE, Counts
 from netops.serving.requests.endpoint import Graph, GraphEndpoint, Request
+from netops.serving.requests.message_bodies import NOT_COUNTED, accept, intake_of, parsed
 from netops.serving.requests.reply import JSON, Reply
 from netops.serving.requests.schemas import Name
-from netops.serving.requests.service import INLINE
 
 TEXT = "text/plain"
-CONFLICT = 409
-#: Reads large bodies.
-READER = ThreadPoolExecutor(1, "logs")
-NOT_COUNTED = {CONFLICT: "The champion was trained without them"}
 
 
 class Accepted(msgspec.Struct):
@@ -57,34 +51,12 @@ async def logs(graph: Graph, request: Request, query: LogsQuery) -> Reply:
     runtime = graph.runtime
     with runtime.metrics.timed("logs"):
         intake_of(runtime, "logs")
-        counts = Counts()
-        for part in slices(await _fields(request, runtime)):
-            # That of the champion, which may change meanwhile.
-            counts += intake_of(runtime, "logs").add_fields(part, query.device or "")
-            await asyncio.sleep(0)
-        await finish_messages(graph)
-        return accepted(counts)
-
-
-def intake_of(runtime: Runtime, entry: str) -> MessageIntake:
-    """Return what accepts messages.
-
-    Raises
-    ------
-    BodyError
-        409 if the champion does not count them.
-    """
-    try:
-        return runtime.intake(entry)
-    except NetopsError as error:
-        raise BodyError(str(error), CONFLICT) from None
-
-
-async def finish_messages(graph: Graph) -> None:
-    """Before messages are acknowledged: score devices without metrics that are due, and store the replay point."""
-    await graph.score_log_devices()
-    if graph.runtime.replay.due:
-        await asyncio.to_thread(graph.runtime.replay.write)
+        kind = request.content_type.partition(";")[0].strip().lower()
+        found = _read(request.body, kind, runtime)
+        if kind in ("", JSON):  # a document; lines are parsed one by one
+            found = iter(await parsed(request.body, list, found))
+        add = partial(MessageIntake.add_fields, peer=query.device or "")
+        return accepted(await accept(graph, "logs", found, add))
 
 
 def accepted(counts: Counts) -> Reply:
@@ -101,17 +73,7 @@ def accepted(counts: Counts) -> Reply:
     return Reply(200, Accepted(**values, errors=counts.errors))
 
 
-async def _fields(request: Request, runtime: Runtime) -> Iterable[Fields | str]:
-    """Parse the messages of a request: lines one by one, a large JSON document in a thread."""
-    found = _read(request.body, request.content_type, runtime)
-    is_document = request.content_type.partition(";")[0].strip().lower() in ("", JSON)
-    if not is_document or not isinstance(request.body, bytes) or len(request.body) <= INLINE:
-        return found
-    return await asyncio.get_running_loop().run_in_executor(READER, list, found)
-
-
-def _read(body: object, content_type: str, runtime: Runtime) -> Iterator[Fields | str]:
-    kind = content_type.partition(";")[0].strip().lower()
+def _read(body: object, kind: str, runtime: Runtime) -> Iterator[Fields | str]:
     settings = runtime.settings.messages
     longest, labels = settings.max_line, settings.host_labels
     if isinstance(body, bytes):
