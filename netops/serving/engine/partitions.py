@@ -79,6 +79,8 @@ class Partitions:
         Number → partition.
     waiting : frozenset of int
         Assigned partitions whose previous owner has not released the state yet.
+    is_ready : bool
+        Whether the partitions of the first assignment have been opened; it stays so when partitions move later.
     trouble : str
         Why the stream cannot be read; empty if it can.
     cursors : Cursors
@@ -88,6 +90,7 @@ class Partitions:
     topic: str
     owned: dict[int, Partition] = field(default_factory=dict)
     waiting: frozenset[int] = frozenset()
+    is_ready: bool = False
     trouble: str = ""
     cursors: Cursors = field(default_factory=lambda: Cursors(time_ns() // 1000))
 

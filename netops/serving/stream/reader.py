@@ -55,7 +55,7 @@ class StreamReader:
         self._running: list[tuple[Intake, Future[None]]] = []
         self._committed: dict[int, int] = {}
         self._retries: dict[int, float] = {}
-        self._has_opened = False
+        self._has_opened = self._is_assigned = False
         self._renewed = self._troubled = monotonic()
 
     def start(self) -> None:
@@ -163,7 +163,11 @@ class StreamReader:
         self._claim([number])
 
     def _assigned(self, consumer: "Consumer", partitions: "list[TopicPartition]") -> None:
-        """Claim the states of assigned partitions; they are paused until these are open."""
+        """Claim the states of assigned partitions; they are paused until these are open.
+
+        A process that is assigned none is called, too.
+        """
+        self._is_assigned = True
         numbers = [one.partition for one in partitions]
         paused = [self._partition(number, _ANY) for number in numbers]
         consumer.incremental_assign(paused)
@@ -282,7 +286,9 @@ class StreamReader:
         return TopicPartition(topic, number) if offset is None else TopicPartition(topic, number, offset)
 
     def _show_waiting(self) -> None:
-        self._owner.partitions.waiting = frozenset(self._claims)
+        partitions = self._owner.partitions
+        partitions.waiting = frozenset(self._claims)
+        partitions.is_ready = partitions.is_ready or (self._is_assigned and not self._claims)
 
     def _report(self, trouble: str) -> None:
         self._troubled = monotonic()

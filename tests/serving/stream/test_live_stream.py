@@ -227,8 +227,27 @@ def test_a_partition_that_cannot_be_opened_does_not_stop_the_others(broker: Brok
     health = get(server, "/healthz")
     assert [one["status"] for one in health["partitions"]] == ["waiting", "owned"]
     assert "partition 0 cannot be opened: FileExistsError" in health["problems"][0]
+    answer = httpx.get(server.url + "/readyz")
+    assert answer.status_code == 503
+    assert "topic broken: partitions 0 are not open yet: partition 0 cannot be opened" in answer.text
     folder.unlink()
     until(lambda: offsets(server) == {0: 20, 1: 20})
+    until(lambda: httpx.get(server.url + "/readyz").status_code == 200)
+
+
+def test_a_process_is_ready_with_its_first_assignment_even_an_empty_one(broker: Broker, serve) -> None:
+    address = f"{broker.create('first', 1)}?group=first"
+    servers = [serve(address) for _ in range(2)]
+    for server in servers:
+        until(lambda server=server: httpx.get(server.url + "/readyz").status_code == 200, 30)
+    assert sorted(len(get(server, "/healthz")["partitions"]) for server in servers) == [0, 1]
+
+
+def test_without_a_broker_a_process_is_not_ready(serve) -> None:
+    server = serve("kafka://127.0.0.1:9/t?group=none")
+    until(lambda: "no partitions have been assigned yet: " in httpx.get(server.url + "/readyz").text)
+    assert httpx.get(server.url + "/readyz").status_code == 503
+    assert get(server, "/healthz")["status"] == "degraded"
 
 
 @pytest.mark.slow

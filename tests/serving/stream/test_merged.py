@@ -127,6 +127,7 @@ def process(model, tmp_path_factory):
             log = log_of([sample(device, tick, hot=True) for tick in range(5)])
             intake = process.open(log, number=number)
             process.feed(intake, log)
+        process.owner.partitions.is_ready = True  # set by the reader
         yield process
 
 

@@ -6,6 +6,7 @@ from netops.serving.decode.times import iso
 from netops.serving.engine.clock import NEVER
 from netops.serving.engine.partitions import Partitions
 from netops.serving.engine.runtime import Runtime
+from netops.serving.engine.samples import BodyError
 from netops.serving.requests.endpoint import StateEndpoint
 
 
@@ -93,10 +94,28 @@ def _time(moment: int | None) -> str | None:
 
 
 def ready(runtime: Runtime) -> Health:
-    """Return the same as ``/healthz``; 503 while the network has no champion."""
+    """Return the same as ``/healthz``; 503 while the network has no champion.
+
+    A server that reads a stream answers 503 until it has opened the partitions that it was first assigned.
+
+    Raises
+    ------
+    BodyError
+        503 if it is not ready.
+    """
+    partitions = runtime.partitions
+    if partitions is not None and not partitions.is_ready:
+        raise BodyError(_reason(partitions), 503)
     return health(runtime)
+
+
+def _reason(partitions: Partitions) -> str:
+    """Return why a process is not ready."""
+    waiting = ", ".join(map(str, sorted(partitions.waiting)))
+    state = f"partitions {waiting} are not open yet" if waiting else "no partitions have been assigned yet"
+    return f"topic {partitions.topic}: {state}" + (f": {partitions.trouble}" if partitions.trouble else "")
 
 
 HEALTH = StateEndpoint("GET", "/healthz", health, is_open=True)
 #: Without a champion, ``http.waiting`` answers.
-READY = StateEndpoint("GET", "/readyz", ready, is_open=True)
+READY = StateEndpoint("GET", "/readyz", ready, is_open=True, errors={503: "The server is not ready"})
