@@ -1,6 +1,6 @@
 """Errors for users: one line with what is wrong, where, and what to do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -38,3 +38,9 @@ def closest(name: str, known: Iterable[str]) -> str:
     names = sorted(set(known))
     found = get_close_matches(name, names, n=1, cutoff=0.6)
     return f"; did you mean '{found[0]}'?" if found else f"; known: {', '.join(names)}"
+
+
+def brief(names: Sequence[str], limit: int = 8) -> str:
+    """List some names and the total number."""
+    shown = ", ".join(f"'{name}'" if not name.strip() else name for name in names[:limit])
+    return shown + (f", … ({len(names)} in all)" if len(names) > limit else "")

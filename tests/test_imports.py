@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,3 +119,12 @@ def test_an_import_in_a_function_is_found(tmp_path: Path) -> None:
             "some.py:2: from netops import files",
             "some.py:11: import json, mlrun",
         ]
+
+
+def test_a_server_starts_without_libraries_for_files() -> None:
+    code = (
+        "import sys, netops.serving.http.serve\n"
+        "heavy = {'mlrun', 'pandas', 'pyarrow', 'onnx', 'sklearn', 'xgboost', 'tensorflow'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

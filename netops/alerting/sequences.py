@@ -3,15 +3,19 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from netops.errors import NetopsError
 from netops.kernels import kernel
-from netops.telemetry.dataset import TIME_TYPE, Rows
 from netops.telemetry.schema import DEVICE, END, START
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from netops.telemetry.dataset import Rows
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -42,7 +46,7 @@ class Sequences:
     timestamps: Integers
 
     @classmethod
-    def of(cls, parts: Iterable[Rows]) -> "Sequences":
+    def of(cls, parts: "Iterable[Rows]") -> "Sequences":
         """Concatenate the keys of a dataset's files (``rows_of`` of each)."""
         rows = list(parts)
         counts = [np.diff(part.offsets) for part in rows]
@@ -113,7 +117,7 @@ class Incidents:
         return cls(device[order], start[order], end[order], early, named, offsets.astype(np.int64))
 
     @classmethod
-    def from_table(cls, table: pa.Table, devices: Sequence[str]) -> "Incidents":
+    def from_table(cls, table: "pa.Table", devices: Sequence[str]) -> "Incidents":
         """Read the incidents of a dataset (``Dataset.incidents()``).
 
         Parameters
@@ -168,7 +172,12 @@ class Incidents:
         return _observed(sequences.offsets, sequences.timestamps, healthy, self.offsets, self.start, horizon)
 
 
-def _times(table: pa.Table, column: str) -> Integers:
+def _times(table: "pa.Table", column: str) -> Integers:
+    import pyarrow as pa
+
+    # Late: a server keeps alerts without Arrow.
+    from netops.telemetry.dataset import TIME_TYPE
+
     return table.column(column).cast(TIME_TYPE).cast(pa.int64()).fill_null(UNKNOWN).to_numpy()
 
 

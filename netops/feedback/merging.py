@@ -25,7 +25,8 @@ from netops.telemetry.dataset import (
 )
 from netops.telemetry.incidents import incidents_of, merge, snap, unseen
 from netops.telemetry.schema import DEVICE, END, IS_ERROR, SOURCE, START, TELEMETRY, TIMESTAMP
-from netops.telemetry.times.parsing import UnreadableValueError, parse_times
+from netops.telemetry.times.parsing import parse_times
+from netops.telemetry.times.unreadable import UnreadableValueError
 
 Int64 = npt.NDArray[np.int64]
 Row = dict[str, Any]

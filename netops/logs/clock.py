@@ -8,16 +8,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netops.errors import NetopsError
+from netops.logs.formats.protocol import NAMED_ZONE
+from netops.telemetry.times.instants import epoch_unit, iso
 from netops.telemetry.times.notation import CLEAR, Notation, read_text
-from netops.telemetry.times.parsing import UnreadableValueError, epoch_unit, iso
+from netops.telemetry.times.unreadable import UnreadableValueError
 from netops.telemetry.times.zones import LocalClock
 
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
 DAY = 86_400 * 10**9
-#: Between a time and the abbreviation of its zone (CET): abbreviations are ambiguous, so the zone has to be set.
-NAMED_ZONE = " zone "
 _MONTH = 30 * DAY
 _NUMBER = r"^\d{1,19}(\.\d+)?$"
 #: A leap year, so that it has every date that a year can have.

@@ -1,13 +1,15 @@
 """Log messages in one normal form, batch by batch."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from netops.telemetry.dataset import DEVICE_TYPE, TIME_TYPE
 from netops.telemetry.schema import DEVICE, TIMESTAMP
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Int64 = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]
@@ -43,8 +45,13 @@ class LogBatch:
     def __len__(self) -> int:
         return len(self.messages)
 
-    def table(self) -> pa.Table:
+    def table(self) -> "pa.Table":
         """Return it as a table: timestamp, device, severity (null if unknown), message."""
+        import pyarrow as pa
+
+        # Late: a server counts messages without Arrow.
+        from netops.telemetry.dataset import DEVICE_TYPE, TIME_TYPE
+
         unknown = self.severities < 0
         return pa.table(
             {

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 
+from netops.errors import brief
 from netops.json_types import JsonDict
 from netops.logs.devices import DeviceNames
-from netops.telemetry.columns.roles import brief
 from netops.telemetry.reading import Dropped, SourceReport
 
 _NAMED = 4

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from netops.config.durations import HOUR
+from netops.errors import brief
 from netops.json_types import JsonDict
 from netops.logs.clock import Period
 from netops.logs.devices import DeviceNames
@@ -17,8 +18,7 @@ from netops.logs.settings import LogSettings
 from netops.logs.severity import NAMES, name_of
 from netops.logs.templates.miner import Templates
 from netops.progress import Progress, silent
-from netops.telemetry.columns.roles import brief
-from netops.telemetry.times.parsing import iso
+from netops.telemetry.times.instants import iso
 
 _SHOWN = 12
 #: Severities from 0 to 7 and unknown, which is counted last.

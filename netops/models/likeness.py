@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.config.durations import SECOND
-from netops.errors import NetopsError
+from netops.errors import NetopsError, brief
 from netops.models.background import QUANTILES
 from netops.models.card import ModelCard
 from netops.telemetry.checks.clock_incidents import roughly
-from netops.telemetry.columns.roles import brief
 
 if TYPE_CHECKING:
     from netops.telemetry.dataset import Dataset

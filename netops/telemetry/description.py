@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from netops.telemetry.columns.roles import brief
+from netops.errors import brief
 from netops.telemetry.dataset import Meta
 from netops.telemetry.incident_logs.matching import LogSummary
 from netops.telemetry.reading import ReadingReport

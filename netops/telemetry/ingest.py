@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netops.config.durations import SECOND
-from netops.errors import NetopsError
+from netops.errors import NetopsError, brief
 from netops.progress import Progress, silent
 from netops.telemetry.buckets import Buckets
 from netops.telemetry.checks.disguised_labels import LabelScan
@@ -18,7 +18,6 @@ from netops.telemetry.checks.report import OFF
 from netops.telemetry.columns.counters import rates
 from netops.telemetry.columns.decisions import Choice, choose, choose_like
 from netops.telemetry.columns.profile import Float64
-from netops.telemetry.columns.roles import brief
 from netops.telemetry.columns.survey import Columns, Survey, numbers, survey
 from netops.telemetry.dataset import (
     DEVICE_TYPE,
@@ -43,7 +42,7 @@ from netops.telemetry.settings import TelemetrySettings
 from netops.telemetry.sources.files import file_sources
 from netops.telemetry.sources.protocol import Source
 from netops.telemetry.sources.registry import open_sources
-from netops.telemetry.times.parsing import iso
+from netops.telemetry.times.instants import iso
 from netops.telemetry.times.reader import Bool, Int64
 
 _READING, _WRITING = "telemetry read", "telemetry written"

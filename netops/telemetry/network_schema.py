@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from netops.json_types import JsonDict
-from netops.telemetry.dataset import Meta
+
+if TYPE_CHECKING:
+    from netops.telemetry.dataset import Meta
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class NetworkSchema:
     attributes: tuple[str, ...] | None = None
 
     @classmethod
-    def of(cls, meta: Meta) -> "NetworkSchema":
+    def of(cls, meta: "Meta") -> "NetworkSchema":
         """Return the schema of a telemetry dataset."""
         return cls(meta.metrics, tuple(meta.details.get("counters", ())), meta.attributes)
 
@@ -40,7 +43,7 @@ class NetworkSchema:
         attribute_names = None if attributes is None else tuple(attributes)
         return cls(tuple(values["metrics"] or ()), tuple(values.get("counters") or ()), attribute_names)
 
-    def fits(self, meta: Meta) -> bool:
+    def fits(self, meta: "Meta") -> bool:
         """Return whether a dataset already has all metrics of the schema, in the same form."""
         counters = set(meta.details.get("counters", ())) & set(self.metrics)
         return set(self.metrics) <= set(meta.metrics) and counters == set(self.counters) & set(self.metrics)

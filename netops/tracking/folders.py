@@ -5,15 +5,14 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow.parquet as pq
-
 from netops.errors import NetopsError
 from netops.scratch import scratch_folder
-from netops.telemetry.dataset import Dataset
 from netops.tracking.mlrun_types import DataItem, StageContext
 
 if TYPE_CHECKING:
     from mlrun.artifacts import DatasetArtifact
+
+    from netops.telemetry.dataset import Dataset
 
 _PREVIEW_ROWS = 20
 _MODEL_FILE = "model.onnx"
@@ -41,7 +40,7 @@ def new_folder(context: StageContext, key: str) -> Path:
     return scratch_folder() / key if "://" in target else Path(target) / key
 
 
-def log_dataset(context: StageContext, key: str, dataset: Dataset) -> None:
+def log_dataset(context: StageContext, key: str, dataset: "Dataset") -> None:
     """Log a dataset folder as an MLRun dataset: its schema, the first rows, and its summary as labels."""
     from mlrun.artifacts import DatasetArtifact
 
@@ -52,7 +51,9 @@ def log_dataset(context: StageContext, key: str, dataset: Dataset) -> None:
     context.log_artifact(artifact, target_path=target, upload=False, labels=labels)
 
 
-def _describe(artifact: "DatasetArtifact", dataset: Dataset) -> None:
+def _describe(artifact: "DatasetArtifact", dataset: "Dataset") -> None:
+    import pyarrow.parquet as pq
+
     with pq.ParquetFile(dataset.parts[0]) as part:
         rows = next(part.iter_batches(_PREVIEW_ROWS)).to_pandas()
     artifact.update_preview_fields_from_df(artifact, rows, stats=False)

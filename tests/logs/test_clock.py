@@ -5,7 +5,7 @@ import pytest
 
 from netops.errors import NetopsError
 from netops.logs.clock import DAY, LogClock, Period
-from netops.telemetry.times.parsing import iso
+from netops.telemetry.times.instants import iso
 
 
 def at(text: str) -> int:

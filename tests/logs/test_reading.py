@@ -16,7 +16,7 @@ from netops.logs.formats.detection import detect
 from netops.logs.lines import read_lines
 from netops.logs.reading import LogReader
 from netops.logs.settings import LogSettings
-from netops.telemetry.times.parsing import iso
+from netops.telemetry.times.instants import iso
 
 LINES = [
     "<187>Nov 28 03:17:18 leaf1 Ebra: %LINK-3-UPDOWN: Interface Ethernet1, changed state to down",

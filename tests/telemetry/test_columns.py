@@ -2,8 +2,8 @@
 
 import pytest
 
-from netops.errors import NetopsError
-from netops.telemetry.columns.roles import brief, layout_of, matches
+from netops.errors import NetopsError, brief
+from netops.telemetry.columns.roles import layout_of, matches
 from netops.telemetry.settings import TelemetrySettings
 
 SETTINGS = TelemetrySettings()

@@ -6,8 +6,9 @@ import pytest
 
 from netops.errors import UsageError
 from netops.telemetry.settings import TelemetrySettings
-from netops.telemetry.times.parsing import UnreadableValueError, parse_times
+from netops.telemetry.times.parsing import parse_times
 from netops.telemetry.times.reader import TimeReader
+from netops.telemetry.times.unreadable import UnreadableValueError
 
 EPOCH = 1_767_571_200
 MIDNIGHT = "2026-01-05T00:00:00"

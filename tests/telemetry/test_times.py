@@ -3,7 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from netops.telemetry.times.parsing import UnreadableValueError, parse_times
+from netops.telemetry.times.parsing import parse_times
+from netops.telemetry.times.unreadable import UnreadableValueError
 
 NOON = 1_767_614_400_000_000_000  # 2026-01-05T12:00:00Z
 TEXT = "2026-01-05T12:00:00"

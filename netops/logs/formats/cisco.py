@@ -2,8 +2,7 @@
 
 import re
 
-from netops.logs.clock import NAMED_ZONE
-from netops.logs.formats.protocol import Fields
+from netops.logs.formats.protocol import NAMED_ZONE, Fields
 
 _PREFIX = r"(?:<\d{1,3}>)?(?:: )?(?:\d{1,10}: )?"
 #: Node of an IOS-XR device (RP/0/RP0/CPU0:), or the name of the host.

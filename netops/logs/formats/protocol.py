@@ -3,6 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias
 
+#: Between a time and the abbreviation of its zone (CET): abbreviations are ambiguous, so the zone has to be set.
+NAMED_ZONE = " zone "
+
 
 class Fields(NamedTuple):
     """One message as it is in its line.

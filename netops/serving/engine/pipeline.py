@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.features.engine import LATE
-from netops.serving.decode.arrow import read_arrow
 from netops.serving.decode.remote_write import Point, read_remote_write
 from netops.serving.engine.dead_letters import Letter, letter
 from netops.serving.engine.other_metrics import OtherMetrics
@@ -129,6 +128,9 @@ class Pipeline:
             return read_remote_write(_bytes(body), limits.body_bytes, limits.batch, limits.name_length)
         reader = runtime.reader  # that of this champion: another one may come meanwhile
         if kind in ARROW_TYPES:
+            # Late: it loads Arrow (45 MB), which few servers receive.
+            from netops.serving.decode.arrow import read_arrow
+
             samples = read_arrow(_bytes(body), reader.metrics, limits.batch, limits.name_length)
         else:
             samples = reader.read_lines(_bytes(body)) if kind in NDJSON_TYPES else reader.read(body)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from time import time_ns
 
-from netops.logs.clock import NAMED_ZONE, LogClock, Period
+from netops.logs.formats.protocol import NAMED_ZONE
 
 #: Hours that are stored, and how long (ns): a year that is missing may change.
 _STORED, _LIFETIME = 20_000, 3_600 * 10**9
@@ -56,6 +56,9 @@ class LiveClock:
             self._known |= {text: _NO_ZONE.format(text.partition(NAMED_ZONE)[2]) for text in named}
             missing = [text for text in missing if NAMED_ZONE not in text]
         if missing:
+            # Late: it loads Arrow, which a server needs for texts of another hour alone.
+            from netops.logs.clock import LogClock, Period
+
             times, good = LogClock("", self._zone, None, Period(now, now, "now"))(missing)
             for text, time, is_time in zip(missing, times.tolist(), good.tolist(), strict=True):
                 self._known[text] = time if is_time else ""

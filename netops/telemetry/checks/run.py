@@ -10,12 +10,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from netops.config.durations import SECOND, format_duration
+from netops.errors import brief
 from netops.progress import Progress, silent
 from netops.telemetry.checks.clock_incidents import clock_findings
 from netops.telemetry.checks.label_shift import ShiftScan
 from netops.telemetry.checks.labels import late_labels, near_rows, starts_of, too_good
 from netops.telemetry.checks.report import OFF, REFUSE, CheckReport, Finding
-from netops.telemetry.columns.roles import brief, matches
+from netops.telemetry.columns.roles import matches
 from netops.telemetry.dataset import Dataset, Meta, matrix_of, rows_of
 from netops.telemetry.network_schema import NetworkSchema
 from netops.telemetry.schema import DEVICE, END, IS_ERROR, START, TIMESTAMP

@@ -6,9 +6,9 @@ Decisions depend on how the values of a column change, never on the ground truth
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from netops.errors import NetopsError
+from netops.errors import NetopsError, brief
 from netops.telemetry.columns.profile import Profile
-from netops.telemetry.columns.roles import brief, matches
+from netops.telemetry.columns.roles import matches
 from netops.telemetry.network_schema import NetworkSchema
 from netops.telemetry.schema import COMPANY, DATA_CENTER
 from netops.telemetry.settings import AUTO, TelemetrySettings

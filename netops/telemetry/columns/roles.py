@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from netops.errors import NetopsError
+from netops.errors import NetopsError, brief
 from netops.telemetry.columns.device import AnyRows, RowsToLookAt, find_devices
 from netops.telemetry.columns.known_names import (
     METRIC_NAMES,
@@ -198,9 +198,3 @@ def refuse_twins(names: Sequence[str], where: str) -> None:
 def matches(name: str, globs: Iterable[str]) -> bool:
     """Return whether a name is one of the globs, literally or by its wildcards."""
     return any(name == glob or fnmatchcase(name, glob) for glob in globs)
-
-
-def brief(names: Sequence[str], limit: int = 8) -> str:
-    """List some names and the total number."""
-    shown = ", ".join(f"'{name}'" if not name.strip() else name for name in names[:limit])
-    return shown + (f", … ({len(names)} in all)" if len(names) > limit else "")

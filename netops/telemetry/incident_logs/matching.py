@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from netops.errors import NetopsError
+from netops.errors import NetopsError, brief
 from netops.json_types import JsonDict
-from netops.telemetry.columns.roles import brief
 from netops.telemetry.incident_logs.log import OPEN, IncidentLog
-from netops.telemetry.times.parsing import iso
+from netops.telemetry.times.instants import iso
 
 Spans = Mapping[str, tuple[int, int]]
 

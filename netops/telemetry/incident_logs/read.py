@@ -9,15 +9,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from netops.config.durations import SECOND, format_duration, parse_duration
-from netops.errors import NetopsError, UsageError
-from netops.telemetry.columns.roles import brief
+from netops.errors import NetopsError, UsageError, brief
 from netops.telemetry.incident_logs import names
 from netops.telemetry.incident_logs.log import OPEN, IncidentLog
 from netops.telemetry.incident_logs.records import Records, read_records
 from netops.telemetry.incident_logs.transitions import pair, state_column
 from netops.telemetry.settings import TelemetrySettings
-from netops.telemetry.times.parsing import UnreadableValueError
 from netops.telemetry.times.reader import TimeReader
+from netops.telemetry.times.unreadable import UnreadableValueError
 
 Int64 = npt.NDArray[np.int64]
 

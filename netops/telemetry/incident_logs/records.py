@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from netops.errors import NetopsError
+from netops.errors import NetopsError, brief
 from netops.json_types import Json, JsonObject
-from netops.telemetry.columns.roles import brief, refuse_twins
+from netops.telemetry.columns.roles import refuse_twins
 from netops.telemetry.sources.arrow import ParquetTable, open_frame
 from netops.telemetry.sources.content import PARQUET, TEXT, Content, look_at
 from netops.telemetry.sources.csv import CsvTable, header_of

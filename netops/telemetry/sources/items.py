@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from netops.errors import NetopsError
+from netops.errors import NetopsError, brief
 from netops.telemetry.columns.known_names import first_of
-from netops.telemetry.columns.roles import brief
 from netops.telemetry.sources.content import look_at
 from netops.telemetry.sources.csv import CsvTable, header_of
 from netops.telemetry.sources.json import is_json, open_json

@@ -15,8 +15,8 @@ from netops.telemetry.reading import SourceReport
 from netops.telemetry.schema import DEVICE, TIMESTAMP
 from netops.telemetry.settings import TelemetrySettings
 from netops.telemetry.times.columns import MONTH_FIRST, PERFMON
-from netops.telemetry.times.parsing import UnreadableValueError
 from netops.telemetry.times.reader import TimeReader, Times
+from netops.telemetry.times.unreadable import UnreadableValueError
 
 _PACKED = (".gz", ".bz2", ".zst", ".xz", ".lz4", ".zip")
 _PLAIN = (

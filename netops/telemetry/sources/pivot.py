@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from netops.errors import NetopsError
-from netops.telemetry.columns.roles import brief, quoted
+from netops.errors import NetopsError, brief
+from netops.telemetry.columns.roles import quoted
 from netops.telemetry.dataset import TIME_TYPE
 from netops.telemetry.reading import SourceReport
 from netops.telemetry.schema import DEVICE, TIMESTAMP

@@ -18,7 +18,8 @@ from netops.telemetry.dataset import TIME_TYPE
 from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP
 from netops.telemetry.settings import PrometheusSettings, TelemetrySettings
 from netops.telemetry.sources.promql import QueryApi, TooMuchError
-from netops.telemetry.times.parsing import UnreadableValueError, parse_times
+from netops.telemetry.times.parsing import parse_times
+from netops.telemetry.times.unreadable import UnreadableValueError
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]

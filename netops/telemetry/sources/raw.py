@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netops.telemetry.columns.quantities import NULLS
-from netops.telemetry.times.parsing import UnreadableValueError
 from netops.telemetry.times.reader import TimeReader
+from netops.telemetry.times.unreadable import UnreadableValueError
 
 _LOOK = 50
 

@@ -5,7 +5,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netops.telemetry.times.instants import epoch_unit
 from netops.telemetry.times.notation import Notation, clear_notation, read_text
+from netops.telemetry.times.unreadable import UnreadableValueError
 
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
@@ -14,33 +16,6 @@ _NUMBER = r"^\s*[+-]?\d+(\.\d*)?([eE][+-]?\d+)?\s*$"
 _WHOLE = r"^[+-]?\d+$"
 _ZONE = r"(Z|[+-]\d\d(:?\d\d)?)$"
 _CLOCK = r"\d\d:\d\d"
-# Seconds reach 1e11 in the year 5138; so do milliseconds 1e14 and microseconds 1e17.
-_UNITS = ((1e11, 1_000_000_000), (1e14, 1_000_000), (1e17, 1_000), (np.inf, 1))
-
-
-class UnreadableValueError(ValueError):
-    """A value of a column is invalid."""
-
-    def __init__(self, row: int, value: object, problem: str) -> None:
-        super().__init__(problem)
-        self.row, self.value, self.problem = row, value, problem
-
-
-def epoch_unit(values: npt.ArrayLike) -> int:
-    """Determine the unit of numbers since the epoch from the magnitude of their median.
-
-    Parameters
-    ----------
-    values : float array
-        Numbers since the epoch, all in the same unit.
-
-    Returns
-    -------
-    int
-        Nanoseconds in one unit: s below 1e11, ms below 1e14, us below 1e17, else ns.
-    """
-    magnitude = float(np.median(np.abs(np.asarray(values, np.float64))))
-    return next(unit for limit, unit in _UNITS if magnitude < limit)
 
 
 def parse_times(column: pa.Array, unit: int | None = None) -> tuple[Int64, int | None]:
@@ -205,8 +180,3 @@ def _require(text: pa.Array, good: pa.Array, problem: str) -> None:
     if not pc.all(good).as_py():
         row = int(pc.index(good, False).as_py())
         raise UnreadableValueError(row, text[row].as_py(), problem)
-
-
-def iso(nanoseconds: int) -> str:
-    """Format a time since the epoch, to the second: ``2026-01-05T00:00:00Z``."""
-    return str(np.datetime_as_string(np.datetime64(nanoseconds, "ns"), unit="s")) + "Z"

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netops.telemetry.times.instants import epoch_unit
 from netops.telemetry.times.notation import (
     CLEAR,
     Notation,
@@ -18,13 +19,12 @@ from netops.telemetry.times.notation import (
     read_text,
 )
 from netops.telemetry.times.parsing import (
-    UnreadableValueError,
-    epoch_unit,
     from_text,
     is_number_text,
     numbers_of,
     parse_times,
 )
+from netops.telemetry.times.unreadable import UnreadableValueError
 from netops.telemetry.times.zones import LocalClock
 
 Int64 = npt.NDArray[np.int64]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.errors import closest
-from netops.telemetry.times.parsing import UnreadableValueError
+from netops.telemetry.times.unreadable import UnreadableValueError
 
 Int64 = npt.NDArray[np.int64]
 _UTC = ("UTC", "Z", "")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from netops import progress
 from netops.client.feedback import LocalFeedbackClient, fetch_feedback
+from netops.errors import brief
 from netops.feedback.merging import merge_feedback
 from netops.feedback.records import Feedback, read_feedback
 from netops.serving.requests.access import read_token
-from netops.telemetry.columns.roles import brief
 from netops.telemetry.dataset import Dataset, Meta
 from netops.telemetry.settings import IGNORE, TelemetrySettings
 

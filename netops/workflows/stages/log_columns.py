@@ -9,7 +9,7 @@ import numpy as np
 
 from netops import progress
 from netops.config.durations import SECOND
-from netops.errors import FewLabelsError, NetopsError
+from netops.errors import FewLabelsError, NetopsError, brief
 from netops.logs.columns import LogColumns
 from netops.logs.dataset import Declared, add_columns
 from netops.logs.devices import DeviceNames
@@ -23,7 +23,6 @@ from netops.logs.templates.miner import Templates
 from netops.models.card import ModelCard
 from netops.simulator.logs import write_logs
 from netops.simulator.network import make_network
-from netops.telemetry.columns.roles import brief
 from netops.telemetry.dataset import TEST, Dataset
 from netops.training.labelled import Labelled, label, without_labels
 from netops.training.splits import TRAIN
