@@ -1,7 +1,9 @@
 """Deployment target of the deploy stage: Nuclio if the service has it."""
 
+from dataclasses import replace
+
 from netops.cluster.settings import ClusterSettings, from_secret, read_cluster_settings
-from netops.json_types import JsonObject
+from netops.json_types import JsonObject, object_in
 from netops.serving.mlrun.deployment import Nuclio, NuclioOptions
 from netops.tracking.install import names_service
 from netops.workflows.project import the_project
@@ -28,9 +30,23 @@ def nuclio_for(network: str, settings: Settings, *, replaces: bool) -> Nuclio | 
     return Nuclio(the_project(), network, options, replaces)
 
 
+def with_topic(settings: ClusterSettings, configured: JsonObject) -> ClusterSettings:
+    """Add the topic of ``serving.stream.url``, unless cluster.yaml names a stream.
+
+    Raises
+    ------
+    UsageError
+        If the function cannot read a topic as it is deployed.
+    """
+    topic = object_in(object_in(configured, "serving"), "stream").get("url")
+    if settings.serving.stream or not isinstance(topic, str) or not topic:
+        return settings
+    return replace(settings, serving=replace(settings.serving, stream=topic))
+
+
 def nuclio_options(settings: ClusterSettings, configured: JsonObject) -> NuclioOptions:
     """Read how the function runs from the cluster's section, and how it serves and alerts from those of the run."""
-    serving = settings.serving
+    serving = with_topic(settings, configured).serving
     return NuclioOptions(
         image=settings.image,
         min_replicas=serving.min_replicas,

@@ -12,6 +12,7 @@ from netops.config.binding import Duration, bind, keys_in, option, read_yaml
 from netops.config.durations import DAY, HOUR, MINUTE, SECOND
 from netops.errors import UsageError, closest
 from netops.json_types import Json, JsonDict, JsonObject
+from netops.telemetry.kafka.address import PASSWORD, SCHEME, StreamAddress, parse_stream
 from netops.workflows.project_folder import project_root
 from netops.workflows.stages.dask import DaskSettings
 
@@ -50,11 +51,42 @@ class ServingDeployment:
         1, help="minimum number of replicas; each owns its fraction of the devices", minimum=1
     )
     max_replicas: int = option(1, help="replicas at the most", minimum=1)
-    stream: str = option("", help="kafka://broker/topic or v3io:///…, partitioned by device; HTTP alone if empty")
-    state_claim: str = option("", help="volume claim for the state of the replicas; none if empty")
+    stream: str = option("", help="kafka://broker:9092/topic?group=… or v3io:///…, partitioned by device; HTTP "
+                         "alone if empty")  # fmt: skip
+    state_claim: str = option("", help="volume claim for the state of the replicas, which share it; none if empty, "
+                              "required with a Kafka topic")  # fmt: skip
     ready_timeout: Duration = option(5 * MINUTE, help="how long a deployment may take to answer", unit="duration")
     canary: int = option(100, help="fraction of the traffic sent to a new champion, if supported", unit="%",
                          minimum=1, maximum=100)  # fmt: skip
+
+    def __post_init__(self) -> None:
+        if self.topic is None:
+            if self.stream and not self.stream.startswith("v3io://"):
+                raise UsageError(
+                    f"cluster.yaml: serving: stream: '{self.stream}': write kafka://broker:9092/topic or v3io:///…"
+                )
+            return
+        if not self.state_claim:
+            raise UsageError(
+                "cluster.yaml: serving: state_claim: a function that reads a Kafka topic stores its state and its "
+                "offsets on a volume; name a claim (ReadWriteMany with several replicas)"
+            )
+        if self.canary < 100:
+            raise UsageError(
+                "cluster.yaml: serving: canary: the samples of a Kafka topic cannot be split between two models; "
+                "set it to 100"
+            )
+
+    @property
+    def topic(self) -> StreamAddress | None:
+        """The Kafka topic that the replicas read; None without one.
+
+        Raises
+        ------
+        UsageError
+            If its address is invalid.
+        """
+        return parse_stream(self.stream) if self.stream.startswith(f"{SCHEME}://") else None
 
 
 @dataclass(frozen=True)
@@ -88,8 +120,17 @@ class ClusterSettings:
         for secret in self.secrets:
             if not all(secret.partition(":")):
                 raise UsageError(f"{self.where}: secrets: '{secret}': write it as secret:key")
+        if (topic := self.serving.topic) is not None and "sasl.username" in topic.properties:
+            self._require(PASSWORD)
         if self.service and "://" not in self.service:
             raise UsageError(f"{self.where}: service: '{self.service}': write it as http://host:port")
+
+    def _require(self, variable: str) -> None:
+        if variable not in {secret.partition(":")[2] for secret in self.secrets}:
+            raise UsageError(
+                f"{self.where}: secrets: the stream has a user name, so the function needs {variable}; "
+                f"add '<secret>:{variable}'"
+            )
 
     def stage(self, name: str) -> StageSettings:
         """Return the settings of a stage: its own keys override those of ``default``."""

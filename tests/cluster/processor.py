@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import psutil
 import yaml
 
 TOKEN = "t" * 40
@@ -29,10 +30,12 @@ class Processor:
         model: str,
         stream: str = "",
         token: str = TOKEN,
+        state: Path | None = None,
         **parameters: Any,
     ) -> None:
         self.folder, self.binary, self.wrapper, self.token = folder, binary, wrapper, token
-        self.function = _function(model, stream, {"state_path": str(folder / "state")} | parameters)
+        self.state = state or folder / "state"
+        self.function = _function(model, stream, {"state_path": str(self.state)} | parameters)
         self.start()
 
     def start(self) -> None:
@@ -63,7 +66,8 @@ class Processor:
                 start_new_session=True,
             )
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60)
+        self.url = f"http://127.0.0.1:{port}"
+        self.client = httpx.Client(base_url=self.url, headers=headers, timeout=60)
         self._wait(600)
 
     def _wait(self, seconds: float) -> None:
@@ -88,6 +92,15 @@ class Processor:
         self.process.terminate()
         self.process.wait(120)
         return time.monotonic() - since
+
+    def end(self, which: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to the processor alone, or to its worker (``wrapper``), and wait until both have ended."""
+        self.client.close()
+        worker = psutil.Process(self.process.pid).children()[0]
+        os.kill(worker.pid if which == "wrapper" else self.process.pid, number)
+        worker.wait(30)
+        if number is signal.SIGKILL:
+            self.process.wait(30)
 
     def kill(self) -> None:
         """End it and its worker at once."""

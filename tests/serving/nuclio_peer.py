@@ -55,40 +55,12 @@ class NuclioWorker:
         assert answer["status_code"] == 200, answer
         return json.loads(answer["body"])
 
-    def stream(self, body: bytes, shard: int = 0, kind: str = "kafka-cluster") -> dict[str, Any]:
+    def stream(self, body: bytes, shard: int = 0, kind: str = "v3ioStream") -> dict[str, Any]:
         """Send a message of a stream."""
         return self._handle(body, "telemetry", "", (kind, "stream"), {}, content_type="", shard=shard)
 
-    def _handle(
-        self,
-        body: bytes,
-        path: str,
-        method: str,
-        trigger: tuple[str, str],
-        headers: dict[str, str],
-        content_type: str = "application/json",
-        fields: dict[str, str] | None = None,
-        shard: int = 0,
-    ) -> dict[str, Any]:
-        message = {
-            "body": body,
-            "path": path,
-            "method": method,
-            "trigger": {"kind": trigger[0], "name": trigger[1]},
-            "headers": headers,
-            "content_type": content_type,
-            "fields": fields or {},
-            "shard_id": shard,
-        }
-        rest = ("id", "url", "num_shards", "type", "type_version", "version")
-        message |= {"size": len(body), "timestamp": 0} | dict.fromkeys(rest)
-        event = nuclio_sdk.Event.deserialize(message, kind=EventDeserializerKinds.msgpack)
-        output = self.loop.run_until_complete(self._run(event))
-        # A list is the answer to a batch: the processor takes its first element, and panics where there is none.
-        assert not isinstance(output, list)
-        answer = nuclio_sdk.Response.from_entrypoint_output(json.dumps, output)
-        json.dumps(answer)
-        return answer
+    def _handle(self, *about: Any, **more: Any) -> dict[str, Any]:
+        return encoded(self.loop.run_until_complete(self._run(event_of(*about, **more))))
 
     async def _run(self, event: Any) -> Any:
         output = self.handler(self.context, event)
@@ -129,6 +101,41 @@ class NuclioWorker:
         with contextlib.suppress(OSError):
             abandon(self.runtime)
         self.loop.close()
+
+
+def event_of(
+    body: bytes,
+    path: str,
+    method: str,
+    trigger: tuple[str, str],
+    headers: dict[str, str],
+    content_type: str = "application/json",
+    fields: dict[str, str] | None = None,
+    shard: int = 0,
+) -> Any:
+    """Return a message as the wrapper passes it to the handler."""
+    message = {
+        "body": body,
+        "path": path,
+        "method": method,
+        "trigger": {"kind": trigger[0], "name": trigger[1]},
+        "headers": headers,
+        "content_type": content_type,
+        "fields": fields or {},
+        "shard_id": shard,
+    }
+    rest = ("id", "url", "num_shards", "type", "type_version", "version")
+    message |= {"size": len(body), "timestamp": 0} | dict.fromkeys(rest)
+    return nuclio_sdk.Event.deserialize(message, kind=EventDeserializerKinds.msgpack)
+
+
+def encoded(output: Any) -> dict[str, Any]:
+    """Encode what the handler returns as the wrapper does."""
+    # A list is the answer to a batch: the processor takes its first element, and panics where there is none.
+    assert not isinstance(output, list)
+    answer = nuclio_sdk.Response.from_entrypoint_output(json.dumps, output)
+    json.dumps(answer)
+    return answer
 
 
 def load(function: Any) -> ModuleType:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from netops.config.durations import SECOND
-from netops.errors import NetopsError
+from netops.errors import NetopsError, UsageError
 from netops.models.onnx_file import Scorer
 from netops.serving.mlrun.deployment import Nuclio, NuclioOptions, compare, roll_out
 from netops.serving.mlrun.function import make_serving_function
@@ -109,18 +109,28 @@ def test_packages_that_the_image_lacks_are_built_in() -> None:
     assert nuclio(requirements=("lightgbm",)).function("").spec.build.requirements == ["lightgbm"]
 
 
-@pytest.mark.parametrize(
-    ("stream", "trigger"),
-    [("kafka://broker:9092/telemetry", "kafka-cluster"), ("v3io:///projects/telemetry", "v3ioStream")],
-)
-def test_a_stream_becomes_a_trigger(stream, trigger) -> None:
-    config = nuclio(stream=stream).function("").spec.config
-    assert trigger in {value["kind"] for key, value in config.items() if key.startswith("spec.triggers.")}
+def triggers(function) -> set[str]:
+    return {value["kind"] for key, value in function.spec.config.items() if key.startswith("spec.triggers.")}
 
 
-def test_another_stream_is_refused() -> None:
-    with pytest.raises(NetopsError, match="stream: 'mqtt://x'"):
-        nuclio(stream="mqtt://x").function("")
+def test_a_v3io_stream_becomes_a_trigger() -> None:
+    assert triggers(nuclio(stream="v3io:///projects/telemetry").function("")) == {"http", "v3ioStream"}
+
+
+def test_a_topic_is_read_by_the_worker_of_each_replica() -> None:
+    serving = {"stream": {"session": "6s"}, "limits": {"batch": 5}}
+    platform = nuclio(stream="kafka://b/t?group=g", min_replicas=2, max_replicas=4, parameters={"serving": serving})
+    function = platform.function("")
+    assert triggers(function) == {"http"}
+    assert (function.spec.min_replicas, function.spec.max_replicas) == (2, 4)
+    stream = {"session": "6s", "url": "kafka://b/t?group=g"}
+    assert function.spec.parameters["serving"] == {"stream": stream, "limits": {"batch": 5}}
+
+
+def test_a_function_with_a_v3io_stream_reads_no_topic() -> None:
+    serving = {"stream": {"url": "kafka://b/t"}}
+    function = nuclio(stream="v3io:///projects/telemetry", parameters={"serving": serving}).function("")
+    assert function.spec.parameters["serving"]["stream"] == {"url": ""}
 
 
 @pytest.mark.parametrize(
@@ -160,3 +170,48 @@ def test_the_function_serves_and_alerts_by_the_configuration_of_the_run() -> Non
     assert options.parameters == {"alerting": {"for": 3}, "serving": {"limits": {"batch": 5}}}
     parameters = Nuclio(SimpleNamespace(name="netops"), "core", options).function("m").spec.parameters
     assert parameters["alerting"] == {"for": 3}
+
+
+def test_the_topic_of_the_server_is_that_of_the_function_unless_the_cluster_names_another() -> None:
+    from netops.cluster.deployment_target import nuclio_options
+    from netops.cluster.settings import ClusterSettings, ServingDeployment
+
+    configured = {"serving": {"stream": {"url": "kafka://b/t"}}}
+    own = ClusterSettings(serving=ServingDeployment(state_claim="c", stream="kafka://b/other"))
+    assert nuclio_options(own, configured).stream == "kafka://b/other"
+    assert nuclio_options(ClusterSettings(serving=ServingDeployment(state_claim="c")), configured).stream == (
+        "kafka://b/t"
+    )
+    with pytest.raises(UsageError, match="state_claim"):
+        nuclio_options(ClusterSettings(), configured)
+
+
+@pytest.mark.parametrize(
+    ("serving", "secrets", "message"),
+    [
+        ({"stream": "mqtt://x"}, (), "serving: stream: 'mqtt://x'"),
+        ({"stream": "kafka://b"}, (), "expected a topic name"),
+        ({"stream": "kafka://b/t"}, (), "serving: state_claim: .*ReadWriteMany"),
+        ({"stream": "kafka://b/t", "state_claim": "c", "canary": 10}, (), "serving: canary: "),
+        (
+            {"stream": "kafka://b/t?sasl.username=u", "state_claim": "c"},
+            ("netops:NETOPS_TOKEN",),
+            "add '<secret>:NETOPS_KAFKA_PASSWORD'",
+        ),
+    ],
+)
+def test_a_stream_that_the_function_cannot_read_is_refused_with_the_settings(serving, secrets, message) -> None:
+    from netops.cluster.settings import read_cluster_settings
+
+    with pytest.raises(UsageError, match=message):
+        read_cluster_settings({"cluster": {"serving": serving, "secrets": list(secrets)}})
+
+
+def test_a_stream_with_a_password_takes_it_from_a_secret() -> None:
+    from netops.cluster.deployment_target import nuclio_options
+    from netops.cluster.settings import read_cluster_settings
+
+    serving = {"stream": "kafka://b/t?sasl.username=u", "state_claim": "c"}
+    secrets = ["kafka:NETOPS_KAFKA_PASSWORD"]
+    options = nuclio_options(read_cluster_settings({"cluster": {"serving": serving, "secrets": secrets}}), {})
+    assert [one["name"] for one in options.environment] == ["NETOPS_KAFKA_PASSWORD"]

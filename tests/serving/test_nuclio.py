@@ -178,7 +178,7 @@ def test_the_token_is_asked_for_over_http_alone(worker, monkeypatch):
     assert closed.stream(message)["status_code"] == 200
 
 
-@pytest.mark.parametrize("kind", ["kafka-cluster", "v3ioStream"])
+@pytest.mark.parametrize("kind", ["v3io-stream", "v3ioStream"])
 def test_stream_and_requests_share_one_state(worker, kind):
     nuclio = worker()
     hot = [json.dumps(sample("a", tick, hot=True)).encode() for tick in range(3)]
@@ -362,14 +362,12 @@ def test_messages_of_the_old_assignment_do_not_count(tmp_path):
     assert not assignment.is_elsewhere("over-http")
 
 
-@pytest.mark.parametrize("stream", ["", "kafka", "v3io"])
+@pytest.mark.parametrize("stream", ["", "v3io"])
 def test_all_triggers_of_a_function_share_one_worker(function, stream):
     from netops.serving.mlrun import triggers
 
     deployed = function.copy()
-    if stream == "kafka":
-        triggers.add_kafka(deployed, ["broker:9092"], "telemetry", replicas=3)
-    elif stream == "v3io":
+    if stream == "v3io":
         triggers.add_v3io_stream(deployed, "v3io:///projects/demo/telemetry", replicas=3)
     else:
         triggers.add_http(deployed)

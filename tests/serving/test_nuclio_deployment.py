@@ -96,6 +96,19 @@ def test_a_function_without_a_token_is_refused_before_it_is_deployed(service) ->
     assert service.deployed == []
 
 
+def test_a_pod_without_the_client_does_not_deploy_a_function_that_reads_a_topic(service, monkeypatch) -> None:
+    """Stage and function have the same image; elsewhere the function itself reports it."""
+    from netops.telemetry.kafka import client
+
+    monkeypatch.setattr(client, "find_spec", lambda name: None)
+    reading = {"stream": "kafka://broker:9092/telemetry", "state_claim": "state"}
+    roll_out(nuclio(**reading), "store://models/v1", None, ROWS, RISKS)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    with pytest.raises(NetopsError, match="make image EXTRAS=kafka"):
+        roll_out(nuclio(**reading), "store://models/v2", "store://models/v1", ROWS, RISKS)
+    assert len(service.deployed) == 1
+
+
 def test_a_failed_deployment_is_reported_once_with_the_function_log(service) -> None:
     from mlrun.errors import err_to_str
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import socket
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from netops.alerting.settings import AlertSettings
 from netops.config.durations import SECOND
 from netops.errors import NetopsError, UsageError
-from netops.serving.engine.background import refresh, save, tune_garbage_collector
+from netops.serving.engine.background import refresh, save, tune_interpreter
 from netops.serving.engine.champion import ModelSource, load_model
 from netops.serving.engine.fleet_state import compile_kernels
 from netops.serving.engine.pipeline import Pipeline
@@ -28,13 +27,12 @@ from netops.serving.mlrun.registered import RegisteredChampion
 from netops.serving.requests.access import LOCAL, Access, bind, token_for
 from netops.serving.requests.service import Service
 from netops.serving.settings import ServingSettings
-from netops.serving.stream.running import in_free_slot, running
+from netops.serving.stream.running import in_free_slot, running, topic_of
 from netops.serving.syslog.address import Sockets, bind_both, parse_address, parse_networks
 from netops.serving.syslog.listener import SyslogListener
 from netops.serving.syslog.messages import LogLines
 from netops.serving.syslog.metrics import SyslogMetrics
-from netops.telemetry.kafka.address import StreamAddress, parse_stream
-from netops.telemetry.kafka.client import check_client
+from netops.telemetry.kafka.address import StreamAddress
 
 if TYPE_CHECKING:
     from uvicorn import Config
@@ -103,15 +101,11 @@ def serve(
 
 def _stream_of(settings: ServingSettings) -> StreamAddress | None:
     """Return the topic to read; None if samples are accepted over HTTP."""
-    if not settings.stream.url:
-        return None
-    address = parse_stream(settings.stream.url)
-    if settings.syslog:
+    if settings.stream.url and settings.syslog:
         raise UsageError(
             "a server that reads a stream receives no syslog: send the lines to the topic, or unset --syslog"
         )
-    check_client(address)
-    return address
+    return topic_of(settings.stream)
 
 
 def _started(make: Callable[[], Runtime], wait: bool) -> Runtime | None:
@@ -219,9 +213,7 @@ async def _background(
     saving = asyncio.create_task(_repeat(settings.snapshot_interval, lambda: save(runtime), ending))
     refreshing = asyncio.create_task(_repeat(settings.champion_interval, lambda: refresh(runtime), ending))
     scoring = asyncio.create_task(_repeat(SECOND, service.score_log_devices, ending))
-    # Large bodies are parsed in a thread: switch to the event loop more often.
-    sys.setswitchinterval(0.001)
-    tune_garbage_collector()
+    tune_interpreter()
     if syslog is not None:
         await syslog.start()
     if ready is not None:

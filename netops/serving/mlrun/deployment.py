@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -18,9 +19,11 @@ from netops.config.durations import MINUTE, SECOND
 from netops.errors import NetopsError
 from netops.registry import ProofError
 from netops.serving.mlrun.function import make_serving_function
-from netops.serving.mlrun.triggers import add_http, add_kafka, add_state_volume, add_v3io_stream
+from netops.serving.mlrun.triggers import add_http, add_state_volume, add_v3io_stream
 from netops.serving.requests.access import TOKEN, read_token
 from netops.serving.requests.endpoints.model import INFER, MODEL_PATH
+from netops.telemetry.kafka.address import SCHEME, parse_stream
+from netops.telemetry.kafka.client import check_client
 
 if TYPE_CHECKING:
     from kubernetes.client import V1EnvVar
@@ -186,9 +189,10 @@ class NuclioOptions:
     min_replicas, max_replicas : int
         Number of replicas; each handles some of the devices.
     stream : str
-        ``kafka://broker,broker/topic`` or ``v3io:///container/path``; HTTP alone if empty.
+        ``kafka://broker,broker/topic``, whose partitions the replicas read, or ``v3io:///container/path``, a
+        trigger of Nuclio; HTTP alone if empty.
     state_claim : str
-        Volume claim for the state; none if empty.
+        Volume claim for the state, which all replicas share; none if empty.
     timeout : int
         Nanoseconds to wait for the deployment.
     canary : int
@@ -242,6 +246,7 @@ class Nuclio:
         """Deploy the function, unless it already runs with this configuration, and wait until it is ready."""
         made = self.function(model)
         self._require_token(made)
+        self._require_client()
         self._function = function = self._running(made) or self._deploy(made)
         path = INFER.path if self.is_canary else f"{MODEL_PATH}/versions/{_version(model)}/infer"
         return lambda rows: list(function.invoke(path, body={"inputs": rows}, headers=_authorization())["outputs"])
@@ -250,6 +255,8 @@ class Nuclio:
         """Create the function to deploy."""
         options = self.options
         parameters = options.parameters | {"follow": not self.is_canary}
+        topic = options.stream if _is_topic(options.stream) else ""
+        parameters |= {"serving": _reading(topic, options.parameters.get("serving"))}
         made = make_serving_function(self.project.name, self.name, model, options.image, self.network, parameters)
         made.spec.min_replicas, made.spec.max_replicas = options.min_replicas, options.max_replicas
         made.spec.env = [*made.spec.env, *options.environment]
@@ -278,6 +285,11 @@ class Nuclio:
             raise NetopsError(
                 f"cluster.yaml: secrets: the function needs {TOKEN} to accept HTTP requests; add '<secret>:{TOKEN}'"
             )
+
+    def _require_client(self) -> None:
+        """Refuse a topic before anything is deployed, if this is a pod: stage and function have one image."""
+        if _is_topic(self.options.stream) and "KUBERNETES_SERVICE_HOST" in os.environ:
+            check_client(parse_stream(self.options.stream))
 
     def _running(self, made: ServingRuntime) -> ServingRuntime:
         """Return the deployed function if it is ready and differs only in the model."""
@@ -336,16 +348,19 @@ def _name(variable: Variable) -> str:
 
 def _add_triggers(function: ServingRuntime, options: NuclioOptions) -> None:
     add_http(function)
-    kind, _, rest = options.stream.partition("://")
-    if kind == "kafka":
-        brokers, _, topic = rest.partition("/")
-        add_kafka(function, brokers.split(","), topic, replicas=options.max_replicas)
-    elif kind == "v3io":
+    if options.stream and not _is_topic(options.stream):
         add_v3io_stream(function, options.stream, replicas=options.max_replicas)
-    elif options.stream:
-        raise NetopsError(
-            f"cluster.yaml: serving: stream: '{options.stream}': write kafka://broker/topic or v3io:///…"
-        )
+
+
+def _is_topic(stream: str) -> bool:
+    return stream.startswith(f"{SCHEME}://")
+
+
+def _reading(topic: str, serving: object) -> dict[str, object]:
+    """Return the section ``serving`` with the topic that the worker reads; none if it is empty."""
+    section: dict[str, object] = dict(serving) if isinstance(serving, Mapping) else {}
+    stream = section.get("stream")
+    return section | {"stream": {**(stream if isinstance(stream, Mapping) else {}), "url": topic}}
 
 
 def _authorization() -> dict[str, str]:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -39,6 +40,7 @@ from netops.serving.requests.endpoints.telemetry import TELEMETRY
 from netops.serving.requests.parameters import Query
 from netops.serving.requests.reply import JSON
 from netops.serving.settings import ServingSettings
+from netops.serving.stream.running import in_free_slot
 
 #: Paths that accept samples; stream messages have the path "/".
 SAMPLE_PATHS = ("", TELEMETRY.path, REMOTE_WRITE.path)
@@ -78,20 +80,21 @@ def pipeline_of(context: GraphContext) -> Pipeline:
 
 
 def _runtime(context: GraphContext) -> Runtime:
-    network = context.get_param("network") or "demo"
-    return _start_in_free_slot(
-        _state_path(context, network),
-        lambda folder: Runtime(
-            network,
-            _source(network, context),
-            bind(ServingSettings, context.get_param("serving"), "serving"),
-            bind(AlertSettings, context.get_param("alerting"), "alerting"),
-            folder,
-        ),
-    )
+    network = _network(context)
+    settings = bind(ServingSettings, context.get_param("serving"), "serving")
+    alerting = bind(AlertSettings, context.get_param("alerting"), "alerting")
+    start = partial(Runtime, network, _source(network, context), settings, alerting)
+    in_slot = in_free_slot if settings.stream.url else _start_in_free_slot
+    return in_slot(state_path(context), start)
 
 
-def _state_path(context: GraphContext, network: str) -> Path:
+def _network(context: GraphContext) -> str:
+    return context.get_param("network") or "demo"
+
+
+def state_path(context: GraphContext) -> Path:
+    """Return the state folder that all replicas of a function share."""
+    network = _network(context)
     if path := context.get_param("state_path"):
         # A volume may be shared by several networks, and by a function and its canary.
         folder = Path(path) / network / (context.get_param("function") or "serving")

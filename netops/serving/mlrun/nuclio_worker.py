@@ -1,7 +1,8 @@
 """A worker of the Nuclio function.
 
-It uses the code of the HTTP server: the same paths, methods, limits and bodies. Samples of a stream have no path
-and no token, and their answers are discarded.
+It uses the code of the HTTP server: the same paths, methods, limits and bodies. With ``serving.stream.url`` it
+reads the partitions of a Kafka topic like ``netops serve``, and Nuclio passes only requests. Samples of a v3io
+stream come as messages of a trigger; they have no path and no token, and their answers are discarded.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import contextlib
 import logging
 import signal
 from collections.abc import Awaitable
+from pathlib import Path
 from typing import Protocol
 
 from mlrun.runtimes import nuclio_init_hook
@@ -16,9 +18,9 @@ from mlrun.serving.server import GraphServer
 
 from netops.config.durations import SECOND
 from netops.serving.engine.assignment import Assignment
-from netops.serving.engine.background import refresh, save, tune_garbage_collector
+from netops.serving.engine.background import refresh, save, tune_interpreter
 from netops.serving.engine.fleet_state import compile_kernels
-from netops.serving.mlrun.graph import pipeline_of
+from netops.serving.mlrun.graph import pipeline_of, state_path
 from netops.serving.mlrun.protocols import GraphResponse, NuclioEvent, Platform
 from netops.serving.mlrun.service import GraphService
 from netops.serving.mlrun.triggers import STREAMS, TERMINATION
@@ -26,6 +28,7 @@ from netops.serving.requests.access import TOKEN, Access, read_token
 from netops.serving.requests.dispatch import Dispatcher, replied
 from netops.serving.requests.endpoint import Request
 from netops.serving.requests.reply import Reply
+from netops.serving.stream.running import running, topic_of
 
 _LOG = logging.getLogger(__name__)
 _CLOSED = f"the function has no {TOKEN}, so it rejects HTTP requests: set it and deploy again"
@@ -44,7 +47,8 @@ def init_context(context: NuclioContext) -> None:
     """Start the graph in a worker (called by Nuclio once, in its event loop)."""
     _disable_json_parsing()
     nuclio_init_hook(context, {"handler": handler}, "serving_v2")  # MLRun logs everything passed here
-    context.netops = Worker(GraphService(context._server, pipeline_of(context._server.context)))
+    graph = context._server.context
+    context.netops = Worker(GraphService(context._server, pipeline_of(graph)), state_path(graph))
     context.netops.start()
     if hasattr(context.platform, "set_termination_callback"):
         context.platform.set_termination_callback(context.netops.stop)
@@ -75,14 +79,23 @@ class Worker:
     ----------
     service : Service
         The started graph, and the runtime behind it.
+    state : Path
+        The state folder that all replicas share.
+
+    Raises
+    ------
+    UsageError
+        If the topic to read is invalid, or the client is not in the image.
     """
 
-    def __init__(self, service: GraphService) -> None:
+    def __init__(self, service: GraphService, state: Path) -> None:
         self.service, self.runtime = service, service.runtime
-        self.assignment = Assignment(self.runtime.folder, TERMINATION / SECOND)
+        self._topic, self._state = topic_of(self.runtime.settings.stream), state
+        #: The shards that the trigger of a v3io stream reads; None with a topic, whose partitions have the state.
+        self.assignment = None if self._topic else Assignment(self.runtime.folder, TERMINATION / SECOND)
         self._dispatcher = Dispatcher(service, Access(read_token(), _CLOSED))
         self._tasks: list[asyncio.Task[None]] = []
-        self._due, self._saving = asyncio.Event(), asyncio.Lock()
+        self._due, self._saving, self._ending = asyncio.Event(), asyncio.Lock(), asyncio.Event()
 
     def start(self) -> None:
         """Start the background tasks, in the event loop of the messages."""
@@ -93,13 +106,14 @@ class Worker:
         loop = asyncio.get_running_loop()
         work = self._keep_saving(), self._keep_refreshing(), self._keep_scoring()
         self._tasks = [loop.create_task(task) for task in work]
+        self._reading = loop.create_task(self._read())
         # Nuclio's wrapper sets its handlers after this returns, and drops messages after a drain: a request that
         # waits then is never answered and blocks its worker. Replace that handler.
         loop.call_soon(loop.add_signal_handler, signal.SIGUSR2, self.reassign)
-        tune_garbage_collector()
+        tune_interpreter()
 
     async def stop(self) -> None:
-        """Save the state and exit (called by Nuclio on shutdown).
+        """Release the partitions, save the state and exit (called by Nuclio on shutdown).
 
         Raises
         ------
@@ -109,9 +123,10 @@ class Worker:
         async with self._saving:
             for task in self._tasks:
                 task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._ending.set()
+        await asyncio.gather(*self._tasks, self._reading, return_exceptions=True)
         try:
-            self.assignment.save()
+            self._save_assignment()
             self.runtime.close()
         except Exception as error:
             _LOG.error("the state cannot be saved: %s: %s", type(error).__name__, error)
@@ -120,7 +135,8 @@ class Worker:
 
     def reassign(self) -> None:
         """Handle a reassignment of shards: save now, because another replica may take over."""
-        self.assignment.reassign()
+        if self.assignment is not None:
+            self.assignment.reassign()
         self._due.set()
 
     async def answer(self, event: NuclioEvent) -> Reply:
@@ -133,9 +149,23 @@ class Worker:
         with self.runtime.metrics.timed("stream"):
             samples = self.service.pipeline.read(event.body)
             await self.service.run(samples)
-        code = self.runtime.state.table.code
-        self.assignment.add((name for name in samples.devices if name and code(name) is not None), event.shard_id)
+        if self.assignment is not None:
+            code = self.runtime.state.table.code
+            known = (name for name in samples.devices if name and code(name) is not None)
+            self.assignment.add(known, event.shard_id)
         return Reply(200, b"")
+
+    async def _read(self) -> None:
+        """Read the topic until the worker ends."""
+        if self._topic is None:
+            return
+        try:
+            async with running(self.runtime, self._topic, self._state):
+                await self._ending.wait()
+        except Exception as error:
+            # A worker that answers requests and reads nothing would go unnoticed: Nuclio starts the replica again.
+            _LOG.exception("the function cannot read %s", self._topic)
+            raise SystemExit(1) from error
 
     async def _keep_saving(self) -> None:
         while True:
@@ -146,8 +176,12 @@ class Worker:
                 await self._attempt(self._save())
 
     async def _save(self) -> None:
-        self.assignment.save()
+        self._save_assignment()
         await save(self.runtime)
+
+    def _save_assignment(self) -> None:
+        if self.assignment is not None:
+            self.assignment.save()
 
     async def _keep_refreshing(self) -> None:
         while True:

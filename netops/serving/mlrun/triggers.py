@@ -1,8 +1,8 @@
 """Triggers and state volume of a deployed function.
 
 A replica has one worker that all triggers share: each Nuclio worker is a process with its own state, and HTTP
-queries must see the state that the stream updates. Stream messages must be partitioned by device, so that all
-samples of a device go to the same replica.
+queries must see the state that the stream updates. Messages of a v3io stream must be sharded by device, so that all
+samples of a device go to the same replica. A Kafka topic has no trigger: the worker reads it itself.
 """
 
 from mlrun.runtimes import ServingRuntime
@@ -14,7 +14,7 @@ from netops.serving.settings import LimitSettings
 #: Where the state volume is mounted; the state of a replica is in <network>/<function>/replica-<n> below it.
 STATE_PATH = "/state"
 #: Kinds of triggers whose messages are samples.
-STREAMS = ("kafka-cluster", "kafka", "v3ioStream", "v3io-stream")
+STREAMS = ("v3ioStream", "v3io-stream")
 #: Nuclio's maximum wait for a worker to stop. A function with one trigger stops as soon as its state is saved. With
 #: two triggers Nuclio waits for the worker twice, and at each reassignment of shards the full time passes. A save
 #: that is not complete by then has 5 s more.
@@ -36,32 +36,6 @@ def add_http(function: ServingRuntime, port: int = 0) -> ServingRuntime:
     return function
 
 
-def add_kafka(
-    function: ServingRuntime, brokers: list[str], topic: str, group: str = "netops", replicas: int = 1
-) -> ServingRuntime:
-    """Add a trigger for a Kafka topic with messages keyed by device, and an HTTP trigger for queries.
-
-    Parameters
-    ----------
-    brokers : list of str
-        ``host:port`` of each.
-    topic, group : str
-        Topic and consumer group.
-    replicas : int
-        Replicas that share the partitions; there must be at least as many partitions.
-    """
-    attributes = {
-        "brokers": brokers,
-        "topics": [topic],
-        "consumerGroup": group,
-        "initialOffset": "earliest",
-        # A static worker would be removed from the pool, and HTTP would have none.
-        "workerAllocationMode": "pool",
-        "ackWindowSize": 1000,
-    }
-    return _add_stream(function, "kafka", {"kind": "kafka-cluster", "attributes": attributes}, replicas)
-
-
 def add_v3io_stream(
     function: ServingRuntime, stream: str, group: str = "netops", replicas: int = 1
 ) -> ServingRuntime:
@@ -74,25 +48,21 @@ def add_v3io_stream(
     """
     function.add_v3io_stream_trigger(stream, name="v3io", group=group, seek_to="earliest")
     trigger = function.spec.config["spec.triggers.v3io"]
+    # A static worker would be removed from the pool, and HTTP would have none.
     trigger["attributes"]["workerAllocationMode"] = "pool"
-    return _add_stream(function, "v3io", trigger, replicas)
+    if "spec.triggers.http" not in function.spec.config:
+        # Nuclio would add one with a separate worker and empty state.
+        add_http(function)
+    for shared in (function.spec.config["spec.triggers.http"], trigger):
+        _share_worker(shared, TERMINATION)
+    function.spec.min_replicas = function.spec.max_replicas = replicas
+    return function
 
 
 def add_state_volume(function: ServingRuntime, claim: str, path: str = STATE_PATH) -> ServingRuntime:
     """Store the state on a persistent volume claim, so that it survives restarts."""
     function.apply(mount_pvc(claim, volume_name="netops-state", volume_mount_path=path))
     function.spec.parameters["state_path"] = path
-    return function
-
-
-def _add_stream(function: ServingRuntime, name: str, trigger: dict[str, object], replicas: int) -> ServingRuntime:
-    if "spec.triggers.http" not in function.spec.config:
-        # Nuclio would add one with a separate worker and empty state.
-        add_http(function)
-    _share_worker(function.spec.config["spec.triggers.http"], TERMINATION)
-    _share_worker(trigger, TERMINATION)
-    function.add_trigger(name, trigger)
-    function.spec.min_replicas = function.spec.max_replicas = replicas
     return function
 
 

@@ -11,16 +11,33 @@ from netops.serving.engine.partitions import Partitions
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.state_lock import StateInUseError
 from netops.serving.folders import PARTITIONS
+from netops.serving.settings import StreamSettings
 from netops.serving.stream.metrics import LagCollector
 from netops.serving.stream.owner import Owner, WithoutShadow
 from netops.serving.stream.reader import StreamReader
-from netops.telemetry.kafka.address import StreamAddress
+from netops.telemetry.kafka.address import StreamAddress, parse_stream
+from netops.telemetry.kafka.client import check_client
 
 T = TypeVar("T")
 #: The folder of the processes in a state folder.
 PROCESSES = "processes"
 #: Processes that can share a state folder.
 _SLOTS = 256
+
+
+def topic_of(settings: StreamSettings) -> StreamAddress | None:
+    """Return the topic to read; None if samples are accepted over HTTP.
+
+    Raises
+    ------
+    UsageError
+        If the address is invalid, or the client is not installed or rejects a property.
+    """
+    if not settings.url:
+        return None
+    address = parse_stream(settings.url)
+    check_client(address)
+    return address
 
 
 def in_free_slot(state: Path, start: Callable[[Path], T]) -> T:

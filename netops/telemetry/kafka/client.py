@@ -101,4 +101,7 @@ def _made(kind: Callable[[dict[str, object]], T], address: StreamAddress, own: M
 
 def _require_client() -> None:
     if find_spec("confluent_kafka") is None:
-        raise UsageError("streams require the package confluent-kafka: pip install 'netops[kafka]'")
+        raise UsageError(
+            "streams require the package confluent-kafka (in an image: make image EXTRAS=kafka): "
+            "pip install 'netops[kafka]'"
+        )
