@@ -5,8 +5,8 @@ import pandas as pd
 
 from netops.config.durations import HOUR, MINUTE, SECOND
 from netops.features.batch import transform
-from netops.features.build import cpus
 from netops.features.spec import FeatureSpec
+from netops.threads import cpus
 
 from .report import fastest
 

@@ -1,7 +1,6 @@
 """Features of a dataset: from telemetry to feature vectors, file by file."""
 
 import dataclasses
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
@@ -12,6 +11,7 @@ from netops.features.part import build_part
 from netops.features.spec import FeatureSpec
 from netops.progress import Progress, silent
 from netops.telemetry.dataset import Dataset, finish
+from netops.threads import cpus
 
 
 def build_features(
@@ -69,12 +69,6 @@ def build_features(
     _drop_drafts(out)
     meta = dataclasses.replace(source.meta, metrics=spec.metrics, features=spec.to_dict())
     return finish(out, meta, source.incidents(), source.verdicts())
-
-
-def cpus() -> int:
-    """Count the CPUs this process may use."""
-    allowed = getattr(os, "sched_getaffinity", None)
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _check(source: Dataset, out: Path, spec: FeatureSpec) -> None:

@@ -1,7 +1,6 @@
 """Reasons: the features that raised the risk of a sample most, read from the model folder alone."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +24,7 @@ from netops.models.scaling import Scaling
 from netops.models.trees import OPERATOR, Trees
 from netops.models.vote import members_of
 from netops.models.wording import Value, describe
+from netops.threads import RowThreads
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto
@@ -45,8 +45,8 @@ class Reason(NamedTuple):
 
 
 TOP = 3
-#: Minimum number of rows for which several threads are faster.
-_WORTHWHILE = 256
+#: Minimum number of rows of a thread: fewer are faster in one.
+_WORTHWHILE = 64
 
 
 class _Model(Protocol):
@@ -127,8 +127,7 @@ class Explainer:
         )
         self._card = card
         self.expected = self._model.expected
-        self._threads = threads
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._threads = RowThreads(threads, _WORTHWHILE)
 
     def fast(self, features: Features) -> Contributions:
         """Say, quickly, what each feature added to the log-odds of the risk.
@@ -143,7 +142,7 @@ class Explainer:
         float64 array, n × F
             Path contributions of trees; input × gradient of a net.
         """
-        return self._shared(self._model.fast, features)
+        return _joined(self._threads.map(self._model.fast, features))
 
     def exact(self, features: Features) -> Contributions:
         """Return what each feature added to the log-odds of the risk, some 300 times slower.
@@ -158,7 +157,7 @@ class Explainer:
         float64 array, n × F
             Shapley values of trees; integrated gradients of a net.
         """
-        return self._shared(self._model.exact, features)
+        return _joined(self._threads.map(self._model.exact, features))
 
     def describe(self, feature: int, value: float) -> str:
         """Describe the value of a feature (by index), compared with what is usual in the training data."""
@@ -178,11 +177,6 @@ class Explainer:
     @cached_property
     def _spec(self) -> FeatureSpec:
         return FeatureSpec.from_dict(self._card.spec)
-
-    def _shared(self, explain: Callable[[Features], Contributions], features: Features) -> Contributions:
-        if self._pool is None or len(features) < _WORTHWHILE:
-            return explain(features)
-        return np.concatenate(list(self._pool.map(explain, np.array_split(features, self._threads))))
 
     def reasons(self, features: Features, *, exact: bool = False, top: int = TOP) -> list[list[Reason]]:
         """Return the features that raised the risk most.
@@ -211,6 +205,10 @@ class Explainer:
             ]
             for row, chosen, those in zip(features, indices.tolist(), values.tolist(), strict=True)
         ]
+
+
+def _joined(pieces: Sequence[Contributions]) -> Contributions:
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 
 def highest(contributions: Contributions, top: int) -> tuple[npt.NDArray[np.int64], Contributions]:

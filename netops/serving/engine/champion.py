@@ -18,9 +18,12 @@ from netops.models.explanation import Explainer as RowExplainer
 from netops.models.explanation import highest
 from netops.models.onnx_file import Scorer
 from netops.serving.engine.samples import Reason
+from netops.threads import RowThreads, cpus
 
 #: Number of reasons per sample.
 REASONS = 3
+#: Threads that score and explain a slice, and the minimum rows of each.
+_THREADS, _ROWS = 4, 64
 #: The threshold of a model without one in its card: it scores, but never alerts.
 UNREACHABLE = 2.0
 
@@ -162,6 +165,8 @@ class ServedModel:
         The model card.
     counted : tuple of Counted
         Metrics that count messages and events.
+    threads : int
+        Threads that score many rows.
     """
 
     def __init__(
@@ -176,7 +181,9 @@ class ServedModel:
         counters: tuple[str, ...] = (),
         card: ModelCard | None = None,
         counted: tuple[Counted, ...] = (),
+        threads: int = 1,
     ) -> None:
+        self._threads = RowThreads(threads, _ROWS)
         self.counters, self.card, self.counted = counters, card, counted
         self.version, self.spec, self.scorer, self.explainer = version, spec, scorer, explainer
         self.columns, self.threshold, self.horizon = columns, threshold, horizon
@@ -199,8 +206,11 @@ class ServedModel:
 
     def both(self, selected: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return risks and probabilities (0..1) of n × model features; NaN probabilities if not calibrated."""
-        risks, probabilities = self.scorer.both(selected)
-        return risks, probabilities
+        found = self._threads.map(self.scorer.both, selected)
+        if len(found) == 1:
+            return found[0]
+        risks, probabilities = zip(*found, strict=True)
+        return np.concatenate(risks), np.concatenate(probabilities)
 
     def reasons(self, selected: npt.NDArray[np.float64], exact: npt.NDArray[np.int64]) -> list[list[Reason]]:
         """Return the features that raised each risk most.
@@ -243,11 +253,22 @@ def load_model(champion: Champion) -> ServedModel:
     columns = None if card.features == spec.names else card.indices(spec.names)
     threshold = UNREACHABLE if card.threshold is None else float(card.threshold)
     counters = tuple(card.data.get("counters") or ())
-    explainer = RowExplainer(champion.path)
+    threads = min(cpus(), _THREADS)
+    explainer = RowExplainer(champion.path, threads)
     counted: list[Counted] = [LogColumns.from_dict(card.logs)] if card.logs else []
     counted += [EventColumns.from_dict(card.events)] if card.events else []
     model = ServedModel(
-        champion.version, spec, scorer, explainer, columns, threshold, card.horizon, counters, card, tuple(counted)
+        champion.version,
+        spec,
+        scorer,
+        explainer,
+        columns,
+        threshold,
+        card.horizon,
+        counters,
+        card,
+        tuple(counted),
+        threads,
     )
     # Warm up: the first call allocates buffers and loads kernels. No request should wait for it.
     blank = np.zeros((2, len(card.features)))
