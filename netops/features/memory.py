@@ -91,11 +91,11 @@ def add_devices(plan: Plan, state: State, devices: int) -> None:
 
 
 def add_pages(plan: Plan, state: State, pages: int) -> None:
-    """Ensure that the given number of pages is free; grow by at least a quarter."""
+    """Ensure that the given number of pages is free; grow by at least a sixteenth."""
     had, free = len(state.times), int(state.free[0])
     if free >= pages:
         return
-    more = max(pages - free, had // 4)
+    more = max(pages - free, had // 16)
     arrays = (
         (state.times, 1),
         (state.values, 1),
