@@ -29,7 +29,7 @@ class FeatureEngine:
 
     A late sample costs a walk over the longest window of its device, about 50 ns per sample and metric.
 
-    Memory: per device ``34 · W · F · M · 8`` bytes and per sample of the longest window (plus lateness)
+    Memory: per device ``13 · W · F · M · 8`` bytes and per sample of the longest window (plus lateness)
     ``8 · (1 + M + W · F · M / 32)``, for M metrics, W windows, F = 6 fields (sum +1, slope +3, last_change +4,
     one per threshold): it grows with the samples in a window, so with its length and the sampling rate.
 

@@ -8,7 +8,9 @@ depend only on absolute time, a feature depends only on the samples in its windo
 were batched nor on the order in which they arrived.
 
 Raw samples are in pages of CHUNK samples, in a doubly linked list per device. Of the suffixes, only those that
-begin a page are stored (``coarse``), and those of the page in which the window begins (``tops``).
+begin a page are stored (``coarse``); of the page in which the window begins, those that begin a group, and of the
+group in which it begins, all (``tops``). To store those of the whole page would save one sum per sample and cost
+more than half of the memory of a device that sends every minute.
 
 Statistics relative to the longest window are computed after the windows, from the aggregates that the windows leave
 in ``State.merged`` (``netops/features/relative.py``). The baselines of a device (``netops/features/baseline.py``)
@@ -58,6 +60,8 @@ Floats = npt.NDArray[np.float64]
 SCORED, DUPLICATE, LATE, REJECTED = 0, 1, 2, 3
 
 CHUNK = 32
+#: Samples of a group, of which a page has several.
+GROUP = 8
 #: Times from 1970 to 2116: sums with a window or a lateness stay in int64.
 LAST_TIME = 1 << 62
 #: Beyond it a square leaves float64.
@@ -82,8 +86,9 @@ AT_SUM, AT_SLOPE, AT_CHANGE, AT_ABOVE, FIELDS, HISTORY, LATENESS, LONGEST = rang
 # where it begins (page, index), samples before and from the bound, end of its block, the first time from the bound.
 FIRST, LAST, FILL, NEWEST, WINDOWS = range(5)
 PAGE, INDEX, BEHIND, AHEAD, END, SINCE, MARKS = range(7)
-# Rows of a window in State.tops: the prefix, then the suffixes from each index of the page, then the one after it.
-SUFFIX, TOPS = 1, CHUNK + 2
+# Rows of a window in State.tops: the prefix, the suffixes from each index of the group, and those from each later
+# group of the page on, the last one from the next page: that of group i is in row LATER + i.
+SUFFIX, LATER, TOPS = 1, GROUP, 1 + GROUP + CHUNK // GROUP
 
 
 _compiled = kernel(error_model="numpy")
@@ -285,18 +290,38 @@ def _suffixes(plan: Plan, state: State, device: int, w: int, page: int, index: i
 
 @_noinline
 def _refine(plan: Plan, state: State, device: int, w: int, bound: int) -> None:
-    """Compute the suffixes from each index of the page in which the window begins."""
+    """Compute the suffixes of the page in which the window begins: from each later group on, and in its group."""
     plan, state = _borrow_plan(plan), _borrow(state)
-    mark, top = WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS + SUFFIX
+    mark, top = WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS
     page, index = state.marks[device, mark + PAGE], state.marks[device, mark + INDEX]
-    stop = index + state.marks[device, mark + BEHIND]
+    stop, last = index + state.marks[device, mark + BEHIND], CHUNK // GROUP
     if stop > CHUNK:
         stop = CHUNK
-        _copy(state.tops, top + stop, state.coarse, state.links[page, 1] * len(plan.windows) + w)
+        _copy(state.tops, top + LATER + last, state.coarse, state.links[page, 1] * len(plan.windows) + w)
     else:
-        _clear(state.tops, top + stop, state.values.shape[2])
+        _clear(state.tops, top + LATER + last, state.values.shape[2])
+    for group in range(last - 1, index // GROUP, -1):
+        source, target = top + LATER + group + 1, top + LATER + group
+        if group * GROUP >= stop:
+            _copy(state.tops, target, state.tops, source)
+        for k in range(min((group + 1) * GROUP, stop) - 1, group * GROUP - 1, -1):
+            _add(plan, state, source, target, page, k, bound, True)
+            source = target
+    _refine_group(plan, state, device, w, bound)
+
+
+@_noinline
+def _refine_group(plan: Plan, state: State, device: int, w: int, bound: int) -> None:
+    """Compute the suffixes from each index of the group in which the window begins."""
+    plan, state = _borrow_plan(plan), _borrow(state)
+    mark, top = WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS
+    page, index = state.marks[device, mark + PAGE], state.marks[device, mark + INDEX]
+    group = index // GROUP
+    source, suffix = top + LATER + group + 1, top + SUFFIX - group * GROUP
+    stop = min((group + 1) * GROUP, index + state.marks[device, mark + BEHIND])
     for k in range(stop - 1, index - 1, -1):
-        _add(plan, state, top + k + 1, top + k, page, k, bound, True)
+        _add(plan, state, source, suffix + k, page, k, bound, True)
+        source = suffix + k
 
 
 @_inline
@@ -320,9 +345,12 @@ def _advance(plan: Plan, state: State, device: int, time: int) -> None:
             if index == CHUNK:
                 page, index = state.links[page, 1], 0
         turned = page != marks[device, mark + PAGE]
+        moved = index // GROUP != marks[device, mark + INDEX] // GROUP
         marks[device, mark + PAGE], marks[device, mark + INDEX], marks[device, mark + BEHIND] = page, index, behind
-        if turned and behind > 0:
+        if behind > 0 and turned:
             _refine(plan, state, device, w, marks[device, mark + END] - size)
+        elif behind > 0 and moved:
+            _refine_group(plan, state, device, w, marks[device, mark + END] - size)
 
 
 @_noinline
@@ -441,7 +469,7 @@ def _emit(plan: Plan, state: State, device: int, page: int, index: int, out: Flo
         out[row, m * width] = state.values[page, index, m]
     for w in range(len(plan.windows)):
         mark, top = WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS
-        behind, suffix = marks[device, mark + BEHIND], top + SUFFIX + marks[device, mark + INDEX]
+        behind, suffix = marks[device, mark + BEHIND], top + SUFFIX + marks[device, mark + INDEX] % GROUP
         total = float(behind + marks[device, mark + AHEAD])
         now = float(state.times[page, index] - marks[device, mark + END] + plan.windows[w])
         for m in range(metrics):

@@ -227,6 +227,6 @@ def test_memory_is_what_the_description_says():
     engine = FeatureEngine(FeatureSpec(("a", "b", "c", "d"), (60 * SECOND, 3600 * SECOND)))
     for time in hour:
         engine.update(np.arange(devices), np.full(devices, time), np.ones((devices, 4)))
-    described = 34 * 2 * 6 * 4 * 8 + 720 * 8 * (1 + 4 + 2 * 6 * 4 / 32)
+    described = 13 * 2 * 6 * 4 * 8 + 720 * 8 * (1 + 4 + 2 * 6 * 4 / 32)
     assert described * devices < engine.nbytes < 1.4 * described * devices
-    assert 10_000 * engine.nbytes / devices < 700e6
+    assert 10_000 * engine.nbytes / devices < 500e6
