@@ -18,6 +18,7 @@ def test_the_version_is_the_same_everywhere() -> None:
         "configurations/cluster.yaml": rf"image: netops:{version} ",
         "dashboards/compose.yaml": rf"image: netops:{version}\n",
         "deploy/kubernetes/kustomization.yaml": rf"newTag: {version}-serve\n",
+        "deploy/kubernetes/stream/kustomization.yaml": rf"newTag: {version}-serve\n",
         "docs/upgrading.md": rf"`netops:{version}`",
         "CHANGELOG.md": rf"^## {version} - \d{{4}}-\d\d-\d\d\n",
     }

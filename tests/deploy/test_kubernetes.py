@@ -1,19 +1,13 @@
-"""The manifests against Kubernetes' own schemas, and what they promise."""
+"""The manifests of one replica against Kubernetes' own schemas, and what they promise."""
 
 import re
-import subprocess
-from pathlib import Path
 
 import pytest
 import yaml
 
-FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
-VERSIONS = ["1.29", "1.30", "1.31"]
-MANIFESTS = sorted(path for path in FOLDER.glob("*.yaml") if path.name != "kustomization.yaml")
+from tests.deploy.manifests import FOLDER, VERSIONS, built, read
 
-
-def read(name: str) -> dict:
-    return yaml.safe_load((FOLDER / name).read_text())
+MANIFESTS = sorted(path for path in (FOLDER / "base").glob("*.yaml") if path.name != "kustomization.yaml")
 
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
@@ -24,21 +18,18 @@ def test_it_fits_the_schema(path, version) -> None:
 
 
 def test_every_manifest_belongs_to_the_kustomization() -> None:
-    assert sorted(read("kustomization.yaml")["resources"]) == [path.name for path in MANIFESTS]
+    assert sorted(read("base/kustomization.yaml")["resources"]) == [path.name for path in MANIFESTS]
+    assert read("kustomization.yaml")["resources"] == ["base"]
 
 
 def test_it_builds(require_program) -> None:
-    program = require_program("kustomize", "kubectl")
-    verb = "build" if program.endswith("kustomize") else "kustomize"
-    done = subprocess.run([program, verb, str(FOLDER)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    kinds = [document["kind"] for document in yaml.safe_load_all(done.stdout)]
+    kinds = [document["kind"] for document in built(require_program("kustomize", "kubectl"))]
     assert sorted(kinds) == sorted(yaml.safe_load(path.read_text())["kind"] for path in MANIFESTS)
 
 
 @pytest.fixture
 def pod() -> dict:
-    return read("statefulset.yaml")["spec"]["template"]["spec"]
+    return read("base/statefulset.yaml")["spec"]["template"]["spec"]
 
 
 def test_the_server_has_no_more_rights_than_it_needs(pod) -> None:
@@ -50,13 +41,13 @@ def test_the_server_has_no_more_rights_than_it_needs(pod) -> None:
         "capabilities": {"drop": ["ALL"]},
     }
     assert pod["automountServiceAccountToken"] is False
-    assert read("service-account.yaml")["automountServiceAccountToken"] is False
+    assert read("base/service-account.yaml")["automountServiceAccountToken"] is False
     assert not any(path.stem.startswith("role") for path in MANIFESTS)
 
 
 def test_it_keeps_its_state_and_is_probed(pod) -> None:
     [container] = pod["containers"]
-    claims = {claim["metadata"]["name"] for claim in read("statefulset.yaml")["spec"]["volumeClaimTemplates"]}
+    claims = {claim["metadata"]["name"] for claim in read("base/statefulset.yaml")["spec"]["volumeClaimTemplates"]}
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     home = {variable["name"]: variable.get("value") for variable in container["env"]}["NETOPS_HOME"]
     assert {mounts[claim] for claim in claims} == {home}
@@ -81,7 +72,7 @@ def test_all_that_is_written_is_mounted_for_the_root_is_read_only(pod) -> None:
 
 def test_it_reaches_the_store_of_the_models(pod) -> None:
     assert {"secretRef": {"name": "netops-store", "optional": True}} in pod["containers"][0]["envFrom"]
-    rules = read("network-policy.yaml")["spec"]["egress"]
+    rules = read("base/network-policy.yaml")["spec"]["egress"]
     ports = {
         tuple(rule["to"][0]["namespaceSelector"].get("matchLabels", {}).items()): {
             port["port"] for port in rule["ports"]
@@ -116,8 +107,8 @@ def test_the_command_is_one_that_netops_takes(pod) -> None:
 
 
 def test_the_selectors_meet_the_pod() -> None:
-    labels = read("statefulset.yaml")["spec"]["template"]["metadata"]["labels"]
-    assert read("service.yaml")["spec"]["selector"] == labels
-    for name in ("network-policy.yaml", "disruption-budget.yaml"):
+    labels = read("base/statefulset.yaml")["spec"]["template"]["metadata"]["labels"]
+    assert read("base/service.yaml")["spec"]["selector"] == labels
+    for name in ("base/network-policy.yaml", "base/disruption-budget.yaml"):
         spec = read(name)["spec"]
         assert (spec.get("podSelector") or spec["selector"])["matchLabels"] == labels
