@@ -12,6 +12,9 @@ NETOPS_TEST_S3                 endpoint of the object store from here, and below
 NETOPS_TEST_S3_INSIDE          AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
 NETOPS_TEST_KUBEFLOW           Kubeflow Pipelines' API from here; without it no file is uploaded
 NETOPS_TEST_NUCLIO             1 where Nuclio is part of the cluster; without it no function is tried
+NETOPS_TEST_KAFKA              a broker from here, and below from a pod (default: the same); without it no stream
+NETOPS_TEST_KAFKA_INSIDE       is tried
+NETOPS_TEST_SHARED_CLASS       storage class of ReadWriteMany volumes; without it no stream is tried
 =============================  ===========================================================================
 """
 

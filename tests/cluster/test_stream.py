@@ -229,9 +229,9 @@ def test_in_the_end_nothing_is_lost_or_counted_twice(replicas: Replicas, tmp_pat
     assert {one["device"]: one["risk"] for one in devices} == {
         name: state["risk"] for name, state in expected.items()
     }
-    found = sorted((one["id"], one["device"], one["peak"]) for one in alerts)
-    wanted = [(alert[0], name, alert[6]) for name, state in expected.items() for alert in state["alerts"]]
-    assert found == sorted(wanted)
+    found = sorted((one["id"], one["device"], one["opened"], one["ended"]) for one in alerts)
+    wanted = [(alert[0], name, alert[2], alert[4]) for name, state in expected.items() for alert in state["alerts"]]
+    assert found == sorted(wanted, key=lambda one: one[0])
 
 
 def _offsets(replicas: Replicas) -> int:

@@ -138,3 +138,32 @@ def test_the_command_is_one_that_netops_takes(pod) -> None:
     assert used <= {variable["name"] for variable in container["env"]}
     assert {"NETOPS_STREAM", "NETOPS_NETWORK"} == used
     assert "--wait" in arguments
+
+
+def test_the_adapter_gives_the_metric_of_the_autoscaler(manifests) -> None:
+    [rule] = read("stream/adapter.yaml")["rules"]["custom"]
+    [metric] = manifests["HorizontalPodAutoscaler/netops"]["spec"]["metrics"]
+    assert rule["name"]["as"] == metric["pods"]["metric"]["name"]
+    series, labels = re.fullmatch(r"(\w+)\{(.*)\}", rule["seriesQuery"]).groups()
+    assert series == rule["name"]["as"]
+    assert set(rule["resources"]["overrides"]) == set(re.findall(r'(\w+)!=""', labels)) == {"namespace", "pod"}
+
+
+def test_prometheus_finds_the_pods_with_the_labels_that_the_adapter_asks_for(manifests, pod) -> None:
+    [job] = read("stream/scrape.yaml")["scrape_configs"]
+    rules = job["relabel_configs"]
+    kept = {rule["source_labels"][0]: rule["regex"] for rule in rules if rule.get("action") == "keep"}
+    labels = manifests["StatefulSet/netops"]["spec"]["template"]["metadata"]["labels"]
+    assert kept == {
+        "__meta_kubernetes_pod_label_app_kubernetes_io_name": labels["app.kubernetes.io/name"],
+        "__meta_kubernetes_pod_container_port_name": pod["containers"][0]["ports"][0]["name"],
+    }
+    assert {rule["target_label"] for rule in rules if "target_label" in rule} == {"namespace", "pod"}
+    namespaces = job["kubernetes_sd_configs"][0]["namespaces"]["names"]
+    assert namespaces == [manifests["StatefulSet/netops"]["metadata"]["namespace"]]
+
+
+def test_every_file_is_applied_or_described() -> None:
+    page = (FOLDER.parents[1] / "docs" / "scale.md").read_text()
+    files = {path.name for path in (FOLDER / "stream").iterdir()} - {"kustomization.yaml"}
+    assert {name for name in files if f"`{name}`" not in page} == set()
