@@ -16,6 +16,11 @@ from netops.cli.output import note, print_json
 @click.option("--syslog", metavar="ADDRESS:PORT", help="Receive syslog over UDP and TCP, such as 127.0.0.1:5514.")
 @click.option("--state", type=options.PATH, help="Folder of device state and alerts; default: the network's.")
 @click.option("--stream", help="Kafka topic with the samples: kafka://broker:9092/topic?group=netops")
+@click.option(
+    "--peers",
+    metavar="URL[,URL…]",
+    help="The processes that read the topic, such as http://netops-peers:8080: each answers for all of them.",
+)
 @click.option("--wait", is_flag=True, help="Wait until there is a champion, instead of exiting.")
 @options.config
 @options.overrides
@@ -27,6 +32,7 @@ def command(
     syslog: str | None,
     state: Path | None,
     stream: str | None,
+    peers: str | None,
     wait: bool,
     config: Path | None,
     overrides: tuple[str, ...],
@@ -46,10 +52,16 @@ def command(
     if stream is not None:
         settings = dataclasses.replace(settings, stream=dataclasses.replace(serving.stream, url=stream))
 
+    if peers is not None:
+        urls = tuple(url.strip() for url in peers.split(",") if url.strip())
+        settings = dataclasses.replace(settings, stream=dataclasses.replace(settings.stream, peers=urls))
+
+    from netops.serving.peers.addresses import parse_peers
     from netops.serving.requests.access import token_for
     from netops.telemetry.kafka.address import parse_stream
 
     token_for(settings.host)  # fail before MLRun is imported
+    parse_peers(settings.stream.peers)
     if settings.stream.url:
         parse_stream(settings.stream.url)
 

@@ -1,6 +1,7 @@
 """Clients that record feedback on alerts and incidents: on this machine, or on a remote server."""
 
 import asyncio
+import logging
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from netops.client.http import Connection, RefusedError
+from netops.client.http import Connection, RefusedError, UnavailableError
 from netops.errors import NetopsError, UsageError, closest
 from netops.feedback.records import Feedback, Incident, Statement, merge_feedback
 from netops.serving.alerts.feedback_store import FeedbackStore, UnknownAlertError
@@ -23,6 +24,7 @@ from netops.serving.requests.endpoints.incidents import IncidentBody, incident_o
 from netops.telemetry.incident_logs.read import read_incidents
 from netops.telemetry.settings import TelemetrySettings
 
+_LOG = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 #: Maximum incidents per request.
 _BATCH = 1000
@@ -149,7 +151,9 @@ class RemoteFeedbackClient:
     def alerts(self, open_only: bool, since: int, limit: int) -> list[Alert]:
         """Return alerts, newest first."""
         every = "" if open_only else "all=true&"
-        found = self._call("GET", f"/alerts?{every}limit=100000", None, list[Alert])
+        found, missing = self._call("GET", f"/alerts?{every}limit=100000", None, list[Alert])
+        if missing:
+            _LOG.warning("alerts are missing: no process answers for %s", missing)
         return [alert for alert in found if nanoseconds(alert.opened) >= since][:limit]
 
     def record_verdict(self, name: str, statement: Statement) -> tuple[Alert, list[Statement], bool]:
@@ -161,7 +165,7 @@ class RemoteFeedbackClient:
             If there is no such alert.
         """
         values = {key: getattr(statement, key) for key in ("verdict", "by", "note", "repaired_at")}
-        answer = self._call("POST", f"/alerts/{quote(name, safe='')}/feedback", values, _FeedbackAnswer)
+        answer = self._call("POST", f"/alerts/{quote(name, safe='')}/feedback", values, _FeedbackAnswer)[0]
         return answer.alert, answer.statements, answer.changed
 
     def record(self, incidents: Sequence[Incident]) -> dict[str, int]:
@@ -169,28 +173,42 @@ class RemoteFeedbackClient:
         counts = dict.fromkeys(("recorded", "changed", "known"), 0)
         for start in range(0, len(incidents), _BATCH):
             rows = [msgspec.to_builtins(incident) for incident in incidents[start : start + _BATCH]]
-            answer = self._call("POST", "/incidents", rows, _Counts)
+            answer, _ = self._call("POST", "/incidents", rows, _Counts)
             counts = {key: counts[key] + getattr(answer, key) for key in counts}
         return counts
 
     def feedback(self) -> Feedback:
-        """Return all feedback."""
-        return self._call("GET", "/feedback", None, Feedback)
+        """Return all feedback.
 
-    def _call(self, method: str, path: str, value: object, kind: type[Answer]) -> Answer:
+        Raises
+        ------
+        NetopsError
+            If some is missing: a training would not have its labels.
+        """
+        found, missing = self._call("GET", "/feedback", None, Feedback)
+        if missing:
+            raise NetopsError(f"{self._url}: the feedback is not complete, no process answers for {missing}")
+        return found
+
+    def _call(self, method: str, path: str, value: object, kind: type[Answer]) -> tuple[Answer, str]:
+        """Return an answer, and the partitions that are missing in it."""
         try:
-            return msgspec.json.decode(asyncio.run(self._request(method, path, value)), type=kind)
+            answer, missing = asyncio.run(self._request(method, path, value))
+            return msgspec.json.decode(answer, type=kind), missing
         except RefusedError as error:
             raise _explained(error) from None
+        except UnavailableError as error:
+            raise NetopsError(str(error)) from None
         except OSError as error:
             raise NetopsError(f"{self._url} does not respond: {error}") from None
         except msgspec.DecodeError as error:
             raise NetopsError(f"{self._url} is not a netops server of this version: {error}") from None
 
-    async def _request(self, method: str, path: str, value: object) -> bytes:
+    async def _request(self, method: str, path: str, value: object) -> tuple[bytes, str]:
         connection = Connection(self._url, self._token)
         try:
-            return await connection.request(method, path, b"" if value is None else msgspec.json.encode(value))
+            body = await connection.request(method, path, b"" if value is None else msgspec.json.encode(value))
+            return body, connection.missing
         finally:
             await connection.close()
 

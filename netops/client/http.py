@@ -8,6 +8,7 @@ import msgspec
 
 from netops.errors import NetopsError, UsageError
 from netops.http_client import async_client
+from netops.serving.requests.scope import MISSING_HEADER
 
 if TYPE_CHECKING:
     import httpx
@@ -25,6 +26,10 @@ class RefusedError(NetopsError):
         self.status, self.answer = status, answer
 
 
+class UnavailableError(ConnectionError):
+    """The server cannot answer now; a retry may help."""
+
+
 class Connection:
     """Persistent connections to one server, opened on first use.
 
@@ -34,6 +39,11 @@ class Connection:
         ``http://host:port`` or ``https://…``.
     token : str or None
         Bearer token.
+
+    Attributes
+    ----------
+    missing : str
+        Partitions of a stream that are missing in the last answer; empty if there are none.
     """
 
     def __init__(self, url: str, token: str | None = None) -> None:
@@ -42,6 +52,7 @@ class Connection:
             raise UsageError(f"'{url}' is not a valid address: expected e.g. http://127.0.0.1:8080")
         self._url, self._token, self._host = url.rstrip("/"), token, parts.netloc.rpartition("@")[2]
         self._client: httpx.AsyncClient | None = None
+        self.missing = ""
 
     async def post(self, path: str, value: object) -> bytes:
         """Post a value as JSON; return the response body (see :meth:`request`)."""
@@ -84,11 +95,11 @@ class Connection:
         except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
             await self.close()
             raise ConnectionError(f"{self._host}: {str(error) or 'no response'}") from error
-        status = answer.status_code
+        status, self.missing = answer.status_code, answer.headers.get(MISSING_HEADER, "")
+        excerpt = answer.content.decode(errors="replace")[:200] if status >= 300 else ""
         if status >= 500:
-            raise ConnectionError(f"{self._host}: status {status}")
+            raise UnavailableError(f"{self._host}: status {status} {excerpt}".rstrip())
         if status >= 300:
-            excerpt = answer.content.decode(errors="replace")[:200]
             raise RefusedError(f"{self._host} returned {status}: {excerpt}", status, answer.content)
         return answer.content
 

@@ -18,6 +18,7 @@ from netops.errors import NetopsError
 from netops.http_client import async_client
 from netops.serving.alerts.store import Alert
 from netops.serving.requests.schemas import DeviceLogs, Fleet, History
+from netops.serving.requests.scope import MISSING_HEADER
 
 _LOG = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -54,6 +55,8 @@ class Follower:
         Open alerts, newest first.
     trouble : str
         Why the state is outdated; empty while the server responds.
+    missing : str
+        Partitions of a stream for which no process answers; empty if there are none.
     """
 
     def __init__(self, url: str, token: str | None = None, pause: float = PAUSE) -> None:
@@ -62,6 +65,7 @@ class Follower:
         self.fleet = FleetModel()
         self.alerts: list[Alert] = []
         self.trouble = "not polled yet"
+        self.missing = ""
         self._polls = 0
         self._since = 0
         self._changes = 0
@@ -118,7 +122,7 @@ class Follower:
         """Return a value that changes when there is something new to show."""
         facts = self.fleet.facts
         shown = (facts.cursor, facts.model, facts.threshold, facts.alerting, facts.silent) if facts else ()
-        return self.trouble, shown, self.alerts
+        return self.trouble, self.missing, shown, self.alerts
 
     async def history(self, device: str) -> History:
         """Query the samples of a device."""
@@ -167,6 +171,8 @@ class Follower:
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
             raise NoServerError(f"{self.url} does not respond ({reason}); start it with: netops serve") from None
+        if path == "/fleet":
+            self.missing = response.headers.get(MISSING_HEADER, "")
         if response.status_code == 401:
             raise NoServerError(f"{self.url} requires a token: set NETOPS_TOKEN to the token of the server")
         if response.status_code != 200:
@@ -203,6 +209,7 @@ def delta(follower: Follower, full: bool) -> dict[str, object]:
     facts = fleet.facts
     values: dict[str, object] = {
         "trouble": follower.trouble,
+        "missing": follower.missing,
         "server": follower.url,
         "network": facts.network if facts else None,
         "model": facts.model if facts else None,

@@ -69,12 +69,23 @@ class Feedback(msgspec.Struct, kw_only=True):
 
 
 def merge_feedback(network: str, found: Sequence[Feedback]) -> Feedback:
-    """Return all feedback of several files, such as those of the partitions of a stream."""
+    """Return all feedback of several files, such as those of the partitions of a stream, in order of time.
+
+    An incident that is in several files is returned once, as last recorded: its device was unknown at first.
+    """
+    incidents: dict[tuple[str, str], Incident] = {}
+    for incident in sorted((incident for one in found for incident in one.incidents), key=_recorded):
+        incidents[incident.source, incident.id] = incident
+    verdicts = [verdict for one in found for verdict in one.verdicts]
     return Feedback(
         network=network,
-        incidents=[incident for one in found for incident in one.incidents],
-        verdicts=[verdict for one in found for verdict in one.verdicts],
+        incidents=sorted(incidents.values(), key=lambda one: (one.start, one.device, one.source, one.id)),
+        verdicts=sorted(verdicts, key=lambda one: (one.opened, one.alert)),
     )
+
+
+def _recorded(incident: Incident) -> str:
+    return incident.recorded
 
 
 def read_feedback(path: Path) -> Feedback:

@@ -163,6 +163,14 @@ class StreamSettings:
         help="time after which a partition is taken over from a process that has stopped without ending",
         unit="duration",
     )
+    peers: tuple[str, ...] = option(
+        (),
+        help="base URLs of the processes that read the topic, such as http://netops-peers:8080; a name with "
+        "several addresses counts as each of them; empty: a process answers for its own partitions",
+    )
+    peer_timeout: Duration = option(
+        2 * SECOND, help="time within which a peer must answer", unit="duration", minimum=50_000_000
+    )
 
 
 @dataclass(frozen=True)

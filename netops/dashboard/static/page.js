@@ -108,9 +108,10 @@ function showUpdate(update) {
   const lost = update.trouble !== "";
   byId("live-state").className = lost ? "live lost" : "live on";
   NetOps.text("live-text", lost ? "✕ no server" : "live");
-  NetOps.text("trouble", lost ? update.trouble : "");
+  const partial = lost || update.missing === "" ? "" : `Not shown, because no process answers for them: ${update.missing}`;
+  NetOps.text("trouble", lost ? update.trouble : partial);
   NetOps.text("server", update.server);
-  byId("trouble").hidden = !lost;
+  byId("trouble").hidden = !lost && partial === "";
   for (const listener of NetOps.listeners) listener(update);
 }
 

@@ -125,7 +125,7 @@ class AlertStore:
         """Return alerts that opened since a time (ns), newest first."""
         where = "opened >= ? AND ended IS NULL" if open_only else "opened >= ?"
         rows = self._connection.execute(
-            f"SELECT body, verdict FROM alerts WHERE {where} ORDER BY opened DESC, id LIMIT ?", (since, limit)
+            f"SELECT body, verdict FROM alerts WHERE {where} ORDER BY opened DESC, id DESC LIMIT ?", (since, limit)
         )
         return [alert_of(*row) for row in rows]
 

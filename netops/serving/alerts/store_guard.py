@@ -10,6 +10,7 @@ from netops.errors import NetopsError
 from netops.serving.alerts.file import is_damaged, set_aside
 from netops.serving.alerts.outbox import DUE, PARKED
 from netops.serving.alerts.store import AlertStore
+from netops.serving.engine.lease import FencedError
 from netops.serving.engine.samples import BodyError
 
 _LOG = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ def for_a_request() -> Iterator[None]:
     """
     try:
         yield
+    except FencedError:
+        raise BodyError("another process has taken over the partition: try again", 503) from None
     except (sqlite3.Error, OSError) as error:
         raise BodyError(f"the alert store cannot be used, try again later: {error}", 503) from None
 

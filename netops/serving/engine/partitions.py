@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from time import time_ns
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 if TYPE_CHECKING:
     from netops.serving.engine.runtime import Runtime
@@ -32,6 +33,11 @@ class Partition:
         return f"{self.topic}-{self.number}"
 
     @property
+    def generation(self) -> int:
+        """The fencing token: a later owner of the partition has a higher one."""
+        return int(self.runtime.folder.name.removeprefix("g"))
+
+    @property
     def lag(self) -> int | None:
         """The number of messages that wait; None if unknown."""
         offset = self.runtime.offset
@@ -48,7 +54,7 @@ class Cursors:
     """
 
     #: Maximum number of answers that are remembered; an older cursor represents the start.
-    LIMIT = 256
+    LIMIT = 1024
 
     def __init__(self, first: int) -> None:
         self._next = first
@@ -83,6 +89,10 @@ class Partitions:
         Whether the partitions of the first assignment have been opened; it stays so when partitions move later.
     trouble : str
         Why the stream cannot be read; empty if it can.
+    total : int or None
+        The number of partitions of the topic; None until a broker has answered.
+    instance : str
+        Identifies the process among others that read the topic.
     cursors : Cursors
         Of the answers about all devices.
     """
@@ -92,6 +102,8 @@ class Partitions:
     waiting: frozenset[int] = frozenset()
     is_ready: bool = False
     trouble: str = ""
+    total: int | None = None
+    instance: str = field(default_factory=lambda: uuid4().hex)
     cursors: Cursors = field(default_factory=lambda: Cursors(time_ns() // 1000))
 
     @property

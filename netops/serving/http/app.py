@@ -102,4 +102,4 @@ def _fail(_request: Received, error: Exception) -> Response[bytes]:
 
 def _response(reply: Reply) -> Response[bytes]:
     kind = reply.content_type.removesuffix(_CHARSET)
-    return Response(reply.encoded(), status_code=reply.status, media_type=kind)
+    return Response(reply.encoded(), status_code=reply.status, media_type=kind, headers=dict(reply.headers))

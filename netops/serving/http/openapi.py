@@ -9,11 +9,19 @@ from netops import __version__
 from netops.serving.requests.endpoint import Endpoint
 from netops.serving.requests.parameters import Parameters
 from netops.serving.requests.reply import JSON
+from netops.serving.requests.scope import ALL, OWN, SCOPE, SCOPE_HELP
 
 #: A document of OpenAPI, or a part of it.
 Document: TypeAlias = dict[str, Any]
 _BINARY: Document = {"type": "string", "format": "binary"}
 _TEXT: Document = {"type": "string"}
+_SCOPE: Document = {
+    "name": SCOPE,
+    "in": "query",
+    "required": False,
+    "description": SCOPE_HELP,
+    "schema": {"enum": [ALL, OWN], "default": ALL},
+}
 
 
 class Error(msgspec.Struct):
@@ -82,8 +90,11 @@ def _operation(endpoint: Endpoint, schemas: _Schemas) -> Document:
         "operationId": endpoint.handler.__name__,
         "responses": {str(endpoint.status): _answer(endpoint, schemas), **_errors(endpoint, schemas)},
     }
-    if endpoint.parameters is not None:
-        found["parameters"] = list(_parameters(endpoint.path, endpoint.parameters))
+    parameters = [] if endpoint.parameters is None else list(_parameters(endpoint.path, endpoint.parameters))
+    if endpoint.combine is not None:
+        parameters.append(_SCOPE)
+    if parameters:
+        found["parameters"] = parameters
     if endpoint.body:
         content = {kind: {"schema": _one_of(types, schemas)} for kind, types in endpoint.body.items()}
         found["requestBody"] = {"content": content, "required": True}
@@ -125,7 +136,7 @@ def _errors(endpoint: Endpoint, schemas: _Schemas) -> Document:
 
 def _statuses(endpoint: Endpoint) -> dict[int, str]:
     found: dict[int, str] = {}
-    if endpoint.body or endpoint.parameters is not None:
+    if endpoint.body or endpoint.parameters is not None or endpoint.combine is not None:
         found[400] = "The request cannot be read"
     if not endpoint.is_open:
         found[401] = "The bearer token is missing or wrong"

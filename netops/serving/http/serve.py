@@ -15,6 +15,7 @@ from netops.errors import NetopsError, UsageError
 from netops.serving.engine.background import refresh, save, tune_interpreter
 from netops.serving.engine.champion import ModelSource, load_model
 from netops.serving.engine.fleet_state import compile_kernels
+from netops.serving.engine.partitions import Partitions
 from netops.serving.engine.pipeline import Pipeline
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.state_lock import StateInUseError
@@ -24,7 +25,12 @@ from netops.serving.http.guard import Guard
 from netops.serving.http.protocol import guarded, guarded_server
 from netops.serving.http.waiting import wait_for_champion
 from netops.serving.mlrun.registered import RegisteredChampion
+from netops.serving.peers.addresses import parse_peers
+from netops.serving.peers.client import PeerClient
+from netops.serving.peers.members import Members
+from netops.serving.peers.network import Network
 from netops.serving.requests.access import LOCAL, Access, bind, token_for
+from netops.serving.requests.processes import Processes
 from netops.serving.requests.service import Service
 from netops.serving.settings import ServingSettings
 from netops.serving.stream.running import in_free_slot, running, topic_of
@@ -91,6 +97,8 @@ def serve(
         while (runtime := _started(make, on_waiting is not None)) is None:
             if not wait_for_champion(network, lambda: load_model(found.champion()), listener, settings, on_waiting):
                 return
+        if address is not None:
+            runtime.partitions = Partitions(address.topic)
         stream = None if address is None else running(runtime, address, shared)
         _run(runtime, listener, syslog, token, ready, stream)
     finally:
@@ -101,6 +109,8 @@ def serve(
 
 def _stream_of(settings: ServingSettings) -> StreamAddress | None:
     """Return the topic to read; None if samples are accepted over HTTP."""
+    if parse_peers(settings.stream.peers) and not settings.stream.url:
+        raise UsageError("--peers is for servers that read a topic: give --stream, too")
     if settings.stream.url and settings.syslog:
         raise UsageError(
             "a server that reads a stream receives no syslog: send the lines to the topic, or unset --syslog"
@@ -165,17 +175,35 @@ def _run(
     compile_kernels(runtime.model.spec, runtime.state.tracker.policy)
     service = Service(Pipeline(runtime))
     address = _address(listener)
+    network = _network(service, token)
     failures: list[NetopsError] = []
     lifespan: list[Background] = [lambda _app: _background(service, address, ready, failures, receiver)]
     if stream is not None:
         lifespan.append(lambda _app: stream)
-    config = configured(service, token, lifespan)
+    if network is not None:
+        lifespan.append(lambda _app: network.members.running())
+    config = configured(service, token, lifespan, network)
     guarded_server(config).run(sockets=[listener])
     for failure in failures:  # exit with an error
         raise failure
 
 
-def configured(service: Service, token: str | None, lifespan: "Sequence[Background]" = ()) -> "Config":
+def _network(service: Service, token: str | None) -> Network | None:
+    """Return what answers for all processes that read the stream; None if this one answers for itself."""
+    stream, runtime = service.runtime.settings.stream, service.runtime
+    if not stream.peers:
+        return None
+    assert runtime.partitions is not None
+    client = PeerClient(stream.peer_timeout / SECOND, token)
+    return Network(service, Members(parse_peers(stream.peers), client, runtime.network, runtime.partitions))
+
+
+def configured(
+    service: Service,
+    token: str | None,
+    lifespan: "Sequence[Background]" = (),
+    processes: Processes | None = None,
+) -> "Config":
     """Return the configuration of the server with its application, limits and guards.
 
     Parameters
@@ -186,13 +214,15 @@ def configured(service: Service, token: str | None, lifespan: "Sequence[Backgrou
         The required bearer token.
     lifespan : sequence of async context managers
         Background tasks.
+    processes : Processes, optional
+        The processes that read the same stream.
     """
     # Late: the web framework; wrong addresses and a missing champion are reported before it is imported.
     from netops.serving.http.app import make_app
     from netops.serving.http.fast_path import FastPath
     from netops.serving.requests.dispatch import Dispatcher
 
-    settings, dispatcher = service.runtime.settings, Dispatcher(service, Access(token))
+    settings, dispatcher = service.runtime.settings, Dispatcher(service, Access(token), processes)
     app = FastPath(cast(Application, make_app(dispatcher, lifespan)), dispatcher)
     return guarded(Guard(app, settings.host in LOCAL, settings.hosts), settings.limits, timeout_graceful_shutdown=5)
 

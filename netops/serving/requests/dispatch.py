@@ -9,8 +9,10 @@ from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
 from netops.serving.requests import registry
 from netops.serving.requests.access import Access
-from netops.serving.requests.endpoint import Graph, Request, StateEndpoint
+from netops.serving.requests.endpoint import Endpoint, Graph, Request, StateEndpoint
+from netops.serving.requests.processes import Processes
 from netops.serving.requests.reply import Reply, failure, no_such_path, refusal, too_large
+from netops.serving.requests.scope import is_own, own_of, with_own
 
 #: Tags of endpoints whose requests have a state, which belongs to the partitions of a stream if there is one.
 _SAMPLES = ("telemetry", "logs")
@@ -26,10 +28,12 @@ class Dispatcher:
         The started graph.
     access : Access
         Decides which requests are answered.
+    processes : Processes, optional
+        The processes that read the same stream; None: this one answers for its own partitions only.
     """
 
-    def __init__(self, graph: Graph, access: Access) -> None:
-        self.graph, self.access = graph, access
+    def __init__(self, graph: Graph, access: Access, processes: Processes | None = None) -> None:
+        self.graph, self.access, self.processes = graph, access, processes
         self.limit = graph.runtime.settings.limits.body_bytes
 
     async def answer(self, request: Request, receive: Callable[[], Awaitable[bytes]] | None = None) -> Reply:
@@ -65,7 +69,21 @@ class Dispatcher:
             raise too_large(self.limit)
         if receive is not None and endpoint.body:
             request.body = await receive()
-        return await endpoint.run(self.graph, request)
+        return await self._combined(endpoint, request)
+
+    async def _combined(self, endpoint: Endpoint, request: Request) -> Reply:
+        """Answer for the own partitions, or for those of all processes."""
+        partitions = self.graph.runtime.partitions
+        is_alone = endpoint.combine is not None and is_own(request.query)
+        if endpoint.combine is None or partitions is None or (self.processes is None and not is_alone):
+            return await endpoint.run(self.graph, request)
+        if is_alone:
+            reply = await replied(endpoint.run(self.graph, request))
+            # An open endpoint does not reveal it.
+            is_allowed = self.access.allows(request.authorization)
+            return with_own(reply, own_of(self.graph.runtime.network, partitions)) if is_allowed else reply
+        assert self.processes is not None
+        return await endpoint.combine(self.processes, endpoint, request)
 
 
 def ask(runtime: Runtime, request: Request) -> Reply:

@@ -17,6 +17,7 @@ import msgspec
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
 from netops.serving.requests.parameters import Parameters, Query
+from netops.serving.requests.processes import Combination
 from netops.serving.requests.reply import JSON, Reply
 
 Method: TypeAlias = Literal["GET", "POST"]
@@ -104,6 +105,8 @@ class Endpoint(ABC):
         Whether the HTTP server has it; False: only the mock server and the Nuclio function.
     status, content_type
         Of the answer.
+    combine : callable, optional
+        Answers for the whole network if several processes read a stream; None: each for its own partitions.
     """
 
     method: Method
@@ -117,6 +120,7 @@ class Endpoint(ABC):
     is_http: bool = True
     status: int = 200
     content_type: str = JSON
+    combine: Combination | None = None
 
     @abstractmethod
     def run(self, graph: Graph, request: Request) -> Awaitable[Reply]:

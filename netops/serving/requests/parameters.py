@@ -77,8 +77,9 @@ def _convert(text: str, name: str, kind: Any, expected: str) -> object:
 
 def _expected(kind: inspect.Type) -> str:
     """Describe what a parameter accepts."""
-    while isinstance(kind, inspect.Metadata):
-        kind = kind.type
+    while isinstance(kind, inspect.Metadata | inspect.UnionType):
+        # An optional one: the type comes first.
+        kind = kind.type if isinstance(kind, inspect.Metadata) else kind.types[0]
     if isinstance(kind, inspect.BoolType):
         return "true or false"
     if isinstance(kind, inspect.LiteralType):

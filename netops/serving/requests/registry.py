@@ -86,6 +86,7 @@ ENDPOINTS = Endpoints(
         "netops.serving.requests.endpoints.health:HEALTH",
         "netops.serving.requests.endpoints.health:READY",
         "netops.serving.requests.endpoints.alerts:ALERTS",
+        "netops.serving.requests.endpoints.alert:ALERT",
         "netops.serving.requests.endpoints.devices:DEVICES",
         "netops.serving.requests.endpoints.device_logs:DEVICE_LOGS",
         "netops.serving.requests.endpoints.fleet:FLEET",

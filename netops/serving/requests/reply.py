@@ -1,5 +1,7 @@
 """Answers, as all servers send them."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -7,14 +9,16 @@ import msgspec
 from netops.serving.engine.samples import BodyError
 
 JSON = "application/json"
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Reply(NamedTuple):
-    """An answer: status, body (bytes, or a value that msgspec can encode) and content type."""
+    """An answer: status, body (bytes, or a value that msgspec can encode), content type and further headers."""
 
     status: int
     body: object
     content_type: str = JSON
+    headers: Mapping[str, str] = _NONE
 
     def encoded(self) -> bytes:
         """Return the encoded body."""

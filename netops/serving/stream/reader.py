@@ -25,6 +25,8 @@ _LOG = logging.getLogger(__name__)
 _POLL, _TIMEOUT = 0.05, 5.0
 #: Seconds between two renewals of the leases, and before another attempt after a failure.
 _RENEWAL, _PAUSE = 1.0, 1.0
+#: Seconds between two lookups of the number of partitions.
+_COUNT = 30.0
 #: A problem that has not been reported again for this many seconds is over.
 _TROUBLE = 15.0
 #: The next message of a partition whose state is not open yet does not matter: it is paused.
@@ -57,6 +59,7 @@ class StreamReader:
         self._retries: dict[int, float] = {}
         self._has_opened = self._is_assigned = False
         self._renewed = self._troubled = monotonic()
+        self._counted = -_COUNT
 
     def start(self) -> None:
         """Start the thread."""
@@ -108,6 +111,8 @@ class StreamReader:
             self._renewed = monotonic()
             self._renew()
             self._commit()
+            if monotonic() - self._counted > _COUNT:
+                self._count_partitions()
 
     def _poll(self) -> "list[KafkaMessage]":
         """Return the messages that are there; wait for the first one only."""
@@ -255,6 +260,20 @@ class StreamReader:
             intake.partition.end = max(end, intake.next)
         if monotonic() - self._troubled > _TROUBLE:
             self._owner.partitions.trouble = ""
+
+    def _count_partitions(self) -> None:
+        """Ask how many partitions the topic has; while no broker answers, the number is the last known one."""
+        from confluent_kafka import KafkaException
+
+        self._counted = monotonic()
+        try:
+            found = self._consumer.list_topics(self._address.topic, timeout=_RENEWAL).topics[self._address.topic]
+        except (KafkaException, KeyError) as error:
+            _LOG.debug("stream %s: the partitions cannot be counted: %s", self._address, error)
+            self._counted += _PAUSE - _COUNT
+            return
+        if found.error is None:
+            self._owner.partitions.total = len(found.partitions)
 
     def _commit(self) -> None:
         """Commit the offsets of new snapshots, so that other tools show the lag."""

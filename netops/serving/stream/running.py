@@ -55,13 +55,13 @@ async def running(root: Runtime, address: StreamAddress, state: Path) -> AsyncIt
     Parameters
     ----------
     root : Runtime
-        The runtime of the process.
+        The runtime of the process; its ``partitions`` are created if missing.
     address : StreamAddress
         The topic.
     state : Path
         The state folder that all processes share.
     """
-    partitions = root.partitions = Partitions(address.topic)
+    partitions = root.partitions = root.partitions or Partitions(address.topic)
     root.shadow.end()
     root.source = WithoutShadow(root.source)
     root.metrics.registry.register(LagCollector(partitions, root.network))

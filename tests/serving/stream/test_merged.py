@@ -100,6 +100,7 @@ ANSWERS: dict[str, tuple[dict[str, str], Any]] = {
     "/healthz": ({}, lambda found: [one["devices"] for one in found["partitions"]]),
     "/readyz": ({}, lambda found: [one["devices"] for one in found["partitions"]]),
     "/alerts": ({}, lambda found: sorted(one["device"] for one in found)),
+    "/alerts/{name}": ({}, lambda found: found["alert"]["device"]),
     "/devices": ({}, lambda found: [one["device"] for one in found]),
     "/devices/{device}/logs": ({"device": "b"}, lambda found: found["device"]),
     "/fleet": ({}, lambda found: (found["known"], found["devices"], found["alerting"])),
@@ -111,6 +112,7 @@ EXPECTED = {
     "/healthz": [1, 1],
     "/readyz": [1, 1],
     "/alerts": ["a", "b"],
+    "/alerts/{name}": "a",
     "/devices": ["a", "b"],
     "/devices/{device}/logs": "b",
     "/fleet": (2, ["a", "b"], ["a", "b"]),
@@ -136,6 +138,9 @@ def test_each_endpoint_answers_for_all_partitions(process: Process, endpoint: St
     if endpoint.tag == "model":
         return
     query, read = ANSWERS[endpoint.path]
+    if "{name}" in endpoint.path:
+        (alert,) = process.owner.intakes[0].runtime.store.recent()
+        query = {"name": alert.id}
     body = endpoint.reply(process.root, Request("GET", endpoint.path, query=query)).body
     found = body.decode() if isinstance(body, bytes) else msgspec.to_builtins(body)
     assert read(found) == EXPECTED[endpoint.path]

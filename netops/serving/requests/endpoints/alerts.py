@@ -1,5 +1,6 @@
 """``GET /alerts``: the open alerts, or all of them."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -10,6 +11,7 @@ from netops.serving.alerts.store import Alert
 from netops.serving.alerts.store_guard import for_a_request
 from netops.serving.engine.runtime import Runtime
 from netops.serving.requests.endpoint import STORE_ERROR, StateEndpoint
+from netops.serving.requests.processes import Merged
 
 
 class AlertsQuery(msgspec.Struct):
@@ -32,9 +34,13 @@ def alerts(runtime: Runtime, query: AlertsQuery) -> list[Alert]:
             found = [alert for part in runtime.parts for alert in part.store.recent(limit=query.limit)]
     else:
         found = [alert for part in runtime.parts for alert in _open(part, query.limit)]
-    if len(runtime.parts) > 1:
-        found = sorted(merge_sites(found), key=lambda alert: (alert.opened, alert.id), reverse=True)
-    return found[: query.limit]
+    return newest([found], query)
+
+
+def newest(found: Sequence[Sequence[Alert]], query: AlertsQuery) -> list[Alert]:
+    """Merge the alerts of several partitions or processes, newest first."""
+    alerts = merge_sites([alert for one in found for alert in one])
+    return sorted(alerts, key=lambda alert: (alert.opened, alert.id), reverse=True)[: query.limit]
 
 
 def _open(runtime: Runtime, limit: int) -> list[Alert]:
@@ -59,4 +65,4 @@ def merge_sites(alerts: list[Alert]) -> list[Alert]:
     return list(found.values())
 
 
-ALERTS = StateEndpoint("GET", "/alerts", alerts, errors=STORE_ERROR)
+ALERTS = StateEndpoint("GET", "/alerts", alerts, errors=STORE_ERROR, combine=Merged(newest))

@@ -12,6 +12,7 @@ from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
 from netops.serving.logs.recent_lines import Line
 from netops.serving.requests.endpoint import StateEndpoint
+from netops.serving.requests.processes import ByName
 from netops.serving.requests.schemas import DeviceLogs, LogLine
 
 
@@ -55,4 +56,10 @@ def _is_wanted(line: Line, query: DeviceLogsQuery) -> bool:
     return line.severity <= query.severity and query.text.casefold() in f"{line.text} {line.template}".casefold()
 
 
-DEVICE_LOGS = StateEndpoint("GET", "/devices/{device}/logs", device_logs, errors={404: "The device is unknown"})
+DEVICE_LOGS = StateEndpoint(
+    "GET",
+    "/devices/{device}/logs",
+    device_logs,
+    errors={404: "The device is unknown"},
+    combine=ByName("device"),
+)

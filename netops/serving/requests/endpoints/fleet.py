@@ -9,7 +9,9 @@ from msgspec.structs import replace
 
 from netops.serving.engine.clock import NEVER
 from netops.serving.engine.runtime import Runtime
-from netops.serving.requests.endpoint import StateEndpoint
+from netops.serving.requests.endpoint import Endpoint, Request, StateEndpoint
+from netops.serving.requests.processes import Processes
+from netops.serving.requests.reply import Reply
 from netops.serving.requests.schemas import Fleet
 
 _COLUMNS = ("devices", "companies", "data_centers", "last", "risk", "alerting", "silent", "on_trial")
@@ -70,4 +72,18 @@ def _changes(runtime: Runtime, cursor: int) -> Fleet:
     )
 
 
-FLEET = StateEndpoint("GET", "/fleet", fleet)
+async def _of_all(processes: Processes, endpoint: Endpoint, request: Request) -> Reply:
+    """Join the answers of all processes; a cursor has the cursor of each."""
+    partitions = processes.runtime.partitions
+    assert partitions is not None
+    assert endpoint.parameters is not None
+    query = endpoint.parameters.read(request.query)
+    assert isinstance(query, FleetQuery)
+    before = partitions.cursors.positions(query.since)
+    answers = await processes.ask_all(endpoint, request, lambda instance: {"since": before.get(instance, 0)})
+    # What a process does not answer now is included once it answers again.
+    cursor = partitions.cursors.add({**before, **{one.own.instance: one.value.cursor for one in answers.found}})
+    return answers.reply(_joined(_changes(processes.runtime, 0), [one.value for one in answers.found], cursor))
+
+
+FLEET = StateEndpoint("GET", "/fleet", fleet, combine=_of_all)

@@ -1,19 +1,26 @@
 """``GET /healthz`` and ``GET /readyz``: the state of the server."""
 
+from collections.abc import Sequence
+
 import msgspec
+from msgspec.structs import replace
 
 from netops.serving.decode.times import iso
 from netops.serving.engine.clock import NEVER
 from netops.serving.engine.partitions import Partitions
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
-from netops.serving.requests.endpoint import StateEndpoint
+from netops.serving.requests.endpoint import Endpoint, Request, StateEndpoint
+from netops.serving.requests.processes import Peer, Processes
+from netops.serving.requests.reply import Reply
+from netops.serving.requests.scope import Own, missing_names, missing_numbers
 
 
 class PartitionHealth(msgspec.Struct):
     """A partition of a stream: ``offset`` is the next message, ``lag`` the number of messages that wait.
 
-    While ``status`` is ``waiting``, another process has not released the state yet.
+    While ``status`` is ``waiting``, another process has not released the state yet. If it is ``missing``, no
+    process that answers owns the partition; ``why`` is the reason.
     """
 
     topic: str
@@ -23,6 +30,14 @@ class PartitionHealth(msgspec.Struct):
     lag: int | None = None
     event_time: str | None = None
     devices: int = 0
+    why: str = ""
+
+
+class PeerHealth(msgspec.Struct):
+    """Another process that reads the stream; ``why`` it does not answer, empty if it does."""
+
+    url: str
+    why: str
 
 
 class Health(msgspec.Struct):
@@ -31,7 +46,8 @@ class Health(msgspec.Struct):
     ``replay_point`` is the event time up to which the state is on disk: after a crash, later samples must be sent
     again. Null before the first snapshot: all samples. ``status`` is ``degraded`` if there are ``problems``;
     samples are still scored. ``warnings`` lists differences between the samples and the training data of the
-    champion. ``partitions`` are those of a stream that this process reads; their state is restored by itself.
+    champion. ``partitions`` are those of a stream that this process reads; their state is restored by itself. With
+    ``peers``, counts and ``partitions`` are of all processes.
     """
 
     status: str
@@ -44,6 +60,7 @@ class Health(msgspec.Struct):
     problems: list[str] = []
     warnings: list[str] = []
     partitions: list[PartitionHealth] = []
+    peers: list[PeerHealth] = []
 
 
 def health(runtime: Runtime) -> Health:
@@ -116,6 +133,53 @@ def _reason(partitions: Partitions) -> str:
     return f"topic {partitions.topic}: {state}" + (f": {partitions.trouble}" if partitions.trouble else "")
 
 
-HEALTH = StateEndpoint("GET", "/healthz", health, is_open=True)
+async def _of_all(processes: Processes, _: Endpoint, request: Request) -> Reply:
+    """Combine the health of this process with what its peers have reported last: a probe must not wait for them."""
+    assert processes.runtime.partitions is not None
+    topic = processes.runtime.partitions.topic
+    return Reply(200, combined(health(processes.runtime), processes.own(), processes.peers(), topic))
+
+
+def combined(own: Health, ours: Own, peers: Sequence[Peer], topic: str) -> Health:
+    """Combine the health of a process with that of its peers.
+
+    Parameters
+    ----------
+    own : Health
+        That of the process.
+    ours : Own
+        Its partitions.
+    peers : sequence of Peer
+        The other processes, with what they have reported last.
+    topic : str
+        Name of the topic.
+    """
+    reported: list[Health] = [own, *(peer.health for peer in peers if peer.health is not None)]
+    missing = missing_numbers([ours, *(peer.own for peer in peers if peer.own is not None)])
+    lost = "; ".join(f"{peer.url}: {peer.why}" for peer in peers if peer.why) or "no process has taken it over yet"
+    listed = [one for health in reported for one in health.partitions]
+    partitions = {one.partition: one for one in listed if one.status == "owned"}
+    for one in listed:
+        partitions.setdefault(one.partition, replace(one, why="its previous owner has not released the state"))
+    for number in missing or ():
+        partitions.setdefault(number, PartitionHealth(topic, number, "missing", why=lost))
+    problems = {problem for health in reported for problem in health.problems}
+    if names := missing_names(missing, topic):
+        problems.add(f"no process answers for {', '.join(names)}")
+    times = [health.event_time for health in reported if health.event_time is not None]
+    return replace(
+        own,
+        status="degraded" if problems else "ok",
+        event_time=min(times, default=None),
+        devices=sum(health.devices for health in reported),
+        alerts=sum(health.alerts for health in reported),
+        problems=sorted(problems),
+        warnings=sorted({warning for health in reported for warning in health.warnings}),
+        partitions=[partitions[number] for number in sorted(partitions)],
+        peers=[PeerHealth(peer.url, peer.why) for peer in peers],
+    )
+
+
+HEALTH = StateEndpoint("GET", "/healthz", health, is_open=True, combine=_of_all)
 #: Without a champion, ``http.waiting`` answers.
 READY = StateEndpoint("GET", "/readyz", ready, is_open=True, errors={503: "The server is not ready"})

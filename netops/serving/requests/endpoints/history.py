@@ -10,6 +10,7 @@ from netops.serving.engine.partitions import owner_of
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
 from netops.serving.requests.endpoint import StateEndpoint
+from netops.serving.requests.processes import ByName
 from netops.serving.requests.schemas import History
 
 
@@ -37,4 +38,4 @@ def history(runtime: Runtime, query: HistoryQuery) -> History:
     return History(query.device, (times // 10**6).tolist(), {name: column.tolist() for name, column in columns})
 
 
-HISTORY = StateEndpoint("GET", "/history", history, errors={404: "The device is unknown"})
+HISTORY = StateEndpoint("GET", "/history", history, errors={404: "The device is unknown"}, combine=ByName("device"))

@@ -5,9 +5,10 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from netops.feedback.records import Incident
 from netops.json_types import Json, JsonDict
@@ -17,12 +18,22 @@ from netops.serving.decode.times import iso, nanoseconds
 from netops.serving.engine.partitions import owner_of
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
-from netops.serving.requests.endpoint import STORE_ERROR, StateEndpoint, decode
-from netops.serving.requests.reply import JSON
+from netops.serving.requests.endpoint import STORE_ERROR, Endpoint, Request, StateEndpoint, decode
+from netops.serving.requests.processes import Processes, unreachable
+from netops.serving.requests.reply import JSON, Reply
 from netops.serving.requests.schemas import Kind, Name, Time
 
 #: Source of incidents without one.
 WEBHOOK = "webhook"
+
+
+class IncidentsQuery(msgspec.Struct):
+    """Which incidents to record."""
+
+    known: Annotated[
+        bool,
+        Meta(description="record only incidents of devices that the server has seen, and list all others"),
+    ] = False
 
 
 class IncidentBody(msgspec.Struct):
@@ -66,8 +77,28 @@ class Recorded(msgspec.Struct):
 _ANYTHING: msgspec.json.Decoder[Json] = msgspec.json.Decoder()
 
 
-def record(runtime: Runtime, body: bytes, now: Callable[[], int] = time.time_ns) -> Recorded:
+def record(runtime: Runtime, query: IncidentsQuery, body: bytes, now: Callable[[], int] = time.time_ns) -> Recorded:
     """Record incidents: one, a list, or an Alertmanager webhook message; known ones are updated.
+
+    Raises
+    ------
+    BodyError
+        400 if none is valid, 413 if there are too many.
+    """
+    incidents, set_aside = _valid(runtime, body)
+    unknown = sorted({i.device for i in incidents if owner_of(runtime.parts, i.device) is None})
+    if query.known:
+        incidents = [incident for incident in incidents if incident.device not in set(unknown)]
+    counts: Counter[str] = Counter()
+    with for_a_request():
+        for part, own in _by_owner(runtime, incidents) if incidents else []:
+            counts += part.store.record(own, now())
+    listed = unknown if query.known else unknown[:100]
+    return Recorded(counts[NEW], counts[CHANGED], counts[KNOWN], set_aside, listed)
+
+
+def _valid(runtime: Runtime, body: bytes) -> tuple[list[Incident], list[InvalidIncident]]:
+    """Return the valid incidents of a body, and the errors of the others.
 
     Raises
     ------
@@ -87,12 +118,7 @@ def record(runtime: Runtime, body: bytes, now: Callable[[], int] = time.time_ns)
     if set_aside and not incidents:
         where = f"incident {set_aside[0].index}: " if isinstance(found, list) else ""
         raise BodyError(where + set_aside[0].error, 400)
-    counts: Counter[str] = Counter()
-    with for_a_request():
-        for part, own in _by_owner(runtime, incidents):
-            counts += part.store.record(own, now())
-    unknown = sorted({i.device for i in incidents if owner_of(runtime.parts, i.device) is None})
-    return Recorded(counts[NEW], counts[CHANGED], counts[KNOWN], set_aside, unknown[:100])
+    return incidents, set_aside
 
 
 def _by_owner(runtime: Runtime, incidents: list[Incident]) -> list[tuple[Runtime, list[Incident]]]:
@@ -166,6 +192,35 @@ def from_alertmanager(alert: Json) -> Json:
     return found
 
 
+async def _by_owners(processes: Processes, endpoint: Endpoint, request: Request) -> Reply:
+    """Let each process record the incidents of its devices; the one with the lowest partition has all others.
+
+    Raises
+    ------
+    BodyError
+        503 if incidents have no process that records them; sent again, the others count as known.
+    """
+    body = request.body.encode() if isinstance(request.body, str) else request.body
+    assert isinstance(body, bytes)
+    incidents, set_aside = _valid(processes.runtime, body)
+    if not incidents:
+        return Reply(200, Recorded(0, 0, 0, set_aside, []))
+    request.content_type, request.body = JSON, msgspec.json.encode(incidents)
+    answers = await processes.ask_all(endpoint, request, lambda _: {"known": "true"})
+    unknown = set.intersection(*(set(one.value.unknown_devices) for one in answers.found))
+    found = [one.value for one in answers.found]
+    if unknown and answers.missing:
+        raise unreachable(answers.missing, f"the incidents of {len(unknown)} devices were not recorded")
+    if unknown:
+        request.body = msgspec.json.encode([incident for incident in incidents if incident.device in unknown])
+        last = await processes.ask(answers.found[0].own.instance, endpoint, request, {"known": "false"})
+        if last is None or last.reply.status != 200:
+            raise unreachable(answers.missing, f"the incidents of {len(unknown)} unknown devices were not recorded")
+        found.append(last.value)
+    counts = [sum(getattr(one, name) for one in found) for name in ("recorded", "changed", "known")]
+    return Reply(200, Recorded(counts[0], counts[1], counts[2], set_aside, sorted(unknown)[:100]))
+
+
 INCIDENTS = StateEndpoint(
     "POST",
     "/incidents",
@@ -173,4 +228,5 @@ INCIDENTS = StateEndpoint(
     tag="feedback",
     bodies={JSON: (IncidentBody, list[IncidentBody], AlertmanagerMessage)},
     errors=STORE_ERROR,
+    combine=_by_owners,
 )

@@ -2,28 +2,22 @@
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Annotated
+from urllib.parse import quote
 
 import msgspec
-from msgspec import Meta
 
 from netops.errors import UsageError
 from netops.feedback.records import Statement, VerdictName
-from netops.serving.alerts.feedback_store import FeedbackStore, UnknownAlertError
 from netops.serving.alerts.store import Alert
 from netops.serving.alerts.store_guard import for_a_request
 from netops.serving.decode.times import Stamp, iso, nanoseconds
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
-from netops.serving.requests.endpoint import STORE_ERROR, StateEndpoint
+from netops.serving.requests.endpoint import Endpoint, Request, StateEndpoint
+from netops.serving.requests.endpoints.alert import UNKNOWN, AlertQuery, find_alert, owner_of_alert
+from netops.serving.requests.processes import Processes
+from netops.serving.requests.reply import Reply
 from netops.serving.requests.schemas import Name, Text, Time
-
-
-class VerdictQuery(msgspec.Struct):
-    """On which alert."""
-
-    name: Annotated[str, Meta(description="id of the alert")]
 
 
 class VerdictBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -44,7 +38,7 @@ class FeedbackAnswer(msgspec.Struct):
 
 
 def record_verdict(
-    runtime: Runtime, query: VerdictQuery, body: VerdictBody, now: Callable[[], int] = time.time_ns
+    runtime: Runtime, query: AlertQuery, body: VerdictBody, now: Callable[[], int] = time.time_ns
 ) -> FeedbackAnswer:
     """Record feedback on an alert: confirmed, dismissed, or repaired before the failure.
 
@@ -56,21 +50,12 @@ def record_verdict(
     repaired = None if body.repaired_at is None else _moment(body.repaired_at, "repaired_at")
     statement = Statement(verdict=body.verdict, by=body.by, note=body.note, repaired_at=repaired)
     with for_a_request():
-        store = _store_of(runtime, query.name)
+        store, found = find_alert(runtime, query.name)
         try:
-            alert, changed = store.record_verdict(query.name, statement, now())
+            alert, changed = store.record_verdict(found.id, statement, now())
         except UsageError as error:
-            raise BodyError(str(error), 404 if isinstance(error, UnknownAlertError) else 400) from None
+            raise BodyError(str(error), 400) from None
         return FeedbackAnswer(alert, store.statements(alert.id), changed)
-
-
-def _store_of(runtime: Runtime, name: str) -> FeedbackStore:
-    """Return the store with an alert; without one, a store that answers so."""
-    for part in runtime.parts[:-1]:
-        with suppress(UsageError):
-            part.store.find(name)
-            return part.store
-    return runtime.parts[-1].store if runtime.parts else runtime.store
 
 
 def _moment(stamp: Stamp, key: str) -> str:
@@ -80,10 +65,22 @@ def _moment(stamp: Stamp, key: str) -> str:
         raise BodyError(str(error).replace("timestamp", key, 1), 400) from None
 
 
+async def _by_owner(processes: Processes, endpoint: Endpoint, request: Request) -> Reply:
+    """Let the process with the alert record the feedback; 503 if it does not confirm that."""
+    found = await owner_of_alert(processes, str(request.query.get("name", "")))
+    name = found.value.alert.id
+    request.path, request.query = f"/alerts/{quote(name)}/feedback", {"name": name}
+    one = await processes.ask(found.own.instance, endpoint, request, {})
+    if one is None:
+        raise BodyError(f"alert {name}: its process does not answer; send the feedback again later", 503)
+    return one.reply
+
+
 VERDICT = StateEndpoint(
     "POST",
     "/alerts/{name}/feedback",
     record_verdict,
     tag="feedback",
-    errors={404: "The alert does not exist", **STORE_ERROR},
+    errors=UNKNOWN,
+    combine=_by_owner,
 )
