@@ -10,10 +10,11 @@ import signal
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from netops.serving.http.asgi import Application
 from netops.serving.http.connections import Connections
+from netops.serving.http.joined_writes import JoinedWrites
 from netops.serving.settings import LimitSettings
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def guarded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
             super().connection_made(transport)
+            self.transport = cast(asyncio.Transport, JoinedWrites(transport, self.loop))
             self._ahead = bytearray()
             self.peer, self.since = self.client[0] if self.client else "", self.loop.time()
             self._start()
