@@ -15,7 +15,7 @@ from netops.monitoring.exported import MonitoringMetrics
 from netops.serving.engine.champion import FixedModel
 from netops.serving.engine.partitions import Partitions
 from netops.serving.engine.runtime import Runtime
-from netops.serving.stream.metrics import LagCollector, StreamMetrics
+from netops.serving.stream.metrics import LagCollector, OutputCollector, OutputCounts, StreamMetrics
 from netops.serving.syslog.metrics import SyslogMetrics
 
 HEAD = """# Metrics
@@ -41,6 +41,7 @@ def _stream() -> CollectorRegistry:
     registry = CollectorRegistry()
     StreamMetrics(registry, "network")
     registry.register(LagCollector(Partitions("topic"), "network"))
+    registry.register(OutputCollector(OutputCounts(), "network"))
     return registry
 
 

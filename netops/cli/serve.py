@@ -21,6 +21,7 @@ from netops.cli.output import note, print_json
     metavar="URL[,URL…]",
     help="The processes that read the topic, such as http://netops-peers:8080: each answers for all of them.",
 )
+@click.option("--stream-out", help="Kafka topic for the risk of each scored sample: kafka://broker:9092/topic")
 @click.option("--wait", is_flag=True, help="Wait until there is a champion, instead of exiting.")
 @options.config
 @options.overrides
@@ -33,6 +34,7 @@ def command(
     state: Path | None,
     stream: str | None,
     peers: str | None,
+    stream_out: str | None,
     wait: bool,
     config: Path | None,
     overrides: tuple[str, ...],
@@ -49,8 +51,9 @@ def command(
         port=serving.port if port is None else port,
         syslog=serving.syslog if syslog is None else syslog,
     )
-    if stream is not None:
-        settings = dataclasses.replace(settings, stream=dataclasses.replace(serving.stream, url=stream))
+    reading = serving.stream
+    url, out = reading.url if stream is None else stream, reading.out if stream_out is None else stream_out
+    settings = dataclasses.replace(settings, stream=dataclasses.replace(reading, url=url, out=out))
 
     if peers is not None:
         urls = tuple(url.strip() for url in peers.split(",") if url.strip())
@@ -58,12 +61,13 @@ def command(
 
     from netops.serving.peers.addresses import parse_peers
     from netops.serving.requests.access import token_for
-    from netops.telemetry.kafka.address import parse_stream
+    from netops.telemetry.kafka.address import parse_output, parse_stream
 
     token_for(settings.host)  # fail before MLRun is imported
     parse_peers(settings.stream.peers)
     if settings.stream.url:
         parse_stream(settings.stream.url)
+    parse_output(settings.stream.out, settings.stream.url)
 
     from netops.workflows.project import connect
 

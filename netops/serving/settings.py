@@ -152,6 +152,9 @@ class StreamSettings:
     """A Kafka topic with samples keyed by device."""
 
     url: str = option("", help="kafka://broker:9092/topic?group=netops; empty: samples are accepted over HTTP")
+    out: str = option(
+        "", help="kafka://broker:9092/topic to which the risk of each scored sample is written; empty: none"
+    )
     messages: int = option(1000, help="maximum messages that are processed together", minimum=1)
     session: Duration = option(
         10 * SECOND,

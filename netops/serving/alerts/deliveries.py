@@ -71,9 +71,13 @@ class Deliveries:
         for courier in self._couriers:
             courier.reopen.set()
 
+    def end(self) -> None:
+        """Let the threads end, without waiting for them."""
+        self._stopped.set()
+
     def stop(self) -> None:
         """Stop the threads; pending events are sent after the next start."""
-        self._stopped.set()
+        self.end()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(TIMEOUT + 1)

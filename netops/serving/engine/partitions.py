@@ -93,6 +93,8 @@ class Partitions:
         The number of partitions of the topic; None until a broker has answered.
     instance : str
         Identifies the process among others that read the topic.
+    stalled : str
+        Why the risks cannot be written to the topic of the output; empty if they can.
     cursors : Cursors
         Of the answers about all devices.
     """
@@ -104,6 +106,7 @@ class Partitions:
     trouble: str = ""
     total: int | None = None
     instance: str = field(default_factory=lambda: uuid4().hex)
+    stalled: str = ""
     cursors: Cursors = field(default_factory=lambda: Cursors(time_ns() // 1000))
 
     @property

@@ -20,6 +20,7 @@ from netops.serving.logs.log_devices import samples_of
 from netops.serving.logs.messages import UNREADABLE, Counts
 from netops.serving.stream.messages import Batch, Lines, Message, parse_messages
 from netops.serving.stream.metrics import StreamMetrics
+from netops.serving.stream.output import Outlet
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ class Intake:
         The runtime of the process, whose champion is followed.
     metrics : StreamMetrics
         Counts the messages.
+    outlet : Outlet, optional
+        Where the risks are written.
 
     Attributes
     ----------
@@ -48,9 +51,16 @@ class Intake:
         The offset in the newest snapshot.
     """
 
-    def __init__(self, partition: Partition, lease: Lease, root: Runtime, metrics: StreamMetrics) -> None:
+    def __init__(
+        self,
+        partition: Partition,
+        lease: Lease,
+        root: Runtime,
+        metrics: StreamMetrics,
+        outlet: Outlet | None = None,
+    ) -> None:
         assert partition.runtime.offset is not None
-        self.partition, self.runtime, self.lease = partition, partition.runtime, lease
+        self.partition, self.runtime, self.lease, self.outlet = partition, partition.runtime, lease, outlet
         self.next: int = partition.runtime.offset
         self.saved: int | None = None
         origin = {"topic": partition.topic, "partition": partition.number}
@@ -80,9 +90,17 @@ class Intake:
                 self.runtime.offset = batch.offset + 1
 
     async def save(self) -> None:
-        """Write a snapshot if there were messages since the last one."""
+        """Write a snapshot if there were messages since the last one.
+
+        Raises
+        ------
+        NetopsError
+            If the output does not accept the risks of these messages now.
+        """
         async with self._lock:
             if self.runtime.offset != self.saved:
+                if self.outlet is not None:
+                    await self.outlet.flushed()
                 self.lease.check()
                 await save(self.runtime)
                 self.saved = self.runtime.offset
@@ -161,12 +179,15 @@ class Intake:
 
     def _run(self, samples: Samples) -> None:
         try:
-            self.pipeline.process_without_answers(self.pipeline.validate(samples))
+            work = self.pipeline.process_without_answers(self.pipeline.validate(samples))
         except FencedError:
             raise
         except Exception as error:  # noqa: BLE001 as over HTTP, a sample must not end the server
             _LOG.exception("partition %s: samples were not processed", self.partition.name)
             self._store_failed(samples, f"the server failed: {type(error).__name__}")
+            return
+        if self.outlet is not None:
+            self.outlet.add(work)
 
     def _store_failed(self, samples: Samples, error: str) -> None:
         sent = zip(samples.devices, samples.stamps, samples.offsets, strict=True)

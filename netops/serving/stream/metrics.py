@@ -1,9 +1,10 @@
 """Prometheus metrics of a stream."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from netops.serving.engine.partitions import Partitions
 
@@ -63,3 +64,48 @@ class LagCollector:
                 lags.add_metric(values, float(one.lag))
         yield offsets
         yield lags
+
+
+@dataclass
+class OutputCounts:
+    """The messages of an output since the start of the process."""
+
+    queued: int = 0
+    written: int = 0
+    failed: int = 0
+
+    @property
+    def waiting(self) -> int:
+        """The number of messages that the brokers have not accepted yet."""
+        return self.queued - self.written - self.failed
+
+
+class OutputCollector:
+    """Collects the messages of the output.
+
+    Parameters
+    ----------
+    counts : OutputCounts
+    network : str
+    """
+
+    def __init__(self, counts: OutputCounts, network: str) -> None:
+        self._counts, self._network = counts, network
+
+    def describe(self) -> Iterable[Metric]:
+        """Return no metrics: they are only known on collection."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metric families."""
+        messages = CounterMetricFamily(
+            "netops_stream_output_messages", "Messages of the output by result", labels=["network", "result"]
+        )
+        messages.add_metric([self._network, "written"], self._counts.written)
+        messages.add_metric([self._network, "failed"], self._counts.failed)
+        queue = GaugeMetricFamily(
+            "netops_stream_output_waiting", "Messages of the output that wait for the brokers", labels=["network"]
+        )
+        queue.add_metric([self._network], self._counts.waiting)
+        yield messages
+        yield queue

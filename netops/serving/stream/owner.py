@@ -14,6 +14,7 @@ from netops.serving.engine.partitions import Partition, Partitions
 from netops.serving.engine.runtime import Runtime
 from netops.serving.stream.intake import Intake
 from netops.serving.stream.metrics import StreamMetrics
+from netops.serving.stream.output import Outlet, Output
 from netops.telemetry.kafka.address import StreamAddress
 
 T = TypeVar("T")
@@ -81,6 +82,8 @@ class Owner:
         The folder of the partitions, which all processes share.
     loop : AbstractEventLoop
         The event loop of the server.
+    output : Output, optional
+        Where the risks are written.
 
     Attributes
     ----------
@@ -89,12 +92,18 @@ class Owner:
     """
 
     def __init__(
-        self, root: Runtime, address: StreamAddress, folder: Path, loop: asyncio.AbstractEventLoop
+        self,
+        root: Runtime,
+        address: StreamAddress,
+        folder: Path,
+        loop: asyncio.AbstractEventLoop,
+        output: Output | None = None,
     ) -> None:
         assert root.partitions is not None
         self.partitions: Partitions = root.partitions
         self.metrics = StreamMetrics(root.metrics.registry, root.network)
         self.intakes: dict[int, Intake] = {}
+        self.output = output
         self._root, self._address, self._folder, self._loop = root, address, folder, loop
 
     def folder_of(self, number: int) -> Path:
@@ -131,7 +140,8 @@ class Owner:
             raise
         runtime.offset = self._start(number, runtime.offset, low, high)
         partition = Partition(self._address.topic, number, runtime, high)
-        intake = self.intakes[number] = Intake(partition, lease, root, self.metrics)
+        outlet = None if self.output is None else Outlet(self.output, self._address.topic, number)
+        intake = self.intakes[number] = Intake(partition, lease, root, self.metrics, outlet)
         runtime.deliveries.start()
         self.call(self._attach(partition))
         self.metrics.partition("opened")
@@ -192,6 +202,10 @@ def _saved(intake: Intake) -> int | None:
         intake.lease.check()
     except FencedError as error:
         _LOG.warning("%s", error)
+        return None
+    if intake.outlet is not None and not intake.outlet.is_written:
+        why = intake.outlet.error or f"output {intake.outlet.output.address}: not written"
+        _LOG.warning("partition %s: no snapshot, messages are read again: %s", intake.partition.name, why)
         return None
     runtime = intake.runtime
     try:

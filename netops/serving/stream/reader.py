@@ -12,6 +12,7 @@ from netops.serving.engine.lease import Claim, FencedError
 from netops.serving.settings import StreamSettings
 from netops.serving.stream.intake import Intake
 from netops.serving.stream.messages import Message, parse_messages
+from netops.serving.stream.output import LIMIT
 from netops.serving.stream.owner import Owner
 from netops.telemetry.kafka.address import StreamAddress
 from netops.telemetry.kafka.client import make_consumer
@@ -27,6 +28,8 @@ _POLL, _TIMEOUT = 0.05, 5.0
 _RENEWAL, _PAUSE = 1.0, 1.0
 #: Seconds between two lookups of the number of partitions.
 _COUNT = 30.0
+#: Seconds to wait for the output before the partitions are paused, and before they are released.
+_OUTPUT, _RELEASE = 0.5, 5.0
 #: A problem that has not been reported again for this many seconds is over.
 _TROUBLE = 15.0
 #: The next message of a partition whose state is not open yet does not matter: it is paused.
@@ -57,7 +60,7 @@ class StreamReader:
         self._running: list[tuple[Intake, Future[None]]] = []
         self._committed: dict[int, int] = {}
         self._retries: dict[int, float] = {}
-        self._has_opened = self._is_assigned = False
+        self._has_opened = self._is_assigned = self._is_held = False
         self._renewed = self._troubled = monotonic()
         self._counted = -_COUNT
 
@@ -97,6 +100,7 @@ class StreamReader:
                 consumer.close()
 
     def _turn(self) -> None:
+        self._hold()
         parsed = [
             (intake, messages, list(parse_messages(intake.pipeline, messages)))
             for intake, messages in self._by_intake(self._poll())
@@ -113,6 +117,22 @@ class StreamReader:
             self._commit()
             if monotonic() - self._counted > _COUNT:
                 self._count_partitions()
+
+    def _hold(self) -> None:
+        """Pause the partitions while the output does not keep up; the process stays a member of the group."""
+        output = self._owner.output
+        if output is None:
+            return
+        has_room = output.has_room(LIMIT // 2, 0.0) if self._is_held else output.has_room(LIMIT, _OUTPUT)
+        if has_room != self._is_held:
+            return
+        self._is_held = not has_room
+        read = [self._partition(number) for number in self._owner.intakes if number not in self._claims]
+        if self._is_held:
+            self._consumer.pause(read)
+        else:
+            self._consumer.resume(read)
+        self._show_output()
 
     def _poll(self) -> "list[KafkaMessage]":
         """Return the messages that are there; wait for the first one only."""
@@ -163,7 +183,12 @@ class StreamReader:
         if self._owner.intakes.get(number) is not intake:
             return
         _LOG.warning("partition %s is opened again: %s", intake.partition.name, why)
+        if is_saved:
+            self._prepare([number])
         self._owner.release(number, is_saved)
+        if intake.outlet is not None and not intake.outlet.is_written:
+            self._report(why)
+            self._retries[number] = monotonic() + _PAUSE
         self._consumer.pause([self._partition(number)])
         self._claim([number])
 
@@ -192,6 +217,7 @@ class StreamReader:
 
     def _release(self, numbers: Sequence[int], is_member: bool = True) -> None:
         self._finish()
+        self._prepare(numbers)
         saved: dict[int, int] = {}
         for number in numbers:
             self._claims.pop(number, None)
@@ -202,6 +228,15 @@ class StreamReader:
         self._show_waiting()
         if is_member and saved:
             self._commit_offsets(saved, wait=True)
+
+    def _prepare(self, numbers: Sequence[int]) -> None:
+        """Wait for the output and the deliveries of all partitions together, not one after another."""
+        released = [self._owner.intakes[number] for number in numbers if number in self._owner.intakes]
+        for intake in released:
+            intake.runtime.deliveries.end()
+        if self._owner.output is not None:
+            outlets = [intake.outlet for intake in released if intake.outlet is not None]
+            self._owner.output.finish(outlets, _RELEASE)
 
     def _claim(self, numbers: Sequence[int]) -> None:
         for number in numbers:
@@ -243,7 +278,10 @@ class StreamReader:
             # Not seek(), which fails until the client has started to fetch, and after an invalid offset.
             self._consumer.incremental_unassign(partition)
             self._consumer.incremental_assign(partition)
-            self._consumer.resume(partition)
+            if self._is_held:
+                self._consumer.pause(partition)
+            else:
+                self._consumer.resume(partition)
         except KafkaException as error:
             _LOG.debug("partition %s-%d: %s", self._address.topic, number, error)
             return False
@@ -256,8 +294,12 @@ class StreamReader:
             except FencedError as error:
                 self._reopen(intake, str(error))
                 continue
+            if intake.outlet is not None and intake.outlet.error:
+                self._reopen(intake, intake.outlet.error)
+                continue
             _, end = self._consumer.get_watermark_offsets(self._partition(number), cached=True)
             intake.partition.end = max(end, intake.next)
+        self._show_output()
         if monotonic() - self._troubled > _TROUBLE:
             self._owner.partitions.trouble = ""
 
@@ -308,6 +350,12 @@ class StreamReader:
         partitions = self._owner.partitions
         partitions.waiting = frozenset(self._claims)
         partitions.is_ready = partitions.is_ready or (self._is_assigned and not self._claims)
+
+    def _show_output(self) -> None:
+        if self._owner.output is not None:
+            held = "; reading is paused" if self._is_held else ""
+            trouble = self._owner.output.trouble
+            self._owner.partitions.stalled = trouble + held if trouble else ""
 
     def _report(self, trouble: str) -> None:
         self._troubled = monotonic()

@@ -12,11 +12,12 @@ from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.state_lock import StateInUseError
 from netops.serving.folders import PARTITIONS
 from netops.serving.settings import StreamSettings
-from netops.serving.stream.metrics import LagCollector
+from netops.serving.stream.metrics import LagCollector, OutputCollector
+from netops.serving.stream.output import Output
 from netops.serving.stream.owner import Owner, WithoutShadow
 from netops.serving.stream.reader import StreamReader
-from netops.telemetry.kafka.address import StreamAddress, parse_stream
-from netops.telemetry.kafka.client import check_client
+from netops.telemetry.kafka.address import StreamAddress, parse_output, parse_stream
+from netops.telemetry.kafka.client import check_client, make_producer
 
 T = TypeVar("T")
 #: The folder of the processes in a state folder.
@@ -31,12 +32,15 @@ def topic_of(settings: StreamSettings) -> StreamAddress | None:
     Raises
     ------
     UsageError
-        If the address is invalid, or the client is not installed or rejects a property.
+        If it or the topic of the output is invalid, or the client is not installed or rejects a property.
     """
+    written = parse_output(settings.out, settings.url)
     if not settings.url:
         return None
     address = parse_stream(settings.url)
     check_client(address)
+    if written is not None:
+        make_producer(written, 0.0)
     return address
 
 
@@ -65,7 +69,11 @@ async def running(root: Runtime, address: StreamAddress, state: Path) -> AsyncIt
     root.shadow.end()
     root.source = WithoutShadow(root.source)
     root.metrics.registry.register(LagCollector(partitions, root.network))
-    owner = Owner(root, address, state / PARTITIONS, asyncio.get_running_loop())
+    written = parse_output(root.settings.stream.out, root.settings.stream.url)
+    output = None if written is None else Output(written)
+    if output is not None:
+        root.metrics.registry.register(OutputCollector(output.counts, root.network))
+    owner = Owner(root, address, state / PARTITIONS, asyncio.get_running_loop(), output)
     reader = StreamReader(address, root.settings.stream, owner)
     ending, interval = asyncio.Event(), root.settings.state.snapshot_interval / SECOND
     saving = asyncio.create_task(_keep_saving(owner, interval, ending))
@@ -74,8 +82,12 @@ async def running(root: Runtime, address: StreamAddress, state: Path) -> AsyncIt
         yield
     finally:
         ending.set()
+        if output is not None:
+            output.is_ending = True
         await saving
         await asyncio.to_thread(reader.stop)
+        if output is not None:
+            await asyncio.to_thread(output.stop)
 
 
 async def _keep_saving(owner: Owner, interval: float, ending: asyncio.Event) -> None:

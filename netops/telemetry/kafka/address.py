@@ -89,6 +89,32 @@ def parse_stream(address: str) -> StreamAddress:
     return StreamAddress(parts.netloc, topic, group, cast(Start, start), given)
 
 
+def parse_output(address: str, read: str) -> StreamAddress | None:
+    """Parse the address of the topic to which risks are written; None if it is empty.
+
+    Parameters
+    ----------
+    address : str
+    read : str
+        The address of the topic that is read.
+
+    Raises
+    ------
+    UsageError
+        If one of them is invalid, both are the same topic, or none is read.
+    """
+    if not address:
+        return None
+    found = parse_stream(address)
+    if not read:
+        raise UsageError(f"stream {found}: an output needs a topic to read: --stream, or serving.stream.url")
+    source = parse_stream(read)
+    same_brokers = not set(source.brokers.split(",")).isdisjoint(found.brokers.split(","))
+    if source.topic == found.topic and same_brokers:
+        raise UsageError(f"stream {found}: the output must be another topic than the one that is read")
+    return found
+
+
 def _check_properties(address: str, given: Mapping[str, str]) -> None:
     for name in given:
         if "password" in name:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
+_PRODUCER_LOG = _LOG.getChild("producer")
+#: The client warns at each start that enable.gapless.guarantee is experimental.
+_PRODUCER_LOG.addFilter(lambda record: not record.getMessage().startswith("CONFWARN"))
 _MILLISECOND = 1_000_000
 #: How often a member reports to the group: it learns of a reassignment within this time.
 _HEARTBEAT = 500 * _MILLISECOND
@@ -68,14 +71,19 @@ def check_client(address: StreamAddress) -> None:
     make_consumer(address, MINUTE, _LOG.debug).close()
 
 
-def make_producer(address: StreamAddress, timeout: float) -> "Producer":
+def make_producer(
+    address: StreamAddress, timeout: float, on_error: "Callable[[KafkaError], None] | None" = None
+) -> "Producer":
     """Create a producer whose messages are written once and in order.
 
     Parameters
     ----------
     address : StreamAddress
     timeout : float
-        Seconds after which a message that no broker has accepted fails.
+        Seconds after which a message that no broker has accepted fails. 0: never; then no message is written after
+        one that was rejected, and the producer must be replaced.
+    on_error : callable, optional
+        Called with errors of the client, for example while no broker can be reached.
 
     Raises
     ------
@@ -85,8 +93,12 @@ def make_producer(address: StreamAddress, timeout: float) -> "Producer":
     _require_client()
     from confluent_kafka import Producer
 
-    own: dict[str, object] = {"enable.idempotence": True, "linger.ms": 5, "logger": _LOG}
+    own: dict[str, object] = {"enable.idempotence": True, "linger.ms": 5, "logger": _PRODUCER_LOG}
     own["message.timeout.ms"] = round(1000 * timeout)
+    own["enable.gapless.guarantee"] = timeout == 0
+    own |= {"queue.buffering.max.messages": 1_000_000, "queue.buffering.max.kbytes": 262_144}
+    if on_error is not None:
+        own["error_cb"] = on_error
     return _made(Producer, address, own)
 
 

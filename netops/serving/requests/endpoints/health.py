@@ -68,7 +68,9 @@ def health(runtime: Runtime) -> Health:
     parts, partitions = runtime.parts, runtime.partitions
     for part in parts:
         part.active_alerts.flush(part.state)  # detects a recovered store also if there are no samples
-    problems = [part.active_alerts.guard.trouble for part in parts] + [partitions.trouble if partitions else ""]
+    problems = [part.active_alerts.guard.trouble for part in parts]
+    if partitions is not None:
+        problems += [partitions.trouble, partitions.stalled]
     found = sorted({problem for problem in problems if problem})
     now = min((part.state.clock.now for part in parts if part.state.clock.now > NEVER), default=NEVER)
     return Health(
