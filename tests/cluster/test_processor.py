@@ -16,13 +16,16 @@ from collections import Counter
 import pytest
 
 from netops.serving.engine.champion import ChampionFile
+from tests.broker.broker import running_broker
 from tests.cluster.processor import TOKEN, Processor
 from tests.serving.hooks import Hook, until
 from tests.serving.models import make_model
 from tests.serving.samples import fleet, sample
 from tests.serving.stream.conftest import broker, require_broker  # noqa: F401 fixtures
+from tests.serving.stream.outputs import messages, without_repeats
 from tests.serving.stream.states import differing, partitions, reference
 from tests.serving.stream.test_nuclio_stream import DEVICES, PARTITIONS, STREAM, TICKS, Load, owned
+from tests.serving.stream.test_output import answers, by_time
 from tests.serving.stream.topics import Sender
 
 PROGRAM, WRAPPER = "NETOPS_TEST_NUCLIO_PROCESSOR", "NETOPS_TEST_NUCLIO_WRAPPER"
@@ -137,12 +140,12 @@ def test_processors_hand_partitions_over_and_nothing_is_lost_or_counted_twice(
     begin, topics, tmp_path, capsys
 ) -> None:
     """Kill processor and worker, the processor alone, the worker alone; stop one gracefully."""
-    address = topics.create("processors", PARTITIONS)
+    address, out = topics.create("processors", PARTITIONS), topics.create("processors-out", 2)
     sender, samples = Sender(topics.address, "processors"), fleet(DEVICES, 4 * TICKS, seed=8)
     model = make_model(tmp_path / "v1")
     with Hook() as hook, Load(sender, samples) as load:
         serving = {
-            "stream": STREAM,
+            "stream": STREAM | {"out": out},
             "state": {"snapshot_interval": "500ms"},
             "receivers": [{"kind": "webhook", "url": hook.url}],
         }
@@ -173,14 +176,15 @@ def test_processors_hand_partitions_over_and_nothing_is_lost_or_counted_twice(
         events = Counter((found["event"], found["alert"]["id"]) for found in hook.taken)
     expected = reference(model, tmp_path / "reference", sent, DEVICES)
     found, offsets = partitions(model, tmp_path / "state" / "demo" / "demo-serving")
-    twice = sum(count - 1 for count in events.values())
+    written, twice = messages(topics, "processors-out"), sum(count - 1 for count in events.values())
     with capsys.disabled():
-        print(f"\n{len(sent)} samples, stopped in {seconds} s, alert events {len(events)}, sent twice {twice}")
+        print(f"\n{len(sent)} samples, {len(written)} risks, {len(events)} events, {twice} twice, {seconds} s")
     assert sum(offsets.values()) == len(sent)
     assert differing(found, expected) == {}
     alerts = {alert[0] for one in expected.values() for alert in one["alerts"]}
     assert {alert for event, alert in events if event == "opened"} == alerts
     assert twice <= 4  # at least once: what was on its way when a process was killed
+    assert by_time(without_repeats(written)) == answers(model, tmp_path / "answers", sent)
     assert max(seconds) < 25  # Nuclio waits for the worker 20 s, and then sleeps for 5
 
 
@@ -190,6 +194,25 @@ def _share(*processors: Processor) -> None:
 
 def _own_all(processor: Processor) -> None:
     until(lambda: len(owned(processor)) == PARTITIONS, 60)
+
+
+def test_it_stops_in_time_while_no_broker_answers(begin, request, tmp_path) -> None:
+    (tmp_path / "broker").mkdir()
+    with running_broker(request.getfixturevalue("require_broker"), tmp_path / "broker") as own:
+        address = own.create("away", 4)
+        sender = Sender(own.address, "away")
+        sender.send(fleet(20, 20))
+        sender.flush()
+        processor = begin(stream=address, serving={"stream": STREAM})
+        until(lambda: sum(owned(processor).values()) == 400, 60)
+        own.stop()
+        seconds = processor.stop()
+        assert seconds < 25  # 20 for the worker, and 5 of Nuclio's own
+        own.start()
+        processor.start()
+        until(lambda: sum(owned(processor).values()) == 400, 60)
+        metrics = processor.client.get("/metrics").text
+    assert 'netops_stream_messages_total{network="demo",result="read"} 0.0' in metrics  # all was saved
 
 
 def test_a_worker_that_is_stopped_without_its_processor_saves_its_state(begin, topics, tmp_path) -> None:

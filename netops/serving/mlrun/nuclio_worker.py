@@ -93,6 +93,11 @@ class Worker:
         self._topic, self._state = topic_of(self.runtime.settings.stream), state
         #: The shards that the trigger of a v3io stream reads; None with a topic, whose partitions have the state.
         self.assignment = None if self._topic else Assignment(self.runtime.folder, TERMINATION / SECOND)
+        if self.runtime.settings.stream.peers:
+            # One that asks another is busy meanwhile: two that ask each other would both wait in vain.
+            _LOG.warning(
+                "serving.stream.peers is ignored: a replica of the function answers for its own partitions"
+            )
         self._dispatcher = Dispatcher(service, Access(read_token(), _CLOSED))
         self._tasks: list[asyncio.Task[None]] = []
         self._due, self._saving, self._ending = asyncio.Event(), asyncio.Lock(), asyncio.Event()

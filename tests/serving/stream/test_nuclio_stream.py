@@ -124,8 +124,10 @@ def test_a_worker_that_reads_a_topic_answers_as_the_server(broker: Broker, model
         assert {alert["device"] for alert in get(worker, "/alerts")} == {"a", "b", "c"}
 
 
-def test_samples_over_http_are_refused(broker: Broker, model: Path, tmp_path: Path, monkeypatch) -> None:
-    """They would belong to no partition."""
+def test_samples_over_http_are_refused(
+    broker: Broker, model: Path, tmp_path: Path, monkeypatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They would belong to no partition. Replicas do not ask each other."""
     from netops.serving.mlrun.function import make_serving_function
     from tests.serving.nuclio_peer import NuclioWorker
 
@@ -135,8 +137,9 @@ def test_samples_over_http_are_refused(broker: Broker, model: Path, tmp_path: Pa
         make_serving_function("demo", "demo-serving", model),
         monkeypatch,
         state_path=str(tmp_path / "state"),
-        serving={"stream": {"url": url, **STREAM}},
+        serving={"stream": {"url": url, "peers": ["http://other:8080"], **STREAM}},
     )
+    assert "serving.stream.peers is ignored" in caplog.text
     try:
         worker.wait(0)
         answer = worker.send(json.dumps(sample("a", 0)).encode())
