@@ -1,4 +1,4 @@
-"""Samples a second from a topic that is filled beforehand, by one process and by two.
+"""Samples a second from a topic that is filled beforehand, by one process, by one with an output, and by two.
 
 Needs Java and the files of the broker (tests/broker/fetch.sh). The processes are stopped while the topic is filled,
 so that all begin at once with their partitions assigned.
@@ -28,22 +28,22 @@ PARTITIONS, DEVICES, TICKS = 8, 2000, 150
 _POLL = 0.05
 
 
-def serve(model: Path, state: Path, address: str) -> None:
+def serve(model: Path, state: Path, address: str, out: str) -> None:
     """Serve as ``netops serve --stream`` does."""
     from netops.config.durations import SECOND
     from netops.serving.engine.champion import FixedModel
     from netops.serving.http.serve import serve as run
     from netops.serving.settings import ServingSettings, StreamSettings
 
-    stream = StreamSettings(url=address, session=120 * SECOND)
+    stream = StreamSettings(url=address, out=out, session=120 * SECOND)
     settings = ServingSettings(port=0, stream=stream)
     run("demo", settings, source=FixedModel("bench", model), state=state, ready=lambda url: print(url, flush=True))
 
 
 @contextmanager
-def processes(count: int, model: Path, state: Path, address: str) -> Iterator[dict[str, int]]:
+def processes(count: int, model: Path, state: Path, address: str, out: str) -> Iterator[dict[str, int]]:
     """Start processes; give their addresses and numbers."""
-    command = [sys.executable, "-m", "benchmarks.kafka", str(model), str(state), address]
+    command = [sys.executable, "-m", "benchmarks.kafka", str(model), str(state), address, out]
     started = [
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"MLRUN_DBPATH": ""})
         for _ in range(count)
@@ -89,11 +89,12 @@ def cpu(pids: Iterable[int]) -> float:
     return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids)
 
 
-def rate(count: int, broker: Any, model: Path, folder: Path) -> tuple[float, float]:
+def rate(count: int, broker: Any, model: Path, folder: Path, has_output: bool = False) -> tuple[float, float]:
     """Samples a second of all processes together, and processor time of a sample in µs."""
-    topic = f"bench-{count}"
+    topic = f"bench-{count}" + ("-out" if has_output else "")
     address = broker.create(topic, PARTITIONS) + f"?group={topic}"
-    with processes(count, model, folder / topic, address) as started:
+    out = broker.create(f"{topic}-risks", PARTITIONS) if has_output else ""
+    with processes(count, model, folder / topic, address, out) as started:
         while sorted(len(owned(url)) for url in started) != [PARTITIONS // count] * count:
             time.sleep(_POLL)
         for pid in started.values():
@@ -109,7 +110,7 @@ def rate(count: int, broker: Any, model: Path, folder: Path) -> tuple[float, flo
 
 
 def main() -> None:
-    """Measure one and two processes."""
+    """Measure one process, one with an output, and two."""
     from tests.broker.broker import kafka_folder, running_broker
 
     java = shutil.which("java")
@@ -122,12 +123,22 @@ def main() -> None:
         (folder / "broker").mkdir()
         with running_broker(java, folder / "broker") as broker:
             (one, spent), (two, spent_by_2) = (rate(count, broker, model, folder) for count in (1, 2))
+            written, spent_on_both = rate(1, broker, model, folder, has_output=True)
     ratio = round(two / one, 2)
-    report("kafka", one, of_2=round(two), of_2_to_1=ratio, cpu_us=round(spent, 1), cpu_us_of_2=round(spent_by_2, 1))
+    report(
+        "kafka",
+        one,
+        of_2=round(two),
+        of_2_to_1=ratio,
+        with_output=round(written),
+        cpu_us=round(spent, 1),
+        cpu_us_of_2=round(spent_by_2, 1),
+        cpu_us_with_output=round(spent_on_both, 1),
+    )
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        serve(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+        serve(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4])
     else:
         main()
