@@ -94,7 +94,7 @@ class Worker:
         #: The shards that the trigger of a v3io stream reads; None with a topic, whose partitions have the state.
         self.assignment = None if self._topic else Assignment(self.runtime.folder, TERMINATION / SECOND)
         if self.runtime.settings.stream.peers:
-            # One that asks another is busy meanwhile: two that ask each other would both wait in vain.
+            # A replica that asks another is busy meanwhile: two that ask each other would wait until the timeout.
             _LOG.warning(
                 "serving.stream.peers is ignored: a replica of the function answers for its own partitions"
             )
