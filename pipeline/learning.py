@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from netops.training.families.registry import longest_first
 from netops.workflows.records.steps import training_step
 from pipeline.engine import Step, enabled_families, only_if, side_by_side, step
 
@@ -25,13 +26,14 @@ def learn(name: str, settings: str, telemetry: object) -> None:
             outputs=["model"],
         )
 
-    trainings = side_by_side(partial(train, family) for family in families)
+    ordered = longest_first(families)
+    trainings = dict(zip(ordered, side_by_side(partial(train, family) for family in ordered), strict=True))
     selection = step(
         "select",
         params={"network": name, "settings": settings},
         inputs={
             "features": features.outputs["features"],
-            **{family: training.outputs["model"] for family, training in zip(families, trainings, strict=True)},
+            **{family: trainings[family].outputs["model"] for family in families},
         },
         outputs=["promoted", "best_model", "compared_with", "reason"],
     )

@@ -29,8 +29,9 @@ from netops.models.card_sections import SearchResult
 from netops.models.onnx_file import Scorer
 from netops.progress import Progress, say, silent
 from netops.telemetry.dataset import Dataset
+from netops.threads import cpus
 from netops.training.examples import Examples
-from netops.training.families.registry import FAMILIES
+from netops.training.families.registry import FAMILIES, longest_first
 from netops.training.fitting import Job, read_held_out, risks_path, score_rows, write_risks
 from netops.training.search import Trial, TrialCallback, best_of, summary_of
 from netops.training.settings import TrainingSettings
@@ -41,23 +42,28 @@ _STEPS = ("load libraries", "fit", "check", "done")
 class Workers:
     """The processes that fit; a context manager that ends those it still has.
 
+    There are no more of them than processors: further ones would take memory and end no earlier.
+
     Parameters
     ----------
     threads : int
         Threads of each fit.
+    processes : int, optional
+        Maximum processes at the same time; default: as many as there are processors for their threads.
     """
 
-    def __init__(self, threads: int = 1) -> None:
-        self.threads = threads
+    def __init__(self, threads: int = 1, processes: int | None = None) -> None:
+        self.threads, self.processes = threads, processes or max(1, cpus() // threads)
+        self._turn = threading.Semaphore(self.processes)
         self._waiting: dict[str, _Worker] = {}
         self._lock = threading.Lock()
 
     def prewarm(self, families: Iterable[str]) -> None:
-        """Start the processes of some families, which import what they need while other work continues."""
+        """Start the first processes of some families, which import what they need while other work continues."""
         with self._lock:
-            for family in families:
+            for family in longest_first(families):
                 _check(family)
-                if family not in self._waiting:
+                if family not in self._waiting and len(self._waiting) < self.processes:
                     self._waiting[family] = _Worker(family, self.threads)
 
     def train(
@@ -90,14 +96,15 @@ class Workers:
             return _with_search(job, self._ask(only, progress, record), trials, note)
 
     def _ask(self, job: Job, progress: Progress, on_trial: TrialCallback) -> ModelCard:
-        with self._lock:
-            worker = self._waiting.pop(job.family, None)
-        if worker is None or not worker.alive:
-            worker = _Worker(job.family, self.threads)
-        try:
-            return ModelCard.from_dict(worker.ask(job, progress, on_trial))
-        finally:
-            worker.close()
+        with self._turn:
+            with self._lock:
+                worker = self._waiting.pop(job.family, None)
+            if worker is None or not worker.alive:
+                worker = _Worker(job.family, self.threads)
+            try:
+                return ModelCard.from_dict(worker.ask(job, progress, on_trial))
+            finally:
+                worker.close()
 
     def close(self) -> None:
         """End the processes that received no request."""

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -191,6 +192,29 @@ def test_closing_ends_waiting_processes() -> None:
     process = workers._waiting["xgboost"]._process
     workers.close()
     assert process.poll() is not None
+
+
+def test_fits_take_turns_where_there_are_fewer_processors(examples: Examples, tmp_path: Path) -> None:
+    at: list[str] = []
+
+    def fit(family: str) -> None:
+        train_family(
+            examples,
+            family,
+            SETTINGS,
+            tmp_path / family,
+            network="demo",
+            workers=workers,
+            progress=lambda *_: at.append(family),
+        )
+
+    with Workers(processes=1) as workers:
+        workers.prewarm(["xgboost", "sklearn"])
+        assert list(workers._waiting) == ["sklearn"]  # its fit takes longer
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(fit, ["sklearn", "xgboost"]))
+    assert set(at) == {"sklearn", "xgboost"}
+    assert at == sorted(at)
 
 
 def test_a_worker_ends_with_its_parent() -> None:

@@ -38,6 +38,7 @@ class ExtraTrees:
     limit: ClassVar[float] = 1e9
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn",)
     rounds: ClassVar[str | None] = None
+    effort: ClassVar[float] = 5.0
     space: ClassVar[Space] = {
         "max_depth": Between(8, 20),
         "min_samples_leaf": Between(3, 50, log=True),

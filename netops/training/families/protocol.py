@@ -95,6 +95,8 @@ class Family(Protocol):
     rounds: ClassVar[str | None]
     #: What a search may try.
     space: ClassVar[Space]
+    #: Time of a fit, as a multiple of the shortest: the longest is started first.
+    effort: ClassVar[float]
 
     @property
     def enabled(self) -> bool:

@@ -1,6 +1,7 @@
 """The registry of model families: a new family is its file and its line here."""
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import get_type_hints
 
@@ -26,3 +27,8 @@ class Families:
 FAMILIES: dict[str, type[Family]] = {
     field.name: get_type_hints(Families)[field.name] for field in dataclasses.fields(Families)
 }
+
+
+def longest_first(families: Iterable[str]) -> list[str]:
+    """Sort families by the time of their fits, so that several processes end at about the same time."""
+    return sorted(families, key=lambda family: -FAMILIES[family].effort if family in FAMILIES else 0.0)

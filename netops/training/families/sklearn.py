@@ -31,6 +31,7 @@ class Sklearn:
     limit: ClassVar[float] = 1e9
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn",)
     rounds: ClassVar[str | None] = "max_iter"
+    effort: ClassVar[float] = 3.0
     space: ClassVar[Space] = {
         "max_leaf_nodes": Between(8, 128, log=True),
         "learning_rate": Between(0.02, 0.3, log=True),

@@ -28,6 +28,7 @@ class TensorFlow:
     limit: ClassVar[float] = 8.0
     libraries: ClassVar[tuple[str, ...]] = ("tensorflow", "keras")
     rounds: ClassVar[str | None] = "epochs"
+    effort: ClassVar[float] = 2.0
     space: ClassVar[Space] = {
         "layers": OneOf(((32,), (64, 32), (128, 64), (64, 64, 32))),
         "learning_rate": Between(5e-4, 1e-2, log=True),

@@ -28,6 +28,7 @@ class XGBoost:
     limit: ClassVar[float] = 1e9
     libraries: ClassVar[tuple[str, ...]] = ("xgboost",)
     rounds: ClassVar[str | None] = "n_estimators"
+    effort: ClassVar[float] = 1.0
     space: ClassVar[Space] = {
         "max_depth": Between(2, 8),
         "learning_rate": Between(0.02, 0.3, log=True),
