@@ -22,10 +22,9 @@ from tests.serving.hooks import Hook, until
 from tests.serving.models import make_model
 from tests.serving.samples import fleet, sample
 from tests.serving.stream.conftest import broker, require_broker  # noqa: F401 fixtures
-from tests.serving.stream.outputs import messages, without_repeats
+from tests.serving.stream.outputs import answers, by_time, messages, without_repeats
 from tests.serving.stream.states import differing, partitions, reference
 from tests.serving.stream.test_nuclio_stream import DEVICES, PARTITIONS, STREAM, TICKS, Load, owned
-from tests.serving.stream.test_output import answers, by_time
 from tests.serving.stream.topics import Sender
 
 PROGRAM, WRAPPER = "NETOPS_TEST_NUCLIO_PROCESSOR", "NETOPS_TEST_NUCLIO_WRAPPER"

@@ -2,9 +2,15 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from netops.serving.engine.champion import FixedModel
+from netops.serving.engine.pipeline import Pipeline
+from netops.serving.engine.runtime import Runtime
 from tests.broker.broker import Broker
+from tests.serving.samples import body
 
 
 def messages(broker: Broker, topic: str) -> list[tuple[str, dict[str, Any]]]:
@@ -35,3 +41,24 @@ def without_repeats(found: Sequence[tuple[str, dict[str, Any]]]) -> list[dict[st
             last[device] = position
             kept.append(value)
     return kept
+
+
+def answers(model: Path, folder: Path, samples: list[dict]) -> dict[tuple[str, str], tuple]:
+    """Device and time → risk and alert, of one process that is sent the same samples."""
+    runtime = Runtime("demo", FixedModel("v1", model), folder=folder)
+    pipeline = Pipeline(runtime)
+    found = [
+        one for start in range(0, len(samples), 500) for one in pipeline.run(body(*samples[start : start + 500]))
+    ]
+    runtime.close()
+    return {(one.device, one.timestamp): (one.risk, one.alert) for one in found}
+
+
+def by_time(values: list[dict]) -> dict[tuple[str, int], tuple]:
+    """Device and time → risk and alert, of an output."""
+    found = {}
+    for one in values:
+        assert one["model"] == "v1"
+        moment = int(datetime.fromisoformat(one["timestamp"]).timestamp())
+        found[one["device"], moment] = one["risk"], one["alert"]
+    return found

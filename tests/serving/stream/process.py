@@ -14,6 +14,7 @@ from netops.serving.engine.runtime import Runtime
 from netops.serving.settings import ServingSettings
 from netops.serving.stream.intake import Intake
 from netops.serving.stream.messages import Message, parse_messages
+from netops.serving.stream.output import Output
 from netops.serving.stream.owner import Owner
 from netops.telemetry.kafka.address import StreamAddress
 
@@ -34,13 +35,14 @@ class Process:
         settings: ServingSettings | None = None,
         source: ModelSource | None = None,
         address: StreamAddress | None = None,
+        output: Output | None = None,
     ) -> None:
         self.root = Runtime("demo", source or FixedModel("v1", model), settings, folder=state / "processes" / name)
         self.root.partitions = Partitions("t")
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever)
         self._thread.start()
-        self.owner = Owner(self.root, address or StreamAddress("b", "t"), state / "partitions", self.loop)
+        self.owner = Owner(self.root, address or StreamAddress("b", "t"), state / "partitions", self.loop, output)
         self._is_running = True
 
     def open(

@@ -14,6 +14,7 @@ import pytest
 from tests.serving.hooks import Hook, until
 from tests.serving.live import LiveServer
 from tests.serving.samples import fleet
+from tests.serving.stream.outputs import answers, by_time, messages, without_repeats
 from tests.serving.stream.states import differing, partitions, reference
 from tests.serving.stream.topics import Sender
 
@@ -76,6 +77,7 @@ def test_random_failures_change_nothing(broker, model: Path, tmp_path: Path, see
     topic = f"chaos-{seed}"
     settings = {
         "stream__url": f"{broker.create(topic, PARTITIONS)}?group={topic}",
+        "stream__out": broker.create(f"{topic}-out", 2),
         "stream__session": "2s",
         "stream__lease": "2s",
         "state__snapshot_interval": "500ms",
@@ -110,6 +112,8 @@ def test_random_failures_change_nothing(broker, model: Path, tmp_path: Path, see
     found, offsets = partitions(model, tmp_path / "state")
     assert sum(offsets.values()) == len(sent)
     assert differing(found, expected) == {}
+    written = without_repeats(messages(broker, f"{topic}-out"))
+    assert by_time(written) == answers(model, tmp_path / "answers", sent)
     alerts = {alert[0] for one in expected.values() for alert in one["alerts"]}
     assert {alert for event, alert in events if event == "opened"} == alerts
     # At least once: an event that was on its way when a process was killed or stopped may come twice.

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,16 @@ from typing import Any
 import httpx
 import pytest
 
-from netops.errors import UsageError
-from netops.serving.engine.champion import FixedModel
-from netops.serving.engine.pipeline import Pipeline
-from netops.serving.engine.runtime import Runtime
-from netops.telemetry.kafka.address import parse_output
+from netops.errors import NetopsError, UsageError
+from netops.serving.stream import output
+from netops.serving.stream.output import Output
+from netops.telemetry.kafka.address import StreamAddress, parse_output
 from tests.broker.broker import Broker, running_broker
-from tests.serving.hooks import until
+from tests.serving.hooks import free_port, until
 from tests.serving.live import LiveServer
-from tests.serving.samples import body, fleet, sample
-from tests.serving.stream.outputs import messages, without_repeats
+from tests.serving.samples import fleet, sample
+from tests.serving.stream.outputs import answers, by_time, messages, without_repeats
+from tests.serving.stream.process import Process, log_of
 from tests.serving.stream.states import differing, partitions, reference
 from tests.serving.stream.topics import Sender
 
@@ -35,29 +36,6 @@ def health(server: LiveServer) -> dict[str, Any]:
 
 def read(*servers: LiveServer) -> int:
     return sum(one["offset"] or 0 for server in servers for one in health(server)["partitions"])
-
-
-def answers(model: Path, folder: Path, samples: list[dict]) -> dict[tuple[str, str], tuple]:
-    """Device and time → risk and alert, of one process that is sent the same samples."""
-    runtime = Runtime("demo", FixedModel("v1", model), folder=folder)
-    pipeline = Pipeline(runtime)
-    found = [
-        one for start in range(0, len(samples), 500) for one in pipeline.run(body(*samples[start : start + 500]))
-    ]
-    runtime.close()
-    return {(one.device, one.timestamp): (one.risk, one.alert) for one in found}
-
-
-def by_time(values: list[dict]) -> dict[tuple[str, int], tuple]:
-    """The same of an output."""
-    from datetime import datetime
-
-    found = {}
-    for one in values:
-        assert one["model"] == "v1"
-        moment = int(datetime.fromisoformat(one["timestamp"]).timestamp())
-        found[one["device"], moment] = one["risk"], one["alert"]
-    return found
 
 
 def test_each_scored_sample_is_a_message_with_its_device_as_key(
@@ -208,6 +186,64 @@ def _allow(broker: Broker, topic: str) -> None:
     client = AdminClient({"bootstrap.servers": broker.address})
     for future in client.incremental_alter_configs([resource]).values():
         future.result(20)
+
+
+@pytest.fixture
+def away() -> Iterator[Output]:
+    """An output whose brokers do not answer."""
+    found = Output(StreamAddress(f"127.0.0.1:{free_port()}", "out"))
+    yield found
+    found.stop()
+    assert (found.counts.waiting, found.counts.written) == (0, 0)
+
+
+def test_no_snapshot_is_written_while_its_messages_wait(
+    away: Output, model: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(output, "_STALLED", 0.2)
+    log = log_of([sample("a", tick) for tick in range(20)])
+    with Process(model, tmp_path, output=away) as process:
+        intake = process.open(log)
+        process.feed(intake, log)
+        assert (away.counts.queued, away.has_room(20, 0.0), away.has_room(19, 0.01)) == (20, True, False)
+        until(lambda: away.is_stalled)
+        assert away.trouble.startswith(f"output {away.address}: 20 messages wait: ")
+        process.save()
+        assert intake.saved is None
+        away.finish([intake.outlet], 60)  # returns at once: it is stalled
+        assert process.owner.release(0) is None
+    with Process(model, tmp_path) as process:
+        assert process.open(log).next == 0
+
+
+def test_a_snapshot_waits_for_a_slow_output_but_not_at_the_end(away: Output, model: Path, tmp_path: Path) -> None:
+    log = log_of([sample("a", tick) for tick in range(20)])
+    with Process(model, tmp_path, output=away) as process:
+        intake = process.open(log)
+        process.feed(intake, log)
+        saving = process.owner.submit(process.owner.save())
+        time.sleep(0.3)
+        assert not saving.done()
+        away.is_ending = True
+        saving.result(5)
+        assert intake.saved is None
+
+
+def test_a_sample_that_cannot_be_queued_is_in_no_snapshot(away: Output, model: Path, tmp_path: Path) -> None:
+    from confluent_kafka import Producer
+
+    log = log_of([sample("a", tick) for tick in range(20)])
+    away._producer.purge()
+    small = {"bootstrap.servers": away.address.brokers, "queue.buffering.max.messages": 10, "log_level": 0}
+    away._producer = Producer(small)
+    with Process(model, tmp_path, output=away) as process:
+        intake = process.open(log)
+        with pytest.raises(NetopsError, match="Queue full"):
+            process.feed(intake, log)
+        assert len(intake.runtime.state.table) == 1  # the state is ahead of the offset
+        process.save()
+        assert intake.saved is None
+        assert process.owner.release(0) is None
 
 
 @pytest.mark.parametrize(
