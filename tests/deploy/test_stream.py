@@ -91,6 +91,19 @@ def test_the_names_of_the_replicas_include_those_that_start(manifests) -> None:
     assert manifests["Service/netops"]["spec"].get("publishNotReadyAddresses") is None
 
 
+def test_the_replicas_know_each_other(manifests, pod) -> None:
+    arguments, [port] = pod["containers"][0]["args"], pod["containers"][0]["ports"]
+    service = manifests["Service/netops-peers"]["metadata"]["name"]
+    assert arguments[arguments.index("--peers") + 1] == f"http://{service}:{port['containerPort']}"
+
+
+def test_probes_are_about_one_replica(pod) -> None:
+    [container] = pod["containers"]
+    paths = {name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")}
+    # /readyz is about one replica in any case.
+    assert paths == {"startup": "/healthz?scope=own", "liveness": "/healthz?scope=own", "readiness": "/readyz"}
+
+
 def test_the_selectors_meet_the_pods(manifests) -> None:
     labels = manifests["StatefulSet/netops"]["spec"]["template"]["metadata"]["labels"]
     for name in ("Service/netops", "Service/netops-peers"):
