@@ -40,7 +40,7 @@ from netops.serving.requests.endpoints.telemetry import TELEMETRY
 from netops.serving.requests.parameters import Query
 from netops.serving.requests.reply import JSON
 from netops.serving.settings import ServingSettings
-from netops.serving.stream.running import in_free_slot
+from netops.serving.stream.running import in_free_slot, topic_of
 
 #: Paths that accept samples; stream messages have the path "/".
 SAMPLE_PATHS = ("", TELEMETRY.path, REMOTE_WRITE.path)
@@ -83,6 +83,8 @@ def _runtime(context: GraphContext) -> Runtime:
     network = _network(context)
     settings = bind(ServingSettings, context.get_param("serving"), "serving")
     alerting = bind(AlertSettings, context.get_param("alerting"), "alerting")
+    if not context.is_mock:
+        topic_of(settings.stream)  # fail before the model is loaded
     start = partial(Runtime, network, _source(network, context), settings, alerting)
     in_slot = in_free_slot if settings.stream.url else _start_in_free_slot
     return in_slot(state_path(context), start)

@@ -81,11 +81,6 @@ class Worker:
         The started graph, and the runtime behind it.
     state : Path
         The state folder that all replicas share.
-
-    Raises
-    ------
-    UsageError
-        If the topic to read is invalid, or the client is not in the image.
     """
 
     def __init__(self, service: GraphService, state: Path) -> None:

@@ -1,15 +1,19 @@
 """Workers of the Nuclio function that read a topic: what they hold is what one process would."""
 
+import asyncio
 import json
 import threading
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from netops.errors import UsageError
 from tests.broker.broker import Broker
 from tests.serving.hooks import Hook, until
 from tests.serving.nuclio_process import NuclioProcess
@@ -122,6 +126,39 @@ def test_a_worker_that_reads_a_topic_answers_as_the_server(broker: Broker, model
     with NuclioProcess(model, tmp_path / "state", address, stream=STREAM) as worker:
         until(lambda: sum(owned(worker).values()) == 30, 30)
         assert {alert["device"] for alert in get(worker, "/alerts")} == {"a", "b", "c"}
+
+
+def test_a_function_without_the_client_does_not_start(model: Path, tmp_path: Path, monkeypatch) -> None:
+    from netops.serving.mlrun.function import make_serving_function
+    from netops.telemetry.kafka import client
+    from tests.serving.nuclio_peer import NuclioWorker
+
+    monkeypatch.setattr(client, "find_spec", lambda name: None)
+    function, serving = make_serving_function("demo", "f", model), {"stream": {"url": "kafka://broker:9092/t"}}
+    with pytest.raises(UsageError, match=r"make image EXTRAS=kafka\): pip install"):
+        NuclioWorker(function, monkeypatch, state_path=str(tmp_path / "state"), serving=serving)
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_worker_that_cannot_read_ends_its_process(model: Path, tmp_path: Path, monkeypatch) -> None:
+    """A worker that only answers requests would go unnoticed."""
+    from netops.serving.mlrun import nuclio_worker
+    from netops.serving.mlrun.function import make_serving_function
+    from tests.serving.nuclio_peer import NuclioWorker
+
+    @asynccontextmanager
+    async def fails(*_: object) -> AsyncIterator[None]:
+        await asyncio.sleep(0.05)
+        raise OSError("no more threads")
+        yield
+
+    monkeypatch.setattr(nuclio_worker, "running", fails)
+    function, serving = make_serving_function("demo", "f", model), {"stream": {"url": "kafka://broker:9092/t"}}
+    worker = NuclioWorker(function, monkeypatch, state_path=str(tmp_path / "state"), serving=serving)
+    with pytest.raises(SystemExit) as ended:
+        worker.wait(5)
+    assert ended.value.code == 1
+    worker.abandon()
 
 
 def test_samples_over_http_are_refused(
