@@ -36,6 +36,7 @@ from netops.models.card import read_card
 from netops.models.deviations import DEVIATIONS
 from netops.models.vote import VOTE
 from netops.telemetry.dataset import Dataset
+from netops.threads import Calls
 from netops.tracking.folders import local_folder, local_model, new_folder, work_folder
 from netops.training.examples import Examples, prepare_examples
 from netops.training.train import split_risks
@@ -72,7 +73,7 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
     The model in service is unchanged: the next stage verifies the winner first.
     """
     chosen = Settings.from_json(settings)
-    options, alerting = chosen.training, chosen.alerting
+    options, alerting, seed = chosen.training, chosen.alerting, chosen.training.seed
     dataset = Dataset.open(local_folder(features))
     examples = prepare_examples(dataset, options, work_folder(context) / "examples", progress.report)
     if not examples.supervised:
@@ -81,15 +82,25 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
     trained = {name: context.get_input(name) for name in context.inputs if name != "features"}
     models = {family: local_model(model) for family, model in trained.items()}
     addresses = {family: model.artifact_url for family, model in trained.items()}
-    vote = _vote(context, network, examples, models, chosen)
-    assessments = {name: assess_model(examples, folder, alerting, options.seed) for name, folder in models.items()}
+    with Calls() as calls:
+        assessed = {name: calls.start(assess_model, examples, one, alerting, seed) for name, one in models.items()}
+        thresholds = calls.start(assess_baseline, examples, alerting, seed)
+        others = {
+            CLOCK: calls.start(assess_clock, examples, alerting, seed),
+            DEVIATIONS: calls.start(assess_deviations, examples, alerting, seed),
+        }
+        vote = _vote(context, network, examples, models, chosen)
+    assessments = {name: future.result() for name, future in assessed.items()}
     if vote:
         models[VOTE], addresses[VOTE], assessments[VOTE] = vote.folder, vote.address, vote.assessment
-    baseline, static_assessment, tested = assess_baseline(examples, alerting, options.seed)
+    baseline, assessments[BASELINE], static_risks = thresholds.result()
+    tests = {BASELINE: static_risks}
+    for name, future in others.items():
+        assessments[name], tests[name] = future.result()
     choice = choose_best(
         examples.evaluation_split("validation"),
         {name: split_risks(examples, folder, "validation") for name, folder in models.items()},
-        seed=options.seed,
+        seed=seed,
     )
     champion = registry.champion(network)
     decision = not_rejected(network, read_card(models[choice.best])) or compare_with_champion(
@@ -98,14 +109,10 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
         champion_files(champion),
         alerting,
         chosen.promotion,
-        options.seed,
+        seed,
         rivals=[folder for name, folder in models.items() if name != choice.best],
-        baseline=baseline_risks(baseline, examples, "validation", options.seed),
+        baseline=baseline_risks(baseline, examples, "validation", seed),
     )
-    assessments[BASELINE] = static_assessment
-    tests = {BASELINE: tested}
-    assessments[CLOCK], tests[CLOCK] = assess_clock(examples, alerting, options.seed)
-    assessments[DEVIATIONS], tests[DEVIATIONS] = assess_deviations(examples, alerting, options.seed)
     rest = _log(context, network, examples, models, assessments, choice, decision, chosen, baseline, tests)
     found = assessments[choice.best].evaluation.figures
     doubts = (

@@ -1,15 +1,18 @@
-"""The processors of this process, and work on rows in several threads."""
+"""The processors of this process, and work in several threads."""
 
 import math
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
-from typing import TypeVar
+from types import TracebackType
+from typing import ParamSpec, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+P = ParamSpec("P")
 T = TypeVar("T")
 #: Quota and period of a control group, such as the limit of a container.
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
@@ -24,6 +27,29 @@ def cpus(quota: Path = _QUOTA) -> int:
         return min(count, max(1, math.ceil(int(limit) / int(period))))
     except (OSError, ValueError):  # no control group, or one without a limit ("max")
         return count
+
+
+class Calls:
+    """Calls that run in as many threads as there are processors; a context manager that waits for all of them.
+
+    For functions that mostly release the interpreter's lock. Each has a copy of the context of the caller.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(cpus(), "calls")
+
+    def start(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+        """Start a call as soon as a processor is free; its result is that of the future."""
+        context = copy_context()
+        return self._pool.submit(lambda: context.run(call, *args, **kwargs))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(cancel_futures=error is not None)
 
 
 class RowThreads:

@@ -1,11 +1,13 @@
 import os
 import threading
+import time
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from netops.threads import RowThreads, cpus
+from netops.threads import Calls, RowThreads, cpus
 
 
 @pytest.mark.parametrize(("quota", "expected"), [("max 100000", None), ("150000 100000", 2), ("1 100000", 1)])
@@ -35,3 +37,21 @@ def test_an_error_in_any_piece_is_raised() -> None:
 
     with pytest.raises(ValueError, match="no"):
         RowThreads(2, 1).map(fail, np.array([[0.0], [1.0]]))
+
+
+def test_calls_have_the_context_of_the_caller_and_end_with_the_block() -> None:
+    name = ContextVar("name", default="")
+    name.set("caller")
+    with Calls() as calls:
+        found = [calls.start(lambda: (name.get(), time.sleep(0.05))[0]) for _ in range(5)]
+    assert all(one.done() for one in found)
+    assert [one.result() for one in found] == ["caller"] * 5
+
+
+def test_calls_that_wait_are_not_made_after_an_error() -> None:
+    made: list[int] = []
+    with pytest.raises(ValueError, match="stop"), Calls() as calls:
+        for number in range(50):
+            calls.start(lambda number=number: (time.sleep(0.02), made.append(number)))
+        raise ValueError("stop")
+    assert len(made) < 50
