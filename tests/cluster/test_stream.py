@@ -89,8 +89,8 @@ class Replicas:
         return [sum(one["status"] == "owned" for one in health["partitions"]) for health in healths]
 
     def health(self, pod: str) -> dict[str, Any]:
-        """Ask a pod, from within: its own port, whatever the services say."""
-        ask = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8080/healthz').read().decode())"
+        """Ask a pod about its own partitions, from within."""
+        ask = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8080/healthz?scope=own').read().decode())"
         answer = self.kubectl("exec", pod, "--", "python", "-c", ask, check=False)
         return json.loads(answer) if answer else {"partitions": []}
 
@@ -215,6 +215,17 @@ def _evict(replicas: Replicas, pod: str) -> str:
     command = ["kubectl", "--context", replicas.testbed.context, "create", "--raw", path, "-f", "-"]
     done = subprocess.run(command, input=json.dumps(body), capture_output=True, text=True, timeout=60)
     return done.stderr if done.returncode else ""
+
+
+def test_each_replica_answers_for_all(replicas: Replicas) -> None:
+    names = {sample["device"] for sample in replicas.samples}
+    for pod in ("netops-0", "netops-1", "netops-2"):
+        with reached(replicas.testbed, pod, TOKEN, NAMESPACE) as client:
+            answer = client.get("/devices?limit=1000").raise_for_status()
+            assert {one["device"] for one in answer.json()} == names
+            assert "x-netops-missing" not in answer.headers
+            own = _get(client, "/devices?limit=1000&scope=own")
+            assert 0 < len(own) < len(names)
 
 
 def test_in_the_end_nothing_is_lost_or_counted_twice(replicas: Replicas, tmp_path: Path) -> None:
