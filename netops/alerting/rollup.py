@@ -1,7 +1,9 @@
 """Roll-up: if many devices of a site alert at the same time, they become one site alert."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from netops.alerting.settings import RollUpSettings
 from netops.telemetry.schema import COMPANY, DATA_CENTER
@@ -13,6 +15,9 @@ class Location:
 
     company: str | None = None
     data_center: str | None = None
+
+
+_NOWHERE = Location()
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,25 @@ class SiteAlert:
     opened: int
 
 
+#: Level, company and name of a site → number of its devices.
+Sizes: TypeAlias = Mapping[tuple[str, str | None, str], int]
+
+
+def site_sizes(locations: Iterable[Location]) -> Counter[tuple[str, str | None, str]]:
+    """Count the devices of each site."""
+    found: Counter[tuple[str, str | None, str]] = Counter()
+    for location, count in Counter(locations).items():
+        for level, site in ((COMPANY, location.company), (DATA_CENTER, location.data_center)):
+            if site is not None:
+                found[level, location.company, site] += count
+    return found
+
+
 def roll_up(
-    opened: Mapping[str, int], locations: Mapping[str, Location], settings: RollUpSettings
+    opened: Mapping[str, int],
+    locations: Mapping[str, Location],
+    settings: RollUpSettings,
+    sizes: Sizes | None = None,
 ) -> tuple[list[SiteAlert], list[str]]:
     """Roll up open alerts by data center, and by company if an event spans several of its data centers.
 
@@ -52,8 +74,10 @@ def roll_up(
     opened : mapping
         Device → opening time of its alert.
     locations : mapping
-        Every known device → its location.
+        Every known device → its location; with ``sizes``, those with an open alert suffice.
     settings : RollUpSettings
+    sizes : mapping, optional
+        The number of devices of each site; default: counted in ``locations``.
 
     Returns
     -------
@@ -62,29 +86,31 @@ def roll_up(
     list of str
         The devices whose alerts are not rolled up, sorted.
     """
-    companies = _sites(opened, locations, settings, COMPANY)
+    sizes = site_sizes(locations.values()) if sizes is None else sizes
+    companies = _sites(opened, locations, settings, COMPANY, sizes)
     covered = {device for alert in companies for device in alert.devices}
     remaining = {device: at for device, at in opened.items() if device not in covered}
-    centers = _sites(remaining, locations, settings, DATA_CENTER)
+    centers = _sites(remaining, locations, settings, DATA_CENTER, sizes)
     covered |= {device for alert in centers for device in alert.devices}
     return [*companies, *centers], sorted(set(opened) - covered)
 
 
 def _sites(
-    opened: Mapping[str, int], locations: Mapping[str, Location], settings: RollUpSettings, level: str
+    opened: Mapping[str, int],
+    locations: Mapping[str, Location],
+    settings: RollUpSettings,
+    level: str,
+    sizes: Sizes,
 ) -> list[SiteAlert]:
-    size: dict[tuple[str | None, str], int] = {}
     alerting: dict[tuple[str | None, str], dict[str, int]] = {}
-    for device, location in locations.items():
+    for device, at in opened.items():
+        location = locations.get(device, _NOWHERE)
         site = location.company if level == COMPANY else location.data_center
-        if site is None:
-            continue
-        size[location.company, site] = size.get((location.company, site), 0) + 1
-        if device in opened:
-            alerting.setdefault((location.company, site), {})[device] = opened[device]
+        if site is not None:
+            alerting.setdefault((location.company, site), {})[device] = at
     found = []
     for key in sorted(alerting, key=lambda key: (key[0] or "", key[1])):
-        needed = max(settings.devices, settings.share * size[key])
+        needed = max(settings.devices, settings.share * sizes[level, *key])
         event = _event(alerting[key], needed, settings.window)
         if event and (level != COMPANY or len({locations[device].data_center for device in event[0]}) > 1):
             found.append(SiteAlert(level, *key, *event))

@@ -14,8 +14,8 @@ import msgspec
 
 from netops.client.http import Connection, RefusedError, UnavailableError
 from netops.errors import NetopsError, UsageError, closest
-from netops.feedback.records import Feedback, Incident, Statement, merge_feedback
-from netops.serving.alerts.feedback_store import FeedbackStore, UnknownAlertError
+from netops.feedback.records import Feedback, Incident, Statement
+from netops.serving.alerts.feedback_store import FeedbackStore, UnknownAlertError, feedback_of
 from netops.serving.alerts.outbox import DUE, PARKED, Entry
 from netops.serving.alerts.store import Alert
 from netops.serving.decode.times import nanoseconds
@@ -91,8 +91,7 @@ class LocalFeedbackClient:
 
     def feedback(self) -> Feedback:
         """Return all feedback."""
-        found = [store.feedback(self.network) for store in self._stores()]
-        return merge_feedback(self.network, found)
+        return feedback_of(self.network, self._stores())
 
     def deliveries(self, every: bool = False) -> list[Entry]:
         """Return the deliveries that receivers rejected; with ``every`` also the pending ones."""

@@ -174,6 +174,13 @@ class StreamSettings:
     peer_timeout: Duration = option(
         2 * SECOND, help="time within which a peer must answer", unit="duration", minimum=50_000_000
     )
+    roll_up_wait: Duration = option(
+        30 * SECOND,
+        help="with peers: how long a risk alert waits at most for the roll-up by site before it is sent; longer "
+        "than it takes to replace a process",
+        unit="duration",
+        minimum=SECOND,
+    )
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,8 @@ def main() -> None:
     """Serve a model folder, or what a champion file names: model, state, port and settings.
 
     Settings are those of ``serving`` as ``section__key=value`` (``receivers`` as JSON), those of ``alerting`` as
-    ``alerting__key=value``, and ``pauses``: the longest pause between two tries of a delivery, in seconds.
+    ``alerting__key=value``, ``kill`` (see ``stream.kills``), and ``pauses``: the longest pause between two tries of
+    a delivery, in seconds.
     """
     from netops.alerting.settings import AlertSettings
     from netops.config.binding import bind
@@ -89,6 +90,10 @@ def main() -> None:
     if pauses := values.pop("pauses", None):
         deliveries.FIRST_PAUSE, deliveries.MAX_PAUSE = pauses / 5, pauses
     alerting = bind(AlertSettings, values.pop("alerting", {}), "alerting")
+    if kill := values.pop("kill", None):
+        from tests.serving.stream.kills import install
+
+        install(kill["step"], Path(kill["file"]))
     path = Path(model)
     source = ChampionFile(path) if path.suffix == ".json" else FixedModel(read_card(path).version, path)
     serve(

@@ -1,16 +1,18 @@
 """The active alerts of a network: one per device for its risk, one if it is stale, one per site."""
 
 import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 
 import numpy as np
 import numpy.typing as npt
 
+from netops.alerting.rollup import SiteAlert
 from netops.alerting.settings import AlertSettings
 from netops.alerting.silences import silenced
 from netops.alerting.tracker import CLOSED, OPENED, RENEWED
 from netops.serving.alerts.lapsed import EXPIRED, Key, Lapse, Lapsed, closed_alert, latest_opening
+from netops.serving.alerts.network_sites import Decision, HeldAlerts, NetworkRollUp, RollUpAlert
 from netops.serving.alerts.site_alerts import SiteAlerts
 from netops.serving.alerts.store import Alert, AlertStore, Kind, identity
 from netops.serving.alerts.store_guard import StoreGuard
@@ -42,6 +44,8 @@ class ActiveAlerts:
         The devices and the alert state machine.
     replaced : callable
         Called when a damaged store has been replaced by a new one.
+    network_roll_up : NetworkRollUp, optional
+        If given, alerts are rolled up for the network instead of here.
 
     Attributes
     ----------
@@ -65,6 +69,7 @@ class ActiveAlerts:
         receivers: Sequence[str],
         state: FleetState,
         replaced: Callable[[], None] = lambda: None,
+        network_roll_up: NetworkRollUp | None = None,
     ) -> None:
         self.network, self.settings, self.store, self.receivers = network, settings, store, list(receivers)
         self.open: dict[tuple[Kind, str], Alert] = {}
@@ -72,6 +77,8 @@ class ActiveAlerts:
         self.sites = SiteAlerts(network, settings.roll_up, self._stored)
         self.guard = StoreGuard(store, self._refill_store)
         self.lost = 0
+        self._network_roll_up = network_roll_up
+        self._held = None if network_roll_up is None else HeldAlerts(network_roll_up.wait)
         self._state, self._replaced = state, replaced
         self._unsaved: dict[str, Alert] = {}
         self._unsent: set[str] = set()
@@ -151,20 +158,75 @@ class ActiveAlerts:
             self.reconcile()
         if self._changed:
             self._changed = False
-            # Doubted and unconfirmed alerts belong to samples that have not been sent again yet.
-            expired = [alert for alert in self.lapsed.expired() if alert.id not in self._unconfirmed]
-            risks, doubted = [*self.open.values(), *expired], self.lapsed.doubted("site")
-            for alert in self.sites.update(risks, state.table, state.clock.now, self._unsent, doubted):
-                self._unsaved[alert.id] = alert
-            for site in self.sites.open:
-                for lapse in self.lapsed.of(("site", site)):
-                    self.lapsed.remove(lapse)
-        if self._unsaved or self.guard.trouble:
+            if self._network_roll_up is None:
+                self._roll_up(state)
+        if self._unsaved or self.guard.trouble or (self._held is not None and self._held.is_changed):
             self.guard.write(self._save)
             self._limit()
         if monotonic() - self._pruned > _PRUNED_EVERY:
             self._pruned = monotonic()
             self.guard.write(lambda: self._prune(state.clock.now))
+
+    def _roll_up(self, state: FleetState) -> None:
+        # Doubted and unconfirmed alerts belong to samples that have not been sent again yet.
+        expired = [alert for alert in self.lapsed.expired() if alert.id not in self._unconfirmed]
+        risks, doubted = [*self.open.values(), *expired], self.lapsed.doubted("site")
+        for alert in self.sites.update(risks, state.table, state.clock.now, self._unsent, doubted):
+            self._unsaved[alert.id] = alert
+        for site in self.sites.open:
+            for lapse in self.lapsed.of(("site", site)):
+                self.lapsed.remove(lapse)
+
+    def to_roll_up(self) -> list[RollUpAlert]:
+        """Return the risk alerts of this partition for the roll-up of the network.
+
+        Those from before a restart that may open again are included: a site alert must not end because of one. So
+        are those that wait for the decision and have ended meanwhile.
+        """
+        held = [] if self._held is None else self._held.alerts()
+        waiting = {alert.id for alert in held}
+        # Of several alerts of a device, the open one comes last.
+        lapsed = (alert for alert in self.lapsed if alert.kind == "risk")
+        risks = {alert.id: alert for alert in (*held, *lapsed, *self.open.values()) if alert.kind == "risk"}
+        return [self._reported(alert, alert.id in waiting) for alert in risks.values()]
+
+    def _reported(self, alert: Alert, held: bool) -> RollUpAlert:
+        code = self._state.table.code(str(alert.device))
+        location = (alert.company, alert.data_center) if code is None else self._state.table.locations[code]
+        opened, ended = nanoseconds(alert.opened), alert.ended is not None
+        return RollUpAlert(alert.id, str(alert.device), opened, *location, held, ended, alert.rolled_up)
+
+    def decide(self, decision: Decision) -> None:
+        """Apply what the roll-up of the network has decided for alerts of this partition, and store it."""
+        if self._held is None:
+            return
+        waiting = {alert.id: alert for alert in self._held.alerts()}
+        known = waiting | {alert.id: alert for alert in (*self.lapsed, *self.open.values())}
+        for name, site in decision.rolled_up.items():
+            if (alert := known.get(name)) is not None and (name in waiting or alert.rolled_up):
+                alert.rolled_up = site
+                self._held.remove(name)
+                self._change(alert)
+        for name in decision.unrolled:
+            if (alert := known.get(name)) is not None and alert.rolled_up:
+                alert.rolled_up = None
+                self._unsent.add(name)
+                self._change(alert)
+        for name in decision.released:
+            self._held.release(name)
+        self.flush(self._state)
+
+    def replace_sites(self, found: Iterable[SiteAlert], now: int, ends: Callable[[Alert], bool]) -> bool:
+        """Store the site alerts of the network (see ``SiteAlerts.replace``); return whether they are stored."""
+        for alert in self.sites.replace(found, now, ends):
+            self._unsaved[alert.id] = alert
+        self.flush(self._state)
+        return not any(alert.kind == "site" for alert in self._unsaved.values())
+
+    @property
+    def is_reconciled(self) -> bool:
+        """Whether the store has been reconciled with the restored state."""
+        return self._reconciled
 
     def reconcile(self) -> None:
         """Reconcile the store with the restored state, once the store can be read.
@@ -189,12 +251,16 @@ class ActiveAlerts:
 
     def for_snapshot(self) -> list[Alert]:
         """Return the alerts for a snapshot, in addition to the open ones of devices."""
-        others = [*self.lapsed.expired(), *self.sites.open.values(), *self.sites.ended.values()]
+        # The site alerts of the network are in the store alone, which is newer than a snapshot.
+        sites = self.sites if self._network_roll_up is None else None
+        others = [*self.lapsed.expired(), *((*sites.open.values(), *sites.ended.values()) if sites else ())]
         return [*self.unsaved(), *(alert for alert in others if alert.id not in self._unsaved)]
 
     def restore(self, alerts: Iterable[Alert]) -> None:
         """Restore what :meth:`for_snapshot` returned, after the open alerts of the devices."""
         for alert in alerts:
+            if alert.kind == "site" and self._network_roll_up is not None:
+                continue
             if alert.kind == "site" and alert.ended is not None:
                 self.sites.ended[str(alert.site)] = alert
                 if self._stored(alert.id) is not None:  # the store may be newer than the snapshot
@@ -362,7 +428,12 @@ class ActiveAlerts:
 
     def _save(self) -> None:
         lapsed = {alert.id for alert in self.lapsed.expired()}
-        self.store.save(self._unsaved.values(), self.receivers, lapsed)
+        if self._held is None:
+            self.store.save(self._unsaved.values(), self.receivers, lapsed)
+        else:
+            hold, new = self._held.hold(), self._unsent
+            self.store.save(self._unsaved.values(), self.receivers, lapsed, hold)
+            self._held.saved(self._unsaved.values(), hold, lambda name: name not in new)
         self._unsent.clear()
         self._unsaved.clear()
 
@@ -372,6 +443,8 @@ class ActiveAlerts:
         held = {alert.id for alert in self.open.values()} | set(self._unsaved)
         for alert, lapsed in found:
             if alert.id in held:
+                continue
+            if alert.kind == "site" and self._network_roll_up is not None and self._network_roll_up.aggregates:
                 continue
             key = (alert.kind, str(alert.device or alert.site))
             displaced = self.lapsed.expire(key, alert) if lapsed else self.lapsed.doubt(key, alert)
@@ -384,16 +457,37 @@ class ActiveAlerts:
         stored = {alert.id for alert, _ in found}
         for alert in self.open.values():
             if alert.id not in stored and self.store.get(alert.id) is None:
-                self._change(alert)
+                self._store_again(alert)
         for kind, device in list(self.open):
             if kind == "silent":
                 self._schedule_expiry(device)
+        if self._network_roll_up is not None:
+            self._reconcile_roll_up(self._network_roll_up, {alert.id: alert for alert, _ in found})
+
+    def _reconcile_roll_up(self, network: NetworkRollUp, stored: Mapping[str, Alert]) -> None:
+        """Restore what the store has of the network's roll-up; it is newer than the snapshot."""
+        assert self._held is not None
+        current = {alert.id: alert for alert in (*self.lapsed, *self.open.values())}
+        for name, alert in current.items():
+            if name in stored:
+                alert.rolled_up = stored[name].rolled_up
+        self._held.restore(
+            self.store.outbox.held(self._held.clock()), lambda name: current.get(name) or self.store.get(name)
+        )
+        if network.aggregates:
+            sites = (*stored.values(), *self.store.recent())
+            self.sites.restore(alert for alert in sites if alert.kind == "site")
 
     def _refill_store(self) -> None:
         """Write all open and lapsed alerts to a new store."""
         for alert in (*self.current(), *self.lapsed):
-            self._change(alert)
+            self._store_again(alert)
         self._replaced()
+
+    def _store_again(self, alert: Alert) -> None:
+        self._change(alert)
+        if self._held is not None:
+            self._unsent.add(alert.id)
 
     def _prune(self, now: int) -> None:
         if now > self.settings.retention:

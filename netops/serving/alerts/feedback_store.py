@@ -6,11 +6,13 @@ A write returns only after it is durable on disk. A server and the CLI may write
 import contextlib
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
 
 from netops.config.durations import SECOND
 from netops.errors import UsageError
-from netops.feedback.records import DISMISSED, REPAIRED, Feedback, Incident, Statement, Verdict
+from netops.feedback.records import DISMISSED, REPAIRED, Feedback, Incident, Statement, Verdict, merge_feedback
 from netops.serving.alerts.store import Alert, AlertStore, alert_of
 from netops.serving.decode.times import iso, nanoseconds
 
@@ -37,6 +39,13 @@ _LATEST = (
 
 class UnknownAlertError(UsageError):
     """The alert does not exist."""
+
+
+class SiteVerdict(msgspec.Struct):
+    """A site alert, and the valid statement on it."""
+
+    alert: Alert
+    statement: Statement
 
 
 class FeedbackStore(AlertStore):
@@ -161,21 +170,35 @@ class FeedbackStore(AlertStore):
         )
         return [_incident(*row) for row in rows]
 
-    def feedback(self, network: str) -> Feedback:
-        """Return all feedback; feedback on a site alert applies to its device alerts without feedback."""
-        found: dict[str, Verdict] = {}
-        sites: list[tuple[Alert, Statement]] = []
-        for body, verdict, *columns in self._connection.execute(_LATEST):
-            alert, statement = alert_of(body, verdict), _statement(*columns)
-            if alert.kind == "risk":
-                found[alert.id] = _verdict(alert, statement)
-            elif alert.kind == "site":
-                sites.append((alert, statement))
-        for site, statement in sites:
-            for alert in self._of_site(site):
-                found.setdefault(alert.id, _verdict(alert, statement))
+    def feedback(self, network: str, sites: Iterable[SiteVerdict] | None = None) -> Feedback:
+        """Return all feedback; feedback on a site alert applies to its device alerts without feedback.
+
+        Parameters
+        ----------
+        network : str
+            Name of the network.
+        sites : iterable of SiteVerdict, optional
+            The feedback on site alerts; default: on those in this file. Their devices may be in other partitions.
+        """
+        found = {
+            alert.id: _verdict(alert, statement) for alert, statement in self._latest() if alert.kind == "risk"
+        }
+        for verdict in self.verdicts_of(self.site_verdicts() if sites is None else sites):
+            found.setdefault(verdict.alert, verdict)
         ordered = sorted(found.values(), key=lambda verdict: (verdict.opened, verdict.alert))
         return Feedback(network=network, incidents=self.incidents(), verdicts=ordered)
+
+    def site_verdicts(self) -> list[SiteVerdict]:
+        """Return the latest feedback on each site alert."""
+        return [SiteVerdict(alert, statement) for alert, statement in self._latest() if alert.kind == "site"]
+
+    def verdicts_of(self, sites: Iterable[SiteVerdict]) -> list[Verdict]:
+        """Return the feedback on site alerts as feedback on the device alerts in this file."""
+        return [_verdict(alert, site.statement) for site in sites for alert in self._of_site(site.alert)]
+
+    def _latest(self) -> Iterator[tuple[Alert, Statement]]:
+        for body, verdict, *columns in self._connection.execute(_LATEST):
+            yield alert_of(body, verdict), _statement(*columns)
 
     def _of_site(self, site: Alert) -> Iterator[Alert]:
         """Yield the alerts of a site's devices that were open at the same time as the site alert."""
@@ -197,6 +220,12 @@ class FeedbackStore(AlertStore):
                 yield connection
         finally:
             self._connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def feedback_of(network: str, stores: Sequence[FeedbackStore]) -> Feedback:
+    """Return all feedback in several files; that on a site alert applies to device alerts in all of them."""
+    sites = [site for store in stores for site in store.site_verdicts()]
+    return merge_feedback(network, [store.feedback(network, sites) for store in stores])
 
 
 def _repaired(statement: Statement, alert: Alert) -> int | None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -23,8 +23,13 @@ WHERE o.receiver = ? AND o.state = 'due' AND o.due_at <= ? AND NOT EXISTS (
 ) ORDER BY o.number LIMIT ?
 """
 _OPENED = """
-INSERT INTO outbox (alert, event, at, receiver) SELECT ?, 'opened', ?, ?
+INSERT INTO outbox (alert, event, at, receiver, due_at) SELECT ?, 'opened', ?, ?, ?
 WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE alert = ? AND receiver = ? AND event = 'opened')
+"""
+_WITHDRAW = """
+DELETE FROM outbox WHERE alert = ? AND NOT EXISTS (
+    SELECT 1 FROM outbox o WHERE o.alert = ? AND o.event = 'opened' AND (o.state != 'due' OR o.due_at <= ?)
+)
 """
 # Only receivers of the opening receive later events; an end is sent once, unless a renewal followed it.
 _TO_THOSE = """
@@ -73,9 +78,31 @@ class Outbox:
     def __init__(self, connection: Callable[[], sqlite3.Connection]) -> None:
         self._connection = connection
 
-    def opened(self, alert: str, at: int, receivers: Sequence[str]) -> None:
-        """Queue an opening for receivers, within the caller's transaction."""
-        self._connection().executemany(_OPENED, [(alert, at, receiver, alert, receiver) for receiver in receivers])
+    def opened(self, alert: str, at: int, receivers: Sequence[str], due_at: float = 0.0) -> None:
+        """Queue an opening for receivers, within the caller's transaction; it is sent at ``due_at`` (s)."""
+        self._connection().executemany(
+            _OPENED, [(alert, at, receiver, due_at, alert, receiver) for receiver in receivers]
+        )
+
+    def withdraw(self, alert: str, now: float) -> None:
+        """Remove the events of an alert, within the caller's transaction, if none has been due until now."""
+        self._connection().execute(_WITHDRAW, (alert, alert, now))
+
+    def release(self, alerts: Iterable[str]) -> None:
+        """Make openings due that wait for the first attempt, within the caller's transaction."""
+        self._connection().executemany(
+            "UPDATE outbox SET due_at = 0 WHERE alert = ? AND event = 'opened' AND state = 'due' AND tries = 0",
+            [(alert,) for alert in alerts],
+        )
+
+    def held(self, now: float) -> dict[str, float]:
+        """Return when the openings are due (s) that wait for the first attempt, by alert."""
+        rows = self._connection().execute(
+            "SELECT alert, min(due_at) FROM outbox WHERE event = 'opened' GROUP BY alert "
+            "HAVING min(due_at) > ? AND max(tries) = 0 AND max(state != 'due') = 0",
+            (now,),
+        )
+        return dict(rows.fetchall())
 
     def renewed(self, alert: str, at: int) -> None:
         """Queue a renewal for the receivers of the opening, within the caller's transaction."""

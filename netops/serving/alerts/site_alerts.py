@@ -63,27 +63,53 @@ class SiteAlerts:
             rolled up.
         """
         risks = {str(alert.device): alert for alert in alerts if alert.kind == "risk"}
-        before = {key: list(alert.devices) for key, alert in self.open.items()}
         if len(risks) < self.settings.devices:
             found: list[SiteAlert] = []
         else:
             opened = {device: nanoseconds(alert.opened) for device, alert in risks.items()}
             found, _ = roll_up(opened, _locations(table), self.settings)
-        current = {key: alert for site in found for key, alert in [self._site_alert(site)]}
-        changed = [alert for key, alert in current.items() if before.get(key) != alert.devices]
-        for key, alert in self.open.items():
-            if key not in current:
-                alert.ended, alert.end_reason = iso(max(now, nanoseconds(alert.opened))), FEWER
-                changed.append(alert)
-                self.ended[key] = alert
-        self.open = current
-        self._forget(now)
+        changed = self.replace(found, now)
         changed += self._release(risks, {alert.id for alert in doubted})
-        for site in current.values():
+        for site in self.open.values():
             for device in site.devices:
                 if device in risks and risks[device].id in unsent and not risks[device].silenced:
                     risks[device].rolled_up = site.id
         return changed
+
+    def replace(
+        self, found: Iterable[SiteAlert], now: int, ends: Callable[[Alert], bool] = lambda _: True
+    ) -> list[Alert]:
+        """Replace the open site alerts; return the new and changed ones.
+
+        Parameters
+        ----------
+        found : iterable of SiteAlert
+            The sites that alert.
+        now : int
+            The end of those that are not among them.
+        ends : callable
+            Returns whether an open alert that is not among them ends.
+        """
+        before = {key: list(alert.devices) for key, alert in self.open.items()}
+        current = {key: alert for site in found for key, alert in [self._site_alert(site)]}
+        changed = [alert for key, alert in current.items() if before.get(key) != alert.devices]
+        for key, alert in self.open.items():
+            if key in current:
+                continue
+            if not ends(alert):
+                current[key] = alert
+                continue
+            alert.ended, alert.end_reason = iso(max(now, nanoseconds(alert.opened))), FEWER
+            changed.append(alert)
+            self.ended[key] = alert
+        self.open = current
+        self._forget(now)
+        return changed
+
+    def restore(self, alerts: Iterable[Alert]) -> None:
+        """Restore site alerts from the store, open and ended."""
+        for alert in alerts:
+            (self.open if alert.ended is None else self.ended).setdefault(str(alert.site), alert)
 
     def _release(self, risks: Mapping[str, Alert], doubted: set[str]) -> list[Alert]:
         """Assign the alerts of ended site alerts to another site alert, or to none; return them."""
@@ -95,7 +121,7 @@ class SiteAlerts:
         return released
 
     def _site_alert(self, site: SiteAlert) -> tuple[str, Alert]:
-        key = "/".join((site.level, site.company or "", site.site))
+        key = key_of(site)
         alert = self.open.get(key) or self._ended_lately(key, site.opened)
         if alert is not None:
             alert.devices, alert.ended = sorted({*alert.devices, *site.devices}), None
@@ -128,6 +154,11 @@ class SiteAlerts:
         """Forget ended alerts that opened too long ago to continue."""
         oldest = now - _MAX_WINDOWS * self.settings.window
         self.ended = {key: alert for key, alert in self.ended.items() if nanoseconds(alert.opened) >= oldest}
+
+
+def key_of(site: SiteAlert) -> str:
+    """Return the key of a site: level, company and name."""
+    return "/".join((site.level, site.company or "", site.site))
 
 
 def _locations(table: DeviceTable) -> Mapping[str, Location]:

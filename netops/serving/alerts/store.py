@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -70,6 +71,23 @@ def identity(network: str, kind: Kind, about: str, opened: int) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
+@dataclass(frozen=True)
+class Hold:
+    """Openings of risk alerts wait until a time, unless they are released before.
+
+    Attributes
+    ----------
+    now, until : float
+        Seconds since the epoch.
+    released : collection of str
+        Ids of alerts that do not wait any longer.
+    """
+
+    now: float
+    until: float
+    released: Collection[str] = ()
+
+
 class AlertStore:
     """The alerts of a network, open and ended, and the pending deliveries.
 
@@ -91,7 +109,11 @@ class AlertStore:
         self.outbox = Outbox(lambda: self._connection)
 
     def save(
-        self, alerts: Iterable[Alert], receivers: Sequence[str] = (), lapsed: Collection[str] = frozenset()
+        self,
+        alerts: Iterable[Alert],
+        receivers: Sequence[str] = (),
+        lapsed: Collection[str] = frozenset(),
+        hold: Hold | None = None,
     ) -> None:
         """Store new and changed alerts, and queue their events for the receivers.
 
@@ -102,6 +124,8 @@ class AlertStore:
             Names of the receivers.
         lapsed : collection of str
             Ids of ended alerts that may continue; their end is not reported yet.
+        hold : Hold, optional
+            Of alerts that wait for the roll-up of the network.
 
         Raises
         ------
@@ -109,13 +133,18 @@ class AlertStore:
             If they cannot be written.
         """
         with self._transaction() as connection:
+            if hold is not None:
+                self.outbox.release(hold.released)
             for alert in alerts:
                 opened, ended, pending = nanoseconds(alert.opened), _order(alert.ended), alert.id in lapsed
                 body = msgspec.json.encode(alert)
                 connection.execute(_SAVE, (alert.id, _about(alert), opened, ended, body, pending))
                 latest = nanoseconds(alert.renewed[-1]) if alert.renewed else opened
+                due_at = 0.0 if hold is None or alert.kind != "risk" else hold.until
                 if not (alert.silenced or alert.rolled_up):
-                    self.outbox.opened(alert.id, latest, receivers)
+                    self.outbox.opened(alert.id, latest, receivers, due_at)
+                elif hold is not None and alert.rolled_up:
+                    self.outbox.withdraw(alert.id, hold.now)
                 if alert.renewed:
                     self.outbox.renewed(alert.id, latest)
                 if ended is not None and not pending:

@@ -95,6 +95,10 @@ class Partitions:
         Identifies the process among others that read the topic.
     stalled : str
         Why the risks cannot be written to the topic of the output; empty if they can.
+    has_peers : bool
+        Whether other processes are asked, and alerts are rolled up for the whole network.
+    roll_up_token : int
+        The highest fencing token of partition 0 with which alerts were rolled up.
     cursors : Cursors
         Of the answers about all devices.
     """
@@ -105,6 +109,8 @@ class Partitions:
     is_ready: bool = False
     trouble: str = ""
     total: int | None = None
+    has_peers: bool = False
+    roll_up_token: int = -1
     instance: str = field(default_factory=lambda: uuid4().hex)
     stalled: str = ""
     cursors: Cursors = field(default_factory=lambda: Cursors(time_ns() // 1000))

@@ -14,6 +14,7 @@ from netops.errors import NetopsError
 from netops.serving.alerts.active import ActiveAlerts
 from netops.serving.alerts.deliveries import Deliveries
 from netops.serving.alerts.feedback_store import FeedbackStore
+from netops.serving.alerts.network_sites import NetworkRollUp
 from netops.serving.alerts.store_guard import LOCK_TIMEOUT
 from netops.serving.decode.json import JsonReader
 from netops.serving.decode.remote_write import Joiner, with_metrics
@@ -63,6 +64,9 @@ class Runtime:
     root : Runtime, optional
         The runtime of the process, of which this one serves a partition: they share model and metrics.
 
+    network_roll_up : NetworkRollUp, optional
+        If given, the alerts of the partition are rolled up for the network (see ``alerts.network_sites``).
+
     Raises
     ------
     NoChampionError
@@ -84,6 +88,7 @@ class Runtime:
         folder: Path | None = None,
         lease: Lease | None = None,
         root: "Runtime | None" = None,
+        network_roll_up: NetworkRollUp | None = None,
     ) -> None:
         self.network = network
         self.settings, self.alerting = settings or ServingSettings(), alerting or AlertSettings()
@@ -94,6 +99,7 @@ class Runtime:
         self.partitions: Partitions | None = None
         #: The next message of the partition that this runtime serves; None without a partition.
         self.offset: int | None = None
+        self._network_roll_up = network_roll_up
         self._lock = lock(self.folder) if lease is None else lease.handle
         self.source: ModelSource = LastChampion(source, self.folder / CHAMPION) if root is None else source
         try:
@@ -251,7 +257,13 @@ class Runtime:
         policy = self.alerting.policy(model.threshold, model.horizon)
         self.state = FleetState(model.spec, policy, self.settings, model.counters, model.counted)
         self.active_alerts = ActiveAlerts(
-            self.network, self.alerting, self.store, self.deliveries.names, self.state, self.deliveries.reopen
+            self.network,
+            self.alerting,
+            self.store,
+            self.deliveries.names,
+            self.state,
+            self.deliveries.reopen,
+            self._network_roll_up,
         )
         self._read_metrics()
         self._accept_messages()

@@ -26,6 +26,7 @@ from netops.serving.http.protocol import guarded, guarded_server
 from netops.serving.http.waiting import wait_for_champion
 from netops.serving.mlrun.registered import RegisteredChampion
 from netops.serving.peers.addresses import parse_peers
+from netops.serving.peers.aggregator import Aggregator
 from netops.serving.peers.client import PeerClient
 from netops.serving.peers.members import Members
 from netops.serving.peers.network import Network
@@ -98,7 +99,7 @@ def serve(
             if not wait_for_champion(network, lambda: load_model(found.champion()), listener, settings, on_waiting):
                 return
         if address is not None:
-            runtime.partitions = Partitions(address.topic)
+            runtime.partitions = Partitions(address.topic, has_peers=bool(settings.stream.peers))
         stream = None if address is None else running(runtime, address, shared)
         _run(runtime, listener, syslog, token, ready, stream)
     finally:
@@ -182,6 +183,7 @@ def _run(
         lifespan.append(lambda _app: stream)
     if network is not None:
         lifespan.append(lambda _app: network.members.running())
+        lifespan.append(lambda _app: Aggregator(network).running())
     config = configured(service, token, lifespan, network)
     guarded_server(config).run(sockets=[listener])
     for failure in failures:  # exit with an error

@@ -16,6 +16,8 @@ from netops.serving.requests.scope import is_own, own_of, with_own
 
 #: Tags of endpoints whose requests have a state, which belongs to the partitions of a stream if there is one.
 _SAMPLES = ("telemetry", "logs")
+#: Tag of endpoints with which processes ask each other.
+_PEERS = "peers"
 _IN_STREAM = "this server reads its samples from the topic {}; send them there"
 
 
@@ -74,15 +76,14 @@ class Dispatcher:
     async def _combined(self, endpoint: Endpoint, request: Request) -> Reply:
         """Answer for the own partitions, or for those of all processes."""
         partitions = self.graph.runtime.partitions
-        is_alone = endpoint.combine is not None and is_own(request.query)
-        if endpoint.combine is None or partitions is None or (self.processes is None and not is_alone):
-            return await endpoint.run(self.graph, request)
-        if is_alone:
+        is_alone = is_own(request.query) if endpoint.combine or endpoint.tag == _PEERS else False
+        if partitions is not None and is_alone:
             reply = await replied(endpoint.run(self.graph, request))
             # An open endpoint does not reveal it.
             is_allowed = self.access.allows(request.authorization)
             return with_own(reply, own_of(self.graph.runtime.network, partitions)) if is_allowed else reply
-        assert self.processes is not None
+        if partitions is None or self.processes is None or endpoint.combine is None:
+            return await endpoint.run(self.graph, request)
         return await endpoint.combine(self.processes, endpoint, request)
 
 

@@ -95,5 +95,9 @@ ENDPOINTS = Endpoints(
         "netops.serving.requests.endpoints.verdicts:VERDICT",
         "netops.serving.requests.endpoints.incidents:INCIDENTS",
         "netops.serving.requests.endpoints.feedback:FEEDBACK",
+        "netops.serving.requests.endpoints.feedback:SITE_FEEDBACK",
+        "netops.serving.requests.endpoints.feedback:APPLY_SITE_FEEDBACK",
+        "netops.serving.requests.endpoints.roll_up:TO_ROLL_UP",
+        "netops.serving.requests.endpoints.roll_up:DECIDE",
     )
 )

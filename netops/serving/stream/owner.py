@@ -7,7 +7,9 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
+from netops.config.durations import SECOND
 from netops.errors import NetopsError
+from netops.serving.alerts.network_sites import NetworkRollUp
 from netops.serving.engine.champion import Champion, ModelSource
 from netops.serving.engine.lease import FencedError, Lease
 from netops.serving.engine.partitions import Partition, Partitions
@@ -133,7 +135,14 @@ class Owner:
         root = self._root
         try:
             runtime = Runtime(
-                root.network, RootModels(root), root.settings, root.alerting, lease.folder, lease=lease, root=root
+                root.network,
+                RootModels(root),
+                root.settings,
+                root.alerting,
+                lease.folder,
+                lease=lease,
+                root=root,
+                network_roll_up=self._roll_up(number),
             )
         except BaseException:
             lease.release()
@@ -166,6 +175,11 @@ class Owner:
         for intake in list(self.intakes.values()):
             if self.partitions.owned.get(intake.partition.number) is intake.partition:
                 await _attempt(intake)
+
+    def _roll_up(self, number: int) -> NetworkRollUp | None:
+        """Return how a partition takes part in the roll-up of the network; None: it rolls up its own alerts."""
+        wait = self._root.settings.stream.roll_up_wait / SECOND
+        return NetworkRollUp(wait, number == 0) if self.partitions.has_peers else None
 
     async def _attach(self, partition: Partition) -> None:
         self.partitions.owned[partition.number] = partition

@@ -38,7 +38,8 @@ class Process:
         output: Output | None = None,
     ) -> None:
         self.root = Runtime("demo", source or FixedModel("v1", model), settings, folder=state / "processes" / name)
-        self.root.partitions = Partitions("t")
+        has_peers = settings is not None and bool(settings.stream.peers)
+        self.root.partitions = Partitions("t", has_peers=has_peers)
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever)
         self._thread.start()

@@ -107,6 +107,11 @@ ANSWERS: dict[str, tuple[dict[str, str], Any]] = {
     "/history": ({"device": "b"}, lambda found: len(found["times"])),
     "/metrics": ({}, lambda found: 'netops_devices{network="demo"} 2.0' in found),
     "/feedback": ({}, lambda found: found["network"]),
+    "/site-feedback": ({}, lambda found: found),
+    "/roll-up": (
+        {},
+        lambda found: [(one["number"], [alert["device"] for alert in one["alerts"]]) for one in found],
+    ),
 }
 EXPECTED = {
     "/healthz": [1, 1],
@@ -119,6 +124,8 @@ EXPECTED = {
     "/history": 5,
     "/metrics": True,
     "/feedback": "demo",
+    "/site-feedback": [],
+    "/roll-up": [(0, ["a"]), (1, ["b"])],
 }
 
 
