@@ -96,12 +96,10 @@ class Output:
         return self.counts.waiting > 0 and monotonic() - self._progress > _STALLED
 
     @property
-    def trouble(self) -> str:
-        """Why messages wait; empty if they do not wait for long."""
-        if not self.is_stalled:
-            return ""
-        why = self._error or "the brokers do not answer"
-        return f"output {self.address}: {self.counts.waiting} messages wait: {why}"
+    def waiting(self) -> str:
+        """How many messages wait, and why, if that is known."""
+        why = self._error or ("the brokers do not answer" if self.is_stalled else "")
+        return f"output {self.address}: {self.counts.waiting} messages wait" + (f": {why}" if why else "")
 
     def has_room(self, limit: int, seconds: float) -> bool:
         """Return whether at most ``limit`` messages wait; wait some seconds for it."""
@@ -251,7 +249,7 @@ class Outlet:
         while not self.is_written:
             output = self.output
             if self.error or output.is_stalled or output.is_ending or monotonic() > end:
-                raise NetopsError(self.error or output.trouble or f"output {output.address}: not written yet")
+                raise NetopsError(self.error or output.waiting)
             await asyncio.sleep(_LOOK)
 
     def _origin(self, offset: int) -> Origin:

@@ -352,10 +352,9 @@ class StreamReader:
         partitions.is_ready = partitions.is_ready or (self._is_assigned and not self._claims)
 
     def _show_output(self) -> None:
-        if self._owner.output is not None:
-            held = "; reading is paused" if self._is_held else ""
-            trouble = self._owner.output.trouble
-            self._owner.partitions.stalled = trouble + held if trouble else ""
+        if (output := self._owner.output) is not None:
+            paused = f"{output.waiting}; reading is paused" if self._is_held else ""
+            self._owner.partitions.stalled = paused or (output.waiting if output.is_stalled else "")
 
     def _report(self, trouble: str) -> None:
         self._troubled = monotonic()

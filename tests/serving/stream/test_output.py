@@ -207,7 +207,7 @@ def test_no_snapshot_is_written_while_its_messages_wait(
         process.feed(intake, log)
         assert (away.counts.queued, away.has_room(20, 0.0), away.has_room(19, 0.01)) == (20, True, False)
         until(lambda: away.is_stalled)
-        assert away.trouble.startswith(f"output {away.address}: 20 messages wait: ")
+        assert away.waiting.startswith(f"output {away.address}: 20 messages wait: ")
         process.save()
         assert intake.saved is None
         away.finish([intake.outlet], 60)  # returns at once: it is stalled
