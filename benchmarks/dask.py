@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from netops.compute.cluster import connect, local_cluster
 from netops.features.build import build_features
-from netops.features.cluster import local_cluster
 from netops.telemetry.dataset import Dataset
 
 from . import telemetry
@@ -14,11 +14,11 @@ from .report import report
 
 def rate(source: Dataset, small: Dataset, out: Path, workers: int) -> float:
     """Samples per second on a cluster that is up, its workers warm."""
-    with local_cluster(workers) as scheduler:
+    with local_cluster(workers) as address, connect(address) as cluster:
         for _ in range(2):
-            build_features(small, out, telemetry.spec_of(small), scheduler=scheduler)
+            build_features(small, out, telemetry.spec_of(small), cluster=cluster)
         start = time.perf_counter()
-        build_features(source, out, telemetry.spec_of(source), scheduler=scheduler)
+        build_features(source, out, telemetry.spec_of(source), cluster=cluster)
         return source.meta.samples / (time.perf_counter() - start)
 
 

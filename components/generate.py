@@ -13,6 +13,7 @@ from netops.tracking.results import log_telemetry
 from netops.workflows.settings import Settings
 from netops.workflows.stages.champion_card import champion_card
 from netops.workflows.stages.continuation import describe, period_of
+from netops.workflows.stages.dask import compute_cluster
 from netops.workflows.stages.feedback import with_feedback
 from netops.workflows.stages.log_columns import with_generated_logs
 from netops.workflows.stages.sink import send
@@ -36,18 +37,20 @@ def generate(context: MLClientCtx, settings: str, network: str = "demo", continu
     fleet = chosen.fleet
     context.set_label("network", network)
     start, origin = period_of(network, fleet, continues=str(continues).lower() == "true")
-    dataset = generate_telemetry(
-        chosen.metrics,
-        new_folder(context, "telemetry"),
-        devices=fleet.devices,
-        duration=fleet.duration,
-        interval=fleet.interval,
-        start=start,
-        origin=origin,
-        seed=fleet.seed,
-        silent=chosen.generated_logs.silent_if_enabled,
-        progress=progress.report,
-    )
+    with compute_cluster(chosen.compute) as cluster:
+        dataset = generate_telemetry(
+            chosen.metrics,
+            new_folder(context, "telemetry"),
+            devices=fleet.devices,
+            duration=fleet.duration,
+            interval=fleet.interval,
+            start=start,
+            origin=origin,
+            seed=fleet.seed,
+            silent=chosen.generated_logs.silent_if_enabled,
+            cluster=cluster,
+            progress=progress.report,
+        )
     champion = partial(champion_card, network)
     dataset = with_feedback(dataset, network, chosen.telemetry)
     dataset = with_generated_logs(dataset, chosen, start, origin, champion)

@@ -39,8 +39,8 @@ def command(
     """Build feature vectors from telemetry: a folder of Parquet files, one row per sample."""
     from netops.workflows.settings import read_settings
 
-    values = {"features.windows": windows, "features.workers": workers, "features.scheduler": scheduler}
-    given = [f"{key}={value}" for key, value in values.items() if value is not None]
+    given = [f"features.windows={windows}"] if windows is not None else []
+    given += options.compute_settings(workers, scheduler)
     settings = read_settings(config, [*overrides, *given, *options.log_settings(logs, log_format, events)])
     options.must_exist(*telemetry, incidents, *logs, *events)
 

@@ -24,7 +24,8 @@ from netops.config.durations import DAY, SECOND
 )
 @click.option("--metrics-config", type=options.PATH, help="YAML of metrics, deployment and scenarios.")
 @click.option("--logs", type=options.PATH, help="Also write the log messages of the devices to this file.")
-@click.option("--workers", type=click.IntRange(1), default=1, help="Number of processes.")
+@options.workers
+@options.scheduler
 @options.common
 def command(
     out: Path,
@@ -35,7 +36,8 @@ def command(
     seed: int,
     metrics_config: Path | None,
     logs: Path | None,
-    workers: int,
+    workers: int | None,
+    scheduler: str | None,
     as_json: bool,
 ) -> None:
     """Generate telemetry into a folder of Parquet files.
@@ -47,12 +49,14 @@ def command(
     from netops.simulator.settings import GeneratorSettings
     from netops.workflows.project_folder import project_root
     from netops.workflows.settings import read_settings
+    from netops.workflows.stages.dask import compute_cluster
 
     settings = GeneratorSettings.from_yaml(metrics_config or project_root() / "configurations" / "metrics.yaml")
     first = _DEFAULT_START if start is None else start
     settings_of_logs = None if logs is None else read_settings().generated_logs
     silent = 0.0 if settings_of_logs is None else settings_of_logs.silent
-    with progress_bars():
+    compute = read_settings(overrides=options.compute_settings(workers, scheduler)).compute
+    with progress_bars(), compute_cluster(compute) as cluster:
         dataset = generate(
             settings,
             out,
@@ -62,7 +66,7 @@ def command(
             start=first,
             seed=seed,
             silent=silent,
-            workers=workers,
+            cluster=cluster,
             progress=progress.report,
         )
     meta = dataset.meta

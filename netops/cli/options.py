@@ -92,8 +92,10 @@ log_format = click.option(
     "--log-format", type=click.Choice([*FORMATS]), help="Format of the logs; default: detected for each file."
 )
 horizon = click.option("--horizon", type=DURATION, help="How far ahead to predict, e.g. 10m.")
-workers = click.option("--workers", type=click.IntRange(1), help="Processes of a local Dask cluster.")
-scheduler = click.option("--scheduler", metavar="tcp://…", help="A running Dask scheduler.")
+workers = click.option(
+    "--workers", type=click.IntRange(1), help="Compute on this many processes of a local Dask cluster."
+)
+scheduler = click.option("--scheduler", metavar="tcp://…", help="Compute on a running Dask cluster: its scheduler.")
 
 
 trials = click.option(
@@ -112,6 +114,12 @@ def log_settings(logs: tuple[Path, ...], log_format: str | None, events: tuple[P
     for key, paths in (("paths", logs), ("events", events)):
         given += [f"logs.{key}={json.dumps([str(path.resolve()) for path in paths])}"] if paths else []
     return given
+
+
+def compute_settings(workers: int | None, scheduler: str | None) -> list[str]:
+    """Return ``--workers`` and ``--scheduler`` as ``--set`` values."""
+    values = {"compute.workers": workers, "compute.scheduler": scheduler}
+    return [f"{key}={value}" for key, value in values.items() if value is not None]
 
 
 def as_settings(

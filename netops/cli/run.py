@@ -81,9 +81,7 @@ def _new_run(
     from netops.workflows.settings import read_settings
 
     _reject_incomplete(telemetry, logs, incidents, test, test_incidents)
-    given = options.as_settings(
-        horizon, split, trials, budget, features__workers=workers, features__scheduler=scheduler
-    )
+    given = options.as_settings(horizon, split, trials, budget) + options.compute_settings(workers, scheduler)
     chosen = read_settings(config, [*overrides, *given, *options.log_settings(logs, log_format, events)])
     options.must_exist(*telemetry, *test, incidents, test_incidents, *logs, *events)
     options.must_be_telemetry(telemetry, test, settings=chosen)

@@ -18,6 +18,8 @@ from netops.errors import UsageError
 @click.option("--split", type=click.Choice(["time", "device"]), help="How to split off the test data.")
 @options.trials
 @options.budget
+@options.workers
+@options.scheduler
 @options.config
 @options.overrides
 @options.common
@@ -30,6 +32,8 @@ def command(
     split: str | None,
     trials: int | None,
     budget: int | None,
+    workers: int | None,
+    scheduler: str | None,
     config: Path | None,
     overrides: tuple[str, ...],
     as_json: bool,
@@ -40,7 +44,8 @@ def command(
     """
     from netops.workflows.settings import read_settings
 
-    settings = read_settings(config, [*overrides, *options.as_settings(horizon, split, trials, budget)])
+    given = options.as_settings(horizon, split, trials, budget) + options.compute_settings(workers, scheduler)
+    settings = read_settings(config, [*overrides, *given])
     if not features.is_dir():
         raise UsageError(f"--features {features}: no such folder")
     if logs:

@@ -110,7 +110,7 @@ class ClusterSettings:
                                unit="duration")  # fmt: skip
     launcher: LauncherSettings = option(LauncherSettings, help="Kubeflow's own pod of each step")
     stages: dict[str, dict[str, object]] = option(dict, help="stage → what differs from `default`")
-    dask: DaskSettings = option(DaskSettings, help="the Dask cluster that features may be built on")
+    dask: DaskSettings = option(DaskSettings, help="the Dask cluster that stages may compute on")
     serving: ServingDeployment = option(ServingDeployment, help="the real-time function")
     where: str = field(default="cluster.yaml", init=False, repr=False)
 

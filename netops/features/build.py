@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 
+from netops.compute.cluster import Cluster
 from netops.errors import NetopsError, UsageError
-from netops.features.cluster import build_parts
 from netops.features.part import build_part
-from netops.features.spec import FeatureSpec
+from netops.features.spec import FeatureSpec, SpecValues
 from netops.progress import Progress, silent
 from netops.telemetry.dataset import Dataset, finish
 from netops.threads import cpus
@@ -20,8 +20,7 @@ def build_features(
     spec: FeatureSpec,
     *,
     threads: int | None = None,
-    workers: int = 1,
-    scheduler: str | None = None,
+    cluster: Cluster | None = None,
     progress: Progress = silent,
 ) -> Dataset:
     """Compute the feature vector of every sample of a dataset.
@@ -37,10 +36,8 @@ def build_features(
         The features.
     threads : int, optional
         Number of threads, all CPUs if None.
-    workers : int
-        If above one: number of processes of a local Dask cluster.
-    scheduler : str, optional
-        Address of a running Dask scheduler, as an alternative; its workers must have access to both folders.
+    cluster : Cluster, optional
+        Whose workers compute, one file at a time; they must have access to both folders.
     progress : Progress
         Called with the number of processed samples.
 
@@ -59,8 +56,8 @@ def build_features(
     jobs = [(part, out / part.name) for part in source.parts]
     counter = _Counter(progress, source.meta.samples)
     try:
-        if scheduler is not None or workers > 1:
-            build_parts(jobs, spec, source.meta.attributes, workers, scheduler, counter)
+        if cluster is not None:
+            _build_on(cluster, jobs, spec, source.meta.attributes, counter)
         else:
             _build_parts(jobs, spec, source.meta.attributes, threads or cpus(), counter)
     except BaseException:
@@ -93,6 +90,22 @@ def _drop_drafts(out: Path) -> None:
     """Remove incomplete files of killed processes."""
     for path in out.glob(".part-*.tmp"):
         path.unlink(missing_ok=True)
+
+
+def _build_on(
+    cluster: Cluster,
+    jobs: list[tuple[Path, Path]],
+    spec: FeatureSpec,
+    attributes: tuple[str, ...],
+    counter: "_Counter",
+) -> None:
+    tasks = [(str(part.resolve()), str(out.resolve()), spec.to_dict(), attributes) for part, out in jobs]
+    for _, rows in cluster.run(_build_task, tasks):
+        counter(rows)
+
+
+def _build_task(source: str, out: str, spec: SpecValues, attributes: tuple[str, ...]) -> int:
+    return build_part(Path(source), Path(out), FeatureSpec.from_dict(spec), attributes)
 
 
 def _build_parts(

@@ -20,11 +20,6 @@ class FeatureSettings:
         f"relative to the longest window: {', '.join(RELATIVE)}; to the baseline: {', '.join(BASELINE)}",
     )
 
-    workers: int = option(1, help="processes of a local Dask cluster; 1: threads of this process", minimum=1)
-    scheduler: str | None = option(
-        None, help="a running Dask scheduler instead: tcp://host:port, or a dask function of the MLRun project"
-    )
-
     def spec(
         self,
         metrics: Sequence[str],

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from netops.compute.cluster import Cluster
 from netops.config.durations import SECOND
 from netops.errors import NetopsError, UsageError
 from netops.files import read_json, write_json
@@ -64,6 +66,7 @@ def generate(
     workers: int = 1,
     origin: int | None = None,
     silent: float = 0.0,
+    cluster: Cluster | None = None,
     progress: Progress = silent,
 ) -> Dataset:
     """Generate a network into a dataset folder.
@@ -91,6 +94,8 @@ def generate(
         earlier one has the same seed and origin.
     silent : float
         Fraction of the failures that only logs announce, see :func:`netops.simulator.network.make_network`.
+    cluster : Cluster, optional
+        Whose workers write the files instead of threads; they must have access to the folder.
     progress : Progress
         Called with the number of finished samples.
 
@@ -116,28 +121,70 @@ def generate(
         silent=silent,
     )
     try:
-        return _generate(network, out, workers, progress)
+        return _generate(network, out, workers, cluster, progress)
     except OSError as error:
         raise NetopsError(f"{error.filename or out}: cannot be written: {error.strerror or error}") from None
 
 
-def _generate(network: Network, out: Path, workers: int, progress: Progress) -> Dataset:
+def _generate(network: Network, out: Path, workers: int, cluster: Cluster | None, progress: Progress) -> Dataset:
     details = details_of(network)
     if _claim(out, details):
         return Dataset.open(out)
-    shards, schema = shards_of(network), schema_of(network, details)
+    shards = shards_of(network)
     total, done = network.devices * network.ticks, 0
-
-    def write(shard: Shard) -> int:
-        if part_path(out, shard.number).is_file():
-            return pq.read_metadata(part_path(out, shard.number)).num_rows
-        return write_shard(network, shard, out, schema)
-
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        for samples in pool.map(write, shards):
-            done += samples
-            progress(min(done, total), total, "samples")
+    written = (
+        _by_threads(network, shards, out, workers) if cluster is None else _by_tasks(cluster, network, shards, out)
+    )
+    for samples in written:
+        done += samples
+        progress(min(done, total), total, "samples")
     return _finish(network, out, shards, details, done)
+
+
+def _by_threads(network: Network, shards: list[Shard], out: Path, workers: int) -> Iterator[int]:
+    """Write the files; yield their numbers of samples."""
+    schema = schema_of(network, details_of(network))
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        yield from pool.map(lambda shard: _write_once(network, shard, out, schema), shards)
+
+
+def _by_tasks(cluster: Cluster, network: Network, shards: list[Shard], out: Path) -> Iterator[int]:
+    arguments = {
+        "settings": network.settings,
+        "devices": network.devices,
+        "duration": network.ticks * network.interval,
+        "interval": network.interval,
+        "start": network.start,
+        "seed": network.seed,
+        "origin": network.origin,
+        "silent": network.silent,
+    }
+    for _, samples in cluster.run(_write_task, [(str(out.resolve()), shard.number, arguments) for shard in shards]):
+        yield samples
+
+
+_latest: dict[str, Network] = {}
+
+
+def _write_task(folder: str, number: int, arguments: dict[str, Any]) -> int:
+    """Write one file of the network that has claimed the folder; a worker makes the network once for all files."""
+    out = Path(folder)
+    details = read_json(out / _STATE)
+    claimed = details["fingerprint"]
+    if claimed not in _latest:
+        _latest.clear()
+        network = make_network(**arguments)
+        if details_of(network)["fingerprint"] != claimed:
+            raise NetopsError(f"{out}: a worker of the cluster generates another network; install the same version")
+        _latest[claimed] = network
+    network = _latest[claimed]
+    return _write_once(network, shards_of(network)[number], out, schema_of(network, details))
+
+
+def _write_once(network: Network, shard: Shard, out: Path, schema: pa.Schema) -> int:
+    if part_path(out, shard.number).is_file():
+        return pq.read_metadata(part_path(out, shard.number)).num_rows
+    return write_shard(network, shard, out, schema)
 
 
 def _claim(out: Path, details: JsonDict) -> bool:

@@ -22,6 +22,7 @@ from netops.workflows.records.runs import Workflow, find, run_folder, steps_of
 from netops.workflows.records.summary import summarise
 from netops.workflows.settings import Settings
 from netops.workflows.signals import terminated_as_stopped
+from netops.workflows.stages.dask import compute_cluster
 from netops.workflows.stages.memory import PeakMemory
 
 if TYPE_CHECKING:
@@ -132,13 +133,15 @@ def _execute(
     folder = run_folder(workflow.run_id)
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    options = Settings.from_json(arguments["settings"]).training
+    settings = Settings.from_json(arguments["settings"])
+    options = settings.training
     families = [] if workflow_name == "score" else options.enabled_families
     with (
         terminated_as_stopped(),
         PeakMemory() as memory,
         log_to(folder),
-        pipeline_started(families, options.threads, workflow),
+        compute_cluster(settings.compute) as cluster,
+        pipeline_started(families, options.threads, workflow, cluster),
     ):
         path = str(folder)
         status = project.run(workflow_name, arguments=arguments, artifact_path=path, engine="local", dirty=True)

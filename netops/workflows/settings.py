@@ -8,7 +8,7 @@ import copy
 import dataclasses
 import json
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +16,10 @@ from typing import TypeVar
 
 import yaml
 
+from netops import progress
 from netops.alerting.settings import AlertSettings
 from netops.cluster.settings import CLUSTER, ClusterSettings, read_cluster_settings
+from netops.compute.settings import ComputeSettings
 from netops.config.binding import bind, keys_in, parse_yaml, read_yaml
 from netops.errors import UsageError, closest
 from netops.evaluation.promotion import PromotionSettings
@@ -35,6 +37,8 @@ from netops.workflows.project_folder import project_root
 
 Section = TypeVar("Section")
 
+#: Keys that earlier versions had in another section, with that section and the present one.
+MOVED = (("features", "compute", "workers"), ("features", "compute", "scheduler"))
 #: Read by the generator itself, which supports the original format.
 METRICS = "metrics"
 
@@ -61,6 +65,7 @@ class Settings:
     promotion: PromotionSettings
     monitoring: MonitoringSettings
     serving: ServingSettings
+    compute: ComputeSettings
     cluster: ClusterSettings | None
     document: JsonObject = field(repr=False)
 
@@ -73,6 +78,7 @@ class Settings:
         UsageError
             For an unknown key, or an impossible value.
         """
+        document = _moved(document)
         document = document if set(document) - {CLUSTER} else {**_project_configuration(), **document}
         return cls(
             fleet=_section(FleetSettings, document, "fleet"),
@@ -85,6 +91,7 @@ class Settings:
             promotion=_section(PromotionSettings, document, "promotion"),
             monitoring=_section(MonitoringSettings, document, "monitoring"),
             serving=_section(ServingSettings, document, "serving"),
+            compute=_section(ComputeSettings, document, "compute"),
             cluster=read_cluster_settings(document) if CLUSTER in document else None,
             document=document,
         )
@@ -200,6 +207,21 @@ def _value(override: str, text: str) -> Json:
         return parse_yaml(text)
     except yaml.YAMLError:
         raise UsageError(f"--set {override}: '{text}' is not YAML") from None
+
+
+def _moved(document: JsonObject) -> JsonObject:
+    """Take keys from the section of earlier versions to the present one."""
+    changed = dict(document)
+    for old, new, key in MOVED:
+        before, now = changed.get(old), changed.get(new) or {}
+        if not isinstance(before, Mapping) or not isinstance(now, Mapping) or key not in before:
+            continue
+        if key in now:
+            raise UsageError(f"'{old}.{key}' is the old name of '{new}.{key}': keep one of them")
+        progress.say_once(f"warn: '{old}.{key}' is now called '{new}.{key}'")
+        changed[old] = {name: value for name, value in before.items() if name != key}
+        changed[new] = {**now, key: before[key]}
+    return changed
 
 
 def _section(cls: type[Section], document: JsonObject, name: str) -> Section:

@@ -1,4 +1,4 @@
-"""Features on the Dask function of the project."""
+"""The Dask function of the project."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def test_its_features_are_those_of_one_process_byte_for_byte(tmp_path: Path) -> 
     settings = read_settings()
     telemetry = generate(settings.metrics, tmp_path / "t", devices=3, duration=20 * MINUTE, start=0, seed=1)
     spec = spec_for(telemetry, settings)
-    there = build(telemetry, tmp_path / "there", spec, read_settings(overrides=[f"features.scheduler={NAME}"]))
+    there = build(telemetry, tmp_path / "there", spec, read_settings(overrides=[f"compute.scheduler={NAME}"]))
     here = build(telemetry, tmp_path / "here", spec, settings)
     assert [part.read_bytes() for part in there.parts] == [part.read_bytes() for part in here.parts]
 

@@ -1,13 +1,16 @@
-"""The Dask cluster of the project: a function of kind ``dask``, started by MLRun, that features are built on."""
+"""The Dask cluster on which stages compute: local, by its address, or a ``dask`` function of the project."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from netops.compute.cluster import Cluster, connected
+from netops.compute.settings import ComputeSettings
 from netops.config.binding import option
 from netops.errors import NetopsError
 from netops.tracking.mlrun_types import Project
+from netops.workflows.context import pipeline_run
 from netops.workflows.project_folder import PROJECT
 
 NAME = "dask"
@@ -65,6 +68,19 @@ def declare_dask(project: Project, settings: DaskSettings, image: str) -> None:
 
 
 @contextmanager
+def compute_cluster(settings: ComputeSettings) -> Iterator[Cluster | None]:
+    """Connect to the cluster of the settings, or start it; None: the stages compute in this process.
+
+    Stages of one run share that of the run.
+    """
+    if (shared := pipeline_run().cluster) is not None:
+        yield shared
+        return
+    with scheduler_address(settings.scheduler) as address, connected(settings, address) as cluster:
+        yield cluster
+
+
+@contextmanager
 def scheduler_address(scheduler: str | None) -> Iterator[str | None]:
     """Return the address of a Dask scheduler.
 
@@ -98,7 +114,7 @@ def _function(name: str) -> DaskFunction:
     try:
         function = project.get_function(name) if project else mlrun.import_function(f"db://{PROJECT}/{name}")
     except Exception as error:  # noqa: BLE001
-        raise NetopsError(f"features: scheduler: the project has no function '{name}': {error}") from None
+        raise NetopsError(f"compute.scheduler: the project has no function '{name}': {error}") from None
     if function.kind != "dask":
-        raise NetopsError(f"features: scheduler: function '{name}' is of kind {function.kind}, not dask")
+        raise NetopsError(f"compute.scheduler: function '{name}' is of kind {function.kind}, not dask")
     return function

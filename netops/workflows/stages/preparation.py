@@ -16,7 +16,7 @@ from netops.telemetry.drafts import refuse_foreign_files
 from netops.telemetry.ingest import open_or_ingest
 from netops.telemetry.schema import TIMESTAMP
 from netops.workflows.settings import Settings
-from netops.workflows.stages.dask import scheduler_address
+from netops.workflows.stages.dask import compute_cluster
 from netops.workflows.stages.log_columns import with_logs
 
 
@@ -45,16 +45,9 @@ def build(dataset: Dataset, out: Path, spec: FeatureSpec, settings: Settings) ->
     # Late: loads numba's kernels, which every refusal would wait for.
     from netops.features.build import build_features
 
-    options = settings.features
     try:
-        with scheduler_address(options.scheduler) as scheduler:
-            how = functools.partial(
-                build_features,
-                spec=spec,
-                workers=options.workers,
-                scheduler=scheduler,
-                progress=progress.report,
-            )
+        with compute_cluster(settings.compute) as cluster:
+            how = functools.partial(build_features, spec=spec, cluster=cluster, progress=progress.report)
             if dataset.test is not None:
                 how(dataset.test, out / TEST)
             return how(dataset, out)

@@ -20,6 +20,7 @@ from netops.models.onnx_file import Scorer
 from netops.telemetry.dataset import Dataset, matrix_of
 from netops.telemetry.schema import DEVICE, TIMESTAMP
 from netops.workflows.settings import Settings
+from netops.workflows.stages.dask import compute_cluster
 from netops.workflows.stages.log_columns import with_logs_of
 from netops.workflows.stages.log_samples import telemetry_for
 
@@ -67,7 +68,8 @@ def _features(sources: Sequence[str], card: ModelCard, settings: Settings, scrat
     for line in likeness(telemetry, card).lines():
         progress.say(line)
     spec = FeatureSpec.from_dict(card.spec)
-    return build_features(telemetry, scratch / "features", spec, progress=progress.report)
+    with compute_cluster(settings.compute) as cluster:
+        return build_features(telemetry, scratch / "features", spec, cluster=cluster, progress=progress.report)
 
 
 def _scored(features: Dataset, scorer: Scorer) -> Iterator[pa.Table]:

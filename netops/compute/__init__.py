@@ -1,0 +1,1 @@
+"""Where the stages compute: in this process, or on the workers of a Dask cluster."""

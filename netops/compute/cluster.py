@@ -1,0 +1,237 @@
+"""A Dask cluster: one task per file; tasks contain paths, never samples.
+
+A task writes a file atomically whose bytes depend only on its arguments, or returns a few numbers. If its worker
+dies, another one repeats it.
+"""
+
+import functools
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from netops import __version__
+from netops.compute.settings import ComputeSettings
+from netops.errors import NetopsError
+
+if TYPE_CHECKING:
+    from dask.distributed import Client, Future
+
+#: Number of retries if a worker or its files failed.
+RETRIES = 3
+#: How long to wait for a scheduler, at the start and when it is lost.
+PATIENCE = "5s"
+#: Its logs would show each lost connection as a traceback; the error that follows is one line.
+_LOGS = ("distributed", "distributed.client", "distributed.core", "distributed.comm", "distributed.batched")
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class _Done(Generic[Result]):
+    value: Result
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """An error that a retry would not fix."""
+
+    message: str
+
+
+class Cluster:
+    """The workers of a Dask cluster. Several threads may use it at once.
+
+    Attributes
+    ----------
+    client : dask.distributed.Client
+    address : str
+        Of the scheduler.
+    """
+
+    def __init__(self, client: "Client", address: str) -> None:
+        self.client, self.address = client, address
+
+    def run(
+        self, function: Callable[..., Result], jobs: Sequence[tuple[object, ...]]
+    ) -> Iterator[tuple[int, Result]]:
+        """Call a function of a module on the workers, once for each job.
+
+        Parameters
+        ----------
+        function : callable
+            Its results and the files that it writes depend on its arguments alone.
+        jobs : sequence of tuple
+            Arguments of each call.
+
+        Yields
+        ------
+        int, object
+            Index of a job and its result, in the order in which they finish.
+
+        Raises
+        ------
+        NetopsError
+            If the scheduler is lost, a worker has another version of this package, or a job fails; the others are
+            cancelled.
+        """
+        from dask.distributed import as_completed
+
+        task = functools.partial(_attempt, function, __version__)
+        with self._reported():
+            futures = [self.client.submit(task, *job, pure=False, retries=RETRIES) for job in jobs]
+        indices = {future.key: index for index, future in enumerate(futures)}
+        try:
+            for future in as_completed(futures, loop=self.client.loop):
+                yield indices[future.key], self._result(future)
+                future.release()
+        except BaseException:
+            self._cancel(futures)
+            raise
+
+    def results(self, function: Callable[..., Result], jobs: Sequence[tuple[object, ...]]) -> list[Result]:
+        """Return the results of :meth:`run` in the order of the jobs."""
+        found = dict(self.run(function, jobs))
+        return [found[index] for index in range(len(jobs))]
+
+    def _result(self, future: "Future") -> Any:
+        from dask.distributed import CancelledError, KilledWorker
+
+        try:
+            result: _Done[object] | _Failed = future.result()
+        except CancelledError:
+            raise self.lost() from None
+        except KilledWorker as error:
+            raise NetopsError(
+                f"a worker of the cluster died {RETRIES + 1} times in the same task; if it ran out of memory, give "
+                "the workers more (compute.worker_memory, cluster.dask.memory)"
+            ) from error
+        except FileNotFoundError as error:
+            raise NetopsError(
+                f"{error.filename}: missing on a worker of the cluster; all need the files under the same path"
+            ) from error
+        except Exception as error:
+            what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            raise NetopsError(f"a task failed on the cluster {RETRIES + 1} times: {what}") from error
+        if isinstance(result, _Failed):
+            raise NetopsError(result.message)
+        return result.value
+
+    def lost(self) -> NetopsError:
+        """Return the error of a scheduler that no longer answers."""
+        return NetopsError(f"the Dask scheduler at {self.address} was lost; start it and run the command again")
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # a closed client has no type of error of its own
+            if self.client.status in ("closed", "closing"):
+                raise self.lost() from error
+            raise
+
+    def _cancel(self, futures: "list[Future]") -> None:
+        if self.client.status == "running":
+            self.client.cancel(futures, force=True)
+
+
+def _attempt(function: Callable[..., Result], version: str, *arguments: object) -> "_Done[Result] | _Failed":
+    """Run a task on a worker; an error of ours is returned, because a retry would not fix it."""
+    if version != __version__:
+        return _Failed(f"a worker of the cluster has netops {__version__}, this is {version}: install the same")
+    try:
+        return _Done(function(*arguments))
+    except NetopsError as error:
+        return _Failed(str(error))
+
+
+@contextmanager
+def connected(settings: ComputeSettings, scheduler: str | None = None) -> Iterator[Cluster | None]:
+    """Connect to the cluster of the settings.
+
+    Parameters
+    ----------
+    settings : ComputeSettings
+    scheduler : str, optional
+        Address of a running scheduler; otherwise ``workers`` processes are started, which end with the block.
+
+    Yields
+    ------
+    Cluster or None
+        None if the stages compute in this process.
+
+    Raises
+    ------
+    NetopsError
+        If no scheduler answers.
+    """
+    if scheduler is None and settings.workers == 1:
+        yield None
+        return
+    with ExitStack() as stack:
+        address = scheduler or stack.enter_context(local_cluster(settings.workers, settings.worker_memory))
+        yield stack.enter_context(connect(address))
+
+
+@contextmanager
+def connect(address: str) -> Iterator[Cluster]:
+    """Connect to a running scheduler.
+
+    Raises
+    ------
+    NetopsError
+        If none answers.
+    """
+    from dask.distributed import Client
+
+    for name in _LOGS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    try:
+        client = Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise NetopsError(f"no Dask scheduler answers at {address}; check the address") from error
+    try:
+        yield Cluster(client, address)
+    finally:
+        client.close()
+
+
+@contextmanager
+def local_cluster(workers: int, memory: str | None = None) -> Iterator[str]:
+    """Start a cluster of processes on this machine, one thread each.
+
+    Parameters
+    ----------
+    workers : int
+        How many processes.
+    memory : str, optional
+        Memory limit of each.
+
+    Yields
+    ------
+    str
+        The address of its scheduler.
+    """
+    import dask
+    from dask.distributed import LocalCluster
+
+    own = {
+        # The profiler of the workers would cost a few percent.
+        "distributed.worker.profile.enabled": False,
+        # Tasks hold little; what does not fit is a mistake of the limit, not to be written to disk and read again.
+        "distributed.worker.memory.target": False,
+        "distributed.worker.memory.spill": False,
+        "distributed.worker.memory.pause": False,
+    }
+    with (
+        dask.config.set(own),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address="127.0.0.1:0",
+            memory_limit=memory,
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+    ):
+        yield cluster.scheduler_address
