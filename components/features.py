@@ -9,6 +9,7 @@ from netops.telemetry.sinks.rows import Rows
 from netops.tracking.folders import local_folder, log_dataset, new_folder
 from netops.training.labelled import require_learnable
 from netops.workflows.settings import Settings
+from netops.workflows.stages.dask import compute_cluster
 from netops.workflows.stages.preparation import build, spec_for
 from netops.workflows.stages.sink import send
 from netops.workflows.stages.stage import stage
@@ -31,7 +32,8 @@ def features(context: MLClientCtx, telemetry: DataItem, settings: str, network: 
     chosen = Settings.from_json(settings)
     training = chosen.training
     horizon = training.horizon_for(source.meta.interval_seconds)
-    require_learnable(source, horizon, training.split, training.seed)  # before the work
+    with compute_cluster(chosen.compute) as cluster:
+        require_learnable(source, horizon, training.split, training.seed, cluster)  # before the work
     spec = spec_for(source, chosen)
     dataset = build(source, new_folder(context, "features"), spec, chosen)
     log_dataset(context, "features", dataset)

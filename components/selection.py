@@ -41,6 +41,7 @@ from netops.tracking.folders import local_folder, local_model, new_folder, work_
 from netops.training.examples import Examples, prepare_examples
 from netops.training.train import split_risks
 from netops.workflows.settings import Settings
+from netops.workflows.stages.dask import compute_cluster
 from netops.workflows.stages.stage import stage
 from netops.workflows.stages.unlabelled import select_without_labels
 from netops.workflows.stages.versions import figures_of, log_version
@@ -75,7 +76,8 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
     chosen = Settings.from_json(settings)
     options, alerting, seed = chosen.training, chosen.alerting, chosen.training.seed
     dataset = Dataset.open(local_folder(features))
-    examples = prepare_examples(dataset, options, work_folder(context) / "examples", progress.report)
+    with compute_cluster(chosen.compute) as cluster:
+        examples = prepare_examples(dataset, options, work_folder(context) / "examples", progress.report, cluster)
     if not examples.supervised:
         select_without_labels(context, examples, network, chosen)
         return
@@ -103,16 +105,18 @@ def select(context: MLClientCtx, features: DataItem, network: str, settings: str
         seed=seed,
     )
     champion = registry.champion(network)
-    decision = not_rejected(network, read_card(models[choice.best])) or compare_with_champion(
-        examples,
-        models[choice.best],
-        champion_files(champion),
-        alerting,
-        chosen.promotion,
-        seed,
-        rivals=[folder for name, folder in models.items() if name != choice.best],
-        baseline=baseline_risks(baseline, examples, "validation", seed),
-    )
+    with compute_cluster(chosen.compute) as cluster:
+        decision = not_rejected(network, read_card(models[choice.best])) or compare_with_champion(
+            examples,
+            models[choice.best],
+            champion_files(champion),
+            alerting,
+            chosen.promotion,
+            seed,
+            rivals=[folder for name, folder in models.items() if name != choice.best],
+            baseline=baseline_risks(baseline, examples, "validation", seed),
+            cluster=cluster,
+        )
     rest = _log(context, network, examples, models, assessments, choice, decision, chosen, baseline, tests)
     found = assessments[choice.best].evaluation.figures
     doubts = (

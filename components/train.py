@@ -13,6 +13,7 @@ from netops.tracking.results import log_figures
 from netops.training.examples import prepare_examples
 from netops.workflows.context import pipeline_run
 from netops.workflows.settings import Settings
+from netops.workflows.stages.dask import compute_cluster
 from netops.workflows.stages.stage import stage
 from netops.workflows.stages.unlabelled import skip_training
 from netops.workflows.stages.versions import figures_of, log_version
@@ -36,23 +37,25 @@ def train(context: MLClientCtx, features: DataItem, network: str, family: str, s
     options, alerting = chosen.training, chosen.alerting
     work = work_folder(context)
     dataset = Dataset.open(local_folder(features))
-    examples = prepare_examples(dataset, options, work / "examples", progress.report)
-    if not examples.supervised:
-        skip_training(context, examples, family)
-        return
     folder = work / "models" / family
-    trials = Iterations(context)
-    card, assessment = train_model(
-        examples,
-        family,
-        options,
-        alerting,
-        folder,
-        network=network,
-        workers=pipeline_run().workers,
-        progress=progress.report,
-        on_trial=trials,
-    )
+    with compute_cluster(chosen.compute) as cluster:
+        examples = prepare_examples(dataset, options, work / "examples", progress.report, cluster)
+        if not examples.supervised:
+            skip_training(context, examples, family)
+            return
+        trials = Iterations(context)
+        card, assessment = train_model(
+            examples,
+            family,
+            options,
+            alerting,
+            folder,
+            network=network,
+            workers=pipeline_run().workers,
+            cluster=cluster,
+            progress=progress.report,
+            on_trial=trials,
+        )
     trials.close()
     log_version(context, network, examples, folder, card, assessment, chosen.monitoring)
     log_figures(context, figures_of(card, assessment, examples), families=len(options.enabled_families))

@@ -4,8 +4,10 @@ A task writes a file atomically whose bytes depend only on its arguments, or ret
 dies, another one repeats it.
 """
 
+import contextlib
 import functools
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -25,7 +27,14 @@ PATIENCE = "5s"
 #: Its logs would show each lost connection as a traceback; the error that follows is one line.
 _LOGS = ("distributed", "distributed.client", "distributed.core", "distributed.comm", "distributed.batched")
 
+#: Tables of Dask, which XGBoost imports and does not use: no warning that another package for them is missing.
+TABLES = {"dataframe.query-planning": False}
+
 Result = TypeVar("Result")
+
+
+class ClusterError(NetopsError):
+    """The cluster has failed, not the work."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +81,10 @@ class Cluster:
 
         Raises
         ------
+        ClusterError
+            If the scheduler is lost, or a job fails again and again; the others are cancelled.
         NetopsError
-            If the scheduler is lost, a worker has another version of this package, or a job fails; the others are
-            cancelled.
+            What a job has raised.
         """
         from dask.distributed import as_completed
 
@@ -103,31 +113,57 @@ class Cluster:
         except CancelledError:
             raise self.lost() from None
         except KilledWorker as error:
-            raise NetopsError(
+            raise ClusterError(
                 f"a worker of the cluster died {RETRIES + 1} times in the same task; if it ran out of memory, give "
                 "the workers more (compute.worker_memory, cluster.dask.memory)"
             ) from error
         except FileNotFoundError as error:
-            raise NetopsError(
+            raise ClusterError(
                 f"{error.filename}: missing on a worker of the cluster; all need the files under the same path"
             ) from error
         except Exception as error:
             what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-            raise NetopsError(f"a task failed on the cluster {RETRIES + 1} times: {what}") from error
+            raise ClusterError(f"a task failed on the cluster {RETRIES + 1} times: {what}") from error
         if isinstance(result, _Failed):
             raise NetopsError(result.message)
         return result.value
 
-    def lost(self) -> NetopsError:
+    def workers(self) -> dict[str, str]:
+        """Return the address of each worker and its name."""
+        with self._reported():
+            found = self.client.scheduler_info()["workers"]
+        return {address: str(worker["name"]) for address, worker in found.items()}
+
+    def wait_for(self, count: int, seconds: float) -> dict[str, str]:
+        """Wait until there are as many workers, or one after that time; return them as :meth:`workers` does.
+
+        Raises
+        ------
+        ClusterError
+            If there is none.
+        """
+        until = time.monotonic() + seconds
+        while len(found := self.workers()) < max(1, count) and time.monotonic() < until:
+            time.sleep(0.2)
+        if not found:
+            raise ClusterError(f"the Dask cluster of {self.address} has no worker; start some")
+        return found
+
+    def restart(self, addresses: list[str]) -> None:
+        """Restart workers that a lost one has left waiting; those without a nanny end by their own time-out."""
+        with contextlib.suppress(ValueError), self._reported():
+            self.client.restart_workers(addresses, timeout=30, raise_for_error=False)
+
+    def lost(self) -> ClusterError:
         """Return the error of a scheduler that no longer answers."""
-        return NetopsError(f"the Dask scheduler at {self.address} was lost; start it and run the command again")
+        return ClusterError(f"the Dask scheduler at {self.address} was lost; start it and run the command again")
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
         try:
             yield
-        except Exception as error:  # a closed client has no type of error of its own
-            if self.client.status in ("closed", "closing"):
+        except Exception as error:  # a lost connection has no type of error of its own
+            if self.client.status != "running" or isinstance(error, OSError):
                 raise self.lost() from error
             raise
 
@@ -163,7 +199,7 @@ def connected(settings: ComputeSettings, scheduler: str | None = None) -> Iterat
 
     Raises
     ------
-    NetopsError
+    ClusterError
         If no scheduler answers.
     """
     if scheduler is None and settings.workers == 1:
@@ -180,7 +216,7 @@ def connect(address: str) -> Iterator[Cluster]:
 
     Raises
     ------
-    NetopsError
+    ClusterError
         If none answers.
     """
     from dask.distributed import Client
@@ -190,7 +226,7 @@ def connect(address: str) -> Iterator[Cluster]:
     try:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
-        raise NetopsError(f"no Dask scheduler answers at {address}; check the address") from error
+        raise ClusterError(f"no Dask scheduler answers at {address}; check the address") from error
     try:
         yield Cluster(client, address)
     finally:
@@ -216,7 +252,7 @@ def local_cluster(workers: int, memory: str | None = None) -> Iterator[str]:
     import dask
     from dask.distributed import LocalCluster
 
-    own = {
+    own = TABLES | {
         # The profiler of the workers would cost a few percent.
         "distributed.worker.profile.enabled": False,
         # Tasks hold little; what does not fit is a mistake of the limit, not to be written to disk and read again.

@@ -12,6 +12,7 @@ import numpy as np
 
 from netops.alerting.sequences import Floats
 from netops.alerting.settings import AlertSettings
+from netops.compute.cluster import Cluster, ClusterError
 from netops.errors import NetopsError
 from netops.evaluation.evaluate import evaluate
 from netops.evaluation.promotion import Decision, PromotionSettings, Scorecard, decide
@@ -39,6 +40,7 @@ def compare_with_champion(
     *,
     rivals: Sequence[Path] = (),
     baseline: Floats | None = None,
+    cluster: Cluster | None = None,
 ) -> Decision:
     """Decide whether a newly trained model replaces the champion.
 
@@ -59,6 +61,8 @@ def compare_with_champion(
         for that choice.
     baseline : float64 array, rows of the validation split, optional
         Risks by static thresholds, which the first model of a network has to beat.
+    cluster : Cluster, optional
+        Whose workers score the champion.
     """
     new = _standing(examples, challenger, alerting, seed)
     if isinstance(champion, Scorecard):
@@ -66,7 +70,7 @@ def compare_with_champion(
     if champion is None:
         useless = () if new.failure else _useless(examples, new, challenger, rivals, baseline, seed)
         return decide(new, None, None, promotion, useless)
-    old = _standing(examples, champion, alerting, seed)
+    old = _standing(examples, champion, alerting, seed, cluster)
     if old.version == new.version:
         return Decision(False, (f"version {new.version} is in service already",))
     if any(model.failure or model.missing_features for model in (new, old)):
@@ -117,7 +121,9 @@ def _no_better(than: str, model: Scorecard, difference: Difference) -> str:
     )
 
 
-def _standing(examples: Examples, folder: Path, alerting: AlertSettings, seed: int) -> Scorecard:
+def _standing(
+    examples: Examples, folder: Path, alerting: AlertSettings, seed: int, cluster: Cluster | None = None
+) -> Scorecard:
     """Evaluate a model on the validation split; if that fails, the result has a failure instead of figures."""
     try:
         card = read_card(folder)
@@ -127,13 +133,17 @@ def _standing(examples: Examples, folder: Path, alerting: AlertSettings, seed: i
         failure = f"it requires feature '{missing[0]}', which this telemetry lacks"
         return Scorecard.failed(card.version, failure, missing)
     try:
-        return _scorecard(examples, folder, card, alerting, seed)
+        return _scorecard(examples, folder, card, alerting, seed, cluster)
+    except ClusterError:
+        raise  # says nothing about the model
     except NetopsError as error:
         return Scorecard.failed(card.version, str(error))
 
 
-def _scorecard(examples: Examples, folder: Path, card: ModelCard, alerting: AlertSettings, seed: int) -> Scorecard:
-    risks = split_risks(examples, folder, "validation")
+def _scorecard(
+    examples: Examples, folder: Path, card: ModelCard, alerting: AlertSettings, seed: int, cluster: Cluster | None
+) -> Scorecard:
+    risks = split_risks(examples, folder, "validation", cluster)
     policy = alerting.policy(float("nan") if card.threshold is None else card.threshold, examples.horizon)
     figures = evaluate(examples.evaluation_split("validation"), risks, policy, seed=seed, resamples=1).figures
     return Scorecard(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from netops.alerting.settings import AlertSettings
+from netops.compute.cluster import Cluster
 from netops.evaluation.assessment import Assessment, assess_model
 from netops.models.card import ModelCard, write_card
 from netops.models.card_sections import AlertValues, ValidationValues
@@ -26,6 +27,7 @@ def train_model(
     *,
     network: str,
     workers: Workers | None = None,
+    cluster: Cluster | None = None,
     progress: Progress = silent,
     on_trial: TrialCallback = lambda trial: None,
 ) -> tuple[ModelCard, Assessment]:
@@ -43,7 +45,7 @@ def train_model(
         Model folder to write.
     network : str
         Whose model it is.
-    workers, progress, on_trial
+    workers, cluster, progress, on_trial
         For :func:`netops.training.train.train_family`.
 
     Returns
@@ -52,7 +54,15 @@ def train_model(
         The written card and the assessment.
     """
     card = train_family(
-        examples, family, training, out, network=network, workers=workers, progress=progress, on_trial=on_trial
+        examples,
+        family,
+        training,
+        out,
+        network=network,
+        workers=workers,
+        cluster=cluster,
+        progress=progress,
+        on_trial=on_trial,
     )
     return _assessed(card, examples, training, alerting, out)
 

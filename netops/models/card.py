@@ -82,7 +82,7 @@ class ModelCard:
     data : dict
         Rows, positives, base rate and fingerprint of the training split; ``counters``: metrics that are sent as
         counters and were turned into rates; ``fitted_rows``: those of them that the family took, ``read`` from
-        ``memory`` or in ``pieces`` from disk.
+        ``memory``, in ``pieces`` from disk, or by the ``workers`` of a ``cluster``.
     background : dict
         Per feature: quantiles, mean and fraction of missing values in the training split.
     libraries : dict

@@ -94,6 +94,7 @@ TrainingData = TypedDict(
         "labels": LabelSources,
         "fitted_rows": int,
         "read": str,
+        "workers": int,
     },
     total=False,
 )

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from netops.alerting.outcomes import EvaluationSplit
 from netops.alerting.sequences import Flags
+from netops.compute.cluster import Cluster
 from netops.errors import FewLabelsError, NetopsError
 from netops.files import read_json, write_json
 from netops.models.background import background_of
@@ -33,6 +34,7 @@ from netops.training.label_sources import summarize_labels
 from netops.training.labelled import Labelled, label_once
 from netops.training.matrix import NAMES, fold_folder, keep_columns, read_pieces, write_matrix
 from netops.training.nearness import nearness
+from netops.training.remote_rows import gather_on, write_matrix_on
 from netops.training.rows import gather
 from netops.training.settings import TrainingSettings
 from netops.training.splits import TEST, TRAIN, VALIDATION
@@ -161,7 +163,11 @@ class Examples:
 
 
 def prepare_examples(
-    dataset: Dataset, settings: TrainingSettings, work: Path, progress: Progress = silent
+    dataset: Dataset,
+    settings: TrainingSettings,
+    work: Path,
+    progress: Progress = silent,
+    cluster: Cluster | None = None,
 ) -> Examples:
     """Write the training rows and the indices of the rows to score.
 
@@ -178,6 +184,9 @@ def prepare_examples(
     work : Path
         Folder to keep the examples in.
     progress : Progress
+    cluster : Cluster, optional
+        Whose workers read, label and thin the samples, one file each; they must have access to both folders. The
+        examples are the same.
 
     Raises
     ------
@@ -189,7 +198,7 @@ def prepare_examples(
     with _alone(work / f".examples-{key}.lock"):
         if (folder / FILE).is_file():
             return Examples.open(folder)
-        return _Making(dataset, settings, folder, key, progress).make()
+        return _Making(dataset, settings, folder, key, progress, cluster).make()
 
 
 def _key(dataset: Dataset, settings: TrainingSettings) -> str:
@@ -217,11 +226,17 @@ class _Making:
     """One making of examples."""
 
     def __init__(
-        self, dataset: Dataset, settings: TrainingSettings, folder: Path, key: str, progress: Progress
+        self,
+        dataset: Dataset,
+        settings: TrainingSettings,
+        folder: Path,
+        key: str,
+        progress: Progress,
+        cluster: Cluster | None,
     ) -> None:
         self.dataset, self.settings, self.folder, self.key = dataset, settings, folder, key
         self.draft = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-        self.progress = progress
+        self.progress, self.cluster = progress, cluster
         self.horizon = settings.horizon_for(dataset.meta.interval_seconds)
 
     def make(self) -> Examples:
@@ -243,7 +258,9 @@ class _Making:
         shutil.rmtree(self.draft)
         self.draft.mkdir()
         settings = self.settings
-        labelled = label_once(self.dataset, self.horizon, settings.split, settings.seed, supervised=False)
+        labelled = label_once(
+            self.dataset, self.horizon, settings.split, settings.seed, supervised=False, cluster=self.cluster
+        )
         self._write_scored(labelled)
         rows = np.flatnonzero(labelled[0].split.rows(TRAIN))
         names = tuple(name for pair in columns_of(self.dataset).items() for name in pair if name)
@@ -260,7 +277,14 @@ class _Making:
     def _write(self) -> Examples:
         self.progress(0, 3, "label samples")
         settings = self.settings
-        labelled = label_once(self.dataset, self.horizon, settings.split, settings.seed, settings.cross_fit_below)
+        labelled = label_once(
+            self.dataset,
+            self.horizon,
+            settings.split,
+            settings.seed,
+            settings.cross_fit_below,
+            cluster=self.cluster,
+        )
         self._write_scored(labelled)
         self.progress(1, 3, "choose training rows")
         main, folds = labelled[0], labelled[0].split.folds
@@ -320,12 +344,16 @@ class _Making:
         self, folder: Path, names: tuple[str, ...], selected: npt.NDArray[np.int64]
     ) -> tuple[str, ...]:
         """Write the matrix of the columns that vary, and return their names."""
-        alive = write_matrix(folder / MATRIX, self.dataset, names, selected)
+        path = folder / MATRIX
+        if self.cluster is None:
+            alive = write_matrix(path, self.dataset, names, selected)
+        else:
+            alive = write_matrix_on(self.cluster, path, self.dataset, names, selected)
         if not alive.any():
             raise NetopsError(f"{self.dataset.path}: no feature varies in the training split; give other telemetry")
         if not alive.all():
             names = tuple(name for name, varies in zip(names, alive, strict=True) if varies)
-            keep_columns(folder / MATRIX, alive)
+            keep_columns(path, alive)
         return names
 
     def _select(
@@ -335,7 +363,12 @@ class _Making:
         labels = positive[np.searchsorted(rows, selected)]
         sample = Sample(labels, weights)
         most, seed = self.settings.max_features, self.settings.seed
-        return select(names, lambda some: gather(self.dataset, some, selected), sample, most, seed)
+        return select(names, lambda some: self._gather(some, selected), sample, most, seed)
+
+    def _gather(self, names: tuple[str, ...], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        if self.cluster is None:
+            return gather(self.dataset, names, rows)
+        return gather_on(self.cluster, self.dataset, names, rows, self.draft)
 
     def _write_scored(self, labelled: list[Labelled]) -> None:
         for name, split in SCORED_SPLITS.items():

@@ -4,7 +4,8 @@ Nothing here imports more than the fit needs: no MLRun, and of the families only
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from netops.compute.cluster import Cluster, connect
 from netops.config.binding import bind
 from netops.errors import NetopsError
 from netops.files import atomic_path, read_json
@@ -26,6 +28,7 @@ from netops.telemetry.dataset import Dataset
 from netops.training.families.protocol import Family, FitData
 from netops.training.families.registry import FAMILIES
 from netops.training.matrix import NAMES, ScaledMatrix, fold_folder
+from netops.training.remote_rows import pieces_on, score_rows_on
 from netops.training.rows import pieces
 from netops.training.search import Limits, Search, TrialCallback
 from netops.training.thinning import thin
@@ -63,6 +66,8 @@ class Job:
         Seconds within which the last trial begins.
     memory_values : int
         Maximum training rows × features in memory.
+    scheduler : str or None
+        Address of the Dask cluster whose workers read rows and, beyond ``memory_values``, grow trees.
     """
 
     examples: str
@@ -75,6 +80,7 @@ class Job:
     trials: int | None = 1
     budget: float | None = None
     memory_values: int = 25_000_000
+    scheduler: str | None = None
 
     def limits(self, since: float) -> Limits:
         """Return when a search that began then ends."""
@@ -107,24 +113,40 @@ def fit(
         If the model file does not agree with the native model within 1e-5 on the test split, or the training rows
         are of one class only.
     """
+    limits = job.limits(time.monotonic() if since is None else since)
+    with _connected(job) as cluster:
+        return _fit_family(job, say, on_trial, limits, cluster)
+
+
+@contextmanager
+def _connected(job: Job) -> Iterator[Cluster | None]:
+    if job.scheduler is None:
+        yield None
+        return
+    with connect(job.scheduler) as cluster:
+        yield cluster
+
+
+def _fit_family(job: Job, say: Say, on_trial: TrialCallback, limits: Limits, cluster: Cluster | None) -> ModelCard:
     folder = Path(job.examples)
     family: Family = bind(FAMILIES[job.family], job.params, f"families: {job.family}")
     examples = read_json(folder / "examples.json")
-    limits = job.limits(time.monotonic() if since is None else since)
     say("load libraries")
     family.load(job.threads)
     say("fit")
-    held_out, family = _cross_fit(folder, examples, family, job) if examples["folds"] else (None, family)
-    scaling, data = _data(folder, family, job)
-    took: TrainingData = {"fitted_rows": len(data.labels), "read": "pieces" if data.on_disk else "memory"}
+    held_out, family = _cross_fit(folder, examples, family, job, cluster) if examples["folds"] else (None, family)
+    scaling, data = _data(folder, family, job, cluster)
+    took: TrainingData = {"fitted_rows": len(data.labels), "read": data.read_from}
     family, fitted, seconds = _fit(family, data, job, limits, on_trial)
+    if workers := getattr(fitted, "workers", 0):
+        took["workers"] = workers
     del data
     say("check")
     model = build_model(scaling, fitted)
-    session = Session(model, job.threads)
-    validation = _score(session, examples, folder, "validation") if held_out is None else held_out
-    risks = {"validation": validation, "test": _score(session, examples, folder, "test")}
-    agreement = _agreement(scaling, fitted, examples, folder, risks["test"], job)
+    score = _Scoring(model, job, cluster)
+    validation = score.split(examples, "validation") if held_out is None else held_out
+    risks = {"validation": validation, "test": score.split(examples, "test")}
+    agreement = _agreement(scaling, fitted, examples, folder, risks["test"], job, cluster)
     calibration = fit_platt(risks["validation"], np.load(folder / "validation-labels.npy"))
     if isinstance(calibration, Platt):
         model = calibrated(model, calibration)
@@ -153,7 +175,9 @@ def _fit_once(family: Family, data: FitData, job: Job) -> Fitted:
     return family.fit(data.whole() if family.rounds is None else data, job.seed, job.threads)
 
 
-def _cross_fit(folder: Path, examples: dict[str, Any], family: Family, job: Job) -> tuple[Floats, Family]:
+def _cross_fit(
+    folder: Path, examples: dict[str, Any], family: Family, job: Job, cluster: Cluster | None
+) -> tuple[Floats, Family]:
     """Score each row of validation by a model of the other folds.
 
     Returns
@@ -167,12 +191,12 @@ def _cross_fit(folder: Path, examples: dict[str, Any], family: Family, job: Job)
     risks, iterations = np.full(len(rows), np.nan), []
     for fold in range(examples["folds"]):
         own = fold_folder(folder, fold)
-        scaling, data = _data(own, family, job)
+        scaling, data = _data(own, family, job, cluster)
         fitted = _fit_once(family, data, job)
         del data
-        session = Session(build_model(scaling, fitted), job.threads)
+        score = _Scoring(build_model(scaling, fitted), job, cluster)
         mine = np.flatnonzero(of_row == fold)
-        risks[mine] = score_rows(session.score, dataset, read_json(own / NAMES), rows[mine])
+        risks[mine] = score(dataset, read_json(own / NAMES), rows[mine])
         iterations.append(fitted.iterations)
     if family.rounds is None:
         return risks, family
@@ -242,8 +266,8 @@ def score_rows(
     return risks
 
 
-def _data(folder: Path, family: Family, job: Job) -> tuple[Scaling, FitData]:
-    """Read the training rows: into memory, as pieces on disk, or thinned if the family cannot use pieces."""
+def _data(folder: Path, family: Family, job: Job, cluster: Cluster | None) -> tuple[Scaling, FitData]:
+    """Read the training rows: into memory, in pieces, or thinned if the family cannot use pieces."""
     matrix = np.load(folder / "features.npy", mmap_mode="r")
     labels, weights, early = (np.load(folder / f"{name}.npy") for name in ("labels", "weights", "early"))
     weights = weights * np.load(folder / "nearness.npy")
@@ -254,7 +278,7 @@ def _data(folder: Path, family: Family, job: Job) -> tuple[Scaling, FitData]:
     if len(source) <= room:
         return scaling, FitData(_rows(source, np.ones(len(source), bool)), labels, weights, early)
     if family.takes_pieces:
-        return scaling, FitData(source, labels, weights, early)
+        return scaling, FitData(source, labels, weights, early, cluster)
     selected, more = thin(np.arange(len(source)), labels == 1, room, job.seed, np.load(folder / "hard.npy"))
     chosen = np.zeros(len(source), bool)
     chosen[selected] = True
@@ -271,10 +295,23 @@ def _rows(source: ScaledMatrix, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np
     return scaled
 
 
-def _score(session: Session, examples: dict[str, Any], folder: Path, split: str) -> npt.NDArray[np.float64]:
-    dataset = Dataset.open(Path(examples["sources"][split]))
-    rows = np.load(folder / f"{split}.npy")
-    return score_rows(session.score, dataset, examples["names"], rows)
+class _Scoring:
+    """Score rows by a model that is not saved yet, on the workers if there are some."""
+
+    def __init__(self, model: bytes, job: Job, cluster: Cluster | None) -> None:
+        self._model, self._job, self._cluster = model, job, cluster
+        self._folder = Path(job.examples)
+
+    def split(self, examples: dict[str, Any], split: str) -> Floats:
+        """Score ``validation`` or ``test``."""
+        dataset = Dataset.open(Path(examples["sources"][split]))
+        return self(dataset, examples["names"], np.load(self._folder / f"{split}.npy"))
+
+    def __call__(self, dataset: Dataset, names: list[str], rows: npt.NDArray[np.int64]) -> Floats:
+        """Score rows of a dataset."""
+        if self._cluster is None:
+            return score_rows(Session(self._model, self._job.threads).score, dataset, names, rows)
+        return score_rows_on(self._cluster, self._model, dataset, tuple(names), rows, self._folder)
 
 
 def _agreement(
@@ -284,16 +321,18 @@ def _agreement(
     folder: Path,
     risks: npt.NDArray[np.float64],
     job: Job,
+    cluster: Cluster | None,
 ) -> float:
     """Compare the model file with the native model on the test split."""
     rows = np.load(folder / "test.npy")
     rows[np.arange(len(rows)) % max(1, len(rows) // COMPARED_ROWS) > 0] = -1
     dataset = Dataset.open(Path(examples["sources"]["test"]))
     indices = np.flatnonzero(rows >= 0)
-    greatest = 0.0
-    for piece, features in pieces(dataset, examples["names"], rows[indices]):
+    names, rows, greatest = tuple(examples["names"]), rows[indices], 0.0
+    read = pieces_on(cluster, dataset, names, rows, folder) if cluster else pieces(dataset, names, rows)
+    for piece, features in read:
         native = fitted.predict(scaling.apply(features))
-        greatest = max(greatest, float(np.abs(native - risks[indices[piece]]).max()))
+        greatest = max(greatest, float(np.abs(native - risks[indices[piece]]).max(initial=0.0)))
     return check_agreement(job.family, greatest, "the native model on the test split")
 
 

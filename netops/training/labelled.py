@@ -1,17 +1,21 @@
 """A features dataset with labels: samples, incidents, attributes of the devices, and the split of each sample."""
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from netops.alerting.outcomes import EvaluationSplit
 from netops.alerting.sequences import Flags, Incidents, Sequences
+from netops.compute.cluster import Cluster
 from netops.errors import FewLabelsError
-from netops.telemetry.dataset import Dataset, rows_of
+from netops.telemetry.dataset import Dataset, Rows, rows_of
 from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP
 from netops.training.feedback_labels import Verdicts
 from netops.training.labels import NO_LABEL, label_rows, label_starts, require_history, require_labels
@@ -88,7 +92,14 @@ class Labelled:
         return ~self.incidents.inside(self.sequences)[keep]
 
 
-def label(dataset: Dataset, horizon: int, kind: str, seed: int, cross_fit_below: int = 0) -> list[Labelled]:
+def label(
+    dataset: Dataset,
+    horizon: int,
+    kind: str,
+    seed: int,
+    cross_fit_below: int = 0,
+    cluster: Cluster | None = None,
+) -> list[Labelled]:
     """Label a features dataset and split it.
 
     Parameters
@@ -103,6 +114,8 @@ def label(dataset: Dataset, horizon: int, kind: str, seed: int, cross_fit_below:
         Of a split by device.
     cross_fit_below : int
         Training and validation are cross-fitted if together they hold fewer incidents.
+    cluster : Cluster, optional
+        Whose workers read and label the samples, one file each.
 
     Returns
     -------
@@ -116,14 +129,14 @@ def label(dataset: Dataset, horizon: int, kind: str, seed: int, cross_fit_below:
     NetopsError
         If no such split is informative.
     """
-    sequences, labels, incidents, attributes = observe(dataset, horizon)
+    sequences, labels, incidents, attributes = observe(dataset, horizon, cluster)
     require_labels(sequences, labels, horizon)
     fractions = TWO_FRACTIONS if dataset.test else FRACTIONS
     cut = split(kind, sequences, labels, incidents, horizon, fractions=fractions, seed=seed)
     cut = cross_fitted(cut, sequences, labels, incidents, horizon, seed=seed, below=cross_fit_below)
     found = [_labelled(dataset, sequences, labels, incidents, attributes, horizon, cut)]
     if dataset.test:
-        sequences, labels, incidents, attributes = observe(dataset.test, horizon)
+        sequences, labels, incidents, attributes = observe(dataset.test, horizon, cluster)
         cut = whole_test(sequences, labels, incidents, horizon)
         found.append(_labelled(dataset.test, sequences, labels, incidents, attributes, horizon, cut))
     return found
@@ -142,7 +155,7 @@ def _labelled(
     return Labelled(dataset, sequences, labels, incidents, verdicts, attributes, horizon, cut)
 
 
-def require_learnable(dataset: Dataset, horizon: int, kind: str, seed: int) -> None:
+def require_learnable(dataset: Dataset, horizon: int, kind: str, seed: int, cluster: Cluster | None = None) -> None:
     """Raise an error for telemetry that nothing can be learned from, with labels or without.
 
     Raises
@@ -151,17 +164,19 @@ def require_learnable(dataset: Dataset, horizon: int, kind: str, seed: int) -> N
         As :func:`label` and :func:`without_labels`.
     """
     try:
-        label(dataset, horizon, kind, seed)
+        label(dataset, horizon, kind, seed, cluster=cluster)
     except FewLabelsError:
-        without_labels(dataset, horizon, kind, seed)
+        without_labels(dataset, horizon, kind, seed, cluster)
 
 
-def without_labels(dataset: Dataset, horizon: int, kind: str, seed: int) -> list[Labelled]:
+def without_labels(
+    dataset: Dataset, horizon: int, kind: str, seed: int, cluster: Cluster | None = None
+) -> list[Labelled]:
     """Split a features dataset as if nothing were known of it but its samples.
 
     Parameters
     ----------
-    dataset, horizon, kind, seed
+    dataset, horizon, kind, seed, cluster
         As for :func:`label`. Incidents and verdicts that the dataset has are not read.
 
     Returns
@@ -171,7 +186,7 @@ def without_labels(dataset: Dataset, horizon: int, kind: str, seed: int) -> list
     """
     found: list[Labelled] = []
     for telemetry in (dataset, dataset.test) if dataset.test else (dataset,):
-        sequences, attributes = _samples(telemetry)
+        sequences, _, attributes = _joined(telemetry, horizon, False, cluster)
         if found:
             cut = whole_unlabelled_test(sequences)
         else:
@@ -190,7 +205,13 @@ _latest: dict[str, list[Labelled]] = {}
 
 
 def label_once(
-    dataset: Dataset, horizon: int, kind: str, seed: int, cross_fit_below: int = 0, supervised: bool = True
+    dataset: Dataset,
+    horizon: int,
+    kind: str,
+    seed: int,
+    cross_fit_below: int = 0,
+    supervised: bool = True,
+    cluster: Cluster | None = None,
 ) -> list[Labelled]:
     """Label with a cache: the threads of a run request the same dataset repeatedly."""
     made = (dataset.path / "_meta.json").stat().st_mtime_ns
@@ -198,39 +219,61 @@ def label_once(
     with _lock:
         if key not in _latest:
             found = (
-                label(dataset, horizon, kind, seed, cross_fit_below)
+                label(dataset, horizon, kind, seed, cross_fit_below, cluster)
                 if supervised
-                else without_labels(dataset, horizon, kind, seed)
+                else without_labels(dataset, horizon, kind, seed, cluster)
             )
             _latest.clear()
             _latest[key] = found
         return _latest[key]
 
 
+@dataclass(frozen=True)
+class _File:
+    """The samples of a file: their keys, labels by ``is_error`` (empty if not asked for), values of attributes."""
+
+    rows: Rows
+    labels: npt.NDArray[np.int8]
+    attributes: dict[str, list[str]]
+
+
 def observe(
-    dataset: Dataset, horizon: int
+    dataset: Dataset, horizon: int, cluster: Cluster | None = None
 ) -> tuple[Sequences, npt.NDArray[np.int8], Incidents, dict[str, list[str]]]:
     """Read the observations of telemetry or feature vectors: samples, labels, incidents, attributes."""
-    errors: list[Flags] = []
-    sequences, attributes = _samples(dataset, errors)
-    is_error = np.concatenate(errors) if errors else np.zeros(0, bool)
-    labels = label_rows(sequences.offsets, sequences.timestamps, is_error, horizon)
+    sequences, labels, attributes = _joined(dataset, horizon, True, cluster)
     incidents = Incidents.from_table(dataset.incidents(), sequences.devices)
     return sequences, label_starts(sequences, labels, incidents, horizon), incidents, attributes
 
 
-def _samples(dataset: Dataset, errors: list[Flags] | None = None) -> tuple[Sequences, dict[str, list[str]]]:
-    """Read samples and attributes, and append the errors of each table where they are asked for."""
-    attributes: dict[str, list[str]] = {name: [] for name in dataset.meta.attributes}
-    rows = []
-    for table in dataset.tables([TIMESTAMP, DEVICE, *([] if errors is None else [IS_ERROR]), *attributes]):
-        rows.append(rows_of(table))
-        if errors is not None:
-            errors.append(_flags(table))
-        firsts = pa.array(rows[-1].offsets[:-1])
-        for name, values in attributes.items():
-            values += [str(v) if v is not None else "" for v in table.column(name).take(firsts).to_pylist()]
-    return Sequences.of(rows), attributes
+def _joined(
+    dataset: Dataset, horizon: int, with_labels: bool, cluster: Cluster | None
+) -> tuple[Sequences, npt.NDArray[np.int8], dict[str, list[str]]]:
+    """Join what the files of a dataset hold."""
+    names = dataset.meta.attributes
+    jobs = [(str(part.resolve()), names, horizon, with_labels) for part in dataset.parts]
+    found: Iterable[_File] = (
+        (_read_file(*job) for job in jobs) if cluster is None else cluster.results(_read_file, jobs)
+    )
+    files = list(found)
+    attributes = {name: [value for file in files for value in file.attributes[name]] for name in names}
+    labels = np.concatenate([file.labels for file in files]) if files else np.zeros(0, np.int8)
+    return Sequences.of([file.rows for file in files]), labels, attributes
+
+
+def _read_file(path: str, attributes: tuple[str, ...], horizon: int, with_labels: bool) -> _File:
+    """Read and label the samples of a file; a device is in one file only."""
+    wanted = [TIMESTAMP, DEVICE, *([IS_ERROR] if with_labels else []), *attributes]
+    known = set(pq.read_schema(path).names)
+    table = pq.read_table(Path(path), columns=[name for name in wanted if name in known])
+    rows = rows_of(table)
+    firsts = pa.array(rows.offsets[:-1])
+    labels = np.zeros(0, np.int8)
+    if with_labels:
+        labels = label_rows(rows.offsets, rows.timestamps, _flags(table), horizon)
+    values = {name: table.column(name).take(firsts).to_pylist() for name in attributes}
+    texts = {name: [str(v) if v is not None else "" for v in some] for name, some in values.items()}
+    return _File(rows, labels, texts)
 
 
 def _flags(table: pa.Table) -> Flags:

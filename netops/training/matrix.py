@@ -47,22 +47,44 @@ def write_matrix(path: Path, dataset: Dataset, names: tuple[str, ...], rows: npt
     bool array, F
         The columns that hold at least two different numbers.
     """
-    low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
+    span = Span.of(len(names))
+    values = (span.seen(piece) for _, piece in pieces(dataset, names, rows))
+    write_values(path, values, (len(rows), len(names)))
+    return span.varies
 
-    def values() -> Iterator[Floats]:
-        nonlocal low, high
-        for _, piece in pieces(dataset, names, rows):
-            low, high = np.fmin(low, np.fmin.reduce(piece)), np.fmax(high, np.fmax.reduce(piece))
-            yield piece
 
-    _write(path, values(), (len(rows), len(names)))
-    return low < high
+@dataclass
+class Span:
+    """The smallest and the greatest number of each of F columns, over the pieces that it has seen."""
+
+    low: Floats
+    high: Floats
+
+    @classmethod
+    def of(cls, columns: int) -> "Span":
+        """Begin without a piece."""
+        return cls(np.full(columns, np.inf), np.full(columns, -np.inf))
+
+    def seen(self, piece: Floats) -> Floats:
+        """Add a piece, and return it."""
+        self.low = np.fmin(self.low, np.fmin.reduce(piece))
+        self.high = np.fmax(self.high, np.fmax.reduce(piece))
+        return piece
+
+    def add(self, other: "Span") -> None:
+        """Add what another one has seen."""
+        self.low, self.high = np.fmin(self.low, other.low), np.fmax(self.high, other.high)
+
+    @property
+    def varies(self) -> Flags:
+        """The columns that hold at least two different numbers."""
+        return self.low < self.high
 
 
 def keep_columns(path: Path, selected: Flags) -> None:
     """Rewrite a matrix with some of its columns."""
     rows = len(np.load(path, mmap_mode="r"))
-    _write(path, (piece[:, selected] for piece in read_pieces(path)), (rows, int(selected.sum())))
+    write_values(path, (piece[:, selected] for piece in read_pieces(path)), (rows, int(selected.sum())))
 
 
 def read_pieces(path: Path) -> Iterator[Floats]:
@@ -79,7 +101,8 @@ def bounds(rows: int, columns: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + size, rows)
 
 
-def _write(path: Path, values: Iterator[Floats], shape: tuple[int, int]) -> None:
+def write_values(path: Path, values: Iterator[Floats], shape: tuple[int, int]) -> None:
+    """Write a matrix from its pieces; the file appears whole or not at all."""
     header = {"descr": "<f8", "fortran_order": False, "shape": shape}
     with atomic_path(path) as draft, draft.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]

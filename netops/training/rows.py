@@ -1,6 +1,7 @@
 """Read selected rows of a features dataset in pieces, with memory bounded by one piece."""
 
 from collections.abc import Collection, Iterator
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ def gather(dataset: Dataset, columns: list[str] | tuple[str, ...], rows: Rows) -
     float64 array, n × columns
     """
     matrix = np.empty((len(rows), len(columns)))
-    for first, count, file, group in _row_groups(dataset):
+    for first, count, file, group in _row_groups(dataset.parts):
         low, high = np.searchsorted(rows, (first, first + count))
         if low < high:
             _fill(matrix[low:high], file, group, columns, rows[low:high] - first)
@@ -42,7 +43,14 @@ def gather(dataset: Dataset, columns: list[str] | tuple[str, ...], rows: Rows) -
 def pieces(
     dataset: Dataset, columns: list[str] | tuple[str, ...], rows: Rows
 ) -> Iterator[tuple[slice, npt.NDArray[np.float64]]]:
-    """Read some columns of some rows piece by piece, for data larger than memory.
+    """Read some columns of some rows piece by piece, for data larger than memory (see :func:`pieces_of_files`)."""
+    return pieces_of_files(dataset.parts, columns, rows)
+
+
+def pieces_of_files(
+    files: list[Path], columns: list[str] | tuple[str, ...], rows: Rows
+) -> Iterator[tuple[slice, npt.NDArray[np.float64]]]:
+    """Read some columns of some rows of files that count as one table.
 
     Yields
     ------
@@ -50,7 +58,7 @@ def pieces(
         Which of ``rows`` these are, and their values.
     """
     size = max(1_024, PIECE // max(1, len(columns)))
-    for first, count, file, group in _row_groups(dataset):
+    for first, count, file, group in _row_groups(files):
         known = [name for name in columns if name in set(file.schema_arrow.names)]
         low, high = np.searchsorted(rows, (first, first + count))
         if low == high:
@@ -63,10 +71,10 @@ def pieces(
             start += batch.num_rows
 
 
-def _row_groups(dataset: Dataset) -> Iterator[tuple[int, int, pq.ParquetFile, int]]:
+def _row_groups(files: list[Path]) -> Iterator[tuple[int, int, pq.ParquetFile, int]]:
     first = 0
-    for part in dataset.parts:
-        with pq.ParquetFile(part) as file:
+    for path in files:
+        with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
                 count = file.metadata.row_group(group).num_rows
                 yield first, count, file, group

@@ -21,18 +21,20 @@ import numpy as np
 import numpy.typing as npt
 
 import netops
+from netops.compute.cluster import Cluster
 from netops.config.durations import SECOND
 from netops.errors import NetopsError, UsageError, closest
 from netops.json_types import JsonDict
 from netops.models.card import ModelCard, read_card, write_card
 from netops.models.card_sections import SearchResult
-from netops.models.onnx_file import Scorer
+from netops.models.onnx_file import MODEL_FILE, Scorer
 from netops.progress import Progress, say, silent
 from netops.telemetry.dataset import Dataset
 from netops.threads import cpus
 from netops.training.examples import Examples
 from netops.training.families.registry import FAMILIES, longest_first
 from netops.training.fitting import Job, read_held_out, risks_path, score_rows, write_risks
+from netops.training.remote_rows import score_rows_on
 from netops.training.search import Trial, TrialCallback, best_of, summary_of
 from netops.training.settings import TrainingSettings
 
@@ -256,6 +258,7 @@ def train_family(
     *,
     network: str,
     workers: Workers | None = None,
+    cluster: Cluster | None = None,
     progress: Progress = silent,
     on_trial: TrialCallback = lambda trial: None,
 ) -> ModelCard:
@@ -274,6 +277,8 @@ def train_family(
         Name of the network.
     workers : Workers, optional
         Where processes wait that have been started ahead.
+    cluster : Cluster, optional
+        Whose workers score, and fit what does not fit the process.
     progress : Progress
     on_trial : callable
         Called with each trial of a search.
@@ -304,6 +309,7 @@ def train_family(
         trials=settings.trials or (None if settings.budget else 1),
         budget=settings.budget and settings.budget / SECOND,
         memory_values=settings.memory_values,
+        scheduler=cluster.address if cluster else None,
     )
     if workers is not None:
         return workers.train(job, progress, on_trial)
@@ -311,11 +317,14 @@ def train_family(
         return own.train(job, progress, on_trial)
 
 
-def split_risks(examples: Examples, model: Path, split: str) -> npt.NDArray[np.float64]:
+def split_risks(
+    examples: Examples, model: Path, split: str, cluster: Cluster | None = None
+) -> npt.NDArray[np.float64]:
     """Return the risks of a model over ``validation`` or ``test``, in the order of the evaluation split.
 
     They are read if training (or an earlier call) has stored them; for the validation split of a cross-fitted model
-    they are also in its folder. Otherwise the split is scored, with any model whose features exist.
+    they are also in its folder. Otherwise the split is scored, with any model whose features exist; on a cluster if
+    there is one.
 
     Returns
     -------
@@ -325,15 +334,18 @@ def split_risks(examples: Examples, model: Path, split: str) -> npt.NDArray[np.f
     path = risks_path(examples.folder, read_card(model).version, split)
     if not path.is_file():
         held_out = read_held_out(model, examples.info["data"]["fingerprint"]) if split == "validation" else None
-        risks = _scored(examples, model, split) if held_out is None else held_out
+        risks = _scored(examples, model, split, cluster) if held_out is None else held_out
         write_risks(path, risks)
     return np.load(path, allow_pickle=False)
 
 
-def _scored(examples: Examples, model: Path, split: str) -> npt.NDArray[np.float64]:
+def _scored(examples: Examples, model: Path, split: str, cluster: Cluster | None) -> npt.NDArray[np.float64]:
     scorer = Scorer(model)
-    dataset = Dataset.open(Path(examples.sources[split]))
-    return score_rows(scorer.score, dataset, scorer.card.features, np.array(examples.array(split)))
+    dataset, rows = Dataset.open(Path(examples.sources[split])), np.array(examples.array(split))
+    if cluster is None:
+        return score_rows(scorer.score, dataset, scorer.card.features, rows)
+    file = (model / MODEL_FILE).read_bytes()
+    return score_rows_on(cluster, file, dataset, scorer.card.features, rows, examples.folder)
 
 
 def _check(family: str) -> None:

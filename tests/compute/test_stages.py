@@ -7,22 +7,32 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from netops.compute.cluster import Cluster, connect, local_cluster
-from netops.config.durations import HOUR, SECOND
+from netops.config.durations import HOUR, MINUTE, SECOND
 from netops.errors import NetopsError
 from netops.features.build import build_features
 from netops.features.spec import FeatureSpec
+from netops.models.card import ModelCard
 from netops.simulator.generate import generate
 from netops.simulator.settings import GeneratorSettings
 from netops.telemetry.dataset import Dataset
+from netops.training.examples import Examples, prepare_examples
+from netops.training.families.registry import Families
+from netops.training.families.xgboost import XGBoost
+from netops.training.labelled import _latest
+from netops.training.settings import TrainingSettings
+from netops.training.train import split_risks, train_family
 from tests.simulator.examples import DEFAULT, START
 
 SPEC = FeatureSpec(("cpu_utilization", "latency"), (60 * SECOND,))
+TREES = XGBoost(n_estimators=20, max_depth=4, learning_rate=0.2)
 #: Four hours of 200 devices are three files.
 ARGUMENTS: dict[str, Any] = {"devices": 200, "duration": 4 * HOUR, "start": START, "seed": 5}
 
@@ -87,3 +97,67 @@ def test_an_unreadable_file_is_reported_once(telemetry: Dataset, cluster: Cluste
     with pytest.raises(NetopsError, match="part-00001"):
         build_features(broken, tmp_path / "out", SPEC, cluster=cluster)
     assert not list((tmp_path / "out").glob("*"))
+
+
+SETTINGS = TrainingSettings(horizon=10 * MINUTE, cross_fit="never", max_rows=20_000, families=Families(xgboost=TREES))
+
+
+@pytest.fixture(scope="module")
+def examples(features: Dataset) -> Examples:
+    return prepare_examples(features, SETTINGS, features.path.parent / "work")
+
+
+def test_examples_are_those_of_one_process(
+    features: Dataset, examples: Examples, cluster: Cluster, tmp_path: Path
+) -> None:
+    _latest.clear()  # labels of one process
+    with a_worker_dies(cluster):
+        found = prepare_examples(features, SETTINGS, tmp_path, cluster=cluster)
+    assert content(found.folder) == content(examples.folder)
+
+
+def test_features_are_chosen_as_by_one_process(features: Dataset, cluster: Cluster, tmp_path: Path) -> None:
+    few = replace(SETTINGS, max_features=4)
+    here, there = (prepare_examples(features, few, tmp_path / str(at), cluster=at) for at in (None, cluster))
+    assert len(here.names) == 4
+    assert content(here.folder) == content(there.folder)
+
+
+def train(examples: Examples, out: Path, settings: TrainingSettings, cluster: Cluster | None = None) -> ModelCard:
+    # Risks that are stored with the examples would be read.
+    for path in examples.folder.glob("risks-*"):
+        path.unlink()
+    return train_family(examples, "xgboost", settings, out, network="demo", cluster=cluster)
+
+
+def test_what_fits_one_process_is_fitted_there(examples: Examples, cluster: Cluster, tmp_path: Path) -> None:
+    here = train(examples, tmp_path / "here", SETTINGS)
+    risks = {split: split_risks(examples, tmp_path / "here", split) for split in ("validation", "test")}
+    there = train(examples, tmp_path / "there", SETTINGS, cluster)
+    assert there.data["read"] == here.data["read"] == "memory"
+    assert (tmp_path / "there" / "model.onnx").read_bytes() == (tmp_path / "here" / "model.onnx").read_bytes()
+    for split, wanted in risks.items():
+        np.testing.assert_array_equal(split_risks(examples, tmp_path / "there", split), wanted)
+    assert not [path for path in examples.folder.iterdir() if path.name.startswith(".")]
+
+
+def test_a_champion_is_scored_by_the_workers(examples: Examples, cluster: Cluster, tmp_path: Path) -> None:
+    train(examples, tmp_path / "model", SETTINGS)
+    wanted = split_risks(examples, tmp_path / "model", "validation")
+    for path in examples.folder.glob("risks-*"):
+        path.unlink()
+    with a_worker_dies(cluster):
+        found = split_risks(examples, tmp_path / "model", "validation", cluster)
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_trees_are_grown_by_the_workers(examples: Examples, cluster: Cluster, tmp_path: Path) -> None:
+    large = replace(SETTINGS, memory_values=100_000)
+    here = train(examples, tmp_path / "here", large)
+    models = []
+    for name in ("first", "second"):
+        there = train(examples, tmp_path / name, large, cluster)
+        models.append((tmp_path / name / "model.onnx").read_bytes())
+        assert (there.data["read"], there.data["workers"]) == ("cluster", 2)
+        assert there.data["fitted_rows"] == here.data["fitted_rows"] == len(examples.array("labels"))
+    assert models[0] == models[1]

@@ -11,6 +11,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from netops.compute.cluster import Cluster
 from netops.errors import NetopsError
 from netops.models.fitted import Fitted, Floats
 from netops.training.families.space import Space
@@ -31,12 +32,15 @@ class FitData:
         Number of samples that each row represents, so that the weighted base rate is unbiased.
     early : bool array, n
         Rows held out for early stopping; none if the training split is too small.
+    cluster : Cluster, optional
+        Whose workers a family with ``takes_pieces`` may use for features on disk.
     """
 
     features: Floats | ScaledMatrix
     labels: Floats
     weights: npt.NDArray[np.float64]
     early: npt.NDArray[np.bool_]
+    cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no family can learn from."""
@@ -59,9 +63,20 @@ class FitData:
         """Whether the features are to be read in pieces."""
         return isinstance(self.features, ScaledMatrix)
 
+    @property
+    def read_from(self) -> str:
+        """Where the features are: in ``memory``, in ``pieces`` on disk, or with the workers of a ``cluster``."""
+        if not self.on_disk:
+            return "memory"
+        return "pieces" if self.cluster is None else "cluster"
+
+    def subset_of(self, early: bool) -> npt.NDArray[np.bool_]:
+        """Mark the rows of :meth:`subset`."""
+        return (self.early if early else ~self.early) if self.stops_early else np.ones(len(self.labels), bool)
+
     def pieces(self, early: bool) -> Iterator[tuple[Floats, Floats, npt.NDArray[np.float64]]]:
         """Return the rows of :meth:`subset` in pieces, in the same order."""
-        chosen = (self.early if early else ~self.early) if self.stops_early else np.ones(len(self.labels), bool)
+        chosen = self.subset_of(early)
         mean = self.weights[chosen].mean()
         for start, stop in bounds(*self.features.shape):
             rows = chosen[start:stop]

@@ -11,6 +11,7 @@ from netops.config.binding import option
 from netops.models.fitted import Floats
 from netops.models.onnx_graph import Graph
 from netops.models.trees import Trees
+from netops.training.families.on_cluster import Trained, train_on
 from netops.training.families.pages import matrices_of
 from netops.training.families.protocol import FitData
 from netops.training.families.space import Between, Space
@@ -56,21 +57,27 @@ class XGBoost:
 
     def fit(self, data: FitData, seed: int, threads: int) -> "FittedXGBoost":
         """Fit on weighted rows, stopping early on the average precision of those set aside."""
+        trained = self._train(data, self._parameters(seed, threads), threads)
+        booster, rounds = trained.booster, self.n_estimators
+        if data.stops_early:  # a handful of incidents set aside may be best ranked by the first trees, by luck
+            rounds = max(booster.best_iteration + 1, min(self.early_stopping_rounds, booster.num_boosted_rounds()))
+        return FittedXGBoost(booster[:rounds], threads, trained.workers)
+
+    def _train(self, data: FitData, parameters: dict[str, object], threads: int) -> Trained:
+        if data.on_disk and data.cluster is not None:
+            return train_on(data.cluster, data, parameters, self.n_estimators, self.early_stopping_rounds)
         import xgboost
 
         matrices = matrices_of(data, threads)
         booster = xgboost.train(
-            self._parameters(seed, threads),
+            parameters,
             matrices[0],
             self.n_estimators,
             evals=[(matrix, f"part_{index}") for index, matrix in enumerate(matrices)][1:],
             early_stopping_rounds=self.early_stopping_rounds if data.stops_early else None,
             verbose_eval=False,
         )
-        rounds = self.n_estimators
-        if data.stops_early:  # a handful of incidents set aside may be best ranked by the first trees, by luck
-            rounds = max(booster.best_iteration + 1, min(self.early_stopping_rounds, booster.num_boosted_rounds()))
-        return FittedXGBoost(booster[:rounds], threads)
+        return Trained(booster, 0)
 
     def _parameters(self, seed: int, threads: int) -> dict[str, object]:
         return {
@@ -90,10 +97,19 @@ class XGBoost:
 
 
 class FittedXGBoost:
-    """A fitted booster."""
+    """A fitted booster.
 
-    def __init__(self, booster: "Booster", threads: int) -> None:
-        self.booster = booster
+    Parameters
+    ----------
+    booster : xgboost.Booster
+    threads : int
+        Of predictions.
+    workers : int
+        Of the cluster that has grown the trees; 0: this process.
+    """
+
+    def __init__(self, booster: "Booster", threads: int, workers: int = 0) -> None:
+        self.booster, self.workers = booster, workers
         booster.set_param({"nthread": threads})
 
     @property

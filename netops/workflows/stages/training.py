@@ -16,6 +16,7 @@ from netops.workflows.records.runs import run_folder
 from netops.workflows.records.steps import training_step
 from netops.workflows.records.summary import figures_of
 from netops.workflows.settings import Settings
+from netops.workflows.stages.dask import compute_cluster
 from netops.workflows.stages.unlabelled import TRAINED
 
 
@@ -51,7 +52,8 @@ def train(features: Path, families: Sequence[str], network: str, settings: Setti
     task = (network, settings.to_json(), str(features), str(folder))
     with (
         log_to(folder),
-        started(names, options.threads),
+        compute_cluster(settings.compute) as cluster,
+        started(names, options.threads, cluster=cluster),
         ThreadPoolExecutor(len(names)) as pool,
     ):
         jobs = {name: pool.submit(_train, project, name, *task) for name in names}
