@@ -14,6 +14,7 @@ NAMES = (
     "stream_single",
     "memory",
     "dask",
+    "dask_training",
     "serving_single",
     "serving_batch",
     "serving_infer",

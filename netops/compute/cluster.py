@@ -97,7 +97,7 @@ class Cluster:
                 yield indices[future.key], self._result(future)
                 future.release()
         except BaseException:
-            self._cancel(futures)
+            self.cancel(futures)
             raise
 
     def results(self, function: Callable[..., Result], jobs: Sequence[tuple[object, ...]]) -> list[Result]:
@@ -167,7 +167,8 @@ class Cluster:
                 raise self.lost() from error
             raise
 
-    def _cancel(self, futures: "list[Future]") -> None:
+    def cancel(self, futures: "list[Future]") -> None:
+        """Cancel tasks, and all that depends on them."""
         if self.client.status == "running":
             self.client.cancel(futures, force=True)
 
@@ -253,6 +254,7 @@ def local_cluster(workers: int, memory: str | None = None) -> Iterator[str]:
     from dask.distributed import LocalCluster
 
     own = TABLES | {
+        "distributed.worker.preload": ["netops.compute.preload"],
         # The profiler of the workers would cost a few percent.
         "distributed.worker.profile.enabled": False,
         # Tasks hold little; what does not fit is a mistake of the limit, not to be written to disk and read again.

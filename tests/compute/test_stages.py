@@ -99,7 +99,9 @@ def test_an_unreadable_file_is_reported_once(telemetry: Dataset, cluster: Cluste
     assert not list((tmp_path / "out").glob("*"))
 
 
-SETTINGS = TrainingSettings(horizon=10 * MINUTE, cross_fit="never", max_rows=20_000, families=Families(xgboost=TREES))
+SETTINGS = TrainingSettings(
+    horizon=10 * MINUTE, cross_fit="never", max_rows=20_000, families=Families(xgboost=TREES)
+)
 
 
 @pytest.fixture(scope="module")

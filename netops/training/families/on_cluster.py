@@ -4,10 +4,11 @@ Each worker reads its pieces of the matrix, scales them, and holds their bins. T
 same trees: pieces are assigned to the workers in the order of their ranks, which XGBoost gives them by name.
 """
 
+import logging
 import sys
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -126,11 +127,16 @@ class _Attempt:
             there = self._cluster.workers()
             if thread.is_alive() and (lost := [one for one in self._workers if one not in there]):
                 self.problem = f"lost {len(lost)} of {len(self._workers)} workers; they may have run out of memory"
-                # The others wait for it in native code.
-                self._cluster.restart([one for one in self._workers if one in there])
+                self._give_up(there)
                 thread.join(PATIENCE)
                 return None
         return self._result
+
+    def _give_up(self, there: Collection[str]) -> None:
+        """Cancel the pieces, which are pinned to lost workers, and restart those that wait in native code."""
+        if data_pieces := _placed.get(self._data):
+            self._cluster.cancel(data_pieces.pieces)
+        self._cluster.restart([one for one in self._workers if one in there])
 
     def _train(self) -> None:
         import xgboost.dask
@@ -139,7 +145,7 @@ class _Attempt:
         parameters, rounds, patience = self._how
         try:
             with client.as_current():
-                fit, *early = _matrices_of(self._cluster, self._data, self._workers)
+                fit, *early = _placed_on(self._cluster, self._data, self._workers).matrices
                 found = xgboost.dask.train(
                     client,
                     parameters,
@@ -154,30 +160,37 @@ class _Attempt:
             self.problem = self.problem or " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
-_placed: "WeakKeyDictionary[FitData, tuple[list[str], list[xgboost.dask.DaskQuantileDMatrix]]]" = (
-    WeakKeyDictionary()
-)
+@dataclass
+class _Placed:
+    """The pieces of some rows, on the workers that they are pinned to, and the matrices of them."""
+
+    workers: list[str]
+    pieces: "list[Future]" = field(default_factory=list)
+    matrices: "list[xgboost.dask.DaskQuantileDMatrix]" = field(default_factory=list)
 
 
-def _matrices_of(cluster: Cluster, data: FitData, workers: list[str]) -> "list[xgboost.dask.DaskQuantileDMatrix]":
-    """Return the matrix to fit and, if any, that of the early-stopping rows; placed once for all trials."""
-    if data not in _placed or _placed[data][0] != workers:
-        import xgboost.dask
+_placed: "WeakKeyDictionary[FitData, _Placed]" = WeakKeyDictionary()
 
-        matrices: list[xgboost.dask.DaskQuantileDMatrix] = []
-        for early in (False, True)[: 1 + data.stops_early]:
-            features, labels, weights = _collections(cluster, data, early, workers)
-            reference = matrices[0] if early else None
-            matrices.append(
-                xgboost.dask.DaskQuantileDMatrix(
-                    cluster.client, features, labels, weight=weights, max_bin=BINS, ref=reference
-                )
+
+def _placed_on(cluster: Cluster, data: FitData, workers: list[str]) -> _Placed:
+    """Place the rows to fit and, if any, those for early stopping; once for all trials."""
+    if data in _placed and _placed[data].workers == workers:
+        return _placed[data]
+    import xgboost.dask
+
+    placed = _placed[data] = _Placed(workers)
+    for early in (False, True)[: 1 + data.stops_early]:
+        features, labels, weights = _collections(cluster, data, early, placed)
+        reference = placed.matrices[0] if early else None
+        placed.matrices.append(
+            xgboost.dask.DaskQuantileDMatrix(
+                cluster.client, features, labels, weight=weights, max_bin=BINS, ref=reference
             )
-        _placed[data] = workers, matrices
-    return _placed[data][1]
+        )
+    return placed
 
 
-def _collections(cluster: Cluster, data: FitData, early: bool, workers: list[str]) -> "list[Array]":
+def _collections(cluster: Cluster, data: FitData, early: bool, placed: _Placed) -> "list[Array]":
     """Return features, labels and weights as arrays of Dask, a chunk for each piece."""
     import dask.array
 
@@ -186,7 +199,7 @@ def _collections(cluster: Cluster, data: FitData, early: bool, workers: list[str
     mean = float(data.weights[chosen].mean())
     spans = [(start, stop) for start, stop in bounds(*matrix.shape) if chosen[start:stop].any()]
     counts = [int(chosen[start:stop].sum()) for start, stop in spans]
-    places = _places(counts, early, data, workers)
+    places = _places(counts, early, data, placed.workers)
     arguments = (
         str(matrix.path.parent.resolve()),
         matrix.path.name,
@@ -197,6 +210,7 @@ def _collections(cluster: Cluster, data: FitData, early: bool, workers: list[str
         cluster.client.submit(load_piece, *arguments, *span, mean, workers=[place], pure=False)
         for span, place in zip(spans, places, strict=True)
     ]
+    placed.pieces += pieces
     shapes: tuple[tuple[int, ...], ...] = ((matrix.shape[1],), (), ())
     return [
         dask.array.concatenate(
@@ -219,14 +233,19 @@ def load_piece(
     folder: str, name: str, scaling: Scaling, early: bool | None, start: int, stop: int, mean: float
 ) -> Piece:
     """Read the rows of a piece on a worker: features, labels and weights, as ``FitData.pieces`` gives them."""
-    path = Path(folder)
-    rows = slice(start, stop)
+    _quiet()
+    path, rows = Path(folder), slice(start, stop)
     labels, weights, near, aside = (
         np.load(path / f"{array}.npy", mmap_mode="r")[rows] for array in ("labels", "weights", "nearness", "early")
     )
     chosen = np.ones(len(labels), bool) if early is None else np.asarray(aside == early)
     features = ScaledMatrix(path / name, scaling, (0, 0))[rows][chosen]
     return features, np.asarray(labels[chosen]), np.asarray((weights * near)[chosen] / mean)
+
+
+def _quiet() -> None:
+    """Log no warning that a worker holds no early-stopping rows: all but the first hold none."""
+    logging.getLogger("[xgboost.dask]").setLevel(logging.ERROR)
 
 
 def _places(counts: Sequence[int], early: bool, data: FitData, workers: list[str]) -> list[str]:
