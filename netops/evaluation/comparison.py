@@ -135,7 +135,7 @@ def _standing(
     try:
         return _scorecard(examples, folder, card, alerting, seed, cluster)
     except ClusterError:
-        raise  # says nothing about the model
+        raise  # a failure of the cluster is none of the model
     except NetopsError as error:
         return Scorecard.failed(card.version, str(error))
 

@@ -1,7 +1,7 @@
 """Rows of a features dataset, read on the workers of a cluster: one task per file of the dataset.
 
-The workers return what is asked for of the rows, or write it next to the examples; rows that nobody asks for never
-leave them. What is returned does not depend on the number of workers.
+The workers return what is asked for of the rows, or write it next to the examples; other rows never leave them.
+What they return does not depend on their number.
 """
 
 import functools

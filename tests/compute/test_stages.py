@@ -154,12 +154,36 @@ def test_a_champion_is_scored_by_the_workers(examples: Examples, cluster: Cluste
 
 
 def test_trees_are_grown_by_the_workers(examples: Examples, cluster: Cluster, tmp_path: Path) -> None:
-    large = replace(SETTINGS, memory_values=100_000)
-    here = train(examples, tmp_path / "here", large)
-    models = []
-    for name in ("first", "second"):
-        there = train(examples, tmp_path / name, large, cluster)
-        models.append((tmp_path / name / "model.onnx").read_bytes())
-        assert (there.data["read"], there.data["workers"]) == ("cluster", 2)
-        assert there.data["fitted_rows"] == here.data["fitted_rows"] == len(examples.array("labels"))
-    assert models[0] == models[1]
+    trees = replace(TREES, n_estimators=150, early_stopping_rounds=150)
+    large = replace(SETTINGS, memory_values=100_000, families=Families(xgboost=trees))
+    card = train(examples, tmp_path / "undisturbed", large, cluster)
+    assert (card.data["read"], card.data["workers"], card.iterations) == ("cluster", 2, 150)
+    assert card.data["fitted_rows"] == len(examples.array("labels"))
+    with a_worker_dies_while_trees_grow(cluster):
+        again = train(examples, tmp_path / "disturbed", large, cluster)
+    assert again.version == card.version
+    assert (tmp_path / "disturbed" / "model.onnx").read_bytes() == (
+        tmp_path / "undisturbed" / "model.onnx"
+    ).read_bytes()
+
+
+@contextmanager
+def a_worker_dies_while_trees_grow(cluster: Cluster) -> Iterator[None]:
+    """Kill a worker as soon as both are in XGBoost's collective training."""
+    pids = cluster.client.run(os.getpid)
+
+    def kill() -> None:
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            running = cluster.client.run(lambda dask_worker: list(map(str, dask_worker.state.executing)))
+            if sum("fn-" in str(keys) for keys in running.values()) == len(pids):
+                time.sleep(0.3)
+                os.kill(max(pids.values()), signal.SIGKILL)
+                return
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    yield
+    thread.join()
+    assert set(cluster.client.run(os.getpid).values()) != set(pids.values())

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 #: Bins of a feature; XGBoost's default for matrices in memory.
 BINS = 256
-#: Workers for each that holds rows set aside for early stopping: a fifth of the rows. XGBoost approximates average
-#: precision over the rows of several workers; up to so many workers, one holds them all, and it is exact.
+#: For each of these one holds rows set aside for early stopping, a fifth of all rows. XGBoost approximates average
+#: precision over the rows of several workers; below twice the number one holds them all, and it is exact.
 WORKERS_PER_EARLY = 5
 #: How long to wait for as many workers as before, and how often to look for lost ones, in seconds.
 PATIENCE, PERIOD = 30, 0.5
@@ -81,7 +81,7 @@ def train_on(
         if (trained := attempt.run()) is not None:
             return trained
         problem = attempt.problem
-        _placed.pop(data, None)
+        _pinned.pop(data, None)
     raise NetopsError(f"xgboost failed on the cluster {RETRIES + 1} times: {problem}")
 
 
@@ -134,7 +134,7 @@ class _Attempt:
 
     def _give_up(self, there: Collection[str]) -> None:
         """Cancel the pieces, which are pinned to lost workers, and restart those that wait in native code."""
-        if data_pieces := _placed.get(self._data):
+        if data_pieces := _pinned.get(self._data):
             self._cluster.cancel(data_pieces.pieces)
         self._cluster.restart([one for one in self._workers if one in there])
 
@@ -145,7 +145,7 @@ class _Attempt:
         parameters, rounds, patience = self._how
         try:
             with client.as_current():
-                fit, *early = _placed_on(self._cluster, self._data, self._workers).matrices
+                fit, *early = _pinned_to(self._cluster, self._data, self._workers).matrices
                 found = xgboost.dask.train(
                     client,
                     parameters,
@@ -161,7 +161,7 @@ class _Attempt:
 
 
 @dataclass
-class _Placed:
+class _Pinned:
     """The pieces of some rows, on the workers that they are pinned to, and the matrices of them."""
 
     workers: list[str]
@@ -169,28 +169,28 @@ class _Placed:
     matrices: "list[xgboost.dask.DaskQuantileDMatrix]" = field(default_factory=list)
 
 
-_placed: "WeakKeyDictionary[FitData, _Placed]" = WeakKeyDictionary()
+_pinned: "WeakKeyDictionary[FitData, _Pinned]" = WeakKeyDictionary()
 
 
-def _placed_on(cluster: Cluster, data: FitData, workers: list[str]) -> _Placed:
+def _pinned_to(cluster: Cluster, data: FitData, workers: list[str]) -> _Pinned:
     """Place the rows to fit and, if any, those for early stopping; once for all trials."""
-    if data in _placed and _placed[data].workers == workers:
-        return _placed[data]
+    if data in _pinned and _pinned[data].workers == workers:
+        return _pinned[data]
     import xgboost.dask
 
-    placed = _placed[data] = _Placed(workers)
+    pinned = _pinned[data] = _Pinned(workers)
     for early in (False, True)[: 1 + data.stops_early]:
-        features, labels, weights = _collections(cluster, data, early, placed)
-        reference = placed.matrices[0] if early else None
-        placed.matrices.append(
+        features, labels, weights = _collections(cluster, data, early, pinned)
+        reference = pinned.matrices[0] if early else None
+        pinned.matrices.append(
             xgboost.dask.DaskQuantileDMatrix(
                 cluster.client, features, labels, weight=weights, max_bin=BINS, ref=reference
             )
         )
-    return placed
+    return pinned
 
 
-def _collections(cluster: Cluster, data: FitData, early: bool, placed: _Placed) -> "list[Array]":
+def _collections(cluster: Cluster, data: FitData, early: bool, pinned: _Pinned) -> "list[Array]":
     """Return features, labels and weights as arrays of Dask, a chunk for each piece."""
     import dask.array
 
@@ -199,7 +199,7 @@ def _collections(cluster: Cluster, data: FitData, early: bool, placed: _Placed) 
     mean = float(data.weights[chosen].mean())
     spans = [(start, stop) for start, stop in bounds(*matrix.shape) if chosen[start:stop].any()]
     counts = [int(chosen[start:stop].sum()) for start, stop in spans]
-    places = _places(counts, early, data, placed.workers)
+    assigned = _assign(counts, early, data, pinned.workers)
     arguments = (
         str(matrix.path.parent.resolve()),
         matrix.path.name,
@@ -207,10 +207,10 @@ def _collections(cluster: Cluster, data: FitData, early: bool, placed: _Placed) 
         early if data.stops_early else None,
     )
     pieces = [
-        cluster.client.submit(load_piece, *arguments, *span, mean, workers=[place], pure=False)
-        for span, place in zip(spans, places, strict=True)
+        cluster.client.submit(load_piece, *arguments, *span, mean, workers=[worker], pure=False)
+        for span, worker in zip(spans, assigned, strict=True)
     ]
-    placed.pieces += pieces
+    pinned.pieces += pieces
     shapes: tuple[tuple[int, ...], ...] = ((matrix.shape[1],), (), ())
     return [
         dask.array.concatenate(
@@ -248,7 +248,7 @@ def _quiet() -> None:
     logging.getLogger("[xgboost.dask]").setLevel(logging.ERROR)
 
 
-def _places(counts: Sequence[int], early: bool, data: FitData, workers: list[str]) -> list[str]:
+def _assign(counts: Sequence[int], early: bool, data: FitData, workers: list[str]) -> list[str]:
     """Assign pieces to workers: contiguous, in the order of ranks, so that all hold about as many rows.
 
     The rows set aside are on the first workers, which get less of the others for them.
