@@ -254,7 +254,6 @@ def local_cluster(workers: int, memory: str | None = None) -> Iterator[str]:
     from dask.distributed import LocalCluster
 
     own = TABLES | {
-        "distributed.worker.preload": ["netops.compute.preload"],
         # The profiler of the workers would cost a few percent.
         "distributed.worker.profile.enabled": False,
         # Tasks hold little; what does not fit is a mistake of the limit, not to be written to disk and read again.

@@ -37,8 +37,8 @@ from netops.workflows.project_folder import project_root
 
 Section = TypeVar("Section")
 
-#: Keys that earlier versions had in another section, with that section and the present one.
-MOVED = (("features", "compute", "workers"), ("features", "compute", "scheduler"))
+#: Keys that earlier versions had in another section: that section, the present one, the key and its default.
+MOVED = (("features", "compute", "workers", 1), ("features", "compute", "scheduler", None))
 #: Read by the generator itself, which supports the original format.
 METRICS = "metrics"
 
@@ -212,11 +212,12 @@ def _value(override: str, text: str) -> Json:
 def _moved(document: JsonObject) -> JsonObject:
     """Take keys from the section of earlier versions to the present one."""
     changed = dict(document)
-    for old, new, key in MOVED:
+    for old, new, key, default in MOVED:
         before, now = changed.get(old), changed.get(new) or {}
         if not isinstance(before, Mapping) or not isinstance(now, Mapping) or key not in before:
             continue
-        if key in now:
+        # The project's own files have the default.
+        if now.get(key, default) != default:
             raise UsageError(f"'{old}.{key}' is the old name of '{new}.{key}': keep one of them")
         progress.say_once(f"warn: '{old}.{key}' is now called '{new}.{key}'")
         changed[old] = {name: value for name, value in before.items() if name != key}

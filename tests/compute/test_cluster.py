@@ -19,7 +19,7 @@ from netops.workflows.settings import read_settings
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster_module, "PATIENCE", "1s")
+    monkeypatch.setattr(cluster_module, "PATIENCE", "3s")
 
 
 @pytest.mark.usefixtures("quick")
@@ -52,7 +52,7 @@ def scheduler(tmp_path: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]
         running.append(subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=tmp_path))
 
     file = tmp_path / "scheduler.json"
-    begin("distributed.cli.dask_scheduler", "--port", "0", "--scheduler-file", str(file))
+    begin("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
     until = time.monotonic() + 30
     while not file.is_file() and time.monotonic() < until:
         time.sleep(0.1)

@@ -43,6 +43,13 @@ def cluster() -> Iterator[Cluster]:
         yield found
 
 
+@pytest.fixture
+def mortal() -> Iterator[Cluster]:
+    """A cluster of which a worker dies: the other one finishes, whenever the dead one is replaced."""
+    with local_cluster(2) as address, connect(address) as found:
+        yield found
+
+
 @pytest.fixture(scope="module")
 def telemetry(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     out = tmp_path_factory.mktemp("one") / "telemetry"
@@ -71,20 +78,20 @@ def a_worker_dies(cluster: Cluster) -> Iterator[None]:
     assert set(cluster.client.run(os.getpid).values()) != set(pids.values())
 
 
-def test_telemetry_is_generated_as_by_one_process(telemetry: Dataset, cluster: Cluster, tmp_path: Path) -> None:
-    with a_worker_dies(cluster):
-        generate(GeneratorSettings.from_yaml(DEFAULT), tmp_path / "out", cluster=cluster, **ARGUMENTS)
+def test_telemetry_is_generated_as_by_one_process(telemetry: Dataset, mortal: Cluster, tmp_path: Path) -> None:
+    with a_worker_dies(mortal):
+        generate(GeneratorSettings.from_yaml(DEFAULT), tmp_path / "out", cluster=mortal, **ARGUMENTS)
     assert len(telemetry.parts) == 3
     assert content(tmp_path / "out") == content(telemetry.path)
 
 
 def test_features_are_those_of_one_process(
-    telemetry: Dataset, features: Dataset, cluster: Cluster, tmp_path: Path
+    telemetry: Dataset, features: Dataset, mortal: Cluster, tmp_path: Path
 ) -> None:
     reports: list[tuple[int, int, str]] = []
-    with a_worker_dies(cluster):
+    with a_worker_dies(mortal):
         build_features(
-            telemetry, tmp_path / "out", SPEC, cluster=cluster, progress=lambda *what: reports.append(what)
+            telemetry, tmp_path / "out", SPEC, cluster=mortal, progress=lambda *what: reports.append(what)
         )
     assert content(tmp_path / "out") == content(features.path)
     assert reports[-1][:2] == (telemetry.meta.samples, telemetry.meta.samples)
@@ -110,11 +117,11 @@ def examples(features: Dataset) -> Examples:
 
 
 def test_examples_are_those_of_one_process(
-    features: Dataset, examples: Examples, cluster: Cluster, tmp_path: Path
+    features: Dataset, examples: Examples, mortal: Cluster, tmp_path: Path
 ) -> None:
     _latest.clear()  # labels of one process
-    with a_worker_dies(cluster):
-        found = prepare_examples(features, SETTINGS, tmp_path, cluster=cluster)
+    with a_worker_dies(mortal):
+        found = prepare_examples(features, SETTINGS, tmp_path, cluster=mortal)
     assert content(found.folder) == content(examples.folder)
 
 
@@ -143,24 +150,25 @@ def test_what_fits_one_process_is_fitted_there(examples: Examples, cluster: Clus
     assert not [path for path in examples.folder.iterdir() if path.name.startswith(".")]
 
 
-def test_a_champion_is_scored_by_the_workers(examples: Examples, cluster: Cluster, tmp_path: Path) -> None:
+def test_a_champion_is_scored_by_the_workers(examples: Examples, mortal: Cluster, tmp_path: Path) -> None:
     train(examples, tmp_path / "model", SETTINGS)
     wanted = split_risks(examples, tmp_path / "model", "validation")
     for path in examples.folder.glob("risks-*"):
         path.unlink()
-    with a_worker_dies(cluster):
-        found = split_risks(examples, tmp_path / "model", "validation", cluster)
+    with a_worker_dies(mortal):
+        found = split_risks(examples, tmp_path / "model", "validation", mortal)
     np.testing.assert_array_equal(found, wanted)
 
 
-def test_trees_are_grown_by_the_workers(examples: Examples, cluster: Cluster, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_trees_are_grown_by_the_workers(examples: Examples, mortal: Cluster, tmp_path: Path) -> None:
     trees = replace(TREES, n_estimators=150, early_stopping_rounds=150)
     large = replace(SETTINGS, memory_values=100_000, families=Families(xgboost=trees))
-    card = train(examples, tmp_path / "undisturbed", large, cluster)
+    card = train(examples, tmp_path / "undisturbed", large, mortal)
     assert (card.data["read"], card.data["workers"], card.iterations) == ("cluster", 2, 150)
     assert card.data["fitted_rows"] == len(examples.array("labels"))
-    with a_worker_dies_while_trees_grow(cluster):
-        again = train(examples, tmp_path / "disturbed", large, cluster)
+    with a_worker_dies_while_trees_grow(mortal):
+        again = train(examples, tmp_path / "disturbed", large, mortal)
     assert again.version == card.version
     assert (tmp_path / "disturbed" / "model.onnx").read_bytes() == (
         tmp_path / "undisturbed" / "model.onnx"

@@ -4,6 +4,7 @@ Each worker reads its pieces of the matrix, scales them, and holds their bins. T
 same trees: pieces are assigned to the workers in the order of their ranks, which XGBoost gives them by name.
 """
 
+import ctypes
 import logging
 import sys
 import threading
@@ -34,7 +35,7 @@ BINS = 256
 #: precision over the rows of several workers; below twice the number one holds them all, and it is exact.
 WORKERS_PER_EARLY = 5
 #: How long to wait for as many workers as before, and how often to look for lost ones, in seconds.
-PATIENCE, PERIOD = 30, 0.5
+PATIENCE, PERIOD = 60, 0.5
 
 #: Features, labels and weights of some rows.
 Piece = tuple[Floats, Floats, npt.NDArray[np.float64]]
@@ -244,8 +245,15 @@ def load_piece(
 
 
 def _quiet() -> None:
-    """Log no warning that a worker holds no early-stopping rows: all but the first hold none."""
+    """Let XGBoost print nothing from this thread of a worker: its rank, and missing early-stopping rows."""
+    import xgboost.core
+
+    # The library has a callback for each thread; without one it prints to standard error.
+    xgboost.core._LIB.XGBRegisterLogCallback(_IGNORE)
     logging.getLogger("[xgboost.dask]").setLevel(logging.ERROR)
+
+
+_IGNORE = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(lambda message: None)
 
 
 def _assign(counts: Sequence[int], early: bool, data: FitData, workers: list[str]) -> list[str]:
