@@ -3,14 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from netops.alerting.settings import RollUpSettings
 from netops.telemetry.schema import COMPANY, DATA_CENTER
 
 
-@dataclass(frozen=True)
-class Location:
+class Location(NamedTuple):
     """The location of a device; None if unknown."""
 
     company: str | None = None
@@ -47,13 +46,13 @@ class SiteAlert:
 Sizes: TypeAlias = Mapping[tuple[str, str | None, str], int]
 
 
-def site_sizes(locations: Iterable[Location]) -> Counter[tuple[str, str | None, str]]:
-    """Count the devices of each site."""
+def site_sizes(locations: Iterable[tuple[str | None, str | None]]) -> Counter[tuple[str, str | None, str]]:
+    """Count the devices of each site, given the company and data center of each device."""
     found: Counter[tuple[str, str | None, str]] = Counter()
-    for location, count in Counter(locations).items():
-        for level, site in ((COMPANY, location.company), (DATA_CENTER, location.data_center)):
+    for (company, data_center), count in Counter(locations).items():
+        for level, site in ((COMPANY, company), (DATA_CENTER, data_center)):
             if site is not None:
-                found[level, location.company, site] += count
+                found[level, company, site] += count
     return found
 
 

@@ -10,7 +10,7 @@ from time import time
 
 import msgspec
 
-from netops.serving.alerts.store import Alert, Hold
+from netops.serving.alerts.store import Alert, Hold, may_roll_up
 
 #: An event that is due within this many seconds counts as sent: its delivery may have begun.
 _MARGIN = 0.5
@@ -95,7 +95,7 @@ class HeldAlerts:
         for alert in alerts:
             if alert.id in self._until:
                 self._alerts[alert.id] = alert
-            elif alert.kind == "risk" and not (alert.silenced or alert.rolled_up or known(alert.id)):
+            elif may_roll_up(alert) and not (alert.silenced or alert.rolled_up or known(alert.id)):
                 self._alerts[alert.id], self._until[alert.id] = alert, hold.until
 
     def restore(self, until: Mapping[str, float], find: Callable[[str], Alert | None]) -> None:

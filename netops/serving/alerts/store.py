@@ -88,6 +88,11 @@ class Hold:
     released: Collection[str] = ()
 
 
+def may_roll_up(alert: Alert) -> bool:
+    """Return whether an alert may become part of a site alert: a risk alert of a device with a location."""
+    return alert.kind == "risk" and bool(alert.company or alert.data_center)
+
+
 class AlertStore:
     """The alerts of a network, open and ended, and the pending deliveries.
 
@@ -140,7 +145,7 @@ class AlertStore:
                 body = msgspec.json.encode(alert)
                 connection.execute(_SAVE, (alert.id, _about(alert), opened, ended, body, pending))
                 latest = nanoseconds(alert.renewed[-1]) if alert.renewed else opened
-                due_at = 0.0 if hold is None or alert.kind != "risk" else hold.until
+                due_at = hold.until if hold is not None and may_roll_up(alert) else 0.0
                 if not (alert.silenced or alert.rolled_up):
                     self.outbox.opened(alert.id, latest, receivers, due_at)
                 elif hold is not None and alert.rolled_up:

@@ -9,13 +9,13 @@ from urllib.parse import quote
 import msgspec
 
 from netops.serving.engine.samples import BodyError
-from netops.serving.peers.client import PeerError
+from netops.serving.peers.client import PeerAnswer, PeerError
 from netops.serving.peers.members import Member, Members
 from netops.serving.requests.endpoint import Endpoint, Graph, Request
 from netops.serving.requests.parameters import Query
 from netops.serving.requests.processes import Answers, Found, Peer, unreachable
 from netops.serving.requests.reply import JSON, Reply, refusal
-from netops.serving.requests.scope import OWN, SCOPE, Own, missing_names, missing_numbers, own_of
+from netops.serving.requests.scope import OWN, SCOPE, Own, missing_names, missing_numbers, own_of, read_own
 
 #: Devices whose process is remembered.
 _HINTS = 10_000
@@ -136,7 +136,12 @@ class Network:
         parameters = {**request.query, **query, SCOPE: OWN}
         path, kind = quote(request.path), request.content_type
         try:
-            answer = await self.members.client.request(member.address, request.method, path, parameters, body, kind)
+            # The method of the endpoint: HEAD is answered as GET.
+            answer = await self.members.client.request(
+                member.address, endpoint.method, path, parameters, body, kind
+            )
+            if is_rejected(answer):
+                return None
             own = self.members.read(answer)
             value = msgspec.json.decode(answer.body, type=endpoint.answer) if answer.status == 200 else None
         except (PeerError, msgspec.DecodeError) as error:
@@ -145,6 +150,11 @@ class Network:
         if own.instance == self._partitions.instance:
             return None
         return Found(own, Reply(answer.status, answer.body, JSON), value)
+
+
+def is_rejected(answer: PeerAnswer) -> bool:
+    """Return whether a peer rejects a request itself, such as its path, before an endpoint answers it."""
+    return 400 <= answer.status < 500 and answer.status != 401 and read_own(answer.headers) is None
 
 
 def _nothing(_: str) -> Query:

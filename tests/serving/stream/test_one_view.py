@@ -118,6 +118,9 @@ def test_each_process_answers_for_the_whole_network(view: View) -> None:
         assert ask(server, "/history?device=unknown").status_code == 404
         assert ask(server, "/alerts/0000").status_code == 404
         assert ask(server, "/devices?scope=mine").status_code == 400
+        for method, path in (("HEAD", "/devices"), ("GET", "/alerts/%2E%2E"), ("GET", "/devices/%2E%2E/logs")):
+            ask(server, path, method)
+            assert "x-netops-missing" not in ask(server, "/devices").headers, path
     # The partitions of a process alone.
     names = [[one["device"] for one in get(server, "/devices?scope=own")] for server in view.live]
     assert all(names)

@@ -170,6 +170,14 @@ def test_few_alerts_are_sent_individually(network: Network) -> None:
     assert aggregator._network.decisions == decisions  # nothing remains to be decided
 
 
+def test_a_device_without_a_location_does_not_wait(network: Network) -> None:
+    network.logs[2] += log_of([sample("alone", tick, hot=True) for tick in range(4)])
+    network.feed(network.second)
+    until(lambda: [body["alert"]["device"] for body in network.hook.taken] == ["alone"])
+    (alert,) = network.second.owner.intakes[2].runtime.active_alerts.to_roll_up()
+    assert not alert.held
+
+
 def test_without_a_roll_up_alerts_are_sent_when_their_wait_is_over(network: Network) -> None:
     network.add(0, 4, "a")
     network.feed(network.second)

@@ -4,7 +4,7 @@ import logging
 
 import msgspec
 
-from netops.alerting.rollup import Location, site_sizes
+from netops.alerting.rollup import site_sizes
 from netops.serving.alerts.network_sites import Decision, RollUpAlert
 from netops.serving.engine.lease import FencedError
 from netops.serving.engine.partitions import Partition
@@ -50,7 +50,7 @@ def to_roll_up(runtime: Runtime) -> list[PartitionAlerts]:
 def _alerts_of(partition: Partition) -> PartitionAlerts:
     runtime = partition.runtime
     table, offset = runtime.state.table, runtime.offset or 0
-    sizes = site_sizes(Location(*table.locations[code]) for code in table.codes())
+    sizes = site_sizes(table.locations)  # of a code that is not in use, it is unknown
     return PartitionAlerts(
         partition.number,
         offset,
