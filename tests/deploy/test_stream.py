@@ -126,7 +126,8 @@ def test_the_broker_and_the_other_replicas_can_be_reached(manifests, pod) -> Non
 
 def test_it_stops_within_the_grace_period(manifests, pod) -> None:
     session = ServingSettings().stream.session / SECOND
-    assert pod["terminationGracePeriodSeconds"] >= 3 * session
+    [_, pause] = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+    assert pod["terminationGracePeriodSeconds"] >= 3 * session + int(pause)
     spec = manifests["StatefulSet/netops"]["spec"]
     assert spec["podManagementPolicy"] == "Parallel"
     assert spec["minReadySeconds"] >= session
