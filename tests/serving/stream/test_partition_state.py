@@ -15,6 +15,7 @@ from netops.features.spec import FeatureSpec
 from netops.serving.engine.champion import ChampionFile
 from netops.serving.engine.lease import FencedError
 from netops.serving.engine.snapshot import Snapshots
+from netops.serving.requests.endpoints.health import health
 from netops.serving.settings import LimitSettings, ReceiverSettings, ServingSettings, TimeSettings
 from netops.serving.stream.messages import Message
 from netops.telemetry.kafka.address import StreamAddress
@@ -232,6 +233,20 @@ def test_alerts_of_a_fenced_process_do_not_reach_the_store(model, tmp_path) -> N
         assert taken.runtime.store.recent() == []
         other.feed(taken, log)
         assert len(taken.runtime.store.recent()) == 1
+
+
+def test_a_fenced_process_answers_with_its_health(model, tmp_path) -> None:
+    log = log_of([sample("a", tick, hot=tick >= 10) for tick in range(20)])
+    with Process(model, tmp_path) as stopped, Process(model, tmp_path, "1") as other:
+        own = stopped.open(log)
+        stopped.feed(own, log)
+        other.open(log, patience=20, clock=Clock(), attempts=4)
+        active = own.runtime.active_alerts
+        for alert in active.open.values():  # changed, and not stored yet
+            active._change(alert)
+        with pytest.raises(FencedError):
+            active.flush(own.runtime.state)
+        assert health(own.runtime).alerts == 1
 
 
 def test_a_fenced_process_sends_no_more_notifications(model, tmp_path) -> None:

@@ -1,12 +1,14 @@
 """``GET /healthz`` and ``GET /readyz``: the state of the server."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 from msgspec.structs import replace
 
 from netops.serving.decode.times import iso
 from netops.serving.engine.clock import NEVER
+from netops.serving.engine.lease import FencedError
 from netops.serving.engine.partitions import Partitions
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
@@ -67,7 +69,8 @@ def health(runtime: Runtime) -> Health:
     """Return the health of the server, and the replay point after a crash."""
     parts, partitions = runtime.parts, runtime.partitions
     for part in parts:
-        part.active_alerts.flush(part.state)  # detects a recovered store also if there are no samples
+        with suppress(FencedError):  # taken over: the reader releases it within a second
+            part.active_alerts.flush(part.state)  # detects a recovered store also if there are no samples
     problems = [part.active_alerts.guard.trouble for part in parts]
     if partitions is not None:
         problems += [partitions.trouble, partitions.stalled]
