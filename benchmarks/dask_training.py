@@ -1,7 +1,7 @@
 """Training on a Dask cluster with a memory limit that one process cannot keep.
 
-2.1 million training rows × 44 features need three times the memory that a process may have. One process without the
-limit, one that is killed beyond it (as Dask does with its workers), one that reads pieces from disk, and three
+2.5 million training rows × 44 features need several times the memory that a process may have. One process without
+the limit, one that is killed beyond it (as Dask does with its workers), one that reads pieces from disk, and four
 workers of a local cluster with the limit, which read, thin, fit and score.
 """
 
@@ -32,7 +32,7 @@ from netops.training.train import train_family
 from . import telemetry
 from .report import report
 
-WORKERS, LIMIT_MB, ROWS = 3, 700, 2_100_000
+WORKERS, LIMIT_MB, ROWS = 4, 800, 2_500_000
 SETTINGS = TrainingSettings(
     horizon=10 * MINUTE,
     cross_fit="never",
@@ -148,7 +148,8 @@ def pid_of() -> int:
 def show(examples: Examples, local: Fit, killed: Fit, pieces: Fit, many: Fit, replaced: bool) -> None:
     """Print a line; its rates are training rows per second."""
     rows = len(examples.array("labels"))
-    print(killed.error, file=sys.stderr)
+    for error in filter(None, (killed.error, many.error)):
+        print(error, file=sys.stderr)
     report(
         "dask_training",
         rows / many.seconds,
@@ -158,7 +159,8 @@ def show(examples: Examples, local: Fit, killed: Fit, pieces: Fit, many: Fit, re
         values=rows * len(examples.names),
         limit_mb=LIMIT_MB,
         one_process_mb=local.peak_mb,
-        one_process_with_limit=killed.error,
+        one_process_with_limit=killed.error or "finished",
+        cluster=many.error or "finished",
         pieces_mb=pieces.peak_mb,
         pieces_fit_seconds=pieces.seconds,
         workers=WORKERS,

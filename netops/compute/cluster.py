@@ -97,7 +97,7 @@ class Cluster:
                 yield indices[future.key], self._result(future)
                 future.release()
         except BaseException:
-            self.cancel(futures)
+            self._cancel(futures)
             raise
 
     def results(self, function: Callable[..., Result], jobs: Sequence[tuple[object, ...]]) -> list[Result]:
@@ -167,8 +167,7 @@ class Cluster:
                 raise self.lost() from error
             raise
 
-    def cancel(self, futures: "list[Future]") -> None:
-        """Cancel tasks, and all that depends on them."""
+    def _cancel(self, futures: "list[Future]") -> None:
         if self.client.status == "running":
             self.client.cancel(futures, force=True)
 

@@ -8,7 +8,7 @@ import ctypes
 import logging
 import sys
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,8 +34,8 @@ BINS = 256
 #: For each of these one holds rows set aside for early stopping, a fifth of all rows. XGBoost approximates average
 #: precision over the rows of several workers; below twice the number one holds them all, and it is exact.
 WORKERS_PER_EARLY = 5
-#: How long to wait for as many workers as before, and how often to look for lost ones, in seconds.
-PATIENCE, PERIOD = 60, 0.5
+#: Seconds to wait for as many workers as before, between looks for lost ones, and for a failed training to end.
+PATIENCE, PERIOD, GRACE = 60, 0.5, 5
 
 #: Features, labels and weights of some rows.
 Piece = tuple[Floats, Floats, npt.NDArray[np.float64]]
@@ -128,16 +128,12 @@ class _Attempt:
             there = self._cluster.workers()
             if thread.is_alive() and (lost := [one for one in self._workers if one not in there]):
                 self.problem = f"lost {len(lost)} of {len(self._workers)} workers; they may have run out of memory"
-                self._give_up(there)
-                thread.join(PATIENCE)
+                # The others wait for it in native code. What waits for the lost one itself is pinned to an address
+                # that is gone, and ends with this process.
+                self._cluster.restart([one for one in self._workers if one in there])
+                thread.join(GRACE)
                 return None
         return self._result
-
-    def _give_up(self, there: Collection[str]) -> None:
-        """Cancel the pieces, which are pinned to lost workers, and restart those that wait in native code."""
-        if data_pieces := _pinned.get(self._data):
-            self._cluster.cancel(data_pieces.pieces)
-        self._cluster.restart([one for one in self._workers if one in there])
 
     def _train(self) -> None:
         import xgboost.dask
@@ -163,10 +159,9 @@ class _Attempt:
 
 @dataclass
 class _Pinned:
-    """The pieces of some rows, on the workers that they are pinned to, and the matrices of them."""
+    """The matrices of some rows, and the workers that their pieces are pinned to."""
 
     workers: list[str]
-    pieces: "list[Future]" = field(default_factory=list)
     matrices: "list[xgboost.dask.DaskQuantileDMatrix]" = field(default_factory=list)
 
 
@@ -211,7 +206,6 @@ def _collections(cluster: Cluster, data: FitData, early: bool, pinned: _Pinned) 
         cluster.client.submit(load_piece, *arguments, *span, mean, workers=[worker], pure=False)
         for span, worker in zip(spans, assigned, strict=True)
     ]
-    pinned.pieces += pieces
     shapes: tuple[tuple[int, ...], ...] = ((matrix.shape[1],), (), ())
     return [
         dask.array.concatenate(
