@@ -29,6 +29,16 @@ TIMEOUT = 1
 INCIDENT = {"start": "2023-11-14T23:00:00Z", "source": "test"}
 
 
+async def polled(url: str) -> Follower:
+    """What a dashboard has of a server."""
+    follower = Follower(url, "secret")
+    try:
+        await follower.poll()
+    finally:
+        await follower._client.aclose()
+    return follower
+
+
 class View:
     """A topic, three processes that read it as peers, and one that reads it alone."""
 
@@ -215,8 +225,7 @@ def test_a_partial_answer_names_the_missing_partitions(view: View, caplog: pytes
     gone = [one for one in health["partitions"] if one["status"] != "owned"]
     assert [f"{view.topic}-{one['partition']}" for one in gone] == names
     assert all(f"{lost.url}: no answer" in one["why"] for one in gone if one["status"] == "missing")
-    follower = Follower(first.url, "secret")
-    asyncio.run(follower.poll())
+    follower = asyncio.run(polled(first.url))
     assert (follower.trouble, delta(follower, full=False)["missing"]) == ("", ", ".join(names))
     client = RemoteFeedbackClient(first.url, "secret")
     with pytest.raises(NetopsError, match=f"not complete, no process answers for {names[0]}"):
