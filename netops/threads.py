@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 P = ParamSpec("P")
 T = TypeVar("T")
+#: Minimum rows of a thread that scores or explains: fewer are faster in one.
+SMALLEST = 64
 #: Quota and period of a control group, such as the limit of a container.
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
@@ -63,7 +65,7 @@ class RowThreads:
         Minimum rows of a piece: less work is faster in one thread.
     """
 
-    def __init__(self, count: int, smallest: int) -> None:
+    def __init__(self, count: int, smallest: int = SMALLEST) -> None:
         self._count, self._smallest = count, smallest
         # The calling thread takes one of the pieces.
         self._pool = ThreadPoolExecutor(count - 1, "rows") if count > 1 else None

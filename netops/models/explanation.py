@@ -45,8 +45,6 @@ class Reason(NamedTuple):
 
 
 TOP = 3
-#: Minimum number of rows of a thread: fewer are faster in one.
-_WORTHWHILE = 64
 
 
 class _Model(Protocol):
@@ -127,7 +125,7 @@ class Explainer:
         )
         self._card = card
         self.expected = self._model.expected
-        self._threads = RowThreads(threads, _WORTHWHILE)
+        self._threads = RowThreads(threads)
 
     def fast(self, features: Features) -> Contributions:
         """Say, quickly, what each feature added to the log-odds of the risk.

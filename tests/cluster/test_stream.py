@@ -79,7 +79,7 @@ class Replicas:
         self.kubectl("patch", "hpa", "netops", "--type", "merge", "--patch", limits)
 
     def settled(self, number: int) -> list[int]:
-        """Wait until so many replicas are ready and own all partitions; return how many each has."""
+        """Wait until this number of replicas is ready and owns all partitions; return how many each has."""
         until(lambda: len(self.ready()) == len(self.pods()) == number, 300, f"no {number} replicas are ready")
         until(lambda: sum(self.owned()) == PARTITIONS, 120, "a partition has no owner")
         return sorted(self.owned())
@@ -137,7 +137,7 @@ def _create_topic(brokers: str) -> None:
 
 
 def _adapt(folder: Path, testbed: Testbed, storage: str) -> None:
-    """Do what the page tells a user to edit: namespace, image, storage class; and one replica at first."""
+    """Edit what the page asks a user to edit: namespace, image, storage class; and one replica at first."""
     path = folder / "kustomization.yaml"
     kustomization = yaml.safe_load(path.read_text())
     name, _, tag = testbed.serve_image.rpartition(":")

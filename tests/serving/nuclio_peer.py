@@ -81,7 +81,7 @@ class NuclioWorker:
             self.loop.run_until_complete(self._terminate())
         except SystemExit as end:
             return int(end.code or 0)
-        raise AssertionError("the process goes on, and Nuclio waits for it until its time is up")
+        raise AssertionError("the process continues, and Nuclio waits for it until its time is up")
 
     async def _terminate(self) -> None:
         result = self.platform._on_signal("termination")

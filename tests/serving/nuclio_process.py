@@ -79,7 +79,7 @@ class Wrapper:
             result = self.platform._on_signal("termination")
             if asyncio.iscoroutine(result):
                 await result
-        raise AssertionError("the process goes on, and Nuclio waits for it until its time is up")
+        raise AssertionError("the process continues, and Nuclio waits for it until its time is up")
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         method, target, *_ = (await reader.readuntil(b"\r\n\r\n")).decode().split(" ")

@@ -22,8 +22,8 @@ from netops.threads import RowThreads, cpus
 
 #: Number of reasons per sample.
 REASONS = 3
-#: Threads that score and explain a slice, and the minimum rows of each.
-_THREADS, _ROWS = 4, 64
+#: Maximum threads that score and explain a slice.
+_THREADS = 4
 #: The threshold of a model without one in its card: it scores, but never alerts.
 UNREACHABLE = 2.0
 
@@ -183,7 +183,7 @@ class ServedModel:
         counted: tuple[Counted, ...] = (),
         threads: int = 1,
     ) -> None:
-        self._threads = RowThreads(threads, _ROWS)
+        self._threads = RowThreads(threads)
         self.counters, self.card, self.counted = counters, card, counted
         self.version, self.spec, self.scorer, self.explainer = version, spec, scorer, explainer
         self.columns, self.threshold, self.horizon = columns, threshold, horizon

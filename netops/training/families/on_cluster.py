@@ -129,7 +129,7 @@ class _Attempt:
             if thread.is_alive() and (lost := [one for one in self._workers if one not in there]):
                 self.problem = f"lost {len(lost)} of {len(self._workers)} workers; they may have run out of memory"
                 # The others wait for it in native code. What waits for the lost one itself is pinned to an address
-                # that is gone, and ends with this process.
+                # that no longer exists, and ends with this process.
                 self._cluster.restart([one for one in self._workers if one in there])
                 thread.join(GRACE)
                 return None

@@ -222,9 +222,9 @@ def test_a_partial_answer_names_the_missing_partitions(view: View, caplog: pytes
     assert health["status"] == "degraded"
     assert names[0] in " ".join(health["problems"])
     assert {one["why"] for one in health["peers"]} == {"", f"no answer within {TIMEOUT:g} s"}
-    gone = [one for one in health["partitions"] if one["status"] != "owned"]
-    assert [f"{view.topic}-{one['partition']}" for one in gone] == names
-    assert all(f"{lost.url}: no answer" in one["why"] for one in gone if one["status"] == "missing")
+    missing = [one for one in health["partitions"] if one["status"] != "owned"]
+    assert [f"{view.topic}-{one['partition']}" for one in missing] == names
+    assert all(f"{lost.url}: no answer" in one["why"] for one in missing if one["status"] == "missing")
     follower = asyncio.run(polled(first.url))
     assert (follower.trouble, delta(follower, full=False)["missing"]) == ("", ", ".join(names))
     client = RemoteFeedbackClient(first.url, "secret")
