@@ -19,7 +19,7 @@ from netops.models.contributions.of_net import NetContributions
 from netops.models.contributions.of_trees import TreeContributions
 from netops.models.contributions.of_vote import Voice, VoteContributions
 from netops.models.deviations import USUAL, Deviations
-from netops.models.onnx_file import load_graph
+from netops.models.onnx_file import load_model
 from netops.models.scaling import Scaling
 from netops.models.trees import OPERATOR, Trees
 from netops.models.vote import members_of
@@ -34,6 +34,9 @@ Nodes = list["NodeProto"]
 Constants = dict[str, npt.NDArray[Any]]
 Features = npt.NDArray[np.float64]
 Contributions = npt.NDArray[np.float64]
+#: The output of a tree ensemble, n × 1.
+Sums = npt.NDArray[np.float32]
+Walked = tuple[Contributions, list[Sums]]
 
 
 class Reason(NamedTuple):
@@ -53,7 +56,9 @@ class _Model(Protocol):
     @property
     def expected(self) -> float: ...
 
-    def fast(self, scaled: Scaled) -> Contributions: ...
+    def walk(self, scaled: Scaled) -> Walked: ...
+
+    def sums(self, scaled: Scaled) -> list[Sums]: ...
 
     def exact(self, scaled: Scaled) -> Contributions: ...
 
@@ -64,7 +69,9 @@ class _Explained(Protocol):
     @property
     def expected(self) -> float: ...
 
-    def fast(self, features: Features) -> Contributions: ...
+    def walk(self, features: Features) -> Walked: ...
+
+    def sums(self, features: Features) -> list[Sums]: ...
 
     def exact(self, features: Features) -> Contributions: ...
 
@@ -80,8 +87,11 @@ class _Raw:
     def expected(self) -> float:
         return self.model.expected
 
-    def fast(self, features: Features) -> Contributions:
-        return self.model.fast(self.scaling.apply(features))
+    def walk(self, features: Features) -> Walked:
+        return self.model.walk(self.scaling.apply(features))
+
+    def sums(self, features: Features) -> list[Sums]:
+        return self.model.sums(self.scaling.apply(features))
 
     def exact(self, features: Features) -> Contributions:
         return self.model.exact(self.scaling.apply(features))
@@ -115,7 +125,7 @@ class Explainer:
     """
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
-        card, graph = read_card(folder), load_graph(folder)
+        card, graph = read_card(folder), load_model(folder).graph
         self.names = card.features
         self._model = _read(graph, len(self.names), str(folder))
         _, _, constants = members_of(graph)[0]
@@ -140,7 +150,26 @@ class Explainer:
         float64 array, n × F
             Path contributions of trees; input × gradient of a net.
         """
-        return _joined(self._threads.map(self._model.fast, features))
+        return _joined(self._threads.map(lambda rows: self._model.walk(rows)[0], features))
+
+    def walk(self, features: Features) -> Walked:
+        """Return what :meth:`fast` and :meth:`sums` do, from one walk down the trees, in this thread."""
+        return self._model.walk(features)
+
+    def sums(self, features: Features) -> list[Sums]:
+        """Return the outputs of the tree ensembles of the file, in this thread.
+
+        Parameters
+        ----------
+        features : float64 array, n × F
+            Raw feature values, as for the model.
+
+        Returns
+        -------
+        list of float32 array, n × 1
+            One for each ensemble of the file, in its order.
+        """
+        return self._model.sums(features)
 
     def exact(self, features: Features) -> Contributions:
         """Return what each feature added to the log-odds of the risk, some 300 times slower.
@@ -251,7 +280,7 @@ def _vote(members: list[tuple[str, Nodes, Constants]], width: int, where: str) -
     for _, nodes, constants in members:
         model = _member(nodes, constants, width, where)
         slope, intercept = (constants[f"calibration_{name}"].item() for name in ("slope", "intercept"))
-        voices.append(Voice(model.expected, model.fast, model.exact, slope, intercept))
+        voices.append(Voice(model.expected, model.walk, model.sums, model.exact, slope, intercept))
     return VoteContributions(tuple(voices))
 
 

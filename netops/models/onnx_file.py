@@ -6,9 +6,10 @@ calibrated one also has ``probability``, float32 n. Alerts use the risk, which i
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from netops.models.platt import Platt
 from netops.models.scaling import Scaling
 
 if TYPE_CHECKING:
-    from onnx import GraphProto
+    from onnx import ModelProto
 
 MODEL_FILE = "model.onnx"
 FEATURES, RISK, PROBABILITY = "features", "risk", "probability"
@@ -77,8 +78,27 @@ def _import_onnxruntime() -> ModuleType:
     return onnxruntime
 
 
-class Session:
-    """A loaded model file that scores with a fixed number of threads."""
+class LoadedGraph:
+    """An ONNX graph, loaded by onnxruntime.
+
+    Parameters
+    ----------
+    model : bytes or Path
+        The file.
+    threads : int
+        Number of threads per call.
+
+    Attributes
+    ----------
+    inputs : dict
+        Name → columns.
+    outputs : list of str
+
+    Raises
+    ------
+    NetopsError
+        If it cannot be loaded.
+    """
 
     def __init__(self, model: bytes | Path, threads: int = 1) -> None:
         onnxruntime = _import_onnxruntime()
@@ -88,22 +108,36 @@ class Session:
         options.log_severity_level = 3
         source = model if isinstance(model, bytes) else str(model)
         try:
-            self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-            self._check()
+            session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+            self.inputs = {entry.name: int(entry.shape[1]) for entry in session.get_inputs()}
         except Exception as error:
-            name = "model" if isinstance(model, bytes) else model
-            raise NetopsError(f"{name}: cannot be read as a model: {str(error).splitlines()[0]}") from error
-        self._run = self._session.run
+            reason = str(error).splitlines()[0]
+            raise NetopsError(f"{_named(model)}: cannot be read as a model: {reason}") from error
+        self.outputs = [output.name for output in session.get_outputs()]
+        self._run = session.run
         # Nodes that only other outputs need are excluded.
         self._options = onnxruntime.RunOptions()
         self._options.only_execute_path_to_fetches = True
 
-    def _check(self) -> None:
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if [i.name for i in inputs] != [FEATURES] or RISK not in [o.name for o in outputs]:
-            raise NetopsError(f"expected one input '{FEATURES}' and an output '{RISK}'")
-        self.width = int(inputs[0].shape[1])
-        self.calibrated = PROBABILITY in [o.name for o in outputs]
+    def run(self, names: list[str], inputs: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[np.float64]]:
+        """Compute outputs: n values each, as float64."""
+        return [values.astype(np.float64) for values in self._run(names, inputs, self._options)]
+
+
+def _named(model: bytes | Path) -> str:
+    return "model" if isinstance(model, bytes) else str(model)
+
+
+class Session:
+    """A loaded model file that scores with a fixed number of threads."""
+
+    def __init__(self, model: bytes | Path, threads: int = 1) -> None:
+        self._graph = LoadedGraph(model, threads)
+        inputs = self._graph.inputs
+        if list(inputs) != [FEATURES] or RISK not in self._graph.outputs:
+            raise NetopsError(f"{_named(model)}: expected one input '{FEATURES}' and an output '{RISK}'")
+        self.width = inputs[FEATURES]
+        self.calibrated = PROBABILITY in self._graph.outputs
 
     def score(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Score n × F raw features: n risks in 0..1."""
@@ -119,8 +153,7 @@ class Session:
 
     def _outputs(self, names: list[str], features: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
         if len(features) <= CHUNK:
-            found = self._run(names, {FEATURES: features}, self._options)
-            return [values.astype(np.float64) for values in found]
+            return self._graph.run(names, {FEATURES: features})
         starts = range(0, len(features), CHUNK)
         pieces = [self._outputs(names, features[start : start + CHUNK]) for start in starts]
         return [np.concatenate(values) for values in zip(*pieces, strict=True)]
@@ -199,11 +232,11 @@ def save_model(folder: Path, model: bytes, card: ModelCard) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def load_graph(folder: Path) -> "GraphProto":
-    """Read the ONNX graph of a model folder, for explanations."""
+def load_model(folder: Path) -> "ModelProto":
+    """Read the ONNX model of a model folder, for explanations."""
     import onnx
 
     try:
-        return onnx.load(str(folder / MODEL_FILE), load_external_data=False).graph
+        return onnx.load(str(folder / MODEL_FILE), load_external_data=False)
     except Exception as error:
         raise NetopsError(f"{folder / MODEL_FILE}: cannot be read as a model: {error}") from error

@@ -12,6 +12,7 @@ import pytest
 from netops.config.durations import MINUTE
 from netops.errors import NetopsError
 from netops.features.spec import FeatureSpec
+from netops.models.assessor import Assessor
 from netops.models.card import ModelCard, read_card, write_card
 from netops.models.contributions.of_forest import ForestContributions
 from netops.models.contributions.of_net import NetContributions
@@ -280,3 +281,58 @@ def test_refuses_what_it_cannot_explain(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(NetopsError, match="cannot be explained") as error:
         Explainer(tmp_path)
     assert "\n" not in str(error.value)
+
+
+def check_same_to_the_bit(folder: Path) -> None:
+    explainer, whole = Explainer(folder), Scorer(folder)
+    assessor, features = Assessor(folder, explainer), rows(300, seed=7) * 2
+    features[:4], features[4:6, 0] = [[np.inf], [-np.inf], [np.nan], [1e300]], [1e-300, 0.0]
+    for count in (0, 1, 2, 63, 64, 65, 300):
+        some = features[:count]
+        expected, found = whole.both(some), assessor.assess(some)
+        for risks, probabilities in ((found.risks, found.probabilities), assessor.both(some)):
+            np.testing.assert_array_equal(risks, expected[0])
+            np.testing.assert_array_equal(probabilities, expected[1])
+        np.testing.assert_array_equal(assessor.score(some), expected[0])
+        np.testing.assert_array_equal(found.contributions, explainer.fast(some))
+
+
+def test_one_walk_gives_the_risks_of_the_file_to_the_bit(folder: Path) -> None:
+    check_same_to_the_bit(folder)
+
+
+def test_one_walk_gives_the_risks_of_a_vote_to_the_bit(vote: tuple[Path, dict[str, Member]]) -> None:
+    check_same_to_the_bit(vote[0])
+
+
+def test_trees_that_give_other_risks_are_not_used(
+    vote: tuple[Path, dict[str, Member]], caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = vote[0]
+
+    class Off(Explainer):
+        """Its trees are off by one float32."""
+
+        def sums(self, features: np.ndarray) -> list[np.ndarray]:
+            return [np.nextafter(sums, np.float32(np.inf)) for sums in super().sums(features)]
+
+    assessor = Assessor(folder, Off(folder))
+    assert "give other risks" in caplog.text
+    features = rows(100, seed=8)
+    np.testing.assert_array_equal(assessor.assess(features).risks, Scorer(folder).score(features))
+
+
+@pytest.mark.parametrize("width", [1, 3, 700])
+def test_a_walk_does_not_depend_on_other_rows(width: int) -> None:
+    random = np.random.default_rng(width)
+    features = random.normal(size=(400, width)).astype(np.float32)
+    features[random.random(features.shape) < 0.1] = np.nan
+    labels = (np.nan_to_num(features).sum(axis=1) > 0).astype(np.float32)
+    fit = FitData(features, labels, np.ones(400), np.zeros(400, bool))
+    trees = TreeContributions.of(XGBoost(n_estimators=30, max_depth=6).fit(fit, 0, 1).trees())
+    contributions, (sums,) = trees.walk(features)
+    for some in (slice(0, 1), slice(5, 70), slice(399, 400)):
+        alone, (own,) = trees.walk(features[some])
+        np.testing.assert_array_equal(alone, contributions[some])
+        np.testing.assert_array_equal(own, sums[some])
+        np.testing.assert_array_equal(trees.sums(features[some])[0], sums[some])

@@ -8,6 +8,7 @@ it adds alone and of what it adds to the other (Shapley 1953, for two players).
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from netops.models.deviations import Deviations, Floats, surprise
 
@@ -26,6 +27,14 @@ class DeviationContributions:
     def fast(self, features: Floats) -> Floats:
         """Return the contributions of n × F raw features: n × F log-odds; they are exact."""
         return self.exact(features)
+
+    def walk(self, features: Floats) -> tuple[Floats, list[npt.NDArray[np.float32]]]:
+        """Return what :meth:`fast` does, and the outputs of no trees."""
+        return self.exact(features), []
+
+    def sums(self, features: Floats) -> list[npt.NDArray[np.float32]]:
+        """Return the outputs of no trees."""
+        return []
 
     def exact(self, features: Floats) -> Floats:
         """Return the contributions of n × F raw features: n × F log-odds."""

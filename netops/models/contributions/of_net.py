@@ -41,6 +41,14 @@ class NetContributions:
         """Return input × gradient of n × F scaled features: n × F log-odds."""
         return (scaled * self._gradient(scaled)).astype(np.float64)
 
+    def walk(self, scaled: Scaled) -> tuple[Contributions, list[Scaled]]:
+        """Return what :meth:`fast` does, and the outputs of no trees."""
+        return self.fast(scaled), []
+
+    def sums(self, scaled: Scaled) -> list[Scaled]:
+        """Return the outputs of no trees."""
+        return []
+
     def exact(self, scaled: Scaled) -> Contributions:
         """Return the integrated gradients of n × F scaled features: n × F log-odds."""
         total = np.zeros(scaled.shape)

@@ -9,15 +9,18 @@ ways by their covers (path-dependent TreeSHAP, Lundberg et al. 2020), computed l
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from netops.kernels import kernel
+from netops.kernels import inlined, kernel
 from netops.models.trees import Trees
 
 Scaled = npt.NDArray[np.float32]
 Contributions = npt.NDArray[np.float64]
+#: Of the leaves that rows reach, n × 1.
+Sums = npt.NDArray[np.float32]
 
 STEP = np.dtype(
     [
@@ -29,21 +32,24 @@ STEP = np.dtype(
     ],
     align=True,
 )
-#: Rows that go down a tree together, so that the tree stays in the nearest cache.
-_BLOCK = 64
+#: Rows that go down a tree together: at most, and by how many features, so that they stay in the nearest caches.
+_BLOCK, _BLOCK_VALUES = 64, 20_000
 
 
 @dataclass(frozen=True)
 class TreeContributions:
-    """A tree ensemble prepared for explanations.
+    """A tree ensemble prepared for scores and explanations.
 
     Attributes
     ----------
     expected : float
         Log-odds when nothing is known.
+    base : float32
+        Log-odds before any tree.
     """
 
     expected: float
+    base: np.float32
     strict: bool
     down: "Descent"
     leaves: npt.NDArray[np.int64]
@@ -55,67 +61,98 @@ class TreeContributions:
         """Prepare an ensemble."""
         cover, expected = _expected(trees)
         base = trees.base + float(expected[trees.starts[:-1]].sum())
-        return cls(base, trees.strict, Descent.of(trees, expected), *_paths(trees, cover))
+        down = Descent.of(trees, expected)
+        return cls(base, np.float32(trees.base), trees.strict, down, *_paths(trees, cover))
 
     def fast(self, scaled: Scaled) -> Contributions:
         """Return the path contributions of n × F scaled features: n × F log-odds."""
-        down = self.down
-        return _fast(scaled, down.roots, down.feature, down.right, down.threshold, down.missing_left, down.change)
+        return self.walk(scaled)[0]
+
+    def walk(self, scaled: Scaled) -> tuple[Contributions, list[Sums]]:
+        """Return what :meth:`fast` and :meth:`sums` do, from one walk down the trees."""
+        contributions, sums = _walk(scaled, self.down)
+        return contributions, [sums[:, None] + self.base]
+
+    def sums(self, scaled: Scaled) -> list[Sums]:
+        """Return the output of the ensemble's node in the model file, n × 1, for n × F scaled features.
+
+        It is that of onnxruntime to the bit: leaves are added as float32 in the order of the trees, then the base.
+        """
+        return [_sum(scaled, self.down)[:, None] + self.base]
 
     def exact(self, scaled: Scaled) -> Contributions:
         """Return the Shapley values of n × F scaled features: n × F log-odds."""
         return _exact(scaled, self.leaves, self.steps, self.values, self.strict)
 
 
-@dataclass(frozen=True)
-class Descent:
-    """The nodes in the order in which one goes down: the left child follows its parent.
+class Descent(NamedTuple):
+    """The nodes in the order in which one goes down, each with what follows on its two sides.
+
+    Rows go down a tree together, one level after the other, without a branch that depends on them: a processor
+    mispredicts every other split, and works on several rows at once.
 
     Attributes
     ----------
-    right : int32 array
-        How far behind the left child the right one is.
-    change : float64 array
-        By how much the expected value differs from that of the parent.
+    roots, depths : int64 arrays, T
+        Of the trees.
+    feature : uint32 array, N
+        Twice that of the split, plus one if a missing value goes right: rows have each feature twice in turn, a
+        missing one as −∞ and as +∞.
+    threshold : float32 array, N
+        At or below it a sample goes left; +∞ at a leaf.
+    following : uint32 array, 2 N
+        Left and right child of each node; a leaf follows itself.
+    change : float64 array, 2 N
+        By how much the expected value of these differs from that of the node.
+    value : float32 array, N
+        Of leaves.
     """
 
     roots: npt.NDArray[np.int64]
-    feature: npt.NDArray[np.int32]
-    right: npt.NDArray[np.int32]
+    depths: npt.NDArray[np.int64]
+    feature: npt.NDArray[np.uint32]
     threshold: npt.NDArray[np.float32]
-    missing_left: npt.NDArray[np.bool_]
+    following: npt.NDArray[np.uint32]
     change: npt.NDArray[np.float64]
+    value: npt.NDArray[np.float32]
 
     @classmethod
     def of(cls, trees: Trees, expected: npt.NDArray[np.float64]) -> "Descent":
-        """Put the nodes in this order."""
-        order = np.empty(len(expected), np.int64)
-        parent = np.arange(len(expected))
-        for side in (trees.left, trees.right):
-            parent[side[side >= 0]] = np.flatnonzero(side >= 0)
-        count = 0
-        for root in trees.starts[:-1]:
-            ways = [int(root)]
-            while ways:
-                node = ways.pop()
-                order[count], count = node, count + 1
-                if trees.feature[node] >= 0:
-                    ways += [int(trees.right[node]), int(trees.left[node])]
-        order = order[:count]  # unreachable nodes are skipped
+        """Put the nodes of trees of F = ``width`` features in this order."""
+        order, depths = _in_order(trees)
         index = np.zeros(len(expected), np.int64)
-        index[order] = np.arange(count)
+        index[order] = np.arange(len(order))
         splits = trees.feature[order] >= 0
-        right = np.where(splits, index[trees.right[order]] - np.arange(count) - 1, 0)
+        children = np.stack([trees.left[order], trees.right[order]], axis=1)
+        children[~splits] = order[~splits, None]
         # All comparisons are "at or below" here: for float32, below t is at or below its predecessor.
         below = np.nextafter(trees.threshold, np.float32(-np.inf)) if trees.strict else trees.threshold
+        below = np.minimum(below, np.finfo(np.float32).max)[order]  # +∞ is above any threshold
+        column = 2 * trees.feature[order] + ~trees.missing_left[order]
         return cls(
             index[trees.starts[:-1]],
-            trees.feature[order],
-            right.astype(np.int32),
-            below[order],
-            trees.missing_left[order],
-            (expected - expected[parent])[order],
+            depths,
+            np.where(splits, column, 0).astype(np.uint32),
+            np.where(splits, below, np.inf).astype(np.float32),
+            index[children].astype(np.uint32).ravel(),
+            (expected[children] - expected[order, None]).ravel(),
+            np.where(splits, 0, trees.value[order]).astype(np.float32),
         )
+
+
+def _in_order(trees: Trees) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the nodes in the order of the walk, without unreachable ones, and the depth of each tree."""
+    order, depths = np.empty(len(trees.feature), np.int64), np.zeros(len(trees.starts) - 1, np.int64)
+    count = 0
+    for tree, root in enumerate(trees.starts[:-1].tolist()):
+        ways = [(root, 0)]
+        while ways:
+            node, depth = ways.pop()
+            order[count], count = node, count + 1
+            depths[tree] = max(depths[tree], depth)
+            if trees.feature[node] >= 0:
+                ways += [(int(trees.right[node]), depth + 1), (int(trees.left[node]), depth + 1)]
+    return order[:count], depths
 
 
 def _expected(trees: Trees) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -161,24 +198,79 @@ def _paths(
     return np.array(starts, np.int64), np.array(steps, STEP), np.array(values)
 
 
+@inlined
+def _rows_of(width):  # type: ignore[no-untyped-def]
+    return max(8, min(_BLOCK, _BLOCK_VALUES // max(width, 1)))
+
+
+@inlined
+def _fill(block, scaled, first, count):  # type: ignore[no-untyped-def]
+    """Copy rows into a block, each value twice, a missing one as −∞ and as +∞."""
+    for row in range(count):
+        for feature in range(scaled.shape[1]):
+            value = scaled[first + row, feature]
+            is_known = value == value
+            block[row, 2 * feature] = value if is_known else -np.inf
+            block[row, 2 * feature + 1] = value if is_known else np.inf
+
+
 @kernel
-def _fast(scaled, roots, features, right, threshold, missing_left, change):  # type: ignore[no-untyped-def]
-    count = len(scaled)
-    contributions = np.zeros(scaled.shape)
-    for first in range(0, count, _BLOCK):
-        last = min(first + _BLOCK, count)
-        for root in roots:
-            for row in range(first, last):
-                index = root
-                feature = features[index]
-                while feature >= 0:
-                    value = scaled[row, feature]
-                    left = (value <= threshold[index]) | ((value != value) & missing_left[index])
-                    # Branch-free: a processor mispredicts every other split.
-                    index += 1 + (1 - np.int64(left)) * right[index]
-                    contributions[row, feature] += change[index]
-                    feature = features[index]
-    return contributions
+def _walk(scaled, down):  # type: ignore[no-untyped-def]
+    roots, depths, feature, threshold, following, change, value = down
+    count, width = scaled.shape
+    contributions, sums = np.empty((count, width)), np.zeros(count, np.float32)
+    size = _rows_of(width)
+    block, found = np.empty((size, 2 * width), np.float32), np.empty((size, 2 * width))
+    nodes = np.empty(size, np.uint32)
+    for first in range(0, count, size):
+        rows = min(size, count - first)
+        _fill(block, scaled, first, rows)
+        found[:rows] = 0.0
+        for tree in range(len(roots)):
+            nodes[:rows] = roots[tree]
+            for _ in range(depths[tree]):
+                moved = np.uint32(0)
+                for row in range(rows):
+                    node = nodes[row]
+                    column = feature[node]
+                    way = np.uint32(2) * node + np.uint32(block[row, column] > threshold[node])
+                    found[row, column] += change[way]
+                    moved |= following[way] ^ node
+                    nodes[row] = following[way]
+                if moved == 0:
+                    break
+            for row in range(rows):
+                sums[first + row] += value[nodes[row]]
+        for row in range(rows):
+            for column in range(width):
+                contributions[first + row, column] = found[row, 2 * column] + found[row, 2 * column + 1]
+    return contributions, sums
+
+
+@kernel
+def _sum(scaled, down):  # type: ignore[no-untyped-def]
+    roots, depths, feature, threshold, following, _, value = down
+    count, width = scaled.shape
+    sums, size = np.zeros(count, np.float32), _rows_of(width)
+    block, nodes = np.empty((size, 2 * width), np.float32), np.empty(size, np.uint32)
+    for first in range(0, count, size):
+        rows = min(size, count - first)
+        _fill(block, scaled, first, rows)
+        for tree in range(len(roots)):
+            nodes[:rows] = roots[tree]
+            for _ in range(depths[tree]):
+                moved = np.uint32(0)
+                for row in range(rows):
+                    node = nodes[row]
+                    right = block[row, feature[node]] > threshold[node]
+                    child = following[np.uint32(2) * node + np.uint32(right)]
+                    moved |= child ^ node
+                    nodes[row] = child
+                if moved == 0:
+                    break
+            for row in range(rows):
+                sums[first + row] += value[nodes[row]]
+    return sums
 
 
 @kernel

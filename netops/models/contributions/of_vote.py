@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from netops.kernels import kernel
 from netops.models.platt import LIMIT
 
 Contributions = npt.NDArray[np.float64]
 Features = npt.NDArray[np.float64]
+Sums = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -24,27 +26,42 @@ class Voice:
     ----------
     expected : float
         Its log-odds before any feature is known.
-    fast, exact : callable
+    walk : callable
+        From n × F raw features to the contributions to its log-odds, quickly, and the outputs of its trees.
+    sums : callable
+        From n × F raw features to the outputs of its trees.
+    exact : callable
         From n × F raw features to the contributions to its log-odds.
     slope, intercept : float
         Of its calibration.
     """
 
     expected: float
-    fast: Callable[[Features], Contributions]
+    walk: Callable[[Features], tuple[Contributions, list[Sums]]]
+    sums: Callable[[Features], list[Sums]]
     exact: Callable[[Features], Contributions]
     slope: float
     intercept: float
 
     def calibrated(self, contributions: Contributions) -> Contributions:
-        """Turn contributions to its log-odds into those to the calibrated log-odds."""
-        raw = self.expected + contributions.sum(axis=1)
-        start, moved = float(np.clip(self.expected, -LIMIT, LIMIT)), raw - self.expected
-        # The file clips the log-odds of a member: the clipped excess does not count, in proportion.
-        beyond = np.abs(raw) > LIMIT
-        factor = np.ones(len(raw))
-        factor[beyond] = (np.clip(raw[beyond], -LIMIT, LIMIT) - start) / moved[beyond]
-        return contributions * (self.slope * factor)[:, None]
+        """Turn contributions to its log-odds into those to the calibrated log-odds, in place."""
+        _calibrate(contributions, self.expected, self.slope)
+        return contributions
+
+
+@kernel
+def _calibrate(contributions: Contributions, expected: float, slope: float) -> None:
+    start = min(max(expected, -LIMIT), LIMIT)
+    for row in range(len(contributions)):
+        moved = 0.0
+        for column in range(contributions.shape[1]):
+            moved += contributions[row, column]
+        raw, factor = expected + moved, slope
+        if abs(raw) > LIMIT:
+            # The file clips the log-odds of a member: the clipped excess does not count, in proportion.
+            factor *= (min(max(raw, -LIMIT), LIMIT) - start) / moved
+        for column in range(contributions.shape[1]):
+            contributions[row, column] *= factor
 
 
 @dataclass(frozen=True)
@@ -60,7 +77,17 @@ class VoteContributions:
 
     def fast(self, features: Features) -> Contributions:
         """Return the mean of the members' quick contributions of n × F raw features: n × F log-odds."""
-        return self._mean([voice.calibrated(voice.fast(features)) for voice in self.voices])
+        return self.walk(features)[0]
+
+    def walk(self, features: Features) -> tuple[Contributions, list[Sums]]:
+        """Return what :meth:`fast` and :meth:`sums` do, from one walk down the trees."""
+        found = [voice.walk(features) for voice in self.voices]
+        contributions = [voice.calibrated(one) for voice, (one, _) in zip(self.voices, found, strict=True)]
+        return self._mean(contributions), [output for _, outputs in found for output in outputs]
+
+    def sums(self, features: Features) -> list[Sums]:
+        """Return the outputs of the members' trees, n × 1 each, for n × F raw features."""
+        return [output for voice in self.voices for output in voice.sums(features)]
 
     def exact(self, features: Features) -> Contributions:
         """Return the mean of the members' exact contributions of n × F raw features: n × F log-odds."""

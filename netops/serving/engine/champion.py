@@ -1,5 +1,6 @@
 """The model in service: its source, and what the serving steps need of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -13,10 +14,9 @@ from netops.files import read_json, write_json
 from netops.logs.columns import LogColumns
 from netops.logs.events import EventColumns
 from netops.logs.tally import Counted
+from netops.models.assessor import Assessed, Assessor
 from netops.models.card import ModelCard
-from netops.models.explanation import Explainer as RowExplainer
-from netops.models.explanation import highest
-from netops.models.onnx_file import Scorer
+from netops.models.explanation import Explainer, highest
 from netops.serving.engine.samples import Reason
 from netops.threads import RowThreads, cpus
 
@@ -131,19 +131,6 @@ def _named(version: str, *known: Champion | None) -> Champion:
     raise NetopsError(f"version '{version[:40]}' not found")
 
 
-class Explainer(Protocol):
-    """Computes the contributions of features to risks, in log-odds; n × features in, n × features out."""
-
-    def fast(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return approximate contributions, quickly."""
-
-    def exact(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return exact contributions."""
-
-    def describe(self, feature: int, value: float) -> str:
-        """Describe the value of a feature in words."""
-
-
 class ServedModel:
     """A loaded champion: scores and explains the feature vectors of its spec.
 
@@ -153,8 +140,8 @@ class ServedModel:
         The version in each answer.
     spec : FeatureSpec
         The features that the engine must compute.
-    scorer, explainer
-        Objects that score and explain; the explainer may be None.
+    scorer : Assessor
+    explainer : Explainer
     columns : sequence of int or None
         Indices of the model's columns in the spec, in the model's order; None for all.
     threshold, horizon : float, int
@@ -173,8 +160,8 @@ class ServedModel:
         self,
         version: str,
         spec: FeatureSpec,
-        scorer: Scorer,
-        explainer: Explainer | None,
+        scorer: Assessor,
+        explainer: Explainer,
         columns: npt.NDArray[np.int64] | None,
         threshold: float,
         horizon: int,
@@ -202,17 +189,23 @@ class ServedModel:
 
     def score(self, selected: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the risks (0..1) of n × model features."""
-        return np.asarray(self.scorer.score(selected), dtype=np.float64)
+        return self.scorer.score(selected)
 
     def both(self, selected: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return risks and probabilities (0..1) of n × model features; NaN probabilities if not calibrated."""
-        found = self._threads.map(self.scorer.both, selected)
-        if len(found) == 1:
-            return found[0]
-        risks, probabilities = zip(*found, strict=True)
-        return np.concatenate(risks), np.concatenate(probabilities)
+        risks, probabilities = _joined(self._threads.map(self.scorer.both, selected))
+        return risks, probabilities
 
-    def reasons(self, selected: npt.NDArray[np.float64], exact: npt.NDArray[np.int64]) -> list[list[Reason]]:
+    def assess(self, selected: npt.NDArray[np.float64]) -> Assessed:
+        """Return risks and probabilities as :meth:`both` does, and approximate contributions to them."""
+        return Assessed(*_joined(self._threads.map(self.scorer.assess, selected)))
+
+    def reasons(
+        self,
+        selected: npt.NDArray[np.float64],
+        exact: npt.NDArray[np.int64],
+        contributions: npt.NDArray[np.float64] | None = None,
+    ) -> list[list[Reason]]:
         """Return the features that raised each risk most.
 
         Parameters
@@ -221,10 +214,13 @@ class ServedModel:
             The feature vectors.
         exact : int64 array
             The rows that need exact contributions, and the values in words.
+        contributions : float64 array, n × model features, optional
+            The approximate contributions, if they are known; those of exact rows are replaced.
         """
-        if self.explainer is None or len(selected) == 0:
-            return [[] for _ in range(len(selected))]
-        contributions = self.explainer.fast(selected)
+        if len(selected) == 0:
+            return []
+        if contributions is None:
+            contributions = self.explainer.fast(selected)
         if len(exact):
             contributions[exact] = self.explainer.exact(selected[exact])
         indices, values = highest(contributions, REASONS)
@@ -247,14 +243,14 @@ def load_model(champion: Champion) -> ServedModel:
     NetopsError
         If the folder has no valid model.
     """
-    scorer = Scorer(champion.path)
+    threads = min(cpus(), _THREADS)
+    explainer = Explainer(champion.path, threads)
+    scorer = Assessor(champion.path, explainer)
     card = scorer.card
     spec = FeatureSpec.from_dict(card.spec)
     columns = None if card.features == spec.names else card.indices(spec.names)
     threshold = UNREACHABLE if card.threshold is None else float(card.threshold)
     counters = tuple(card.data.get("counters") or ())
-    threads = min(cpus(), _THREADS)
-    explainer = RowExplainer(champion.path, threads)
     counted: list[Counted] = [LogColumns.from_dict(card.logs)] if card.logs else []
     counted += [EventColumns.from_dict(card.events)] if card.events else []
     model = ServedModel(
@@ -273,5 +269,9 @@ def load_model(champion: Champion) -> ServedModel:
     # Warm up: the first call allocates buffers and loads kernels. No request should wait for it.
     blank = np.zeros((2, len(card.features)))
     model.both(blank)
-    model.reasons(blank, np.array([0]))
+    model.reasons(blank, np.array([0]), model.assess(blank).contributions)
     return model
+
+
+def _joined(pieces: Sequence[Sequence[npt.NDArray[np.float64]]]) -> Sequence[npt.NDArray[np.float64]]:
+    return pieces[0] if len(pieces) == 1 else [np.concatenate(columns) for columns in zip(*pieces, strict=True)]

@@ -2,25 +2,34 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from netops.config.durations import SECOND
 from netops.models.card import ModelCard
-from netops.models.onnx_file import Scorer
 from netops.serving.engine.samples import BodyError
 
 #: Name of the model in requests and answers.
 MODEL_NAME = "netops"
 
 
-def infer(scorer: Scorer, version: str, request: object) -> dict[str, object]:
+class Scores(Protocol):
+    """A loaded model that scores feature vectors."""
+
+    card: ModelCard
+
+    def score(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the risks of n × F raw features."""
+
+
+def infer(scorer: Scores, version: str, request: object) -> dict[str, object]:
     """Return the risks of feature vectors.
 
     Parameters
     ----------
-    scorer : Scorer
+    scorer : Scores
         Of the champion.
     version : str
     request : dict

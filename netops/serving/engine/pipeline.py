@@ -156,12 +156,14 @@ class Pipeline:
         self.runtime.metrics.step("features", since)
         return work
 
-    def score(self, work: Work) -> Work:
-        """Score the feature vectors with the champion."""
+    def score(self, work: Work, explained: bool = True) -> Work:
+        """Score the feature vectors; if ``explained``, compute what :meth:`explain` needs in the same walk."""
         since = perf_counter()
         features = work.features
         work.features = work.model.select(features)
-        if len(work.scored):
+        if len(work.scored) and explained:
+            work.risks, work.probabilities, work.contributions = work.model.assess(work.features)
+        elif len(work.scored):
             work.risks, work.probabilities = work.model.both(work.features)
         self.runtime.state.store_risks(work)
         self.runtime.metrics.step("score", since)
@@ -172,7 +174,7 @@ class Pipeline:
     def explain(self, work: Work) -> Work:
         """Compute the reasons: exact for alerting samples, up to a limit per request; approximate for others."""
         since = perf_counter()
-        work.reasons = work.model.reasons(work.features, self._rows_for_exact_reasons(work))
+        work.reasons = work.model.reasons(work.features, self._rows_for_exact_reasons(work), work.contributions)
         self.runtime.metrics.step("explain", since)
         return work
 
@@ -212,7 +214,7 @@ class Pipeline:
 
     def process_without_answers(self, work: Work) -> Work:
         """Run the steps after the validation, if the answers are not sent; state and alerts are the same."""
-        return self.alert(self.explain_alerting(self.score(self.features(work))))
+        return self.alert(self.explain_alerting(self.score(self.features(work), explained=False)))
 
     def _rows_for_exact_reasons(self, work: Work) -> npt.NDArray[np.int64]:
         """Return the alerting samples that get exact reasons: first those that may open an alert.

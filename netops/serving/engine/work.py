@@ -36,6 +36,8 @@ class Work:
         Risks.
     probabilities : float64 array, k
         Probabilities of a failure within the horizon; NaN if the model is not calibrated.
+    contributions : float64 array, k × model features, or None
+        Approximate contributions of the features to the risks; None if they are not computed yet.
     reasons : list of list of Reason, k
         Reasons of each risk.
     alert : bool array, n
@@ -51,6 +53,7 @@ class Work:
     features: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
     risks: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     probabilities: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    contributions: npt.NDArray[np.float64] | None = None
     reasons: list[list[Reason]] = field(default_factory=list)
     alert: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
 

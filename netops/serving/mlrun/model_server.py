@@ -6,7 +6,7 @@ from mlrun.errors import MLRunInvalidArgumentError
 from mlrun.serving import V2ModelServer
 
 from netops.models.onnx_file import Scorer
-from netops.serving.engine.inference import describe, matrix_of
+from netops.serving.engine.inference import Scores, describe, matrix_of
 from netops.serving.mlrun.model_folder import local_folder
 from netops.serving.mlrun.protocols import GraphContext, GraphEvent
 
@@ -29,11 +29,11 @@ class OnnxModel(V2ModelServer):
         context: GraphContext | None = None,
         name: str | None = None,
         model_path: str | None = None,
-        scorer: Scorer | None = None,
+        scorer: Scores | None = None,
         **options: object,
     ) -> None:
         super().__init__(context, name, model_path, **options)
-        self.scorer = scorer
+        self.scorer: Scores | None = scorer
         self.version: str | None = None
         self.ready = scorer is not None
 
@@ -75,7 +75,7 @@ class OnnxModel(V2ModelServer):
         return event
 
     @property
-    def loaded(self) -> Scorer:
+    def loaded(self) -> Scores:
         """The scorer, once the model is loaded."""
         if self.scorer is None:
             raise RuntimeError(f"model {self.name} is not loaded")
