@@ -126,7 +126,8 @@ class Intake:
         if isinstance(batch.samples, Lines):
             await self._count(batch.samples, batch.offset)
             return
-        for part in self._slices(batch.samples, batch.messages):
+        # The next messages are parsed while a batch follows a champion, so with the metrics of the one before.
+        for part in self._slices(self.pipeline.converted(batch.samples), batch.messages):
             self._run(part)
             await asyncio.sleep(0)
 

@@ -106,7 +106,9 @@ def _is_json(body: bytes) -> bool:
 
 
 def _together(pipeline: Pipeline, messages: Sequence[Message]) -> Batch:
-    samples = pipeline.runtime.reader.read_objects([message.value for message in messages])
+    reader = pipeline.runtime.reader  # that of this champion: another one may come before they are processed
+    samples = reader.read_objects([message.value for message in messages])
+    samples.metrics = reader.metrics
     reject_invalid_text(samples)
     samples.offsets = [message.offset for message in messages]
     return Batch(samples, len(messages), messages[-1].offset)

@@ -9,19 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from netops.config.durations import MINUTE
+from netops.config.durations import HOUR, MINUTE
 from netops.features.saved import unpack
 from netops.features.spec import FeatureSpec
+from netops.serving.engine.background import refresh
 from netops.serving.engine.champion import ChampionFile
 from netops.serving.engine.lease import FencedError
 from netops.serving.engine.snapshot import Snapshots
 from netops.serving.requests.endpoints.health import health
 from netops.serving.settings import LimitSettings, ReceiverSettings, ServingSettings, TimeSettings
-from netops.serving.stream.messages import Message
+from netops.serving.stream.intake import Intake
+from netops.serving.stream.messages import Message, parse_messages
 from netops.telemetry.kafka.address import StreamAddress
 from tests.serving.hooks import Hook, until
 from tests.serving.log_models import TEXTS, log_columns, make_log_model
-from tests.serving.models import make_model
+from tests.serving.models import METRICS, make_model
 from tests.serving.samples import START, fleet, sample
 from tests.serving.stream.process import Process, log_of
 from tests.serving.stream.states import contents, differing, reference
@@ -367,12 +369,64 @@ def test_partitions_share_the_champion_and_follow_it(model, tmp_path) -> None:
         assert one.runtime.model is other.runtime.model is process.root.model
         process.feed(one, log, 10)
         ChampionFile(file).promote("v2", newer)
-        from netops.serving.engine.background import refresh
-
         process.owner.call(refresh(process.root))
         process.feed(one, log, 10)
         assert one.runtime.model is process.root.model
         assert one.runtime.model.version == "v2"
+
+
+VALUES = dict(zip(METRICS, (1.0, 20.0, 300.0, 4000.0), strict=True))
+
+
+def _change_champion_between(process: Process, source: ChampionFile, log: list[bytes], newer: Path) -> Intake:
+    """Process a message, then parse two batches before the first of them follows another champion."""
+    intake = process.open(log)
+    process.feed(intake, log, 1)
+    source.promote("v2", newer)
+    process.owner.call(refresh(process.root))
+    messages = [Message(offset, value) for offset, value in enumerate(log)]
+    parsed = [(part, list(parse_messages(intake.pipeline, part))) for part in (messages[1:2], messages[2:])]
+    for part, batches in parsed:
+        process.owner.call(intake.process(part, batches))
+    assert intake.runtime.model.version == "v2"
+    return intake
+
+
+@pytest.mark.parametrize("counts_logs", [False, True])
+def test_samples_parsed_for_the_champion_before_have_their_values(model, tmp_path, counts_logs) -> None:
+    """The next messages are parsed while those before them are processed, and these follow another champion."""
+    columns = log_columns(TEXTS[0])
+    if counts_logs:
+        spec = FeatureSpec((*METRICS, *columns.names), (MINUTE, HOUR))
+        newer = make_model(tmp_path / "v2", "v2", spec=spec, logs=columns.to_dict())
+    else:
+        newer = make_model(tmp_path / "v2", "v2", spec=FeatureSpec(METRICS[::-1], (MINUTE, HOUR)))
+    source = ChampionFile(tmp_path / "champion.json")
+    source.promote("v1", model)
+    log = log_of([sample("a", tick, **VALUES) for tick in range(30)])
+    with Process(model, tmp_path, source=source) as process:
+        intake = _change_champion_between(process, source, log, newer)
+        state, names = intake.runtime.state, intake.runtime.model.spec.metrics
+        _, values = unpack(state.engine.spec, 0, state.engine.save(0))
+        assert len(values) == 30
+        for name, value in VALUES.items():
+            assert values[:, names.index(name)].tolist() == [value] * 30
+        assert not intake.runtime.letters.path().read_bytes()
+
+
+def test_late_samples_parsed_for_the_champion_before_have_their_values(model, tmp_path) -> None:
+    newer = make_model(tmp_path / "v2", "v2", spec=FeatureSpec(METRICS[::-1], (MINUTE, HOUR)))
+    source = ChampionFile(tmp_path / "champion.json")
+    source.promote("v1", model)
+    late = json.dumps([sample("a", tick, **VALUES) for tick in range(260)]).encode()
+    log = [*log_of([sample("a", 5000), sample("a", 5001)]), late]
+    settings = ServingSettings(limits=LimitSettings(late=250), time=TimeSettings(allowed_lateness=10**13))
+    with Process(model, tmp_path, settings=settings, source=source) as process:
+        intake = _change_champion_between(process, source, log, newer)
+        letters = [json.loads(line) for line in intake.runtime.letters.path().read_text().splitlines()]
+    rejected = [one["sent"] for one in letters if one["why"] == "rejected"]
+    assert len(rejected) == 10
+    assert all({name: one[name] for name in METRICS} == VALUES for one in rejected)
 
 
 def test_many_messages_get_the_reasons_that_each_would_get(model, tmp_path) -> None:
