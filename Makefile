@@ -44,9 +44,14 @@ lint: setup
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-test: lint
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not soak and not timing'
-	@$(BIN)/pytest -m timing
+# Lint and types run beside the tests, whose processes wait now and then; their output follows at the end. Bytecode is
+# written also where the environment forbids it: without, each process compiles and rewrites every file of tests again.
+test: export PYTHONDONTWRITEBYTECODE =
+test: setup
+	@log=$$(mktemp); $(MAKE) lint >$$log 2>&1 & lint=$$!; \
+	  $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not soak and not timing'; tests=$$?; \
+	  wait $$lint; lint=$$?; cat $$log; rm $$log; exit $$((lint || tests))
+	@$(BIN)/pytest -m timing $$(grep -rl --include='test_*.py' mark.timing tests)
 
 bench: setup
 	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev,bench]'
