@@ -1,11 +1,14 @@
 """Peak memory of this process and all its children, measured while they run."""
 
+import itertools
 import threading
 from types import TracebackType
 
 import psutil
 
 _PERIOD = 0.25
+#: The children are listed once in so many periods: a listing reads the files of every process of the machine.
+_LISTING = 4
 
 
 class PeakMemory:
@@ -26,8 +29,13 @@ class PeakMemory:
 
     def _watch(self) -> None:
         this = psutil.Process()
-        while not self._done.wait(_PERIOD):
-            total = sum(_resident(process) for process in (this, *this.children(recursive=True)))
+        children: list[psutil.Process] = []
+        for number in itertools.count():
+            if self._done.wait(_PERIOD):
+                return
+            if number % _LISTING == 0:
+                children = this.children(recursive=True)
+            total = sum(_resident(process) for process in (this, *children))
             self.megabytes = max(self.megabytes, total / 2**20)
 
 
