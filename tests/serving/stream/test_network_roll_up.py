@@ -128,13 +128,27 @@ class Replicas:
 
     def is_done(self) -> bool:
         """Whether all messages are read, no partition is missing, and nothing waits for a receiver."""
+        return self._has_read_all() and sum(map(due, self.live)) == 0
+
+    def is_rolled_up(self) -> bool:
+        """Whether all messages are read, no alert waits for a decision, and no site alert for its end."""
+        try:
+            return self._has_read_all() and not self._held() and not self._ending()
+        except httpx.HTTPError:  # a process was killed between two requests
+            return False
+
+    def _has_read_all(self) -> bool:
         owned = self._owned()
-        return (
-            len(owned) == PARTITIONS
-            and sum(owned.values()) == self.sent
-            and self._problems() == ""
-            and sum(map(due, self.live)) == 0
-        )
+        return len(owned) == PARTITIONS and sum(owned.values()) == self.sent and self._problems() == ""
+
+    def _held(self) -> list[str]:
+        parts = [part for server in self.live for part in get(server, "/roll-up")]
+        return [alert["id"] for part in parts for alert in part["alerts"] if alert["held"]]
+
+    def _ending(self) -> list[str]:
+        open_ones = [alert for alert in get(self.live[0], "/alerts?all=true") if alert["ended"] is None]
+        devices = {alert["device"] for alert in open_ones if alert["kind"] == "risk"}
+        return [one["id"] for one in open_ones if one["kind"] == "site" and devices.isdisjoint(one["devices"])]
 
     def _owned(self) -> dict[int, int]:
         try:
@@ -156,7 +170,7 @@ def run(replicas: Replicas, pause: float = 0.05) -> None:
         replicas.send(tick)
         time.sleep(pause)
         if any(number in (start - 1, start + 3, start + 6 + COOLDOWN) for start in EVENTS):
-            time.sleep(6)
+            until(replicas.is_rolled_up, 60)
     until(replicas.is_done, 60)
     print(f"{time.monotonic() - since:.1f} s")
 
