@@ -131,6 +131,11 @@ class Owner:
             The lease of its state.
         low, high : int
             Offsets of the oldest message of the topic, and after the newest one.
+
+        Raises
+        ------
+        OSError
+            If the state is new and cannot be written.
         """
         root = self._root
         try:
@@ -147,7 +152,10 @@ class Owner:
         except BaseException:
             lease.release()
             raise
+        is_new = runtime.offset is None
         runtime.offset = self._start(number, runtime.offset, low, high)
+        if is_new:
+            _store_start(runtime)
         partition = Partition(self._address.topic, number, runtime, high)
         outlet = None if self.output is None else Outlet(self.output, self._address.topic, number)
         intake = self.intakes[number] = Intake(partition, lease, root, self.metrics, outlet)
@@ -203,6 +211,20 @@ class Owner:
         return low
 
 
+def _store_start(runtime: Runtime) -> None:
+    """Write where a new partition begins: the end of the topic will be another one if it is opened again."""
+    try:
+        _write(runtime)
+    except BaseException:
+        runtime.discard()
+        raise
+
+
+def _write(runtime: Runtime) -> None:
+    """Write a snapshot; it is durable then."""
+    runtime.save()
+
+
 async def _attempt(intake: Intake) -> None:
     try:
         await intake.save()
@@ -223,7 +245,7 @@ def _saved(intake: Intake) -> int | None:
         return None
     runtime = intake.runtime
     try:
-        runtime.save()
+        _write(runtime)
     except (OSError, NetopsError) as error:
         _LOG.warning("partition %s: no snapshot, messages are read again: %s", intake.partition.name, error)
         return None

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import errno
 import json
 import logging
 import random
@@ -20,8 +21,9 @@ from netops.serving.requests.endpoints.health import health
 from netops.serving.settings import LimitSettings, ReceiverSettings, ServingSettings, TimeSettings
 from netops.serving.stream.intake import Intake
 from netops.serving.stream.messages import Message, parse_messages
+from netops.serving.stream.output import Output
 from netops.telemetry.kafka.address import StreamAddress
-from tests.serving.hooks import Hook, until
+from tests.serving.hooks import Hook, free_port, until
 from tests.serving.log_models import TEXTS, log_columns, make_log_model
 from tests.serving.models import METRICS, make_model
 from tests.serving.samples import START, fleet, sample
@@ -79,6 +81,10 @@ def _after_the_snapshot(process: Process) -> None:
 
 def _killed(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def _full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 STEPS = [_before_the_snapshot, _in_the_snapshot, _before_the_rename, _after_the_rename, _after_the_snapshot]
@@ -319,6 +325,43 @@ def test_dead_letters_name_the_message(model, tmp_path) -> None:
     assert found == [("rejected", "t", 3, 1), ("late", "t", 3, 2), ("rejected", "t", 3, 3), ("late", "t", 3, 4)]
     assert 'result="read"} 6.0' in text
     assert 'result="unreadable"} 1.0' in text
+
+
+@pytest.mark.parametrize("has_output", [False, True])
+def test_a_topic_that_is_read_from_its_end_is_continued_before_the_first_snapshot(
+    model, tmp_path, has_output
+) -> None:
+    """Killed at once; or opened again while no snapshot may be written, because the output accepts nothing."""
+    log, address = log_of(fleet(2, 15)), StreamAddress("b", "t", start="latest")
+    output = Output(StreamAddress(f"127.0.0.1:{free_port()}", "out")) if has_output else None
+    try:
+        with Process(model, tmp_path, address=address, output=output) as process:
+            intake = process.open(log[:10])
+            process.feed(intake, log[:20])
+            if has_output:
+                process.save()
+                process.owner.release(0, is_saved=False)
+                assert process.open(log).next == 10
+    finally:
+        if output is not None:
+            output.stop()
+    with Process(model, tmp_path, address=address) as process:
+        intake = process.open(log)
+        assert (intake.next, len(intake.runtime.state.table)) == (10, 0)
+        process.feed(intake, log)
+        engine = intake.runtime.state.engine
+        assert [len(unpack(engine.spec, 0, engine.save(code))[1]) for code in (0, 1)] == [10, 10]
+
+
+def test_a_new_partition_is_not_opened_if_its_start_cannot_be_stored(model, tmp_path, monkeypatch) -> None:
+    log = log_of(fleet(2, 15))
+    with Process(model, tmp_path, address=StreamAddress("b", "t", start="latest")) as process:
+        with monkeypatch.context() as patch:
+            patch.setattr(Snapshots, "put", _full)
+            with pytest.raises(OSError, match="No space left"):
+                process.open(log[:10])
+        assert process.owner.intakes == {}
+        assert process.open(log).next == 30
 
 
 def test_a_failure_of_the_pipeline_is_a_dead_letter_and_the_partition_goes_on(model, tmp_path, monkeypatch) -> None:
