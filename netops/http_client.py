@@ -62,11 +62,19 @@ def client(
     )
 
 
-def async_client(timeout: float, *, token: str | None = None, base_url: str = "") -> httpx.AsyncClient:
-    """Make a client for one server of one's own: proxies of the environment are not used."""
+def async_client(
+    timeout: float, *, token: str | None = None, base_url: str = "", max_connections: int | None = 100
+) -> httpx.AsyncClient:
+    """Make a client for servers of one's own: proxies of the environment are not used."""
     import httpx
 
-    return httpx.AsyncClient(timeout=timeout, headers=_headers(token), trust_env=False, base_url=base_url)
+    return httpx.AsyncClient(
+        timeout=timeout,
+        headers=_headers(token),
+        trust_env=False,
+        base_url=base_url,
+        limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=20),
+    )
 
 
 def post(sender: httpx.Client, url: str, body: bytes, timeout: float) -> Answer:

@@ -12,12 +12,16 @@ from netops.serving.requests.parameters import Query
 if TYPE_CHECKING:
     import httpx
 
-#: Maximum size of an answer in bytes, and maximum requests at the same time.
-MAX_ANSWER, MAX_REQUESTS = 64 << 20, 64
+#: Maximum size of an answer in bytes.
+MAX_ANSWER = 64 << 20
 
 
 class PeerError(Exception):
-    """A peer does not answer, or not as a peer does."""
+    """A request to a peer has failed; another one may be answered."""
+
+
+class NoPeerError(PeerError):
+    """There is no peer at an address."""
 
 
 class PeerAnswer(NamedTuple):
@@ -43,28 +47,32 @@ class PeerClient:
 
     def __init__(self, timeout: float, token: str | None, limit: int = MAX_ANSWER) -> None:
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request
-        self._timeout, self._token, self._limit = timeout, token, limit
-        self._free = asyncio.Semaphore(MAX_REQUESTS)
+        self.timeout, self._token, self._limit = timeout, token, limit
         self._opened: httpx.AsyncClient | None = None
 
     async def request(
-        self, peer: PeerAddress, method: str, path: str, query: Query, body: bytes = b"", content_type: str = ""
+        self, peer: PeerAddress, method: str, path: str, query: Query, body: bytes = b""
     ) -> PeerAnswer:
-        """Send a request.
+        """Send a request; a body is JSON.
 
         Raises
         ------
+        NoPeerError
+            If no connection can be opened.
         PeerError
-            If there is no answer in time, or a larger one than allowed.
+            If there is no answer in time, or a larger one than allowed, or the request cannot be sent.
         """
         import httpx
 
         try:
-            async with asyncio.timeout(self._timeout), self._free:
-                return await self._exchange(peer, method, path, query, body, content_type)
+            async with asyncio.timeout(self.timeout):
+                return await self._exchange(peer, method, path, query, body)
         except TimeoutError:
-            raise PeerError(f"no answer within {self._timeout:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
+            raise PeerError(f"no answer within {self.timeout:g} s") from None
+        except httpx.ConnectError as error:
+            raise NoPeerError(str(error) or type(error).__name__) from None
+        # ValueError: text of a client that no address can contain, such as a lone surrogate.
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
             raise PeerError(str(error) or type(error).__name__) from None
 
     async def close(self) -> None:
@@ -73,13 +81,14 @@ class PeerClient:
             await self._opened.aclose()
 
     async def _exchange(
-        self, peer: PeerAddress, method: str, path: str, query: Query, body: bytes, content_type: str
+        self, peer: PeerAddress, method: str, path: str, query: Query, body: bytes
     ) -> PeerAnswer:
         if self._opened is None:
-            self._opened = async_client(self._timeout, token=self._token)
+            # The requests to each peer are limited, so that one that hangs does not use the connections of others.
+            self._opened = async_client(self.timeout, token=self._token, max_connections=None)
         headers = {"Host": peer.host_header, "Accept-Encoding": "identity"}
-        if content_type:
-            headers["Content-Type"] = content_type
+        if body:
+            headers["Content-Type"] = "application/json"
         request = self._opened.build_request(
             method,
             peer.url + path,

@@ -9,14 +9,17 @@ import msgspec
 
 from netops.serving.engine.partitions import Partitions
 from netops.serving.peers.addresses import PeerAddress, resolve
-from netops.serving.peers.client import PeerAnswer, PeerClient, PeerError
+from netops.serving.peers.client import NoPeerError, PeerAnswer, PeerClient, PeerError
 from netops.serving.requests.endpoints.health import HEALTH, Health
+from netops.serving.requests.parameters import Query
 from netops.serving.requests.processes import Peer
 from netops.serving.requests.scope import OWN, SCOPE, Own, read_own
 
 _LOG = logging.getLogger(__name__)
 #: Seconds between two questions to each address, and between two lookups of the names.
 _PROBE, _RESOLVE = 1.0, 5.0
+#: Maximum requests to a peer at the same time; its health is asked besides.
+MAX_REQUESTS = 16
 
 
 class Member:
@@ -25,6 +28,9 @@ class Member:
     def __init__(self, address: PeerAddress) -> None:
         self.address, self.peer = address, Peer(address.url)
         self.probing: asyncio.Task[None] | None = None
+        #: Whether its last request has failed; the next ones that fail are not logged.
+        self.has_failed = False
+        self.free = asyncio.Semaphore(MAX_REQUESTS)
 
     @property
     def instance(self) -> str | None:
@@ -72,21 +78,49 @@ class Members:
             _LOG.warning("peer %s does not answer: %s", member.peer.url, why)
         member.peer = Peer(member.address.url, why=why)
 
+    async def request(
+        self, member: Member, method: str, path: str, query: Query, body: bytes = b""
+    ) -> PeerAnswer:
+        """Send a request to a peer, once fewer than ``MAX_REQUESTS`` others wait for its answers.
+
+        Raises
+        ------
+        PeerError
+            If there is no answer; of a request that waits for others, after twice the time.
+        """
+        try:
+            async with asyncio.timeout(self.client.timeout):
+                await member.free.acquire()
+        except TimeoutError:
+            raise PeerError(f"{MAX_REQUESTS} requests wait for its answers") from None
+        try:
+            return await self.client.request(member.address, method, path, query, body)
+        finally:
+            member.free.release()
+
+    def fail(self, member: Member, error: Exception) -> None:
+        """Note that a request to a peer has failed. Whether it answers at all is asked in the background."""
+        if isinstance(error, NoPeerError):
+            self.lose(member, str(error))
+        elif not member.has_failed:
+            _LOG.warning("peer %s did not answer a request: %s", member.peer.url, error)
+            member.has_failed = True
+
     def read(self, answer: PeerAnswer) -> Own:
         """Return the process that gave an answer.
 
         Raises
         ------
-        PeerError
+        NoPeerError
             If it is none that reads the same stream.
         """
         own = read_own(answer.headers)
         if own is None and answer.status in (200, 401):
-            raise PeerError("it has another NETOPS_TOKEN, no champion, or does not read a stream")
+            raise NoPeerError("it has another NETOPS_TOKEN, no champion, or does not read a stream")
         if own is None:
-            raise PeerError(f"it is not a server that reads a stream (status {answer.status})")
+            raise NoPeerError(f"it is not a server that reads a stream (status {answer.status})")
         if (own.network, own.topic) != (self._network, self._partitions.topic):
-            raise PeerError(f"it serves network {own.network} with topic {own.topic}")
+            raise NoPeerError(f"it serves network {own.network} with topic {own.topic}")
         return own
 
     @asynccontextmanager

@@ -131,22 +131,20 @@ class Network:
         return Found(self.own(), reply, reply.body)
 
     async def _ask_peer(self, member: Member, endpoint: Endpoint, request: Request, query: Query) -> Found | None:
-        """Ask a peer; None if it does not answer, and then it is not asked again until it has."""
+        """Ask a peer; None if it does not answer. If it is lost, it is not asked again until it has answered."""
         body = request.body if isinstance(request.body, bytes) else b""
         parameters = {**request.query, **query, SCOPE: OWN}
-        path, kind = quote(request.path), request.content_type
         try:
             # The method of the endpoint: HEAD is answered as GET.
-            answer = await self.members.client.request(
-                member.address, endpoint.method, path, parameters, body, kind
-            )
+            answer = await self.members.request(member, endpoint.method, quote(request.path), parameters, body)
             if is_rejected(answer):
                 return None
             own = self.members.read(answer)
             value = msgspec.json.decode(answer.body, type=endpoint.answer) if answer.status == 200 else None
-        except (PeerError, msgspec.DecodeError) as error:
-            self.members.lose(member, str(error))
+        except (PeerError, msgspec.DecodeError, UnicodeEncodeError) as error:
+            self.members.fail(member, error)
             return None
+        member.has_failed = False
         if own.instance == self._partitions.instance:
             return None
         return Found(own, Reply(answer.status, answer.body, JSON), value)

@@ -9,17 +9,16 @@ from contextlib import contextmanager
 import pytest
 
 from netops.serving.peers.addresses import parse_peer
-from netops.serving.peers.client import PeerAnswer, PeerClient, PeerError
+from netops.serving.peers.client import NoPeerError, PeerAnswer, PeerClient, PeerError
+from netops.serving.requests.parameters import Query
 from tests.serving.hooks import Answer, Hook, free_port, status
 
 
-def ask(url: str, token: str | None = "secret", limit: int = 1000) -> PeerAnswer:
+def ask(url: str, token: str | None = "secret", limit: int = 1000, query: Query | None = None) -> PeerAnswer:
     async def run() -> PeerAnswer:
         client = PeerClient(0.5, token, limit)
         try:
-            return await client.request(
-                parse_peer(url), "POST", "/a%20b", {"x": "1 2", "n": 3}, b"[]", "text/plain"
-            )
+            return await client.request(parse_peer(url), "POST", "/a%20b", query or {"x": "1 2", "n": 3}, b"[]")
         finally:
             await client.close()
 
@@ -45,7 +44,7 @@ def test_a_request_has_token_parameters_and_host() -> None:
     ((path, headers),) = hook.heads
     assert path == "/a%20b?x=1+2&n=3"
     assert (headers["Authorization"], headers["Host"]) == ("Bearer secret", hook.url.removeprefix("http://"))
-    assert (headers["Content-Type"], headers["Accept-Encoding"]) == ("text/plain", "identity")
+    assert (headers["Content-Type"], headers["Accept-Encoding"]) == ("application/json", "identity")
 
 
 def test_without_a_token_none_is_sent() -> None:
@@ -74,8 +73,14 @@ def test_nonsense_is_an_error(answer: Answer) -> None:
 
 
 def test_no_server_is_an_error() -> None:
-    with pytest.raises(PeerError, match="onnect"):
+    with pytest.raises(NoPeerError, match="onnect"):
         ask(f"http://127.0.0.1:{free_port()}")
+
+
+def test_text_that_no_address_can_contain_is_an_error_of_the_request() -> None:
+    with Seen(status(200)) as hook, pytest.raises(PeerError, match="surrogates") as caught:
+        ask(hook.url, query={"text": "\ud800"})
+    assert not isinstance(caught.value, NoPeerError)
 
 
 @contextmanager
