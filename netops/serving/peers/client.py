@@ -80,9 +80,7 @@ class PeerClient:
         if self._opened is not None:
             await self._opened.aclose()
 
-    async def _exchange(
-        self, peer: PeerAddress, method: str, path: str, query: Query, body: bytes
-    ) -> PeerAnswer:
+    async def _exchange(self, peer: PeerAddress, method: str, path: str, query: Query, body: bytes) -> PeerAnswer:
         if self._opened is None:
             # The requests to each peer are limited, so that one that hangs does not use the connections of others.
             self._opened = async_client(self.timeout, token=self._token, max_connections=None)

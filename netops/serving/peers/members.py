@@ -78,9 +78,7 @@ class Members:
             _LOG.warning("peer %s does not answer: %s", member.peer.url, why)
         member.peer = Peer(member.address.url, why=why)
 
-    async def request(
-        self, member: Member, method: str, path: str, query: Query, body: bytes = b""
-    ) -> PeerAnswer:
+    async def request(self, member: Member, method: str, path: str, query: Query, body: bytes = b"") -> PeerAnswer:
         """Send a request to a peer, once fewer than ``MAX_REQUESTS`` others wait for its answers.
 
         Raises

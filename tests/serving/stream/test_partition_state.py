@@ -370,7 +370,7 @@ def test_a_failure_of_the_pipeline_is_a_dead_letter_and_the_partition_goes_on(mo
         intake = process.open(log)
         process.feed(intake, log, 2)
         score = type(intake.pipeline).score
-        monkeypatch.setattr(type(intake.pipeline), "score", lambda *_: 1 / 0)
+        monkeypatch.setattr(type(intake.pipeline), "score", lambda *_, **__: 1 / 0)
         process.feed(intake, log, 1)
         monkeypatch.setattr(type(intake.pipeline), "score", score)
         process.feed(intake, log)
