@@ -152,7 +152,7 @@ class RemoteFeedbackClient:
         every = "" if open_only else "all=true&"
         found, missing = self._call("GET", f"/alerts?{every}limit=100000", None, list[Alert])
         if missing:
-            _LOG.warning("alerts are missing: no process answers for %s", missing)
+            _LOG.warning("alerts are missing: the answer is without partitions %s", missing)
         return [alert for alert in found if nanoseconds(alert.opened) >= since][:limit]
 
     def record_verdict(self, name: str, statement: Statement) -> tuple[Alert, list[Statement], bool]:
@@ -186,7 +186,10 @@ class RemoteFeedbackClient:
         """
         found, missing = self._call("GET", "/feedback", None, Feedback)
         if missing:
-            raise NetopsError(f"{self._url}: the feedback is not complete, no process answers for {missing}")
+            raise NetopsError(
+                f"{self._url}: the feedback is not complete, it is without partitions {missing}: "
+                "ask a server with --peers, or again later"
+            )
         return found
 
     def _call(self, method: str, path: str, value: object, kind: type[Answer]) -> tuple[Answer, str]:

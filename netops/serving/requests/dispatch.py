@@ -5,14 +5,15 @@ The HTTP server (its fast path and its framework) and the Nuclio function conver
 
 from collections.abc import Awaitable, Callable
 
+from netops.serving.engine.partitions import Partitions
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
 from netops.serving.requests import registry
 from netops.serving.requests.access import Access
 from netops.serving.requests.endpoint import Endpoint, Graph, Request, StateEndpoint
-from netops.serving.requests.processes import Processes
+from netops.serving.requests.processes import Processes, marked
 from netops.serving.requests.reply import Reply, failure, no_such_path, refusal, too_large
-from netops.serving.requests.scope import is_own, own_of, with_own
+from netops.serving.requests.scope import is_own, missing_names, missing_numbers, own_of, with_own
 
 #: Tags of endpoints whose requests have a state, which belongs to the partitions of a stream if there is one.
 _SAMPLES = ("telemetry", "logs")
@@ -82,9 +83,16 @@ class Dispatcher:
             # An open endpoint does not reveal it.
             is_allowed = self.access.allows(request.authorization)
             return with_own(reply, own_of(self.graph.runtime.network, partitions)) if is_allowed else reply
-        if partitions is None or self.processes is None or endpoint.combine is None:
+        if partitions is None or endpoint.combine is None:
             return await endpoint.run(self.graph, request)
-        return await endpoint.combine(self.processes, endpoint, request)
+        if self.processes is not None:
+            return await endpoint.combine(self.processes, endpoint, request)
+        reply = await replied(endpoint.run(self.graph, request))
+        return reply if endpoint.is_open else marked(reply, self._elsewhere(partitions))
+
+    def _elsewhere(self, partitions: Partitions) -> list[str]:
+        """Return the names of the partitions that this process does not have."""
+        return missing_names(missing_numbers([own_of(self.graph.runtime.network, partitions)]), partitions.topic)
 
 
 def ask(runtime: Runtime, request: Request) -> Reply:

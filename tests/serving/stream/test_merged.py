@@ -1,6 +1,7 @@
 """One view of several partitions: endpoints, metrics, and cursors of answers."""
 
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -11,8 +12,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from netops.serving.engine.champion import ChampionFile
 from netops.serving.engine.merged_metrics import MergedCollector
 from netops.serving.engine.partitions import Cursors
+from netops.serving.requests.access import Access
+from netops.serving.requests.dispatch import Dispatcher
 from netops.serving.requests.endpoint import Request, StateEndpoint
 from netops.serving.requests.registry import ENDPOINTS
+from netops.serving.requests.reply import Reply
 from netops.serving.stream.owner import WithoutShadow
 from tests.serving.samples import sample
 from tests.serving.stream.process import Process, log_of
@@ -176,3 +180,22 @@ def test_a_shadow_is_reported_as_ignored_once(model, tmp_path, caplog) -> None:
     ]
     assert source.champion() == file.champion()
     assert source.find("v1") == file.champion()
+
+
+def answered(process: Process, path: str, **query: str) -> Reply:
+    graph: Any = SimpleNamespace(runtime=process.root)
+    return process.owner.call(Dispatcher(graph, Access(None)).answer(Request("GET", path, query=query)))
+
+
+@pytest.mark.parametrize("path", ["/feedback", "/alerts", "/devices", "/fleet", "/alerts/unknown"])
+def test_without_peers_answers_name_the_partitions_of_other_processes(model, tmp_path, path) -> None:
+    with Process(model, tmp_path) as process:
+        process.open([], number=0)
+        assert answered(process, path).headers["x-netops-missing"] == "t-?"
+        process.root.partitions.total = 3
+        process.open([], number=2)
+        assert answered(process, path).headers["x-netops-missing"] == "t-1"
+        assert "x-netops-missing" not in answered(process, path, scope="own").headers
+        assert "x-netops-missing" not in answered(process, "/healthz").headers
+        process.open([], number=1)
+        assert "x-netops-missing" not in answered(process, path).headers

@@ -228,13 +228,13 @@ def test_a_partial_answer_names_the_missing_partitions(view: View, caplog: pytes
     follower = asyncio.run(polled(first.url))
     assert (follower.trouble, delta(follower, full=False)["missing"]) == ("", ", ".join(names))
     client = RemoteFeedbackClient(first.url, "secret")
-    with pytest.raises(NetopsError, match=f"not complete, no process answers for {names[0]}"):
+    with pytest.raises(NetopsError, match=f"not complete, it is without partitions {names[0]}"):
         client.feedback()
     with pytest.raises(NetopsError, match=f"status 503 .*no process answers for {names[0]}"):
         client.record_verdict(min(theirs), Statement(verdict="confirmed"))
     with caplog.at_level(logging.WARNING):
         assert {alert.id for alert in client.alerts(False, 0, 1000)} == set(alerts) - theirs
-    assert f"alerts are missing: no process answers for {names[0]}" in caplog.text
+    assert f"alerts are missing: the answer is without partitions {names[0]}" in caplog.text
     lost.kill()
     until(lambda: ask(first, "/devices").headers.get("x-netops-missing") is None, 30)
     assert {one["device"] for one in get(first, "/devices")} == {f"d{device}" for device in range(DEVICES)}
