@@ -69,12 +69,14 @@ class AlertTracker:
         """
         if len(devices) == 0:
             return np.zeros(0, dtype=EVENT)
-        self._allocate(int(devices.max()) + 1)
+        self._allocate(int(devices[0] if len(devices) == 1 else devices.max()) + 1)
         failed = np.zeros(len(devices), dtype=np.bool_) if failed is None else failed
         events = np.zeros(len(devices), dtype=EVENT)
         policy = self.policy
         rule = (policy.threshold, policy.close_level, policy.for_samples, policy.cooldown, policy.expires_after)
         count = _update(self._states, events, devices, timestamps, np.asarray(risks, np.float64), failed, *rule)
+        if count == 0:
+            return events[:0]
         kinds = events["kind"][:count]
         self._open += int((kinds == OPENED).sum()) - int(((kinds == CLOSED) | (kinds == EXPIRED)).sum())
         return events[:count]

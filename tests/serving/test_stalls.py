@@ -124,9 +124,9 @@ def test_exact_reasons_are_shared_among_the_parts_of_a_request(service_of, monke
     service = service_of(ServingSettings(exact_reasons=12))
     asked, reasons = [], type(service.runtime.model).reasons
 
-    def counted(model, features, exact):
+    def counted(model, features, exact, contributions):
         asked.append(len(exact))
-        return reasons(model, features, exact)
+        return reasons(model, features, exact, contributions)
 
     monkeypatch.setattr(type(service.runtime.model), "reasons", counted)
     samples = service.pipeline.read(body(*[sample(f"d{n}", 0, hot=True) for n in range(3 * SLICE)]))
@@ -163,9 +163,9 @@ def test_each_device_gets_exact_reasons_where_it_opens_before_any_gets_more(serv
     service = service_of(ServingSettings(exact_reasons=3))
     asked, reasons = [], type(service.runtime.model).reasons
 
-    def counted(model, features, exact):
+    def counted(model, features, exact, contributions):
         asked.extend(sorted(exact.tolist()))
-        return reasons(model, features, exact)
+        return reasons(model, features, exact, contributions)
 
     monkeypatch.setattr(type(service.runtime.model), "reasons", counted)
     rows = [sample(name, tick, hot=True) for name in ("a", "b", "c") for tick in range(5)]

@@ -91,13 +91,21 @@ class JsonReader:
             return self._read_parsed(body)
         body = body.encode("utf-8", "replace") if isinstance(body, str) else bytes(body or b"")
         if body.lstrip(_SPACES)[:1] != b"[":
-            return self._collect([body], self._decode, single=True)
+            return self._read_one(body)
         if self._renamed:
             return self._read_separately(body)
         try:
             return self._columns(self._bounded(self._many.decode(body)), single=False)
         except _BROKEN:
             return self._read_separately(body)
+
+    def _read_one(self, body: bytes) -> Samples:
+        if not self._renamed:
+            with contextlib.suppress(*_BROKEN):
+                found = self._columns([self._one.decode(body)], single=True)
+                found.raw = dict.fromkeys(found.errors, body)
+                return found
+        return self._collect([body], self._decode, single=True)
 
     def read_lines(self, body: bytes) -> Samples:
         """Read an NDJSON body: one sample per line; empty lines are skipped."""
@@ -185,14 +193,14 @@ class JsonReader:
             columns.data_centers = [sample.data_center for sample in samples]
         if self.truth and any(sample.is_error is not None for sample in samples):
             columns.is_error = np.array([sample.is_error in _FAILED for sample in samples])
-        self._reject_empty(columns, samples, skip or {})
+        if not np.isfinite(columns.values).all():
+            columns.values[np.isinf(columns.values)] = np.nan
+            self._reject_empty(columns, samples, skip or {})
         return columns
 
     def _matrix(self, samples: Sequence[_Sample]) -> npt.NDArray[np.float64]:
         rows = [self._values(sample) for sample in samples]
-        matrix = np.array(rows, dtype=np.float64).reshape(len(samples), len(self.metrics))
-        matrix[np.isinf(matrix)] = np.nan
-        return matrix
+        return np.array(rows, dtype=np.float64).reshape(len(samples), len(self.metrics))
 
     def _reject_empty(self, columns: Samples, samples: Sequence[_Sample], skip: dict[int, str]) -> None:
         """Reject samples without any of the metrics; null counts as present."""

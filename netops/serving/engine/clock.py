@@ -9,6 +9,8 @@ sent about twenty more samples.
 import numpy as np
 import numpy.typing as npt
 
+from netops.serving.engine.state_kernels import observe
+
 Integers = npt.NDArray[np.int64]
 
 #: A device counts as recently seen until this many samples per device have arrived since its last one.
@@ -49,13 +51,12 @@ class NetworkClock:
         """
         if len(codes) == 0:
             return codes
-        self._used = max(self._used, int(codes.max()) + 1)
-        np.maximum.at(self.newest, codes, timestamps)
-        self.arrival[codes] = np.arange(self.arrivals, self.arrivals + len(codes))
+        highest, any_silent = observe(
+            self.newest, self.arrival, self.sample_counts, self.silent, codes, timestamps, self.arrivals
+        )
+        self._used = max(self._used, highest + 1)
         self.arrivals += len(codes)
-        np.add.at(self.sample_counts, codes, 1)
-        silent = self.silent[codes]
-        recovered = np.unique(codes[silent]) if silent.any() else _NONE
+        recovered = np.unique(codes[self.silent[codes]]) if any_silent else _NONE
         self.silent[recovered] = False
         if self.arrivals >= self._next_update:
             self.update_time()

@@ -18,6 +18,7 @@ from netops.serving.engine.devices import DeviceTable
 from netops.serving.engine.other_metrics import OtherMetrics
 from netops.serving.engine.recent import RecentSamples
 from netops.serving.engine.samples import Samples
+from netops.serving.engine.state_kernels import is_out_of_time, lower, store_newest
 from netops.serving.engine.work import Work
 from netops.serving.logs.device_counts import DeviceCounts
 from netops.serving.logs.log_devices import LogDevices
@@ -50,6 +51,11 @@ def compile_kernels(spec: FeatureSpec, policy: AlertPolicy) -> None:
     engine.update(codes, codes, np.zeros((1, len(spec.metrics))))
     engine.restore(0, engine.save(0))
     AlertTracker(policy).update(codes, codes, np.zeros(1))
+    clock, values = NetworkClock(1, 1), np.zeros((1, len(spec.metrics)))
+    clock.observe(codes, codes)
+    is_out_of_time(clock.newest, codes, codes, 0, 0)
+    lower(codes.copy(), codes, codes)
+    store_newest(np.zeros(1), values, clock.newest, codes, codes, np.zeros(1), values)
 
 
 def restore_windows(engine: FeatureEngine, code: int, state: bytes) -> None:
@@ -163,14 +169,16 @@ class FleetState:
             self.recent.add(codes, timestamps, values, self.clock.newest)
         corrected = self._correct_clocks(codes, timestamps, work.samples.values[rows], features, status)
         work.status[rows] = status
-        scored = status == SCORED
-        work.scored, work.features = rows[scored], features if scored.all() else features[scored]
-        recovered = self.clock.observe(codes[scored], timestamps[scored])
-        np.minimum.at(self.changed, codes[scored], timestamps[scored] - 1)
+        if status.any():
+            scored = status == SCORED
+            rows, codes, timestamps, features = rows[scored], codes[scored], timestamps[scored], features[scored]
+        work.scored, work.features = rows, features
+        recovered = self.clock.observe(codes, timestamps)
+        lower(self.changed, codes, timestamps)
         if corrected:
             self.clock.update_time()
         self._end_quarantines()
-        work.quarantined = self.quarantined[codes[scored]]
+        work.quarantined = self.quarantined[codes]
         return recovered
 
     def _reject_removed(self, work: Work) -> None:
@@ -258,10 +266,9 @@ class FleetState:
 
     def store_risks(self, work: Work) -> None:
         """Store the risk and the values of each device's newest sample; late samples are ignored."""
-        codes, rows = work.codes[work.scored], work.scored
-        newest = work.samples.timestamps[rows] >= self.clock.newest[codes]
-        self.risk[codes[newest]] = work.risks[newest]
-        self.values[codes[newest]] = work.samples.values[rows[newest]]
+        rows, samples = work.scored, work.samples
+        sent = work.codes[rows], samples.timestamps[rows], work.risks, np.ascontiguousarray(samples.values[rows])
+        store_newest(self.risk, self.values, self.clock.newest, *sent)
 
     def change_spec(self, spec: FeatureSpec, counted: Sequence[Counted] = ()) -> None:
         """Change to other windows, statistics or counts of messages; the raw samples are retained.
@@ -378,10 +385,8 @@ class FleetState:
         """Return whether the clock of any of these devices is ahead or has jumped forward."""
         if self.clock.now == NEVER:
             return False
-        newest = self.clock.newest[codes]
         limit = self.clock.now + self.settings.time.future_limit
-        ahead = bool((timestamps > limit).any() or (newest > limit).any())
-        return ahead or bool(((timestamps > newest + self._far) & (newest != NEVER)).any())
+        return is_out_of_time(self.clock.newest, codes, timestamps, limit, self._far)
 
     def _update_one_by_one(
         self, codes: npt.NDArray[np.int64], timestamps: npt.NDArray[np.int64], values: npt.NDArray[np.float64]
@@ -433,6 +438,8 @@ class FleetState:
         The samples since its last jump are outvoted by a larger number of consecutive late samples that are older
         by more than ``future_limit``.
         """
+        if not self._behind and not status.any():
+            return False
         late = status == LATE
         if self._behind:
             for code in set(codes[~late].tolist()) & self._behind.keys():

@@ -62,6 +62,9 @@ class RecentSamples:
             The newest time of each device before this request; negative if there is none.
         """
         self._seen += len(codes)
+        if len(codes) == 1:
+            self._add_one(int(timestamps[0]), values[0], int(newest[codes[0]]))
+            return
         codes, timestamps = codes[:_OF_REQUEST], timestamps[:_OF_REQUEST]
         # Only the first of several samples of a device is adjacent to its previous sample.
         codes, first = np.unique(codes, return_index=True) if len(codes) > 1 else (codes, slice(None))
@@ -71,6 +74,12 @@ class RecentSamples:
         self._gaps[slots] = np.where((before >= 0) & (gaps > 0), gaps, np.nan)
         self._values[slots] = values[:_OF_REQUEST][first][:, : len(self._metrics)]
         self._taken += len(codes)
+
+    def _add_one(self, timestamp: int, values: Floats, before: int) -> None:
+        slot = self._taken % _CAPACITY
+        self._gaps[slot] = (timestamp - before) / SECOND if 0 <= before < timestamp else np.nan
+        self._values[slot] = values[: len(self._metrics)]
+        self._taken += 1
 
     def compare(self, card: "ModelCard") -> tuple[str, ...]:
         """Compare with the training data of a model; return new differences, one line each."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Annotated, TypeAlias
+from itertools import accumulate, pairwise
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -121,6 +121,41 @@ class Samples:
                 is_made=self.is_made,
                 offsets=self.offsets[rows],
             )
+
+
+def join(parts: Sequence[Samples]) -> Samples:
+    """Join the samples of requests with the same metrics, which are processed together."""
+    if len(parts) == 1:
+        return parts[0]
+    starts = [0, *accumulate(len(part) for part in parts)]
+    numbered = list(zip(starts, parts, strict=False))
+
+    def column(name: str, empty: object) -> list[Any]:
+        """Return the column that some of the parts have."""
+        if not any(len(getattr(part, name)) for part in parts):
+            return []
+        return [value for part in parts for value in getattr(part, name) or [empty] * len(part)]
+
+    return Samples(
+        [device for part in parts for device in part.devices],
+        [stamp for part in parts for stamp in part.stamps],
+        np.concatenate([part.timestamps for part in parts]),
+        np.concatenate([part.values for part in parts]),
+        column("companies", None),
+        column("data_centers", None),
+        {start + row: error for start, part in numbered for row, error in part.errors.items()},
+        {start + row: raw for start, part in numbered for row, raw in part.raw.items()},
+        is_error=_failures(parts),
+        share=sum(part.share for part in parts),
+        metrics=parts[0].metrics,
+    )
+
+
+def _failures(parts: Sequence[Samples]) -> npt.NDArray[np.bool_] | None:
+    if all(part.is_error is None for part in parts):
+        return None
+    unknown = [np.zeros(len(part), dtype=np.bool_) if part.is_error is None else part.is_error for part in parts]
+    return np.concatenate(unknown)
 
 
 def reject_invalid_text(samples: Samples) -> None:

@@ -113,6 +113,8 @@ class LogDevices:
 
     def release(self, codes: Iterable[int]) -> None:
         """Note that devices have metrics, or are removed."""
+        if not self._first and not self._last:
+            return
         for code in codes:
             self._first.pop(code, None)
             self._last.pop(code, None)

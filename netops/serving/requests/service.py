@@ -1,6 +1,7 @@
 """Run requests on the champion and the state of the devices, with other requests in between."""
 
 import asyncio
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias, cast
 
@@ -10,9 +11,10 @@ import numpy as np
 from netops.json_types import Json, JsonDict
 from netops.serving.engine.inference import MODEL_NAME, describe, infer
 from netops.serving.engine.pipeline import REMOTE_WRITE_TYPE, Pipeline
-from netops.serving.engine.samples import Answer, BodyError, Samples
+from netops.serving.engine.samples import Answer, BodyError, Samples, join
 from netops.serving.engine.work import SLICE
 from netops.serving.logs.log_devices import samples_of
+from netops.serving.requests.joined import JoinedRequests
 
 #: An answer of the model: risks, its description, or an error.
 ModelReply: TypeAlias = dict[str, object]
@@ -41,6 +43,7 @@ class Service:
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline, self.runtime = pipeline, pipeline.runtime
         self._is_scoring = False
+        self._joined = JoinedRequests(self._run_joined)
 
     async def process(self, body: object, content_type: str) -> bytes:
         """Process the samples of a body; return the answers as JSON.
@@ -53,7 +56,10 @@ class Service:
 
     async def run(self, samples: Samples) -> list[Answer]:
         """Process parsed samples; return the answers."""
-        answers = self._run(samples) if len(samples) == 1 else await self._run_parts(samples)
+        if len(samples) == 1 and not samples.is_made:
+            answers = await self._joined.run(samples)
+        else:
+            answers = await self._run_parts(samples)
         if self.runtime.replay.due:  # before the samples are answered
             await asyncio.to_thread(self.runtime.replay.write)
         return answers
@@ -133,6 +139,10 @@ class Service:
             return 200, infer(model.scorer, model.version, request)
         except BodyError as error:
             return error.status, {"error": str(error)}
+
+    def _run_joined(self, parts: Sequence[Samples]) -> list[Answer]:
+        # Those that were read for an earlier champion may have other metrics.
+        return self._run(join([self.pipeline.converted(part) for part in parts]))
 
     def _run(self, samples: Samples) -> list[Answer]:
         return self.pipeline.process(self.pipeline.validate(samples)).answers()
