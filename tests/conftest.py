@@ -27,6 +27,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in long)
 
 
+#: Folders whose files share something that takes long to make: a trained network, a simulated service.
+TOGETHER = ("tests/backtest", "tests/dashboards", "tests/monitoring", "tests/pipeline")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Distribute files, and these folders as a whole: each process would make what is shared again."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class LoadFolders(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            folder = file.rpartition("/")[0]
+            return folder if folder in TOGETHER else file
+
+    return LoadFolders(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 @pytest.fixture(scope="module", autouse=True)
 def environment_of_each_file() -> Iterator[None]:
     """Undo what a file's tests, or the libraries under them (MLRun's runs do), leave in the environment."""
