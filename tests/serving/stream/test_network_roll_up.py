@@ -98,8 +98,9 @@ def due(server: LiveServer) -> float:
 class Replicas:
     """Three processes that read a topic as peers."""
 
-    def __init__(self, broker: Broker, model: Path, folder: Path, topic: str, hook: Hook, **more: Any) -> None:
-        self.stack = ExitStack()
+    def __init__(
+        self, stack: ExitStack, broker: Broker, model: Path, folder: Path, topic: str, hook: Hook, **more: Any
+    ) -> None:
         address = broker.create(topic, PARTITIONS)
         self._sender, self.sent = Sender(broker.address, topic), 0
         ports = [free_port() for _ in range(3)]
@@ -112,8 +113,7 @@ class Replicas:
             "stream__lease": "2s",
         }
         self.all = [
-            self.stack.enter_context(LiveServer(model, folder / "state", port, **settings, **more))
-            for port in ports
+            stack.enter_context(LiveServer(model, folder / "state", port, **settings, **more)) for port in ports
         ]
         until(lambda: len(self._owned()) == PARTITIONS and self._problems() == "", 60)
 
@@ -176,8 +176,8 @@ def run(replicas: Replicas, pause: float = 0.05) -> None:
 
 
 def test_site_alerts_span_partitions(broker, model, tmp_path, expected) -> None:
-    with Hook() as hook:
-        replicas = Replicas(broker, model, tmp_path, "roll-up", hook)
+    with Hook() as hook, ExitStack() as stack:
+        replicas = Replicas(stack, broker, model, tmp_path, "roll-up", hook)
         run(replicas)
         alerts, events = outcome(replicas.live, hook)
         assert alerts == expected[0]
@@ -186,7 +186,6 @@ def test_site_alerts_span_partitions(broker, model, tmp_path, expected) -> None:
         kinds = Counter(alert[0] for alert in alerts.values())
         assert kinds["site"] == 2
         check_feedback(replicas.live)
-        replicas.stack.close()
 
 
 def check_feedback(servers: list[LiveServer]) -> None:
@@ -209,13 +208,12 @@ def check_feedback(servers: list[LiveServer]) -> None:
 def test_the_next_owner_of_partition_0_continues(broker, model, tmp_path, expected, step) -> None:
     file = tmp_path / "kill"
     file.touch()
-    with Hook() as hook:
+    with Hook() as hook, ExitStack() as stack:
         kill = json.dumps({"step": step, "file": str(file)})
-        replicas = Replicas(broker, model, tmp_path, f"roll-up-{step.replace(' ', '-')}", hook, kill=kill)
+        replicas = Replicas(stack, broker, model, tmp_path, f"roll-up-{step.replace(' ', '-')}", hook, kill=kill)
         run(replicas)
         assert (len(replicas.live), file.exists()) == (2, False)
         alerts, events = outcome(replicas.live, hook)
         assert alerts == expected[0]
         assert events == expected[1]
         assert sum(count - 1 for count in Counter(hook.ids()).values()) <= 1  # on its way when it was killed
-        replicas.stack.close()
