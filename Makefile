@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVER := .venv-server
 STAMP := $(VENV)/.installed
+KERNELS := $(VENV)/.kernels
 
 .PHONY: setup setup-server run demo test lint bench soak mutation docs image clean
 .DEFAULT_GOAL := run
@@ -18,9 +19,13 @@ $(STAMP): pyproject.toml constraints.txt
 	@sh deploy/image/trim.sh $(VENV)
 	@$(BIN)/python -m compileall -q netops components pipeline tests tools
 	@$(BIN)/python -m tools.compile_kernels
-	@touch $@
+	@touch $@ $(KERNELS)
 
 setup: $(STAMP)
+
+$(KERNELS): $(STAMP) $(shell grep -rl --include='*.py' netops.kernels netops)
+	@$(BIN)/python -m tools.compile_kernels
+	@touch $@
 
 # Server, dashboard, scheduler and client alone, without training.
 setup-server: pyproject.toml constraints.txt
@@ -46,12 +51,14 @@ lint: setup
 
 # Lint and types run beside the tests, whose processes wait now and then; their output follows at the end. Bytecode is
 # written also where the environment forbids it: without, each process compiles and rewrites every file of tests again.
+# Kernels that were edited are compiled before: each process would compile them at the same time. The plugin of
+# schemathesis, which the one test with it does not use, takes half a second of each process.
 test: export PYTHONDONTWRITEBYTECODE =
-test: setup
+test: setup $(KERNELS)
 	@log=$$(mktemp); $(MAKE) lint >$$log 2>&1 & lint=$$!; \
-	  $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not soak and not timing'; tests=$$?; \
+	  $(BIN)/pytest -p no:schemathesis -n 3 --dist loadfile --no-loadscope-reorder -m 'not soak and not timing'; tests=$$?; \
 	  wait $$lint; lint=$$?; cat $$log; rm $$log; exit $$((lint || tests))
-	@$(BIN)/pytest -m timing $$(grep -rl --include='test_*.py' mark.timing tests)
+	@$(BIN)/pytest -p no:schemathesis -m timing $$(grep -rl --include='test_*.py' mark.timing tests)
 
 bench: setup
 	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev,bench]'
