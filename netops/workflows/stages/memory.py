@@ -7,7 +7,7 @@ from types import TracebackType
 import psutil
 
 _PERIOD = 0.25
-#: The children are listed once in so many periods: a listing reads the files of every process of the machine.
+#: Periods between two listings of the children: a listing reads the files of every process of the machine.
 _LISTING = 4
 
 
