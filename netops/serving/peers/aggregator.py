@@ -23,6 +23,7 @@ from netops.files import write_text
 from netops.serving.alerts.network_sites import Decision, RollUpAlert
 from netops.serving.alerts.site_alerts import key_of
 from netops.serving.alerts.store import Alert
+from netops.serving.engine.clock import NEVER
 from netops.serving.engine.partitions import Partition
 from netops.serving.peers.network import Network
 from netops.serving.requests.endpoint import Request
@@ -184,12 +185,12 @@ class Aggregator:
         staying = self._ended.pending(fewer, parts, total, self._clock())
         waiting = {alert.device for alert in reported if alert.id in pending}
         is_complete = len(parts) == total
-        times = sorted(part.event_time for part in parts.values())
+        now = _median(part.event_time for part in parts.values() if part.event_time > NEVER)
 
         def ends(alert: Alert) -> bool:
             return is_complete and alert.site not in staying and waiting.isdisjoint(alert.devices)
 
-        return alerts.replace_sites(found, times[(len(times) - 1) // 2], ends)
+        return alerts.replace_sites(found, now, ends)
 
     def _possible(self, parts: Mapping[int, PartitionAlerts]) -> set[str]:
         """Return the ids of alerts that may become part of a site alert with others that are not considered yet."""
@@ -254,6 +255,12 @@ def _added(sizes: Iterable[Sequence[SiteSize]]) -> Sizes:
         for site in one:
             found[site.level, site.company, site.site] += site.devices
     return found
+
+
+def _median(times: Iterable[int]) -> int:
+    """Return the median of event times; ``NEVER`` if there are none."""
+    found = sorted(times)
+    return found[(len(found) - 1) // 2] if found else NEVER
 
 
 def _read_sizes(path: Path) -> dict[int, list[SiteSize]]:

@@ -12,6 +12,7 @@ import pytest
 from netops.config.durations import SECOND
 from netops.serving.alerts.network_sites import Decision, RollUpAlert
 from netops.serving.alerts.store import Alert
+from netops.serving.decode.times import nanoseconds
 from netops.serving.engine.samples import BodyError
 from netops.serving.peers.aggregator import Aggregator, Consideration, decided
 from netops.serving.requests.endpoint import Request, StateEndpoint
@@ -20,7 +21,7 @@ from netops.serving.requests.processes import Answers, Found
 from netops.serving.requests.scope import own_of
 from netops.serving.settings import ReceiverSettings, ServingSettings, StreamSettings
 from tests.serving.hooks import Hook, until
-from tests.serving.samples import sample
+from tests.serving.samples import INTERVAL, START, sample
 from tests.serving.stream.process import Process, log_of
 
 PARTITIONS, WAIT = 4, 20
@@ -262,6 +263,19 @@ def test_a_site_alert_ends_and_its_alerts_are_sent(network: Network) -> None:
     until(lambda: len(network.hook.taken) == 3)
     events = {(body["event"], body["alert"]["device"]) for body in network.hook.taken}
     assert events == {("opened", None), ("ended", None), ("opened", "d3a")}
+
+
+def test_partitions_without_samples_have_no_say_in_the_end_of_a_site_alert(network: Network) -> None:
+    aggregator = network.aggregator(network.first, network.second)
+    network.logs[0] += log_of(samples(0, 4, "abc")[0])
+    network.feed(network.first, network.second)
+    network.turn(aggregator)
+    network.logs[0] += log_of(samples(4, 300)[0])
+    network.feed(network.first, network.second)
+    network.turn(aggregator, 8)
+    (site,) = sites(network.first)
+    assert site.end_reason == "fewer of its devices alert"
+    assert nanoseconds(site.ended) == (START + 303 * INTERVAL) * SECOND
 
 
 def test_a_former_owner_of_partition_0_decides_nothing(network: Network) -> None:
