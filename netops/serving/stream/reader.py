@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from confluent_kafka import Message as KafkaMessage
 
 _LOG = logging.getLogger(__name__)
-#: Seconds to wait for a message, and for an answer of a broker.
+#: Seconds to wait for a message, and at most for an answer of a broker.
 _POLL, _TIMEOUT = 0.05, 5.0
 #: Seconds between two renewals of the leases, and before another attempt after a failure.
 _RENEWAL, _PAUSE = 1.0, 1.0
-#: Seconds between two lookups of the number of partitions.
-_COUNT = 30.0
+#: Seconds between two lookups of the number of partitions, and for a lookup of the ends of paused partitions.
+_COUNT, _LOOKUP = 30.0, 0.5
 #: Seconds to wait for the output before the partitions are paused, and before they are released.
 _OUTPUT, _RELEASE = 0.5, 5.0
 #: A problem that has not been reported again for this many seconds is over.
@@ -60,6 +60,7 @@ class StreamReader:
         self._running: list[tuple[Intake, Future[None]]] = []
         self._committed: dict[int, int] = {}
         self._retries: dict[int, float] = {}
+        self._asked: dict[int, float] = {}
         self._has_opened = self._is_assigned = self._is_held = False
         self._renewed = self._troubled = monotonic()
         self._counted = -_COUNT
@@ -109,8 +110,7 @@ class StreamReader:
         for intake, messages, batches in parsed:
             if self._owner.intakes.get(intake.partition.number) is intake:
                 self._running.append((intake, self._owner.submit(intake.process(messages, batches))))
-        # One at a time, with the messages of other partitions in between.
-        self._has_opened = any(self._attempt(number) for number in list(self._claims))
+        self._has_opened = self._open_one()
         if monotonic() - self._renewed > _RENEWAL:
             self._renewed = monotonic()
             self._renew()
@@ -243,6 +243,10 @@ class StreamReader:
             self._claims[number] = Claim(self._owner.folder_of(number), self._settings.lease / SECOND)
         self._show_waiting()
 
+    def _open_one(self) -> bool:
+        """Try to open claimed partitions until one is read, with the messages of other partitions in between."""
+        return any(not self._stopping.is_set() and self._attempt(number) for number in list(self._claims))
+
     def _attempt(self, number: int) -> bool:
         """Try to open a claimed partition, and to read it; return whether it is read now."""
         intake = self._owner.intakes.get(number)
@@ -251,19 +255,28 @@ class StreamReader:
                 intake = self._open(number, self._claims[number])
             except Exception as error:  # noqa: BLE001 for example a full disk: other partitions are read meanwhile
                 self._report(f"partition {number} cannot be opened: {type(error).__name__}: {error}")
-                self._retries[number] = monotonic() + _PAUSE
+                self._postpone(number, error)
         if intake is None or not self._read_from(number, intake.next):
             return False
         del self._claims[number]
         self._show_waiting()
         return True
 
+    def _postpone(self, number: int, error: Exception) -> None:
+        """Try again later, after the others; if no broker answers, these too: leases are renewed meanwhile."""
+        from confluent_kafka import KafkaException
+
+        self._claims[number] = self._claims.pop(number)
+        for other in self._claims if isinstance(error, KafkaException) else [number]:
+            self._retries[other] = monotonic() + _PAUSE
+
     def _open(self, number: int, claim: Claim) -> Intake | None:
         """Open a partition; None if it is still owned by another process."""
         if (lease := claim.attempt()) is None:
             return None
+        timeout = max(min(_TIMEOUT, self._settings.lease / SECOND / 2), _RENEWAL)
         try:
-            low, high = self._consumer.get_watermark_offsets(self._partition(number), timeout=_TIMEOUT)
+            low, high = self._consumer.get_watermark_offsets(self._partition(number), timeout=timeout)
         except BaseException:
             lease.release()
             raise
@@ -297,11 +310,39 @@ class StreamReader:
             if intake.outlet is not None and intake.outlet.error:
                 self._reopen(intake, intake.outlet.error)
                 continue
-            _, end = self._consumer.get_watermark_offsets(self._partition(number), cached=True)
-            intake.partition.end = max(end, intake.next)
+            if not self._is_held:
+                _, end = self._consumer.get_watermark_offsets(self._partition(number), cached=True)
+                # Negative until the client has fetched, and older than what was asked for meanwhile.
+                intake.partition.end = max(end, intake.next, intake.partition.end or 0)
+        if self._is_held:
+            self._ask_ends()
         self._show_output()
         if monotonic() - self._troubled > _TROUBLE:
             self._owner.partitions.trouble = ""
+
+    def _ask_ends(self) -> None:
+        """Ask for the ends of partitions that are not fetched now, the oldest answers first, for a limited time."""
+        until = monotonic() + _LOOKUP
+        for number in sorted(self._owner.intakes, key=lambda number: self._asked.get(number, 0.0)):
+            if monotonic() > until:
+                break
+            self._asked[number] = monotonic()
+            if (found := self._watermarks(number, _LOOKUP)) is None:
+                for intake in self._owner.intakes.values():
+                    intake.partition.end = None
+                break
+            intake = self._owner.intakes[number]
+            intake.partition.end = max(found[1], intake.next)
+
+    def _watermarks(self, number: int, timeout: float) -> tuple[int, int] | None:
+        """Return the offsets of the oldest message, and after the newest one; None if no broker answers."""
+        from confluent_kafka import KafkaException
+
+        try:
+            return self._consumer.get_watermark_offsets(self._partition(number), timeout=timeout)
+        except KafkaException as error:
+            _LOG.debug("partition %s-%d: its end is unknown: %s", self._address.topic, number, error)
+            return None
 
     def _count_partitions(self) -> None:
         """Ask how many partitions the topic has; while no broker answers, the number is the last known one."""

@@ -122,6 +122,12 @@ def test_reading_pauses_while_the_output_is_away(
             time.sleep(3)  # longer than the session
             assert read(server) == before < len(samples) // 2
             assert {one["status"] for one in health(server)["partitions"]} == {"owned"}
+            # What is sent while nothing is read counts as waiting, too.
+            more = fleet(40, 100, seed=13, first=1500)
+            sender.send(more)
+            sender.flush()
+            samples += more
+            until(lambda: sum(one["lag"] for one in health(server)["partitions"]) == len(samples) - before)
             own.start()
             until(lambda: read(server) == len(samples), 90)
             until(lambda: health(server)["status"] == "ok", 40)
