@@ -97,8 +97,10 @@ class Partitions:
         Why the risks cannot be written to the topic of the output; empty if they can.
     has_peers : bool
         Whether other processes are asked, and alerts are rolled up for the whole network.
-    roll_up_token : int
-        The highest fencing token of partition 0 with which alerts were rolled up.
+    peer_token : int or None
+        The fencing token of partition 0 in the peer that owns it; None if none is known to own it.
+    refusals : str
+        Which processes refuse to roll up the alerts of the network as this one decides; empty if none does.
     cursors : Cursors
         Of the answers about all devices.
     """
@@ -110,7 +112,8 @@ class Partitions:
     trouble: str = ""
     total: int | None = None
     has_peers: bool = False
-    roll_up_token: int = -1
+    peer_token: int | None = None
+    refusals: str = ""
     instance: str = field(default_factory=lambda: uuid4().hex)
     stalled: str = ""
     cursors: Cursors = field(default_factory=lambda: Cursors(time_ns() // 1000))
@@ -119,6 +122,12 @@ class Partitions:
     def runtimes(self) -> "list[Runtime]":
         """The runtimes, by number of the partition."""
         return [self.owned[number].runtime for number in sorted(self.owned)]
+
+    @property
+    def roll_up_token(self) -> int | None:
+        """The fencing token of the owner of partition 0, which rolls up alerts; None if it is unknown."""
+        own = self.owned[0].generation if 0 in self.owned else None
+        return max((token for token in (own, self.peer_token) if token is not None), default=None)
 
 
 def owner_of(runtimes: "Iterable[Runtime]", device: str) -> "Runtime | None":

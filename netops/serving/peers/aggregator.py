@@ -32,6 +32,8 @@ from netops.serving.requests.endpoints.roll_up import DECIDE, TO_ROLL_UP, Partit
 _LOG = logging.getLogger(__name__)
 #: Seconds between two turns, and until the end of a partition includes what was sent when an alert was reported.
 _TURN, _FRESH = 1.0, 1.2
+#: Turns in which a process may refuse a new owner of partition 0, which it does not know yet.
+_REFUSED = 5
 _SIZES = "sites.json"
 
 
@@ -119,6 +121,7 @@ class Aggregator:
         self._partitions, self._settings = network.runtime.partitions, network.runtime.alerting.roll_up
         self._patience = network.runtime.settings.stream.roll_up_wait / SECOND / 2
         self._zero: Partition | None = None
+        self._refused: Counter[str] = Counter()
         self._begin(None)
 
     @asynccontextmanager
@@ -154,6 +157,7 @@ class Aggregator:
         """Begin as the owner of partition 0, or end as its owner."""
         self._zero = zero
         self._opened, self._ended = Consideration(self._patience), Consideration(self._patience)
+        self._report({})
         self._sizes = {} if zero is None else _read_sizes(zero.runtime.folder / _SIZES)
 
     async def _run(self) -> None:
@@ -211,16 +215,29 @@ class Aggregator:
     async def _decide(
         self, zero: Partition, parts: Mapping[int, PartitionAlerts], owners: Mapping[int, str], pending: set[str]
     ) -> None:
-        """Send each process the decisions for its alerts."""
+        """Send each process the decisions for its alerts; report those that refuse them."""
         sites = zero.runtime.active_alerts.sites.open.values()
         by_owner: dict[str, list[RollUpAlert]] = {}
         for number, part in parts.items():
             by_owner.setdefault(owners[number], []).extend(part.alerts)
+        refused: dict[str, str] = {}
         for instance, alerts in by_owner.items():
             decision = decided(alerts, sites, pending, zero.generation)
             if decision:
                 request = Request("POST", DECIDE.path, msgspec.json.encode(decision), "application/json")
-                await self._network.ask(instance, DECIDE, request, {})
+                found = await self._network.ask(instance, DECIDE, request, {})
+                if found is not None and found.reply.status != DECIDE.status:
+                    refused[instance] = found.reply.encoded().decode(errors="replace")[:200]
+        self._report(refused)
+
+    def _report(self, refused: Mapping[str, str]) -> None:
+        """Report the processes that have refused the decisions of several turns, and why."""
+        self._refused = Counter({instance: self._refused[instance] + 1 for instance in refused})
+        lasting = [instance for instance, turns in self._refused.items() if turns >= _REFUSED]
+        found = "; ".join(f"process {one} does not roll up alerts: {refused[one]}" for one in sorted(lasting))
+        if found and not self._partitions.refusals:
+            _LOG.warning("%s", found)
+        self._partitions.refusals = found
 
 
 def decided(alerts: Iterable[RollUpAlert], sites: Iterable[Alert], pending: set[str], token: int) -> Decision:

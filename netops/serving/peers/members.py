@@ -76,7 +76,13 @@ class Members:
         """Note that a peer does not answer; it is asked again in the background only."""
         if member.peer.own is not None:
             _LOG.warning("peer %s does not answer: %s", member.peer.url, why)
-        member.peer = Peer(member.address.url, why=why)
+        self._put(member, Peer(member.address.url, why=why))
+
+    def _put(self, member: Member, peer: Peer) -> None:
+        """Note what is known of a peer, and which fencing token the owner of partition 0 has."""
+        member.peer = peer
+        held = [one.peer.own.partitions.get(0) for one in self._members.values() if one.peer.own is not None]
+        self._partitions.peer_token = max((one.generation for one in held if one is not None), default=None)
 
     async def request(self, member: Member, method: str, path: str, query: Query, body: bytes = b"") -> PeerAnswer:
         """Send a request to a peer, once fewer than ``MAX_REQUESTS`` others wait for its answers.
@@ -175,4 +181,4 @@ class Members:
         except Exception as error:  # noqa: BLE001 a fault in one probe must not end all others
             self.lose(member, f"{type(error).__name__}: {error}")
             return
-        member.peer = Peer(member.address.url, own, health, "")
+        self._put(member, Peer(member.address.url, own, health, ""))

@@ -63,6 +63,7 @@ class Dispatcher:
 
     async def _answer(self, request: Request, receive: Callable[[], Awaitable[bytes]] | None) -> Reply:
         self.check(request.path, request.authorization)
+        request.is_allowed = self.access.allows(request.authorization)
         endpoint, values = registry.ENDPOINTS.find(request.method, request.path)
         if endpoint.tag in _SAMPLES and self.graph.runtime.partitions is not None:
             raise BodyError(_IN_STREAM.format(self.graph.runtime.partitions.topic), 409)
@@ -81,8 +82,7 @@ class Dispatcher:
         if partitions is not None and is_alone:
             reply = await replied(endpoint.run(self.graph, request))
             # An open endpoint does not reveal it.
-            is_allowed = self.access.allows(request.authorization)
-            return with_own(reply, own_of(self.graph.runtime.network, partitions)) if is_allowed else reply
+            return with_own(reply, own_of(self.graph.runtime.network, partitions)) if request.is_allowed else reply
         if partitions is None or endpoint.combine is None:
             return await endpoint.run(self.graph, request)
         if self.processes is not None:

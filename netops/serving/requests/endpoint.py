@@ -51,6 +51,8 @@ class Request:
         Size of the body in bytes, as far as known.
     encoding : str
         The header ``Content-Encoding``.
+    is_allowed : bool
+        Whether it has the token; without it, an open endpoint shows less.
     """
 
     method: str
@@ -61,6 +63,7 @@ class Request:
     authorization: str | bytes = ""
     length: int = 0
     encoding: str = ""
+    is_allowed: bool = True
 
 
 class Graph(Protocol):

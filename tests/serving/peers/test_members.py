@@ -119,3 +119,17 @@ def test_text_of_a_client_cannot_lose_a_peer() -> None:
                     assert [one.instance for one in network.members.live()] == ["a"]
 
     asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_the_fencing_token_of_the_owner_of_partition_0_is_known_while_it_answers() -> None:
+    async def run() -> None:
+        with PeerServer("a", 0) as zero, PeerServer("b", 1) as other:
+            async with network_of(zero, other) as network:
+                partitions = network._partitions
+                assert partitions.roll_up_token == 1
+                zero.is_hung.set()
+                while len(network.members.live()) == 2:
+                    await asyncio.sleep(0.05)
+                assert partitions.roll_up_token is None
+
+    asyncio.run(asyncio.wait_for(run(), 60))

@@ -12,11 +12,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from netops.serving.engine.champion import ChampionFile
 from netops.serving.engine.merged_metrics import MergedCollector
 from netops.serving.engine.partitions import Cursors
+from netops.serving.engine.runtime import Runtime
 from netops.serving.requests.access import Access
 from netops.serving.requests.dispatch import Dispatcher
 from netops.serving.requests.endpoint import Request, StateEndpoint
+from netops.serving.requests.processes import Peer
 from netops.serving.requests.registry import ENDPOINTS
 from netops.serving.requests.reply import Reply
+from netops.serving.requests.scope import Own, own_of
 from netops.serving.stream.owner import WithoutShadow
 from tests.serving.samples import sample
 from tests.serving.stream.process import Process, log_of
@@ -185,6 +188,35 @@ def test_a_shadow_is_reported_as_ignored_once(model, tmp_path, caplog) -> None:
 def answered(process: Process, path: str, **query: str) -> Reply:
     graph: Any = SimpleNamespace(runtime=process.root)
     return process.owner.call(Dispatcher(graph, Access(None)).answer(Request("GET", path, query=query)))
+
+
+class Alone:
+    """A process whose only peer does not answer."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    def own(self) -> Own:
+        return own_of("demo", self.runtime.partitions)
+
+    def peers(self) -> list[Peer]:
+        return [Peer("http://10.0.0.7:8080", why="refused")]
+
+
+def test_the_addresses_of_peers_are_shown_with_the_token_only(model, tmp_path) -> None:
+    with Process(model, tmp_path) as process:
+        process.open([], number=0)
+        process.root.partitions.total = 2
+        graph: Any = SimpleNamespace(runtime=process.root)
+        dispatcher = Dispatcher(graph, Access("secret"), Alone(process.root))
+        shown, hidden = (
+            process.owner.call(dispatcher.answer(Request("GET", "/healthz", authorization=given))).body
+            for given in ("Bearer secret", "")
+        )
+    assert [peer.url for peer in shown.peers] == ["http://10.0.0.7:8080"]
+    assert [one.why for one in shown.partitions] == ["", "http://10.0.0.7:8080: refused"]
+    assert "10.0.0.7" not in str(hidden)
+    assert (hidden.status, len(hidden.partitions)) == ("degraded", 2)
 
 
 @pytest.mark.parametrize("path", ["/feedback", "/alerts", "/devices", "/fleet", "/alerts/unknown"])

@@ -207,6 +207,7 @@ def test_a_partial_answer_names_the_missing_partitions(view: View, caplog: pytes
     assert answer.elapsed.total_seconds() < TIMEOUT + 1
     assert answer.headers["x-netops-missing"] == ", ".join(names)
     assert {one["device"] for one in answer.json()} == {f"d{device}" for device in range(DEVICES)} - set(devices)
+    until(lambda: any(one["why"] for one in get(first, "/healthz")["peers"]))
     for path in ("/alerts", "/feedback", "/fleet", "/devices"):
         answer = ask(first, path)
         assert answer.headers["x-netops-missing"] == ", ".join(names), path
@@ -252,6 +253,8 @@ def test_peers_need_the_same_token(view: View, monkeypatch: pytest.MonkeyPatch) 
     other = view.add()
     problem = "it has another NETOPS_TOKEN, no champion, or does not read a stream"
     until(lambda: {one["why"] for one in get(other, "/healthz")["peers"]} == {problem})
+    shown = ask(other, "/healthz", headers={}).json()
+    assert (shown["status"], shown["peers"], {one["why"] for one in shown["partitions"]}) == ("degraded", [], {""})
     assert all(ask(server, "/devices", headers={}).status_code == 401 for server in view.live)
     for path in ("/healthz?scope=own", "/devices?scope=own"):
         assert "x-netops-own" not in ask(view.live[0], path, headers={}).headers

@@ -16,8 +16,10 @@ from netops.serving.decode.times import nanoseconds
 from netops.serving.engine.samples import BodyError
 from netops.serving.peers.aggregator import Aggregator, Consideration, decided
 from netops.serving.requests.endpoint import Request, StateEndpoint
+from netops.serving.requests.endpoints.health import health
 from netops.serving.requests.endpoints.roll_up import DECIDE, PartitionAlerts
 from netops.serving.requests.processes import Answers, Found
+from netops.serving.requests.reply import refusal
 from netops.serving.requests.scope import own_of
 from netops.serving.settings import ReceiverSettings, ServingSettings, StreamSettings
 from tests.serving.hooks import Hook, until
@@ -56,7 +58,11 @@ class Wired:
     async def ask(self, instance: str, endpoint: StateEndpoint, request: Request, _: Any) -> Found:
         (one,) = (one for one in self.processes if one.root.partitions.instance == instance)
         self.decisions.append(msgspec.json.decode(request.body, type=Decision))
-        return self._ask(one, endpoint, request)
+        try:
+            return self._ask(one, endpoint, request)
+        except BodyError as error:
+            reply = refusal(error.status, str(error))
+            return Found(own_of("demo", one.root.partitions), reply)
 
     def _ask(self, process: Process, endpoint: StateEndpoint, request: Request) -> Found:
         process.root.partitions.total = PARTITIONS
@@ -278,7 +284,7 @@ def test_partitions_without_samples_have_no_say_in_the_end_of_a_site_alert(netwo
     assert nanoseconds(site.ended) == (START + 303 * INTERVAL) * SECOND
 
 
-def test_a_former_owner_of_partition_0_decides_nothing(network: Network) -> None:
+def test_only_the_owner_of_partition_0_decides(network: Network) -> None:
     network.add(0, 4, "a")
     network.feed(network.second)
     root = network.second.root
@@ -288,10 +294,45 @@ def test_a_former_owner_of_partition_0_decides_nothing(network: Network) -> None
         body = msgspec.json.encode(Decision(token, {alert.id: f"s{token}"}))
         DECIDE.reply(root, Request("POST", DECIDE.path, body))
 
+    root.partitions.peer_token = 5
+    for token in (4, 2**62):
+        with pytest.raises(BodyError, match="another owner"):
+            decide(token)
+    assert risks(network.second)["d2a"] is None
     decide(5)
-    with pytest.raises(BodyError, match="another owner"):
-        decide(4)
     assert risks(network.second)["d2a"] == "s5"
+    root.partitions.peer_token = 1  # the state of partition 0 was lost, and has begun again
+    decide(1)
+    root.partitions.peer_token = None
+    decide(7)
+    assert risks(network.second)["d2a"] == "s7"
+
+
+def test_the_owner_of_partition_0_knows_that_it_owns_it(network: Network) -> None:
+    token = network.first.root.partitions.owned[0].generation
+    assert network.first.root.partitions.roll_up_token == token
+    network.first.root.partitions.peer_token = token + 1  # taken over, which this process has not noticed
+    with pytest.raises(BodyError, match="another owner"):
+        DECIDE.reply(network.first.root, Request("POST", DECIDE.path, msgspec.json.encode(Decision(token))))
+
+
+def test_refused_decisions_are_a_problem_if_they_last(network: Network, caplog: pytest.LogCaptureFixture) -> None:
+    network.add(0, 4, "a")
+    network.feed(network.first, network.second)
+    partitions, others = network.first.root.partitions, network.second.root.partitions
+    others.peer_token = partitions.owned[0].generation + 1
+    aggregator = network.aggregator(network.first, network.second)
+    network.turn(aggregator, 4)
+    assert health(network.first.root).problems == []
+    network.turn(aggregator, 6)
+    (problem,) = health(network.first.root).problems
+    assert problem.startswith(f"process {others.instance} does not roll up alerts: ")
+    assert "partition 0 has another owner" in problem
+    assert [record.message for record in caplog.records] == [problem]
+    others.peer_token -= 1
+    network.turn(aggregator, 1)
+    assert health(network.first.root).problems == []
+    assert set(risks(network.second).values()) == {site.id for site in sites(network.first)}
 
 
 def test_what_waits_is_restored(network: Network) -> None:

@@ -49,7 +49,8 @@ class Health(msgspec.Struct):
     again. Null before the first snapshot: all samples. ``status`` is ``degraded`` if there are ``problems``;
     samples are still scored. ``warnings`` lists differences between the samples and the training data of the
     champion. ``partitions`` are those of a stream that this process reads; their state is restored by itself. With
-    ``peers``, counts and ``partitions`` are of all processes.
+    ``peers``, counts and ``partitions`` are of all processes; ``peers`` and why they do not answer are shown with the
+    token only.
     """
 
     status: str
@@ -73,7 +74,7 @@ def health(runtime: Runtime) -> Health:
             part.active_alerts.flush(part.state)  # detects a recovered store also if there are no samples
     problems = [part.active_alerts.guard.trouble for part in parts]
     if partitions is not None:
-        problems += [partitions.trouble, partitions.stalled]
+        problems += [partitions.trouble, partitions.stalled, partitions.refusals]
     found = sorted({problem for problem in problems if problem})
     now = min((part.state.clock.now for part in parts if part.state.clock.now > NEVER), default=NEVER)
     return Health(
@@ -142,7 +143,14 @@ async def _of_all(processes: Processes, _: Endpoint, request: Request) -> Reply:
     """Combine the health of this process with what its peers have reported last: a probe must not wait for them."""
     assert processes.runtime.partitions is not None
     topic = processes.runtime.partitions.topic
-    return Reply(200, combined(health(processes.runtime), processes.own(), processes.peers(), topic))
+    found = combined(health(processes.runtime), processes.own(), processes.peers(), topic)
+    return Reply(200, found if request.is_allowed else without_addresses(found))
+
+
+def without_addresses(found: Health) -> Health:
+    """Return health without the peers, and without what is known of them: for a request without the token."""
+    shown = [replace(one, why="") if one.status == "missing" else one for one in found.partitions]
+    return replace(found, partitions=shown, peers=[])
 
 
 def combined(own: Health, ours: Own, peers: Sequence[Peer], topic: str) -> Health:

@@ -54,7 +54,7 @@ def _alerts_of(partition: Partition) -> PartitionAlerts:
     return PartitionAlerts(
         partition.number,
         offset,
-        max(offset, partition.end or 0),
+        offset + 1 if partition.end is None else max(offset, partition.end),  # unknown: messages may wait
         runtime.state.clock.now,
         [SiteSize(*site, count) for site, count in sizes.items()],
         runtime.active_alerts.to_roll_up(),
@@ -67,12 +67,12 @@ def decide(runtime: Runtime, body: Decision) -> Decided:
     Raises
     ------
     BodyError
-        409 if a later owner of partition 0 has decided before.
+        409 if another process is known to own partition 0. What has just taken it over is known within seconds,
+        and decides again.
     """
     partitions = runtime.partitions
-    if partitions is None or body.token < partitions.roll_up_token:
+    if partitions is None or partitions.roll_up_token not in (None, body.token):
         raise BodyError("partition 0 has another owner", 409)
-    partitions.roll_up_token = body.token
     stored = 0
     for one in list(partitions.owned.values()):
         try:
