@@ -87,8 +87,9 @@ class Wrapper:
         async with self.one:
             answer = await self._answer(method, parts.path, dict(parse_qsl(parts.query)))
         body = str(answer["body"]).encode()
-        head = f"HTTP/1.1 {answer['status_code']} -\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        writer.write(head.encode() + body)
+        lines = [f"HTTP/1.1 {answer['status_code']} -", f"Content-Length: {len(body)}", "Connection: close"]
+        lines += [f"{name}: {value}" for name, value in answer["headers"].items()]
+        writer.write("\r\n".join([*lines, "", ""]).encode() + body)
         await writer.drain()
         writer.close()
 

@@ -58,7 +58,9 @@ async def handler(context: NuclioContext, event: NuclioEvent) -> GraphResponse:
     """Answer one message (called by Nuclio for each), always with a response: an empty list ends the processor."""
     reply = await context.netops.answer(event)
     body = reply.encoded().decode()
-    return context.Response(body=body, status_code=reply.status, content_type=reply.content_type)
+    return context.Response(
+        headers=dict(reply.headers), body=body, status_code=reply.status, content_type=reply.content_type
+    )
 
 
 def _disable_json_parsing() -> None:

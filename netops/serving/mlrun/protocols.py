@@ -18,7 +18,9 @@ class GraphContext(Protocol):
 class GraphResponse(Protocol):
     """An answer with a status (``nuclio_sdk.Response``)."""
 
-    def __init__(self, body: object, status_code: int, content_type: str) -> None: ...
+    def __init__(
+        self, *, body: object, status_code: int, content_type: str, headers: dict[str, str] | None = None
+    ) -> None: ...
 
 
 class GraphEvent(Protocol):

@@ -126,6 +126,12 @@ def test_a_worker_that_reads_a_topic_answers_as_the_server(broker: Broker, model
     with NuclioProcess(model, tmp_path / "state", address, stream=STREAM) as worker:
         until(lambda: sum(owned(worker).values()) == 30, 30)
         assert {alert["device"] for alert in get(worker, "/alerts")} == {"a", "b", "c"}
+        until(lambda: "x-netops-missing" not in httpx.get(worker.url + "/feedback", timeout=30).headers)
+        with NuclioProcess(model, tmp_path / "state", address, stream=STREAM) as other:
+            until(lambda: len(owned(other)) == len(owned(worker)) == 1, 60)
+            answers = [httpx.get(one.url + "/feedback", timeout=30) for one in (worker, other)]
+    missing = {answer.headers["x-netops-missing"] for answer in answers}
+    assert missing == {"function-http-0", "function-http-1"}
 
 
 def test_a_function_without_the_client_does_not_start(model: Path, tmp_path: Path, monkeypatch) -> None:
