@@ -26,8 +26,8 @@ from netops.telemetry.settings import TelemetrySettings
 
 _LOG = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
-#: Maximum incidents per request.
-_BATCH = 1000
+#: Maximum incidents per request, and alerts in an answer.
+_BATCH, _LIMIT = 1000, 100_000
 
 
 class FeedbackClient(Protocol):
@@ -148,9 +148,9 @@ class RemoteFeedbackClient:
         self._url, self._token = url, token
 
     def alerts(self, open_only: bool, since: int, limit: int) -> list[Alert]:
-        """Return alerts, newest first."""
+        """Return alerts, newest first; the newest ones of the server include the newest ones since a time."""
         every = "" if open_only else "all=true&"
-        found, missing = self._call("GET", f"/alerts?{every}limit=100000", None, list[Alert])
+        found, missing = self._call("GET", f"/alerts?{every}limit={min(limit, _LIMIT)}", None, list[Alert])
         if missing:
             _LOG.warning("alerts are missing: the answer is without partitions %s", missing)
         return [alert for alert in found if nanoseconds(alert.opened) >= since][:limit]

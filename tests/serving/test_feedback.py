@@ -6,6 +6,7 @@ import pytest
 from netops.client.feedback import RemoteFeedbackClient, fetch_feedback
 from netops.errors import NetopsError, UsageError
 from netops.feedback.records import Incident, Statement
+from tests.serving.hooks import Hook, status
 from tests.serving.samples import START, sample
 
 pytest.importorskip("mlrun")
@@ -116,6 +117,25 @@ def test_alertmanager_may_post_its_alerts_as_incidents_but_never_our_own(server)
     assert httpx.post(server + "/incidents", json={"alerts": [over]}).json()["changed"] == 1
     (found,) = httpx.get(server + "/feedback").json()["incidents"]
     assert (found["device"], found["scenario"], found["end"]) == ("r1", "InstanceDown", "2024-01-01T00:10:00Z")
+
+
+class Requests(Hook):
+    """Stores what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        super().__init__(lambda *_: status(200, b"[]"))
+
+    def _handle(self, request) -> None:
+        self.asked.append(request.path)
+        super()._handle(request)
+
+
+def test_the_remote_feedback_client_asks_for_no_more_alerts_than_wanted():
+    with Requests() as hook:
+        for limit in (7, 10**6):
+            assert RemoteFeedbackClient(hook.url, None).alerts(False, 0, limit) == []
+    assert hook.asked == ["/alerts?all=true&limit=7", "/alerts?all=true&limit=100000"]
 
 
 def test_the_remote_feedback_client_gives_the_same(server, alert):
