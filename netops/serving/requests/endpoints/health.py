@@ -49,8 +49,8 @@ class Health(msgspec.Struct):
     again. Null before the first snapshot: all samples. ``status`` is ``degraded`` if there are ``problems``;
     samples are still scored. ``warnings`` lists differences between the samples and the training data of the
     champion. ``partitions`` are those of a stream that this process reads; their state is restored by itself. With
-    ``peers``, counts and ``partitions`` are of all processes; ``peers`` and why they do not answer are shown with the
-    token only.
+    ``peers``, counts and ``partitions`` are of all processes; ``peers`` and why they do not answer are shown with
+    the token only.
     """
 
     status: str
