@@ -5,16 +5,19 @@ dies, another one repeats it.
 """
 
 import contextlib
+import errno
 import functools
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from netops import __version__
-from netops.compute.settings import ComputeSettings
+from netops.compute.settings import WORKER_WAIT, ComputeSettings
+from netops.config.durations import SECOND, format_duration
 from netops.errors import NetopsError
 
 if TYPE_CHECKING:
@@ -23,7 +26,11 @@ if TYPE_CHECKING:
 #: Number of retries if a worker or its files failed.
 RETRIES = 3
 #: How long to wait for a scheduler, at the start and when it is lost.
-PATIENCE = "5s"
+PATIENCE = "10s"
+#: Seconds between looks for workers while no task finishes.
+_PERIOD = 1.0
+#: Errors of a file system that all workers share: on another one a task would fail, too.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 #: Its logs would show each lost connection as a traceback; the error that follows is one line.
 _LOGS = ("distributed", "distributed.client", "distributed.core", "distributed.comm", "distributed.batched")
 
@@ -57,10 +64,12 @@ class Cluster:
     client : dask.distributed.Client
     address : str
         Of the scheduler.
+    worker_wait : int
+        How long to wait for a worker while there is none, in nanoseconds.
     """
 
-    def __init__(self, client: "Client", address: str) -> None:
-        self.client, self.address = client, address
+    def __init__(self, client: "Client", address: str, worker_wait: int = WORKER_WAIT) -> None:
+        self.client, self.address, self.worker_wait = client, address, worker_wait
 
     def run(
         self, function: Callable[..., Result], jobs: Sequence[tuple[object, ...]]
@@ -82,18 +91,16 @@ class Cluster:
         Raises
         ------
         ClusterError
-            If the scheduler is lost, or a job fails again and again; the others are cancelled.
+            If the scheduler or all workers are lost, or a job fails again and again; the others are cancelled.
         NetopsError
             What a job has raised.
         """
-        from dask.distributed import as_completed
-
         task = functools.partial(_attempt, function, __version__)
         with self._reported():
             futures = [self.client.submit(task, *job, pure=False, retries=RETRIES) for job in jobs]
         indices = {future.key: index for index, future in enumerate(futures)}
         try:
-            for future in as_completed(futures, loop=self.client.loop):
+            for future in self._finished(futures):
                 yield indices[future.key], self._result(future)
                 future.release()
         except BaseException:
@@ -104,6 +111,25 @@ class Cluster:
         """Return the results of :meth:`run` in the order of the jobs."""
         found = dict(self.run(function, jobs))
         return [found[index] for index in range(len(jobs))]
+
+    def _finished(self, futures: "list[Future]") -> "Iterator[Future]":
+        """Yield tasks in the order in which they finish; raise if no worker is there to finish them."""
+        finished: SimpleQueue[Future] = SimpleQueue()
+        for future in futures:
+            future.add_done_callback(finished.put)
+        seen = time.monotonic()
+        for _ in futures:
+            while True:
+                try:
+                    future = finished.get(timeout=_PERIOD)
+                    break
+                except Empty:
+                    if self.workers():
+                        seen = time.monotonic()
+                    elif time.monotonic() - seen > self.worker_wait / SECOND:
+                        raise self.no_worker() from None
+            seen = time.monotonic()
+            yield future
 
     def _result(self, future: "Future") -> Any:
         from dask.distributed import CancelledError, KilledWorker
@@ -134,25 +160,32 @@ class Cluster:
             found = self.client.scheduler_info()["workers"]
         return {address: str(worker["name"]) for address, worker in found.items()}
 
-    def wait_for(self, count: int, seconds: float) -> dict[str, str]:
-        """Wait until there are as many workers, or one after that time; return them as :meth:`workers` does.
+    def wait_for(self, count: int) -> dict[str, str]:
+        """Wait until there are as many workers, or one after ``worker_wait``; return them as :meth:`workers` does.
 
         Raises
         ------
         ClusterError
             If there is none.
         """
-        until = time.monotonic() + seconds
+        until = time.monotonic() + self.worker_wait / SECOND
         while len(found := self.workers()) < max(1, count) and time.monotonic() < until:
             time.sleep(0.2)
         if not found:
-            raise ClusterError(f"the Dask cluster of {self.address} has no worker; start some")
+            raise self.no_worker()
         return found
 
     def restart(self, addresses: list[str]) -> None:
         """Restart workers that a lost one has left waiting; those without a nanny end by their own time-out."""
         with contextlib.suppress(ValueError), self._reported():
             self.client.restart_workers(addresses, timeout=30, raise_for_error=False)
+
+    def no_worker(self) -> ClusterError:
+        """Return the error of a cluster without workers."""
+        return ClusterError(
+            f"the Dask cluster of {self.address} has had no worker for {format_duration(self.worker_wait)} "
+            "(compute.worker_wait); start some and run the command again"
+        )
 
     def lost(self) -> ClusterError:
         """Return the error of a scheduler that no longer answers."""
@@ -180,6 +213,10 @@ def _attempt(function: Callable[..., Result], version: str, *arguments: object) 
         return _Done(function(*arguments))
     except NetopsError as error:
         return _Failed(str(error))
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        return _Failed(f"{error.filename or 'a file of a worker'}: cannot be written: {error.strerror or error}")
 
 
 @contextmanager
@@ -207,12 +244,18 @@ def connected(settings: ComputeSettings, scheduler: str | None = None) -> Iterat
         return
     with ExitStack() as stack:
         address = scheduler or stack.enter_context(local_cluster(settings.workers, settings.worker_memory))
-        yield stack.enter_context(connect(address))
+        yield stack.enter_context(connect(address, settings.worker_wait))
 
 
 @contextmanager
-def connect(address: str) -> Iterator[Cluster]:
+def connect(address: str, worker_wait: int = WORKER_WAIT) -> Iterator[Cluster]:
     """Connect to a running scheduler.
+
+    Parameters
+    ----------
+    address : str
+    worker_wait : int
+        How long to wait for a worker while there is none, in nanoseconds.
 
     Raises
     ------
@@ -228,7 +271,7 @@ def connect(address: str) -> Iterator[Cluster]:
     except (OSError, ValueError, TimeoutError) as error:
         raise ClusterError(f"no Dask scheduler answers at {address}; check the address") from error
     try:
-        yield Cluster(client, address)
+        yield Cluster(client, address, worker_wait)
     finally:
         client.close()
 
@@ -260,14 +303,17 @@ def local_cluster(workers: int, memory: str | None = None) -> Iterator[str]:
         "distributed.worker.memory.spill": False,
         "distributed.worker.memory.pause": False,
     }
-    with (
-        dask.config.set(own),
-        LocalCluster(
+    with dask.config.set(own):
+        cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
             dashboard_address="127.0.0.1:0",
             memory_limit=memory,
             silence_logs=logging.CRITICAL,
-        ) as cluster,
-    ):
-        yield cluster.scheduler_address
+        )
+        try:
+            yield cluster.scheduler_address
+        finally:
+            # Its processes are killed; on a busy machine they may end later than it waits for.
+            with contextlib.suppress(TimeoutError):
+                cluster.close()

@@ -3,9 +3,12 @@
 import re
 from dataclasses import dataclass
 
-from netops.config.binding import option
+from netops.config.binding import Duration, option
+from netops.config.durations import MINUTE
 from netops.errors import UsageError
 
+#: How long a cluster may have no worker.
+WORKER_WAIT = 2 * MINUTE
 _MEMORY = re.compile(r"\d+(\.\d+)?\s*[kMGT]i?B")
 
 
@@ -21,6 +24,9 @@ class ComputeSettings:
         None,
         help="memory limit of each process of the local cluster, for example 4GiB: one that exceeds it is replaced "
         "and its task repeated; null: no limit",
+    )
+    worker_wait: Duration = option(
+        WORKER_WAIT, help="how long to wait for a worker while the cluster has none", unit="duration"
     )
 
     def __post_init__(self) -> None:

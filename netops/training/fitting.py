@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.compute.cluster import Cluster, connect
+from netops.compute.settings import WORKER_WAIT
 from netops.config.binding import bind
 from netops.errors import NetopsError
 from netops.files import atomic_path, read_json
@@ -68,6 +69,8 @@ class Job:
         Maximum training rows × features in memory.
     scheduler : str or None
         Address of the Dask cluster whose workers read rows and, beyond ``memory_values``, grow trees.
+    worker_wait : int
+        How long that cluster may have no worker, in nanoseconds.
     """
 
     examples: str
@@ -81,6 +84,7 @@ class Job:
     budget: float | None = None
     memory_values: int = 25_000_000
     scheduler: str | None = None
+    worker_wait: int = WORKER_WAIT
 
     def limits(self, since: float) -> Limits:
         """Return when a search that began then ends."""
@@ -123,7 +127,7 @@ def _connected(job: Job) -> Iterator[Cluster | None]:
     if job.scheduler is None:
         yield None
         return
-    with connect(job.scheduler) as cluster:
+    with connect(job.scheduler, job.worker_wait) as cluster:
         yield cluster
 
 

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 import netops
 from netops.compute.cluster import Cluster
+from netops.compute.settings import WORKER_WAIT
 from netops.config.durations import SECOND
 from netops.errors import NetopsError, UsageError, closest
 from netops.json_types import JsonDict
@@ -310,6 +311,7 @@ def train_family(
         budget=settings.budget and settings.budget / SECOND,
         memory_values=settings.memory_values,
         scheduler=cluster.address if cluster else None,
+        worker_wait=cluster.worker_wait if cluster else WORKER_WAIT,
     )
     if workers is not None:
         return workers.train(job, progress, on_trial)

@@ -12,6 +12,7 @@ import pytest
 from netops.compute import cluster as cluster_module
 from netops.compute.cluster import Cluster, connect, connected, local_cluster
 from netops.compute.settings import ComputeSettings
+from netops.config.durations import SECOND
 from netops.errors import NetopsError, UsageError
 from netops.files import read_json
 from netops.workflows.settings import read_settings
@@ -43,7 +44,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def scheduler(tmp_path: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+def scheduler(tmp_path: Path) -> Iterator[tuple[str, list["subprocess.Popen[bytes]"]]]:
     """A scheduler and a worker in processes of their own."""
     running: list[subprocess.Popen[bytes]] = []
 
@@ -58,17 +59,16 @@ def scheduler(tmp_path: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]
         time.sleep(0.1)
     address = str(read_json(file)["address"])
     begin("distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny")
-    yield address, running[0]
+    yield address, running
     for process in running:
         process.kill()
         process.wait()
 
 
-@pytest.mark.usefixtures("quick")
 def test_a_lost_scheduler_is_one_line(
-    scheduler: tuple[str, "subprocess.Popen[bytes]"], caplog: pytest.LogCaptureFixture
+    scheduler: tuple[str, list["subprocess.Popen[bytes]"]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    address, process = scheduler
+    address, (process, _) = scheduler
     with (
         pytest.raises(NetopsError, match=f"the Dask scheduler at {address} was lost"),
         connect(address) as cluster,
@@ -77,6 +77,22 @@ def test_a_lost_scheduler_is_one_line(
             assert index == 0
             process.kill()
     assert not caplog.records
+
+
+def test_a_cluster_without_workers_is_waited_for_and_refused(
+    scheduler: tuple[str, list["subprocess.Popen[bytes]"]],
+) -> None:
+    address, (_, worker) = scheduler
+    with connect(address) as cluster:
+        assert cluster.results(abs, [(-1,)]) == [1]
+        worker.kill()
+        cluster.worker_wait = 2 * SECOND
+        started = time.monotonic()
+        with pytest.raises(
+            NetopsError, match=f"the Dask cluster of {address} has had no worker for 2s .*worker_wait"
+        ):
+            cluster.results(abs, [(-1,)])
+    assert 2 <= time.monotonic() - started < 20
 
 
 def test_a_task_whose_worker_always_dies_is_refused(cluster: Cluster) -> None:

@@ -34,8 +34,8 @@ BINS = 256
 #: For each of these one holds rows set aside for early stopping, a fifth of all rows. XGBoost approximates average
 #: precision over the rows of several workers; below twice the number one holds them all, and it is exact.
 WORKERS_PER_EARLY = 5
-#: Seconds to wait for as many workers as before, between looks for lost ones, and for a failed training to end.
-PATIENCE, PERIOD, GRACE = 60, 0.5, 5
+#: Seconds between looks for lost workers, and to wait for a failed training to end.
+PERIOD, GRACE = 0.5, 5
 
 #: Features, labels and weights of some rows.
 Piece = tuple[Floats, Floats, npt.NDArray[np.float64]]
@@ -77,7 +77,7 @@ def train_on(
     names = cluster.workers()
     problem = ""
     for _ in range(RETRIES + 1):
-        names = cluster.wait_for(len(names), PATIENCE)
+        names = cluster.wait_for(len(names))
         attempt = _Attempt(cluster, data, parameters, rounds, early_stopping_rounds, _ranked(names))
         if (trained := attempt.run()) is not None:
             return trained
