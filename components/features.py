@@ -34,8 +34,8 @@ def features(context: MLClientCtx, telemetry: DataItem, settings: str, network: 
     horizon = training.horizon_for(source.meta.interval_seconds)
     with compute_cluster(chosen.compute) as cluster:
         require_learnable(source, horizon, training.split, training.seed, cluster)  # before the work
-    spec = spec_for(source, chosen)
-    dataset = build(source, new_folder(context, "features"), spec, chosen)
+        spec = spec_for(source, chosen)
+        dataset = build(source, new_folder(context, "features"), spec, chosen, cluster)
     log_dataset(context, "features", dataset)
     send(chosen, network, FEATURES, Rows.of(dataset))
     context.log_results(

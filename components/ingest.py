@@ -1,13 +1,13 @@
 """Stage: take telemetry from where its owner keeps it, checked and in one form."""
 
 import json
-import tempfile
 from functools import partial
 from pathlib import Path
 
 from mlrun import MLClientCtx
 
 from netops import progress
+from netops.compute.cluster import Cluster
 from netops.telemetry.checks.run import check_telemetry
 from netops.telemetry.dataset import TEST, Dataset
 from netops.telemetry.ingest import ingest as ingest_telemetry
@@ -19,6 +19,7 @@ from netops.tracking.results import log_telemetry, summary_lines
 from netops.workflows.settings import Settings
 from netops.workflows.stages.artifact_inputs import fetch
 from netops.workflows.stages.champion_card import champion_card
+from netops.workflows.stages.dask import compute_cluster, scratch_near
 from netops.workflows.stages.feedback import with_feedback
 from netops.workflows.stages.log_columns import with_logs
 from netops.workflows.stages.log_samples import ingest_logs, with_log_devices
@@ -54,17 +55,17 @@ def ingest(
     """
     chosen = Settings.from_json(settings)
     folder, options = new_folder(context, "telemetry"), chosen.telemetry
-    with tempfile.TemporaryDirectory(prefix="netops-") as scratch:
+    with scratch_near(folder, chosen.compute) as scratch, compute_cluster(chosen.compute) as cluster:
         dataset = (
-            _ingest(telemetry, incidents, folder, options, Path(scratch))
+            _ingest(telemetry, incidents, folder, options, scratch, cluster=cluster)
             if telemetry
-            else ingest_logs(chosen, folder, Path(scratch), _fetched(incidents, Path(scratch)))
+            else ingest_logs(chosen, folder, scratch, _fetched(incidents, scratch))
         )
         if telemetry and network and chosen.logs.only:
-            dataset = with_log_devices(dataset, chosen, folder, Path(scratch), _fetched(incidents, Path(scratch)))
+            dataset = with_log_devices(dataset, chosen, folder, scratch, _fetched(incidents, scratch))
         if test:
             like = NetworkSchema.of(dataset.meta)
-            _ingest(test, test_incidents, folder / TEST, options, Path(scratch), like)
+            _ingest(test, test_incidents, folder / TEST, options, scratch, like, cluster)
     if network:
         dataset = with_feedback(dataset, network, options)
     if telemetry:
@@ -86,9 +87,11 @@ def _ingest(
     options: TelemetrySettings,
     scratch: Path,
     like: NetworkSchema | None = None,
+    cluster: Cluster | None = None,
 ) -> Dataset:
     paths = [fetch(source, scratch) for source in sources.split("|")]
-    return ingest_telemetry(paths, folder, options, _fetched(incidents, scratch), progress.report, like)
+    log = _fetched(incidents, scratch)
+    return ingest_telemetry(paths, folder, options, log, progress.report, like, cluster=cluster)
 
 
 def _fetched(incidents: str, scratch: Path) -> Path | None:

@@ -10,9 +10,17 @@ from uuid import uuid4
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path next to ``path``; it replaces ``path`` when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def atomic_path(path: Path, *, parents: bool = True) -> Iterator[Path]:
+    """Yield a temporary path next to ``path``; it replaces ``path`` when the block ends without an error.
+
+    Parameters
+    ----------
+    path : Path
+    parents : bool
+        Whether to create its folder; otherwise a missing folder is a ``FileNotFoundError``.
+    """
+    if parents:
+        path.parent.mkdir(parents=True, exist_ok=True)
     # Process numbers repeat from machine to machine, and a folder may be shared.
     draft = path.with_name(f".{path.name}.{os.getpid()}-{uuid4().hex[:8]}.tmp")
     try:

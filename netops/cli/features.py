@@ -1,6 +1,5 @@
 """``netops features``: build feature vectors from telemetry."""
 
-import tempfile
 from pathlib import Path
 
 import click
@@ -47,8 +46,8 @@ def command(
     from netops.tracking.results import summary_lines
     from netops.workflows.stages.preparation import ingest_and_build
 
-    with tempfile.TemporaryDirectory(prefix="netops-") as scratch, progress_bars():
-        dataset = ingest_and_build(options.paths(telemetry), incidents, settings, Path(scratch), out)
+    with progress_bars():
+        dataset = ingest_and_build(options.paths(telemetry), incidents, settings, out)
     meta = dataset.meta
     for line in summary_lines(meta):
         note(line)

@@ -8,57 +8,67 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from netops.files import atomic_path
 from netops.telemetry.dataset import DEVICE_TYPE, Rows, rows_of, timestamps_of
 from netops.telemetry.repeats import Repeats, combine
 from netops.telemetry.schema import DEVICE
 
-#: How much of the telemetry is in memory at a time.
-BUCKET_BYTES = 384 << 20
+#: How much of the telemetry is in memory at a time; more only where there would be more than so many buckets, up to
+#: three times as much.
+BUCKET_BYTES, _MANY = 128 << 20, 64
 _FLUSH_BYTES = 128 << 20
 
 
 class Buckets:
-    """Distribute rows over buckets by device; on disk if there are several buckets.
+    """Distribute rows over buckets by device; on disk if there are several buckets, or several writers.
 
     Parameters
     ----------
     folder : Path
         Where the buckets are stored temporarily.
-    memory : int
-        Estimated size of all rows in bytes.
+    count : int
+        Number of buckets.
+    writer : int, optional
+        Number of this one of several writers, in the order of their rows; it must :meth:`flush` at the end.
     """
 
-    def __init__(self, folder: Path, memory: int) -> None:
-        self.count = max(1, -(-memory // BUCKET_BYTES))
-        self._folder, self._bytes, self._flushes = folder, 0, 0
-        self._held: list[list[pa.Table]] = [[] for _ in range(self.count)]
+    def __init__(self, folder: Path, count: int, writer: int | None = None) -> None:
+        self.count = count
+        self._folder, self._bytes, self._flushes, self._writer = folder, 0, 0, writer or 0
+        self._held: list[list[pa.Table]] = [[] for _ in range(count)]
+        self._in_memory = count == 1 and writer is None
 
     def add(self, table: pa.Table) -> None:
         """Distribute the rows of a batch, in order."""
         if self.count == 1:
             self._held[0].append(table)
-            return
+        else:
+            self._distribute(table)
+        self._bytes += table.nbytes
+        if self._bytes > _FLUSH_BYTES and not self._in_memory:
+            self.flush()
+
+    def _distribute(self, table: pa.Table) -> None:
         devices = table.column(DEVICE).combine_chunks().dictionary_encode()
         owner = np.array([zlib.crc32(name.encode()) % self.count for name in devices.dictionary.to_pylist()])
         buckets = owner[devices.indices.to_numpy()] if len(owner) else np.empty(0, np.int64)
         for bucket in np.unique(buckets):
             rows = np.flatnonzero(buckets == bucket)
             self._held[bucket].append(table if len(rows) == len(table) else table.take(pa.array(rows)))
-        self._bytes += table.nbytes
-        if self._bytes > _FLUSH_BYTES:
-            self._flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write the rows that are in memory."""
         for bucket, tables in enumerate(self._held):
             if tables:
-                _write(self._folder / f"_dealt-{bucket:05d}-{self._flushes:05d}.arrow", _union(tables))
+                name = f"_dealt-{bucket:05d}-{self._writer:05d}-{self._flushes:05d}.arrow"
+                write_rows(self._folder / name, _union(tables))
         self._held, self._bytes = [[] for _ in range(self.count)], 0
         self._flushes += 1
 
     def take(self, bucket: int) -> pa.Table | None:
-        """Return the rows of a bucket in the order of arrival, and remove the bucket."""
-        files = sorted(self._folder.glob(f"_dealt-{bucket:05d}-*.arrow"))
-        tables = [_read(file) for file in files] + self._held[bucket]
+        """Return the rows of a bucket in the order of arrival, or sorted after :meth:`keep`, and remove them."""
+        files = [*files_of(self._folder, bucket), *_existing(sorted_path(self._folder, bucket))]
+        tables = [read_rows(file) for file in files] + self._held[bucket]
         self._held[bucket] = []
         for file in files:
             file.unlink()
@@ -66,22 +76,53 @@ class Buckets:
 
     def keep(self, bucket: int, table: pa.Table) -> None:
         """Put a bucket back, sorted."""
-        if self.count == 1:
+        if self._in_memory:
             self._held[bucket] = [table]
         else:
-            _write(self._folder / f"_dealt-{bucket:05d}-sorted.arrow", table)
+            write_rows(sorted_path(self._folder, bucket), table)
+
+
+def buckets_for(memory: int) -> int:
+    """Return the number of buckets for an estimated size of all rows, in bytes."""
+    return max(1, min(-(-memory // BUCKET_BYTES), max(_MANY, -(-memory // (3 * BUCKET_BYTES)))))
+
+
+def files_of(folder: Path, bucket: int) -> list[Path]:
+    """List the files of a bucket, in the order of arrival."""
+    return sorted(folder.glob(f"_dealt-{bucket:05d}-*.arrow"))
+
+
+def sorted_path(folder: Path, bucket: int) -> Path:
+    """Name the file of the sorted rows of a bucket."""
+    return folder / f"_dealt-sorted-{bucket:05d}.arrow"
+
+
+def _existing(path: Path) -> list[Path]:
+    return [path] if path.is_file() else []
+
+
+def read_bucket(folder: Path, bucket: int) -> pa.Table | None:
+    """Read what several writers have put into a bucket, in the order of arrival."""
+    tables = [read_rows(file) for file in files_of(folder, bucket)]
+    return _union(tables).combine_chunks() if tables else None
 
 
 def _union(tables: list[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables, promote_options="default")
 
 
-def _write(path: Path, table: pa.Table) -> None:
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+def write_rows(path: Path, table: pa.Table) -> None:
+    """Write rows for :func:`read_rows`, atomically."""
+    with (
+        atomic_path(path, parents=False) as draft,
+        pa.OSFile(str(draft), "wb") as file,
+        pa.ipc.new_file(file, table.schema) as writer,
+    ):
         writer.write_table(table)
 
 
-def _read(path: Path) -> pa.Table:
+def read_rows(path: Path) -> pa.Table:
+    """Map rows into memory."""
     with pa.memory_map(str(path)) as file:
         return pa.ipc.open_file(file).read_all()
 

@@ -141,7 +141,12 @@ def part_path(folder: Path, number: int) -> Path:
 
 def write_part(folder: Path, number: int, table: pa.Table) -> None:
     """Write one file atomically; its rows must be sorted by device and time."""
-    with atomic_path(part_path(folder, number)) as draft:
+    write_samples(part_path(folder, number), table)
+
+
+def write_samples(path: Path, table: pa.Table) -> None:
+    """Write what becomes a file of a dataset, atomically, in a folder that exists."""
+    with atomic_path(path, parents=False) as draft:
         # Telemetry hardly compresses: plain columns are written and read fastest.
         plain = [name for name in table.column_names if pa.types.is_dictionary(table.schema.field(name).type)]
         pq.write_table(table, draft, compression="lz4", use_dictionary=plain, write_statistics=plain)

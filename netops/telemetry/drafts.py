@@ -4,8 +4,9 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 from netops.errors import UsageError
 
@@ -36,7 +37,15 @@ def draft_folder(out: Path) -> Iterator[Path]:
             shutil.rmtree(out)
         os.replace(draft, out)
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        _remove(draft)
+
+
+def _remove(draft: Path) -> None:
+    """Remove a folder in which tasks of a cancelled cluster may still write: under its name, they find none."""
+    removed = draft.with_name(f"{draft.name.removesuffix('.tmp')}-{uuid4().hex[:8]}.tmp")
+    with suppress(FileNotFoundError):
+        os.replace(draft, removed)
+    shutil.rmtree(removed, ignore_errors=True)
 
 
 def refuse_foreign_files(out: Path) -> None:

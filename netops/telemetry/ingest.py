@@ -2,50 +2,33 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from netops.compute.cluster import Cluster
 from netops.config.durations import SECOND
 from netops.errors import NetopsError, brief
 from netops.progress import Progress, silent
-from netops.telemetry.buckets import Buckets
 from netops.telemetry.checks.disguised_labels import LabelScan
 from netops.telemetry.checks.report import OFF
-from netops.telemetry.columns.counters import rates
 from netops.telemetry.columns.decisions import Choice, choose, choose_like
-from netops.telemetry.columns.profile import Float64
-from netops.telemetry.columns.survey import Columns, Survey, numbers, survey
-from netops.telemetry.dataset import (
-    DEVICE_TYPE,
-    INCIDENTS_SCHEMA,
-    TIME_TYPE,
-    Dataset,
-    Meta,
-    Rows,
-    finish,
-    rows_of,
-    write_part,
-)
+from netops.telemetry.columns.survey import Columns, Survey
+from netops.telemetry.dataset import Dataset, Meta, finish
 from netops.telemetry.drafts import draft_folder
 from netops.telemetry.incident_logs.log import IncidentLog
 from netops.telemetry.incident_logs.matching import LogSummary, match
 from netops.telemetry.incident_logs.read import read_incidents
-from netops.telemetry.incidents import incidents_of, snap, unseen
 from netops.telemetry.network_schema import NetworkSchema
+from netops.telemetry.parts import Plan
 from netops.telemetry.reading import Dropped, ReadingReport
-from netops.telemetry.schema import DEVICE, IS_ERROR, SOURCE, TELEMETRY, TIMESTAMP, error_column
+from netops.telemetry.remote_ingest import OnCluster
+from netops.telemetry.schema import DEVICE, IS_ERROR, error_column
 from netops.telemetry.settings import TelemetrySettings
 from netops.telemetry.sources.files import file_sources
-from netops.telemetry.sources.protocol import Source
 from netops.telemetry.sources.registry import open_sources
+from netops.telemetry.steps import Here
 from netops.telemetry.times.instants import iso
-from netops.telemetry.times.reader import Bool, Int64
-
-_READING, _WRITING = "telemetry read", "telemetry written"
 
 
 def open_or_ingest(
@@ -56,6 +39,7 @@ def open_or_ingest(
     progress: Progress = silent,
     like: NetworkSchema | None = None,
     max_metrics: int | None = None,
+    cluster: Cluster | None = None,
 ) -> Dataset:
     """Open an existing dataset if it has the right form; ingest anything else (see :func:`ingest`)."""
     if len(paths) == 1 and incidents is None and (Path(paths[0]) / "_meta.json").is_file():
@@ -63,7 +47,7 @@ def open_or_ingest(
         _refuse_features(dataset)
         if like is None or like.fits(dataset.meta):
             return dataset
-    return ingest(paths, out, settings, incidents, progress, like, max_metrics)
+    return ingest(paths, out, settings, incidents, progress, like, max_metrics, cluster)
 
 
 def ingest(
@@ -74,6 +58,7 @@ def ingest(
     progress: Progress = silent,
     like: NetworkSchema | None = None,
     max_metrics: int | None = None,
+    cluster: Cluster | None = None,
 ) -> Dataset:
     """Convert telemetry into a dataset.
 
@@ -92,6 +77,9 @@ def ingest(
         Schema of earlier telemetry of the same network: used unchanged.
     max_metrics : int, optional
         Maximum number of columns to read per file, for a preview.
+    cluster : Cluster, optional
+        Whose workers read the files and write the samples; they must have access to all of them. Addresses are
+        read by this process.
 
     Returns
     -------
@@ -105,15 +93,18 @@ def ingest(
     for path in paths:
         if (Path(path) / "_meta.json").is_file():
             _refuse_features(Dataset.open(Path(path)))
+    if cluster is not None:  # its workers have working directories of their own
+        paths = [Path(path).absolute() if Path(path).exists() else path for path in paths]
     report = ReadingReport()
-    sources = open_sources(paths, settings, report.passed_over)
+    sources = open_sources(paths, settings, report.passed_over, cluster)
     for source in sources:
         if max_metrics is not None and hasattr(source, "limit"):
             source.limit(max_metrics)
     log = read_incidents(incidents, settings) if isinstance(incidents, Path) else incidents
     where = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
     with draft_folder(out) as draft:
-        _Ingestion(draft, sources, settings, log, progress, where, like, report).run()
+        steps = Here(draft, sources, progress) if cluster is None else OnCluster(cluster, draft, sources, progress)
+        _Ingestion(steps, settings, log, where, like, report).run()
     return Dataset.open(out)
 
 
@@ -127,7 +118,7 @@ def refuse_unreadable(paths: Sequence[Path | str], settings: TelemetrySettings) 
     """
     rest = [path for path in paths if not (Path(path) / "_meta.json").is_file()]
     if rest:
-        for source in file_sources([Path(path) for path in rest], settings, {}):
+        for source in file_sources([Path(path) for path in rest], settings, {}, holds=False):
             source.look()
 
 
@@ -142,44 +133,28 @@ def _refuse_features(dataset: Dataset) -> None:
 class _Ingestion:
     """One ingestion, step by step."""
 
-    draft: Path
-    sources: list[Source]
+    steps: "Here | OnCluster"
     settings: TelemetrySettings
     log: IncidentLog | None
-    progress: Progress
     where: str
     like: NetworkSchema | None
     report: ReadingReport
     empty: list[str] = field(default_factory=list)
 
     def run(self) -> Dataset:
-        buckets = Buckets(self.draft, sum(source.memory for source in self.sources))
-        columns = self._deal(buckets)
-        found = survey(buckets, columns)
+        columns = self.steps.read(self.report)
+        if not columns.kinds:
+            raise NetopsError(f"{self.where}: no samples remain")
+        found = self.steps.survey(columns)
         self._set_aside(found)
         summary = None
         if self.log is not None:
             self.log, summary = match(self.log, found.spans)
         choice = self._choose(columns, found)
-        incidents, disguised = self._write(buckets, columns, found, choice)
+        incidents, disguised = self._write(columns, choice)
         choice = choice.without(disguised, self.where)
         self._count_empty(found, choice)
-        return finish(self.draft, self._meta(found, choice, incidents, summary), incidents)
-
-    def _deal(self, buckets: Buckets) -> Columns:
-        columns, before, total = Columns(), 0, sum(source.size for source in self.sources)
-        for source in self.sources:
-            for batch in source.batches():
-                buckets.add(columns.admit(batch, source.name))
-                self.progress(before + source.done, total, _READING)
-            before += source.size
-            self.progress(before, total, _READING)
-            columns.ignored |= source.ignored
-            if (report := getattr(source, "report", None)) is not None:
-                self.report.sources.append(report)
-        if not columns.kinds:
-            raise NetopsError(f"{self.where}: no samples remain")
-        return columns
+        return finish(self.steps.draft, self._meta(found, choice, incidents, summary), incidents)
 
     def _set_aside(self, found: Survey) -> None:
         """Raise if too many rows conflict; count rows that were dropped or combined."""
@@ -209,52 +184,25 @@ class _Ingestion:
             return choose_like(self.like, found.profiles, found.texts, ignored, self.where)
         return choose(found.profiles, found.texts, len(found.spans), self.settings, ignored, self.where)
 
-    def _write(
-        self, buckets: Buckets, columns: Columns, found: Survey, choice: Choice
-    ) -> tuple[pa.Table, dict[str, str]]:
+    def _write(self, columns: Columns, choice: Choice) -> tuple[pa.Table, dict[str, str]]:
         """Write the samples; return the incidents and the metrics that leak the label."""
         flags = [error_column(m) for m in choice.metrics if error_column(m) in columns.of_kind(pa.types.is_boolean)]
-        incidents, number, scan = [], 0, LabelScan(self._doubtful(choice))
-        for bucket in range(buckets.count):
-            table = buckets.take(bucket)
-            if table is None:
-                continue
-            table = self._with_metrics(table, choice)
-            if table is None:
-                continue
-            rows = rows_of(table)
-            is_error = self._is_error(table, rows)
-            part = _part(table, rows, choice, flags, is_error)
-            write_part(self.draft, number, part)
-            _scan(scan, part, rows, is_error)
-            incidents.append(self._incidents(rows, is_error))
-            number += 1
-            self.progress(bucket + 1, buckets.count, _WRITING)
+        doubtful = self._doubtful(choice)
+        # Telemetry that is read with a schema keeps devices without a metric.
+        plan = Plan(choice, tuple(flags), doubtful, self.like is not None, self.log)
+        incidents, scan = [], LabelScan(doubtful)
+        for part in self.steps.write(plan):
+            incidents.append(part.incidents)
+            scan += part.scan
+            self.empty += part.empty
         table = pa.concat_tables(incidents).sort_by([(DEVICE, "ascending"), ("start", "ascending")])
         return table, scan.findings()
 
-    def _doubtful(self, choice: Choice) -> list[str]:
+    def _doubtful(self, choice: Choice) -> tuple[str, ...]:
         """List the metrics to check for label leakage: not those that are configured or in the schema."""
         if self.like is not None or self.settings.checks.leakage == OFF:
-            return []
-        return [name for name in choice.metrics if name not in self.settings.metrics]
-
-    def _with_metrics(self, table: pa.Table, choice: Choice) -> pa.Table | None:
-        """Drop devices without any metric; telemetry that is read with a schema keeps them."""
-        if self.like is not None:
-            return table
-        rows = rows_of(table)
-        known = np.zeros(table.num_rows, bool)
-        for name in choice.metrics:
-            if known.all():
-                return table
-            known |= np.isfinite(numbers(table, name))
-        counts = np.add.reduceat(known, rows.offsets[:-1]) if table.num_rows else np.zeros(0)
-        if (counts > 0).all():
-            return table
-        self.empty += [device for device, count in zip(rows.devices, counts, strict=True) if not count]
-        keep = np.repeat(counts > 0, np.diff(rows.offsets))
-        return table.filter(pa.array(keep)) if keep.any() else None
+            return ()
+        return tuple(name for name in choice.metrics if name not in self.settings.metrics)
 
     def _count_empty(self, found: Survey, choice: Choice) -> None:
         """Remove devices without a metric from the counts, and report them."""
@@ -270,49 +218,6 @@ class _Ingestion:
         for device in self.empty:
             del found.spans[device]
             found.samples -= found.lengths[device]
-
-    def _is_error(self, table: pa.Table, rows: Rows) -> Bool:
-        if self.log is None:
-            if IS_ERROR not in table.column_names:
-                return np.zeros(table.num_rows, bool)
-            return pc.fill_null(table.column(IS_ERROR), False).to_numpy()
-        flags = np.zeros(table.num_rows, bool)
-        for index, device in enumerate(rows.devices):
-            span = slice(rows.offsets[index], rows.offsets[index + 1])
-            flags[span] = snap(rows.timestamps[span], *self.log.of(device))
-        return flags
-
-    def _incidents(self, rows: Rows, is_error: Bool) -> pa.Table:
-        devices, starts, ends, kinds = [], [], [], []
-        for index, device in enumerate(rows.devices):
-            span = slice(rows.offsets[index], rows.offsets[index + 1])
-            times = rows.timestamps[span]
-            for start, end in self._spans(device, times, is_error[span]):
-                devices.append(device)
-                starts.append(start)
-                ends.append(end)
-                kinds.append(self.log.kind_at(device, _before(times, start), end) if self.log else "")
-        columns = [
-            pa.array(devices, pa.string()),
-            *(pa.array(t, pa.int64()).cast(TIME_TYPE) for t in (starts, ends)),
-        ]
-        table = pa.table(columns, schema=INCIDENTS_SCHEMA)
-        source = pa.array([self._source] * len(devices), pa.string())
-        table = table.append_column("scenario", pa.array(kinds, pa.string())) if self.log else table
-        return table.append_column(SOURCE, source)
-
-    def _spans(self, device: str, times: Int64, is_error: Bool) -> list[tuple[int, int]]:
-        """List the incidents of a device, including those of a log without samples."""
-        found = list(zip(*incidents_of(times, is_error), strict=True))
-        if self.log is not None:
-            starts, ends = self.log.of(device)
-            hidden = unseen(times, is_error, starts, ends)
-            found += zip(starts[hidden], ends[hidden], strict=True)
-        return found
-
-    @property
-    def _source(self) -> str:
-        return Path(self.log.where).name if self.log else TELEMETRY
 
     def _meta(self, found: Survey, choice: Choice, incidents: pa.Table, log: LogSummary | None) -> Meta:
         left_out = dict(choice.left_out)
@@ -347,44 +252,3 @@ class _Ingestion:
             left_out,
             details=details,
         )
-
-
-def _part(table: pa.Table, rows: Rows, choice: Choice, flags: list[str], is_error: Bool) -> pa.Table:
-    columns: dict[str, pa.ChunkedArray | pa.Array | Float64] = {
-        TIMESTAMP: table.column(TIMESTAMP),
-        DEVICE: table.column(DEVICE),
-    }
-    columns |= {name: _attribute(table, name) for name in choice.attributes}
-    columns |= {name: _metric(table, rows, name, name in choice.counters) for name in choice.metrics}
-    columns |= {name: pc.fill_null(table.column(name), False) for name in flags if name in table.column_names}
-    columns |= {name: pa.repeat(False, len(table)) for name in flags if name not in table.column_names}
-    return pa.table(columns | {IS_ERROR: pa.array(is_error)})
-
-
-def _scan(scan: LabelScan, part: pa.Table, rows: Rows, is_error: Bool) -> None:
-    metrics = {name: part.column(name).to_numpy() for name in scan.names}
-    for start, end in pairwise(rows.offsets):
-        seen = {name: values[start:end] for name, values in metrics.items()}
-        scan.add(rows.timestamps[start:end], is_error[start:end], seen)
-
-
-def _metric(table: pa.Table, rows: Rows, name: str, is_counter: bool) -> Float64:
-    values = numbers(table, name)
-    if np.isinf(values).any():
-        values = np.where(np.isinf(values), np.nan, values)
-    return rates(rows.offsets, rows.timestamps, values) if is_counter else values
-
-
-def _attribute(table: pa.Table, name: str) -> pa.Array:
-    if name not in table.column_names:
-        return pa.nulls(table.num_rows, pa.string()).cast(DEVICE_TYPE)
-    column = table.column(name).combine_chunks()
-    if pa.types.is_floating(column.type):
-        column = pa.array([None if value is None else f"{value:g}" for value in column.to_pylist()], pa.string())
-    return column.cast(pa.string()).dictionary_encode().cast(DEVICE_TYPE)
-
-
-def _before(times: Int64, start: int) -> int:
-    """Return the time of the sample before an incident: entries of the log since then belong to the incident."""
-    index = int(np.searchsorted(times, start))
-    return int(times[index - 1]) if index else start

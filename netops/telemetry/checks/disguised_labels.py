@@ -49,6 +49,18 @@ class _Column:
     usual: list[float] = field(default_factory=lambda: [0.0, 0.0])
     values: list[Float64] = field(default_factory=list)
 
+    def add(self, other: "_Column") -> None:
+        """Add the statistics of other devices."""
+        self.values += other.values
+        self.before += other.before
+        self.usual = [mine + its for mine, its in zip(self.usual, other.usual, strict=True)]
+        if self.levels is None or other.levels is None or len(self.levels.keys() | other.levels.keys()) > _FEW:
+            self.levels = None
+            return
+        for level, counts in other.levels.items():
+            seen = self.levels.setdefault(level, [0, 0])
+            seen[0], seen[1] = seen[0] + counts[0], seen[1] + counts[1]
+
 
 class LabelScan:
     """Compare metrics with the label, device by device, and find those that leak it.
@@ -95,6 +107,13 @@ class LabelScan:
                 _count_levels(column, values, is_error)
             if column.levels is not None:
                 _align(column, values, windows, is_error)
+
+    def __iadd__(self, other: "LabelScan") -> "LabelScan":
+        self._left += other._left
+        self._incidents += other._incidents
+        for name, column in self._columns.items():
+            column.add(other._columns[name])
+        return self
 
     def findings(self) -> dict[str, str]:
         """Return the metrics that leak the label.

@@ -30,6 +30,8 @@ class ArrowTable:
         The line of each row, if rows are lines.
     """
 
+    held = True
+
     def __init__(
         self,
         where: str,
@@ -70,6 +72,7 @@ class ParquetTable:
     """One Parquet file (see ``raw.RawTable``)."""
 
     format = "Parquet"
+    held = False
 
     def __init__(self, path: Path, nulls: Sequence[str] = ()) -> None:
         self.where, self._path = str(path), path

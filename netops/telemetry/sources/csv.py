@@ -43,7 +43,7 @@ class CsvTable:
         self, content: Content, header: Header, nulls: Sequence[str] = (), section: tuple[bytes, int] | None = None
     ) -> None:
         self.where, self._content, self.header = str(content.path), content, header
-        self._section = section
+        self._section, self.held = section, section is not None
         self.nulls = (*NULLS, *nulls)
         refuse_twins(header.names, self.where)
         self.names = header.names

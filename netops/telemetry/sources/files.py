@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from netops.compute.cluster import Cluster
 from netops.errors import NetopsError
 from netops.telemetry.columns.roles import layout_of
 from netops.telemetry.settings import TelemetrySettings
@@ -12,6 +13,7 @@ from netops.telemetry.sources.csv import CsvTable, header_of, split_sections
 from netops.telemetry.sources.items import read_items
 from netops.telemetry.sources.json import is_json, open_json
 from netops.telemetry.sources.raw import RawTable, Rows
+from netops.telemetry.sources.reopened import ReopenedTable
 from netops.telemetry.sources.tables import TableSource, table_sources
 
 _PACKED = ("", ".gz", ".bz2", ".zst", ".xz", ".lz4", ".zip")
@@ -25,7 +27,11 @@ POSSIBLE = (*KNOWN, *(ending + packed for ending in _MAYBE for packed in _PACKED
 
 
 def file_sources(
-    paths: Sequence[Path], settings: TelemetrySettings, passed_over: dict[str, str]
+    paths: Sequence[Path],
+    settings: TelemetrySettings,
+    passed_over: dict[str, str],
+    cluster: Cluster | None = None,
+    holds: bool = True,
 ) -> list[TableSource]:
     """Open files and folders of files.
 
@@ -38,28 +44,70 @@ def file_sources(
     settings : TelemetrySettings
     passed_over : dict
         Filled with the files of a folder that are not read → reason.
+    cluster : Cluster, optional
+        Whose workers read files to open them; then none is held.
+    holds : bool
+        Whether files that are read as a whole, such as JSON, stay in memory until they are converted.
 
     Raises
     ------
     NetopsError
         If something is missing, or its columns are not those of telemetry.
     """
+    files = [found for path in paths for found in files_of(path, settings, passed_over)]
     tables: list[RawTable] = []
-    for path in paths:
-        for file, is_sure in files_of(path, settings, passed_over):
-            try:
-                opened = list(open_tables(file, settings))
-                if not is_sure:
-                    layout_of(opened[0].names, settings, str(file), Rows(opened[:1]))
-            except NetopsError as error:
-                if is_sure:
-                    raise
-                passed_over[str(file)] = str(error).removeprefix(f"{file}: ")
-            else:
-                tables.extend(opened)
+    for (file, is_sure), opened in zip(files, _opened(files, settings, cluster, holds), strict=True):
+        if not isinstance(opened, NetopsError):
+            tables.extend(opened)
+        elif is_sure:
+            raise opened
+        else:
+            passed_over[str(file)] = str(opened).removeprefix(f"{file}: ")
     if not tables:
         raise NetopsError(f"{paths[0]}: no CSV or Parquet file with telemetry in this folder")
-    return table_sources(tables, settings, read_items(settings.items))
+    return table_sources(tables, settings, read_items(settings.items), cluster)
+
+
+def _opened(
+    files: Sequence[tuple[Path, bool]], settings: TelemetrySettings, cluster: Cluster | None, holds: bool
+) -> Iterator[list[RawTable] | NetopsError]:
+    """Open each file, or give the reason why it cannot be read."""
+    if cluster is None:
+        yield from (_open(file, is_sure, settings, holds) for file, is_sure in files)
+        return
+    whole = [index for index, (file, _) in enumerate(files) if _is_read_whole(file, settings)]
+    remote = dict(zip(whole, cluster.results(_open, [(*files[i], settings, False) for i in whole]), strict=True))
+    for index, (file, is_sure) in enumerate(files):
+        yield remote[index] if index in remote else _open(file, is_sure, settings, holds=False)
+
+
+def _open(file: Path, is_sure: bool, settings: TelemetrySettings, holds: bool) -> list[RawTable] | NetopsError:
+    """Open one file; unless it is sure, its columns must be those of telemetry."""
+    try:
+        opened = list(open_tables(file, settings))
+        if not is_sure:
+            layout_of(opened[0].names, settings, str(file), Rows(opened[:1]))
+    except NetopsError as error:
+        return error
+    if holds:
+        return opened
+    return [
+        ReopenedTable(table, file, index, settings, open_tables) if table.held else table
+        for index, table in enumerate(opened)
+    ]
+
+
+def _is_read_whole(file: Path, settings: TelemetrySettings) -> bool:
+    """Return whether a file has to be read to be opened, rather than its first rows; not if it is damaged."""
+    if file.name.lower().endswith((".parquet", ".pq")):
+        return False
+    try:
+        content = look_at(file, settings.encoding)
+        if content.kind in (PARQUET, TEXT) and not is_json(content):
+            return content.kind == TEXT and header_of(content).sections
+    except NetopsError:
+        return False
+    return True
 
 
 def open_tables(path: Path, settings: TelemetrySettings) -> Iterator[RawTable]:

@@ -35,6 +35,8 @@ class RawTable(Protocol):
         Decisions made when it was opened.
     nulls : tuple of str
         Words for unknown values.
+    held : bool
+        Whether it holds all rows.
     """
 
     where: str
@@ -45,6 +47,7 @@ class RawTable(Protocol):
     memory: int
     notes: list[str]
     nulls: tuple[str, ...]
+    held: bool
 
     def first_rows(self) -> pa.Table:
         """Return the first rows, as text or as they are typed."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
+from netops.compute.cluster import Cluster
 from netops.errors import UsageError, closest
 from netops.telemetry.settings import TelemetrySettings
 from netops.telemetry.sources.files import file_sources
@@ -22,7 +23,10 @@ _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/{1,2}(.*)", re.DOTALL)
 
 
 def open_sources(
-    paths: Sequence[Path | str], settings: TelemetrySettings, passed_over: dict[str, str] | None = None
+    paths: Sequence[Path | str],
+    settings: TelemetrySettings,
+    passed_over: dict[str, str] | None = None,
+    cluster: Cluster | None = None,
 ) -> list[Source]:
     """Open files, folders and addresses.
 
@@ -32,6 +36,8 @@ def open_sources(
     settings : TelemetrySettings
     passed_over : dict, optional
         Filled with the files of a folder that are not read → reason.
+    cluster : Cluster, optional
+        Whose workers read files to open them, where that is necessary.
 
     Raises
     ------
@@ -51,7 +57,7 @@ def open_sources(
             files.append(Path(path))
     if files:
         # Together: the device column may only be recognizable from all files.
-        sources[:0] = file_sources(files, settings, {} if passed_over is None else passed_over)
+        sources[:0] = file_sources(files, settings, {} if passed_over is None else passed_over, cluster)
     return sources
 
 

@@ -8,6 +8,7 @@ from zlib import crc32
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netops.compute.cluster import Cluster
 from netops.errors import NetopsError
 from netops.telemetry.columns.known_names import key_of
 from netops.telemetry.columns.quantities import AmbiguousNumbersError, Notation, notation_of, nulls_as_none
@@ -20,6 +21,7 @@ from netops.telemetry.sources.legends import split_legends
 from netops.telemetry.sources.normal import Normaliser, device_named_after, is_text
 from netops.telemetry.sources.pivot import Pivot
 from netops.telemetry.sources.raw import RawTable, Rows
+from netops.telemetry.sources.reopened import ReopenedTable
 
 LONG, IN_NAMES = "one row per metric", "device in the names of the columns"
 
@@ -232,11 +234,36 @@ def _legends(layout: Layout, settings: TelemetrySettings) -> dict[str, tuple[str
 
 
 def table_sources(
-    tables: Sequence[RawTable], settings: TelemetrySettings, items: Mapping[str, Item]
+    tables: Sequence[RawTable],
+    settings: TelemetrySettings,
+    items: Mapping[str, Item],
+    cluster: Cluster | None = None,
 ) -> list[TableSource]:
     """Determine the roles of the columns of tables; tables with the same columns together."""
     alike: dict[tuple[str, ...], list[RawTable]] = {}
     for table in tables:
         alike.setdefault(table.names, []).append(table)
-    layouts = {names: layout_of(names, settings, some[0].where, Rows(some)) for names, some in alike.items()}
+    remote = [names for names, some in alike.items() if cluster and any(isinstance(t, ReopenedTable) for t in some)]
+    found = dict(zip(remote, _layouts_on(cluster, [alike[names] for names in remote], settings), strict=True))
+    layouts = {}
+    for names, some in alike.items():
+        layout = found[names] if names in found else _layout(some, settings)
+        if isinstance(layout, NetopsError):
+            raise layout
+        layouts[names] = layout
     return [TableSource(table, layouts[table.names], settings, items) for table in tables]
+
+
+def _layout(tables: Sequence[RawTable], settings: TelemetrySettings) -> Layout | NetopsError:
+    """Determine the roles of the columns that some tables have; an error is returned."""
+    try:
+        return layout_of(tables[0].names, settings, tables[0].where, Rows(tables))
+    except NetopsError as error:
+        return error
+
+
+def _layouts_on(
+    cluster: Cluster | None, groups: Sequence[Sequence[RawTable]], settings: TelemetrySettings
+) -> list[Layout | NetopsError]:
+    """Let workers read what :func:`_layout` has to look at, where files are read as a whole."""
+    return cluster.results(_layout, [(group, settings) for group in groups]) if cluster and groups else []

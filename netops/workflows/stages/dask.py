@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from netops.compute.cluster import Cluster, connected
@@ -68,16 +70,26 @@ def declare_dask(project: Project, settings: DaskSettings, image: str) -> None:
 
 
 @contextmanager
-def compute_cluster(settings: ComputeSettings) -> Iterator[Cluster | None]:
+def compute_cluster(settings: ComputeSettings, shared: Cluster | None = None) -> Iterator[Cluster | None]:
     """Connect to the cluster of the settings, or start it; None: the stages compute in this process.
 
-    Stages of one run share that of the run.
+    Stages of one run share that of the run, and steps of a stage may pass on the one that it has.
     """
-    if (shared := pipeline_run().cluster) is not None:
+    if (shared := shared or pipeline_run().cluster) is not None:
         yield shared
         return
     with scheduler_address(settings.scheduler) as address, connected(settings, address) as cluster:
         yield cluster
+
+
+@contextmanager
+def scratch_near(out: Path, settings: ComputeSettings) -> Iterator[Path]:
+    """Create a folder for intermediate files: next to ``out`` if the workers are processes of other machines."""
+    near = out.absolute().parent if settings.scheduler else None
+    if near is not None:
+        near.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="netops-" if near is None else ".netops-", dir=near) as folder:
+        yield Path(folder)
 
 
 @contextmanager

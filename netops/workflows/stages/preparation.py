@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from netops import progress
+from netops.compute.cluster import Cluster
 from netops.config.durations import SECOND
 from netops.features.spec import FeatureSpec
 from netops.logs.columns import LogColumns
@@ -16,7 +17,7 @@ from netops.telemetry.drafts import refuse_foreign_files
 from netops.telemetry.ingest import open_or_ingest
 from netops.telemetry.schema import TIMESTAMP
 from netops.workflows.settings import Settings
-from netops.workflows.stages.dask import compute_cluster
+from netops.workflows.stages.dask import compute_cluster, scratch_near
 from netops.workflows.stages.log_columns import with_logs
 
 
@@ -40,14 +41,27 @@ def history_of(dataset: Dataset) -> int:
     return int(last - first)
 
 
-def build(dataset: Dataset, out: Path, spec: FeatureSpec, settings: Settings) -> Dataset:
-    """Build the feature vectors of a dataset and of its test telemetry, atomically."""
+def build(
+    dataset: Dataset, out: Path, spec: FeatureSpec, settings: Settings, cluster: Cluster | None = None
+) -> Dataset:
+    """Build the feature vectors of a dataset and of its test telemetry, atomically.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    out : Path
+    spec : FeatureSpec
+    settings : Settings
+        All sections of the configuration.
+    cluster : Cluster, optional
+        That of the stage; by default that of the settings.
+    """
     # Late: loads numba's kernels, which every refusal would wait for.
     from netops.features.build import build_features
 
     try:
-        with compute_cluster(settings.compute) as cluster:
-            how = functools.partial(build_features, spec=spec, cluster=cluster, progress=progress.report)
+        with compute_cluster(settings.compute, cluster) as found:
+            how = functools.partial(build_features, spec=spec, cluster=found, progress=progress.report)
             if dataset.test is not None:
                 how(dataset.test, out / TEST)
             return how(dataset, out)
@@ -56,9 +70,7 @@ def build(dataset: Dataset, out: Path, spec: FeatureSpec, settings: Settings) ->
         raise
 
 
-def ingest_and_build(
-    sources: Sequence[str], incidents: Path | None, settings: Settings, scratch: Path, out: Path
-) -> Dataset:
+def ingest_and_build(sources: Sequence[str], incidents: Path | None, settings: Settings, out: Path) -> Dataset:
     """Take telemetry from its sources and build its feature vectors.
 
     Parameters
@@ -69,18 +81,18 @@ def ingest_and_build(
         CSV of incidents.
     settings : Settings
         All sections of the configuration.
-    scratch : Path
-        Folder for intermediate files; the caller removes it.
     out : Path
         Folder for the feature vectors; an existing folder must be a dataset, which is replaced.
     """
     refuse_foreign_files(out)
-    dataset = open_or_ingest(
-        sources,
-        scratch / "telemetry",
-        settings.telemetry,
-        incidents=incidents,
-        progress=progress.report,
-    )
-    dataset = with_logs(dataset, settings, scratch / "counted")
-    return build(dataset, out, spec_for(dataset, settings), settings)
+    with scratch_near(out, settings.compute) as scratch, compute_cluster(settings.compute) as cluster:
+        dataset = open_or_ingest(
+            sources,
+            scratch / "telemetry",
+            settings.telemetry,
+            incidents=incidents,
+            progress=progress.report,
+            cluster=cluster,
+        )
+        dataset = with_logs(dataset, settings, scratch / "counted")
+        return build(dataset, out, spec_for(dataset, settings), settings, cluster)
