@@ -63,6 +63,14 @@ def test_the_network_and_the_settings_are_parameters(compiled, workflow) -> None
         assert given.get("network", "{{inputs.parameters.name}}") == "{{inputs.parameters.name}}", name
 
 
+@pytest.mark.parametrize("workflow", WORKFLOWS)
+def test_every_step_gets_the_scheduler_of_the_dask_cluster(compiled, workflow) -> None:
+    document = compiled(workflow, "--set", "compute.scheduler=tcp://dask-scheduler:8786")
+    assert settings(document)["compute"]["scheduler"] == "tcp://dask-scheduler:8786"
+    given = {name: options_of(template, "-p").get("settings") for name, template in steps(document).items()}
+    assert given == dict.fromkeys(given, "{{inputs.parameters.settings}}")
+
+
 def test_a_family_that_is_switched_off_is_no_step(compiled) -> None:
     document = compiled("main", "--set", "training.families.tensorflow.enabled=false")
     assert FAMILIES - set(steps(document)) == {"train-tensorflow"}
