@@ -15,6 +15,8 @@ NAMES = (
     "memory",
     "dask",
     "dask_training",
+    "dask_quality",
+    "dask_stages",
     "serving_single",
     "serving_batch",
     "serving_infer",

@@ -5,14 +5,13 @@ the limit, one that is killed beyond it (as Dask does with its workers), one tha
 workers of a local cluster with the limit, which read, thin, fit and score.
 """
 
+import os
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 
 import psutil
 
@@ -28,6 +27,7 @@ from netops.training.families.registry import Families
 from netops.training.families.xgboost import XGBoost
 from netops.training.settings import TrainingSettings
 from netops.training.train import train_family
+from netops.workflows.stages.memory import PeakMemory
 
 from . import telemetry
 from .report import report
@@ -44,37 +44,18 @@ SETTINGS = TrainingSettings(
 PIECES = replace(SETTINGS, memory_values=25_000_000)
 
 
-class Watch:
-    """Peak resident memory of each process below this one; those above a limit are killed.
+class Limit(PeakMemory):
+    """Kill each child beyond a limit, as Dask does with its workers."""
 
-    Parameters
-    ----------
-    limit_mb : float, optional
-    """
+    def __init__(self, megabytes: float | None = None) -> None:
+        super().__init__(period=0.05)
+        self._limit = megabytes
 
-    def __init__(self, limit_mb: float | None = None) -> None:
-        self.peaks: dict[int, float] = {}
-        self._limit, self._done = limit_mb, threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> "Watch":
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._done.wait(0.05):
-            for process in psutil.Process().children(recursive=True):
-                try:
-                    resident = process.memory_info().rss / 2**20
-                    self.peaks[process.pid] = max(self.peaks.get(process.pid, 0.0), resident)
-                    if self._limit is not None and resident > self._limit:
-                        process.kill()
-                except psutil.Error:
-                    continue
+    def seen(self, process: psutil.Process, megabytes: float) -> None:
+        """Kill it if it has too much."""
+        super().seen(process, megabytes)
+        if self._limit is not None and megabytes > self._limit and process.pid != os.getpid():
+            process.kill()
 
 
 @dataclass(frozen=True)
@@ -94,22 +75,23 @@ def fit(
     prepare: Callable[[], Examples],
     out: Path,
     settings: TrainingSettings,
-    watch: Watch,
+    memory: Limit,
     cluster: Cluster | None = None,
     processes: list[int] | None = None,
 ) -> Fit:
     """Prepare examples, fit and score; memory is that of ``processes``, by default of the process that fits."""
     start = time.perf_counter()
     error = ""
-    with watch:
+    with memory:
         examples = prepare()
         try:
             train_family(examples, "xgboost", settings, out, network="bench", cluster=cluster)
         except NetopsError as refused:
             error = str(refused)
     seconds = time.perf_counter() - start
-    peak = max(value for pid, value in watch.peaks.items() if processes is None or pid in processes)
-    others = max((value for pid, value in watch.peaks.items() if processes and pid not in processes), default=0.0)
+    peaks = {pid: value for pid, value in memory.processes.items() if pid != os.getpid()}
+    peak = max(value for pid, value in peaks.items() if processes is None or pid in processes)
+    others = max((value for pid, value in peaks.items() if processes and pid not in processes), default=0.0)
     if error:
         return Fit(seconds, peak, others, error=error)
     figures = assess_model(examples, out, AlertSettings()).evaluation.figures
@@ -123,13 +105,13 @@ def main() -> None:
         index = Path(folder)
         source = telemetry.make(index / "telemetry", devices=500, ticks=8_640)
         features = build_features(source, index / "features", telemetry.spec_of(source))
-        local = fit(lambda: prepared(features, index / "one"), index / "free", SETTINGS, Watch())
-        killed = fit(lambda: prepared(features, index / "one"), index / "killed", SETTINGS, Watch(LIMIT_MB))
-        pieces = fit(lambda: prepared(features, index / "one"), index / "pieces", PIECES, Watch())
+        local = fit(lambda: prepared(features, index / "one"), index / "free", SETTINGS, Limit())
+        killed = fit(lambda: prepared(features, index / "one"), index / "killed", SETTINGS, Limit(LIMIT_MB))
+        pieces = fit(lambda: prepared(features, index / "one"), index / "pieces", PIECES, Limit())
         with local_cluster(WORKERS, f"{LIMIT_MB}MiB") as address, connect(address) as cluster:
             pids = [int(pid) for pid in cluster.client.run(pid_of).values()]
             many = fit(
-                lambda: prepared(features, index / "many", cluster), index / "dask", PIECES, Watch(), cluster, pids
+                lambda: prepared(features, index / "many", cluster), index / "dask", PIECES, Limit(), cluster, pids
             )
             replaced = sorted(pids) != sorted(cluster.client.run(pid_of).values())
         show(prepared(features, index / "one"), local, killed, pieces, many, replaced)

@@ -12,7 +12,7 @@ CONFIGURATION = Path(__file__).parents[1] / "configurations" / "metrics.yaml"
 START = 1_767_225_600 * SECOND
 
 
-def make(out: Path, devices: int, ticks: int, workers: int = 2) -> Dataset:
+def make(out: Path, devices: int, ticks: int, workers: int = 2, seed: int = 0) -> Dataset:
     """Generate so many devices × samples at 5 s."""
     settings = GeneratorSettings.from_yaml(CONFIGURATION)
     return generate(
@@ -22,7 +22,7 @@ def make(out: Path, devices: int, ticks: int, workers: int = 2) -> Dataset:
         duration=ticks * 5 * SECOND,
         interval=5 * SECOND,
         start=START,
-        seed=0,
+        seed=seed,
         workers=workers,
     )
 
