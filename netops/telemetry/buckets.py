@@ -13,8 +13,7 @@ from netops.telemetry.dataset import DEVICE_TYPE, Rows, rows_of, timestamps_of
 from netops.telemetry.repeats import Repeats, combine
 from netops.telemetry.schema import DEVICE
 
-#: How much of the telemetry is in memory at a time; more only where there would be more than so many buckets, up to
-#: three times as much.
+#: How much of the telemetry is in memory at a time; three times as much where that would be too many buckets.
 BUCKET_BYTES, _MANY = 128 << 20, 64
 _FLUSH_BYTES = 128 << 20
 
