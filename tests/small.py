@@ -8,3 +8,5 @@ SMALL = (
     "training.families.extra_trees.enabled=false",
     "training.cross_fit=never",
 )
+#: The same network sampled every 20 seconds, for tests of runs whose models need not be good.
+SPARSE = (*SMALL, "fleet.interval=20s")

@@ -227,7 +227,7 @@ def test_features_and_training_alone(netops: Call, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_killed_run_resumes(home: Path, netops: Call, first: dict) -> None:
-    settings = small("training.families.sklearn.enabled=false")
+    settings = small("fleet.interval=20s", "training.families.sklearn.enabled=false")
     command = [sys.executable, "-m", "netops.cli.main", "run", "--name", "killed", *settings]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         for line in process.stderr:

@@ -9,7 +9,7 @@ from netops.workflows.project import load_project
 
 from .conftest import Call, small
 
-ONE = ("training.families.sklearn.enabled=false", "training.families.xgboost.n_estimators=40")
+ONE = ("fleet.interval=20s", "training.families.sklearn.enabled=false", "training.families.xgboost.n_estimators=40")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,9 @@ from .conftest import Call, fail, small
 
 pytestmark = pytest.mark.slow
 #: Two quick families; the network is as small as that of the other tests.
-SETTINGS = small("training.families.xgboost.n_estimators=60", "training.families.sklearn.max_iter=60")
+SETTINGS = small(
+    "fleet.interval=20s", "training.families.xgboost.n_estimators=60", "training.families.sklearn.max_iter=60"
+)
 
 
 @pytest.fixture(scope="module")

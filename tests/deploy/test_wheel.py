@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.compiled import COMPILED
-from tests.small import SMALL
+from tests.small import SPARSE
 
 CLONE = Path(__file__).parents[2]
 
@@ -42,7 +42,7 @@ def test_a_network_is_run_with_it(wheel: Path, tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("NETOPS", "MLRUN"))}
     environment |= {"PYTHONPATH": str(installed), "NETOPS_HOME": str(tmp_path / "home")} | COMPILED
     call = "import netops; print(netops.__file__); from netops.cli.main import main; main()"
-    settings = [argument for setting in SMALL for argument in ("--set", setting)]
+    settings = [argument for setting in SPARSE for argument in ("--set", setting)]
     done = subprocess.run(
         [sys.executable, "-c", call, "run", *settings],
         cwd=elsewhere,

@@ -218,7 +218,6 @@ def netops(capfd, *arguments):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
 def test_a_real_scheduler_killed_and_started_again(tmp_path, monkeypatch, capfd) -> None:
     """Killed with SIGKILL in the middle of a run of a trigger that is due at one second only."""
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
@@ -246,7 +245,6 @@ def test_a_real_scheduler_killed_and_started_again(tmp_path, monkeypatch, capfd)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(250)
 def test_a_real_scheduler_killed_between_two_times_runs_what_was_due_once(tmp_path, monkeypatch) -> None:
     """Killed with SIGKILL while it waits; three times pass while it is away; the network goes on in time."""
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))

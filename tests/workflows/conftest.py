@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.servers import LocalServer
-from tests.small import SMALL
+from tests.small import SPARSE
 
-ONE_FAMILY = (*SMALL, "training.families.sklearn.enabled=false")
+ONE_FAMILY = (*SPARSE, "training.families.sklearn.enabled=false")
 MODERN = {"version": "1.12.1", "namespace": "mlrun"}
 
 

@@ -91,7 +91,6 @@ def test_only_a_run_that_is_going_is_canceled(database) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
 def test_a_run_of_another_process_is_canceled_and_taken_up_again(home, database, capsys) -> None:
     options = [part for key in ONE_FAMILY for part in ("--set", key)]
     command = [sys.executable, "-m", "netops.cli.main", "run", "--name", "edge", *options]
