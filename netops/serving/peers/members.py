@@ -18,7 +18,7 @@ from netops.serving.requests.scope import OWN, SCOPE, Own, read_own
 _LOG = logging.getLogger(__name__)
 #: Seconds between two questions to each address, and between two lookups of the names.
 _PROBE, _RESOLVE = 1.0, 5.0
-#: Maximum requests to a peer at the same time; its health is asked besides.
+#: Maximum requests to a peer at the same time; the one for its health is not counted.
 MAX_REQUESTS = 16
 
 
