@@ -13,8 +13,8 @@ from netops.telemetry.dataset import DEVICE_TYPE, Rows, rows_of, timestamps_of
 from netops.telemetry.repeats import Repeats, combine
 from netops.telemetry.schema import DEVICE
 
-#: How much of the telemetry is in memory at a time; three times as much where that would be too many buckets.
-BUCKET_BYTES, _MANY = 128 << 20, 64
+#: How much of the telemetry is in memory at a time.
+BUCKET_BYTES = 384 << 20
 _FLUSH_BYTES = 128 << 20
 
 
@@ -83,7 +83,7 @@ class Buckets:
 
 def buckets_for(memory: int) -> int:
     """Return the number of buckets for an estimated size of all rows, in bytes."""
-    return max(1, min(-(-memory // BUCKET_BYTES), max(_MANY, -(-memory // (3 * BUCKET_BYTES)))))
+    return max(1, -(-memory // BUCKET_BYTES))
 
 
 def files_of(folder: Path, bucket: int) -> list[Path]:
