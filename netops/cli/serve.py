@@ -14,7 +14,11 @@ from netops.cli.output import note, print_json
 @click.option("--host", help="Address to bind; any but 127.0.0.1 needs NETOPS_TOKEN.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0: any free port.")
 @click.option("--syslog", metavar="ADDRESS:PORT", help="Receive syslog over UDP and TCP, such as 127.0.0.1:5514.")
-@click.option("--state", type=options.PATH, help="Folder of device state and alerts; default: the network's.")
+@click.option(
+    "--state",
+    metavar="FOLDER|s3://BUCKET/PREFIX",
+    help="Folder of device state and alerts; default: the network's. With --stream: or an object store.",
+)
 @click.option("--stream", help="Kafka topic with the samples: kafka://broker:9092/topic?group=netops")
 @click.option(
     "--peers",
@@ -31,7 +35,7 @@ def command(
     host: str | None,
     port: int | None,
     syslog: str | None,
-    state: Path | None,
+    state: str | None,
     stream: str | None,
     peers: str | None,
     stream_out: str | None,
@@ -61,6 +65,7 @@ def command(
 
     from netops.serving.peers.addresses import parse_peers
     from netops.serving.requests.access import token_for
+    from netops.serving.stream.object_store.address import parse_state
     from netops.telemetry.kafka.address import parse_output, parse_stream
 
     token_for(settings.host)  # fail before MLRun is imported
@@ -68,6 +73,8 @@ def command(
     if settings.stream.url:
         parse_stream(settings.stream.url)
     parse_output(settings.stream.out, settings.stream.url)
+    if state is not None:
+        parse_state(state)
 
     from netops.workflows.project import connect
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 class LiveServer:
     """Starts ``serve`` and waits until it answers."""
 
-    def __init__(self, model: Path, state: Path, port: int = 0, **settings: object) -> None:
+    def __init__(self, model: Path, state: Path | str, port: int = 0, **settings: object) -> None:
         self.model, self.state, self.port, self.settings = model, state, port, settings
         self.process: subprocess.Popen | None = None
         self.start()
@@ -101,7 +101,7 @@ def main() -> None:
         bind(ServingSettings, values, "serving"),
         alerting,
         source=source,
-        state=Path(state),
+        state=state,
         waiting=lambda url: print("WAITING", url, False, flush=True),
         ready=lambda url: print("READY", url, not {"tensorflow", "mlrun"}.isdisjoint(sys.modules), flush=True),
     )

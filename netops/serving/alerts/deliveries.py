@@ -11,7 +11,7 @@ from netops.serving.alerts.outbox import OPENED, Row
 from netops.serving.alerts.receivers.protocol import TIMEOUT, FailedError, Receiver, RefusedError
 from netops.serving.alerts.receivers.registry import make_receiver
 from netops.serving.alerts.store import Alert, AlertStore, alert_of
-from netops.serving.engine.lease import FencedError
+from netops.serving.engine.lease import FencedError, SuspendedError
 from netops.serving.engine.metrics import ServingMetrics
 from netops.serving.settings import ReceiverSettings
 
@@ -37,6 +37,8 @@ class Deliveries:
     metrics : ServingMetrics
     fence : callable, optional
         Raises an exception if another process has taken over the store; then nothing more is sent.
+    flush : callable
+        Makes the store durable where that takes another step than writing it.
     """
 
     def __init__(
@@ -45,10 +47,19 @@ class Deliveries:
         receivers: Sequence[ReceiverSettings],
         metrics: ServingMetrics,
         fence: Callable[[], None] | None = None,
+        flush: Callable[[], None] = lambda: None,
     ) -> None:
         self._path, self._stopped = path, threading.Event()
         self._couriers = [
-            Courier(f"{one.kind} {one.url}", make_receiver(one.kind, one.url), path, metrics, self._stopped, fence)
+            Courier(
+                f"{one.kind} {one.url}",
+                make_receiver(one.kind, one.url),
+                path,
+                metrics,
+                self._stopped,
+                fence,
+                flush,
+            )
             for one in receivers
         ]
         self._threads = [
@@ -97,7 +108,9 @@ class Courier:
     stopped : threading.Event
         Set to stop the thread.
     fence : callable, optional
-        Called before each round; an exception ends the thread.
+        Called before each round; an exception ends the thread, unless the lease is only suspended.
+    flush : callable
+        Called before events are sent, and after: both are in the state that another process takes over.
     """
 
     def __init__(
@@ -108,9 +121,11 @@ class Courier:
         metrics: ServingMetrics,
         stopped: threading.Event,
         fence: Callable[[], None] | None = None,
+        flush: Callable[[], None] = lambda: None,
     ) -> None:
         self.name, self.reopen = name, threading.Event()
-        self._receiver, self._metrics, self._stopped, self._fence = receiver, metrics, stopped, fence
+        self._receiver, self._metrics, self._stopped = receiver, metrics, stopped
+        self._fence, self._flush = fence, flush
         self._store = AlertStore(path)
         self._tries, self._failures = 0, 0
         # Sent but not acknowledged yet: a locked file must not cause a second delivery.
@@ -125,6 +140,8 @@ class Courier:
                 if self._fence is not None:
                     self._fence()
                 pause = self._round()
+            except SuspendedError:
+                pause = FIRST_PAUSE
             except FencedError:
                 break
             except FailedError as error:
@@ -145,10 +162,14 @@ class Courier:
             self._sent.clear()
         self._acknowledge([])
         rows = self._store.outbox.due(self.name, time(), _ROWS)
+        if rows:
+            self._flush()
         for start in range(0, len(rows), self._receiver.batch):
             if self._stopped.is_set():
                 return 0.0
             self._deliver(rows[start : start + self._receiver.batch])
+        if rows:
+            self._flush()
         if self._receiver.repeat is not None:
             self._repeat(self._receiver.repeat)
         self._tries = 0
@@ -199,6 +220,7 @@ class Courier:
         """Send all open alerts again in batches; after a failure, continue in the next round."""
         if not self._repeat_from and monotonic() - self._repeated < every:
             return
+        self._flush()
         while alerts := self._store.to_repeat(self.name, self._repeat_from, _ROWS):
             for start in range(0, len(alerts), self._receiver.batch):
                 if self._stopped.is_set():

@@ -10,7 +10,7 @@ from netops.errors import NetopsError
 from netops.serving.alerts.file import is_damaged, set_aside
 from netops.serving.alerts.outbox import DUE, PARKED
 from netops.serving.alerts.store import AlertStore
-from netops.serving.engine.lease import FencedError
+from netops.serving.engine.lease import FencedError, SuspendedError
 from netops.serving.engine.samples import BodyError
 
 _LOG = logging.getLogger(__name__)
@@ -33,6 +33,8 @@ def for_a_request() -> Iterator[None]:
     """
     try:
         yield
+    except SuspendedError as error:
+        raise BodyError(f"the state cannot be saved, try again later: {error}", 503) from None
     except FencedError:
         raise BodyError("another process has taken over the partition: try again", 503) from None
     except (sqlite3.Error, OSError) as error:

@@ -26,6 +26,10 @@ class FencedError(Exception):
     """Another process has taken over the state: this one must not write it any more."""
 
 
+class SuspendedError(FencedError):
+    """The lease was not renewed in time: another process may take over the state, or the lease continues."""
+
+
 @dataclass(frozen=True)
 class Lease:
     """The right to write the state of a partition.
@@ -62,6 +66,17 @@ class Lease:
         """
         self.check()
         os.utime(self.handle)
+
+    @property
+    def stalled(self) -> str:
+        """Empty: a file system that does not answer makes the process wait."""
+        return ""
+
+    def commit(self) -> None:
+        """Do nothing: what is in the folder is what the next owner finds."""
+
+    def flush(self) -> None:
+        """Do nothing, as :meth:`commit`."""
 
     def release(self) -> None:
         """End the lease."""
@@ -103,6 +118,9 @@ class Claim:
         if _locked(handle):
             return self._take_over(handle, number)
         return self._wait(handle, number)
+
+    def abandon(self) -> None:
+        """Do nothing: an attempt has ended when it returns."""
 
     def _wait(self, handle: int, number: int) -> Lease | None:
         """Take over from an owner that holds the lock but has not renewed its lease for the patience."""

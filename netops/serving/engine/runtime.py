@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
@@ -33,6 +32,7 @@ from netops.serving.engine.other_metrics import OtherMetrics
 from netops.serving.engine.partitions import Partitions
 from netops.serving.engine.replay_point import ReplayPoint
 from netops.serving.engine.restore import read_snapshot
+from netops.serving.engine.shared_state import StateLease
 from netops.serving.engine.snapshot import Snapshots, SnapshotWriter
 from netops.serving.engine.state_lock import lock
 from netops.serving.folders import ALERTS, CHAMPION, state_folder
@@ -59,7 +59,7 @@ class Runtime:
         The ``alerting`` section.
     folder : Path, optional
         The state folder; existing state is restored.
-    lease : Lease, optional
+    lease : StateLease, optional
         The lease of the folder; default: it is locked.
     root : Runtime, optional
         The runtime of the process, of which this one serves a partition: they share model and metrics.
@@ -86,7 +86,7 @@ class Runtime:
         settings: ServingSettings | None = None,
         alerting: AlertSettings | None = None,
         folder: Path | None = None,
-        lease: Lease | None = None,
+        lease: StateLease | None = None,
         root: "Runtime | None" = None,
         network_roll_up: NetworkRollUp | None = None,
     ) -> None:
@@ -100,12 +100,12 @@ class Runtime:
         #: The next message of the partition that this runtime serves; None without a partition.
         self.offset: int | None = None
         self._network_roll_up = network_roll_up
-        self._lock = lock(self.folder) if lease is None else lease.handle
+        self._lease: StateLease = lease or Lease(self.folder, lock(self.folder))
         self.source: ModelSource = LastChampion(source, self.folder / CHAMPION) if root is None else source
         try:
             self.model = load_model(self.source.champion()) if root is None else root.model
         except BaseException:
-            os.close(self._lock)  # a server that waits for a champion retries
+            self._lease.release()  # a server that waits for a champion retries
             raise
         self.snapshots, self.replay = Snapshots(self.folder), ReplayPoint(self.folder)
         self.metrics = ServingMetrics(network) if root is None else root.metrics
@@ -115,7 +115,9 @@ class Runtime:
         #: Held while a snapshot is written and while the champion is changed: a snapshot is of one model.
         self.changing = asyncio.Lock()
         self.store = FeedbackStore(self.folder / ALERTS, LOCK_TIMEOUT, fence)
-        self.deliveries = Deliveries(self.folder / ALERTS, self.settings.receivers, self.metrics, fence)
+        self.deliveries = Deliveries(
+            self.folder / ALERTS, self.settings.receivers, self.metrics, fence, self._lease.flush
+        )
         self.shadow = Shadow(self)
         self.reset()
         self._restore()
@@ -244,12 +246,22 @@ class Runtime:
         finally:
             self.discard()
 
+    async def flush(self) -> None:
+        """Wait until what has been stored about alerts is durable.
+
+        Raises
+        ------
+        FencedError
+            If another process has taken over the state, or it is not durable.
+        """
+        await asyncio.to_thread(self._lease.flush)
+
     def discard(self) -> None:
         """Close all files without saving the state."""
         self.deliveries.stop()
         self.store.close()
         self.letters.close()
-        os.close(self._lock)
+        self._lease.release()
 
     def reset(self) -> None:
         """Reset the state: no devices."""

@@ -34,7 +34,9 @@ from netops.serving.requests.access import LOCAL, Access, bind, token_for
 from netops.serving.requests.processes import Processes
 from netops.serving.requests.service import Service
 from netops.serving.settings import ServingSettings
-from netops.serving.stream.running import in_free_slot, running, topic_of
+from netops.serving.stream.object_store.address import StoreAddress, parse_state
+from netops.serving.stream.object_store.client import ObjectStore
+from netops.serving.stream.running import in_free_slot, running, states_of, topic_of
 from netops.serving.syslog.address import Sockets, bind_both, parse_address, parse_networks
 from netops.serving.syslog.listener import SyslogListener
 from netops.serving.syslog.messages import LogLines
@@ -54,7 +56,7 @@ def serve(
     settings: ServingSettings | None = None,
     alerting: AlertSettings | None = None,
     source: ModelSource | None = None,
-    state: Path | None = None,
+    state: Path | str | None = None,
     ready: Callable[[str], None] | None = None,
     waiting: Callable[[str], None] | None = None,
 ) -> None:
@@ -68,8 +70,9 @@ def serve(
         Sections of the configuration.
     source : ModelSource, optional
         The source of the champion; default: the MLRun registry.
-    state : Path, optional
-        State folder; default: in ``NETOPS_HOME``.
+    state : Path or str, optional
+        State folder, or ``s3://bucket/prefix`` of an object store for the partitions of a stream; default: a folder
+        in ``NETOPS_HOME``.
     ready : callable, optional
         Called with the address when the server is ready.
     waiting : callable, optional
@@ -85,22 +88,25 @@ def serve(
     """
     settings = settings or ServingSettings()
     address = _stream_of(settings)
+    place = parse_state(state or state_folder(network))
+    store = _store_of(place, address)
     token = token_for(settings.host)
     listener = bind(settings.host, settings.port)
     syslog = None
     try:
         syslog = _bind_syslog(settings)
         found = source or RegisteredChampion(network)
-        shared = state or state_folder(network)
+        # With an object store, the folder is that of this process alone.
+        folder = place if isinstance(place, Path) else state_folder(network)
         begin = partial(Runtime, network, found, settings, alerting)
-        make = partial(begin, shared) if address is None else partial(in_free_slot, shared, begin)
+        make = partial(begin, folder) if address is None else partial(in_free_slot, folder, begin)
         on_waiting = waiting and partial(waiting, _address(listener))
         while (runtime := _started(make, on_waiting is not None)) is None:
             if not wait_for_champion(network, lambda: load_model(found.champion()), listener, settings, on_waiting):
                 return
         if address is not None:
             runtime.partitions = Partitions(address.topic, has_peers=bool(settings.stream.peers))
-        stream = None if address is None else running(runtime, address, shared)
+        stream = None if address is None else running(runtime, address, states_of(runtime, folder, store))
         _run(runtime, listener, syslog, token, ready, stream)
     finally:
         listener.close()
@@ -117,6 +123,17 @@ def _stream_of(settings: ServingSettings) -> StreamAddress | None:
             "a server that reads a stream receives no syslog: send the lines to the topic, or unset --syslog"
         )
     return topic_of(settings.stream)
+
+
+def _store_of(place: Path | StoreAddress, stream: StreamAddress | None) -> ObjectStore | None:
+    """Return the object store of the state, which can be used; None if the state is in a folder."""
+    if isinstance(place, Path):
+        return None
+    if stream is None:
+        raise UsageError(f"--state {place}: an object store is for servers that read a topic: give --stream, too")
+    store = ObjectStore(place)
+    store.check()
+    return store
 
 
 def _started(make: Callable[[], Runtime], wait: bool) -> Runtime | None:

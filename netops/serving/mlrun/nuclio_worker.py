@@ -20,6 +20,8 @@ from netops.config.durations import SECOND
 from netops.serving.engine.assignment import Assignment
 from netops.serving.engine.background import refresh, save, tune_interpreter
 from netops.serving.engine.fleet_state import compile_kernels
+from netops.serving.engine.shared_state import FolderState
+from netops.serving.folders import PARTITIONS
 from netops.serving.mlrun.graph import pipeline_of, state_path
 from netops.serving.mlrun.protocols import GraphResponse, NuclioEvent, Platform
 from netops.serving.mlrun.service import GraphService
@@ -162,7 +164,7 @@ class Worker:
         if self._topic is None:
             return
         try:
-            async with running(self.runtime, self._topic, self._state):
+            async with running(self.runtime, self._topic, FolderState(self._state / PARTITIONS)):
                 await self._ending.wait()
         except Exception as error:
             # A worker that answers requests and reads nothing would go unnoticed: Nuclio starts the replica again.

@@ -151,6 +151,7 @@ class Aggregator:
         held = {alert.id for part in parts.values() for alert in part.alerts if alert.held}
         pending = self._opened.pending(held, parts, max(totals), self._clock())
         if self._store_sites(zero, parts, max(totals), pending):
+            await zero.runtime.flush()
             await self._decide(zero, parts, owners, pending | self._possible(parts))
 
     def _begin(self, zero: Partition | None) -> None:

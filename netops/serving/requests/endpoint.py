@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, TypeAlias, TypeVar, get_type_hints
 
 import msgspec
 
+from netops.serving.alerts.store_guard import for_a_request
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError
 from netops.serving.requests.parameters import Parameters, Query
@@ -108,6 +109,8 @@ class Endpoint(ABC):
         Whether the HTTP server has it; False: only the mock server and the Nuclio function.
     status, content_type
         Of the answer.
+    is_stored : bool
+        Whether it records something, which must be durable before it is answered.
     combine : callable, optional
         Answers for the whole network if several processes read a stream; None: each for its own partitions.
     """
@@ -123,6 +126,7 @@ class Endpoint(ABC):
     is_http: bool = True
     status: int = 200
     content_type: str = JSON
+    is_stored: bool = False
     combine: Combination | None = None
 
     @abstractmethod
@@ -167,7 +171,12 @@ class StateEndpoint(Endpoint):
 
     async def run(self, graph: Graph, request: Request) -> Reply:
         """Answer a request (see :meth:`Endpoint.run`)."""
-        return self.reply(graph.runtime, request)
+        reply = self.reply(graph.runtime, request)
+        if self.is_stored:
+            with for_a_request():
+                for part in graph.runtime.parts:
+                    await part.flush()
+        return reply
 
     def reply(self, runtime: Runtime, request: Request) -> Reply:
         """Answer a request without a graph."""

@@ -9,11 +9,12 @@ import numpy as np
 from netops.errors import NetopsError
 from netops.serving.engine.background import save
 from netops.serving.engine.dead_letters import letter
-from netops.serving.engine.lease import FencedError, Lease
+from netops.serving.engine.lease import FencedError
 from netops.serving.engine.partitions import Partition
 from netops.serving.engine.pipeline import Pipeline, Unreadable
 from netops.serving.engine.runtime import Runtime
 from netops.serving.engine.samples import BodyError, Samples
+from netops.serving.engine.shared_state import StateLease
 from netops.serving.engine.work import SLICE
 from netops.serving.logs.intake import slices
 from netops.serving.logs.log_devices import samples_of
@@ -34,7 +35,7 @@ class Intake:
     ----------
     partition : Partition
         The partition, whose runtime has the offset of the next message.
-    lease : Lease
+    lease : StateLease
         The lease of its state.
     root : Runtime
         The runtime of the process, whose champion is followed.
@@ -54,7 +55,7 @@ class Intake:
     def __init__(
         self,
         partition: Partition,
-        lease: Lease,
+        lease: StateLease,
         root: Runtime,
         metrics: StreamMetrics,
         outlet: Outlet | None = None,
@@ -95,15 +96,19 @@ class Intake:
         Raises
         ------
         NetopsError
-            If the output does not accept the risks of these messages now.
+            If the output does not accept the risks of these messages now, or the snapshot is not durable.
         """
         async with self._lock:
-            if self.runtime.offset != self.saved:
-                if self.outlet is not None:
-                    await self.outlet.flushed()
-                self.lease.check()
-                await save(self.runtime)
-                self.saved = self.runtime.offset
+            if self.runtime.offset == self.saved:
+                return
+            if self.outlet is not None:
+                await self.outlet.flushed()
+            self.lease.check()
+            await save(self.runtime)
+            offset = self.runtime.offset
+        # Messages are processed meanwhile: the files of a snapshot do not change.
+        await asyncio.to_thread(self.lease.commit)
+        self.saved = offset
 
     async def detach(self) -> None:
         """Wait until nothing is in progress."""

@@ -4,16 +4,16 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any, TypeVar
 
 from netops.config.durations import SECOND
 from netops.errors import NetopsError
 from netops.serving.alerts.network_sites import NetworkRollUp
 from netops.serving.engine.champion import Champion, ModelSource
-from netops.serving.engine.lease import FencedError, Lease
+from netops.serving.engine.lease import FencedError
 from netops.serving.engine.partitions import Partition, Partitions
 from netops.serving.engine.runtime import Runtime
+from netops.serving.engine.shared_state import SharedState, StateClaim, StateLease
 from netops.serving.stream.intake import Intake
 from netops.serving.stream.metrics import StreamMetrics
 from netops.serving.stream.output import Outlet, Output
@@ -80,8 +80,8 @@ class Owner:
         The runtime of the process.
     address : StreamAddress
         The topic.
-    folder : Path
-        The folder of the partitions, which all processes share.
+    states : SharedState
+        The states of the partitions, which all processes share.
     loop : AbstractEventLoop
         The event loop of the server.
     output : Output, optional
@@ -97,7 +97,7 @@ class Owner:
         self,
         root: Runtime,
         address: StreamAddress,
-        folder: Path,
+        states: SharedState,
         loop: asyncio.AbstractEventLoop,
         output: Output | None = None,
     ) -> None:
@@ -106,11 +106,16 @@ class Owner:
         self.metrics = StreamMetrics(root.metrics.registry, root.network)
         self.intakes: dict[int, Intake] = {}
         self.output = output
-        self._root, self._address, self._folder, self._loop = root, address, folder, loop
+        self._root, self._address, self._states, self._loop = root, address, states, loop
 
-    def folder_of(self, number: int) -> Path:
-        """Return the folder of a partition."""
-        return self._folder / f"{self._address.topic}-{number}"
+    @property
+    def stalled(self) -> str:
+        """Why the state of a partition cannot be saved now; empty if all can."""
+        return next((why for intake in list(self.intakes.values()) if (why := intake.lease.stalled)), "")
+
+    def claim(self, number: int, patience: float) -> StateClaim:
+        """Return a claim on the state of a partition (see ``SharedState.claim``)."""
+        return self._states.claim(f"{self._address.topic}-{number}", patience)
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the event loop, and wait for it."""
@@ -120,21 +125,21 @@ class Owner:
         """Run a coroutine in the event loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
-    def open(self, number: int, lease: Lease, low: int, high: int) -> Intake:
+    def open(self, number: int, lease: StateLease, low: int, high: int) -> Intake:
         """Restore the state of a partition and put it in service.
 
         Parameters
         ----------
         number : int
             Number of the partition.
-        lease : Lease
+        lease : StateLease
             The lease of its state.
         low, high : int
             Offsets of the oldest message of the topic, and after the newest one.
 
         Raises
         ------
-        OSError
+        OSError, NetopsError, FencedError
             If the state is new and cannot be written.
         """
         root = self._root
@@ -155,7 +160,7 @@ class Owner:
         is_new = runtime.offset is None
         runtime.offset = self._start(number, runtime.offset, low, high)
         if is_new:
-            _store_start(runtime)
+            _store_start(lease, runtime)
         partition = Partition(self._address.topic, number, runtime, high)
         outlet = None if self.output is None else Outlet(self.output, self._address.topic, number)
         intake = self.intakes[number] = Intake(partition, lease, root, self.metrics, outlet)
@@ -181,7 +186,8 @@ class Owner:
     async def save(self) -> None:
         """Write a snapshot of each partition, one after another."""
         for intake in list(self.intakes.values()):
-            if self.partitions.owned.get(intake.partition.number) is intake.partition:
+            is_owned = self.partitions.owned.get(intake.partition.number) is intake.partition
+            if is_owned and not intake.lease.stalled:  # the reader reports it
                 await _attempt(intake)
 
     def _roll_up(self, number: int) -> NetworkRollUp | None:
@@ -211,18 +217,19 @@ class Owner:
         return low
 
 
-def _store_start(runtime: Runtime) -> None:
+def _store_start(lease: StateLease, runtime: Runtime) -> None:
     """Write where a new partition begins: the end of the topic will be another one if it is opened again."""
     try:
-        _write(runtime)
+        _write(lease, runtime)
     except BaseException:
         runtime.discard()
         raise
 
 
-def _write(runtime: Runtime) -> None:
+def _write(lease: StateLease, runtime: Runtime) -> None:
     """Write a snapshot; it is durable then."""
     runtime.save()
+    lease.commit()
 
 
 async def _attempt(intake: Intake) -> None:
@@ -245,8 +252,8 @@ def _saved(intake: Intake) -> int | None:
         return None
     runtime = intake.runtime
     try:
-        _write(runtime)
-    except (OSError, NetopsError) as error:
+        _write(intake.lease, runtime)
+    except (OSError, NetopsError, FencedError) as error:
         _LOG.warning("partition %s: no snapshot, messages are read again: %s", intake.partition.name, error)
         return None
     runtime.discard()

@@ -8,7 +8,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from netops.config.durations import SECOND
-from netops.serving.engine.lease import Claim, FencedError
+from netops.serving.engine.lease import FencedError
+from netops.serving.engine.shared_state import StateClaim
 from netops.serving.settings import StreamSettings
 from netops.serving.stream.intake import Intake
 from netops.serving.stream.messages import Message, parse_messages
@@ -56,7 +57,7 @@ class StreamReader:
         self._address, self._settings, self._owner = address, settings, owner
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"reader of {address}", daemon=True)
-        self._claims: dict[int, Claim] = {}
+        self._claims: dict[int, StateClaim] = {}
         self._running: list[tuple[Intake, Future[None]]] = []
         self._committed: dict[int, int] = {}
         self._retries: dict[int, float] = {}
@@ -97,7 +98,8 @@ class StreamReader:
             try:
                 self._release(list(self._owner.intakes))
             finally:
-                self._claims.clear()
+                for number in list(self._claims):
+                    self._abandon(number)
                 consumer.close()
 
     def _turn(self) -> None:
@@ -119,11 +121,8 @@ class StreamReader:
                 self._count_partitions()
 
     def _hold(self) -> None:
-        """Pause the partitions while the output does not keep up; the process stays a member of the group."""
-        output = self._owner.output
-        if output is None:
-            return
-        has_room = output.has_room(LIMIT // 2, 0.0) if self._is_held else output.has_room(LIMIT, _OUTPUT)
+        """Pause the partitions while output or state do not keep up; the process stays a member of the group."""
+        has_room = self._has_room()
         if has_room != self._is_held:
             return
         self._is_held = not has_room
@@ -132,7 +131,16 @@ class StreamReader:
             self._consumer.pause(read)
         else:
             self._consumer.resume(read)
-        self._show_output()
+        self._show_stalled()
+
+    def _has_room(self) -> bool:
+        """Return whether messages may be read: what follows from them can be written and saved."""
+        output = self._owner.output
+        if self._owner.stalled:
+            return False
+        if output is None:
+            return True
+        return output.has_room(LIMIT // 2, 0.0) if self._is_held else output.has_room(LIMIT, _OUTPUT)
 
     def _poll(self) -> "list[KafkaMessage]":
         """Return the messages that are there; wait for the first one only."""
@@ -220,7 +228,7 @@ class StreamReader:
         self._prepare(numbers)
         saved: dict[int, int] = {}
         for number in numbers:
-            self._claims.pop(number, None)
+            self._abandon(number)
             self._committed.pop(number, None)
             offset = self._owner.release(number)
             if offset is not None:
@@ -240,12 +248,17 @@ class StreamReader:
 
     def _claim(self, numbers: Sequence[int]) -> None:
         for number in numbers:
-            self._claims[number] = Claim(self._owner.folder_of(number), self._settings.lease / SECOND)
+            self._abandon(number)
+            self._claims[number] = self._owner.claim(number, self._settings.lease / SECOND)
         self._show_waiting()
 
     def _open_one(self) -> bool:
         """Try to open claimed partitions until one is read, with the messages of other partitions in between."""
         return any(not self._stopping.is_set() and self._attempt(number) for number in list(self._claims))
+
+    def _abandon(self, number: int) -> None:
+        if (claim := self._claims.pop(number, None)) is not None:
+            claim.abandon()
 
     def _attempt(self, number: int) -> bool:
         """Try to open a claimed partition, and to read it; return whether it is read now."""
@@ -270,7 +283,7 @@ class StreamReader:
         for other in self._claims if isinstance(error, KafkaException) else [number]:
             self._retries[other] = monotonic() + _PAUSE
 
-    def _open(self, number: int, claim: Claim) -> Intake | None:
+    def _open(self, number: int, claim: StateClaim) -> Intake | None:
         """Open a partition; None if it is still owned by another process."""
         if (lease := claim.attempt()) is None:
             return None
@@ -316,7 +329,7 @@ class StreamReader:
                 intake.partition.end = max(end, intake.next, intake.partition.end or 0)
         if self._is_held:
             self._ask_ends()
-        self._show_output()
+        self._show_stalled()
         if monotonic() - self._troubled > _TROUBLE:
             self._owner.partitions.trouble = ""
 
@@ -392,10 +405,14 @@ class StreamReader:
         partitions.waiting = frozenset(self._claims)
         partitions.is_ready = partitions.is_ready or (self._is_assigned and not self._claims)
 
-    def _show_output(self) -> None:
-        if (output := self._owner.output) is not None:
-            paused = f"{output.waiting}; reading is paused" if self._is_held else ""
-            self._owner.partitions.stalled = paused or (output.waiting if output.is_stalled else "")
+    def _show_stalled(self) -> None:
+        output, why = self._owner.output, self._owner.stalled
+        if not why and output is not None and (self._is_held or output.is_stalled):
+            why = output.waiting
+        found = f"{why}; reading is paused" if why and self._is_held else why
+        if found and not self._owner.partitions.stalled:
+            _LOG.warning("stream %s: %s", self._address, found)
+        self._owner.partitions.stalled = found
 
     def _report(self, trouble: str) -> None:
         self._troubled = monotonic()

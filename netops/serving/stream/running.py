@@ -9,10 +9,14 @@ from typing import TypeVar
 from netops.config.durations import SECOND
 from netops.serving.engine.partitions import Partitions
 from netops.serving.engine.runtime import Runtime
+from netops.serving.engine.shared_state import FolderState, SharedState
 from netops.serving.engine.state_lock import StateInUseError
 from netops.serving.folders import PARTITIONS
 from netops.serving.settings import StreamSettings
 from netops.serving.stream.metrics import LagCollector, OutputCollector
+from netops.serving.stream.object_store.client import ObjectStore
+from netops.serving.stream.object_store.metrics import StoreCollector
+from netops.serving.stream.object_store.state import ObjectState
 from netops.serving.stream.output import Output
 from netops.serving.stream.owner import Owner, WithoutShadow
 from netops.serving.stream.reader import StreamReader
@@ -52,8 +56,26 @@ def in_free_slot(state: Path, start: Callable[[Path], T]) -> T:
     return start(state / PROCESSES / str(_SLOTS - 1))
 
 
+def states_of(root: Runtime, folder: Path, store: ObjectStore | None) -> SharedState:
+    """Return the states of the partitions: in a folder, or in an object store.
+
+    Parameters
+    ----------
+    root : Runtime
+        The runtime of the process; its folder is its own.
+    folder : Path
+        The state folder.
+    store : ObjectStore or None
+    """
+    if store is None:
+        return FolderState(folder / PARTITIONS)
+    settings = root.settings.state
+    root.metrics.registry.register(StoreCollector(store.counts, root.network))
+    return ObjectState(store, root.folder / PARTITIONS, settings.dead_letter_bytes * settings.dead_letter_files)
+
+
 @asynccontextmanager
-async def running(root: Runtime, address: StreamAddress, state: Path) -> AsyncIterator[None]:
+async def running(root: Runtime, address: StreamAddress, states: SharedState) -> AsyncIterator[None]:
     """Read a topic while the server runs; at the end, save and release the partitions.
 
     Parameters
@@ -62,8 +84,8 @@ async def running(root: Runtime, address: StreamAddress, state: Path) -> AsyncIt
         The runtime of the process; its ``partitions`` are created if missing.
     address : StreamAddress
         The topic.
-    state : Path
-        The state folder that all processes share.
+    states : SharedState
+        The states of the partitions, which all processes share.
     """
     partitions = root.partitions = root.partitions or Partitions(address.topic)
     root.shadow.end()
@@ -73,7 +95,7 @@ async def running(root: Runtime, address: StreamAddress, state: Path) -> AsyncIt
     output = None if written is None else Output(written)
     if output is not None:
         root.metrics.registry.register(OutputCollector(output.counts, root.network))
-    owner = Owner(root, address, state / PARTITIONS, asyncio.get_running_loop(), output)
+    owner = Owner(root, address, states, asyncio.get_running_loop(), output)
     reader = StreamReader(address, root.settings.stream, owner)
     ending, interval = asyncio.Event(), root.settings.state.snapshot_interval / SECOND
     saving = asyncio.create_task(_keep_saving(owner, interval, ending))
@@ -88,6 +110,7 @@ async def running(root: Runtime, address: StreamAddress, state: Path) -> AsyncIt
         await asyncio.to_thread(reader.stop)
         if output is not None:
             await asyncio.to_thread(output.stop)
+        await asyncio.to_thread(states.close)
 
 
 async def _keep_saving(owner: Owner, interval: float, ending: asyncio.Event) -> None:

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.broker.broker import Broker, kafka_folder, running_broker
+from tests.serving.stream.stores import StoreServer, running_store
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +26,15 @@ def require_broker(require_program: Callable[..., str]) -> str:
 def broker(require_broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     with running_broker(require_broker, tmp_path_factory.mktemp("broker")) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
+    with running_store(tmp_path_factory.mktemp("store")) as started:
+        yield started
+
+
+@pytest.fixture(params=["folder", "s3"])
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where processes share their states."""
+    return tmp_path / "state" if request.param == "folder" else request.getfixturevalue("store").bucket()

@@ -5,12 +5,11 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from time import monotonic
 
 from netops.serving.engine.champion import FixedModel, ModelSource
-from netops.serving.engine.lease import Claim
 from netops.serving.engine.partitions import Partitions
 from netops.serving.engine.runtime import Runtime
+from netops.serving.engine.shared_state import FolderState, SharedState
 from netops.serving.settings import ServingSettings
 from netops.serving.stream.intake import Intake
 from netops.serving.stream.messages import Message, parse_messages
@@ -36,6 +35,7 @@ class Process:
         source: ModelSource | None = None,
         address: StreamAddress | None = None,
         output: Output | None = None,
+        states: SharedState | None = None,
     ) -> None:
         self.root = Runtime("demo", source or FixedModel("v1", model), settings, folder=state / "processes" / name)
         has_peers = settings is not None and bool(settings.stream.peers)
@@ -43,7 +43,8 @@ class Process:
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever)
         self._thread.start()
-        self.owner = Owner(self.root, address or StreamAddress("b", "t"), state / "partitions", self.loop, output)
+        states = states or FolderState(state / "partitions")
+        self.owner = Owner(self.root, address or StreamAddress("b", "t"), states, self.loop, output)
         self._is_running = True
 
     def open(
@@ -52,10 +53,12 @@ class Process:
         low: int = 0,
         number: int = 0,
         patience: float = 60.0,
-        clock: Callable[[], float] = monotonic,
+        clock: Callable[[], float] | None = None,
         attempts: int = 1,
     ) -> Intake:
-        claim = Claim(self.owner.folder_of(number), patience, clock)
+        claim = self.owner.claim(number, patience)
+        if clock is not None:
+            claim._clock = clock
         lease = next(found for _ in range(attempts) if (found := claim.attempt()) is not None)
         return self.owner.open(number, lease, low, len(log))
 

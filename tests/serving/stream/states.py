@@ -1,13 +1,18 @@
 """What is in the state of partitions, and of one process that was fed the same samples."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from netops.serving.engine.champion import FixedModel
-from netops.serving.engine.lease import Claim
 from netops.serving.engine.pipeline import Pipeline
 from netops.serving.engine.runtime import Runtime
+from netops.serving.engine.shared_state import FolderState, SharedState, StateLease
+from netops.serving.stream.object_store.address import parse_state
+from netops.serving.stream.object_store.client import ObjectStore
+from netops.serving.stream.object_store.state import ObjectState
 from tests.serving.samples import body
 
 
@@ -55,20 +60,37 @@ def reference(model: Path, folder: Path, samples: Sequence[dict], size: int) -> 
     return found
 
 
-def partitions(model: Path, state: Path) -> tuple[dict[str, Any], dict[int, int]]:
+def partitions(model: Path, state: Path | str) -> tuple[dict[str, Any], dict[int, int]]:
     """The states of all partitions together, and the offset of each."""
     found: dict[str, Any] = {}
     offsets: dict[int, int] = {}
-    for folder in sorted((state / "partitions").iterdir()):
-        lease = Claim(folder, 60).attempt()
-        assert lease is not None, f"{folder} is still in use"
+    for name, lease in sorted(_released(state)):
         runtime = Runtime("demo", FixedModel("v1", model), folder=lease.folder, lease=lease)
         own = contents(runtime)
         assert not set(own) & set(found), "a device is in two partitions"
         found |= own
-        offsets[int(folder.name.rpartition("-")[2])] = runtime.offset
+        offsets[int(name.rpartition("-")[2])] = runtime.offset
         runtime.close()
     return found, offsets
+
+
+def _released(state: Path | str) -> Iterator[tuple[str, StateLease]]:
+    """The states, none of which may be in use."""
+    if isinstance(state, Path):
+        states: SharedState = FolderState(state / "partitions")
+        names = {folder.name for folder in (state / "partitions").iterdir()}
+    else:
+        address = parse_state(state)
+        store = ObjectStore(address)
+        states = ObjectState(store, Path(mkdtemp()), 1 << 26)
+        keys = store.keys(address.key("partitions/"))
+        names = {key.removeprefix(address.key("partitions/")).partition("/")[0] for key in keys}
+    for name in names:
+        claim, end = states.claim(name, 60), time.monotonic() + 10
+        while (lease := claim.attempt()) is None:
+            assert time.monotonic() < end, f"{name} is still in use"
+            time.sleep(0.02)
+        yield name, lease
 
 
 def differing(found: dict[str, Any], expected: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ DEVICES, PARTITIONS, TICKS, SECONDS = 40, 6, 4000, 90
 class Processes:
     """At most three processes, of which at least one runs."""
 
-    def __init__(self, model: Path, state: Path, seed: int, settings: dict) -> None:
+    def __init__(self, model: Path, state: Path | str, seed: int, settings: dict) -> None:
         self._arguments, self._settings = (model, state), settings
         self.choose, self._stack, self.live = random.Random(seed), ExitStack(), []
         self.start()
@@ -73,8 +73,8 @@ def _partitions(server: LiveServer) -> list[dict]:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_random_failures_change_nothing(broker, model: Path, tmp_path: Path, seed: int) -> None:
-    topic = f"chaos-{seed}"
+def test_random_failures_change_nothing(broker, model: Path, tmp_path: Path, shared: Path | str, seed: int) -> None:
+    topic = f"chaos-{seed}-{tmp_path.name}"
     settings = {
         "stream__url": f"{broker.create(topic, PARTITIONS)}?group={topic}",
         "stream__out": broker.create(f"{topic}-out", 2),
@@ -94,7 +94,7 @@ def test_random_failures_change_nothing(broker, model: Path, tmp_path: Path, see
 
     with Hook() as hook:
         receivers = f'[{{"kind": "webhook", "url": "{hook.url}"}}]'
-        processes = Processes(model, tmp_path / "state", seed, settings | {"receivers": receivers})
+        processes = Processes(model, shared, seed, settings | {"receivers": receivers})
         sending = threading.Thread(target=send)
         sending.start()
         end = time.monotonic() + SECONDS
@@ -109,7 +109,7 @@ def test_random_failures_change_nothing(broker, model: Path, tmp_path: Path, see
         processes.close()
         events = Counter((body["event"], body["alert"]["id"]) for body in hook.taken)
     expected = reference(model, tmp_path / "reference", sent, DEVICES)
-    found, offsets = partitions(model, tmp_path / "state")
+    found, offsets = partitions(model, shared)
     assert sum(offsets.values()) == len(sent)
     assert differing(found, expected) == {}
     written = without_repeats(messages(broker, f"{topic}-out"))

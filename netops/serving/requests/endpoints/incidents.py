@@ -228,5 +228,6 @@ INCIDENTS = StateEndpoint(
     tag="feedback",
     bodies={JSON: (IncidentBody, list[IncidentBody], AlertmanagerMessage)},
     errors=STORE_ERROR,
+    is_stored=True,
     combine=_by_owners,
 )

@@ -82,5 +82,6 @@ VERDICT = StateEndpoint(
     record_verdict,
     tag="feedback",
     errors=UNKNOWN,
+    is_stored=True,
     combine=_by_owner,
 )
