@@ -102,6 +102,7 @@ def compare() -> None:
     from netops.serving.engine.devices import DeviceTable
     from netops.serving.folders import state_folder
     from netops.serving.shadow.comparison import Comparison
+    from netops.serving.shadow.parts import report_of
     from netops.serving.shadow.scoring import report_path
 
     table, minute = DeviceTable(2), 60 * 10**9
@@ -113,7 +114,7 @@ def compare() -> None:
         failed = np.array([False, 26 <= tick < 32])
         times = np.full(2, tick * minute)
         comparison.add(table, codes, times, (np.full(2, 0.2), challenger), ~failed, failed)
-    write_json(report_path(state_folder("demo"), "v2"), comparison.report(table))
+    write_json(report_path(state_folder("demo"), "v2"), report_of([comparison.part(table)]))
 
 
 if __name__ == "__main__":

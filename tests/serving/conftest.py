@@ -51,12 +51,10 @@ def mock_server(function: Any) -> Iterator[Any]:
 
 def abandon(runtime: Runtime) -> None:
     """Let go of the files without saving, as a killed process does."""
-    import os
-
     runtime.deliveries.stop()
     runtime.store.close()
     runtime.letters.close()
-    os.close(runtime._lock)
+    runtime._lease.release()
 
 
 @pytest.fixture

@@ -193,7 +193,7 @@ def test_the_published_description_holds_under_fuzzing(client):
         database=None,
     )
     operations = [found.ok() for found in schema.get_all_operations()]
-    assert len(operations) == 23
+    assert len(operations) == 25
     for operation in operations:
         for mode in schemathesis.GenerationMode:
             strategy = operation.as_strategy(generation_mode=mode)

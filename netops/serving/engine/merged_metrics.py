@@ -9,7 +9,13 @@ from prometheus_client.samples import Sample
 
 #: Series that are not sums over the partitions of a process.
 _LOWEST = ("netops_event_time_seconds", "netops_replay_point_seconds", "netops_alert_store_up")
-_HIGHEST = ("netops_event_lag_seconds", "netops_model_info", "netops_model_threshold", "netops_alert_open")
+_HIGHEST = (
+    "netops_event_lag_seconds",
+    "netops_model_info",
+    "netops_model_threshold",
+    "netops_alert_open",
+    "netops_shadow_info",
+)
 
 
 class Collector(Protocol):

@@ -118,7 +118,7 @@ class Runtime:
         self.deliveries = Deliveries(
             self.folder / ALERTS, self.settings.receivers, self.metrics, fence, self._lease.flush
         )
-        self.shadow = Shadow(self)
+        self.shadow = Shadow(self, in_background=root is not None)
         self.reset()
         self._restore()
         self.active_alerts.reconcile()
@@ -134,7 +134,9 @@ class Runtime:
 
     def _collectors(self) -> list[Collector]:
         kinds = (RuntimeCollector, FleetCollector, ShadowCollector)
-        return [kind(part) for kind in kinds for part in self.parts or [self]]
+        found: list[Collector] = [kind(part) for kind in kinds for part in self.parts or [self]]
+        # The shadow of the partitions is looked up and loaded for the process.
+        return found if self.partitions is None else [*found, ShadowCollector(self)]
 
     def _refresh_shadow(self) -> None:
         try:

@@ -205,12 +205,12 @@ class SnapshotWriter:
             )
         )
         yield from self._devices()
-        self._report = runtime.shadow.report()
         codes = np.array(state.table.codes(), dtype=np.int64)
         held = state.full_in[codes]
         # A device that is new since then is in no snapshot yet; until the next one, replay restores it.
         self._needs = int(held[held >= 0].min(initial=self._sequence))
         shadow, unsaved = runtime.shadow.save(), runtime.active_alerts.for_snapshot()
+        self._report = runtime.shadow.report()
         yield _frame(Tail(len(self._taken), shadow, unsaved, self._needs, state.gone))
 
     def write(self, part: bytes) -> None:

@@ -1,8 +1,8 @@
 """Compare champion and shadow on live samples, with bounded memory."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -10,23 +10,16 @@ import numpy.typing as npt
 
 from netops.alerting.machine import STATE
 from netops.alerting.policy import AlertPolicy
-from netops.alerting.sequences import Incidents
 from netops.alerting.tracker import OPENED, RENEWED, AlertTracker
-from netops.config.durations import DAY
 from netops.kernels import kernel
-from netops.serving.alerts.outcome import Outcome, outcome
-from netops.serving.decode.times import iso
 from netops.serving.engine.clock import NEVER
 from netops.serving.engine.devices import DeviceTable
-from netops.serving.shadow.report import Assessment, Role, RoleOutcome, ShadowReport
+from netops.serving.shadow.parts import ROLES, ComparedPart
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-CHAMPION: Final = "champion"
-CHALLENGER: Final = "challenger"
-ROLES: tuple[Role, Role] = (CHAMPION, CHALLENGER)
 #: Bins of the risk histograms, equal in width over 0..1.
 BINS = 20
 #: Maximum alerts per role, and incidents, stored for the assessment.
@@ -49,6 +42,15 @@ class Saved(msgspec.Struct):
     devices: list[str]
     trackers: list[bytes]
     places: list[bytes]
+    skipped: int = 0
+
+
+class Named(Protocol):
+    """The names of device codes."""
+
+    @property
+    def names(self) -> Sequence[str | None] | Mapping[int, str | None]:
+        """Code → name."""
 
 
 class Comparison:
@@ -62,12 +64,18 @@ class Comparison:
         Alert policy of each.
     horizon : int
         Horizon of the champion in nanoseconds, used to assess the alerts of both.
+
+    Attributes
+    ----------
+    skipped : int
+        Samples that the champion alone has scored: the challenger did not keep up, or their device was dropped.
     """
 
     def __init__(self, versions: tuple[str, str], policies: tuple[AlertPolicy, AlertPolicy], horizon: int) -> None:
         self.versions, self.policies, self.horizon = versions, policies, horizon
         self.since = self.until = NEVER
         self.samples, self.difference, self.healthy, self.truth = 0, 0.0, 0, False
+        self.skipped = 0
         self.histograms = np.zeros((2, BINS), np.int64)
         self.reached = np.zeros((2, 2), np.int64)  # [champion at its threshold, challenger at its threshold]
         self.opened, self.shared = np.zeros(2, np.int64), np.zeros(2, np.int64)
@@ -79,7 +87,7 @@ class Comparison:
 
     def add(
         self,
-        table: DeviceTable,
+        table: Named,
         codes: Integers,
         timestamps: Integers,
         risks: tuple[Floats, Floats],
@@ -90,7 +98,7 @@ class Comparison:
 
         Parameters
         ----------
-        table : DeviceTable
+        table : Named
             The names of the device codes.
         codes, timestamps : int64 array, k
         risks : tuple of float64 arrays, k
@@ -117,7 +125,7 @@ class Comparison:
         high = [role >= policy.threshold for role, policy in zip(risks, self.policies, strict=True)]
         self.reached += np.bincount(2 * high[0] + high[1], minlength=4).reshape(2, 2)
 
-    def _alert(self, table: DeviceTable, codes: Integers, timestamps: Integers, risks: list[Floats]) -> None:
+    def _alert(self, table: Named, codes: Integers, timestamps: Integers, risks: list[Floats]) -> None:
         events = []
         for role, (tracker, own) in enumerate(zip(self.trackers, risks, strict=True)):
             found = tracker.update(codes, timestamps, own)
@@ -137,7 +145,7 @@ class Comparison:
             self.shared[role] += not self._shared[role, code]
             self._shared[role, code] = True
 
-    def _observe(self, table: DeviceTable, codes: Integers, timestamps: Integers, is_error: Flags | None) -> None:
+    def _observe(self, table: Named, codes: Integers, timestamps: Integers, is_error: Flags | None) -> None:
         self.truth |= is_error is not None
         failed = np.zeros(len(codes), np.bool_) if is_error is None else is_error
         ended = np.empty((len(codes), 3), np.int64)
@@ -156,66 +164,35 @@ class Comparison:
                 self._open[:, code] = self._shared[:, code] = False
                 self._newest[code] = self._failed_since[code] = NEVER
 
-    def report(self, table: DeviceTable, recorded: Sequence[tuple[str, int, int]] = ()) -> ShadowReport:
-        """Return the comparison as plain values for JSON.
+    def part(self, table: DeviceTable, recorded: Sequence[tuple[str, int, int]] = ()) -> ComparedPart:
+        """Return the comparison as plain values.
 
         Parameters
         ----------
         recorded : sequence of (device, start, end)
             Recorded incidents, in nanoseconds; used if the samples have no ``is_error``.
         """
-        share = float(self.reached.trace() / self.samples) if self.samples else None
-        (neither, challenger), (champion, both) = self.reached.tolist()
-        return {
-            CHAMPION: self.versions[0],
-            CHALLENGER: self.versions[1],
-            "since": iso(self.since) if self.samples else None,
-            "until": iso(self.until) if self.samples else None,
-            "samples": self.samples,
-            "mean_difference": self.difference / self.samples if self.samples else None,
-            "agreement": {
-                "share": share,
-                "both": both,
-                "champion_only": champion,
-                "challenger_only": challenger,
-                "neither": neither,
-            },
-            "histograms": {role: self.histograms[index].tolist() for index, role in enumerate(ROLES)},
-            "alerts": {
-                role: {
-                    "opened": int(self.opened[index]),
-                    "shared": int(self.shared[index]),
-                    "only": int(self.opened[index] - self.shared[index]),
-                }
-                for index, role in enumerate(ROLES)
-            },
-            "judged": self._assess(table, recorded) if self.truth or recorded else None,
-        }
-
-    def _assess(self, table: DeviceTable, recorded: Sequence[tuple[str, int, int]]) -> Assessment:
-        """Assess the alerts of both that are older than a horizon."""
-        until = self.until - self.horizon
         failing = np.flatnonzero(self._failed_since != NEVER).tolist()
         ongoing = [(str(table.names[code]), int(self._failed_since[code]), self.until + 1) for code in failing]
-        all_incidents = [*self.incidents, *ongoing] if self.truth else list(recorded)
-        incidents = [incident for incident in all_incidents if self.since <= incident[1] <= until]
-        names = [device for device, _, _ in incidents] + [device for own in self.alerts for device, _ in own]
-        indices = {name: index for index, name in enumerate(dict.fromkeys(names))}
-        device, start, end = ([incident[column] for incident in incidents] for column in range(3))
-        known = Incidents.of(len(indices), [indices[str(name)] for name in device], start, end)
-        days = self.healthy / DAY
-        champion, challenger = (
-            [(indices[name], opened) for name, opened in alerts if opened <= until] for alerts in self.alerts
+        return ComparedPart(
+            self.versions,
+            self.horizon,
+            self.since,
+            self.until,
+            self.samples,
+            self.skipped,
+            self.difference,
+            self.healthy,
+            self.histograms.tolist(),
+            self.reached.tolist(),
+            self.opened.tolist(),
+            self.shared.tolist(),
+            [list(alerts) for alerts in self.alerts],
+            [*self.incidents, *ongoing] if self.truth else list(recorded) or None,
         )
-        return {
-            "until": iso(until),
-            "device_days": days,
-            CHAMPION: _with_rates(outcome(champion, known, self.horizon), days),
-            CHALLENGER: _with_rates(outcome(challenger, known, self.horizon), days),
-        }
 
-    def save(self, table: DeviceTable) -> bytes:
-        """Return the comparison as bytes."""
+    def save(self, table: DeviceTable, waiting: int = 0) -> bytes:
+        """Return the comparison as bytes; ``waiting`` samples are not in it, and will not be."""
         codes = np.array(table.codes(), dtype=np.int64)
         self._allocate(int(codes.max(initial=-1)) + 1)
         saved = Saved(
@@ -232,6 +209,7 @@ class Comparison:
             [str(table.names[code]) for code in codes.tolist()],
             [_states(tracker, codes).tobytes() for tracker in self.trackers],
             [array[..., codes].tobytes() for array in (self._open, self._shared, self._newest, self._failed_since)],
+            self.skipped + waiting,
         )
         return msgspec.msgpack.encode(saved)
 
@@ -246,7 +224,7 @@ class Comparison:
         saved = msgspec.msgpack.decode(buffer, type=Saved)
         if saved.versions != self.versions:
             return False
-        names = ("since", "until", "samples", "difference", "healthy", "truth")
+        names = ("since", "until", "samples", "difference", "healthy", "truth", "skipped")
         for name in names:
             setattr(self, name, getattr(saved, name))
         for array, counts in zip(
@@ -284,18 +262,6 @@ class Comparison:
             self._failed_since = np.concatenate([self._failed_since, never])
             closed = np.zeros((2, missing), np.bool_)
             self._open, self._shared = (np.concatenate([old, closed], axis=1) for old in (self._open, self._shared))
-
-
-def _with_rates(found: Outcome, days: float) -> RoleOutcome:
-    return {
-        "incidents": found.incidents,
-        "warned": found.warned,
-        "true_alerts": found.true_alerts,
-        "false_alarms": found.false_alarms,
-        "median_lead_seconds": found.median_lead_seconds,
-        "event_recall": found.warned / found.incidents if found.incidents else None,
-        "false_alarms_per_device_day": found.false_alarms / days if days > 0 else None,
-    }
 
 
 def _states(tracker: AlertTracker, codes: Integers) -> npt.NDArray[np.void]:

@@ -6,7 +6,8 @@ from typing import Literal, Protocol
 import numpy as np
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from netops.serving.shadow.comparison import BINS, ROLES
+from netops.serving.shadow.comparison import BINS
+from netops.serving.shadow.parts import ROLES
 from netops.serving.shadow.report import Role
 from netops.serving.shadow.scoring import Shadow
 
@@ -45,6 +46,11 @@ class ShadowCollector:
         yield _both(
             network, "netops_shadow_samples", "Samples that both scored", dict.fromkeys(ROLES, report["samples"])
         )
+        skipped = GaugeMetricFamily(
+            "netops_shadow_skipped", "Samples that the shadow has not scored", labels=["network"]
+        )
+        skipped.add_metric([network], report["skipped"])
+        yield skipped
         counts = report["alerts"]
         opened, only = ({role: counts[role][key] for role in ROLES} for key in _COUNTED)
         yield _both(network, "netops_shadow_alerts_opened", "Alerts opened", opened)

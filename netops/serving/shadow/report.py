@@ -47,7 +47,10 @@ class Assessment(TypedDict):
 
 
 class ShadowReport(TypedDict, total=False):
-    """Comparison of champion and challenger; without figures if the shadow could not be started."""
+    """Comparison of champion and challenger; without figures if the shadow could not be started.
+
+    ``skipped`` are samples that the challenger has not scored: it did not keep up, or their device was dropped.
+    """
 
     failure: str | None
     network: str
@@ -56,6 +59,7 @@ class ShadowReport(TypedDict, total=False):
     since: str | None
     until: str | None
     samples: int
+    skipped: int
     mean_difference: float | None
     agreement: Agreement
     histograms: dict[Role, list[int]]

@@ -1,6 +1,7 @@
 """Score the champion's samples with the shadow, in batches."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +15,11 @@ from netops.serving.shadow.comparison import Comparison
 
 #: Batch size: the shadow's risks are not needed immediately, and large batches are cheaper.
 BATCH = 256
-_COLUMNS = ("codes", "timestamps", "features", "risks", "live")
 
 
 @dataclass(slots=True)
-class _Pending:
-    """Samples that the shadow has not scored yet."""
+class Batch:
+    """Samples that the shadow has not scored yet; ``is_error`` is None if none of them has it."""
 
     codes: npt.NDArray[np.int64]
     timestamps: npt.NDArray[np.int64]
@@ -27,6 +27,40 @@ class _Pending:
     risks: npt.NDArray[np.float64]
     live: npt.NDArray[np.bool_]
     is_error: npt.NDArray[np.bool_] | None
+
+    @classmethod
+    def of(cls, work: Work, features: npt.NDArray[np.float64]) -> "Batch":
+        """Return the scored samples of a request."""
+        rows, samples = work.scored, work.samples
+        is_error = None if samples.is_error is None else samples.is_error[rows]
+        return cls(work.codes[rows], samples.timestamps[rows], features, work.risks, ~work.quarantined, is_error)
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Batch]") -> "Batch":
+        """Return several batches as one; where only some have ``is_error``, the others count as healthy."""
+        is_error = None
+        if any(part.is_error is not None for part in parts):
+            known = [np.zeros(len(one.codes), np.bool_) if one.is_error is None else one.is_error for one in parts]
+            is_error = np.concatenate(known)
+        return cls(
+            np.concatenate([part.codes for part in parts]),
+            np.concatenate([part.timestamps for part in parts]),
+            np.concatenate([part.features for part in parts]),
+            np.concatenate([part.risks for part in parts]),
+            np.concatenate([part.live for part in parts]),
+            is_error,
+        )
+
+    def rows(self, selected: npt.NDArray[np.bool_]) -> "Batch":
+        """Return some of the samples."""
+        return Batch(
+            self.codes[selected],
+            self.timestamps[selected],
+            self.features[selected],
+            self.risks[selected],
+            self.live[selected],
+            None if self.is_error is None else self.is_error[selected],
+        )
 
 
 class ShadowScorer:
@@ -40,11 +74,21 @@ class ShadowScorer:
         Comparison of champion and shadow.
     table : DeviceTable
         The names of the devices.
+
+    Attributes
+    ----------
+    lock : context manager
+        Held while the comparison is used.
+    waiting : int
+        The number of samples that a flush has not scored.
     """
+
+    waiting = 0
 
     def __init__(self, model: ServedModel, comparison: Comparison, table: DeviceTable) -> None:
         self.model, self.comparison, self.table = model, comparison, table
-        self._pending: list[_Pending] = []
+        self.lock: AbstractContextManager[object] = nullcontext()
+        self._pending: list[Batch] = []
         self._rows = 0
 
     def add(self, work: Work, features: npt.NDArray[np.float64], dropped: Collection[int]) -> None:
@@ -64,16 +108,13 @@ class ShadowScorer:
         """
         if dropped:
             self._forget(dropped)
-        rows, samples = work.scored, work.samples
-        is_error = None if samples.is_error is None else samples.is_error[rows]
-        codes, timestamps = work.codes[rows], samples.timestamps[rows]
-        self._pending.append(_Pending(codes, timestamps, features, work.risks, ~work.quarantined, is_error))
-        self._rows += len(rows)
+        self._pending.append(Batch.of(work, features))
+        self._rows += len(work.scored)
         if self._rows >= BATCH:
             self.flush()
 
-    def flush(self) -> None:
-        """Score and compare the pending samples.
+    def flush(self, wait: bool = False) -> None:
+        """Score and compare the pending samples; ``wait`` changes nothing.
 
         Raises
         ------
@@ -82,37 +123,30 @@ class ShadowScorer:
         """
         if self._rows == 0:
             return
-        pending, self._pending, self._rows = self._pending, [], 0
-        codes, timestamps, features, risks, live = (
-            np.concatenate([getattr(part, name) for part in pending]) for name in _COLUMNS
-        )
-        ours = self._score(features)
-        self.comparison.add(self.table, codes, timestamps, (risks, ours), live, _truth(pending))
-
-    def _score(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        risks = self.model.score(self.model.select(features))
-        if risks.shape != (len(features),) or not ((risks >= 0) & (risks <= 1)).all():
-            raise NetopsError("it returned risks outside 0..1")
-        return risks
+        found = Batch.joined(self._pending)
+        self._pending, self._rows = [], 0
+        both = (found.risks, scored(self.model, found.features))
+        self.comparison.add(self.table, found.codes, found.timestamps, both, found.live, found.is_error)
 
     def _forget(self, dropped: Collection[int]) -> None:
         """Remove dropped devices and their pending samples."""
         codes = np.array(list(dropped), dtype=np.int64)
-        for part in self._pending:
-            selected = ~np.isin(part.codes, codes)
-            for name in (*_COLUMNS, "is_error"):
-                if (column := getattr(part, name)) is not None:
-                    setattr(part, name, column[selected])
-        self._rows = sum(len(part.codes) for part in self._pending)
+        self._pending = [part.rows(~np.isin(part.codes, codes)) for part in self._pending]
+        before, self._rows = self._rows, sum(len(part.codes) for part in self._pending)
+        self.comparison.skipped += before - self._rows
         self.flush()
         self.comparison.forget(codes.tolist())
 
 
-def _truth(pending: list[_Pending]) -> npt.NDArray[np.bool_] | None:
-    """Concatenate ``is_error``; if only some requests have it, the others count as healthy. None if none has it."""
-    if all(part.is_error is None for part in pending):
-        return None
-    nothing = [np.zeros(len(part.codes), np.bool_) for part in pending]
-    return np.concatenate(
-        [none if part.is_error is None else part.is_error for part, none in zip(pending, nothing, strict=True)]
-    )
+def scored(model: ServedModel, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the risks of n × features of the spec.
+
+    Raises
+    ------
+    NetopsError
+        If the model returns invalid risks.
+    """
+    risks = model.score(model.select(features))
+    if risks.shape != (len(features),) or not ((risks >= 0) & (risks <= 1)).all():
+        raise NetopsError("it returned risks outside 0..1")
+    return risks

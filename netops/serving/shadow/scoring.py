@@ -25,7 +25,9 @@ from netops.serving.engine.champion import Champion, ModelSource, ServedModel, l
 from netops.serving.engine.fleet_state import FleetState
 from netops.serving.engine.work import Work
 from netops.serving.folders import state_folder
+from netops.serving.shadow.background import BackgroundScorer
 from netops.serving.shadow.comparison import Comparison
+from netops.serving.shadow.parts import ComparedPart, report_of
 from netops.serving.shadow.report import ShadowReport
 from netops.serving.shadow.scorer import ShadowScorer
 
@@ -93,6 +95,8 @@ class Shadow:
     ----------
     runtime : Host
         The runtime of the champion.
+    in_background : bool
+        Whether samples are scored in a thread; those that it does not keep up with are skipped.
 
     Attributes
     ----------
@@ -102,11 +106,11 @@ class Shadow:
         Number of shadows stopped by a failure.
     """
 
-    def __init__(self, runtime: Host) -> None:
-        self._runtime = runtime
+    def __init__(self, runtime: Host, in_background: bool = False) -> None:
+        self._runtime, self._in_background = runtime, in_background
         self.model: ServedModel | None = None
         self.failures = 0
-        self._scorer: ShadowScorer | None = None
+        self._scorer: ShadowScorer | BackgroundScorer | None = None
         self._failed: tuple[str, str] | None = None
         self._saved = b""
 
@@ -138,6 +142,16 @@ class Shadow:
             _LOG.info("model %s scores as the shadow of %s", found.model.version, self._runtime.model.version)
             self._start()
 
+    def follow(self, model: ServedModel | None) -> None:
+        """Compare with the shadow of the process, of which this one serves a partition; None: with none."""
+        champion = self._runtime.model.version
+        if model is None:
+            self._failed = None
+            if self.model is not None:
+                self.end()
+        elif model is not self.model and model.version != champion and (model.version, champion) != self._failed:
+            self.apply(Lookup(Champion(model.version, self._runtime.folder), model))
+
     def score(self, work: Work, features: npt.NDArray[np.float64]) -> None:
         """Score the champion's samples with the shadow; a failure stops the shadow."""
         if (model := self.model) is None:
@@ -161,9 +175,10 @@ class Shadow:
         """Return the comparison for a snapshot; empty if there is none."""
         try:
             if self._scorer is None:
-                return b""
-            self._scorer.flush()
-            return self._scorer.comparison.save(self._runtime.state.table)
+                return self._saved if self._in_background else b""
+            self._scorer.flush(wait=True)
+            with self._scorer.lock:
+                return self._scorer.comparison.save(self._runtime.state.table, self._scorer.waiting)
         except Exception as error:  # noqa: BLE001
             self._fail(self._version, error)
             return b""
@@ -180,13 +195,25 @@ class Shadow:
             self._fail(self._version, error)
             return None
 
-    def _report(self) -> ShadowReport | None:
+    def part(self) -> ComparedPart | None:
+        """Return the comparison as plain values; None if there is no shadow."""
+        try:
+            return self._part()
+        except Exception as error:  # noqa: BLE001
+            self._fail(self._version, error)
+            return None
+
+    def _part(self) -> ComparedPart | None:
         if self._scorer is None:
             return None
         self._scorer.flush()
         runtime = self._runtime
-        report = self._scorer.comparison.report(runtime.state.table, _recorded(runtime))
-        return {"network": runtime.network, **report}
+        with self._scorer.lock:
+            return self._scorer.comparison.part(runtime.state.table, _recorded(runtime))
+
+    def _report(self) -> ShadowReport | None:
+        part = self._part()
+        return None if part is None else {"network": self._runtime.network, **report_of([part])}
 
     def write(self, report: ShadowReport | None) -> None:
         """Write a report unless the shadow has ended since; may run in another thread."""
@@ -214,7 +241,8 @@ class Shadow:
             policies = [runtime.alerting.policy(one.threshold, one.horizon) for one in both]
             versions = (runtime.model.version, model.version)
             comparison = Comparison(versions, (policies[0], policies[1]), runtime.model.horizon)
-            self._scorer = ShadowScorer(model, self._resume(comparison), runtime.state.table)
+            make = BackgroundScorer if self._in_background else ShadowScorer
+            self._scorer = make(model, self._resume(comparison), runtime.state.table)
         except Exception as error:  # noqa: BLE001
             self._fail(model.version, error)
 

@@ -84,7 +84,11 @@ class Intake:
         """
         async with self._lock:
             self.lease.check()
-            if self._follow_champion():  # its metrics may be others
+            had_truth = self.runtime.reader.truth
+            is_other = self._follow_champion()
+            self.runtime.shadow.follow(self._root.shadow.model)
+            # The metrics may be others, and a shadow needs to know which devices have failed.
+            if is_other or self.runtime.reader.truth != had_truth:
                 parsed = list(parse_messages(self.pipeline, messages))
             for batch in parsed:
                 await self._process(batch)

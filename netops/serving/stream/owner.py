@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from netops.config.durations import SECOND
 from netops.errors import NetopsError
 from netops.serving.alerts.network_sites import NetworkRollUp
-from netops.serving.engine.champion import Champion, ModelSource
+from netops.serving.engine.champion import Champion
 from netops.serving.engine.lease import FencedError
 from netops.serving.engine.partitions import Partition, Partitions
 from netops.serving.engine.runtime import Runtime
@@ -24,7 +24,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class RootModels:
-    """The models of a process (see ``champion.ModelSource``); a partition has no shadow."""
+    """The models of a process (see ``champion.ModelSource``); a partition follows the shadow of the process."""
 
     def __init__(self, root: Runtime) -> None:
         self._root = root
@@ -39,36 +39,6 @@ class RootModels:
     def find(self, version: str) -> Champion:
         """Return any version of the network."""
         return self._root.source.find(version)
-
-
-class WithoutShadow:
-    """The models of a process without the shadow, which partitions do not compare.
-
-    Parameters
-    ----------
-    source : ModelSource
-        The source of the models.
-    """
-
-    def __init__(self, source: ModelSource) -> None:
-        self._source = source
-        self._ignored = ""
-
-    def champion(self) -> Champion:
-        """Return the champion."""
-        return self._source.champion()
-
-    def shadow(self) -> None:
-        """Return None; a shadow that is set is reported once."""
-        found = self._source.shadow()
-        version = "" if found is None else found.version
-        if version and version != self._ignored:
-            _LOG.warning("model %s does not score as a shadow: a server that reads a stream has none", version)
-        self._ignored = version
-
-    def find(self, version: str) -> Champion:
-        """Return any version of the network."""
-        return self._source.find(version)
 
 
 class Owner:
@@ -157,6 +127,7 @@ class Owner:
         except BaseException:
             lease.release()
             raise
+        runtime.shadow.follow(root.shadow.model)
         is_new = runtime.offset is None
         runtime.offset = self._start(number, runtime.offset, low, high)
         if is_new:

@@ -63,6 +63,7 @@ class StreamReader:
         self._retries: dict[int, float] = {}
         self._asked: dict[int, float] = {}
         self._has_opened = self._is_assigned = self._is_held = False
+        self._obstacle = ""
         self._renewed = self._troubled = monotonic()
         self._counted = -_COUNT
 
@@ -122,10 +123,10 @@ class StreamReader:
 
     def _hold(self) -> None:
         """Pause the partitions while output or state do not keep up; the process stays a member of the group."""
-        has_room = self._has_room()
-        if has_room != self._is_held:
+        self._obstacle = self._found_obstacle()
+        if bool(self._obstacle) == self._is_held:
             return
-        self._is_held = not has_room
+        self._is_held = bool(self._obstacle)
         read = [self._partition(number) for number in self._owner.intakes if number not in self._claims]
         if self._is_held:
             self._consumer.pause(read)
@@ -133,14 +134,13 @@ class StreamReader:
             self._consumer.resume(read)
         self._show_stalled()
 
-    def _has_room(self) -> bool:
-        """Return whether messages may be read: what follows from them can be written and saved."""
+    def _found_obstacle(self) -> str:
+        """Return why no messages may be read: what follows from them cannot be saved or written."""
         output = self._owner.output
-        if self._owner.stalled:
-            return False
-        if output is None:
-            return True
-        return output.has_room(LIMIT // 2, 0.0) if self._is_held else output.has_room(LIMIT, _OUTPUT)
+        if (why := self._owner.stalled) or output is None:
+            return why
+        has_room = output.has_room(LIMIT // 2, 0.0) if self._is_held else output.has_room(LIMIT, _OUTPUT)
+        return "" if has_room else output.waiting
 
     def _poll(self) -> "list[KafkaMessage]":
         """Return the messages that are there; wait for the first one only."""
@@ -406,13 +406,15 @@ class StreamReader:
         partitions.is_ready = partitions.is_ready or (self._is_assigned and not self._claims)
 
     def _show_stalled(self) -> None:
-        output, why = self._owner.output, self._owner.stalled
-        if not why and output is not None and (self._is_held or output.is_stalled):
-            why = output.waiting
-        found = f"{why}; reading is paused" if why and self._is_held else why
-        if found and not self._owner.partitions.stalled:
+        output, partitions = self._owner.output, self._owner.partitions
+        found = f"{self._obstacle}; reading is paused" if self._obstacle else ""
+        if not found and output is not None and output.is_stalled:
+            found = output.waiting
+        if found and not partitions.stalled:
             _LOG.warning("stream %s: %s", self._address, found)
-        self._owner.partitions.stalled = found
+        elif partitions.stalled and not found:
+            _LOG.warning("stream %s: reading continues", self._address)
+        partitions.stalled = found
 
     def _report(self, trouble: str) -> None:
         self._troubled = monotonic()

@@ -18,7 +18,7 @@ from netops.serving.stream.object_store.client import ObjectStore
 from netops.serving.stream.object_store.metrics import StoreCollector
 from netops.serving.stream.object_store.state import ObjectState
 from netops.serving.stream.output import Output
-from netops.serving.stream.owner import Owner, WithoutShadow
+from netops.serving.stream.owner import Owner
 from netops.serving.stream.reader import StreamReader
 from netops.telemetry.kafka.address import StreamAddress, parse_output, parse_stream
 from netops.telemetry.kafka.client import check_client, make_producer
@@ -88,8 +88,6 @@ async def running(root: Runtime, address: StreamAddress, states: SharedState) ->
         The states of the partitions, which all processes share.
     """
     partitions = root.partitions = root.partitions or Partitions(address.topic)
-    root.shadow.end()
-    root.source = WithoutShadow(root.source)
     root.metrics.registry.register(LagCollector(partitions, root.network))
     written = parse_output(root.settings.stream.out, root.settings.stream.url)
     output = None if written is None else Output(written)

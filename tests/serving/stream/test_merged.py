@@ -1,6 +1,5 @@
 """One view of several partitions: endpoints, metrics, and cursors of answers."""
 
-import logging
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from netops.serving.engine.champion import ChampionFile
 from netops.serving.engine.merged_metrics import MergedCollector
 from netops.serving.engine.partitions import Cursors
 from netops.serving.engine.runtime import Runtime
@@ -20,7 +18,6 @@ from netops.serving.requests.processes import Peer
 from netops.serving.requests.registry import ENDPOINTS
 from netops.serving.requests.reply import Reply
 from netops.serving.requests.scope import Own, own_of
-from netops.serving.stream.owner import WithoutShadow
 from tests.serving.samples import sample
 from tests.serving.stream.process import Process, log_of
 
@@ -113,6 +110,8 @@ ANSWERS: dict[str, tuple[dict[str, str], Any]] = {
     "/fleet": ({}, lambda found: (found["known"], found["devices"], found["alerting"])),
     "/history": ({"device": "b"}, lambda found: len(found["times"])),
     "/metrics": ({}, lambda found: 'netops_devices{network="demo"} 2.0' in found),
+    "/shadow": ({}, lambda found: (found["champion"], found["report"])),
+    "/shadow-parts": ({}, lambda found: found),
     "/feedback": ({}, lambda found: found["network"]),
     "/site-feedback": ({}, lambda found: found),
     "/roll-up": (
@@ -130,6 +129,8 @@ EXPECTED = {
     "/fleet": (2, ["a", "b"], ["a", "b"]),
     "/history": 5,
     "/metrics": True,
+    "/shadow": ("v1", None),
+    "/shadow-parts": [],
     "/feedback": "demo",
     "/site-feedback": [],
     "/roll-up": [(0, ["a"]), (1, ["b"])],
@@ -168,21 +169,6 @@ def test_without_a_partition_there_is_nothing(model, tmp_path) -> None:
             if endpoint.path in ("/fleet", "/healthz"):
                 found = msgspec.to_builtins(endpoint.reply(process.root, Request("GET", endpoint.path)).body)
                 assert found.get("known", found.get("devices", [])) in (0, [])
-
-
-def test_a_shadow_is_reported_as_ignored_once(model, tmp_path, caplog) -> None:
-    file = ChampionFile(tmp_path / "champion.json")
-    file.promote("v1", model)
-    file.put_in_shadow("v2", model)
-    source = WithoutShadow(file)
-    with caplog.at_level(logging.WARNING):
-        assert source.shadow() is None
-        assert source.shadow() is None
-    assert [record.message for record in caplog.records] == [
-        "model v2 does not score as a shadow: a server that reads a stream has none"
-    ]
-    assert source.champion() == file.champion()
-    assert source.find("v1") == file.champion()
 
 
 def answered(process: Process, path: str, **query: str) -> Reply:
