@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netops.config.durations import HOUR, SECOND, parse_duration
+from netops.serving.stream.object_store.lease import RENEWED
 
 from .report import report
 from .serving import METRICS, body, make_model
@@ -32,8 +33,11 @@ TICK, TOGETHER = 5, 500
 USED_CORE, USED_MEMORY = 0.5, 0.75
 #: Partitions per process: the load can then be spread evenly over one process more or less.
 PARTITIONS = 4
-#: Seconds until a lost process is noticed, and between two snapshots: defaults of serving.stream and serving.state.
-SESSION, SNAPSHOT = 10, 10
+#: Seconds until a lost process is noticed, between two snapshots, and of a lease: defaults of serving.stream and
+#: serving.state.
+SESSION, SNAPSHOT, LEASE = 10, 10, 10
+#: Dollars per PUT request of Amazon S3 (standard, us-east-1, 2025), and seconds per month.
+PUT, MONTH = 0.005 / 1000, 730 * 3600
 #: Bytes of a device in a snapshot in addition to its samples.
 RECORD = 200
 
@@ -123,6 +127,8 @@ class Plan:
         Per second: what is written to the topic, without copies, and to the state folder.
     state_gb : float
         Size of all snapshots.
+    puts, puts_month : float
+        With an object store instead of a state folder: PUT requests per second, and dollars per month.
     """
 
     processes: int
@@ -132,6 +138,8 @@ class Plan:
     topic_mb: float
     snapshots_mb: float
     state_gb: float
+    puts: float
+    puts_month: float
 
 
 def plan(costs: Costs, devices: int, interval: float, memory: float) -> Plan:
@@ -153,6 +161,7 @@ def plan(costs: Costs, devices: int, interval: float, memory: float) -> Plan:
     # Of the devices that have sent since the last snapshot, their samples; a sixteenth of all devices in full.
     changed = min(1.0, SNAPSHOT / interval) * (8 * (1 + len(METRICS)) + RECORD)
     written = devices * (changed + costs.snapshot_bytes / 16) / SNAPSHOT
+    puts = processes * PARTITIONS * _puts()
     return Plan(
         processes,
         processes * PARTITIONS,
@@ -161,7 +170,14 @@ def plan(costs: Costs, devices: int, interval: float, memory: float) -> Plan:
         devices / interval * costs.message_bytes / 1e6,
         written / 1e6,
         devices * costs.snapshot_bytes / 1e9,
+        puts,
+        puts * MONTH * PUT,
     )
+
+
+def _puts() -> float:
+    """Return the PUT requests per second of a partition: snapshots, manifests, and renewals of the lease."""
+    return 2 / SNAPSHOT + max(1 / (RENEWED * LEASE) - 1 / SNAPSHOT, 0.0)
 
 
 def recover(costs: Costs, needed: Plan, devices: int, interval: float) -> tuple[float, float]:

@@ -82,6 +82,8 @@ def _type(schema: Any) -> str:
         return f"[{name}](#{name.lower()})"
     if kinds := schema.get("oneOf") or schema.get("anyOf"):
         return " or ".join(dict.fromkeys(_type(kind) for kind in kinds))
+    if parts := schema.get("prefixItems"):
+        return f"[{', '.join(_type(part) for part in parts)}]"
     if schema.get("type") == "array":
         return f"list of {_type(schema.get('items', {}))}"
     if "enum" in schema:

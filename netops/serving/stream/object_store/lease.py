@@ -29,7 +29,7 @@ from netops.serving.stream.object_store.work_folder import Identity, LetterTail,
 
 _LOG = logging.getLogger(__name__)
 #: Fractions of the lease after which it is renewed, and after which the partition pauses.
-_RENEWED, _PAUSED = 0.25, 0.6
+RENEWED, _PAUSED = 0.25, 0.6
 #: Bytes up to which the newest object of dead letters is written again with the next ones; maximum objects.
 _LETTERS, _LETTER_OBJECTS = 1 << 20, 256
 
@@ -270,7 +270,7 @@ class ObjectLease:
 
     def _renew(self) -> None:
         """Replace the manifest by itself from time to time, so that others see that the owner is alive."""
-        interval = _RENEWED * self._patience
+        interval = RENEWED * self._patience
         while not self._ending.wait(interval / 4):
             if now() - self._record.confirmed < interval:
                 continue
