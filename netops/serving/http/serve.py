@@ -88,8 +88,8 @@ def serve(
     """
     settings = settings or ServingSettings()
     address = _stream_of(settings)
-    place = parse_state(state or state_folder(network))
-    store = _store_of(place, address)
+    location = parse_state(state or state_folder(network))
+    store = _store_of(location, address)
     token = token_for(settings.host)
     listener = bind(settings.host, settings.port)
     syslog = None
@@ -97,7 +97,7 @@ def serve(
         syslog = _bind_syslog(settings)
         found = source or RegisteredChampion(network)
         # With an object store, the folder is that of this process alone.
-        folder = place if isinstance(place, Path) else state_folder(network)
+        folder = location if isinstance(location, Path) else state_folder(network)
         begin = partial(Runtime, network, found, settings, alerting)
         make = partial(begin, folder) if address is None else partial(in_free_slot, folder, begin)
         on_waiting = waiting and partial(waiting, _address(listener))
@@ -125,13 +125,13 @@ def _stream_of(settings: ServingSettings) -> StreamAddress | None:
     return topic_of(settings.stream)
 
 
-def _store_of(place: Path | StoreAddress, stream: StreamAddress | None) -> ObjectStore | None:
+def _store_of(location: Path | StoreAddress, stream: StreamAddress | None) -> ObjectStore | None:
     """Return the object store of the state, which can be used; None if the state is in a folder."""
-    if isinstance(place, Path):
+    if isinstance(location, Path):
         return None
     if stream is None:
-        raise UsageError(f"--state {place}: an object store is for servers that read a topic: give --stream, too")
-    store = ObjectStore(place)
+        raise UsageError(f"--state {location}: an object store is for servers that read a topic: add --stream")
+    store = ObjectStore(location)
     store.check()
     return store
 

@@ -24,6 +24,7 @@ from netops.serving.alerts.network_sites import Decision, RollUpAlert
 from netops.serving.alerts.site_alerts import key_of
 from netops.serving.alerts.store import Alert
 from netops.serving.engine.clock import NEVER
+from netops.serving.engine.lease import SuspendedError
 from netops.serving.engine.partitions import Partition
 from netops.serving.peers.network import Network
 from netops.serving.requests.endpoint import Request
@@ -166,6 +167,8 @@ class Aggregator:
             await asyncio.sleep(_TURN)
             try:
                 await self.turn()
+            except SuspendedError:  # the state cannot be saved now, which the reader reports
+                continue
             except Exception as error:  # noqa: BLE001 for example, partition 0 was lost: another process continues
                 _LOG.warning("the alerts of the network were not rolled up: %s: %s", type(error).__name__, error)
 

@@ -34,7 +34,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
         yield started
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.soak)])
 def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
     """Where processes share their states."""
     return tmp_path / "state" if request.param == "folder" else request.getfixturevalue("store").bucket()

@@ -79,7 +79,7 @@ def test_random_failures_change_nothing(broker, model: Path, tmp_path: Path, sha
         "stream__url": f"{broker.create(topic, PARTITIONS)}?group={topic}",
         "stream__out": broker.create(f"{topic}-out", 2),
         "stream__session": "2s",
-        "stream__lease": "2s",
+        "stream__lease": "2s" if isinstance(shared, Path) else "4s",
         "state__snapshot_interval": "500ms",
     }
     samples, sent, ending = fleet(DEVICES, TICKS, seed=seed), [], threading.Event()

@@ -79,12 +79,13 @@ def _partitions(server: LiveServer) -> list[dict]:
 @pytest.mark.slow
 @pytest.mark.timing
 def test_replicas_come_and_go_and_nothing_is_lost_or_counted_twice(
-    broker, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    broker, model: Path, tmp_path: Path, shared: Path | str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     samples, pauses = scenario(), {}
     expected = reference(model, tmp_path / "reference", samples, DEVICES)
-    address = broker.create("hand-over", PARTITIONS)
-    sender, ending = Sender(broker.address, "hand-over"), threading.Event()
+    topic = f"hand-over-{'folder' if isinstance(shared, Path) else 's3'}"
+    address = broker.create(topic, PARTITIONS)
+    sender, ending = Sender(broker.address, topic), threading.Event()
 
     def send() -> None:
         for start in range(0, len(samples), DEVICES):
@@ -95,14 +96,15 @@ def test_replicas_come_and_go_and_nothing_is_lost_or_counted_twice(
 
     with Hook() as hook, ExitStack() as servers:
         settings = {
-            "stream__url": f"{address}?group=hand-over",
+            "stream__url": f"{address}?group={topic}",
             "stream__session": "2s",
+            "stream__lease": "2s",
             "state__snapshot_interval": "700ms",
             "receivers": f'[{{"kind": "webhook", "url": "{hook.url}"}}]',
         }
 
         def replica() -> LiveServer:
-            return servers.enter_context(LiveServer(model, tmp_path / "state", **settings))
+            return servers.enter_context(LiveServer(model, shared, **settings))
 
         watch, sending = Watch(), threading.Thread(target=send)
         watch.servers["a"] = replica()
@@ -142,7 +144,7 @@ def test_replicas_come_and_go_and_nothing_is_lost_or_counted_twice(
         risks = {one["device"]: one["risk"] for one in httpx.get(f"{last.url}/devices").json()}
         assert last.stop() == 0
 
-        found, offsets = partitions(model, tmp_path / "state")
+        found, offsets = partitions(model, shared)
         assert sum(offsets.values()) == len(samples)
         assert differing(found, expected) == {}
         assert risks == {name: one["risk"] for name, one in expected.items()}

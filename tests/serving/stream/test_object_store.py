@@ -312,5 +312,5 @@ def test_a_store_that_ignores_conditions_is_refused(client: ObjectStore, monkeyp
 
 
 def test_an_object_store_is_for_streams(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="give --stream, too"):
+    with pytest.raises(UsageError, match="add --stream"):
         serve(state="s3://bucket/edge", source=FixedModel("v1", tmp_path))

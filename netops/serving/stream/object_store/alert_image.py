@@ -129,7 +129,7 @@ def assembled(image: AlertImage, packs: Sequence[bytes], where: str) -> bytes:
     NetopsError
         If it is not the file that was saved.
     """
-    found = b"".join(packs[pack][place * BLOCK : (place + 1) * BLOCK] for pack, place in image.blocks)
+    found = b"".join(packs[pack][index * BLOCK : (index + 1) * BLOCK] for pack, index in image.blocks)
     if len(found) != image.size or blake2b(found, digest_size=16).hexdigest() != image.digest:
         raise NetopsError(f"{where}: the alert store is damaged; restore its objects, or delete the partition")
     return found
@@ -147,6 +147,6 @@ def _is_sparse(image: AlertImage) -> bool:
 
 def _without_unused(image: AlertImage) -> AlertImage:
     used = sorted({pack for pack, _ in image.blocks})
-    index = {pack: number for number, pack in enumerate(used)}
-    blocks = [(index[pack], place) for pack, place in image.blocks]
+    numbers = {pack: number for number, pack in enumerate(used)}
+    blocks = [(numbers[pack], position) for pack, position in image.blocks]
     return AlertImage(image.size, image.digest, [image.packs[pack] for pack in used], blocks)

@@ -133,7 +133,7 @@ class ObjectStore:
             raise StoreError(f"{self.address}: object {key} has {done['received']} bytes instead of {size}")
 
     def upload(self, key: str, body: bytes | BinaryIO, size: int) -> None:
-        """Write an object that nobody else writes."""
+        """Write an object under a key that is used once."""
         with self._call("put", key) as done:
             self._client.put_object(Bucket=self.address.bucket, Key=key, Body=body)
             done["sent"] = size

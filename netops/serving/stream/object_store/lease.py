@@ -1,9 +1,9 @@
 """The lease of a partition's state in an object store.
 
 The manifest is replaced only on the condition that it is the version this process has written last (``If-Match``).
-So of several writers one succeeds, and whoever has been replaced learns of it with its next write. A lease that is
-not renewed is not used either: its process writes neither alerts nor messages until the store has confirmed that it
-still is the owner.
+So of several writers one succeeds, and a process that has been replaced learns of it with its next write. A lease
+that is not renewed is not used either: its process writes neither alerts nor messages until the store has confirmed
+that it still is the owner.
 """
 
 import logging
@@ -35,7 +35,7 @@ _LETTERS, _LETTER_OBJECTS = 1 << 20, 256
 
 
 def now() -> float:
-    """Return seconds of a clock that goes on while the machine sleeps, where there is one."""
+    """Return seconds of a clock that continues while the machine sleeps, where there is one."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
 
 
@@ -61,7 +61,7 @@ class Record:
     trouble : str
         Why the last write was not confirmed; empty if it was.
     is_fenced : bool
-        Whether another process has taken over.
+        Whether another process has taken over, or this one has released the state.
     """
 
     def __init__(self, store: ObjectStore, where: str, manifest: Manifest, etag: str, since: float) -> None:
@@ -257,6 +257,7 @@ class ObjectLease:
                 pass
             except Exception as error:  # noqa: BLE001 the next owner waits for the end of the lease instead
                 _LOG.warning("%s: not released: %s", self._where, error)
+        self._record.is_fenced = True  # an upload that is still in progress changes nothing any more
         self._thread.join()
         self._alerts.close()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -143,7 +143,7 @@ class ObjectClaim:
         return lease
 
     def _is_over(self, manifest: Manifest, age: float) -> bool:
-        """Return whether a lease has ended: by the times of the store, or because nobody renews it."""
+        """Return whether a lease has ended: by the times of the store, or because it is not renewed."""
         if manifest.write != self._seen:
             self._seen, self._since = manifest.write, self._clock()
         return age > self._patience + _RESOLUTION or self._clock() - self._since > self._patience
