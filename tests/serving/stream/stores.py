@@ -44,6 +44,7 @@ class StoreServer:
         end = time.monotonic() + 60
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > end:
+                self.stop()
                 raise AssertionError(f"the store did not start: {log.read_text()[-2000:]}")
             time.sleep(0.1)
         self._buckets, self._first = 0, None

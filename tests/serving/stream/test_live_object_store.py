@@ -31,7 +31,6 @@ def _owned(*servers: LiveServer) -> dict[int, int]:
 
 
 @pytest.mark.slow
-@pytest.mark.timing
 def test_failures_of_processes_and_store_change_nothing(
     broker, store: StoreServer, model: Path, tmp_path: Path
 ) -> None:
