@@ -10,6 +10,7 @@ from pathlib import Path
 from netops.config.paths import PROJECT, home
 from netops.models.card import ModelCard
 from netops.registry.ledger import CANDIDATE, CHAMPION
+from netops.tracking.install import names_service
 from netops.tracking.mlrun_types import ModelArtifact, RunDatabase, StageContext
 from netops.tracking.records import ArtifactRecord
 
@@ -145,10 +146,13 @@ def log_model(
 def models_path(context: StageContext) -> str:
     """Name the folder of the models.
 
-    In an object store it is in the run's own folder; on this machine, where runs are pruned, it is not.
+    In an object store, and in a volume that the pods of a service share, it is in the run's own folder; under the home
+    folder of this machine, where runs are pruned, it is not.
     """
-    target = str(context.artifact_path)
-    return f"{target.rstrip('/')}/models" if "://" in target else str(home() / "models")
+    target = str(context.artifact_path).rstrip("/")
+    if "://" in target or (names_service() and not Path(target).resolve().is_relative_to(home().resolve())):
+        return f"{target}/models"
+    return str(home() / "models")
 
 
 def _model(artifact: ArtifactRecord) -> Model:
