@@ -107,7 +107,7 @@ class Replicas:
         settings = common(hook) | {
             "stream__url": f"{address}?group={topic}",
             "stream__peers": json.dumps([f"http://127.0.0.1:{port}" for port in ports]),
-            "stream__peer_timeout": "1s",
+            "stream__peer_timeout": "5s",
             "stream__roll_up_wait": "25s",
             "stream__session": "2s",
             "stream__lease": "2s",
@@ -152,14 +152,14 @@ class Replicas:
 
     def _owned(self) -> dict[int, int]:
         try:
-            found = httpx.get(f"{self.live[0].url}/healthz", timeout=5).json()["partitions"]
+            found = httpx.get(f"{self.live[0].url}/healthz", timeout=10).json()["partitions"]
         except httpx.HTTPError:
             return {}
         return {one["partition"]: one["offset"] for one in found if one["status"] == "owned"}
 
     def _problems(self) -> str:
         return str(
-            [httpx.get(f"{server.url}/healthz", timeout=5).json()["problems"] for server in self.live]
+            [httpx.get(f"{server.url}/healthz", timeout=10).json()["problems"] for server in self.live]
         ).strip("[], ")
 
 
@@ -170,7 +170,7 @@ def run(replicas: Replicas, pause: float = 0.05) -> None:
         replicas.send(tick)
         time.sleep(pause)
         if any(number in (start - 1, start + 3, start + 6 + COOLDOWN) for start in EVENTS):
-            until(replicas.is_rolled_up, 60)
+            until(replicas.is_rolled_up, 120, pause=0.2)
     until(replicas.is_done, 60)
     print(f"{time.monotonic() - since:.1f} s")
 
