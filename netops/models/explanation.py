@@ -18,6 +18,7 @@ from netops.models.contributions.of_forest import ForestContributions
 from netops.models.contributions.of_net import NetContributions
 from netops.models.contributions.of_trees import TreeContributions
 from netops.models.contributions.of_vote import Voice, VoteContributions
+from netops.models.contributions.scaled import scaled
 from netops.models.deviations import USUAL, Deviations
 from netops.models.onnx_file import load_model
 from netops.models.scaling import Scaling
@@ -88,13 +89,13 @@ class _Raw:
         return self.model.expected
 
     def walk(self, features: Features) -> Walked:
-        return self.model.walk(self.scaling.apply(features))
+        return self.model.walk(scaled(self.scaling, features))
 
     def sums(self, features: Features) -> list[Sums]:
-        return self.model.sums(self.scaling.apply(features))
+        return self.model.sums(scaled(self.scaling, features))
 
     def exact(self, features: Features) -> Contributions:
-        return self.model.exact(self.scaling.apply(features))
+        return self.model.exact(scaled(self.scaling, features))
 
 
 class Explainer:

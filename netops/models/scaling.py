@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from netops.kernels import kernel
 from netops.models.card_sections import ScalingValues
 from netops.models.onnx_graph import Graph
 
@@ -48,9 +47,13 @@ class Scaling:
 
     def apply(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
         """Scale n × F raw features."""
-        # One type and layout: each is compiled separately.
-        features = np.ascontiguousarray(features, np.float64)
-        return _scale(features, self.centre, self.spread, self.limit, self.fill)
+        with np.errstate(over="ignore"):
+            scaled = features - self.centre
+            scaled /= self.spread
+        np.clip(scaled, -self.limit, self.limit, out=scaled)
+        if self.fill:
+            scaled[np.isnan(scaled)] = 0.0
+        return scaled.astype(np.float32)
 
     def build(self, graph: Graph, features: str) -> str:
         """Add the same steps to an ONNX graph; name their output, n × F float32."""
@@ -78,28 +81,6 @@ class Scaling:
     def from_dict(cls, values: ScalingValues) -> "Scaling":
         """Read what :meth:`to_dict` gave."""
         return cls(np.array(values["centre"]), np.array(values["spread"]), values["limit"], values["fill"])
-
-
-@kernel(error_model="numpy")
-def _scale(
-    features: npt.NDArray[np.float64],
-    centre: npt.NDArray[np.float64],
-    spread: npt.NDArray[np.float64],
-    limit: float,
-    fill: bool,
-) -> npt.NDArray[np.float32]:
-    scaled = np.empty(features.shape, np.float32)
-    for row in range(features.shape[0]):
-        for column in range(features.shape[1]):
-            value = (features[row, column] - centre[column]) / spread[column]
-            if value > limit:
-                value = limit
-            elif value < -limit:
-                value = -limit
-            elif value != value and fill:
-                value = 0.0
-            scaled[row, column] = np.float32(value)
-    return scaled
 
 
 def _moments(column: npt.NDArray[np.float64]) -> tuple[float, float]:

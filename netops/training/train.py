@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from signal import Signals
@@ -26,6 +26,7 @@ from netops.compute.settings import WORKER_WAIT
 from netops.config.durations import SECOND
 from netops.errors import NetopsError, UsageError, closest
 from netops.json_types import JsonDict
+from netops.memory import give_back
 from netops.models.card import ModelCard, read_card, write_card
 from netops.models.card_sections import SearchResult
 from netops.models.onnx_file import MODEL_FILE, Scorer
@@ -39,6 +40,8 @@ from netops.training.remote_rows import score_rows_on
 from netops.training.search import Trial, TrialCallback, best_of, summary_of
 from netops.training.settings import TrainingSettings
 
+#: Seconds for which a fit waits for those whose processes are started already.
+_PATIENCE = 5.0
 _STEPS = ("load libraries", "fit", "check", "done")
 
 
@@ -57,9 +60,9 @@ class Workers:
 
     def __init__(self, threads: int = 1, processes: int | None = None) -> None:
         self.threads, self.processes = threads, processes or max(1, cpus() // threads)
-        self._turn = threading.Semaphore(self.processes)
         self._waiting: dict[str, _Worker] = {}
         self._lock = threading.Lock()
+        self._turns = _Turns(self.processes)
 
     def prewarm(self, families: Iterable[str]) -> None:
         """Start the first processes of some families, which import what they need while other work continues."""
@@ -68,6 +71,7 @@ class Workers:
                 _check(family)
                 if family not in self._waiting and len(self._waiting) < self.processes:
                     self._waiting[family] = _Worker(family, self.threads)
+                    self._turns.expect(family)
 
     def train(
         self, job: Job, progress: Progress = silent, on_trial: TrialCallback = lambda trial: None
@@ -99,7 +103,7 @@ class Workers:
             return _with_search(job, self._ask(only, progress, record), trials, note)
 
     def _ask(self, job: Job, progress: Progress, on_trial: TrialCallback) -> ModelCard:
-        with self._turn:
+        with self._turns.turn(job.family):
             with self._lock:
                 worker = self._waiting.pop(job.family, None)
             if worker is None or not worker.alive:
@@ -123,6 +127,52 @@ class Workers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class _Turns:
+    """Turns of fits, of which a few run at the same time; the one that takes longest is next.
+
+    Families whose processes wait already come before others, but only for a while: their jobs may never come.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._expected: set[str] = set()
+        self._asking: list[str] = []
+        self._changed = threading.Condition()
+
+    def expect(self, family: str) -> None:
+        """Note that the process of a family waits for its job."""
+        with self._changed:
+            self._expected.add(family)
+
+    @contextlib.contextmanager
+    def turn(self, family: str) -> Iterator[None]:
+        """Wait for a turn, and end it."""
+        with self._changed:
+            self._asking.append(family)
+            if not self._changed.wait_for(lambda: self._is_next(family), _PATIENCE):
+                self._expected &= set(self._asking)
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._is_next(family))
+            self._asking.remove(family)
+            self._expected.discard(family)
+            self._free -= 1
+            self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += 1
+                self._changed.notify_all()
+
+    def _is_next(self, family: str) -> bool:
+        if family in self._expected:
+            asking = [name for name in self._asking if name in self._expected]
+            return self._free > 0 and longest_first(asking)[0] == family
+        # Each expected family needs a turn.
+        asking = [name for name in self._asking if name not in self._expected]
+        return self._free > len(self._expected) and longest_first(asking)[0] == family
 
 
 def _with_search(job: Job, card: ModelCard, trials: list[Trial], note: str = "") -> ModelCard:
@@ -313,6 +363,7 @@ def train_family(
         scheduler=cluster.address if cluster else None,
         worker_wait=cluster.worker_wait if cluster else WORKER_WAIT,
     )
+    give_back()
     if workers is not None:
         return workers.train(job, progress, on_trial)
     with Workers(settings.threads) as own:

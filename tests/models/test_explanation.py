@@ -17,6 +17,7 @@ from netops.models.card import ModelCard, read_card, write_card
 from netops.models.contributions.of_forest import ForestContributions
 from netops.models.contributions.of_net import NetContributions
 from netops.models.contributions.of_trees import TreeContributions
+from netops.models.contributions.scaled import scaled
 from netops.models.explanation import Explainer, highest
 from netops.models.onnx_file import Scorer, Session, build_model, calibrated, save_model
 from netops.models.onnx_graph import Graph
@@ -336,3 +337,14 @@ def test_a_walk_does_not_depend_on_other_rows(width: int) -> None:
         np.testing.assert_array_equal(alone, contributions[some])
         np.testing.assert_array_equal(own, sums[some])
         np.testing.assert_array_equal(trees.sums(features[some])[0], sums[some])
+
+
+@pytest.mark.parametrize("fill", [False, True])
+def test_compiled_scaling_is_the_same_to_the_bit(fill: bool) -> None:
+    features = rows(500, seed=9) * np.array([1e9, 1e-9, 1e300, 1.0, 3.0])
+    features[:3] = [[np.inf], [-np.inf], [np.nan]]
+    scaling = Scaling(
+        np.array([1e9, 0.0, -1e300, 1e-300, 0.1]), np.array([1e-3, 1e-300, 1e10, 3.0, 0.7]), 1e9, fill
+    )
+    np.testing.assert_array_equal(scaled(scaling, features), scaling.apply(features))
+    np.testing.assert_array_equal(scaled(scaling, features[:, ::-1]), scaling.apply(features[:, ::-1]))

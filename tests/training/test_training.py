@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,12 +22,12 @@ from netops.models.onnx_file import Scorer, save_model
 from netops.models.platt import Platt, fit_platt
 from netops.telemetry.dataset import Dataset
 from netops.training.examples import Examples, prepare_examples
-from netops.training.families.registry import Families
+from netops.training.families.registry import Families, longest_first
 from netops.training.families.xgboost import XGBoost
 from netops.training.fitting import Job, fit
 from netops.training.rows import gather
 from netops.training.settings import TrainingSettings
-from netops.training.train import Workers, split_risks, train_family
+from netops.training.train import Workers, _Turns, split_risks, train_family
 from tests.training.synthetic import make_dataset
 
 TREES = XGBoost(n_estimators=20, max_depth=6, learning_rate=0.1, colsample_bytree=0.8)
@@ -215,6 +216,36 @@ def test_fits_take_turns_where_there_are_fewer_processors(examples: Examples, tm
             list(pool.map(fit, ["sklearn", "xgboost"]))
     assert set(at) == {"sklearn", "xgboost"}
     assert at == sorted(at)
+
+
+def order_of_turns(expected: list[str], asking: list[str], late: list[str] = ()) -> list[str]:  # type: ignore[assignment]
+    turns, order = _Turns(1), []
+    for family in expected:
+        turns.expect(family)
+
+    def fit(family: str) -> None:
+        with turns.turn(family):
+            order.append(family)
+            time.sleep(0.1)
+
+    with ThreadPoolExecutor(8) as pool:
+        for family in asking:
+            pool.submit(fit, family)
+        time.sleep(0.3)
+        for family in late:
+            pool.submit(fit, family)
+    return order
+
+
+def test_the_next_turn_is_that_of_the_longest_fit_whose_process_is_started() -> None:
+    families = ["xgboost", "tensorflow", "sklearn", "extra_trees"]
+    assert order_of_turns(["extra_trees"], families[:3], late=["extra_trees"]) == longest_first(families)
+    assert order_of_turns(["xgboost"], ["sklearn", "tensorflow"], late=["xgboost"])[0] == "xgboost"
+
+
+def test_a_started_process_whose_job_does_not_come_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netops.training.train._PATIENCE", 0.2)
+    assert order_of_turns(["extra_trees"], ["xgboost", "sklearn"]) == ["sklearn", "xgboost"]
 
 
 def test_a_worker_ends_with_its_parent() -> None:
