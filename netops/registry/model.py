@@ -146,8 +146,8 @@ def log_model(
 def models_path(context: StageContext) -> str:
     """Name the folder of the models.
 
-    In an object store, and in a volume that the pods of a service share, it is in the run's own folder; under the home
-    folder of this machine, where runs are pruned, it is not.
+    In an object store, and in a volume that the pods of a service share, it is in the folder of the run; under the
+    home folder of this machine, where runs are pruned, it is not.
     """
     target = str(context.artifact_path).rstrip("/")
     if "://" in target or (names_service() and not Path(target).resolve().is_relative_to(home().resolve())):
