@@ -79,7 +79,7 @@ def apply(project: Project, settings: ClusterSettings) -> None:
     project.spec.disable_auto_mount = True
     for name, function in functions.items():
         equip_function(function, settings.stage(name), settings)
-    dask.declare_dask(project, settings.dask, settings.image)
+    equip_dask(project, settings)
     for workflow in project.spec.workflows:
         workflow |= {"cleanup_ttl": settings.ttl // SECOND, "image": settings.image}
         project.spec.set_workflow(str(workflow["name"]), workflow)
@@ -105,6 +105,13 @@ def equip_function(function: Function, stage: StageSettings, settings: ClusterSe
     function.set_state_thresholds({"executing": f"{seconds}s", "image_pull_backoff": _NO_IMAGE})
     function.with_node_selection(node_selector=dict(stage.node_selector))
     _mount(function, settings)
+
+
+def equip_dask(project: Project, settings: ClusterSettings) -> Function:
+    """Declare the Dask function of the project: image, resources, and the mounts and secrets of the stages."""
+    function = dask.declare_dask(project, settings.dask, settings.image)
+    _mount(function, settings)
+    return function
 
 
 def forget_machine(function: Function) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from netops.cluster.compile import artifact_path, check_workflow, compiled
+from netops.cluster.dask_function import provide_dask
 from netops.cluster.equipment import apply_locations, equip_function
 from netops.cluster.settings import ClusterSettings, read_cluster_settings, with_cluster
 from netops.config.durations import SECOND
@@ -21,6 +22,7 @@ from netops.tracking import service
 from netops.tracking.mlrun_types import Project
 from netops.workflows.project import connect, load_project
 from netops.workflows.records.runs import PROJECT
+from netops.workflows.settings import Settings
 
 ENGINES = ("kfp", "remote")
 
@@ -92,7 +94,9 @@ def prepare(project: Project, arguments: Mapping[str, str]) -> dict[str, str]:
     if settings.requirements:
         image = _built_image(project, settings)
         arguments = with_cluster(arguments, image=image, requirements=[])
+        settings = read_cluster_settings(arguments["settings"])
     project.save_to_db()  # the service reads the source from there
+    provide_dask(project, settings, Settings.from_json(arguments["settings"]).compute.scheduler)
     return arguments
 
 

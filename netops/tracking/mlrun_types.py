@@ -154,6 +154,12 @@ class Function(Protocol):
     def run(self, **how: object) -> StageRun:
         """Run it."""
 
+    def save(self, *, versioned: bool) -> object:
+        """Store it in the run database."""
+
+    def to_dict(self) -> Mapping[str, Mapping[str, object]]:
+        """Return it as the database stores it."""
+
     def as_step(self, runspec: object, **how: object) -> object:
         """Return it as a node of a Kubeflow pipeline."""
 

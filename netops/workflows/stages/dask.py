@@ -11,7 +11,7 @@ from netops.compute.cluster import Cluster, connected
 from netops.compute.settings import ComputeSettings
 from netops.config.binding import option
 from netops.errors import NetopsError
-from netops.tracking.mlrun_types import Project
+from netops.tracking.mlrun_types import Function, Project
 from netops.workflows.context import pipeline_run
 from netops.workflows.project_folder import PROJECT
 
@@ -57,7 +57,7 @@ class DaskFunction(Protocol):
     client: DaskClient
 
 
-def declare_dask(project: Project, settings: DaskSettings, image: str) -> None:
+def declare_dask(project: Project, settings: DaskSettings, image: str) -> Function:
     """Add the Dask function to the project."""
     import mlrun
 
@@ -67,6 +67,8 @@ def declare_dask(project: Project, settings: DaskSettings, image: str) -> None:
     function.with_worker_requests(mem=settings.memory, cpu=settings.cpu)
     function.with_worker_limits(mem=settings.memory)
     project.set_function(function, name=NAME)
+    declared: Function = function
+    return declared
 
 
 @contextmanager
