@@ -86,6 +86,8 @@ class Output:
         self.address, self.counts, self.is_ending = address, OutputCounts(), False
         self._error, self._progress = "", monotonic()
         self._producer = self._made()
+        #: A message must not reach a producer after it has been given up: nothing would report that it is lost.
+        self._replacing = threading.Lock()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"output {address}", daemon=True)
         self._thread.start()
@@ -127,7 +129,8 @@ class Output:
         if self.counts.waiting == 0:
             self._progress = monotonic()
         try:
-            self._producer.produce(self.address.topic, value, key, on_delivery=outlet.delivered)
+            with self._replacing:
+                self._producer.produce(self.address.topic, value, key, on_delivery=outlet.delivered)
         except (BufferError, KafkaException) as error:
             raise NetopsError(f"output {self.address}: {error}") from error
         self.counts.queued += 1
@@ -165,7 +168,9 @@ class Output:
     def _replace(self, error: Exception) -> None:
         """Replace the producer; what it has not written fails, and these partitions are opened again."""
         _LOG.warning("output %s: %s", self.address, error)
-        failed, self._producer = self._producer, self._made()
+        made = self._made()
+        with self._replacing:
+            failed, self._producer = self._producer, made
         _give_up(failed)
 
 

@@ -1,6 +1,7 @@
 """The risks of all scored samples in a topic: none is missing, whatever ends or is away."""
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -220,6 +221,33 @@ def test_no_snapshot_is_written_while_its_messages_wait(
         assert process.owner.release(0) is None
     with Process(model, tmp_path) as process:
         assert process.open(log).next == 0
+
+
+class Slow:
+    """A producer that has been called, and has not queued the message yet."""
+
+    def __init__(self, producer: Any) -> None:
+        self._producer, self.is_called = producer, threading.Event()
+
+    def produce(self, *message: Any, **options: Any) -> None:
+        self.is_called.set()
+        time.sleep(0.5)
+        self._producer.produce(*message, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._producer, name)
+
+
+def test_a_message_for_a_producer_that_is_replaced_meanwhile_fails(away: Output) -> None:
+    slow = away._producer = Slow(away._producer)
+    outlet = output.Outlet(away, "t", 0)
+    thread = threading.Thread(target=outlet._produce, args=(b"value", "key"))
+    thread.start()
+    assert slow.is_called.wait(20)
+    away._replace(RuntimeError("fatal"))
+    thread.join()
+    until(lambda: outlet.error != "")
+    assert not outlet.is_written
 
 
 def test_a_snapshot_waits_for_a_slow_output_but_not_at_the_end(away: Output, model: Path, tmp_path: Path) -> None:
