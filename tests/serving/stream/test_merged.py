@@ -8,15 +8,17 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from netops.serving.alerts.store import Alert
 from netops.serving.engine.merged_metrics import MergedCollector
 from netops.serving.engine.partitions import Cursors
 from netops.serving.engine.runtime import Runtime
 from netops.serving.requests.access import Access
 from netops.serving.requests.dispatch import Dispatcher
 from netops.serving.requests.endpoint import Request, StateEndpoint
-from netops.serving.requests.processes import Peer
+from netops.serving.requests.endpoints.alert import AlertRecord
+from netops.serving.requests.processes import Answers, Found, Peer
 from netops.serving.requests.registry import ENDPOINTS
-from netops.serving.requests.reply import Reply
+from netops.serving.requests.reply import Reply, refusal
 from netops.serving.requests.scope import Own, own_of
 from tests.serving.samples import sample
 from tests.serving.stream.process import Process, log_of
@@ -203,6 +205,25 @@ def test_the_addresses_of_peers_are_shown_with_the_token_only(model, tmp_path) -
     assert [one.why for one in shown.partitions] == ["", "http://10.0.0.7:8080: refused"]
     assert "10.0.0.7" not in str(hidden)
     assert (hidden.status, len(hidden.partitions)) == ("degraded", 2)
+
+
+class Moving(Alone):
+    """The process that has an alert does not have it any more when it is asked to record feedback."""
+
+    async def ask_all(self, *_: Any, **__: Any) -> Answers:
+        alert = Alert(id="a1", kind="risk", network="demo", opened="2024-01-01T00:00:00Z")
+        return Answers([Found(self.own(), Reply(200, b""), AlertRecord(alert, []))], [])
+
+    async def ask(self, *_: Any) -> Found:
+        return Found(self.own(), refusal(404, "no alert 'a1'"))
+
+
+def test_feedback_on_an_alert_that_moves_meanwhile_may_be_sent_again(model, tmp_path) -> None:
+    with Process(model, tmp_path) as process:
+        graph: Any = SimpleNamespace(runtime=process.root)
+        request = Request("POST", "/alerts/a1/feedback", b'{"verdict": "confirmed"}')
+        found = process.owner.call(Dispatcher(graph, Access(None), Moving(process.root)).answer(request))
+    assert (found.status, "send the feedback again later" in str(found.body)) == (503, True)
 
 
 @pytest.mark.parametrize("path", ["/feedback", "/alerts", "/devices", "/fleet", "/alerts/unknown"])

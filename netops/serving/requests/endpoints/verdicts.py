@@ -71,7 +71,7 @@ async def _by_owner(processes: Processes, endpoint: Endpoint, request: Request) 
     name = found.value.alert.id
     request.path, request.query = f"/alerts/{quote(name)}/feedback", {"name": name}
     one = await processes.ask(found.own.instance, endpoint, request, {})
-    if one is None:
+    if one is None or one.reply.status == 404:  # it has ended, or its partition has moved to another process
         raise BodyError(f"alert {name}: its process does not answer; send the feedback again later", 503)
     return one.reply
 
