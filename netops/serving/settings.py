@@ -179,7 +179,7 @@ class StreamSettings:
         help="with peers: how long a risk alert waits at most for the roll-up by site before it is sent; longer "
         "than it takes to replace a process",
         unit="duration",
-        minimum=SECOND,
+        minimum=5 * SECOND,  # the roll-up waits for half of it, and takes turns of a second
     )
 
 
