@@ -362,7 +362,10 @@ class ActiveAlerts:
         return None
 
     def _renewed(self, key: Key, alert: Alert, peak: tuple[float, int] | None, is_silenced: bool) -> None:
-        alert.silenced = alert.silenced and is_silenced
+        if alert.silenced and not is_silenced:
+            alert.silenced = False
+            if latest_opening(alert) > self._stored_until:  # it is sent for the first time
+                self._unsent.add(alert.id)
         _raise_peak(alert, peak)
         self.open[key] = alert
         self._change(alert)

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
+from typing import TypeAlias
 
 import msgspec
 
@@ -36,6 +37,10 @@ _TURN, _FRESH = 1.0, 1.2
 #: Turns in which a process may refuse a new owner of partition 0, which it does not know yet.
 _REFUSED = 5
 _SIZES = "sites.json"
+
+
+#: The number of partitions, and the alerts and numbers of devices that each has reported.
+Seen: TypeAlias = tuple[int, dict[int, tuple[list[RollUpAlert], list[SiteSize]]]]
 
 
 @dataclass
@@ -92,6 +97,11 @@ class Consideration:
         self._waiting = {name: self._waiting.get(name) or Waiting(now) for name in names}
         return {name for name, one in self._waiting.items() if not self._is_considered(one, parts, total, now)}
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there are changes."""
+        return bool(self._waiting)
+
     def may_wait(self, name: str, now: float) -> bool:
         """Return whether a change may wait longer."""
         return name in self._waiting and now - self._waiting[name].since < self._patience
@@ -123,6 +133,8 @@ class Aggregator:
         self._patience = network.runtime.settings.stream.roll_up_wait / SECOND / 2
         self._zero: Partition | None = None
         self._refused: Counter[str] = Counter()
+        #: What was reported when nothing remained to be decided: as long as it stays the same, nothing is.
+        self._finished: Seen | None = None
         self._begin(None)
 
     @asynccontextmanager
@@ -148,18 +160,25 @@ class Aggregator:
         totals = [one.own.total for one in answers.found if one.own.total is not None]
         if not totals or 0 not in parts or self._partitions.owned.get(0) is not zero:
             return
+        seen = max(totals), {number: (part.alerts, part.sizes) for number, part in parts.items()}
+        if seen == self._finished:
+            return
         await self._store_sizes(zero, parts)
+        self._finished = None
         held = {alert.id for part in parts.values() for alert in part.alerts if alert.held}
         pending = self._opened.pending(held, parts, max(totals), self._clock())
         if self._store_sites(zero, parts, max(totals), pending):
             await zero.runtime.flush()
-            await self._decide(zero, parts, owners, pending | self._possible(parts))
+            has_decided = await self._decide(zero, parts, owners, pending | self._possible(parts))
+            if not (held or has_decided or self._ended.is_waiting):
+                self._finished = seen
 
     def _begin(self, zero: Partition | None) -> None:
         """Begin as the owner of partition 0, or end as its owner."""
         self._zero = zero
         self._opened, self._ended = Consideration(self._patience), Consideration(self._patience)
         self._report({})
+        self._finished = None
         self._sizes = {} if zero is None else _read_sizes(zero.runtime.folder / _SIZES)
 
     async def _run(self) -> None:
@@ -218,21 +237,24 @@ class Aggregator:
 
     async def _decide(
         self, zero: Partition, parts: Mapping[int, PartitionAlerts], owners: Mapping[int, str], pending: set[str]
-    ) -> None:
-        """Send each process the decisions for its alerts; report those that refuse them."""
+    ) -> bool:
+        """Send each process the decisions for its alerts, report refusals, and return whether there were any."""
         sites = zero.runtime.active_alerts.sites.open.values()
         by_owner: dict[str, list[RollUpAlert]] = {}
         for number, part in parts.items():
             by_owner.setdefault(owners[number], []).extend(part.alerts)
         refused: dict[str, str] = {}
+        has_decided = False
         for instance, alerts in by_owner.items():
             decision = decided(alerts, sites, pending, zero.generation)
             if decision:
+                has_decided = True
                 request = Request("POST", DECIDE.path, msgspec.json.encode(decision), "application/json")
                 found = await self._network.ask(instance, DECIDE, request, {})
                 if found is not None and found.reply.status != DECIDE.status:
                     refused[instance] = found.reply.encoded().decode(errors="replace")[:200]
         self._report(refused)
+        return has_decided
 
     def _report(self, refused: Mapping[str, str]) -> None:
         """Report the processes that have refused the decisions of several turns, and why."""

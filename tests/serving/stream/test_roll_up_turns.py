@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from netops.alerting.settings import AlertSettings
+from netops.alerting.silences import Silence
 from netops.config.durations import SECOND
 from netops.serving.alerts.network_sites import Decision, RollUpAlert
 from netops.serving.alerts.store import Alert
@@ -185,6 +187,22 @@ def test_a_device_without_a_location_does_not_wait(network: Network) -> None:
     assert not alert.held
 
 
+def test_an_alert_whose_silence_is_over_waits_for_the_roll_up(model: Path, tmp_path: Path) -> None:
+    stream = StreamSettings(peers=("http://peers:1",), roll_up_wait=WAIT * SECOND)
+    settings = ServingSettings(stream=stream, receivers=(ReceiverSettings("webhook", "http://127.0.0.1:9"),))
+    log = log_of([sample("a", tick, hot=True, data_center="x") for tick in range(135)])
+    with Process(model, tmp_path, settings=settings) as process:
+        silence = Silence(from_="2023-11-14T22:00", until="2023-11-14T22:20")
+        process.root.alerting = AlertSettings(silences=(silence,))
+        intake = process.open(log)
+        process.feed(intake, log, 100)
+        alerts = intake.runtime.active_alerts
+        assert [one.held for one in alerts.to_roll_up()] == [False]
+        process.feed(intake, log)
+        assert [(one.silenced, len(one.renewed)) for one in alerts.open.values()] == [(False, 1)]
+        assert [one.held for one in alerts.to_roll_up()] == [True]
+
+
 def test_without_a_roll_up_alerts_are_sent_when_their_wait_is_over(network: Network) -> None:
     network.add(0, 4, "a")
     network.feed(network.second)
@@ -282,6 +300,27 @@ def test_partitions_without_samples_have_no_say_in_the_end_of_a_site_alert(netwo
     (site,) = sites(network.first)
     assert site.end_reason == "fewer of its devices alert"
     assert nanoseconds(site.ended) == (START + 303 * INTERVAL) * SECOND
+
+
+def test_turns_without_a_change_do_not_roll_up_again(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    aggregator = network.aggregator(network.first, network.second)
+    calls, rolled_up = [], aggregator._rolled_up
+    monkeypatch.setattr(aggregator, "_rolled_up", lambda alerts: calls.append(len(alerts)) or rolled_up(alerts))
+    network.add(0, 4, "a")
+    network.feed(network.first, network.second)
+    network.turn(aggregator, 6)
+    (site,) = sites(network.first)
+    calls.clear()
+    network.turn(aggregator, 6)
+    assert calls == []
+    network.add(4, 3, "ab")
+    network.feed(network.first, network.second)
+    network.turn(aggregator, 6)
+    assert calls
+    assert len(sites(network.first)[0].devices) == 8
+    calls.clear()
+    network.turn(network.aggregator(network.first, network.second), 1)
+    assert [one.id for one in sites(network.first)] == [site.id]
 
 
 def test_only_the_owner_of_partition_0_decides(network: Network) -> None:
