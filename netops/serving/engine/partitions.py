@@ -79,8 +79,8 @@ class Partitions:
 
     Attributes
     ----------
-    topic : str
-        The topic.
+    topic, group : str
+        The topic, and the consumer group.
     owned : dict
         Number → partition.
     waiting : frozenset of int
@@ -117,6 +117,7 @@ class Partitions:
     instance: str = field(default_factory=lambda: uuid4().hex)
     stalled: str = ""
     cursors: Cursors = field(default_factory=lambda: Cursors(time_ns() // 1000))
+    group: str = ""
 
     @property
     def runtimes(self) -> "list[Runtime]":

@@ -105,7 +105,9 @@ def serve(
             if not wait_for_champion(network, lambda: load_model(found.champion()), listener, settings, on_waiting):
                 return
         if address is not None:
-            runtime.partitions = Partitions(address.topic, has_peers=bool(settings.stream.peers))
+            runtime.partitions = Partitions(
+                address.topic, group=address.group, has_peers=bool(settings.stream.peers)
+            )
         stream = None if address is None else running(runtime, address, states_of(runtime, folder, store))
         _run(runtime, listener, syslog, token, ready, stream)
     finally:

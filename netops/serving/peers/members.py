@@ -123,8 +123,8 @@ class Members:
             raise NoPeerError("it has another NETOPS_TOKEN, no champion, or does not read a stream")
         if own is None:
             raise NoPeerError(f"it is not a server that reads a stream (status {answer.status})")
-        if (own.network, own.topic) != (self._network, self._partitions.topic):
-            raise NoPeerError(f"it serves network {own.network} with topic {own.topic}")
+        if (own.network, own.topic, own.group) != (self._network, self._partitions.topic, self._partitions.group):
+            raise NoPeerError(f"it serves network {own.network} with topic {own.topic}, group {own.group}")
         return own
 
     @asynccontextmanager

@@ -34,6 +34,7 @@ class Own(msgspec.Struct, frozen=True):
     topic: str
     total: int | None
     partitions: dict[int, Held]
+    group: str = ""
 
 
 def is_own(query: Query) -> bool:
@@ -56,7 +57,7 @@ def own_of(network: str, partitions: Partitions) -> Own:
         number: Held(one.generation, len(one.runtime.state.table))
         for number, one in sorted(partitions.owned.items())
     }
-    return Own(partitions.instance, network, partitions.topic, partitions.total, held)
+    return Own(partitions.instance, network, partitions.topic, partitions.total, held, partitions.group)
 
 
 def with_own(reply: Reply, own: Own) -> Reply:

@@ -87,7 +87,7 @@ async def running(root: Runtime, address: StreamAddress, states: SharedState) ->
     states : SharedState
         The states of the partitions, which all processes share.
     """
-    partitions = root.partitions = root.partitions or Partitions(address.topic)
+    partitions = root.partitions = root.partitions or Partitions(address.topic, group=address.group)
     root.metrics.registry.register(LagCollector(partitions, root.network))
     written = parse_output(root.settings.stream.out, root.settings.stream.url)
     output = None if written is None else Output(written)

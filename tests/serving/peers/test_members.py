@@ -27,8 +27,8 @@ TIMEOUT = 3.0
 class PeerServer(Hook):
     """Answers for a partition; requests wait while it is slow, and questions about its health while it hangs."""
 
-    def __init__(self, instance: str, number: int, body: bytes = b"[]") -> None:
-        own = with_own(Reply(200, b""), Own(instance, "demo", "t", 2, {number: Held(1, 1)})).headers
+    def __init__(self, instance: str, number: int, body: bytes = b"[]", group: str = "g") -> None:
+        own = with_own(Reply(200, b""), Own(instance, "demo", "t", 2, {number: Held(1, 1)}, group)).headers
         self._own, self.body = {"X_Netops_Own": own[OWN_HEADER]}, body
         self.is_slow, self.is_hung = threading.Event(), threading.Event()
         self.freed = threading.Event()
@@ -49,7 +49,7 @@ class PeerServer(Hook):
 
 @asynccontextmanager
 async def network_of(*peers: PeerServer, limit: int = 10_000) -> AsyncIterator[Network]:
-    partitions = Partitions("t", instance="me")
+    partitions = Partitions("t", instance="me", group="g")
     client = PeerClient(TIMEOUT, "secret", limit)
     members = Members([parse_peer(peer.url) for peer in peers], client, "demo", partitions)
     graph: Any = SimpleNamespace(runtime=SimpleNamespace(network="demo", partitions=partitions))
@@ -117,6 +117,19 @@ def test_text_of_a_client_cannot_lose_a_peer() -> None:
                 ):
                     await network.ask("a", ALERTS, request, {})
                     assert [one.instance for one in network.members.live()] == ["a"]
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_a_process_of_another_group_is_no_peer() -> None:
+    async def run() -> None:
+        with PeerServer("a", 0) as peer, PeerServer("b", 0, group="other") as other:
+            async with network_of(peer) as network:
+                found = Members([parse_peer(other.url)], network.members.client, "demo", network._partitions)
+                async with found.running():
+                    while "group other" not in str(found.peers()):
+                        await asyncio.sleep(0.02)
+                    assert found.live() == []
 
     asyncio.run(asyncio.wait_for(run(), 60))
 
