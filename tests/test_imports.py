@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 HEAVY = {
     "apscheduler",
     "bokeh",
+    "botocore",
     "confluent_kafka",
     "cramjam",
     "dask",

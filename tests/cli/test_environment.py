@@ -56,7 +56,7 @@ def test_a_disk_that_takes_nothing(
     def full(*_arguments: object, **_options: object) -> None:
         raise OSError(number, os.strerror(number), "/tmp/part-00000.parquet")
 
-    monkeypatch.setattr("netops.telemetry.ingest.write_part", full)
+    monkeypatch.setattr("netops.telemetry.steps.write_part", full)
     out = telemetry.parent / "out"
     line = refused(capsys, "features", "--telemetry", str(telemetry), "--out", str(out))
     assert f"/tmp/part-00000.parquet: {os.strerror(number).lower()}" in line

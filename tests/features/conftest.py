@@ -28,6 +28,7 @@ def part_of(seed, lengths):
 def telemetry(tmp_path):
     """A dataset of three parts, whose parts have 650, 1 and 300 samples."""
     lengths = [(300, 0, 350), (1,), (50, 100, 150)]
+    (tmp_path / "telemetry").mkdir()
     for number, some in enumerate(lengths):
         write_part(tmp_path / "telemetry", number, part_of(number, some))
     incidents = pa.table(

@@ -144,13 +144,13 @@ def summary(server: LiveServer) -> dict[str, Any]:
 
 def test_changes_are_followed_from_cursor_to_cursor(view: View) -> None:
     view.send(fleet(DEVICES, 5))
-    for server in view.live:
+    for tick, server in enumerate(view.live, start=6):
         everything = get(server, "/fleet")
         names = {f"d{device}" for device in range(DEVICES)}
         assert (everything["known"], set(everything["devices"])) == (DEVICES, names)
         assert set(everything["alerting"]) == set(get(view.alone, "/fleet")["alerting"]) != set()
         assert get(server, f"/fleet?since={everything['cursor']}")["devices"] == []
-        view.send([sample("d3", 6 + server.port), sample("d4", 6 + server.port), sample("d5", 6 + server.port)])
+        view.send([sample(name, tick) for name in ("d3", "d4", "d5")])
         changes = get(server, f"/fleet?since={everything['cursor']}")
         assert sorted(changes["devices"]) == ["d3", "d4", "d5"]
         assert set(get(server, "/fleet?since=7")["devices"]) == names  # the cursor of another process
@@ -252,7 +252,8 @@ def test_peers_need_the_same_token(view: View, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("NETOPS_TOKEN", "other")
     other = view.add()
     problem = "it has another NETOPS_TOKEN, no champion, or does not read a stream"
-    until(lambda: {one["why"] for one in get(other, "/healthz")["peers"]} == {problem})
+    theirs = {"Authorization": "Bearer other"}
+    until(lambda: {one["why"] for one in ask(other, "/healthz", headers=theirs).json()["peers"]} == {problem})
     shown = ask(other, "/healthz", headers={}).json()
     assert (shown["status"], shown["peers"], {one["why"] for one in shown["partitions"]}) == ("degraded", [], {""})
     assert all(ask(server, "/devices", headers={}).status_code == 401 for server in view.live)

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO, NamedTuple
@@ -184,6 +185,7 @@ class ObjectStore:
     @contextmanager
     def _call(self, operation: str, key: str) -> Iterator[dict[str, int]]:
         """Count a request, and report an error in one line."""
+        # Late: they come with the extra.
         from botocore.exceptions import BotoCoreError, ClientError
         from urllib3.exceptions import HTTPError
 
@@ -235,8 +237,6 @@ def _add_condition(params: dict[str, Any], context: dict[str, Any], **_: object)
 
 def _age(answer: Mapping[str, Any]) -> float:
     """Return the age of an object in seconds; both times are the store's."""
-    from email.utils import parsedate_to_datetime
-
     date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
     return (parsedate_to_datetime(date) - answer["LastModified"]).total_seconds() if date else 0.0
 
