@@ -58,7 +58,7 @@ test: setup $(KERNELS)
 	@log=$$(mktemp); $(MAKE) lint >$$log 2>&1 & lint=$$!; \
 	  $(BIN)/pytest -p no:schemathesis -n 3 --dist loadfile --no-loadscope-reorder -m 'not soak and not timing'; tests=$$?; \
 	  wait $$lint; lint=$$?; cat $$log; rm $$log; exit $$((lint || tests))
-	@$(BIN)/pytest -p no:schemathesis -m timing $$(grep -rl --include='test_*.py' mark.timing tests)
+	@$(BIN)/pytest -p no:schemathesis -m 'timing and not soak' $$(grep -rl --include='test_*.py' mark.timing tests)
 
 bench: setup
 	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev,bench]'
