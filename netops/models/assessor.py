@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.models.card import ModelCard
-from netops.models.explanation import Explainer, Sums
+from netops.models.contributions.of_trees import Sums
+from netops.models.explanation import Explainer
 from netops.models.onnx_file import FEATURES, PROBABILITY, RISK, LoadedGraph, Scorer, load_model
+from netops.models.onnx_graph import needed
 from netops.models.trees import OPERATOR
 
 if TYPE_CHECKING:
@@ -124,16 +126,10 @@ def _cut(model: "ModelProto", names: list[str]) -> None:
     from onnx import TensorProto, helper
 
     graph = model.graph
-    needed, kept = {output.name for output in graph.output}, []
-    for node in reversed(graph.node):
-        if needed.isdisjoint(node.output) or node.output[0] in names:
-            continue
-        needed.update(node.input)
-        kept.append(node)
-    inputs = [entry for entry in graph.input if entry.name in needed]
+    nodes, constants, used = needed(graph, {output.name for output in graph.output}, given=names)
+    inputs = [entry for entry in graph.input if entry.name in used]
     inputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", 1]) for name in names]
-    constants = [constant for constant in graph.initializer if constant.name in needed]
-    for field, values in (("node", kept[::-1]), ("input", inputs), ("initializer", constants)):
+    for field, values in (("node", nodes), ("input", inputs), ("initializer", constants)):
         graph.ClearField(field)
         getattr(graph, field).extend(values)
 

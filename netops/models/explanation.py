@@ -16,7 +16,7 @@ from netops.models.card import read_card
 from netops.models.contributions.of_deviations import DeviationContributions
 from netops.models.contributions.of_forest import ForestContributions
 from netops.models.contributions.of_net import NetContributions
-from netops.models.contributions.of_trees import TreeContributions
+from netops.models.contributions.of_trees import Sums, TreeContributions
 from netops.models.contributions.of_vote import Voice, VoteContributions
 from netops.models.contributions.scaled import scaled
 from netops.models.deviations import USUAL, Deviations
@@ -35,8 +35,6 @@ Nodes = list["NodeProto"]
 Constants = dict[str, npt.NDArray[Any]]
 Features = npt.NDArray[np.float64]
 Contributions = npt.NDArray[np.float64]
-#: The output of a tree ensemble, n × 1.
-Sums = npt.NDArray[np.float32]
 Walked = tuple[Contributions, list[Sums]]
 
 

@@ -1,13 +1,13 @@
 """A growing ONNX graph: constants and nodes with generated names."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
+    from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 #: A value of a node's attribute.
 Attribute = int | float | str | Sequence[int] | Sequence[float] | Sequence[str]
@@ -15,6 +15,28 @@ Attribute = int | float | str | Sequence[int] | Sequence[float] | Sequence[str]
 ML_DOMAIN = "ai.onnx.ml"
 OPSETS = {"": 17, ML_DOMAIN: 3}
 IR_VERSION = 8
+
+
+def needed(
+    graph: "GraphProto", outputs: Collection[str], given: Collection[str] = ()
+) -> tuple["list[NodeProto]", "list[TensorProto]", set[str]]:
+    """Return the nodes and constants of a graph that some outputs depend on, and the names of all that these use.
+
+    Parameters
+    ----------
+    graph : GraphProto
+    outputs : collection of str
+        What is needed.
+    given : collection of str
+        Outputs of nodes that need not be computed.
+    """
+    names, nodes = set(outputs), []
+    for node in reversed(graph.node):
+        if names.isdisjoint(node.output) or not set(given).isdisjoint(node.output):
+            continue
+        names.update(node.input)
+        nodes.append(node)
+    return nodes[::-1], [constant for constant in graph.initializer if constant.name in names], names
 
 
 class Graph:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.models.onnx_file import FEATURES, RISK
-from netops.models.onnx_graph import Graph
+from netops.models.onnx_graph import Graph, needed
 from netops.models.platt import Platt, sigmoid
 
 if TYPE_CHECKING:
@@ -92,19 +92,14 @@ def build_vote(members: Mapping[str, Member]) -> bytes:
 
 def _include(graph: Graph, member: "GraphProto", prefix: str) -> None:
     """Add the nodes of a member that its risk depends on, and their constants, under names of their own."""
-    nodes, needed = [], {RISK}
-    for node in reversed(member.node):
-        if needed.isdisjoint(node.output):
-            continue
-        needed.update(node.input)
+    nodes, constants, _ = needed(member, {RISK})
+    for node in nodes:
         node.name = prefix + node.name
         for names in (node.input, node.output):
             names[:] = [name if name == FEATURES else prefix + name for name in names]
-        nodes.append(node)
-    constants = [constant for constant in member.initializer if constant.name in needed]
     for constant in constants:
         constant.name = prefix + constant.name
-    graph.include(nodes[::-1], constants)
+    graph.include(nodes, constants)
 
 
 def members_of(graph: "GraphProto") -> list[tuple[str, "list[NodeProto]", Constants]]:

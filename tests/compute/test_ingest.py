@@ -161,7 +161,7 @@ def test_the_error_is_that_of_one_process(
 
 
 def limit_files(size: int) -> None:
-    """Let writes beyond so many bytes of a file fail, as on a full disk."""
+    """Let writes to a file beyond a number of bytes fail, as on a full disk."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 

@@ -60,7 +60,7 @@ def test_a_value_at_the_threshold(strict: bool) -> None:
     assert explained.expected == pytest.approx(0.1 + (3 * -1 + 2) / 4)
     scaled = np.array([[0, 0.5], [0, 0.4], [0, np.nan]], np.float32)
     expected = [2 if strict else -1, -1, -1]
-    for contributions in (explained.fast(scaled), explained.exact(scaled)):
+    for contributions in (explained.walk(scaled)[0], explained.exact(scaled)):
         np.testing.assert_allclose(contributions[:, 1] + explained.expected - 0.1, expected)
         np.testing.assert_array_equal(contributions[:, 0], 0)
 

@@ -8,8 +8,8 @@ it adds alone and of what it adds to the other (Shapley 1953, for two players).
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from netops.models.contributions.of_trees import Sums
 from netops.models.deviations import Deviations, Floats, surprise
 
 
@@ -24,15 +24,11 @@ class DeviationContributions:
         """Log-odds of a device without any deviation."""
         return self.model.intercept
 
-    def fast(self, features: Floats) -> Floats:
-        """Return the contributions of n × F raw features: n × F log-odds; they are exact."""
-        return self.exact(features)
-
-    def walk(self, features: Floats) -> tuple[Floats, list[npt.NDArray[np.float32]]]:
-        """Return what :meth:`fast` does, and the outputs of no trees."""
+    def walk(self, features: Floats) -> tuple[Floats, list[Sums]]:
+        """Return what :meth:`exact` does, which is quick, and the outputs of no trees."""
         return self.exact(features), []
 
-    def sums(self, features: Floats) -> list[npt.NDArray[np.float32]]:
+    def sums(self, features: Floats) -> list[Sums]:
         """Return the outputs of no trees."""
         return []
 

@@ -25,12 +25,8 @@ class ForestContributions:
         """Log-odds of the mean risk of the training split."""
         return float(log_odds(np.array(self.trees.expected)))
 
-    def fast(self, scaled: Scaled) -> Contributions:
-        """Return the path contributions of n × F scaled features: n × F log-odds."""
-        return self.walk(scaled)[0]
-
     def walk(self, scaled: Scaled) -> tuple[Contributions, list[Sums]]:
-        """Return what :meth:`fast` and :meth:`sums` do, from one walk down the trees."""
+        """Return the path contributions of n × F scaled features, n × F log-odds, and what :meth:`sums` does."""
         contributions, sums = self.trees.walk(scaled)
         return self._to_odds(contributions), sums
 

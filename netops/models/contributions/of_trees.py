@@ -64,12 +64,8 @@ class TreeContributions:
         down = Descent.of(trees, expected)
         return cls(base, np.float32(trees.base), trees.strict, down, *_paths(trees, cover))
 
-    def fast(self, scaled: Scaled) -> Contributions:
-        """Return the path contributions of n × F scaled features: n × F log-odds."""
-        return self.walk(scaled)[0]
-
     def walk(self, scaled: Scaled) -> tuple[Contributions, list[Sums]]:
-        """Return what :meth:`fast` and :meth:`sums` do, from one walk down the trees."""
+        """Return the path contributions of n × F scaled features, n × F log-odds, and what :meth:`sums` does."""
         contributions, sums = _walk(scaled, self.down)
         return contributions, [sums[:, None] + self.base]
 
@@ -214,14 +210,14 @@ def _fill(block, scaled, first, count):  # type: ignore[no-untyped-def]
             block[row, 2 * feature + 1] = value if is_known else np.inf
 
 
-@kernel
-def _walk(scaled, down):  # type: ignore[no-untyped-def]
+@inlined
+def _go_down(scaled, down, contributions, explained):  # type: ignore[no-untyped-def]
+    """Return the sums; if ``explained``, a constant of each kernel, fill in the contributions as well."""
     roots, depths, feature, threshold, following, change, value = down
     count, width = scaled.shape
-    contributions, sums = np.empty((count, width)), np.zeros(count, np.float32)
-    size = _rows_of(width)
-    block, found = np.empty((size, 2 * width), np.float32), np.empty((size, 2 * width))
-    nodes = np.empty(size, np.uint32)
+    sums, size = np.zeros(count, np.float32), _rows_of(width)
+    block, nodes = np.empty((size, 2 * width), np.float32), np.empty(size, np.uint32)
+    found = np.empty((size if explained else 0, 2 * width))
     for first in range(0, count, size):
         rows = min(size, count - first)
         _fill(block, scaled, first, rows)
@@ -234,43 +230,29 @@ def _walk(scaled, down):  # type: ignore[no-untyped-def]
                     node = nodes[row]
                     column = feature[node]
                     way = np.uint32(2) * node + np.uint32(block[row, column] > threshold[node])
-                    found[row, column] += change[way]
+                    if explained:
+                        found[row, column] += change[way]
                     moved |= following[way] ^ node
                     nodes[row] = following[way]
                 if moved == 0:
                     break
             for row in range(rows):
                 sums[first + row] += value[nodes[row]]
-        for row in range(rows):
+        for row in range(rows if explained else 0):
             for column in range(width):
                 contributions[first + row, column] = found[row, 2 * column] + found[row, 2 * column + 1]
-    return contributions, sums
+    return sums
+
+
+@kernel
+def _walk(scaled, down):  # type: ignore[no-untyped-def]
+    contributions = np.empty(scaled.shape)
+    return contributions, _go_down(scaled, down, contributions, True)
 
 
 @kernel
 def _sum(scaled, down):  # type: ignore[no-untyped-def]
-    roots, depths, feature, threshold, following, _, value = down
-    count, width = scaled.shape
-    sums, size = np.zeros(count, np.float32), _rows_of(width)
-    block, nodes = np.empty((size, 2 * width), np.float32), np.empty(size, np.uint32)
-    for first in range(0, count, size):
-        rows = min(size, count - first)
-        _fill(block, scaled, first, rows)
-        for tree in range(len(roots)):
-            nodes[:rows] = roots[tree]
-            for _ in range(depths[tree]):
-                moved = np.uint32(0)
-                for row in range(rows):
-                    node = nodes[row]
-                    right = block[row, feature[node]] > threshold[node]
-                    child = following[np.uint32(2) * node + np.uint32(right)]
-                    moved |= child ^ node
-                    nodes[row] = child
-                if moved == 0:
-                    break
-            for row in range(rows):
-                sums[first + row] += value[nodes[row]]
-    return sums
+    return _go_down(scaled, down, np.empty((0, 0)), False)
 
 
 @kernel

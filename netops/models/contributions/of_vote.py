@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from netops.kernels import kernel
+from netops.models.contributions.of_trees import Sums
 from netops.models.platt import LIMIT
 
 Contributions = npt.NDArray[np.float64]
 Features = npt.NDArray[np.float64]
-Sums = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,8 @@ class VoteContributions:
         """Log-odds before any feature is known."""
         return float(np.mean([voice.slope * voice.expected + voice.intercept for voice in self.voices]))
 
-    def fast(self, features: Features) -> Contributions:
-        """Return the mean of the members' quick contributions of n × F raw features: n × F log-odds."""
-        return self.walk(features)[0]
-
     def walk(self, features: Features) -> tuple[Contributions, list[Sums]]:
-        """Return what :meth:`fast` and :meth:`sums` do, from one walk down the trees."""
+        """Return the mean of the members' quick contributions of n × F raw features, and what :meth:`sums` does."""
         found = [voice.walk(features) for voice in self.voices]
         contributions = [voice.calibrated(one) for voice, (one, _) in zip(self.voices, found, strict=True)]
         return self._mean(contributions), [output for _, outputs in found for output in outputs]

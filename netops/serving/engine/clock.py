@@ -65,7 +65,7 @@ class NetworkClock:
     def update_time(self) -> None:
         """Recompute the network time."""
         recent = self.recently_seen()
-        self.now = _median(self.newest[: self._used][recent]) if recent.any() else self.now
+        self.now = median(self.newest[: self._used][recent]) if recent.any() else self.now
         self._next_update = self.arrivals + max(1, int(recent.sum()) // 8)
 
     def recently_seen(self) -> npt.NDArray[np.bool_]:
@@ -82,7 +82,7 @@ class NetworkClock:
         arrival[codes] = self.arrivals
         used = max(self._used, int(codes.max(initial=-1)) + 1)
         recent = arrival[:used] >= self.arrivals - RECENT * max(int((arrival[:used] >= 0).sum()), 1)
-        return _median(newest[:used][recent & (arrival[:used] >= 0)])
+        return median(newest[:used][recent & (arrival[:used] >= 0)])
 
     def find_stale(self) -> Integers:
         """Return the devices that have become stale, and mark them.
@@ -114,6 +114,7 @@ class NetworkClock:
         self.silent[codes] = False
 
 
-def _median(times: Integers) -> int:
+def median(times: Integers) -> int:
+    """Return the lower median of event times; ``NEVER`` if there are none."""
     middle = (len(times) - 1) // 2
     return int(np.partition(times, middle)[middle]) if len(times) else NEVER

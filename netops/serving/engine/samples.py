@@ -145,17 +145,20 @@ def join(parts: Sequence[Samples]) -> Samples:
         column("data_centers", None),
         {start + row: error for start, part in numbered for row, error in part.errors.items()},
         {start + row: raw for start, part in numbered for row, raw in part.raw.items()},
-        is_error=_failures(parts),
+        is_error=joined_failures([(len(part), part.is_error) for part in parts]),
         share=sum(part.share for part in parts),
         metrics=parts[0].metrics,
     )
 
 
-def _failures(parts: Sequence[Samples]) -> npt.NDArray[np.bool_] | None:
-    if all(part.is_error is None for part in parts):
+def joined_failures(
+    parts: Sequence[tuple[int, npt.NDArray[np.bool_] | None]],
+) -> npt.NDArray[np.bool_] | None:
+    """Join lengths and ``is_error`` of several requests; if only some have it, the others count as healthy."""
+    if all(is_error is None for _, is_error in parts):
         return None
-    unknown = [np.zeros(len(part), dtype=np.bool_) if part.is_error is None else part.is_error for part in parts]
-    return np.concatenate(unknown)
+    known = [np.zeros(length, dtype=np.bool_) if is_error is None else is_error for length, is_error in parts]
+    return np.concatenate(known)
 
 
 def reject_invalid_text(samples: Samples) -> None:

@@ -17,6 +17,7 @@ from time import monotonic
 from typing import TypeAlias
 
 import msgspec
+import numpy as np
 
 from netops.alerting.rollup import Location, SiteAlert, Sizes, roll_up
 from netops.config.durations import SECOND
@@ -24,7 +25,7 @@ from netops.files import write_text
 from netops.serving.alerts.network_sites import Decision, RollUpAlert
 from netops.serving.alerts.site_alerts import key_of
 from netops.serving.alerts.store import Alert
-from netops.serving.engine.clock import NEVER
+from netops.serving.engine.clock import NEVER, median
 from netops.serving.engine.lease import SuspendedError
 from netops.serving.engine.partitions import Partition
 from netops.serving.peers.network import Network
@@ -212,7 +213,8 @@ class Aggregator:
         staying = self._ended.pending(fewer, parts, total, self._clock())
         waiting = {alert.device for alert in reported if alert.id in pending}
         is_complete = len(parts) == total
-        now = _median(part.event_time for part in parts.values() if part.event_time > NEVER)
+        times = [part.event_time for part in parts.values() if part.event_time > NEVER]
+        now = median(np.array(times, dtype=np.int64))
 
         def ends(alert: Alert) -> bool:
             return is_complete and alert.site not in staying and waiting.isdisjoint(alert.devices)
@@ -298,12 +300,6 @@ def _added(sizes: Iterable[Sequence[SiteSize]]) -> Sizes:
         for site in one:
             found[site.level, site.company, site.site] += site.devices
     return found
-
-
-def _median(times: Iterable[int]) -> int:
-    """Return the median of event times; ``NEVER`` if there are none."""
-    found = sorted(times)
-    return found[(len(found) - 1) // 2] if found else NEVER
 
 
 def _read_sizes(path: Path) -> dict[int, list[SiteSize]]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from netops.errors import NetopsError
 from netops.serving.engine.champion import ServedModel
 from netops.serving.engine.devices import DeviceTable
+from netops.serving.engine.samples import joined_failures
 from netops.serving.engine.work import Work
 from netops.serving.shadow.comparison import Comparison
 
@@ -38,17 +39,13 @@ class Batch:
     @classmethod
     def joined(cls, parts: "Sequence[Batch]") -> "Batch":
         """Return several batches as one; where only some have ``is_error``, the others count as healthy."""
-        is_error = None
-        if any(part.is_error is not None for part in parts):
-            known = [np.zeros(len(one.codes), np.bool_) if one.is_error is None else one.is_error for one in parts]
-            is_error = np.concatenate(known)
         return cls(
             np.concatenate([part.codes for part in parts]),
             np.concatenate([part.timestamps for part in parts]),
             np.concatenate([part.features for part in parts]),
             np.concatenate([part.risks for part in parts]),
             np.concatenate([part.live for part in parts]),
-            is_error,
+            joined_failures([(len(part.codes), part.is_error) for part in parts]),
         )
 
     def rows(self, selected: npt.NDArray[np.bool_]) -> "Batch":

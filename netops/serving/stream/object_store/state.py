@@ -164,7 +164,7 @@ class ObjectClaim:
         for path in paths:
             path.unlink()
         write_texts(lease.folder, manifest.texts)
-        lease.restored({_identity(path): blob for blob, path in files.values()}, alerts)
+        lease.restored({Identity.of(path.stat()): blob for blob, path in files.values()}, alerts)
 
     def _download(self, one: tuple[Blob, Path]) -> None:
         blob, path = one
@@ -177,11 +177,6 @@ class ObjectClaim:
             self._store.delete(orphans(keys, manifest, self._where))
         except StoreError as error:
             _LOG.debug("%s: %s", self._where, error)
-
-
-def _identity(path: Path) -> Identity:
-    found = path.stat()
-    return Identity(found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def _release(done: "Future[ObjectLease | None]") -> None:

@@ -23,6 +23,11 @@ class Identity(NamedTuple):
     size: int
     written: int
 
+    @classmethod
+    def of(cls, found: os.stat_result) -> "Identity":
+        """Return that of a file."""
+        return cls(found.st_ino, found.st_size, found.st_mtime_ns)
+
 
 class OpenFile(NamedTuple):
     """An open file of a snapshot."""
@@ -58,8 +63,7 @@ def _newest(folder: Path) -> int | None:
 
 def _opened(stack: ExitStack, path: Path) -> OpenFile:
     file = stack.enter_context(path.open("rb"))
-    found = os.fstat(file.fileno())
-    return OpenFile(Identity(found.st_ino, found.st_size, found.st_mtime_ns), file)
+    return OpenFile(Identity.of(os.fstat(file.fileno())), file)
 
 
 def texts(folder: Path) -> dict[str, str]:
