@@ -137,8 +137,7 @@ class Intake:
             return
         # The next messages are parsed while a batch follows a champion, so with the metrics of the one before.
         for part in self._slices(self.pipeline.converted(batch.samples), batch.messages):
-            self._run(part)
-            await asyncio.sleep(0)
+            await self._run(part)
 
     async def _count(self, lines: Lines, offset: int) -> None:
         """Count log messages, and store those that cannot be read."""
@@ -167,8 +166,7 @@ class Intake:
             made = samples_of(due, state.table.names, self.runtime.model.spec.metrics)
             made.offsets = [offset] * len(made)
             for part in self._slices(made, 1):
-                self._run(part)
-                await asyncio.sleep(0)
+                await self._run(part)
         if forgotten := state.log_devices.forgotten():
             state.drop(forgotten)
 
@@ -187,7 +185,14 @@ class Intake:
                 remaining = max(remaining - len(rows), 0)
             yield part
 
-    def _run(self, samples: Samples) -> None:
+    async def _run(self, samples: Samples) -> None:
+        """Score samples; afterwards the event loop does what waits."""
+        self._score(samples)
+        await asyncio.sleep(0)
+        if self.outlet is not None:
+            await self.outlet.room()
+
+    def _score(self, samples: Samples) -> None:
         try:
             work = self.pipeline.process_without_answers(self.pipeline.validate(samples))
         except FencedError:

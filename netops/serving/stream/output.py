@@ -242,6 +242,15 @@ class Outlet:
         else:
             self.error = f"output {self.output.address}: {error.str()}"
 
+    async def room(self) -> None:
+        """Wait while too many messages wait, and the brokers accept any.
+
+        One batch of messages may have more samples than the queue of the client has places.
+        """
+        output = self.output
+        while output.counts.waiting > LIMIT and not (self.error or output.is_stalled or output.is_ending):
+            await asyncio.sleep(_LOOK)
+
     async def flushed(self) -> None:
         """Wait until the brokers have all messages.
 

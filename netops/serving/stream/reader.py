@@ -3,7 +3,8 @@
 import logging
 import threading
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -181,10 +182,17 @@ class StreamReader:
         """Wait for the messages in progress; a partition that fails is opened again from its snapshot."""
         running, self._running = self._running, []
         for intake, future in running:
+            while not wait([future], _RENEWAL).done:  # the output may be slow
+                self._keep_leases()
             try:
                 future.result()
             except Exception as error:  # noqa: BLE001
                 self._reopen(intake, f"{type(error).__name__}: {error}")
+
+    def _keep_leases(self) -> None:
+        for intake in list(self._owner.intakes.values()):
+            with suppress(FencedError):  # its next messages are refused
+                intake.lease.renew()
 
     def _reopen(self, intake: Intake, why: str, is_saved: bool = False) -> None:
         number = intake.partition.number

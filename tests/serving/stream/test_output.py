@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from netops.errors import NetopsError, UsageError
+from netops.serving.engine.work import SLICE
 from netops.serving.stream import output
 from netops.serving.stream.output import Output
 from netops.telemetry.kafka.address import StreamAddress, parse_output
@@ -278,6 +279,28 @@ def test_a_sample_that_cannot_be_queued_is_in_no_snapshot(away: Output, model: P
         process.save()
         assert intake.saved is None
         assert process.owner.release(0) is None
+
+
+@pytest.mark.slow
+def test_one_message_may_have_more_samples_than_the_output_has_room_for(
+    broker: Broker, model: Path, tmp_path: Path, monkeypatch
+) -> None:
+    from confluent_kafka import Producer
+
+    broker.create("large-out", 1)
+    monkeypatch.setattr(output, "LIMIT", 100)
+    made = Output(StreamAddress(broker.address, "large-out"))
+    room = output.LIMIT + SLICE
+    small = {"bootstrap.servers": broker.address, "queue.buffering.max.messages": room, "linger.ms": 5}
+    made._producer = Producer(small)
+    samples = fleet(40, 100, seed=15)
+    with Process(model, tmp_path, output=made) as process:
+        intake = process.open([json.dumps(samples).encode()])
+        process.feed(intake, [json.dumps(samples).encode()])
+        process.save()
+        assert (intake.saved, made.counts.written) == (1, len(samples))
+    made.stop()
+    assert len(without_repeats(messages(broker, "large-out"))) == len(samples) > 2 * room
 
 
 @pytest.mark.parametrize(
