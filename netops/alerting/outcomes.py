@@ -15,6 +15,9 @@ from netops.alerting.sequences import Flags, Floats, Incidents, Integers, Sequen
 from netops.config.durations import SECOND
 from netops.kernels import kernel
 
+#: Samples that a sweep passes over together.
+_BLOCK = 64
+
 
 @dataclass(frozen=True)
 class EvaluationSplit:
@@ -242,13 +245,22 @@ def _sweep(  # type: ignore[no-untyped-def]
     devices = len(offsets) - 1
     counts = np.zeros((3, len(thresholds), len(start) + devices), dtype=np.int64)
     lead = np.full((len(thresholds), len(start)), MISSED, dtype=np.int64)
+    first_block, highest, resets = _blocks(offsets, timestamps, risks, failed)
     for index in range(len(thresholds)):
         threshold, close_level = thresholds[index], thresholds[index] * close_below
         for device in range(devices):
             first, last = incident_offsets[device], incident_offsets[device + 1]
             states = fresh.copy()
             state = states[0]
-            for row in range(offsets[device], offsets[device + 1]):
+            begin, row, stop = offsets[device], offsets[device], offsets[device + 1]
+            while row < stop:
+                block = first_block[device] + (row - begin) // _BLOCK
+                if (row - begin) % _BLOCK == 0 and state.is_open == 0 and highest[block] < threshold:
+                    row = min(row + _BLOCK, stop)
+                    state.seen, state.last = True, timestamps[row - 1]
+                    if resets[block]:
+                        state.streak = 0
+                    continue
                 time = timestamps[row]
                 happened = step(
                     state, time, risks[row], failed[row], threshold, close_level, for_samples, cooldown, expire
@@ -256,4 +268,29 @@ def _sweep(  # type: ignore[no-untyped-def]
                 if happened in (OPENED, RENEWED):
                     kind, _ = classify(time, start, end, warned_from, first, last, lead[index])
                     counts[kind, index, period_at(device, time, incident_offsets, end)] += 1
+                row += 1
     return counts, lead
+
+
+@kernel
+def _blocks(offsets, timestamps, risks, failed):  # type: ignore[no-untyped-def]
+    # No alert opens in a block of samples below the threshold: it need not be gone through. Whether it resets the
+    # streak; and a block with a sample that is not newer than the one before is always gone through.
+    devices = len(offsets) - 1
+    first_block = np.zeros(devices + 1, dtype=np.int64)
+    for device in range(devices):
+        first_block[device + 1] = first_block[device] - (offsets[device] - offsets[device + 1]) // _BLOCK
+    highest = np.full(first_block[-1], -np.inf)
+    resets = np.zeros(first_block[-1], dtype=np.bool_)
+    for device in range(devices):
+        begin = offsets[device]
+        for row in range(begin, offsets[device + 1]):
+            block = first_block[device] + (row - begin) // _BLOCK
+            if row > begin and timestamps[row] <= timestamps[row - 1]:
+                highest[block] = np.inf
+            if failed[row]:
+                resets[block] = True
+            elif risks[row] == risks[row]:
+                resets[block] = True
+                highest[block] = max(highest[block], risks[row])
+    return first_block, highest, resets

@@ -24,6 +24,9 @@ from netops.training.train import split_risks
 
 #: Placeholder of the threshold before one is chosen.
 _ANY = 0.5
+#: The last assessments of this process: examples, version, settings and seed → assessment.
+_ASSESSED: dict[tuple[Path, str, str, AlertSettings, int], "Assessment"] = {}
+_KEPT = 16
 
 
 @dataclass(frozen=True)
@@ -106,9 +109,19 @@ def assess(
 
 
 def assess_model(examples: Examples, model: Path, settings: AlertSettings, seed: int = 0) -> Assessment:
-    """Assess a model folder: :func:`assess` with its risks over both splits and its own calibration."""
-    validation, test = (split_risks(examples, model, split) for split in ("validation", "test"))
-    return assess(examples, validation, test, settings, seed, Platt.from_dict(read_card(model).calibration))
+    """Assess a model folder: :func:`assess` with its risks over both splits and its own calibration.
+
+    The selection of a run has the assessments of its training, if that was in the same process.
+    """
+    card = read_card(model)
+    key = (examples.folder, examples.key, card.version, settings, seed)
+    if (found := _ASSESSED.get(key)) is None:
+        validation, test = (split_risks(examples, model, split) for split in ("validation", "test"))
+        found = assess(examples, validation, test, settings, seed, Platt.from_dict(card.calibration))
+        if len(_ASSESSED) >= _KEPT:
+            _ASSESSED.pop(next(iter(_ASSESSED), key), None)
+        _ASSESSED[key] = found
+    return found
 
 
 def assess_baseline(

@@ -152,12 +152,11 @@ def _precisions(
 ) -> tuple[dict[str, float], dict[str, Floats]]:
     """Return the average precision of each model on the split, and on resamples of it that are the same for all."""
     weights = split.periods.weights(seed, resamples)
-    once = np.ones((1, weights.shape[1]))
+    weights = np.concatenate([np.ones((1, weights.shape[1])), weights])
     found, resampled = {}, {}
     for name, risk in risks.items():
-        ranking = Ranking.of(risk, split.labels, split.periods.of_row)
-        found[name] = float(ranking.average_precisions(once)[0])
-        resampled[name] = ranking.average_precisions(weights)
+        precisions = Ranking.of(risk, split.labels, split.periods.of_row).resampled(weights)[:, 0]
+        found[name], resampled[name] = float(precisions[0]), precisions[1:]
     return found, resampled
 
 

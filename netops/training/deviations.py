@@ -17,10 +17,16 @@ from netops.models.card_sections import Calibration
 from netops.models.deviations import DEVIATIONS, KNEE, LIMIT, Deviations, surprise
 from netops.models.onnx_file import Session, save_model
 from netops.models.scaling import Scaling
-from netops.telemetry.dataset import Dataset
 from netops.training.columns import columns_of
 from netops.training.examples import SCORED_SPLITS, Examples
-from netops.training.fitting import check_agreement, risks_path, score_rows, write_risks
+from netops.training.fitting import (
+    Compared,
+    check_agreement,
+    risks_path,
+    score_rows,
+    score_splits,
+    write_risks,
+)
 from netops.training.rows import gather
 from netops.training.splits import TRAIN
 
@@ -120,11 +126,10 @@ def build_deviations(
     started = time.monotonic()
     names, fitted = _fitted(examples, seed)
     seconds, model = time.monotonic() - started, fitted.build()
-    scorer = _Compared(Session(model), fitted)
-    risks = {split: _scored(scorer, examples, split, names) for split in SCORED_SPLITS}
-    card = _card(examples, names, network, model, seed, purpose).updated(
-        agreement=scorer.agreement(), fit_seconds=seconds
-    )
+    compared = Compared(fitted.predict)
+    risks = _scored(compared.scoring(Session(model).score), examples, names)
+    agreement = check_agreement(DEVIATIONS, compared.greatest, "the fitted model")
+    card = _card(examples, names, network, model, seed, purpose).updated(agreement=agreement, fit_seconds=seconds)
     for split, values in risks.items():
         write_risks(risks_path(examples.folder, card.version, split), values)
     save_model(out, model, card)
@@ -140,7 +145,7 @@ def deviation_risks(examples: Examples, seed: int = 0) -> dict[str, Floats]:
         ``validation`` and ``test`` → risks in 0..1 in the order of their rows; NaN where a sample is not scored.
     """
     names, fitted = _fitted(examples, seed)
-    return {split: _scored(fitted.predict, examples, split, names) for split in SCORED_SPLITS}
+    return _scored(fitted.predict, examples, names)
 
 
 def _fitted(examples: Examples, seed: int) -> tuple[tuple[str, ...], Deviations]:
@@ -168,33 +173,12 @@ def _varies(column: Floats) -> bool:
     return len(known) > 0 and bool(known.min() < known.max())
 
 
-class _Compared:
-    """The file, which scores samples, and the fitted model to compare it with: wide features are read once."""
-
-    def __init__(self, session: Session, fitted: Deviations) -> None:
-        self._session, self._fitted = session, fitted
-        self._greatest = 0.0
-
-    def __call__(self, features: Floats) -> Floats:
-        """Score n × F raw features."""
-        risks = self._session.score(features)
-        self._greatest = max(self._greatest, float(np.abs(self._fitted.predict(features) - risks).max(initial=0.0)))
-        return risks
-
-    def agreement(self) -> float:
-        """Return the greatest difference.
-
-        Raises
-        ------
-        NetopsError
-            If it is too great.
-        """
-        return check_agreement(DEVIATIONS, self._greatest, "the fitted model")
-
-
-def _scored(score: Callable[[Floats], Floats], examples: Examples, split: str, names: tuple[str, ...]) -> Floats:
-    rows = np.array(examples.array(split))
-    return score_rows(score, Dataset.open(Path(examples.sources[split])), names, rows)
+def _scored(score: Callable[[Floats], Floats], examples: Examples, names: tuple[str, ...]) -> dict[str, Floats]:
+    return score_splits(
+        lambda dataset, rows: score_rows(score, dataset, names, rows),
+        {split: Path(examples.sources[split]) for split in SCORED_SPLITS},
+        {split: np.array(examples.array(split)) for split in SCORED_SPLITS},
+    )
 
 
 def _card(

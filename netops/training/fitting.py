@@ -4,7 +4,7 @@ Nothing here imports more than the fit needs: no MLRun, and of the families only
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -36,7 +36,7 @@ from netops.training.thinning import thin
 
 #: How far the model file may be from the native model.
 TOLERANCE = 1e-5
-#: Rows of the test split that are scored by both; spread over all of it.
+#: Rows of validation and test split that are scored by both; spread over all of them.
 COMPARED_ROWS = 100_000
 #: In the folder of a cross-fitted model.
 HELD_OUT = "held_out.npz"
@@ -45,6 +45,7 @@ _WRITERS = ("onnx", "onnxruntime", "numpy")
 
 Say = Callable[[str], None]
 Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,8 @@ def fit(
     Raises
     ------
     NetopsError
-        If the model file does not agree with the native model within 1e-5 on the test split, or the training rows
-        are of one class only.
+        If the model file does not agree with the native model within 1e-5 on rows of both splits, or the training
+        rows are of one class only.
     """
     limits = job.limits(time.monotonic() if since is None else since)
     with _connected(job) as cluster:
@@ -147,10 +148,11 @@ def _fit_family(job: Job, say: Say, on_trial: TrialCallback, limits: Limits, clu
     del data
     say("check")
     model = build_model(scaling, fitted)
-    score = _Scoring(model, job, cluster)
-    validation = score.split(examples, "validation") if held_out is None else held_out
-    risks = {"validation": validation, "test": score.split(examples, "test")}
-    agreement = _agreement(scaling, fitted, examples, folder, risks["test"], job, cluster)
+    splits = ["test"] if held_out is not None else ["validation", "test"]
+    compared = Compared(lambda features: fitted.predict(scaling.apply(features)))
+    risks = _splits(model, compared, examples, splits, job, cluster)
+    risks |= {} if held_out is None else {"validation": held_out}
+    agreement = check_agreement(job.family, compared.greatest, "the native model")
     calibration = fit_platt(risks["validation"], np.load(folder / "validation-labels.npy"))
     if isinstance(calibration, Platt):
         model = calibrated(model, calibration)
@@ -198,9 +200,9 @@ def _cross_fit(
         scaling, data = _data(own, family, job, cluster)
         fitted = _fit_once(family, data, job)
         del data
-        score = _Scoring(build_model(scaling, fitted), job, cluster)
         mine = np.flatnonzero(of_row == fold)
-        risks[mine] = score(dataset, read_json(own / NAMES), rows[mine])
+        model = build_model(scaling, fitted)
+        risks[mine] = _scored(model, job, cluster, dataset, read_json(own / NAMES), rows[mine])
         iterations.append(fitted.iterations)
     if family.rounds is None:
         return risks, family
@@ -250,11 +252,72 @@ def check_agreement(family: str, greatest: float, reference: str) -> float:
     return greatest
 
 
+class Compared:
+    """Compares a model file with the native model on samples that the file scores.
+
+    Parameters
+    ----------
+    native : callable
+        Raw features (float64, n × F) → the risks of the native model.
+
+    Attributes
+    ----------
+    greatest : float
+        The greatest difference so far.
+    step : int
+        Of the samples, each so-and-so-many-th is compared.
+    """
+
+    def __init__(self, native: Callable[[Floats], Floats]) -> None:
+        self._native, self.greatest, self.step = native, 0.0, 1
+
+    def scoring(self, score: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
+        """Return ``score``, which is that of the file, with the comparison."""
+
+        def scored(features: Floats) -> Floats:
+            risks = score(features)
+            self.compare(features[:: self.step], risks[:: self.step])
+            return risks
+
+        return scored
+
+    def compare(self, features: Floats, risks: Floats) -> None:
+        """Compare the risks of samples."""
+        self.greatest = max(self.greatest, float(np.abs(self._native(features) - risks).max(initial=0.0)))
+
+
+def score_splits(
+    score: Callable[[Dataset, Rows], Floats], sources: Mapping[str, Path], rows: Mapping[str, Rows]
+) -> dict[str, Floats]:
+    """Score splits, those of one dataset in one pass over it.
+
+    Parameters
+    ----------
+    score : callable
+        As :func:`score_rows`, of a dataset and rows of it.
+    sources, rows : mapping
+        Split → its features dataset, and its rows.
+
+    Returns
+    -------
+    dict
+        Split → risks, as of :func:`score_rows`.
+    """
+    risks: dict[str, Floats] = {}
+    for source in dict.fromkeys(sources[split] for split in rows):
+        mine = [split for split in rows if sources[split] == source]
+        every = np.concatenate([rows[split] for split in mine])
+        order, found = np.argsort(every, kind="stable"), np.empty(len(every))
+        found[order] = score(Dataset.open(source), every[order])
+        risks |= zip(mine, np.split(found, np.cumsum([len(rows[split]) for split in mine])[:-1]), strict=True)
+    return risks
+
+
 def score_rows(
     score: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
     dataset: Dataset,
     names: tuple[str, ...] | list[str],
-    rows: npt.NDArray[np.int64],
+    rows: Rows,
 ) -> npt.NDArray[np.float64]:
     """Score rows of a features dataset piece by piece; a negative row (``~row``) is not scored.
 
@@ -299,45 +362,44 @@ def _rows(source: ScaledMatrix, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np
     return scaled
 
 
-class _Scoring:
-    """Score rows by a model that is not saved yet, on the workers if there are some."""
-
-    def __init__(self, model: bytes, job: Job, cluster: Cluster | None) -> None:
-        self._model, self._job, self._cluster = model, job, cluster
-        self._folder = Path(job.examples)
-
-    def split(self, examples: dict[str, Any], split: str) -> Floats:
-        """Score ``validation`` or ``test``."""
-        dataset = Dataset.open(Path(examples["sources"][split]))
-        return self(dataset, examples["names"], np.load(self._folder / f"{split}.npy"))
-
-    def __call__(self, dataset: Dataset, names: list[str], rows: npt.NDArray[np.int64]) -> Floats:
-        """Score rows of a dataset."""
-        if self._cluster is None:
-            return score_rows(Session(self._model, self._job.threads).score, dataset, names, rows)
-        return score_rows_on(self._cluster, self._model, dataset, tuple(names), rows, self._folder)
-
-
-def _agreement(
-    scaling: Scaling,
-    fitted: Fitted,
-    examples: dict[str, Any],
-    folder: Path,
-    risks: npt.NDArray[np.float64],
+def _scored(
+    model: bytes,
     job: Job,
     cluster: Cluster | None,
-) -> float:
-    """Compare the model file with the native model on the test split."""
-    rows = np.load(folder / "test.npy")
-    rows[np.arange(len(rows)) % max(1, len(rows) // COMPARED_ROWS) > 0] = -1
-    dataset = Dataset.open(Path(examples["sources"]["test"]))
-    indices = np.flatnonzero(rows >= 0)
-    names, rows, greatest = tuple(examples["names"]), rows[indices], 0.0
-    read = pieces_on(cluster, dataset, names, rows, folder) if cluster else pieces(dataset, names, rows)
-    for piece, features in read:
-        native = fitted.predict(scaling.apply(features))
-        greatest = max(greatest, float(np.abs(native - risks[indices[piece]]).max(initial=0.0)))
-    return check_agreement(job.family, greatest, "the native model on the test split")
+    dataset: Dataset,
+    names: list[str],
+    rows: Rows,
+    compared: Compared | None = None,
+) -> Floats:
+    """Score rows by a model that is not saved yet, on the workers if there are some."""
+    if cluster is None:
+        score = Session(model, job.threads).score
+        return score_rows(compared.scoring(score) if compared else score, dataset, names, rows)
+    columns, folder = tuple(names), Path(job.examples)
+    risks = score_rows_on(cluster, model, dataset, columns, rows, folder)
+    if compared:
+        some = np.flatnonzero(rows >= 0)[:: compared.step]
+        for piece, features in pieces_on(cluster, dataset, columns, rows[some], folder):
+            compared.compare(features, risks[some[piece]])
+    return risks
+
+
+def _splits(
+    model: bytes,
+    compared: Compared,
+    examples: dict[str, Any],
+    splits: list[str],
+    job: Job,
+    cluster: Cluster | None,
+) -> dict[str, Floats]:
+    """Score splits, and compare the model file with the native model on some of the rows."""
+    rows = {split: np.load(Path(job.examples) / f"{split}.npy") for split in splits}
+    compared.step = max(1, sum(map(len, rows.values())) // COMPARED_ROWS)
+    return score_splits(
+        lambda dataset, every: _scored(model, job, cluster, dataset, examples["names"], every, compared),
+        {split: Path(examples["sources"][split]) for split in splits},
+        rows,
+    )
 
 
 def _card(

@@ -18,9 +18,10 @@ from netops.models.vote import VOTE, Member, build_vote, vote_risks
 from netops.telemetry.dataset import Dataset
 from netops.training.examples import Examples
 from netops.training.fitting import check_agreement, risks_path, score_rows, write_held_out, write_risks
+from netops.training.rows import spread
 from netops.training.train import split_risks
 
-#: Rows of the test split that the file scores, spread over all of it.
+#: Rows of the test split that the file scores, of some devices or times of it.
 COMPARED_ROWS = 20_000
 
 Floats = npt.NDArray[np.float64]
@@ -93,11 +94,11 @@ def _risks(examples: Examples, models: Mapping[str, Path], members: Mapping[str,
 
 def _agreement(model: bytes, examples: Examples, risks: Floats) -> float:
     """Compare the file with the combined risks on rows of the test split."""
-    rows = np.array(examples.array("test"))
-    rows[np.arange(len(rows)) % max(1, len(rows) // COMPARED_ROWS) > 0] = -1
-    dataset = Dataset.open(Path(examples.sources["test"]))
-    found = score_rows(Session(model).score, dataset, examples.names, rows)
-    greatest = float(np.abs(found - risks)[rows >= 0].max(initial=0.0))
+    dataset, rows = Dataset.open(Path(examples.sources["test"])), np.array(examples.array("test"))
+    scored = np.flatnonzero(rows >= 0)
+    chosen = scored[spread(dataset, rows[scored], COMPARED_ROWS)]
+    found = score_rows(Session(model).score, dataset, examples.names, rows[chosen])
+    greatest = float(np.abs(found - risks[chosen]).max(initial=0.0))
     return check_agreement(VOTE, greatest, "the risks of its members on the test split")
 
 

@@ -31,11 +31,30 @@ def test_average_precision_and_roc_auc_are_those_of_scikit_learn(ties):
     assert Ranking.of(risks, labels, unit).figures(weights) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("digits", [0, 1, 2, 9])
+def test_resamples_side_by_side_are_those_one_by_one(digits):
+    generator = np.random.default_rng(digits)
+    for size in (0, 1, 40, 3000):
+        risks = np.round(generator.random(size), digits)
+        risks[generator.random(size) < 0.1] = np.nan
+        labels = generator.integers(-1, 2, size).astype(np.int8)
+        ranking = Ranking.of(risks, labels, generator.integers(0, 9, size))
+        weights = generator.integers(0, 3, (30, 9)).astype(float)
+        one_by_one = np.array([ranking.figures(weight) for weight in weights])
+        np.testing.assert_array_equal(ranking.resampled(weights), one_by_one)
+
+
+@pytest.mark.parametrize("rare", [1, 6])
 @pytest.mark.parametrize("expire", [None, HORIZON // 4])
 @pytest.mark.parametrize("close_below", [1.0, 0.7])
-def test_the_sweep_counts_what_the_alerts_are(close_below, expire):
+def test_the_sweep_counts_what_the_alerts_are(close_below, expire, rare):
+    """Also where most samples are passed over: below the threshold, or not scored."""
     evaluated = make_split()
-    risks = risks_of(evaluated.labels)
+    risks = risks_of(evaluated.labels) ** rare
+    if rare > 1:
+        risks[np.arange(len(risks)) // 90 % 5 == 0] = np.nan
+        again = np.arange(len(risks)) % 211 == 210
+        evaluated.sequences.timestamps[again] = evaluated.sequences.timestamps[np.flatnonzero(again) - 1]
     policy = AlertPolicy(0.5, 2, HORIZON, close_below, expire)
     thresholds = candidates(evaluated, risks, 20)
     found = outcomes(evaluated, risks, policy, thresholds)

@@ -21,9 +21,9 @@ from netops.training.examples import Examples, prepare_examples
 from netops.training.families.pages import _made
 from netops.training.families.protocol import FitData
 from netops.training.families.xgboost import XGBoost
-from netops.training.fitting import Job, fit
+from netops.training.fitting import Job, fit, score_rows, score_splits
 from netops.training.matrix import ScaledMatrix, keep_columns, read_pieces, write_matrix
-from netops.training.rows import gather
+from netops.training.rows import gather, spread
 from netops.training.search import evaluate_trial
 from netops.training.settings import TrainingSettings
 from netops.training.train import split_risks
@@ -136,7 +136,7 @@ def test_other_families_thin_and_say_so(examples: Examples, tmp_path: Path) -> N
 
 _PEAK = """
 import json, sys, threading, time
-from netops.training.fitting import Job, fit
+from netops.training.fitting import Job, fit, score_rows, score_splits
 import xgboost, onnxruntime, onnx
 from netops.training import matrix
 matrix.PIECE = 400_000
@@ -175,3 +175,25 @@ def test_memory_stays_below_what_the_rows_would_take(examples: Examples, tmp_pat
         return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
     assert peak(1_000_000) < peak(10**9) / 2, peak(10**9)
+
+
+def test_splits_are_scored_together_as_one_by_one(dataset: Dataset, examples: Examples) -> None:
+    def score(of: Dataset, rows: np.ndarray) -> np.ndarray:
+        return score_rows(lambda features: features.sum(axis=1), of, examples.names, rows)
+
+    rows = {split: np.array(examples.array(split)) for split in ("validation", "test")}
+    assert any((some < 0).any() for some in rows.values())  # inside incidents
+    sources = dict.fromkeys(rows, dataset.path)
+    together = score_splits(score, sources, rows)
+    assert together.keys() == rows.keys()
+    for split, some in rows.items():
+        assert np.isnan(together[split][some < 0]).all()
+        np.testing.assert_array_equal(together[split], score(dataset, some))
+
+
+def test_some_rows_are_of_few_row_groups(dataset: Dataset) -> None:
+    rows = np.arange(0, dataset.meta.samples, 3)
+    chosen = spread(dataset, rows, 100)
+    assert 100 <= len(chosen) < 200
+    assert (np.diff(chosen) > 0).all()
+    assert len(spread(dataset, rows[:0], 100)) == 0

@@ -70,7 +70,8 @@ class ExtraTrees:
             random_state=seed,
         )
         features, labels, weights = data.subset(early=False)
-        model.fit(features, labels, sample_weight=weights)
+        # A split reads single columns: by rows, each value would be another line of the cache.
+        model.fit(np.asfortranarray(features), labels, sample_weight=weights)
         for estimator in model.estimators_:
             _part_missing_from_known(estimator.tree_)
         return FittedExtraTrees(model)
