@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from netops.serving.engine.samples import Samples, join
+from netops.serving.requests import joined
 from netops.serving.requests.joined import JoinedRequests
 from netops.serving.requests.service import Service
 from tests.serving.samples import fleet, sample
@@ -91,10 +92,10 @@ def test_an_error_is_that_of_every_request_of_the_batch_and_of_no_other():
         return ["answer"]
 
     async def send() -> tuple[list[object], object]:
-        joined = JoinedRequests(fail)
+        requests = JoinedRequests(fail)
         one = one_sample("a")
-        found = await asyncio.gather(*(joined.run(one) for _ in range(3)), return_exceptions=True)
-        return found, await joined.run(one)
+        found = await asyncio.gather(*(requests.run(one) for _ in range(3)), return_exceptions=True)
+        return found, await requests.run(one)
 
     found, later = asyncio.run(send())
     assert [str(error) for error in found] == ["out of order"] * 3
@@ -103,8 +104,8 @@ def test_an_error_is_that_of_every_request_of_the_batch_and_of_no_other():
 
 def test_a_canceled_request_does_not_affect_the_others():
     async def send() -> list[object]:
-        joined = JoinedRequests(lambda parts: [part.devices[0] for part in parts])  # type: ignore[misc]
-        tasks = [asyncio.ensure_future(joined.run(one_sample(name))) for name in "abc"]
+        requests = JoinedRequests(lambda parts: [part.devices[0] for part in parts])  # type: ignore[misc]
+        tasks = [asyncio.ensure_future(requests.run(one_sample(name))) for name in "abc"]
         await asyncio.sleep(0)
         tasks[1].cancel()
         return await asyncio.gather(*tasks, return_exceptions=True)
@@ -112,6 +113,31 @@ def test_a_canceled_request_does_not_affect_the_others():
     first, second, third = asyncio.run(send())
     assert (first, third) == (["a"], ["c"])
     assert isinstance(second, asyncio.CancelledError)
+
+
+@pytest.mark.parametrize(("clients", "together"), [(1, {1}), (2, {1, 2}), (4, {4})])
+def test_clients_that_send_one_request_after_the_other_are_answered_together(monkeypatch, clients, together):
+    monkeypatch.setattr(joined, "_BUSY", 60.0)
+    monkeypatch.setattr(joined, "_PATIENCE", 0.05)
+    sizes: list[int] = []
+
+    def process(parts: Sequence[Samples]) -> list:
+        sizes.append(len(parts))
+        return [part.devices[0] for part in parts]
+
+    async def client(requests: JoinedRequests, number: int) -> None:
+        for _ in range(30 + number):  # they end one after the other
+            assert await requests.run(one_sample(str(number))) == [str(number)]
+            for _ in range(3 * number):  # it takes longer to send the next request
+                await asyncio.sleep(0)
+
+    async def send() -> None:
+        requests = JoinedRequests(process)
+        await asyncio.gather(*(client(requests, number) for number in range(clients)))
+
+    asyncio.run(send())
+    assert sum(sizes) == sum(30 + number for number in range(clients))
+    assert set(sizes[1:25]) <= together
 
 
 def test_joined_samples_keep_errors_locations_and_failures_in_their_rows():
