@@ -8,7 +8,7 @@ file. Risks and probabilities are those of the file to the bit; that is checked 
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,8 @@ _LOG = logging.getLogger(__name__)
 Floats = npt.NDArray[np.float64]
 #: Rows whose risks are compared when a model is loaded.
 _COMPARED = 200
+#: Rows up to which onnxruntime alone is quicker.
+_FEW = 8
 
 
 class Assessed(NamedTuple):
@@ -57,7 +59,7 @@ class Assessor:
     def __init__(self, folder: Path, explainer: Explainer) -> None:
         self._explainer, whole = explainer, Scorer(folder)
         self.card: ModelCard = whole.card
-        self._model: Scorer | _Rest = whole
+        self._whole, self._model = whole, cast(Scorer | _Rest, whole)
         rest = _Rest.of(folder, explainer)
         if rest is not None:
             samples = _samples(explainer)
@@ -68,11 +70,14 @@ class Assessor:
 
     def score(self, features: Floats) -> Floats:
         """Return the risks of n × F raw features."""
-        return self._model.score(np.ascontiguousarray(features, np.float64))
+        return self._scoring(features).score(np.ascontiguousarray(features, np.float64))
 
     def both(self, features: Floats) -> tuple[Floats, Floats]:
         """Return risks and probabilities of n × F raw features."""
-        return self._model.both(np.ascontiguousarray(features, np.float64))
+        return self._scoring(features).both(np.ascontiguousarray(features, np.float64))
+
+    def _scoring(self, features: Floats) -> "Scorer | _Rest":
+        return self._whole if len(features) <= _FEW else self._model
 
     def assess(self, features: Floats) -> Assessed:
         """Return risks, probabilities and quick contributions of n × F raw features."""

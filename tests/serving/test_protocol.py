@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from tests.serving.live import LiveServer
+from tests.serving.models import SPEC
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -156,3 +157,95 @@ def test_half_requests_cause_no_503_for_others(live):
             connection.sendall(b"GET / HT")
         for _ in range(20):
             assert httpx.get(live.url + "/healthz").status_code == 200
+
+
+INFER = "/v2/models/netops/infer"
+VECTOR = json.dumps({"inputs": [[0.0] * len(SPEC.names)]}).encode()
+
+
+def post(body=VECTOR, path=INFER, version="1.1", host="localhost", **headers):
+    lines = [f"POST {path} HTTP/{version}", f"Host: {host}", f"Content-Length: {len(body)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def parsed(answers):
+    """The answers of a connection: status, headers without the length, and body without what varies."""
+    found = []
+    while answers:
+        head, _, rest = answers.partition(b"\r\n\r\n")
+        first, *lines = head.decode().split("\r\n")
+        headers = dict(line.split(": ") for line in lines)
+        length = int(headers.pop("content-length", 0))
+        body = json.loads(rest[:length]) if length else {}
+        found.append((first, headers, {name: body[name] for name in body if name != "timestamp"}))
+        answers = rest[length:]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("status", "path", "headers"),
+    [
+        ("200 OK", INFER, {}),
+        ("200 OK", INFER, {"Origin": "http://localhost"}),
+        ("403 Forbidden", INFER, {"Origin": "http://elsewhere"}),
+        ("403 Forbidden", INFER, {"Sec_Fetch_Site": "cross-site"}),
+        ("400 Bad Request", INFER, {"host": "elsewhere"}),
+        ("400 Bad Request", "/telemetry", {"Content_Type": "application/vnd.apache.arrow.stream"}),
+    ],
+)
+def test_small_requests_have_the_answers_of_large_ones(live, status, path, headers):
+    """Small ones pass ASGI by."""
+    content = VECTOR if path == INFER else b"no Arrow"
+    with ExitStack() as stack:
+        found = []
+        for size in (0, 70_000):
+            (connection,) = opened(live, stack)
+            connection.sendall(post(content + b" " * size, path, Connection="close", **headers))
+            found += parsed(answered(connection))
+    small, large = found
+    assert small[0] == f"HTTP/1.1 {status}"
+    assert small == large
+    assert small[1]["connection"] == "close"
+    assert small[1]["x-content-type-options"] == "nosniff"
+
+
+def test_requests_of_all_kinds_are_answered_in_their_order(live):
+    large = json.dumps({"inputs": [[1.0] * len(SPEC.names)] * 3}).encode() + b" " * 70_000
+    ahead = post() + post(large) + GET + post(b"{}") + post() + post(b"[]", "/telemetry") + post(Connection="close")
+    with ExitStack() as stack:
+        (connection,) = opened(live, stack)
+        connection.sendall(ahead)
+        found = parsed(answered(connection))
+    assert [int(first.split()[1]) for first, _, _ in found] == [200, 200, 200, 400, 200, 200, 200]
+    assert [len(body.get("outputs", ())) for _, _, body in found] == [1, 3, 0, 0, 1, 0, 1]
+
+
+@pytest.mark.slow
+def test_a_body_in_pieces_is_awaited_and_one_that_ends_early_harms_nobody(live):
+    request = post(Connection="close")
+    with ExitStack() as stack:
+        (connection,) = opened(live, stack)
+        for start in range(0, len(request), 60):
+            connection.sendall(request[start : start + 60])
+            time.sleep(0.05)
+        assert parsed(answered(connection))[0][0] == "HTTP/1.1 200 OK"
+        for connection in opened(live, stack, 20):
+            connection.sendall(request[:-5])
+            connection.close()
+        slow, waiting = opened(live, stack, 2)
+        slow.sendall(request[:-5])  # its time ends
+        waiting.sendall(post(version="1.0"))
+        assert parsed(answered(waiting))[0][0] == "HTTP/1.1 200 OK"
+        assert answered(slow) == b""
+
+
+def test_a_body_that_asks_first_is_invited(live):
+    with ExitStack() as stack:
+        (connection,) = opened(live, stack)
+        request = post(Expect="100-continue", Connection="close")
+        connection.sendall(request[: -len(VECTOR)])
+        connection.settimeout(5)
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(VECTOR)
+        assert parsed(answered(connection))[0][0] == "HTTP/1.1 200 OK"

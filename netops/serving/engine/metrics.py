@@ -66,6 +66,7 @@ class ServingMetrics:
         self._requests = self._histogram(
             "netops_request_seconds", "Time from request to answer", "endpoint", "code"
         )
+        self._by_code: dict[tuple[str, int], Histogram] = {}
         self.evicted = self._counter(
             "netops_devices_evicted", "Devices evicted because the limit was reached"
         ).labels(network)
@@ -107,7 +108,10 @@ class ServingMetrics:
 
     def request(self, endpoint: str, code: int, seconds: float) -> None:
         """Record the duration of a request."""
-        self._requests.labels(self.network, endpoint, str(code)).observe(seconds)
+        found = self._by_code.get((endpoint, code))
+        if found is None:
+            found = self._by_code[endpoint, code] = self._requests.labels(self.network, endpoint, str(code))
+        found.observe(seconds)
 
     def timed(self, endpoint: str, code: int = 200) -> "Timed":
         """Record duration and status of a block that processes a request."""

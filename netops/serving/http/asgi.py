@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Required, TypeAlias, TypedDict
 
-__all__ = ["Application", "Headers", "Message", "Receive", "Scope", "Send", "respond"]
+__all__ = ["JSON", "Application", "Headers", "Message", "Receive", "Scope", "Send", "respond"]
 
-_JSON = b"application/json"
+#: The content type of answers.
+JSON = b"application/json"
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
@@ -38,6 +39,6 @@ async def respond(send: Send, status: int, body: bytes, headers: Headers = ()) -
     """Send a JSON answer, and further headers."""
     length = (b"content-length", str(len(body)).encode())
     await send(
-        {"type": "http.response.start", "status": status, "headers": [(b"content-type", _JSON), length, *headers]}
+        {"type": "http.response.start", "status": status, "headers": [(b"content-type", JSON), length, *headers]}
     )
     await send({"type": "http.response.body", "body": body})

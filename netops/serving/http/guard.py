@@ -36,6 +36,10 @@ class Guard:
         Further accepted host names, such as that of a proxy.
     headers : sequence of (bytes, bytes)
         Default headers of all answers.
+
+    Attributes
+    ----------
+    headers : tuple of (bytes, bytes)
     """
 
     def __init__(
@@ -45,7 +49,7 @@ class Guard:
         hosts: Sequence[str] = (),
         headers: Sequence[tuple[bytes, bytes]] = HEADERS,
     ) -> None:
-        self._app, self._headers = app, tuple(headers)
+        self._app, self.headers = app, tuple(headers)
         self._names = frozenset(name for name, _ in headers)
         self._hosts = frozenset(name.lower() for name in (*LOCAL, *hosts)) if local else None
         self._known: set[bytes] = set()
@@ -61,7 +65,7 @@ class Guard:
                 message["headers"] = self._complete(message.get("headers", ()))
             await send(message)
 
-        refusal = self._refusal(scope)
+        refusal = self.refusal(scope)
         if refusal is not None:
             status, message = refusal
             await respond(guarded, status, msgspec.json.encode({"error": message}))
@@ -74,10 +78,11 @@ class Guard:
     def _complete(self, headers: Headers) -> list[tuple[bytes, bytes]]:
         found = list(headers)
         present = {name.lower() for name, _ in found} & self._names
-        found += [pair for pair in self._headers if pair[0] not in present] if present else self._headers
+        found += [pair for pair in self.headers if pair[0] not in present] if present else self.headers
         return found
 
-    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+    def refusal(self, scope: Scope) -> tuple[int, str] | None:
+        """Return status and message for a request that is not answered; None for others."""
         host: bytes | None = None  # old probes send none; browsers always send it
         origin = site = mode = b""
         for name, value in scope["headers"]:

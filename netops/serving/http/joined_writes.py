@@ -35,6 +35,11 @@ class JoinedWrites:
         else:
             self._transport.write(data)
 
+    def write_answer(self, head: bytes, body: bytes) -> None:
+        """Write a whole answer."""
+        self._flush()
+        self._transport.write(head + body)
+
     def close(self) -> None:
         """Close the connection once everything is sent."""
         self._flush()

@@ -10,11 +10,12 @@ import signal
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
-from netops.serving.http.asgi import Application
+from netops.serving.http.asgi import Application, Scope
 from netops.serving.http.connections import Connections
 from netops.serving.http.joined_writes import JoinedWrites
+from netops.serving.requests.endpoint import Request
 from netops.serving.settings import LimitSettings
 
 if TYPE_CHECKING:
@@ -27,7 +28,20 @@ _PIECE, _BODY_PIECE = 2048, 65_536
 _REASONS = {400: "Bad Request", 414: "URI Too Long", 431: "Request Header Fields Too Large"}
 
 
-def guarded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
+class Direct(Protocol):
+    """Answers small requests without ASGI (see ``fast_path.Direct``)."""
+
+    def request(self, scope: Scope) -> Request | None:
+        """Return the request without its body; None if it is for the application."""
+
+    async def answer(self, scope: Scope, request: Request) -> tuple[int, bytes]:
+        """Answer a request with its body; return status and body."""
+
+    def head(self, status: int, length: int, is_last: bool) -> bytes:
+        """Return the head of an answer."""
+
+
+def guarded_protocol(limits: LimitSettings, direct: Direct | None = None) -> type[asyncio.Protocol]:
     """Create the connection class of a server, for uvicorn.
 
     Parameters
@@ -36,6 +50,8 @@ def guarded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
         ``receive_seconds``: time for a complete request since its first byte (the first one: since the connection),
         and for a peer to read part of an answer; ``head_bytes``, ``headers``, ``url_bytes``, ``pipelined``; and
         those of :class:`Connections`.
+    direct : Direct, optional
+        Answers small requests; the application answers all others.
     """
     import httptools
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -52,10 +68,13 @@ def guarded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
         _in_head = _ended = _is_pipelined = False
         _head = _body = 0
         _refusal = 400, "not HTTP"
+        #: A request that is answered without ASGI once its body is complete.
+        _direct: "tuple[RequestResponseCycle, Request] | None" = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
             super().connection_made(transport)
-            self.transport = cast(asyncio.Transport, JoinedWrites(transport, self.loop))
+            self._writes = JoinedWrites(transport, self.loop)
+            self.transport = cast(asyncio.Transport, self._writes)
             self._ahead = bytearray()
             self.peer, self.since = self.client[0] if self.client else "", self.loop.time()
             self._start()
@@ -150,6 +169,11 @@ def guarded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
         def on_message_complete(self) -> None:
             self._stop()
             super().on_message_complete()
+            if self._direct is not None:
+                (cycle, request), self._direct = self._direct, None
+                task = self.loop.create_task(self._answer(cycle, request))
+                task.add_done_callback(self.tasks.discard)
+                self.tasks.add(task)
 
         def _fail(self, status: int, message: str) -> None:
             self._refusal = status, message
@@ -183,8 +207,29 @@ def guarded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
         def _start_asgi_task(self, cycle: "RequestResponseCycle", app: "ASGI3Application") -> None:
             if self._is_pipelined:
                 table.schedule(self.loop, lambda: self._begin(cycle, app))
-            else:
+                return
+            request = None
+            if direct is not None and app is self.app and not self.expect_100_continue:
+                request = direct.request(cast(Scope, cycle.scope))
+            if request is None:
                 super()._start_asgi_task(cycle, app)
+            else:
+                self._direct = cycle, request
+
+        async def _answer(self, cycle: "RequestResponseCycle", request: Request) -> None:
+            """Answer a request without ASGI, and complete its cycle."""
+            assert direct is not None
+            request.body = bytes(cycle.body)
+            status, body = await direct.answer(cast(Scope, cycle.scope), request)
+            if self.flow.write_paused and not cycle.disconnected:
+                await self.flow.drain()
+            if cycle.disconnected:
+                return
+            cycle.response_started = cycle.response_complete = True
+            self._writes.write_answer(direct.head(status, len(body), not cycle.keep_alive), body)
+            if not cycle.keep_alive:
+                self.transport.close()
+            cycle.on_response()
 
         def _begin(self, cycle: "RequestResponseCycle", app: "ASGI3Application") -> None:
             if not self.transport.is_closing():
@@ -239,18 +284,23 @@ def guarded(
     *,
     timeout_graceful_shutdown: int,
     lifespan: Literal["auto", "off"] = "auto",
+    direct: Direct | None = None,
 ) -> "uvicorn.Config":
-    """Return the uvicorn configuration of an application, with limits on its connections."""
+    """Return the uvicorn configuration of an application, with limits on its connections.
+
+    ``direct`` answers small requests instead of the application.
+    """
     import uvicorn
 
     return uvicorn.Config(
         app,
-        http=guarded_protocol(limits),
+        http=guarded_protocol(limits, direct),
         log_level="error",
         access_log=False,
         limit_concurrency=limits.connections + 1,
         server_header=False,
         date_header=False,
+        proxy_headers=False,
         lifespan=lifespan,
         timeout_graceful_shutdown=timeout_graceful_shutdown,
     )

@@ -240,12 +240,13 @@ def configured(
     """
     # Late: the web framework; wrong addresses and a missing champion are reported before it is imported.
     from netops.serving.http.app import make_app
-    from netops.serving.http.fast_path import FastPath
+    from netops.serving.http.fast_path import Direct, FastPath
     from netops.serving.requests.dispatch import Dispatcher
 
     settings, dispatcher = service.runtime.settings, Dispatcher(service, Access(token), processes)
     app = FastPath(cast(Application, make_app(dispatcher, lifespan)), dispatcher)
-    return guarded(Guard(app, settings.host in LOCAL, settings.hosts), settings.limits, timeout_graceful_shutdown=5)
+    guard = Guard(app, settings.host in LOCAL, settings.hosts)
+    return guarded(guard, settings.limits, timeout_graceful_shutdown=5, direct=Direct(app, guard))
 
 
 @asynccontextmanager
