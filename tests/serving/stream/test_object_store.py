@@ -22,6 +22,7 @@ from netops.serving.stream.object_store.client import ConflictError, ObjectStore
 from netops.serving.stream.object_store.lease import ObjectLease
 from netops.serving.stream.object_store.manifest import NAME, decoded
 from netops.serving.stream.object_store.state import ObjectState
+from netops.serving.stream.object_store.work_folder import opened_snapshot
 from tests.serving.hooks import until
 from tests.serving.live import ROOT
 from tests.serving.stream.killed_writes import fill, names
@@ -309,6 +310,11 @@ def test_a_store_that_ignores_conditions_is_refused(client: ObjectStore, monkeyp
         monkeypatch.setattr(client, "replace", unconditional)
         with pytest.raises(StoreError, match="so processes cannot share it"):
             client.check()
+
+
+def test_a_file_that_is_missing_while_a_snapshot_is_saved_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), opened_snapshot(tmp_path):
+        (tmp_path / "other").read_bytes()
 
 
 def test_an_object_store_is_for_streams(tmp_path: Path) -> None:

@@ -46,14 +46,23 @@ def opened_snapshot(folder: Path) -> Iterator[Mapping[str, OpenFile]]:
         If it cannot be opened.
     """
     for _ in range(_ATTEMPTS):
-        with ExitStack() as stack, suppress(FileNotFoundError):
-            before = _newest(folder)
-            names = [path.name for path in folder.glob(_EARLIER)] + ([] if before is None else [FILE])
-            found = {name: _opened(stack, folder / name) for name in names}
-            if _newest(folder) == before:
+        with ExitStack() as stack:
+            found = _all_opened(folder, stack)
+            if found is not None:
                 yield found
                 return
     raise NetopsError(f"{folder}: the snapshot cannot be opened")
+
+
+def _all_opened(folder: Path, stack: ExitStack) -> Mapping[str, OpenFile] | None:
+    """Open the files of the newest snapshot; None if another one replaces it meanwhile."""
+    try:
+        before = _newest(folder)
+        names = [path.name for path in folder.glob(_EARLIER)] + ([] if before is None else [FILE])
+        found = {name: _opened(stack, folder / name) for name in names}
+        return found if _newest(folder) == before else None
+    except FileNotFoundError:
+        return None
 
 
 def _newest(folder: Path) -> int | None:
