@@ -29,9 +29,17 @@ def broker(require_broker: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
+def store_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
     with running_store(tmp_path_factory.mktemp("store")) as started:
         yield started
+
+
+@pytest.fixture
+def store(store_server: StoreServer, monkeypatch: pytest.MonkeyPatch) -> StoreServer:
+    """An object store, and in the environment what its clients need."""
+    for name, value in store_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return store_server
 
 
 @pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.soak)])

@@ -1,6 +1,5 @@
 """An object store in a process of its own: moto's server, which can be paused."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -86,15 +85,8 @@ def running_store(folder: Path) -> Iterator[StoreServer]:
     """Run a store on a free port."""
     with socket.create_server(("127.0.0.1", 0)) as one:
         port = one.getsockname()[1]
-    before = {name: os.environ.get(name) for name in (*KEYS, "AWS_ENDPOINT_URL_S3")}
     server = StoreServer(port, folder / "store.log")
-    os.environ.update(server.environment)
     try:
         yield server
     finally:
         server.stop()
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
