@@ -283,7 +283,8 @@ class Compared:
 
     def compare(self, features: Floats, risks: Floats) -> None:
         """Compare the risks of samples."""
-        self.greatest = max(self.greatest, float(np.abs(self._native(features) - risks).max(initial=0.0)))
+        difference = np.abs(self._native(features) - risks).max(initial=0.0)
+        self.greatest = float(np.maximum(self.greatest, difference))  # NaN if one is
 
 
 def score_splits(

@@ -3,7 +3,7 @@
 import json
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import httpx
 import psutil
@@ -11,6 +11,7 @@ import pytest
 
 from tests.serving.live import LiveServer
 from tests.serving.models import SPEC
+from tests.serving.samples import sample
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -251,3 +252,65 @@ def test_a_body_that_asks_first_is_invited(live):
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(VECTOR)
         assert parsed(answered(connection))[0][0] == "HTTP/1.1 200 OK"
+
+
+def test_whatever_cannot_be_encoded_has_an_answer(live):
+    """An id of the greatest depth is read with a shorter stack than it is written with."""
+    with ExitStack() as stack:
+        for depth in range(900, 1010, 2):
+            nested = b"[" * depth + b"]" * depth
+            content = b'{"inputs": [], "id": %b}' % nested + b" " * 5000
+            (connection,) = opened(live, stack)
+            connection.sendall(post(content, Connection="close"))
+            assert answered(connection).startswith(b"HTTP/1.1 ")
+
+
+def rows(count, tick=0):
+    """The content of a request."""
+    return json.dumps([sample(f"d{number}", tick) for number in range(count)]).encode()
+
+
+@pytest.mark.slow
+def test_the_rest_of_a_request_is_read_once_the_answer_before_it_is(live):
+    request = post(VECTOR + b" " * 6000, Connection="close")
+    with ExitStack() as stack:
+        connection = stack.enter_context(socket.socket())
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", live.port))
+        connection.sendall(post(rows(9000), "/telemetry"))
+        time.sleep(1)  # the answer is larger than what is sent of it
+        connection.sendall(request[:3000])
+        time.sleep(0.3)
+        connection.settimeout(0.5)
+        found = b""
+        with suppress(TimeoutError):
+            while part := connection.recv(65_536):
+                found += part
+        connection.sendall(request[3000:])
+        found += answered(connection)
+    assert found.count(b"HTTP/1.1 200") == 2
+
+
+@pytest.mark.slow
+def test_what_is_answered_while_the_server_stops_is_saved(model, tmp_path):
+    content = json.dumps(sample("late", 1)).encode()
+    with LiveServer(model, tmp_path, limits__receive_seconds=60) as server, ExitStack() as stack:
+        for tick in range(2):  # the last snapshot takes a while
+            httpx.post(f"{server.url}/telemetry", content=rows(9000, tick)).raise_for_status()
+        connections = opened(server, stack, 60)
+        for number, connection in enumerate(connections):
+            connection.sendall(post(content.replace(b"late", b"late-%02d" % number), "/telemetry")[:-3])
+        time.sleep(0.3)
+        server.process.terminate()
+        time.sleep(4.9)  # the end of the time for requests in progress
+        for connection in connections:
+            with suppress(OSError):
+                connection.sendall(content[-3:])
+            time.sleep(0.02)
+        scored = [number for number, one in enumerate(connections) if b'"scored"' in answered(one, 1)]
+        assert server.process.wait(30) == 0
+        server.start()
+        for number in scored:
+            body = content.replace(b"late", b"late-%02d" % number)
+            again = httpx.post(f"{server.url}/telemetry", content=body).json()
+            assert again["status"] == "duplicate", number

@@ -136,7 +136,7 @@ def test_other_families_thin_and_say_so(examples: Examples, tmp_path: Path) -> N
 
 _PEAK = """
 import json, sys, threading, time
-from netops.training.fitting import Job, fit, score_rows, score_splits
+from netops.training.fitting import Job, fit
 import xgboost, onnxruntime, onnx
 from netops.training import matrix
 matrix.PIECE = 400_000

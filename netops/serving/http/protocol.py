@@ -85,6 +85,9 @@ def guarded_protocol(limits: LimitSettings, direct: Direct | None = None) -> typ
             self._ended = True
             self._ahead.clear()
             self.pipeline.clear()
+            if self._direct is not None:
+                self._direct[0].on_response = lambda: None
+                self._direct = None
             if self._stuck is not None:
                 self._stuck.cancel()
             table.remove(self)
@@ -219,17 +222,32 @@ def guarded_protocol(limits: LimitSettings, direct: Direct | None = None) -> typ
         async def _answer(self, cycle: "RequestResponseCycle", request: Request) -> None:
             """Answer a request without ASGI, and complete its cycle."""
             assert direct is not None
-            request.body = bytes(cycle.body)
-            status, body = await direct.answer(cast(Scope, cycle.scope), request)
-            if self.flow.write_paused and not cycle.disconnected:
-                await self.flow.drain()
-            if cycle.disconnected:
-                return
-            cycle.response_started = cycle.response_complete = True
-            self._writes.write_answer(direct.head(status, len(body), not cycle.keep_alive), body)
-            if not cycle.keep_alive:
-                self.transport.close()
-            cycle.on_response()
+            request.body, cycle.body = bytes(cycle.body), bytearray()
+            try:
+                status, body = await direct.answer(cast(Scope, cycle.scope), request)
+                if self.flow.write_paused and not cycle.disconnected:
+                    await self.flow.drain()
+                if cycle.disconnected:
+                    return
+                cycle.response_started = cycle.response_complete = True
+                self._writes.write_answer(direct.head(status, len(body), not cycle.keep_alive), body)
+                if not cycle.keep_alive:
+                    self.transport.close()
+                cycle.on_response()
+            except BaseException as error:  # as of an application: the connection must not hang
+                self.logger.error("Exception in an answer\n", exc_info=error)
+                if cycle.response_started:
+                    self.transport.close()
+                else:
+                    await cycle.send_500_response()
+            finally:
+                cycle.on_response = lambda: None  # or it refers to the connection, and this to it
+
+        def shutdown(self) -> None:
+            if self._direct is not None:  # a task waits for its body, and is canceled if that takes too long
+                (cycle, _), self._direct = self._direct, None
+                super()._start_asgi_task(cycle, self.app)
+            super().shutdown()
 
         def _begin(self, cycle: "RequestResponseCycle", app: "ASGI3Application") -> None:
             if not self.transport.is_closing():
@@ -248,6 +266,8 @@ def guarded_protocol(limits: LimitSettings, direct: Direct | None = None) -> typ
                 self._stuck = None
             if self._ahead:
                 self._parse_ahead()
+            if not self._ahead and not self.pipeline and not self._ended:
+                self.flow.resume_reading()  # the rest of a request whose begin was held
 
         def _watch(self, unsent: int) -> None:
             self._stuck = self.loop.call_later(limits.receive_seconds, self._check_progress, unsent)

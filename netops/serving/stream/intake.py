@@ -24,6 +24,8 @@ from netops.serving.stream.metrics import StreamMetrics
 from netops.serving.stream.output import Outlet
 
 _LOG = logging.getLogger(__name__)
+#: Seconds that a snapshot waits for messages in progress: others wait for it.
+_PATIENCE = 5.0
 
 
 class Intake:
@@ -100,9 +102,14 @@ class Intake:
         Raises
         ------
         NetopsError
-            If the output does not accept the risks of these messages now, or the snapshot is not durable.
+            If messages are in progress for long, the output does not accept the risks of those before, or the
+            snapshot is not durable.
         """
-        async with self._lock:
+        try:
+            await asyncio.wait_for(self._lock.acquire(), _PATIENCE)
+        except TimeoutError:
+            raise NetopsError(f"messages are in progress for {_PATIENCE:g} s") from None
+        try:
             if self.runtime.offset == self.saved:
                 return
             if self.outlet is not None:
@@ -110,6 +117,8 @@ class Intake:
             self.lease.check()
             await save(self.runtime)
             offset = self.runtime.offset
+        finally:
+            self._lock.release()
         # Messages are processed meanwhile: the files of a snapshot do not change.
         await asyncio.to_thread(self.lease.commit)
         self.saved = offset
@@ -191,6 +200,7 @@ class Intake:
         await asyncio.sleep(0)
         if self.outlet is not None:
             await self.outlet.room()
+            self.lease.check()
 
     def _score(self, samples: Samples) -> None:
         try:

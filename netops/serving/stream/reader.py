@@ -65,7 +65,7 @@ class StreamReader:
         self._asked: dict[int, float] = {}
         self._has_opened = self._is_assigned = self._is_held = False
         self._obstacle = ""
-        self._renewed = self._troubled = monotonic()
+        self._renewed = self._kept = self._troubled = monotonic()
         self._counted = -_COUNT
 
     def start(self) -> None:
@@ -182,14 +182,15 @@ class StreamReader:
         """Wait for the messages in progress; a partition that fails is opened again from its snapshot."""
         running, self._running = self._running, []
         for intake, future in running:
-            while not wait([future], _RENEWAL).done:  # the output may be slow
-                self._keep_leases()
+            while not wait([future], _RENEWAL).done or monotonic() - self._kept > _RENEWAL:
+                self._keep_leases()  # the output may be slow
             try:
                 future.result()
             except Exception as error:  # noqa: BLE001
                 self._reopen(intake, f"{type(error).__name__}: {error}")
 
     def _keep_leases(self) -> None:
+        self._kept = monotonic()
         for intake in list(self._owner.intakes.values()):
             with suppress(FencedError):  # its next messages are refused
                 intake.lease.renew()

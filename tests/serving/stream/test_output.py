@@ -13,7 +13,9 @@ import pytest
 
 from netops.errors import NetopsError, UsageError
 from netops.serving.engine.work import SLICE
+from netops.serving.stream import intake as intakes
 from netops.serving.stream import output
+from netops.serving.stream.messages import Message, parse_messages
 from netops.serving.stream.output import Output
 from netops.telemetry.kafka.address import StreamAddress, parse_output
 from tests.broker.broker import Broker, running_broker
@@ -262,6 +264,25 @@ def test_a_snapshot_waits_for_a_slow_output_but_not_at_the_end(away: Output, mod
         away.is_ending = True
         saving.result(5)
         assert intake.saved is None
+
+
+def test_a_partition_that_waits_for_the_output_does_not_stop_the_snapshots_of_others(
+    away: Output, model: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(output, "LIMIT", 10)
+    monkeypatch.setattr(output, "_STALLED", 60.0)
+    monkeypatch.setattr(intakes, "_PATIENCE", 0.2)
+    read = [Message(0, json.dumps(fleet(4, 10, seed=16)).encode())]
+    with Process(model, tmp_path, output=away) as process:
+        waiting, other = process.open(read), process.open([], number=1)
+        parsed = list(parse_messages(waiting.pipeline, read))
+        running = process.owner.submit(waiting.process(read, parsed))
+        until(lambda: away.counts.waiting == 40)
+        process.save()
+        assert (waiting.saved, other.saved) == (None, 0)
+        assert not running.done()
+        away.is_ending = True
+        running.result(10)
 
 
 def test_a_sample_that_cannot_be_queued_is_in_no_snapshot(away: Output, model: Path, tmp_path: Path) -> None:
