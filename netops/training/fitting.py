@@ -265,7 +265,7 @@ class Compared:
     greatest : float
         The greatest difference so far.
     step : int
-        Of the samples, each so-and-so-many-th is compared.
+        Every ``step``-th sample is compared.
     """
 
     def __init__(self, native: Callable[[Floats], Floats]) -> None:

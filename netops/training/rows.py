@@ -74,7 +74,7 @@ def pieces_of_files(
 
 
 def spread(dataset: Dataset, rows: Rows, count: int) -> Rows:
-    """Choose about so many rows that are quickly read: from few row groups, which are spread over the dataset.
+    """Choose a number of rows that are quickly read: from few row groups, which are spread over the dataset.
 
     Parameters
     ----------
@@ -82,6 +82,7 @@ def spread(dataset: Dataset, rows: Rows, count: int) -> Rows:
     rows : int64 array, n
         Rising.
     count : int
+        Of the rows to choose; up to twice as many are chosen.
 
     Returns
     -------
