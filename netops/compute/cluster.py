@@ -29,6 +29,8 @@ RETRIES = 3
 PATIENCE = "10s"
 #: Seconds between looks for workers while no task finishes.
 _PERIOD = 1.0
+#: Seconds to wait for the processes of a local cluster to end.
+_CLOSING = 30.0
 #: Errors of a file system that all workers share: on another one a task would fail, too.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 #: Its logs would show each lost connection as a traceback; the error that follows is one line.
@@ -314,6 +316,6 @@ def local_cluster(workers: int, memory: str | None = None) -> Iterator[str]:
         try:
             yield cluster.scheduler_address
         finally:
-            # Its processes are killed; on a busy machine they may end later than it waits for.
+            # Its processes are killed; they may end later than it waits for, or not be noticed to have ended.
             with contextlib.suppress(TimeoutError):
-                cluster.close()
+                cluster.close(timeout=_CLOSING)

@@ -1,5 +1,6 @@
 """A cluster that fails: each failure is one line."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from distributed import LocalCluster
 
 from netops.compute import cluster as cluster_module
 from netops.compute.cluster import Cluster, connect, connected, local_cluster
@@ -41,6 +43,21 @@ def test_one_worker_is_this_process() -> None:
 def cluster() -> Iterator[Cluster]:
     with local_cluster(1) as address, connect(address) as found:
         yield found
+
+
+def test_a_local_cluster_that_does_not_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[LocalCluster] = []
+
+    async def never(self: LocalCluster) -> None:
+        left.append(self)
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(cluster_module, "_CLOSING", 0.5)
+    with monkeypatch.context() as patched, local_cluster(1):
+        patched.setattr(LocalCluster, "_close", never)
+        since = time.monotonic()
+    assert time.monotonic() - since < 20
+    left[0].close(timeout=20)
 
 
 @pytest.fixture
