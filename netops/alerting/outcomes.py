@@ -274,8 +274,8 @@ def _sweep(  # type: ignore[no-untyped-def]
 
 @kernel
 def _blocks(offsets, timestamps, risks, failed):  # type: ignore[no-untyped-def]
-    # No alert opens in a block of samples below the threshold: it need not be gone through. Whether it resets the
-    # streak; and a block with a sample that is not newer than the one before is always gone through.
+    # No alert opens in a block whose highest risk is below the threshold; what matters is whether it resets the
+    # streak. A block with a sample that is not newer than the one before is never passed over.
     devices = len(offsets) - 1
     first_block = np.zeros(devices + 1, dtype=np.int64)
     for device in range(devices):

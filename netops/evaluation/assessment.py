@@ -118,9 +118,9 @@ def assess_model(examples: Examples, model: Path, settings: AlertSettings, seed:
     if (found := _ASSESSED.get(key)) is None:
         validation, test = (split_risks(examples, model, split) for split in ("validation", "test"))
         found = assess(examples, validation, test, settings, seed, Platt.from_dict(card.calibration))
-        if len(_ASSESSED) >= _KEPT:
-            _ASSESSED.pop(next(iter(_ASSESSED), key), None)
         _ASSESSED[key] = found
+        for earlier in list(_ASSESSED)[:-_KEPT]:
+            _ASSESSED.pop(earlier, None)
     return found
 
 

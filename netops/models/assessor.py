@@ -8,7 +8,7 @@ file. Risks and probabilities are those of the file to the bit; that is checked 
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +59,8 @@ class Assessor:
     def __init__(self, folder: Path, explainer: Explainer) -> None:
         self._explainer, whole = explainer, Scorer(folder)
         self.card: ModelCard = whole.card
-        self._whole, self._model = whole, cast(Scorer | _Rest, whole)
+        self._whole = whole
+        self._model: Scorer | _Rest = whole
         rest = _Rest.of(folder, explainer)
         if rest is not None:
             samples = _samples(explainer)

@@ -88,7 +88,7 @@ class ModelCard:
     libraries : dict
         Versions of the libraries that trained and wrote it.
     agreement : float
-        Maximum difference between the model file and the native model on validation and test split.
+        Maximum difference between the model file and the native model on samples that both have scored.
     calibration : dict
         Calibration of risks to probabilities (``Platt.to_dict()``), or the reason why there is none.
     threshold : float or None

@@ -149,10 +149,11 @@ def _fit_family(job: Job, say: Say, on_trial: TrialCallback, limits: Limits, clu
     say("check")
     model = build_model(scaling, fitted)
     splits = ["test"] if held_out is not None else ["validation", "test"]
-    compared = Compared(lambda features: fitted.predict(scaling.apply(features)))
-    risks = _splits(model, compared, examples, splits, job, cluster)
+    risks, greatest = _splits(
+        model, lambda features: fitted.predict(scaling.apply(features)), examples, splits, job, cluster
+    )
     risks |= {} if held_out is None else {"validation": held_out}
-    agreement = check_agreement(job.family, compared.greatest, "the native model")
+    agreement = check_agreement(job.family, greatest, "the native model")
     calibration = fit_platt(risks["validation"], np.load(folder / "validation-labels.npy"))
     if isinstance(calibration, Platt):
         model = calibrated(model, calibration)
@@ -259,17 +260,17 @@ class Compared:
     ----------
     native : callable
         Raw features (float64, n × F) → the risks of the native model.
+    step : int
+        Every ``step``-th sample is compared.
 
     Attributes
     ----------
     greatest : float
         The greatest difference so far.
-    step : int
-        Every ``step``-th sample is compared.
     """
 
-    def __init__(self, native: Callable[[Floats], Floats]) -> None:
-        self._native, self.greatest, self.step = native, 0.0, 1
+    def __init__(self, native: Callable[[Floats], Floats], step: int = 1) -> None:
+        self._native, self.step, self.greatest = native, step, 0.0
 
     def scoring(self, score: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
         """Return ``score``, which is that of the file, with the comparison."""
@@ -387,20 +388,21 @@ def _scored(
 
 def _splits(
     model: bytes,
-    compared: Compared,
+    native: Callable[[Floats], Floats],
     examples: dict[str, Any],
     splits: list[str],
     job: Job,
     cluster: Cluster | None,
-) -> dict[str, Floats]:
-    """Score splits, and compare the model file with the native model on some of the rows."""
+) -> tuple[dict[str, Floats], float]:
+    """Score splits; return the risks, and the greatest difference from the native model on some of the rows."""
     rows = {split: np.load(Path(job.examples) / f"{split}.npy") for split in splits}
-    compared.step = max(1, sum(map(len, rows.values())) // COMPARED_ROWS)
-    return score_splits(
+    compared = Compared(native, max(1, sum(map(len, rows.values())) // COMPARED_ROWS))
+    risks = score_splits(
         lambda dataset, every: _scored(model, job, cluster, dataset, examples["names"], every, compared),
         {split: Path(examples["sources"][split]) for split in splits},
         rows,
     )
+    return risks, compared.greatest
 
 
 def _card(

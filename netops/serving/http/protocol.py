@@ -10,12 +10,11 @@ import signal
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from netops.serving.http.asgi import Application, Scope
 from netops.serving.http.connections import Connections
 from netops.serving.http.joined_writes import JoinedWrites
-from netops.serving.requests.endpoint import Request
 from netops.serving.settings import LimitSettings
 
 if TYPE_CHECKING:
@@ -23,25 +22,15 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+    from netops.serving.http.fast_path import Direct
+    from netops.serving.requests.endpoint import Request
+
 #: Bytes parsed at once: of heads (possibly many requests), and of a body.
 _PIECE, _BODY_PIECE = 2048, 65_536
 _REASONS = {400: "Bad Request", 414: "URI Too Long", 431: "Request Header Fields Too Large"}
 
 
-class Direct(Protocol):
-    """Answers small requests without ASGI (see ``fast_path.Direct``)."""
-
-    def request(self, scope: Scope) -> Request | None:
-        """Return the request without its body; None if it is for the application."""
-
-    async def answer(self, scope: Scope, request: Request) -> tuple[int, bytes]:
-        """Answer a request with its body; return status and body."""
-
-    def head(self, status: int, length: int, is_last: bool) -> bytes:
-        """Return the head of an answer."""
-
-
-def guarded_protocol(limits: LimitSettings, direct: Direct | None = None) -> type[asyncio.Protocol]:
+def guarded_protocol(limits: LimitSettings, direct: "Direct | None" = None) -> type[asyncio.Protocol]:
     """Create the connection class of a server, for uvicorn.
 
     Parameters
@@ -219,7 +208,7 @@ def guarded_protocol(limits: LimitSettings, direct: Direct | None = None) -> typ
             else:
                 self._direct = cycle, request
 
-        async def _answer(self, cycle: "RequestResponseCycle", request: Request) -> None:
+        async def _answer(self, cycle: "RequestResponseCycle", request: "Request") -> None:
             """Answer a request without ASGI, and complete its cycle."""
             assert direct is not None
             request.body, cycle.body = bytes(cycle.body), bytearray()
@@ -304,7 +293,7 @@ def guarded(
     *,
     timeout_graceful_shutdown: int,
     lifespan: Literal["auto", "off"] = "auto",
-    direct: Direct | None = None,
+    direct: "Direct | None" = None,
 ) -> "uvicorn.Config":
     """Return the uvicorn configuration of an application, with limits on its connections.
 

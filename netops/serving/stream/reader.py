@@ -65,7 +65,7 @@ class StreamReader:
         self._asked: dict[int, float] = {}
         self._has_opened = self._is_assigned = self._is_held = False
         self._obstacle = ""
-        self._renewed = self._kept = self._troubled = monotonic()
+        self._renewed = self._troubled = monotonic()
         self._counted = -_COUNT
 
     def start(self) -> None:
@@ -181,16 +181,17 @@ class StreamReader:
     def _finish(self) -> None:
         """Wait for the messages in progress; a partition that fails is opened again from its snapshot."""
         running, self._running = self._running, []
+        since = monotonic()
         for intake, future in running:
-            while not wait([future], _RENEWAL).done or monotonic() - self._kept > _RENEWAL:
+            while not wait([future], _RENEWAL).done or monotonic() - since > _RENEWAL:
                 self._keep_leases()  # the output may be slow
+                since = monotonic()
             try:
                 future.result()
             except Exception as error:  # noqa: BLE001
                 self._reopen(intake, f"{type(error).__name__}: {error}")
 
     def _keep_leases(self) -> None:
-        self._kept = monotonic()
         for intake in list(self._owner.intakes.values()):
             with suppress(FencedError):  # its next messages are refused
                 intake.lease.renew()
