@@ -12,6 +12,10 @@ class UsageError(NetopsError):
     """Invalid usage: an option, a key or a value (exit code 2)."""
 
 
+class CanceledError(NetopsError):
+    """The work was canceled by somebody else (exit code 130, as if it had been stopped here)."""
+
+
 class FewLabelsError(NetopsError):
     """The labels do not suffice to train on; a model without labels is possible."""
 

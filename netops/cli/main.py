@@ -13,7 +13,7 @@ import click
 
 from netops import __version__
 from netops.cli.output import note
-from netops.errors import NetopsError, UsageError, closest
+from netops.errors import CanceledError, NetopsError, UsageError, closest
 
 VERBOSE = "NETOPS_VERBOSE"
 
@@ -107,6 +107,8 @@ def _run(arguments: list[str]) -> int:
         # The reader of our output has closed it (`netops … | head`): avoid an error message at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except CanceledError as error:
+        return _fail(str(error), 130)
     except NetopsError as error:
         return _fail(str(error), 2 if isinstance(error, UsageError) else 1)
     except ModuleNotFoundError as error:

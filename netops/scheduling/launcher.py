@@ -35,11 +35,7 @@ class LocalLauncher:
                 return state
             else:
                 pipeline.resume(run)
-        except KeyboardInterrupt:
-            if self._state(run) == "canceled":
-                return "canceled"
-            raise
-        except NetopsError:
+        except (KeyboardInterrupt, NetopsError):
             if self._state(run) == "canceled":
                 return "canceled"
             raise

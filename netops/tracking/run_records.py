@@ -7,8 +7,8 @@ from netops.tracking.records import RunRecord
 PROCESS = "netops/process"
 
 
-def finish(uid: str, project: str, state: str, **status: str | None) -> None:
-    """Record the end of a run, unless it has been aborted meanwhile.
+def finish(uid: str, project: str, state: str, **status: str | None) -> bool:
+    """Record the end of a run, unless it has ended, or was aborted, meanwhile; returns whether it is recorded.
 
     It is stored rather than updated: a service would abort what it runs itself, and refuses that for all else.
     """
@@ -17,10 +17,11 @@ def finish(uid: str, project: str, state: str, **status: str | None) -> None:
 
     database = mlrun.get_run_db()
     document = database.read_run(uid, project)
-    if document["status"].get("state") == RunStates.aborted:
-        return
+    if document["status"].get("state") in RunStates.terminal_states():
+        return False
     document["status"] |= {"state": state, **status}
     database.store_run(document, uid, project)
+    return True
 
 
 def process_of(record: RunRecord) -> Process | None:

@@ -55,8 +55,11 @@ def cancel(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
     if process is not None and not process.is_here():
         raise NetopsError(f"run {uid[:12]} belongs to a process of {process.host}; cancel it there")
     _forbid_promotion(record, uid)
-    for going in [*(s for s in steps_of(uid) if s["status"]["state"] in GOING), record]:
-        _abort(going["metadata"]["uid"], CANCELED)
+    if not _abort(uid, CANCELED):  # the workflow before its steps: one that fails for its step has failed
+        raise UsageError(f"run {uid[:12]} has ended meanwhile")
+    for step in steps_of(uid):
+        if step["status"]["state"] in GOING:
+            _abort(step["metadata"]["uid"], CANCELED)
     if process is None or process.has_ended() or process.pid == os.getpid():
         return f"run {uid[:12]} is canceled"
     os.kill(process.pid, signal.SIGTERM)  # SIGINT is ignored by what a script has started with &
@@ -78,17 +81,17 @@ def _process_of(record: RunRecord) -> Process | None:
     return mlrun.get_run_db().process_of(record["metadata"]["uid"], PROJECT)
 
 
-def _abort(uid: str, reason: str) -> None:
-    """Mark a run as aborted; a service only aborts its own runs."""
+def _abort(uid: str, reason: str) -> bool:
+    """Mark a run as aborted, unless it has ended meanwhile; a service only aborts its own runs."""
     import mlrun
 
     if names_service():
-        finish(uid, PROJECT, "aborted", status_text=reason)
-        return
+        return finish(uid, PROJECT, "aborted", status_text=reason)
     try:
         mlrun.get_run_db().abort_run(uid, PROJECT, status_text=reason)
     except mlrun.errors.MLRunConflictError:
-        return  # it has ended in between
+        return False
+    return True
 
 
 def _until_it_ends(uid: str, process: Process, wait: Callable[[float], None]) -> str:

@@ -5,10 +5,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from netops import registry
-from netops.errors import NetopsError, UsageError
+from netops.errors import CanceledError, NetopsError, UsageError
 from netops.files import write_json
 from netops.tracking.install import names_service
 from netops.tracking.mlrun_types import Project
@@ -25,8 +24,8 @@ from netops.workflows.signals import terminated_as_stopped
 from netops.workflows.stages.dask import compute_cluster
 from netops.workflows.stages.memory import PeakMemory
 
-if TYPE_CHECKING:
-    from netops.workflows.records.runs import Workflow
+#: Seconds within which the signal of somebody who has canceled a run arrives.
+_SIGNAL = 5.0
 
 
 @dataclass(frozen=True)
@@ -126,9 +125,7 @@ def run_workflow(workflow: str, arguments: Mapping[str, str], run_id: str) -> Ru
     return _execute(project, workflow, arguments, Workflow(run_id))
 
 
-def _execute(
-    project: Project, workflow_name: str, arguments: Mapping[str, str], workflow: "Workflow"
-) -> RunSummary:
+def _execute(project: Project, workflow_name: str, arguments: Mapping[str, str], workflow: Workflow) -> RunSummary:
 
     folder = run_folder(workflow.run_id)
     folder.mkdir(parents=True, exist_ok=True)
@@ -145,11 +142,25 @@ def _execute(
     ):
         path = str(folder)
         status = project.run(workflow_name, arguments=arguments, artifact_path=path, engine="local", dirty=True)
+        _end_if_canceled(workflow)
     if status.exc is not None:
         _raise(status.exc, workflow.run_id)
     summary = summarise(workflow.run_id, seconds=time.monotonic() - started, peak_rss_mb=memory.megabytes)
     write_json(folder / "summary.json", summary)
     return summary
+
+
+def _end_if_canceled(workflow: Workflow) -> None:
+    """End a run that has finished, or failed, while somebody canceled it.
+
+    The signal follows the record. It is waited for, so that it does not hit what this process does next, such as
+    the next run of a scheduler.
+    """
+    try:
+        workflow.require_going()
+    except CanceledError:
+        time.sleep(_SIGNAL)
+        raise
 
 
 def _raise(error: Exception, run_id: str) -> None:

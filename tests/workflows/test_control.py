@@ -90,6 +90,44 @@ def test_only_a_run_that_is_going_is_canceled(database) -> None:
         control.cancel("zzz")
 
 
+def test_a_run_that_ends_while_it_is_canceled_has_ended(database, monkeypatch) -> None:
+    """Its process, which may be a scheduler that continues, gets no signal."""
+    record(database, "ends", "running")
+    signals = []
+    monkeypatch.setattr(control, "_forbid_promotion", lambda *_: record(database, "ends", "completed"))
+    monkeypatch.setattr(control.os, "kill", lambda _pid, number: signals.append(number))
+    with pytest.raises(UsageError, match="run ends has ended meanwhile"):
+        control.cancel("ends")
+    assert set(signals) <= {0}  # 0 asks whether a process is there
+    assert database.read_run("ends", "netops")["status"]["state"] == "completed"
+
+
+@pytest.mark.slow
+def test_a_canceled_run_whose_step_ends_first_is_stopped_by_the_signal(home, database, monkeypatch) -> None:
+    options = [part for key in ONE_FAMILY for part in ("--set", key)]
+    command = [sys.executable, "-m", "netops.cli.main", "run", "--name", "late", *options]
+    kill, shown = os.kill, []
+
+    def after_the_next_step(pid, number):
+        if number == signal.SIGTERM:
+            shown.append(process.stderr.readline())
+            time.sleep(0.5)
+        kill(pid, number)
+
+    with started(command, stderr=subprocess.PIPE) as process:
+        for line in process.stderr:
+            if line.startswith("Build feature vectors"):
+                break
+        [going] = database.list_runs(project="netops", labels=RUNNER, states=["running"])
+        monkeypatch.setattr(control.os, "kill", after_the_next_step)
+        assert run(["runs", "cancel", going["metadata"]["uid"]]) == 0
+        process.wait(60)
+        rest = process.stderr.read()
+    assert shown[0].startswith("Train")
+    assert (process.returncode, rest.strip()) == (130, "netops: stopped")
+    assert database.read_run(going["metadata"]["uid"], "netops")["status"]["state"] == "aborted"
+
+
 @pytest.mark.slow
 def test_a_run_of_another_process_is_canceled_and_taken_up_again(home, database, capsys) -> None:
     options = [part for key in ONE_FAMILY for part in ("--set", key)]

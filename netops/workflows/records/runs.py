@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from netops.config.paths import home
-from netops.errors import NetopsError, UsageError
+from netops.errors import CanceledError, UsageError
 from netops.progress import say
 from netops.tracking.mlrun_types import StageRun
 from netops.tracking.records import RUNNER, RunRecord
@@ -47,15 +47,19 @@ class Workflow:
 
         Raises
         ------
-        NetopsError
+        CanceledError
             If the workflow was canceled meanwhile.
         """
-        if any(record["status"]["state"] in STOPPED for record in workflows(uid=self.run_id)):
-            raise NetopsError(f"run {self.run_id[:12]} is canceled")
+        self.require_going()
         run = self.done.get(step)
         if run is not None:
             say(f"{title}: skipped (already completed)")
         return run
+
+    def require_going(self) -> None:
+        """Raise CanceledError if the workflow was canceled meanwhile."""
+        if any(record["status"]["state"] in STOPPED for record in workflows(uid=self.run_id)):
+            raise CanceledError(f"run {self.run_id[:12]} is canceled")
 
     def ends(self, title: str, run: StageRun) -> None:
         """Print that a step has ended, and its duration."""
