@@ -297,6 +297,15 @@ def test_what_a_store_refuses_is_one_line_with_what_to_do(store: StoreServer, mo
         ObjectStore(StoreAddress("state", "edge")).check()
 
 
+@pytest.mark.parametrize("action", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"])
+def test_each_right_is_tried_at_the_start(store: StoreServer, monkeypatch, action: str) -> None:
+    address = store.bucket()
+    for name, value in store.denied(address, action).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(StoreError, match=r"(AccessDenied|403).*; allow s3:GetObject"):
+        ObjectStore(parse_state(address)).check()
+
+
 def test_a_store_that_ignores_conditions_is_refused(client: ObjectStore, monkeypatch) -> None:
     replace = client.replace
     for ignored in (None, '"0"'):

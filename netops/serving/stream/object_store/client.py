@@ -24,6 +24,16 @@ _CONNECTIONS = 32
 _DELETED, _CHUNK = 1000, 1 << 20
 _CONFLICTS = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 _MISSING = ("NoSuchKey", "404")
+_RIGHTS = "; allow s3:GetObject, PutObject, DeleteObject and ListBucket there"
+#: What to do, by the code of an error.
+_HINTS = {
+    "NoSuchBucket": "; create it, or correct --state",
+    "AccessDenied": _RIGHTS,
+    "403": _RIGHTS,
+    "InvalidAccessKeyId": "; check AWS_ACCESS_KEY_ID",
+    "SignatureDoesNotMatch": "; check AWS_SECRET_ACCESS_KEY",
+    "InvalidTokenId": "; check AWS_SESSION_TOKEN",
+}
 
 
 class StoreError(NetopsError):
@@ -98,6 +108,8 @@ class ObjectStore:
                         "use one with conditional writes"
                     )
             self.replace(key, b"3", etag)
+            if (found := self.read(key)) is None or found.body != b"3":
+                raise StoreError(f"{self.address}: an object that was written is not read; use a consistent store")
             if list(self.keys(key)) != [key]:
                 raise StoreError(f"{self.address}: an object that was written is not listed")
         except ConflictError as error:
@@ -169,7 +181,8 @@ class ObjectStore:
                 objects = {"Objects": [{"Key": key} for key in part], "Quiet": True}
                 answer = self._client.delete_objects(Bucket=self.address.bucket, Delete=objects)
                 if errors := answer.get("Errors"):
-                    raise StoreError(f"{self.address}: {errors[0]['Key']} was not deleted: {errors[0]['Code']}")
+                    why = errors[0]["Code"] + _HINTS.get(errors[0]["Code"], "")
+                    raise StoreError(f"{self.address}: {errors[0]['Key']} was not deleted: {why}")
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys with a prefix."""
@@ -247,10 +260,4 @@ def _code(error: Any) -> str:
 
 def _reason(error: Any) -> str:
     found = error.response.get("Error", {})
-    hint = {
-        "NoSuchBucket": "; create it, or correct --state",
-        "AccessDenied": "; allow s3:GetObject, PutObject, DeleteObject and ListBucket there",
-        "InvalidAccessKeyId": "; check AWS_ACCESS_KEY_ID",
-        "SignatureDoesNotMatch": "; check AWS_SECRET_ACCESS_KEY",
-    }.get(_code(error), "")
-    return f"{found.get('Code', 'error')}: {found.get('Message', '')}".rstrip(": .") + hint
+    return f"{found.get('Code', 'error')}: {found.get('Message', '')}".rstrip(": .") + _HINTS.get(_code(error), "")
