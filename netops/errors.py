@@ -13,7 +13,7 @@ class UsageError(NetopsError):
 
 
 class CanceledError(NetopsError):
-    """The work was canceled by somebody else (exit code 130, as if it had been stopped here)."""
+    """The work was canceled from elsewhere (exit code 130, as if it had been stopped here)."""
 
 
 class FewLabelsError(NetopsError):

@@ -24,7 +24,7 @@ from netops.workflows.signals import terminated_as_stopped
 from netops.workflows.stages.dask import compute_cluster
 from netops.workflows.stages.memory import PeakMemory
 
-#: Seconds within which the signal of somebody who has canceled a run arrives.
+#: Seconds within which the signal arrives after a run was canceled from elsewhere.
 _SIGNAL = 5.0
 
 
@@ -151,7 +151,7 @@ def _execute(project: Project, workflow_name: str, arguments: Mapping[str, str],
 
 
 def _end_if_canceled(workflow: Workflow) -> None:
-    """End a run that has finished, or failed, while somebody canceled it.
+    """End a run that has finished, or failed, while it was being canceled from elsewhere.
 
     The signal follows the record. It is waited for, so that it does not hit what this process does next, such as
     the next run of a scheduler.
