@@ -157,9 +157,19 @@ class Owner:
     async def save(self) -> None:
         """Write a snapshot of each partition, one after another."""
         for intake in list(self.intakes.values()):
-            is_owned = self.partitions.owned.get(intake.partition.number) is intake.partition
-            if is_owned and not intake.lease.stalled:  # the reader reports it
-                await _attempt(intake)
+            if self._owns(intake) and not intake.lease.stalled:  # the reader reports it
+                await self._attempt(intake)
+
+    async def _attempt(self, intake: Intake) -> None:
+        try:
+            await intake.save()
+        except Exception as error:  # noqa: BLE001 for example a full disk: the next attempt may succeed
+            if self._owns(intake):  # otherwise it has been given up meanwhile
+                name = intake.partition.name
+                _LOG.warning("partition %s: no snapshot: %s: %s", name, type(error).__name__, error)
+
+    def _owns(self, intake: Intake) -> bool:
+        return self.partitions.owned.get(intake.partition.number) is intake.partition
 
     def _roll_up(self, number: int) -> NetworkRollUp | None:
         """Return how a partition takes part in the roll-up of the network; None: it rolls up its own alerts."""
@@ -201,13 +211,6 @@ def _write(lease: StateLease, runtime: Runtime) -> None:
     """Write a snapshot; it is durable then."""
     runtime.save()
     lease.commit()
-
-
-async def _attempt(intake: Intake) -> None:
-    try:
-        await intake.save()
-    except Exception as error:  # noqa: BLE001 for example a full disk: the next attempt may succeed
-        _LOG.warning("partition %s: no snapshot: %s: %s", intake.partition.name, type(error).__name__, error)
 
 
 def _saved(intake: Intake) -> int | None:

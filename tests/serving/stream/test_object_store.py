@@ -25,7 +25,9 @@ from netops.serving.stream.object_store.state import ObjectState
 from netops.serving.stream.object_store.work_folder import opened_snapshot
 from tests.serving.hooks import until
 from tests.serving.live import ROOT
+from tests.serving.samples import fleet
 from tests.serving.stream.killed_writes import fill, names
+from tests.serving.stream.process import Process, log_of
 from tests.serving.stream.stores import StoreServer
 
 WHERE = "edge/partitions/t-0"
@@ -265,6 +267,29 @@ def _is_suspended(lease: ObjectLease) -> bool:
     except SuspendedError:
         return True
     return False
+
+
+def test_a_partition_that_is_given_up_while_it_is_saved_is_no_error(
+    client: ObjectStore, model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    states = ObjectState(client, tmp_path / "work", 1 << 20)
+    with Process(model, tmp_path, states=states) as process:
+        log, intakes = log_of(fleet(3, 5, seed=1)), []
+        claim = process.owner.claim(0, 60.0)
+        until(lambda: intakes.append(claim.attempt()) or intakes[-1] is not None, 10)
+        intake = process.owner.open(0, intakes[-1], 0, len(log))
+        process.feed(intake, log)
+        commit = intake.lease.commit
+
+        def commit_late() -> None:
+            process.owner.release(0, is_saved=False)
+            commit()
+
+        intake.lease.commit = commit_late
+        process.save()
+    states.close()
+    assert process.owner.intakes == {}
+    assert caplog.text == ""
 
 
 def test_damaged_states_are_refused_in_one_line(client: ObjectStore, tmp_path: Path) -> None:
