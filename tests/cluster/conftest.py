@@ -14,7 +14,7 @@ NETOPS_TEST_KUBEFLOW           Kubeflow Pipelines' API from here; without it no 
 NETOPS_TEST_NUCLIO             1 where Nuclio is part of the cluster; without it no function is tried
 NETOPS_TEST_KAFKA              a broker from here, and below from a pod (default: the same); without it no stream
 NETOPS_TEST_KAFKA_INSIDE       is tried
-NETOPS_TEST_SHARED_CLASS       storage class of ReadWriteMany volumes; without it no stream is tried
+NETOPS_TEST_SHARED_CLASS       storage class of ReadWriteMany volumes, for a stream whose state is in one
 =============================  ===========================================================================
 """
 

@@ -1,7 +1,8 @@
 """Several replicas of `netops serve` that share a topic have the result of one process, whatever happens to them.
 
-Needs a broker (``NETOPS_TEST_KAFKA``, from a pod ``NETOPS_TEST_KAFKA_INSIDE``) and a storage class of volumes that
-several pods can mount (``NETOPS_TEST_SHARED_CLASS``). The champion is put into the volume, without MLRun's service.
+Needs a broker (``NETOPS_TEST_KAFKA``, from a pod ``NETOPS_TEST_KAFKA_INSIDE``), and a storage class of volumes that
+several pods can mount (``NETOPS_TEST_SHARED_CLASS``) or an object store (``NETOPS_TEST_S3`` and
+``NETOPS_TEST_S3_INSIDE``, with its keys). The champion is put into the volume of the pods, without MLRun's service.
 """
 
 import io
@@ -20,7 +21,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.cluster.conftest import make_secret
+from tests.cluster.conftest import KEYS, make_secret
 from tests.cluster.reach import reached
 from tests.cluster.testbed import ROOT, Testbed, ours, until
 from tests.serving.models import make_model
@@ -30,7 +31,7 @@ from tests.serving.stream.topics import Sender
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
 
-NETWORK, NAMESPACE, TOPIC = "demo", ours("netops-stream"), ours("telemetry")
+NETWORK = "demo"
 TOKEN, LABEL = "t" * 40, "app.kubernetes.io/name=netops"
 PARTITIONS, DEVICES, TICKS = 6, 40, 600
 #: Puts the model of the folder /tmp/model into the registry of a pod, as its champion.
@@ -51,6 +52,28 @@ registry.log_model(mlrun.MLClientCtx.from_dict(run, rundb=mlrun.get_run_db()), n
 registry.prove(network, card.version)
 registry.promote(network, card.version, "test")
 """
+#: Pods that share no volume do so before they start, in a container of their own, with the model from a config map.
+COPY = """
+import shutil
+
+shutil.copytree("/model", "/tmp/model", ignore=shutil.ignore_patterns("..*"))
+"""
+INIT = {
+    "name": "champion",
+    "command": ["python", "/model/register.py"],
+    "env": [{"name": "NETOPS_HOME", "value": "/state"}],
+    "securityContext": {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    },
+    "volumeMounts": [
+        {"name": "state", "mountPath": "/state"},
+        {"name": "scratch", "mountPath": "/tmp"},
+        {"name": "home", "mountPath": "/home/netops"},
+        {"name": "model", "mountPath": "/model"},
+    ],
+}
 
 
 @dataclass
@@ -58,16 +81,21 @@ class Replicas:
     """The StatefulSet, and the samples that have been sent to its topic."""
 
     testbed: Testbed
+    overlay: str
     model: Path
     sender: Sender
     samples: list[dict[str, Any]]
     sent: int = 0
 
+    @property
+    def namespace(self) -> str:
+        return _name(self.overlay)
+
     def kubectl(self, *words: str, **more: Any) -> str:
-        return self.testbed.kubectl(*words, namespace=NAMESPACE, **more)
+        return self.testbed.kubectl(*words, namespace=self.namespace, **more)
 
     def pods(self) -> dict[str, dict[str, Any]]:
-        found = self.testbed.objects("pods", "-l", LABEL, namespace=NAMESPACE)
+        found = self.testbed.objects("pods", "-l", LABEL, namespace=self.namespace)
         return {pod["metadata"]["name"]: pod for pod in found if "deletionTimestamp" not in pod["metadata"]}
 
     def ready(self) -> list[str]:
@@ -101,49 +129,93 @@ class Replicas:
         self.sent = end
 
 
-@pytest.fixture(scope="module")
-def replicas(testbed: Testbed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
-    """Apply the overlay as docs/scale.md says, in a namespace of the tests' own."""
+def _name(overlay: str) -> str:
+    """Return the namespace of an overlay, and its topic."""
+    return ours(f"netops-{overlay}")
+
+
+@pytest.fixture(scope="module", params=["stream", "stream-s3"])
+def replicas(
+    request: pytest.FixtureRequest, testbed: Testbed, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Replicas]:
+    """Apply an overlay as docs/scale.md says, in a namespace of the tests' own."""
+    overlay, namespace = request.param, _name(request.param)
     brokers, inside, storage = (
         os.environ.get(name, "")
         for name in ("NETOPS_TEST_KAFKA", "NETOPS_TEST_KAFKA_INSIDE", "NETOPS_TEST_SHARED_CLASS")
     )
-    if not (brokers and storage):
-        pytest.skip("NETOPS_TEST_KAFKA or NETOPS_TEST_SHARED_CLASS is not set")
-    _create_topic(brokers)
+    if not brokers:
+        pytest.skip("NETOPS_TEST_KAFKA is not set")
+    if not (storage if overlay == "stream" else testbed.store and testbed.store_inside):
+        pytest.skip("NETOPS_TEST_SHARED_CLASS, or NETOPS_TEST_S3 and NETOPS_TEST_S3_INSIDE, are not set")
+    _create_topic(brokers, namespace)
     folder = tmp_path_factory.mktemp("manifests")
     shutil.copytree(ROOT / "deploy" / "kubernetes", folder / "kubernetes")
-    _adapt(folder / "kubernetes" / "stream", testbed, storage)
-    testbed.kubectl("create", "namespace", NAMESPACE)
+    _adapt(folder / "kubernetes" / overlay, testbed, namespace, storage)
+    testbed.kubectl("create", "namespace", namespace)
     try:
-        make_secret(testbed, "netops-token", {"token": TOKEN}, NAMESPACE)
-        address = f"kafka://{inside or brokers}/{TOPIC}?group={TOPIC}"
-        testbed.kubectl(
-            "create", "configmap", "netops-stream", f"--from-literal=address={address}", namespace=NAMESPACE
-        )
-        testbed.kubectl("apply", "-k", str(folder / "kubernetes" / "stream"), namespace=NAMESPACE)
         model = make_model(folder / "model", "v1")
-        yield Replicas(testbed, model, Sender(brokers, TOPIC), fleet(DEVICES, TICKS, seed=5))
+        make_secret(testbed, "netops-token", {"token": TOKEN}, namespace)
+        _configure(
+            testbed, namespace, "netops-stream", f"kafka://{inside or brokers}/{namespace}?group={namespace}"
+        )
+        if overlay == "stream-s3":
+            _use_store(testbed, namespace)
+            _provide_model(testbed, namespace, model, folder / "kubernetes" / overlay)
+        testbed.kubectl("apply", "-k", str(folder / "kubernetes" / overlay), namespace=namespace)
+        yield Replicas(testbed, overlay, model, Sender(brokers, namespace), fleet(DEVICES, TICKS, seed=5))
     finally:
-        testbed.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+        testbed.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
-def _create_topic(brokers: str) -> None:
+def _configure(testbed: Testbed, namespace: str, name: str, address: str) -> None:
+    testbed.kubectl("create", "configmap", name, f"--from-literal=address={address}", namespace=namespace)
+
+
+def _use_store(testbed: Testbed, namespace: str) -> None:
+    """Make a bucket, and give the replicas its address and keys."""
+    import boto3
+
+    boto3.client("s3", endpoint_url=testbed.store).create_bucket(Bucket=namespace)
+    _configure(testbed, namespace, "netops-state", f"s3://{namespace}/edge")
+    keys = {name: os.environ[name] for name in KEYS}
+    make_secret(testbed, "netops-store", keys | {"AWS_ENDPOINT_URL_S3": testbed.store_inside}, namespace)
+
+
+def _provide_model(testbed: Testbed, namespace: str, model: Path, folder: Path) -> None:
+    """Let each pod register the model before it starts: no volume is shared."""
+    script = folder / "register.py"
+    script.write_text(COPY + REGISTER)
+    files = [f"--from-file={model}", f"--from-file={script}"]
+    testbed.kubectl("create", "configmap", "netops-model", *files, namespace=namespace)
+    path = folder / "kustomization.yaml"
+    kustomization = yaml.safe_load(path.read_text())
+    spec = "/spec/template/spec"
+    container = INIT | {"image": testbed.serve_image}
+    volume = {"name": "model", "configMap": {"name": "netops-model"}}
+    patch = [
+        {"op": "add", "path": f"{spec}/initContainers", "value": [container]},
+        {"op": "add", "path": f"{spec}/volumes/-", "value": volume},
+    ]
+    kustomization["patches"].append({"target": {"kind": "StatefulSet"}, "patch": yaml.safe_dump(patch)})
+    path.write_text(yaml.safe_dump(kustomization))
+
+
+def _create_topic(brokers: str, topic: str) -> None:
     from confluent_kafka.admin import AdminClient, NewTopic
 
     client = AdminClient({"bootstrap.servers": brokers})
-    for future in client.create_topics([NewTopic(TOPIC, PARTITIONS, 1)]).values():
+    for future in client.create_topics([NewTopic(topic, PARTITIONS, 1)]).values():
         future.result(30)
 
 
-def _adapt(folder: Path, testbed: Testbed, storage: str) -> None:
+def _adapt(folder: Path, testbed: Testbed, namespace: str, storage: str) -> None:
     """Edit what the page asks a user to edit: namespace, image, storage class; and one replica at first."""
     path = folder / "kustomization.yaml"
     kustomization = yaml.safe_load(path.read_text())
     name, _, tag = testbed.serve_image.rpartition(":")
-    kustomization["namespace"] = NAMESPACE
-    for image in kustomization["images"]:
-        image |= {"newName": name, "newTag": tag}
+    kustomization["namespace"] = namespace
+    kustomization["images"] = [{"name": "netops", "newName": name, "newTag": tag}]
     cpu = "/spec/template/spec/containers/0/resources/requests/cpu"
     patches = {
         "PersistentVolumeClaim": [{"op": "add", "path": "/spec/storageClassName", "value": storage}],
@@ -152,9 +224,9 @@ def _adapt(folder: Path, testbed: Testbed, storage: str) -> None:
             {"op": "replace", "path": f"/spec/{limit}Replicas", "value": 1} for limit in ("min", "max")
         ],
     }
-    kustomization["patches"] += [
+    kustomization.setdefault("patches", []).extend(
         {"target": {"kind": kind}, "patch": yaml.safe_dump(patch)} for kind, patch in patches.items()
-    ]
+    )
     path.write_text(yaml.safe_dump(kustomization))
 
 
@@ -168,6 +240,9 @@ def _is_running(pod: dict[str, Any]) -> bool:
 
 
 def test_a_replica_waits_for_a_champion_in_the_volume(replicas: Replicas) -> None:
+    if replicas.overlay == "stream-s3":
+        assert replicas.settled(1) == [PARTITIONS]  # it has one before it starts
+        return
     until(lambda: any(map(_is_running, replicas.pods().values())), 300, "no pod is running")
     [pod] = replicas.pods()
     assert replicas.ready() == []
@@ -180,7 +255,7 @@ def _copy(replicas: Replicas, pod: str) -> None:
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         tar.add(replicas.model, "model")
-    command = ["kubectl", "--context", replicas.testbed.context, "--namespace", NAMESPACE]
+    command = ["kubectl", "--context", replicas.testbed.context, "--namespace", replicas.namespace]
     unpack = ["exec", "-i", pod, "--", "tar", "--extract", "--no-same-owner", "--directory", "/tmp"]
     subprocess.run([*command, *unpack], input=archive.getvalue(), check=True, timeout=60)
 
@@ -210,8 +285,12 @@ def test_a_drain_waits_for_the_replica_that_was_evicted(replicas: Replicas) -> N
 
 def _evict(replicas: Replicas, pod: str) -> str:
     """Evict a pod; return why it is refused."""
-    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": NAMESPACE}}
-    path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}/eviction"
+    body = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": pod, "namespace": replicas.namespace},
+    }
+    path = f"/api/v1/namespaces/{replicas.namespace}/pods/{pod}/eviction"
     command = ["kubectl", "--context", replicas.testbed.context, "create", "--raw", path, "-f", "-"]
     done = subprocess.run(command, input=json.dumps(body), capture_output=True, text=True, timeout=60)
     return done.stderr if done.returncode else ""
@@ -220,7 +299,7 @@ def _evict(replicas: Replicas, pod: str) -> str:
 def test_each_replica_answers_for_all(replicas: Replicas) -> None:
     names = {sample["device"] for sample in replicas.samples}
     for pod in ("netops-0", "netops-1", "netops-2"):
-        with reached(replicas.testbed, pod, TOKEN, NAMESPACE) as client:
+        with reached(replicas.testbed, pod, TOKEN, replicas.namespace) as client:
             answer = client.get("/devices?limit=1000").raise_for_status()
             assert {one["device"] for one in answer.json()} == names
             assert "x-netops-missing" not in answer.headers
@@ -234,7 +313,7 @@ def test_in_the_end_nothing_is_lost_or_counted_twice(replicas: Replicas, tmp_pat
     assert replicas.settled(1) == [PARTITIONS]
     until(lambda: _offsets(replicas) == len(replicas.samples), 120, "messages are still waiting")
     expected = reference(replicas.model, tmp_path / "reference", replicas.samples, DEVICES)
-    with reached(replicas.testbed, "netops-0", TOKEN, NAMESPACE) as client:
+    with reached(replicas.testbed, "netops-0", TOKEN, replicas.namespace) as client:
         devices = _get(client, "/devices?limit=1000")
         alerts = _get(client, "/alerts?all=true&limit=10000")
     assert {one["device"]: one["risk"] for one in devices} == {
