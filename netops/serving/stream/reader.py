@@ -369,7 +369,7 @@ class StreamReader:
 
     def _count_partitions(self) -> None:
         """Ask how many partitions the topic has; while no broker answers, the number is the last known one."""
-        from confluent_kafka import KafkaException
+        from confluent_kafka import KafkaError, KafkaException
 
         self._counted = monotonic()
         try:
@@ -380,6 +380,12 @@ class StreamReader:
             return
         if found.error is None:
             self._owner.partitions.total = len(found.partitions)
+            return
+        # The consumer reports it once; it is a problem until the topic is created.
+        is_missing = found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+        hint = "; create it, or correct --stream" if is_missing else ""
+        self._report(f"topic {self._address.topic}: {found.error.str()}{hint}")
+        self._counted += _PAUSE - _COUNT
 
     def _commit(self) -> None:
         """Commit the offsets of new snapshots, so that other tools show the lag."""

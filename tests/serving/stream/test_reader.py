@@ -11,7 +11,8 @@ from netops.serving.settings import StreamSettings
 from netops.serving.stream.reader import StreamReader
 from netops.telemetry.kafka.address import StreamAddress
 from netops.telemetry.kafka.client import make_consumer
-from tests.serving.hooks import free_port
+from tests.broker.broker import Broker
+from tests.serving.hooks import free_port, until
 from tests.serving.stream.process import Process
 
 
@@ -56,6 +57,23 @@ def test_a_reader_that_stops_opens_nothing_more(reader: StreamReader) -> None:
     reader._stopping.set()
     reader._turn()
     assert reader._consumer.asked == []
+
+
+def test_a_topic_that_is_missing_is_reported_until_it_is_created(
+    broker: Broker, model: Path, tmp_path: Path
+) -> None:
+    address = StreamAddress(broker.address, "created-late")
+    with Process(model, tmp_path, address=address) as process:
+        reader, partitions = StreamReader(address, StreamSettings(), process.owner), process.owner.partitions
+        reader._consumer = make_consumer(address, 10 * SECOND, reader._report)
+        for _ in range(2):
+            partitions.trouble = ""
+            reader._count_partitions()
+            assert partitions.trouble.startswith("topic created-late: ")
+            assert partitions.trouble.endswith("; create it, or correct --stream")
+        broker.create("created-late", 3)
+        until(lambda: reader._count_partitions() or partitions.total == 3, 20)
+        reader._consumer.close()
 
 
 def test_the_lag_is_unknown_while_the_output_is_away_and_no_broker_answers(reader: StreamReader) -> None:
