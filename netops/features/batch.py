@@ -1,17 +1,21 @@
-"""Features of stored samples: a replay of the streaming kernel, device by device."""
+"""Features of stored samples, device by device: those of the streaming kernel, to the bit."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from netops.errors import NetopsError
-from netops.features import kernel
+from netops.features import blocks, kernel
 from netops.features.kernel import Floats, Ints, State
 from netops.features.memory import add_devices, make_state, plan_of, take
 from netops.features.spec import FeatureSpec
+
+#: Earlier than any sample.
+_NO_TIME = -1
+#: Samples of one device that are read again for each chunk; with more of them in its windows, a stream is quicker.
+_CARRIED = 100_000
 
 
 def transform(spec: FeatureSpec, offsets: Ints, timestamps: Ints, values: Floats, threads: int = 1) -> Floats:
@@ -56,14 +60,9 @@ class Replay:
 
     def __init__(self, spec: FeatureSpec, threads: int = 1) -> None:
         self.spec, self.threads = spec, max(1, threads)
-        self._plan = plan_of(spec)
-        self._last = self._make_state()
+        self._engine: _Blocks | _Stream = _Stream(spec) if spec.relative else _Blocks(spec)
+        self._last = _NO_TIME
         self._rows = 0
-
-    def _make_state(self) -> State:
-        state = make_state(self._plan, len(self.spec.metrics))
-        add_devices(self._plan, state, 1)
-        return state
 
     def feed(self, offsets: Ints, timestamps: Ints, values: Floats, continues: bool = False) -> Floats:
         """Compute the features of the next chunk.
@@ -80,66 +79,109 @@ class Replay:
         float64 array, n × len(spec.names)
         """
         offsets = np.ascontiguousarray(offsets, np.int64)
-        piece = self._piece(timestamps, values)
-        self._check(offsets, piece)
-        shares = _shares(offsets, self.threads)
-        states = [self._last, *(self._make_state() for _ in shares[1:])]
+        times, values = np.ascontiguousarray(timestamps, np.int64), np.ascontiguousarray(values, np.float64)
+        self._check(offsets, times, values, continues)
+        if isinstance(self._engine, _Blocks) and continues and len(self._engine.times) > _CARRIED:
+            self._engine = self._engine.as_stream()
+        out = self._engine.compute(offsets, times, values, self.threads, continues)
+        self._rows += len(times)
+        if len(times):
+            self._last = int(times[-1])
+        return out if self.spec.columns is None else out.T[self.spec.columns].T
 
-        def work(number: int) -> None:
-            first, last = shares[number]
-            self._replay(states[number], offsets[first : last + 1], piece, continues and number == 0)
-
-        if len(shares) == 1:
-            work(0)
-        elif shares:
-            with ThreadPoolExecutor(self.threads) as pool:
-                list(pool.map(work, range(len(shares))))
-        self._check_order(piece)
-        self._last = states[-1]
-        self._rows += len(timestamps)
-        return piece.out if self.spec.columns is None else piece.out[:, self.spec.columns]
-
-    def _piece(self, timestamps: Ints, values: Floats) -> "_Piece":
-        count = len(timestamps)
-        return _Piece(
-            np.zeros(count, np.int64),
-            np.ascontiguousarray(timestamps, np.int64),
-            np.ascontiguousarray(values, np.float64),
-            np.empty((count, self.spec.width)),
-            np.empty(count, np.uint8),
-        )
-
-    def _check(self, offsets: Ints, piece: "_Piece") -> None:
-        count, metrics, shape = len(piece.times), len(self.spec.metrics), piece.values.shape
+    def _check(self, offsets: Ints, times: Ints, values: Floats, continues: bool) -> None:
+        count, metrics, shape = len(times), len(self.spec.metrics), values.shape
         whole = len(offsets) and offsets[0] == 0 and offsets[-1] == count and (np.diff(offsets) >= 0).all()
         if shape != (count, metrics) or not whole:
             raise NetopsError(f"samples do not fit: {count} times, {shape} values for {metrics} metrics")
-
-    def _replay(self, state: State, offsets: Ints, piece: "_Piece", continues: bool) -> None:
-        """Replay the devices one after another as device 0 of a state, which is cleared in between."""
-        for start, stop in pairwise(offsets.tolist()):
-            if not continues:
-                kernel.release(state, 0)
-            continues = False
-            take(self._plan, state, piece.devices, piece.times, piece.values, start, stop, piece.out, piece.status)
-
-    def _check_order(self, piece: "_Piece") -> None:
-        wrong = np.flatnonzero(piece.status != kernel.SCORED)
-        if len(wrong):
-            row = int(wrong[0])
-            early = piece.status[row] == kernel.REJECTED
+        row, early = kernel.first_wrong(offsets, times, self._last if continues else _NO_TIME)
+        if row < count:
             what = "before 1970 or after 2115" if early else "not after the one before it"
             raise NetopsError(
-                f"row {self._rows + row}: time {piece.times[row]} ns is {what}; sort the samples by device and time"
+                f"row {self._rows + row}: time {times[row]} ns is {what}; sort the samples by device and time"
             )
 
 
-class _Piece(NamedTuple):
-    devices: Ints
-    times: Ints
-    values: Floats
-    out: Floats
-    status: npt.NDArray[np.uint8]
+class _Blocks:
+    """All samples of a device at once; those that the windows of the next chunk can contain are kept.
+
+    Attributes
+    ----------
+    times, values : arrays, n and n × metrics
+        The samples that are kept.
+    """
+
+    def __init__(self, spec: FeatureSpec) -> None:
+        self._spec, self._plan = spec, plan_of(spec)
+        self.times, self.values = np.zeros(0, np.int64), np.zeros((0, len(spec.metrics)))
+
+    def compute(self, offsets: Ints, times: Ints, values: Floats, threads: int, continues: bool) -> Floats:
+        """Return the features of a chunk, column by column in memory."""
+        out, carried = np.empty((self._spec.width, len(times))), len(self.times) if continues else 0
+        if carried:
+            times, values = np.concatenate([self.times, times]), np.concatenate([self.values, values])
+            offsets = np.concatenate([[0], offsets[1:] + carried])
+
+        def work(_number: int, first: int, last: int) -> None:
+            own = offsets[first : last + 1]
+            blocks.fill(self._plan, own, times, values, carried, out, blocks.work_for(self._plan, own, times))
+
+        _in_threads(work, offsets, threads)
+        if len(times):
+            self._keep(times[offsets[-2] :], values[offsets[-2] :])
+        return out.T
+
+    def _keep(self, times: Ints, values: Floats) -> None:
+        first = np.searchsorted(times, times[-1] - self._spec.longest_window, side="right") if len(times) else 0
+        self.times, self.values = times[first:].copy(), values[first:].copy()
+
+    def as_stream(self) -> "_Stream":
+        """Return a stream that has read the samples that are kept."""
+        stream = _Stream(self._spec)
+        stream.compute(np.array([0, len(self.times)]), self.times, self.values, 1, False)
+        return stream
+
+
+class _Stream:
+    """Sample by sample, by the kernel of streams, for statistics that depend on more than one window."""
+
+    def __init__(self, spec: FeatureSpec) -> None:
+        self._spec, self._plan = spec, plan_of(spec)
+        self._last = self._make_state()
+
+    def _make_state(self) -> State:
+        state = make_state(self._plan, len(self._spec.metrics))
+        add_devices(self._plan, state, 1)
+        return state
+
+    def compute(self, offsets: Ints, times: Ints, values: Floats, threads: int, continues: bool) -> Floats:
+        """Return the features of a chunk, row by row in memory."""
+        out = np.empty((len(times), self._spec.width))
+        states = [self._last, *(self._make_state() for _ in _shares(offsets, threads)[1:])]
+        devices, status = np.zeros(len(times), np.int64), np.empty(len(times), np.uint8)
+
+        def work(number: int, first: int, last: int) -> None:
+            """Replay the devices one after another as device 0 of a state, which is cleared in between."""
+            clear = not continues or number > 0
+            for start, stop in pairwise(offsets[first : last + 1].tolist()):
+                if clear:
+                    kernel.release(states[number], 0)
+                clear = True
+                take(self._plan, states[number], devices, times, values, start, stop, out, status)
+
+        _in_threads(work, offsets, threads)
+        self._last = states[-1]
+        return out
+
+
+def _in_threads(work: Callable[[int, int, int], None], offsets: Ints, threads: int) -> None:
+    """Share the devices: call with the number of each share, its first device and the one after its last."""
+    shares = _shares(offsets, threads)
+    if len(shares) == 1:
+        work(0, *shares[0])
+    elif shares:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(work, range(len(shares)), *zip(*shares, strict=True)))
 
 
 def _shares(offsets: Ints, threads: int) -> list[tuple[int, int]]:

@@ -137,7 +137,7 @@ class State(NamedTuple):
 
 
 @intrinsic
-def _unowned(context: "Context", array: "Array") -> "tuple[Signature, Generate]":
+def unowned(context: "Context", array: "Array") -> "tuple[Signature, Generate]":
     """Return the same array without its owner: this avoids reference counting (two thirds of the time)."""
 
     def generate(
@@ -152,14 +152,14 @@ def _unowned(context: "Context", array: "Array") -> "tuple[Signature, Generate]"
 
 
 @inlined
-def _borrow_plan(plan: Plan) -> Plan:
+def borrow_plan(plan: Plan) -> Plan:
     """Return the plan for use inside one function, whose caller keeps it alive."""
     return Plan(
-        _unowned(plan.windows),
-        _unowned(plan.statistics),
-        _unowned(plan.thresholds),
-        _unowned(plan.indices),
-        _unowned(plan.relative),
+        unowned(plan.windows),
+        unowned(plan.statistics),
+        unowned(plan.thresholds),
+        unowned(plan.indices),
+        unowned(plan.relative),
     )
 
 
@@ -167,16 +167,16 @@ def _borrow_plan(plan: Plan) -> Plan:
 def _borrow(state: State) -> State:
     """Return the state for use inside one function, whose caller keeps it alive."""
     return State(
-        _unowned(state.marks),
-        _unowned(state.tops),
-        _unowned(state.times),
-        _unowned(state.values),
-        _unowned(state.coarse),
-        _unowned(state.links),
-        _unowned(state.free),
-        _unowned(state.merged),
-        _unowned(state.baselines),
-        _unowned(state.earlier),
+        unowned(state.marks),
+        unowned(state.tops),
+        unowned(state.times),
+        unowned(state.values),
+        unowned(state.coarse),
+        unowned(state.links),
+        unowned(state.free),
+        unowned(state.merged),
+        unowned(state.baselines),
+        unowned(state.earlier),
     )
 
 
@@ -222,7 +222,7 @@ def _add(plan: Plan, state: State, i: int, j: int, page: int, index: int, bound:
 @_noinline
 def _add_more(plan: Plan, state: State, i: int, j: int, page: int, index: int, time: float, older: bool) -> None:
     """Compute the optional fields of row j, whose other fields already contain the sample."""
-    plan, state = _borrow_plan(plan), _borrow(state)
+    plan, state = borrow_plan(plan), _borrow(state)
     rows, metrics = state.tops, state.values.shape[2]
     for f in range(FEWEST * metrics, rows.shape[1]):
         rows[j, f] = rows[i, f]
@@ -263,7 +263,7 @@ def _add_value(plan: Plan, rows: Floats, j: int, m: int, metrics: int, x: float,
 @_noinline
 def _suffixes(plan: Plan, state: State, device: int, w: int, page: int, index: int, since: int, bound: int) -> None:
     """Compute the suffixes of the samples from the one given back to the first after ``since``."""
-    plan, state = _borrow_plan(plan), _borrow(state)
+    plan, state = borrow_plan(plan), _borrow(state)
     mark, metrics = WINDOWS + w * MARKS, state.values.shape[2]
     top, head, at, behind = (device * len(plan.windows) + w) * TOPS, page, index, 0
     p, k = page, index
@@ -291,7 +291,7 @@ def _suffixes(plan: Plan, state: State, device: int, w: int, page: int, index: i
 @_noinline
 def _refine(plan: Plan, state: State, device: int, w: int, bound: int) -> None:
     """Compute the suffixes of the page in which the window begins: from each later group on, and in its group."""
-    plan, state = _borrow_plan(plan), _borrow(state)
+    plan, state = borrow_plan(plan), _borrow(state)
     mark, top = WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS
     page, index = state.marks[device, mark + PAGE], state.marks[device, mark + INDEX]
     stop, last = index + state.marks[device, mark + BEHIND], CHUNK // GROUP
@@ -313,7 +313,7 @@ def _refine(plan: Plan, state: State, device: int, w: int, bound: int) -> None:
 @_noinline
 def _refine_group(plan: Plan, state: State, device: int, w: int, bound: int) -> None:
     """Compute the suffixes from each index of the group in which the window begins."""
-    plan, state = _borrow_plan(plan), _borrow(state)
+    plan, state = borrow_plan(plan), _borrow(state)
     mark, top = WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS
     page, index = state.marks[device, mark + PAGE], state.marks[device, mark + INDEX]
     group = index // GROUP
@@ -356,7 +356,7 @@ def _advance(plan: Plan, state: State, device: int, time: int) -> None:
 @_noinline
 def _rebuild(plan: Plan, state: State, device: int, page: int, index: int) -> None:
     """Set the windows of a device to one of its samples."""
-    plan, state = _borrow_plan(plan), _borrow(state)
+    plan, state = borrow_plan(plan), _borrow(state)
     marks, metrics, time = state.marks, state.values.shape[2], state.times[page, index]
     for w in range(len(plan.windows)):
         size, mark, top = plan.windows[w], WINDOWS + w * MARKS, (device * len(plan.windows) + w) * TOPS
@@ -386,7 +386,7 @@ def _rebuild(plan: Plan, state: State, device: int, page: int, index: int) -> No
 @_noinline
 def _take_page(plan: Plan, state: State, device: int, time: int) -> None:
     """Allocate a page for a device, after releasing pages older than its history."""
-    plan, state = _borrow_plan(plan), _borrow(state)
+    plan, state = borrow_plan(plan), _borrow(state)
     marks, links, free, old = state.marks, state.links, state.free, state.marks[device, LAST]
     first = marks[device, FIRST]
     while first >= 0 and first != old and state.times[first, CHUNK - 1] <= time - plan.indices[HISTORY]:
@@ -498,7 +498,7 @@ def _emit_relative(
     plan: Plan, state: State, device: int, page: int, index: int, out: Floats, row: int, width: int
 ) -> None:
     """Write the relative statistics; inlined it would slow down specs without them."""
-    plan, state = _borrow_plan(plan), _borrow(state)
+    plan, state = borrow_plan(plan), _borrow(state)
     full = _is_full(plan, state, device, page, index)
     if state.baselines.shape[1] > 0:
         _set_baselines(plan, state, device)
@@ -510,7 +510,7 @@ def _emit_relative(
 @_noinline
 def _set_baselines(plan: Plan, state: State, device: int) -> None:
     """Set level and spread of each metric's baseline, unknown until it has as many values as the longest window."""
-    plan, state = _borrow_plan(plan), _borrow(state)
+    plan, state = borrow_plan(plan), _borrow(state)
     metrics = state.values.shape[2]
     for m in range(metrics):
         c = plan.indices[LONGEST] * metrics + m
@@ -579,7 +579,7 @@ def _emit_more(
     plan: Plan, rows: Floats, b: int, a: int, older: float, n: float, m: int, metrics: int, kind: int, now: float
 ) -> float:
     """Return one of the optional statistics of a window with at least one valid value."""
-    plan = _borrow_plan(plan)
+    plan = borrow_plan(plan)
     indices = plan.indices
     if kind == SUM:
         at = indices[AT_SUM] * metrics + m
@@ -670,7 +670,7 @@ def _update(plan: Plan, state: State, page: int, index: int, rows: Floats, i: in
 @_noinline
 def _baselines_before(plan: Plan, state: State, page: int, index: int, rows: Floats, i: int) -> None:
     """Compute the baselines before a sample, into row i."""
-    plan, state = _borrow_plan(plan), _borrow(state)
+    plan, state = borrow_plan(plan), _borrow(state)
     _copy(rows, i, state.earlier, page)
     for k in range(index):
         _update(plan, state, page, k, rows, i)
@@ -679,14 +679,14 @@ def _baselines_before(plan: Plan, state: State, page: int, index: int, rows: Flo
 @_noinline
 def _rewind(plan: Plan, state: State, device: int, page: int, index: int) -> None:
     """Set the baselines of a device to those before one of its samples."""
-    plan, state = _borrow_plan(plan), _borrow(state)
+    plan, state = borrow_plan(plan), _borrow(state)
     _baselines_before(plan, state, page, index, state.baselines, device)
 
 
 @_noinline
 def _learn_from(plan: Plan, state: State, device: int, page: int, index: int) -> None:
     """Update the baselines of a device with one of its samples and all later ones."""
-    plan, state = _borrow_plan(plan), _borrow(state)
+    plan, state = borrow_plan(plan), _borrow(state)
     while page >= 0:
         stop = state.marks[device, FILL] if page == state.marks[device, LAST] else CHUNK
         for k in range(index, stop):
@@ -700,7 +700,7 @@ def take(
     status: npt.NDArray[np.uint8],
 ) -> int:  # fmt: skip
     """Add the rows start:stop; return the row for which a page must be allocated first, or stop."""
-    plan, state = _borrow_plan(plan), _borrow(state)
+    plan, state = borrow_plan(plan), _borrow(state)
     for i in range(start, stop):
         taken = _take(plan, state, devices[i], times[i], values, i, out)
         if taken < 0:
@@ -755,7 +755,7 @@ def copy_out(state: State, device: int, times: Ints, values: Floats) -> None:
 @_compiled
 def baselines_before(plan: Plan, state: State, device: int, samples: int, out: Floats) -> None:
     """Write the baselines of a device before its newest samples into an array of one row."""
-    plan, state = _borrow_plan(plan), _borrow(state)
+    plan, state = borrow_plan(plan), _borrow(state)
     _copy(out, 0, state.baselines, device)
     page, left = state.marks[device, LAST], samples - state.marks[device, FILL]
     while left > 0:
@@ -771,7 +771,7 @@ def copy_in(plan: Plan, state: State, device: int, times: Ints, values: Floats, 
 
     The baselines, an array of one row, are those before the first sample.
     """
-    plan, state = _borrow_plan(plan), _borrow(state)
+    plan, state = borrow_plan(plan), _borrow(state)
     _copy(state.baselines, device, baselines, 0)
     for i in range(len(times)):
         if i % CHUNK == 0:
@@ -783,3 +783,20 @@ def copy_in(plan: Plan, state: State, device: int, times: Ints, values: Floats, 
     if len(times) > 0:
         state.marks[device, NEWEST] = times[len(times) - 1]
         _rebuild(plan, state, device, state.marks[device, LAST], state.marks[device, FILL] - 1)
+
+
+@_compiled
+def first_wrong(offsets: Ints, times: Ints, before: int) -> tuple[int, bool]:
+    """Return the first row whose time is not after that of the row before, and whether it is no valid time.
+
+    ``before`` is the time before the first row. Without such a row, the number of rows is returned.
+    """
+    for d in range(len(offsets) - 1):
+        for i in range(offsets[d], offsets[d + 1]):
+            if times[i] < 0 or times[i] >= LAST_TIME:
+                return i, True
+            if times[i] <= before:
+                return i, False
+            before = times[i]
+        before = -1
+    return len(times), False

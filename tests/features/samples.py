@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from netops.config.durations import SECOND
 from netops.features.spec import RELATIVE, FeatureSpec
 
-ALL = (
+#: Of one window alone: the features of stored samples are computed by a kernel of their own.
+PLAIN = (
     "mean",
     "min",
     "max",
@@ -18,8 +19,9 @@ ALL = (
     "last_change",
     "above_0.5_share",
     "above_-1_share",
-    *RELATIVE,
 )
+#: Computed by the kernel of streams, stored samples too.
+ALL = (*PLAIN, *RELATIVE)
 START = 1_767_225_600 * SECOND
 
 

@@ -8,23 +8,29 @@ from netops.errors import NetopsError
 from netops.features.batch import Replay, transform
 
 from .oracle import assert_close
-from .samples import ALL, START, devices, irregular, spec_of
+from .samples import ALL, PLAIN, START, devices, irregular, spec_of
+
+KINDS = pytest.mark.parametrize("statistics", [PLAIN, ALL], ids=["plain", "all"])
 
 
 def one(spec, times, values):
     return transform(spec, np.array([0, len(times)]), times, values)
 
 
+@KINDS
 @pytest.mark.parametrize("seed", range(6))
-def test_irregular_times_and_missing_values_agree_with_the_definition(seed):
+def test_irregular_times_and_missing_values_agree_with_the_definition(seed, statistics):
     times, values = irregular(seed, 400)
-    assert_close(spec_of(), times, values, one(spec_of(), times, values))
+    spec = spec_of(statistics=statistics)
+    assert_close(spec, times, values, one(spec, times, values))
 
 
+@KINDS
 @settings(max_examples=80, deadline=None)
 @given(devices())
-def test_any_samples_agree_with_the_definition(device):
-    assert_close(spec_of(), *device, one(spec_of(), *device))
+def test_any_samples_agree_with_the_definition(statistics, device):
+    spec = spec_of(statistics=statistics)
+    assert_close(spec, *device, one(spec, *device))
 
 
 @pytest.mark.parametrize("statistic", ALL)
@@ -45,8 +51,9 @@ def test_a_spike_that_left_the_window_leaves_nothing_behind():
 @pytest.mark.parametrize("level", [1e9, -1e9, 1e12])
 def test_values_far_from_zero_keep_their_spread(level):
     times, values = irregular(5, 500, missing=0.05)
-    spec = spec_of(windows=(60, 900))
-    assert_close(spec, times, values + level, one(spec, times, values + level))
+    for statistics in (PLAIN, ALL):
+        spec = spec_of(windows=(60, 900), statistics=statistics)
+        assert_close(spec, times, values + level, one(spec, times, values + level))
 
 
 def test_windows_of_one_sample():
@@ -57,9 +64,10 @@ def test_windows_of_one_sample():
     np.testing.assert_array_equal(found[:, 2:7], [[0, 0, 0, 1, 0]] * 5)
 
 
-def test_long_windows_cross_many_pages():
+@KINDS
+def test_long_windows_cross_many_pages(statistics):
     times, values = irregular(3, 1500, metrics=1, step=1)
-    spec = spec_of(metrics=1, windows=(1, 33, 700))
+    spec = spec_of(metrics=1, windows=(1, 33, 700), statistics=statistics)
     found = one(spec, times, values)
     some = slice(900, 1100)
     near = times > times[900] - 701 * SECOND
@@ -68,21 +76,25 @@ def test_long_windows_cross_many_pages():
     np.testing.assert_array_equal(found[some], one(spec, times[near], values[near])[-200:])
 
 
+@KINDS
 @pytest.mark.parametrize("threads", [1, 2, 5])
-def test_threads_change_nothing(threads):
+def test_threads_change_nothing(threads, statistics):
+    spec = spec_of(statistics=statistics)
     counts = [0, 3, 200, 1, 77, 400, 0]
     offsets = np.concatenate(([0], np.cumsum(counts)))
     parts = [irregular(i, n) for i, n in enumerate(counts)]
     times, values = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
-    found = transform(spec_of(), offsets, times, values, threads)
-    apart = [one(spec_of(), *part) for part in parts]
+    found = transform(spec, offsets, times, values, threads)
+    apart = [one(spec, *part) for part in parts]
     np.testing.assert_array_equal(found, np.concatenate(apart))
 
 
+@KINDS
 @pytest.mark.parametrize("cuts", [(1,), (199, 200, 201), (100, 350)])
-def test_a_device_may_reach_over_pieces(cuts):
+def test_a_device_may_reach_over_pieces(cuts, statistics):
     times, values = irregular(1, 400)
-    whole, replay, found = one(spec_of(), times, values), Replay(spec_of(), 2), []
+    spec = spec_of(statistics=statistics)
+    whole, replay, found = one(spec, times, values), Replay(spec, 2), []
     for number, rows in enumerate(np.split(np.arange(400), cuts)):
         found.append(replay.feed(np.array([0, len(rows)]), times[rows], values[rows], continues=number > 0))
     np.testing.assert_array_equal(np.concatenate(found), whole)

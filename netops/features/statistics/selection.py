@@ -5,12 +5,15 @@ from importlib import import_module
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from netops.features.statistics.registry import WINDOW_STATISTICS, Statistic
 from netops.kernels import Kernel, inlined
 
 Function: TypeAlias = Kernel[[float, float, float, float, float], float]
 Selection: TypeAlias = Kernel[[int, float, float, float, float, float], float]
+Floats = npt.NDArray[np.float64]
+ColumnSelection: TypeAlias = Kernel[[int, Floats, int, Floats], None]
 
 #: The values in windows without a valid value, by code.
 EMPTY = tuple(statistic.empty for statistic in WINDOW_STATISTICS.values())
@@ -49,4 +52,36 @@ def _one_more(own: int, function: Function, others: Selection) -> Selection:
     return choose
 
 
+def column_selection(statistics: Mapping[str, Statistic]) -> ColumnSelection:
+    """Compile a function that writes the statistic of a code for many windows.
+
+    It reads n, mean, std, low and high from planes of rows × lanes, one lane of them. The code is looked at once,
+    so that each loop reads only what its statistic needs.
+    """
+    chosen: ColumnSelection = _no_column
+    for code, statistic in reversed(list(enumerate(statistics.values()))):
+        chosen = _one_more_column(code, _function(statistic), statistic.empty, chosen)
+    return chosen
+
+
+@inlined
+def _no_column(code: int, planes: Floats, lane: int, out: Floats) -> None:
+    out[:] = np.nan
+
+
+def _one_more_column(own: int, function: Function, empty: float, others: ColumnSelection) -> ColumnSelection:
+    @inlined
+    def write(code: int, planes: Floats, lane: int, out: Floats) -> None:
+        if code == own:
+            for r in range(len(out)):
+                n = planes[0, r, lane]
+                y = function(n, planes[1, r, lane], planes[2, r, lane], planes[3, r, lane], planes[4, r, lane])
+                out[r] = y if n > 0.0 else empty
+        else:
+            others(code, planes, lane, out)
+
+    return write
+
+
 window_statistic = selection(WINDOW_STATISTICS)
+write_statistic = column_selection(WINDOW_STATISTICS)

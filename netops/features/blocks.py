@@ -1,0 +1,371 @@
+"""The compiled kernel of stored samples: the windows of one device after another, LANES metrics at a time.
+
+It computes what :mod:`netops.features.kernel` computes for the same samples one after another, with the same
+operations on the same numbers: a window is a suffix of the samples before its bound and a prefix of those after it
+(see there). As all samples are there, in order, the suffixes of a block are computed once, a row for each of its
+samples, and nothing is inserted or kept for later.
+
+The optional fields of aggregates have the positions that the plan gives them, after the six that each has.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from netops.features.kernel import (
+    ABOVE,
+    AT_ABOVE,
+    AT_CHANGE,
+    AT_SLOPE,
+    AT_SUM,
+    AVERAGE,
+    CHANGE,
+    CHANGED,
+    FEWEST,
+    FIELDS,
+    FIRST_VALUE,
+    HIGH,
+    LARGEST,
+    LAST_VALUE,
+    LOW,
+    NEAR,
+    PRODUCTS,
+    SQUARES,
+    SUM,
+    TIMES,
+    Floats,
+    Ints,
+    N,
+    Plan,
+    borrow_plan,
+    unowned,
+)
+from netops.features.lanes import LANES, Lanes, each, load, root, store, where
+from netops.features.statistics.selection import write_statistic
+from netops.kernels import inlined, kernel
+
+#: Rows whose statistics are written at a time, column by column.
+TILE = 64
+#: Planes of a tile: n, mean, std, low, high, the missing fraction, then one for each optional statistic.
+MISSING, PLANES = 5, 6
+
+_compiled = kernel(error_model="numpy")
+
+
+class Work(NamedTuple):
+    """Memory of one thread; M metrics, of which each row has LANES."""
+
+    values: Floats  # samples of a device × LANES
+    suffixes: Floats  # rows of fields × LANES
+    prefix: Floats  # the optional fields: fields × LANES
+    tile: Floats  # planes × TILE × LANES
+    planes: Floats  # the same as an array of three dimensions
+
+
+class _Core(NamedTuple):
+    """The fields that each aggregate has."""
+
+    n: Lanes
+    near: Lanes
+    mean: Lanes
+    squares: Lanes
+    low: Lanes
+    high: Lanes
+
+
+def work_for(plan: Plan, offsets: Ints, times: Ints) -> Work:
+    """Allocate the memory for some devices."""
+    optional, row = int((plan.statistics >= SUM).sum()), int(plan.indices[FIELDS]) * LANES
+    tile = np.empty((PLANES + optional) * TILE * LANES)
+    return Work(
+        np.empty(int(np.diff(offsets).max()) * LANES),
+        np.empty((most_suffixes(plan, offsets, times) + 1) * row),
+        np.empty(row),
+        tile,
+        tile.reshape(-1, TILE, LANES),
+    )
+
+
+@_compiled
+def most_suffixes(plan: Plan, offsets: Ints, times: Ints) -> int:
+    """Return the largest number of samples in a window that are before its bound, at the start of a block."""
+    most = 0
+    for d in range(len(offsets) - 1):
+        for w in range(len(plan.windows)):
+            size, start, end = plan.windows[w], offsets[d], np.int64(-1)
+            for i in range(offsets[d], offsets[d + 1]):
+                if times[i] >= end:
+                    end = times[i] // size * size + size
+                    while times[start] <= times[i] - size:
+                        start += 1
+                    most = max(most, i - start)
+    return most
+
+
+@_compiled
+def fill(plan: Plan, offsets: Ints, times: Ints, values: Floats, carried: int, out: Floats, work: Work) -> None:
+    """Write the features of devices.
+
+    Parameters
+    ----------
+    offsets : int64 array, devices + 1
+        Device i has the rows offsets[i]:offsets[i + 1].
+    times, values : arrays, n and n × metrics
+    carried : int
+        Number of rows that are history alone, from the first on.
+    out : float64 array, columns × (n - carried)
+    """
+    plan = borrow_plan(plan)
+    times, values, out = unowned(times), unowned(values), unowned(out)
+    work = Work(
+        unowned(work.values),
+        unowned(work.suffixes),
+        unowned(work.prefix),
+        unowned(work.tile),
+        unowned(work.planes),
+    )
+    width = 1 + len(plan.windows) * (len(plan.statistics) + 1)
+    for d in range(len(offsets) - 1):
+        begin, stop = offsets[d], offsets[d + 1]
+        for first in range(0, values.shape[1], LANES):
+            lanes = min(LANES, values.shape[1] - first)
+            _take_values(values, begin, stop, first, lanes, carried, out, width, work.values)
+            for w in range(len(plan.windows)):
+                _fill_window(plan, times, begin, stop, w, first, lanes, carried, out, width, work)
+
+
+@inlined
+def _take_values(
+    values: Floats,
+    begin: int,
+    stop: int,
+    first: int,
+    lanes: int,
+    carried: int,
+    out: Floats,
+    width: int,
+    taken: Floats,
+) -> None:
+    """Copy the values of some metrics of a device, and write them as features."""
+    for m in range(LANES):
+        column = out[(first + m) * width] if m < lanes else out[0]
+        for i in range(begin, stop):
+            x = values[i, first + m] if m < lanes else np.nan
+            x = x if abs(x) <= LARGEST else np.nan
+            taken[(i - begin) * LANES + m] = x
+            if m < lanes and i >= carried:
+                column[i - carried] = x
+
+
+@inlined
+def _fill_window(
+    plan: Plan, times: Ints, begin: int, stop: int, w: int, first: int, lanes: int, carried: int, out: Floats,
+    width: int, work: Work,
+) -> None:  # fmt: skip
+    """Write the statistics of some metrics of a device over one window."""
+    size, end, start, base, bound = plan.windows[w], np.int64(-1), begin, begin, begin
+    row, column = plan.indices[FIELDS] * LANES, first * width + 1 + w * (len(plan.statistics) + 1)
+    core, tile = _empty(), begin
+    for i in range(begin, stop):
+        time = times[i]
+        if time >= end:
+            end, bound = time // size * size + size, i
+            while start < i and times[start] <= time - size:
+                start += 1
+            base = start
+            _fill_suffixes(plan, times, begin, base, i, end - size, work)
+            core = _empty()
+            _clear_more(plan, work.prefix, 0)
+        x = load(work.values, (i - begin) * LANES)
+        core = _added(core, x)
+        if row > FEWEST * LANES:
+            _add_more(plan, core, x, each(float(time - (end - size))), work.prefix, 0, work.prefix, 0, False)
+        while start < bound and times[start] <= time - size:
+            start += 1
+        if i < carried:
+            tile = i + 1
+            continue
+        _merge(
+            plan, core, work, (start - base) * row, (i - tile) * LANES, i + 1 - start, float(time - (end - size))
+        )
+        if i + 1 == tile + TILE or i + 1 == stop:
+            for m in range(lanes):
+                _write(plan, work.planes, m, out, column + m * width, tile - carried, i + 1 - tile)
+            tile = i + 1
+
+
+@inlined
+def _empty() -> _Core:
+    zero = each(0.0)
+    return _Core(zero, zero, zero, zero, each(np.inf), each(-np.inf))
+
+
+@inlined
+def _added(a: _Core, x: Lanes) -> _Core:
+    """Add a value to an aggregate."""
+    valid = x == x
+    near = where(valid & (a.n == each(0.0)), x, a.near)
+    n = a.n + where(valid, each(1.0), each(0.0))
+    off = x - near - a.mean
+    mean = a.mean + off / n
+    squares = a.squares + off * (x - near - mean)
+    return _Core(
+        n,
+        near,
+        where(valid, mean, a.mean),
+        where(valid, squares, a.squares),
+        where(a.low > x, x, a.low),
+        where(x > a.high, x, a.high),
+    )
+
+
+@inlined
+def _clear_more(plan: Plan, rows: Floats, at: int) -> None:
+    for f in range(FEWEST, plan.indices[FIELDS]):
+        store(rows, at + f * LANES, each(0.0))
+
+
+@inlined
+def _add_more(
+    plan: Plan, core: _Core, x: Lanes, time: Lanes, rows: Floats, i: int, to: Floats, j: int, older: bool
+) -> None:
+    """Compute the optional fields of an aggregate, whose other fields already contain the value.
+
+    It is before (``older``) or after the values of the aggregate.
+    """
+    indices, valid, one = plan.indices, x == x, each(1.0)
+    if indices[AT_SUM] >= 0:
+        at = indices[AT_SUM] * LANES
+        total = load(rows, i + at)
+        store(to, j + at, where(valid, total + x, total))
+    if indices[AT_SLOPE] >= 0:
+        at = indices[AT_SLOPE] * LANES
+        average, squares = load(rows, i + at), load(rows, i + at + TIMES * LANES)
+        products = load(rows, i + at + PRODUCTS * LANES)
+        off = time - average
+        mean = average + off / core.n
+        store(to, j + at, where(valid, mean, average))
+        store(to, j + at + TIMES * LANES, where(valid, squares + off * (time - mean), squares))
+        more = products + off * (x - core.near - core.mean)
+        store(to, j + at + PRODUCTS * LANES, where(valid, more, products))
+    if indices[AT_CHANGE] >= 0:
+        at = indices[AT_CHANGE] * LANES
+        since, first = load(rows, i + at), load(rows, i + at + FIRST_VALUE * LANES)
+        last, changed = load(rows, i + at + LAST_VALUE * LANES), load(rows, i + at + CHANGED * LANES)
+        only = valid & (core.n == one)
+        if older:
+            # A run that begins at the first value is extended if the older value is equal.
+            changed = where(only | (valid & (changed == since) & (first == x)), time, changed)
+            since, first, last = where(valid, time, since), where(valid, x, first), where(only, x, last)
+        else:
+            changed = where(only | (valid & (core.n > one) & (last != x)), time, changed)
+            since, first, last = where(only, time, since), where(only, x, first), where(valid, x, last)
+        store(to, j + at, since)
+        store(to, j + at + FIRST_VALUE * LANES, first)
+        store(to, j + at + LAST_VALUE * LANES, last)
+        store(to, j + at + CHANGED * LANES, changed)
+    for k in range(len(plan.thresholds)):
+        at = (indices[AT_ABOVE] + k) * LANES
+        store(to, j + at, load(rows, i + at) + where(x > each(plan.thresholds[k]), one, each(0.0)))
+
+
+@inlined
+def _fill_suffixes(plan: Plan, times: Ints, begin: int, base: int, stop: int, bound: int, work: Work) -> None:
+    """Compute the suffixes of the samples base:stop: row k - base begins with sample k, the last one is empty."""
+    row, rows, core = plan.indices[FIELDS] * LANES, work.suffixes, _empty()
+    at = (stop - base) * row
+    _store(rows, at, core)
+    _clear_more(plan, rows, at)
+    for k in range(stop - 1, base - 1, -1):
+        x = load(work.values, (k - begin) * LANES)
+        core, at = _added(core, x), (k - base) * row
+        _store(rows, at, core)
+        if row > FEWEST * LANES:
+            _add_more(plan, core, x, each(float(times[k] - bound)), rows, at + row, rows, at, True)
+
+
+@inlined
+def _store(rows: Floats, at: int, core: _Core) -> None:
+    store(rows, at + N * LANES, core.n)
+    store(rows, at + NEAR * LANES, core.near)
+    store(rows, at + AVERAGE * LANES, core.mean)
+    store(rows, at + SQUARES * LANES, core.squares)
+    store(rows, at + LOW * LANES, core.low)
+    store(rows, at + HIGH * LANES, core.high)
+
+
+@inlined
+def _merge(plan: Plan, core: _Core, work: Work, suffix: int, at: int, samples: int, now: float) -> None:
+    """Merge a prefix and a suffix, and write what the statistics are computed from into the tile."""
+    rows, tile, zero, one, plane = work.suffixes, work.tile, each(0.0), each(1.0), TILE * LANES
+    older, all_samples = load(rows, suffix + N * LANES), each(float(samples))
+    n, had = core.n + older, older > zero
+    near, mean = load(rows, suffix + NEAR * LANES), load(rows, suffix + AVERAGE * LANES)
+    shift = where(core.n > zero, (core.near - near) + (core.mean - mean), zero)
+    share = core.n / n
+    squares = core.squares + (load(rows, suffix + SQUARES * LANES) + shift * shift * older * share)
+    squares = where(had, squares, core.squares)
+    low, high = load(rows, suffix + LOW * LANES), load(rows, suffix + HIGH * LANES)
+    store(tile, at, n)
+    store(tile, at + plane, where(had, near, core.near) + where(had, mean + shift * share, core.mean))
+    store(tile, at + 2 * plane, where(n > one, root(squares / (n - one)), zero))
+    store(tile, at + 3 * plane, where(core.low > low, low, core.low))
+    store(tile, at + 4 * plane, where(high > core.high, high, core.high))
+    store(tile, at + MISSING * plane, (all_samples - n) / all_samples)
+    if plan.indices[FIELDS] > FEWEST:
+        target = at + PLANES * plane
+        for s in range(len(plan.statistics)):
+            if plan.statistics[s] >= SUM:
+                y = _optional(plan, core, work, suffix, older, n, shift, plan.statistics[s], each(now))
+                store(tile, target, where(n > zero, y, each(np.nan)))
+                target += plane
+
+
+@inlined
+def _optional(
+    plan: Plan, core: _Core, work: Work, suffix: int, older: Lanes, n: Lanes, shift: Lanes, kind: int,
+    now: Lanes,
+) -> Lanes:  # fmt: skip
+    """Return one of the optional statistics of a window with at least one valid value."""
+    indices, rows, prefix, zero = plan.indices, work.suffixes, work.prefix, each(0.0)
+    had = older > zero
+    if kind == SUM or kind >= ABOVE:
+        at = (indices[AT_SUM] if kind == SUM else indices[AT_ABOVE] + kind - ABOVE) * LANES
+        total = load(prefix, at) + where(had, load(rows, suffix + at), zero)
+        return total if kind == SUM else total / n
+    if kind == CHANGE:
+        at = indices[AT_CHANGE] * LANES
+        changed, earlier = load(prefix, at + CHANGED * LANES), load(rows, suffix + at + CHANGED * LANES)
+        same = changed == load(prefix, at)
+        same = same & (load(rows, suffix + at + LAST_VALUE * LANES) == load(prefix, at + FIRST_VALUE * LANES))
+        changed = where((core.n == zero) | (same & had), earlier, changed)
+        return (now - changed) * each(1e-9)
+    at = indices[AT_SLOPE] * LANES
+    times, products = load(prefix, at + TIMES * LANES), load(prefix, at + PRODUCTS * LANES)
+    off = load(prefix, at) - load(rows, suffix + at)
+    weight = older * core.n / n * off
+    newer = had & (core.n > zero)
+    spread = times + where(had, load(rows, suffix + at + TIMES * LANES), zero)
+    product = products + where(had, load(rows, suffix + at + PRODUCTS * LANES), zero)
+    spread = where(newer, spread + weight * off, spread)
+    product = where(newer, product + weight * shift, product)
+    return where(spread > zero, product / spread * each(1e9), zero)
+
+
+@inlined
+def _write(plan: Plan, planes: Floats, m: int, out: Floats, column: int, first: int, rows: int) -> None:
+    """Write the columns of one metric and window from the tile."""
+    count, optional = len(plan.statistics), PLANES
+    _copy_plane(planes, MISSING, m, out[column + count, first : first + rows])
+    for s in range(count):
+        if plan.statistics[s] < SUM:
+            write_statistic(plan.statistics[s], planes, m, out[column + s, first : first + rows])
+        else:
+            _copy_plane(planes, optional, m, out[column + s, first : first + rows])
+            optional += 1
+
+
+@inlined
+def _copy_plane(planes: Floats, plane: int, m: int, out: Floats) -> None:
+    for r in range(len(out)):
+        out[r] = planes[plane, r, m]
