@@ -9,44 +9,60 @@ from netops.features.build import build_features
 from netops.features.spec import FeatureSpec
 from netops.telemetry.dataset import Dataset, matrix_of, rows_of
 
-from .samples import spec_of
+from .samples import PLAIN, spec_of
 
 SPEC = spec_of()
+KINDS = pytest.mark.parametrize("spec", [spec_of(statistics=PLAIN), SPEC], ids=["plain", "all"])
 
 
 def content(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def test_features_of_files_are_those_of_arrays(telemetry, tmp_path):
-    built = build_features(telemetry, tmp_path / "out", SPEC, threads=1)
+@KINDS
+def test_features_of_files_are_those_of_arrays(telemetry, tmp_path, spec):
+    built = build_features(telemetry, tmp_path / "out", spec, threads=1)
     for before, after in zip(telemetry.tables(), Dataset.open(tmp_path / "out").tables(), strict=True):
         rows = rows_of(before)
-        wanted = transform(SPEC, rows.offsets, rows.timestamps, matrix_of(before, ["m0", "m1"]))
-        np.testing.assert_array_equal(matrix_of(after, list(SPEC.names)), wanted)
-        assert after.column_names == ["timestamp", "device", "site", "is_error", *SPEC.names]
+        wanted = transform(spec, rows.offsets, rows.timestamps, matrix_of(before, ["m0", "m1"]))
+        np.testing.assert_array_equal(matrix_of(after, list(spec.names)), wanted)
+        assert after.column_names == ["timestamp", "device", "site", "is_error", *spec.names]
         for key in ("timestamp", "device", "site", "is_error"):
             assert after.column(key).equals(before.column(key))
-    assert built.meta.features == SPEC.to_dict()
+    assert built.meta.features == spec.to_dict()
     assert (built.meta.samples, built.meta.attributes) == (951, ("site",))
     assert built.incidents().equals(telemetry.incidents())
 
 
-def test_threads_and_repetition_do_not_change_a_byte(telemetry, tmp_path):
-    build_features(telemetry, tmp_path / "one", SPEC, threads=1)
+@KINDS
+def test_threads_and_repetition_do_not_change_a_byte(telemetry, tmp_path, spec):
+    build_features(telemetry, tmp_path / "one", spec, threads=1)
     for threads in (2, 7):
-        build_features(telemetry, tmp_path / "more", SPEC, threads=threads)
+        build_features(telemetry, tmp_path / "more", spec, threads=threads)
         assert content(tmp_path / "one") == content(tmp_path / "more")
 
 
+@KINDS
 @pytest.mark.parametrize("threads", [1, 3])
-def test_the_size_of_a_piece_changes_no_value(telemetry, tmp_path, monkeypatch, threads):
-    whole = pq.read_table(build_features(telemetry, tmp_path / "one", SPEC).path)
+def test_the_size_of_a_piece_changes_no_value(telemetry, tmp_path, monkeypatch, threads, spec):
+    whole = pq.read_table(build_features(telemetry, tmp_path / "one", spec).path)
     monkeypatch.setattr(part_module, "PIECE", 37)
-    pieces = pq.read_table(build_features(telemetry, tmp_path / "two", SPEC, threads=threads).path)
-    names = list(SPEC.names)
+    pieces = pq.read_table(build_features(telemetry, tmp_path / "two", spec, threads=threads).path)
+    names = list(spec.names)
     np.testing.assert_array_equal(matrix_of(pieces, names), matrix_of(whole, names))
     assert pieces.drop_columns(names).equals(whole.drop_columns(names))
+
+
+@KINDS
+def test_columns_of_features_have_no_nulls_and_noise_is_not_compressed(telemetry, tmp_path, spec):
+    [path, *_] = build_features(telemetry, tmp_path / "out", spec).parts
+    file = pq.ParquetFile(path)
+    assert [field.name for field in file.schema_arrow if not field.nullable] == list(spec.names)
+    assert np.isnan(file.read(["m0"]).column(0).to_numpy()).any()
+    group = file.metadata.row_group(0)
+    chunks = [group.column(i) for i in range(group.num_columns)]
+    plain = {chunk.path_in_schema for chunk in chunks if chunk.compression == "UNCOMPRESSED"}
+    assert plain == {feature.name for feature in spec.features if feature.statistic in ("mean", "std", "slope")}
 
 
 def test_what_was_there_is_replaced(telemetry, tmp_path):
