@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -32,6 +32,8 @@ _RENEWAL, _PAUSE = 1.0, 1.0
 _COUNT, _LOOKUP = 30.0, 0.5
 #: Seconds to wait for the output before the partitions are paused, and before they are released.
 _OUTPUT, _RELEASE = 0.5, 5.0
+#: Partitions that are released at the same time.
+_PARALLEL = 8
 #: A problem that has not been reported again for this many seconds is over.
 _TROUBLE = 15.0
 #: The next message of a partition whose state is not open yet does not matter: it is paused.
@@ -236,13 +238,13 @@ class StreamReader:
     def _release(self, numbers: Sequence[int], is_member: bool = True) -> None:
         self._finish()
         self._prepare(numbers)
-        saved: dict[int, int] = {}
         for number in numbers:
             self._abandon(number)
             self._committed.pop(number, None)
-            offset = self._owner.release(number)
-            if offset is not None:
-                saved[number] = offset
+        # Side by side: each waits for its own requests to an object store, or for its own files.
+        with ThreadPoolExecutor(_PARALLEL, "release") as pool:
+            offsets = dict(zip(numbers, pool.map(self._owner.release, numbers), strict=True))
+        saved = {number: offset for number, offset in offsets.items() if offset is not None}
         self._show_waiting()
         if is_member and saved:
             self._commit_offsets(saved, wait=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -57,6 +58,23 @@ def test_a_reader_that_stops_opens_nothing_more(reader: StreamReader) -> None:
     reader._stopping.set()
     reader._turn()
     assert reader._consumer.asked == []
+
+
+def test_partitions_are_released_side_by_side(reader: StreamReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader._claim(range(4))
+    for number in range(4):
+        lease = reader._claims.pop(number).attempt()
+        assert lease is not None
+        reader._owner.open(number, lease, 0, 0)
+    release, together = reader._owner.release, Barrier(4)
+
+    def release_with_the_others(number: int) -> int | None:
+        together.wait(10)
+        return release(number)
+
+    monkeypatch.setattr(reader._owner, "release", release_with_the_others)
+    reader._release(range(4), is_member=False)
+    assert reader._owner.intakes == {}
 
 
 def test_a_topic_that_is_missing_is_reported_until_it_is_created(
