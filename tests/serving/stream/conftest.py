@@ -35,9 +35,9 @@ def store_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServ
 
 
 @pytest.fixture
-def store(store_server: StoreServer, monkeypatch: pytest.MonkeyPatch) -> StoreServer:
-    """An object store, and in the environment what its clients need."""
-    for name, value in store_server.environment.items():
+def store(store_server: StoreServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StoreServer:
+    """An object store, and in the environment what its clients need; they work in the home folder."""
+    for name, value in {**store_server.environment, "NETOPS_HOME": str(tmp_path / "home")}.items():
         monkeypatch.setenv(name, value)
     return store_server
 

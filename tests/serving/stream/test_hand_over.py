@@ -38,7 +38,7 @@ class Watch:
         self.pauses: dict[int, float] = dict.fromkeys(range(PARTITIONS), 0.0)
         self._moved = dict.fromkeys(range(PARTITIONS), time.monotonic())
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def reset(self) -> None:
@@ -106,7 +106,7 @@ def test_replicas_come_and_go_and_nothing_is_lost_or_counted_twice(
         def replica() -> LiveServer:
             return servers.enter_context(LiveServer(model, shared, **settings))
 
-        watch, sending = Watch(), threading.Thread(target=send)
+        watch, sending = Watch(), threading.Thread(target=send, daemon=True)
         watch.servers["a"] = replica()
         sending.start()
 
