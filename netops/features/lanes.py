@@ -6,11 +6,13 @@ on four lanes is one instruction with AVX, two with SSE2 or NEON.
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic, models, overload, register_model
+from numba.core.imputils import lower_builtin
+from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
+from numba.extending import intrinsic, models, register_model
 
 if TYPE_CHECKING:
     from llvmlite.ir import IRBuilder, Value
@@ -43,38 +45,37 @@ class _Model(models.PrimitiveModel):
         super().__init__(manager, kind, _NUMBERS if kind == numbers else _FLAGS)
 
 
-def _instruction(result: LanesType, emit: "Callable[[IRBuilder, Value, Value], Value]") -> Any:
-    """Return a function of two lanes that is one instruction."""
+def _register(
+    symbol: Callable[[Any, Any], Any],
+    result: LanesType,
+    given: LanesType,
+    emit: "Callable[[IRBuilder, Value, Value], Value]",
+) -> None:
+    """Let an operator of two lanes be one instruction."""
 
-    @intrinsic
-    def function(context: "Context", a: LanesType, b: LanesType) -> "Typed":
-        return result(a, b), lambda _context, builder, _signature, values: emit(builder, *values)
+    @infer_global(symbol)
+    class _Typing(ConcreteTemplate):
+        cases: ClassVar = [signature(result, given, given)]
 
-    return function
-
-
-def _register(symbol: Callable[[Any, Any], Any], function: Any) -> None:
-    """Let an operator of two lanes be an instruction."""
-
-    @overload(symbol, inline="always", strict=False)
-    def operation(a: Any, b: Any) -> Any:
-        if isinstance(a, LanesType) and isinstance(b, LanesType):
-            return lambda a, b: function(a, b)
-        return None
+    @lower_builtin(symbol, given, given)
+    def generate(
+        _context: "BaseContext", builder: "IRBuilder", _signature: "Signature", values: "Sequence[Value]"
+    ) -> "Value":
+        return emit(builder, *values)
 
 
-for _symbol, _kind, _emit in (
-    (operator.add, numbers, lambda builder, a, b: builder.fadd(a, b)),
-    (operator.sub, numbers, lambda builder, a, b: builder.fsub(a, b)),
-    (operator.mul, numbers, lambda builder, a, b: builder.fmul(a, b)),
-    (operator.truediv, numbers, lambda builder, a, b: builder.fdiv(a, b)),
-    (operator.eq, flags, lambda builder, a, b: builder.fcmp_ordered("==", a, b)),
-    (operator.gt, flags, lambda builder, a, b: builder.fcmp_ordered(">", a, b)),
-    (operator.ne, flags, lambda builder, a, b: builder.fcmp_unordered("!=", a, b)),
-    (operator.and_, flags, lambda builder, a, b: builder.and_(a, b)),
-    (operator.or_, flags, lambda builder, a, b: builder.or_(a, b)),
+for _symbol, _result, _given, _emit in (
+    (operator.add, numbers, numbers, lambda builder, a, b: builder.fadd(a, b)),
+    (operator.sub, numbers, numbers, lambda builder, a, b: builder.fsub(a, b)),
+    (operator.mul, numbers, numbers, lambda builder, a, b: builder.fmul(a, b)),
+    (operator.truediv, numbers, numbers, lambda builder, a, b: builder.fdiv(a, b)),
+    (operator.eq, flags, numbers, lambda builder, a, b: builder.fcmp_ordered("==", a, b)),
+    (operator.gt, flags, numbers, lambda builder, a, b: builder.fcmp_ordered(">", a, b)),
+    (operator.ne, flags, numbers, lambda builder, a, b: builder.fcmp_unordered("!=", a, b)),
+    (operator.and_, flags, flags, lambda builder, a, b: builder.and_(a, b)),
+    (operator.or_, flags, flags, lambda builder, a, b: builder.or_(a, b)),
 ):
-    _register(_symbol, _instruction(_kind, _emit))
+    _register(_symbol, _result, _given, _emit)
 
 
 @intrinsic
