@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,10 +13,13 @@ from netops.features.kernel import Floats, Ints, State
 from netops.features.memory import add_devices, make_state, plan_of, take
 from netops.features.spec import FeatureSpec
 
+Array = TypeVar("Array", Ints, Floats)
+
 #: Earlier than any sample.
 _NO_TIME = -1
-#: Samples of one device that are read again for each chunk; with more of them in its windows, a stream is quicker.
-_CARRIED = 100_000
+#: Rows that are read again for each row of the chunks, in total, from which on a stream is quicker; fewer than the
+#: second number are never too many.
+_AGAIN, _FEW = 4, 100_000
 
 
 def transform(spec: FeatureSpec, offsets: Ints, timestamps: Ints, values: Floats, threads: int = 1) -> Floats:
@@ -81,69 +85,78 @@ class Replay:
         offsets = np.ascontiguousarray(offsets, np.int64)
         times, values = np.ascontiguousarray(timestamps, np.int64), np.ascontiguousarray(values, np.float64)
         self._check(offsets, times, values, continues)
-        if isinstance(self._engine, _Blocks) and continues and len(self._engine.times) > _CARRIED:
+        if isinstance(self._engine, _Blocks) and continues and self._engine.is_slow:
             self._engine = self._engine.as_stream()
         out = self._engine.compute(offsets, times, values, self.threads, continues)
         self._rows += len(times)
-        if len(times):
-            self._last = int(times[-1])
+        self._last = self._last_time(offsets, times, continues)
         return out if self.spec.columns is None else out.T[self.spec.columns].T
+
+    def _last_time(self, offsets: Ints, times: Ints, continues: bool) -> int:
+        """Return the time of the last sample of the last device, if it has one."""
+        if len(offsets) > 1 and offsets[-2] < offsets[-1]:
+            return int(times[-1])
+        is_another = len(offsets) > 2 or (len(offsets) > 1 and not continues)
+        return _NO_TIME if is_another else self._last
 
     def _check(self, offsets: Ints, times: Ints, values: Floats, continues: bool) -> None:
         count, metrics, shape = len(times), len(self.spec.metrics), values.shape
         whole = len(offsets) and offsets[0] == 0 and offsets[-1] == count and (np.diff(offsets) >= 0).all()
-        if shape != (count, metrics) or not whole:
+        if times.ndim != 1 or shape != (count, metrics) or not whole:
             raise NetopsError(f"samples do not fit: {count} times, {shape} values for {metrics} metrics")
-        row, early = kernel.first_wrong(offsets, times, self._last if continues else _NO_TIME)
+        row, is_invalid = kernel.first_wrong(offsets, times, self._last if continues else _NO_TIME)
         if row < count:
-            what = "before 1970 or after 2115" if early else "not after the one before it"
+            what = "before 1970 or after 2115" if is_invalid else "not after the one before it"
             raise NetopsError(
                 f"row {self._rows + row}: time {times[row]} ns is {what}; sort the samples by device and time"
             )
 
 
 class _Blocks:
-    """All samples of a device at once; those that the windows of the next chunk can contain are kept.
-
-    Attributes
-    ----------
-    times, values : arrays, n and n × metrics
-        The samples that are kept.
-    """
+    """All samples of a device at once; those that windows of the next chunk can contain are read again with it."""
 
     def __init__(self, spec: FeatureSpec) -> None:
         self._spec, self._plan = spec, plan_of(spec)
-        self.times, self.values = np.zeros(0, np.int64), np.zeros((0, len(spec.metrics)))
+        self._times, self._values = np.zeros(0, np.int64), np.zeros((0, len(spec.metrics)))
+        self._fed = self._again = 0
 
     def compute(self, offsets: Ints, times: Ints, values: Floats, threads: int, continues: bool) -> Floats:
         """Return the features of a chunk, column by column in memory."""
-        out, carried = np.empty((self._spec.width, len(times))), len(self.times) if continues else 0
+        out, carried = np.empty((self._spec.width, len(times))), len(self._times) if continues else 0
+        self._fed, self._again = self._fed + len(times), self._again + carried
         if carried:
-            times, values = np.concatenate([self.times, times]), np.concatenate([self.values, values])
+            times, values = np.concatenate([self._times, times]), np.concatenate([self._values, values])
             offsets = np.concatenate([[0], offsets[1:] + carried])
+        times, values = _read_only(times), _read_only(values)
 
-        def work(_number: int, first: int, last: int) -> None:
+        def fill(_number: int, first: int, last: int) -> None:
             own = offsets[first : last + 1]
-            blocks.fill(self._plan, own, times, values, carried, out, blocks.work_for(self._plan, own, times))
+            work = blocks.work_for(self._plan, own, times)
+            blocks.fill(self._plan, own, times, values, blocks.Target(out, carried), work)
 
-        _in_threads(work, offsets, threads)
-        if len(times):
-            self._keep(times[offsets[-2] :], values[offsets[-2] :])
+        _in_threads(fill, offsets, threads)
+        if len(offsets) > 1:
+            self._carry(times[offsets[-2] :], values[offsets[-2] :])
         return out.T
 
-    def _keep(self, times: Ints, values: Floats) -> None:
+    def _carry(self, times: Ints, values: Floats) -> None:
         first = np.searchsorted(times, times[-1] - self._spec.longest_window, side="right") if len(times) else 0
-        self.times, self.values = times[first:].copy(), values[first:].copy()
+        self._times, self._values = times[first:].copy(), values[first:].copy()
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a stream would be quicker: chunks are short beside the longest window."""
+        return self._again > max(_FEW, _AGAIN * self._fed)
 
     def as_stream(self) -> "_Stream":
-        """Return a stream that has read the samples that are kept."""
+        """Return a stream that has read the samples of the windows."""
         stream = _Stream(self._spec)
-        stream.compute(np.array([0, len(self.times)]), self.times, self.values, 1, False)
+        stream.compute(np.array([0, len(self._times)]), self._times, self._values, 1, False)
         return stream
 
 
 class _Stream:
-    """Sample by sample, by the kernel of streams, for statistics that depend on more than one window."""
+    """Sample by sample: statistics that depend on more than one window, and windows longer than many chunks."""
 
     def __init__(self, spec: FeatureSpec) -> None:
         self._spec, self._plan = spec, plan_of(spec)
@@ -156,6 +169,7 @@ class _Stream:
 
     def compute(self, offsets: Ints, times: Ints, values: Floats, threads: int, continues: bool) -> Floats:
         """Return the features of a chunk, row by row in memory."""
+        times, values = np.require(times, requirements="W"), np.require(values, requirements="W")  # as the server
         out = np.empty((len(times), self._spec.width))
         states = [self._last, *(self._make_state() for _ in _shares(offsets, threads)[1:])]
         devices, status = np.zeros(len(times), np.int64), np.empty(len(times), np.uint8)
@@ -172,6 +186,13 @@ class _Stream:
         _in_threads(work, offsets, threads)
         self._last = states[-1]
         return out
+
+
+def _read_only(array: Array) -> Array:
+    """Return a view that cannot be written: numba compiles a kernel again for arrays that can."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _in_threads(work: Callable[[int, int, int], None], offsets: Ints, threads: int) -> None:

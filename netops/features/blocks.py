@@ -58,8 +58,24 @@ class Work(NamedTuple):
     values: Floats  # samples of a device × LANES
     suffixes: Floats  # rows of fields × LANES
     prefix: Floats  # the optional fields: fields × LANES
-    tile: Floats  # planes × TILE × LANES
-    planes: Floats  # the same as an array of three dimensions
+    tile: Floats  # planes × TILE × LANES, for lanes
+    planes: Floats  # the same memory in three dimensions, for single numbers
+
+
+class Target(NamedTuple):
+    """Where features are written."""
+
+    out: Floats  # columns × rows
+    carried: int  # rows of history, before the first row of out
+
+
+class _Part(NamedTuple):
+    """Some metrics of one device."""
+
+    begin: int  # rows begin:stop
+    stop: int
+    first: int  # metrics first:first + lanes
+    lanes: int
 
 
 class _Core(NamedTuple):
@@ -79,7 +95,7 @@ def work_for(plan: Plan, offsets: Ints, times: Ints) -> Work:
     tile = np.empty((PLANES + optional) * TILE * LANES)
     return Work(
         np.empty(int(np.diff(offsets).max()) * LANES),
-        np.empty((most_suffixes(plan, offsets, times) + 1) * row),
+        np.empty((longest_suffix(plan, offsets, times) + 1) * row),
         np.empty(row),
         tile,
         tile.reshape(-1, TILE, LANES),
@@ -87,7 +103,7 @@ def work_for(plan: Plan, offsets: Ints, times: Ints) -> Work:
 
 
 @_compiled
-def most_suffixes(plan: Plan, offsets: Ints, times: Ints) -> int:
+def longest_suffix(plan: Plan, offsets: Ints, times: Ints) -> int:
     """Return the largest number of samples in a window that are before its bound, at the start of a block."""
     most = 0
     for d in range(len(offsets) - 1):
@@ -103,7 +119,7 @@ def most_suffixes(plan: Plan, offsets: Ints, times: Ints) -> int:
 
 
 @_compiled
-def fill(plan: Plan, offsets: Ints, times: Ints, values: Floats, carried: int, out: Floats, work: Work) -> None:
+def fill(plan: Plan, offsets: Ints, times: Ints, values: Floats, target: Target, work: Work) -> None:
     """Write the features of devices.
 
     Parameters
@@ -111,12 +127,9 @@ def fill(plan: Plan, offsets: Ints, times: Ints, values: Floats, carried: int, o
     offsets : int64 array, devices + 1
         Device i has the rows offsets[i]:offsets[i + 1].
     times, values : arrays, n and n × metrics
-    carried : int
-        Number of rows that are history alone, from the first on.
-    out : float64 array, columns × (n - carried)
     """
-    plan = borrow_plan(plan)
-    times, values, out = unowned(times), unowned(values), unowned(out)
+    plan, times, values = borrow_plan(plan), unowned(times), unowned(values)
+    target = Target(unowned(target.out), target.carried)
     work = Work(
         unowned(work.values),
         unowned(work.suffixes),
@@ -124,47 +137,40 @@ def fill(plan: Plan, offsets: Ints, times: Ints, values: Floats, carried: int, o
         unowned(work.tile),
         unowned(work.planes),
     )
-    width = 1 + len(plan.windows) * (len(plan.statistics) + 1)
     for d in range(len(offsets) - 1):
-        begin, stop = offsets[d], offsets[d + 1]
         for first in range(0, values.shape[1], LANES):
-            lanes = min(LANES, values.shape[1] - first)
-            _take_values(values, begin, stop, first, lanes, carried, out, width, work.values)
+            part = _Part(offsets[d], offsets[d + 1], first, min(LANES, values.shape[1] - first))
+            _take_values(plan, part, values, target, work.values)
             for w in range(len(plan.windows)):
-                _fill_window(plan, times, begin, stop, w, first, lanes, carried, out, width, work)
+                _fill_window(plan, part, times, w, target, work)
 
 
 @inlined
-def _take_values(
-    values: Floats,
-    begin: int,
-    stop: int,
-    first: int,
-    lanes: int,
-    carried: int,
-    out: Floats,
-    width: int,
-    taken: Floats,
-) -> None:
-    """Copy the values of some metrics of a device, and write them as features."""
+def _width(plan: Plan) -> int:
+    """Return the number of columns of a metric."""
+    return 1 + len(plan.windows) * (len(plan.statistics) + 1)
+
+
+@inlined
+def _take_values(plan: Plan, part: _Part, values: Floats, target: Target, taken: Floats) -> None:
+    """Copy the values of a part, NaN in lanes without a metric, and write them as features."""
     for m in range(LANES):
-        column = out[(first + m) * width] if m < lanes else out[0]
-        for i in range(begin, stop):
-            x = values[i, first + m] if m < lanes else np.nan
+        has_metric = m < part.lanes
+        column = target.out[(part.first + m) * _width(plan) if has_metric else 0]
+        for i in range(part.begin, part.stop):
+            x = values[i, part.first + m] if has_metric else np.nan
             x = x if abs(x) <= LARGEST else np.nan
-            taken[(i - begin) * LANES + m] = x
-            if m < lanes and i >= carried:
-                column[i - carried] = x
+            taken[(i - part.begin) * LANES + m] = x
+            if has_metric and i >= target.carried:
+                column[i - target.carried] = x
 
 
 @inlined
-def _fill_window(
-    plan: Plan, times: Ints, begin: int, stop: int, w: int, first: int, lanes: int, carried: int, out: Floats,
-    width: int, work: Work,
-) -> None:  # fmt: skip
-    """Write the statistics of some metrics of a device over one window."""
-    size, end, start, base, bound = plan.windows[w], np.int64(-1), begin, begin, begin
-    row, column = plan.indices[FIELDS] * LANES, first * width + 1 + w * (len(plan.statistics) + 1)
+def _fill_window(plan: Plan, part: _Part, times: Ints, w: int, target: Target, work: Work) -> None:
+    """Write the statistics of a part over one window."""
+    begin, stop, size = part.begin, part.stop, plan.windows[w]
+    row, column = plan.indices[FIELDS] * LANES, part.first * _width(plan) + 1 + w * (len(plan.statistics) + 1)
+    end, start, base, bound = np.int64(-1), begin, begin, begin
     core, tile = _empty(), begin
     for i in range(begin, stop):
         time = times[i]
@@ -176,21 +182,21 @@ def _fill_window(
             _fill_suffixes(plan, times, begin, base, i, end - size, work)
             core = _empty()
             _clear_more(plan, work.prefix, 0)
-        x = load(work.values, (i - begin) * LANES)
+        x, now = load(work.values, (i - begin) * LANES), float(time - (end - size))
         core = _added(core, x)
         if row > FEWEST * LANES:
-            _add_more(plan, core, x, each(float(time - (end - size))), work.prefix, 0, work.prefix, 0, False)
+            _add_more(plan, core, x, each(now), work.prefix, 0, work.prefix, 0, False)
         while start < bound and times[start] <= time - size:
             start += 1
-        if i < carried:
+        if i < target.carried:
             tile = i + 1
             continue
-        _merge(
-            plan, core, work, (start - base) * row, (i - tile) * LANES, i + 1 - start, float(time - (end - size))
-        )
+        _merge(plan, core, work, (start - base) * row, (i - tile) * LANES, i + 1 - start, now)
         if i + 1 == tile + TILE or i + 1 == stop:
-            for m in range(lanes):
-                _write(plan, work.planes, m, out, column + m * width, tile - carried, i + 1 - tile)
+            for m in range(part.lanes):
+                _write(
+                    plan, work.planes, m, target.out, column + m * _width(plan), tile - target.carried, i + 1 - tile
+                )
             tile = i + 1
 
 

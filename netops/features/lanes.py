@@ -1,4 +1,4 @@
-"""Several float64 numbers as one value in a kernel: one instruction does the same for LANES metrics.
+"""Several float64 numbers as one value in a kernel (:mod:`netops.kernels`): LANES metrics by one instruction.
 
 Each lane is computed as a number of its own would be, to the bit. LLVM takes what the processor has: an operation
 on four lanes is one instruction with AVX, two with SSE2 or NEON.

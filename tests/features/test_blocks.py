@@ -8,12 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netops.errors import NetopsError
-from netops.features import batch
+from netops.features import batch, blocks
 from netops.features.batch import Replay
 from netops.features.engine import FeatureEngine
 from netops.features.lanes import LANES
+from netops.features.statistics import selection
+from netops.kernels import inlined, kernel
 
-from .samples import PLAIN, START, devices, irregular, spec_of
+from .samples import ALL, PLAIN, START, devices, irregular, spec_of
 
 METRICS = LANES + 1
 
@@ -70,7 +72,8 @@ def test_metrics_with_statistics_of_their_own():
 
 
 def test_a_window_with_many_samples_goes_on_as_a_stream(monkeypatch):
-    monkeypatch.setattr(batch, "_CARRIED", 50)
+    monkeypatch.setattr(batch, "_FEW", 50)
+    monkeypatch.setattr(batch, "_AGAIN", 1)
     spec = spec_of(windows=(60, 2000), statistics=PLAIN)
     times, values = irregular(5, 900)
     replay = Replay(spec)
@@ -101,4 +104,42 @@ def test_a_last_device_without_samples():
     replay = Replay(spec)
     found = replay.feed(np.array([0, 0, 50, 50]), times, values)
     assert_same(found, streamed(spec, times, values))
-    assert_same(replay.feed(np.array([0, 50]), times, values, continues=False), found)
+    assert_same(replay.feed(np.array([0, 50]), times, values, continues=True), found)  # of the empty one
+
+
+@pytest.mark.parametrize("statistics", [PLAIN, ALL], ids=["plain", "all"])
+def test_pieces_without_samples(statistics):
+    spec = spec_of(statistics=statistics)
+    times, values = irregular(7, 60)
+    replay, none = Replay(spec), (times[:0], values[:0])
+    found = [replay.feed(np.array([0, 30]), times[:30], values[:30])]
+    assert replay.feed(np.array([0]), *none, continues=True).shape == (0, len(spec.names))
+    assert replay.feed(np.array([0, 0]), *none, continues=True).shape == (0, len(spec.names))
+    found.append(replay.feed(np.array([0, 30]), times[30:], values[30:], continues=True))
+    assert_same(np.concatenate(found), streamed(spec, times, values))
+    replay.feed(np.array([0, 0]), *none)  # the next device
+    assert_same(replay.feed(np.array([0, 60]), times, values, continues=True), streamed(spec, times, values))
+
+
+def test_one_machine_code_serves_all_arrays():
+    """A second one would be compiled, for seconds, by the first device in two pieces."""
+    spec = spec_of(statistics=PLAIN)
+    times, values = irregular(8, 60)
+    replay = Replay(spec)
+    for array in (times, values):
+        array.flags.writeable = False
+    replay.feed(np.array([0, 30]), times[:30], values[:30])
+    replay.feed(np.array([0, 30]), times[30:], values[30:], continues=True)
+    replay.feed(np.array([0, 60]), times.copy(), values.copy())
+    assert (len(blocks.fill.signatures), len(blocks.longest_suffix.signatures)) == (1, 1)
+
+
+def test_statistics_are_called_for_windows_with_a_value_alone():
+    def strict(n, mean, std, low, high):
+        return 1.0 / n if n >= 1.0 else np.inf
+
+    write = selection._one_more_column(0, inlined(strict), -1.0, selection._no_column)
+    planes, out = np.zeros((5, 3, LANES)), np.zeros(3)
+    planes[0, :, 1] = 0.0, 2.0, 1.0
+    kernel(cached=False)(lambda planes, out: write(0, planes, 1, out))(planes, out)
+    assert out.tolist() == [-1.0, 0.5, 1.0]

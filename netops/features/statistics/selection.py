@@ -55,7 +55,7 @@ def _one_more(own: int, function: Function, others: Selection) -> Selection:
 def column_selection(statistics: Mapping[str, Statistic]) -> ColumnSelection:
     """Compile a function that writes the statistic of a code for many windows.
 
-    It reads n, mean, std, low and high from planes of rows × lanes, one lane of them. The code is looked at once,
+    It reads n, mean, std, low and high from planes of rows × lanes, one lane of them. The code is compared once,
     so that each loop reads only what its statistic needs.
     """
     chosen: ColumnSelection = _no_column
@@ -74,9 +74,10 @@ def _one_more_column(own: int, function: Function, empty: float, others: ColumnS
     def write(code: int, planes: Floats, lane: int, out: Floats) -> None:
         if code == own:
             for r in range(len(out)):
-                n = planes[0, r, lane]
-                y = function(n, planes[1, r, lane], planes[2, r, lane], planes[3, r, lane], planes[4, r, lane])
-                out[r] = y if n > 0.0 else empty
+                n, y = planes[0, r, lane], empty
+                if n > 0.0:
+                    y = function(n, planes[1, r, lane], planes[2, r, lane], planes[3, r, lane], planes[4, r, lane])
+                out[r] = y
         else:
             others(code, planes, lane, out)
 
