@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from netops import registry
 from netops.cluster.failures import was_canceled
@@ -54,16 +55,23 @@ def cancel(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
     process = _process_of(record)
     if process is not None and not process.is_here():
         raise NetopsError(f"run {uid[:12]} belongs to a process of {process.host}; cancel it there")
-    _forbid_promotion(record, uid)
     if not _abort(uid, CANCELED):  # the workflow before its steps: one that fails for its step has failed
         raise UsageError(f"run {uid[:12]} has ended meanwhile")
+    _forbid_promotion(record, uid)
+    is_signaled = process is not None and process.pid != os.getpid() and _terminate(process)
     for step in steps_of(uid):
         if step["status"]["state"] in GOING:
             _abort(step["metadata"]["uid"], CANCELED)
-    if process is None or process.has_ended() or process.pid == os.getpid():
-        return f"run {uid[:12]} is canceled"
-    os.kill(process.pid, signal.SIGTERM)  # SIGINT is ignored by what a script has started with &
-    return _until_it_ends(uid, process, wait)
+    return _until_it_ends(uid, process, wait) if process and is_signaled else f"run {uid[:12]} is canceled"
+
+
+def _terminate(process: Process) -> bool:
+    """Tell a process to stop; False if it has ended."""
+    if process.has_ended():
+        return False
+    with suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGTERM)  # SIGINT is ignored by what a script has started with &
+    return True
 
 
 def _forbid_promotion(record: RunRecord, run: str) -> None:

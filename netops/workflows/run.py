@@ -133,16 +133,21 @@ def _execute(project: Project, workflow_name: str, arguments: Mapping[str, str],
     settings = Settings.from_json(arguments["settings"])
     options = settings.training
     families = [] if workflow_name == "score" else options.enabled_families
-    with (
-        terminated_as_stopped(),
-        PeakMemory() as memory,
-        log_to(folder),
-        compute_cluster(settings.compute) as cluster,
-        pipeline_started(families, options.threads, workflow, cluster),
-    ):
-        path = str(folder)
-        status = project.run(workflow_name, arguments=arguments, artifact_path=path, engine="local", dirty=True)
-        _end_if_canceled(workflow)
+    try:
+        with (
+            terminated_as_stopped(),
+            PeakMemory() as memory,
+            log_to(folder),
+            compute_cluster(settings.compute) as cluster,
+            pipeline_started(families, options.threads, workflow, cluster),
+        ):
+            path = str(folder)
+            status = project.run(workflow_name, arguments=arguments, artifact_path=path, engine="local", dirty=True)
+            _end_if_canceled(workflow)
+    except KeyboardInterrupt:
+        if workflow.is_canceled():  # from elsewhere: what this process does beside the run goes on
+            raise CanceledError(f"run {workflow.run_id[:12]} is canceled") from None
+        raise
     if status.exc is not None:
         _raise(status.exc, workflow.run_id)
     summary = summarise(workflow.run_id, seconds=time.monotonic() - started, peak_rss_mb=memory.megabytes)

@@ -16,6 +16,7 @@ from netops.cli.main import run
 from netops.cluster import watch
 from netops.errors import NetopsError, UsageError
 from netops.progress import shown_by, silent
+from netops.registry import records
 from netops.tracking.database.pipelines import RUNNER
 from netops.workflows import control
 
@@ -91,15 +92,16 @@ def test_only_a_run_that_is_going_is_canceled(database) -> None:
 
 
 def test_a_run_that_ends_while_it_is_canceled_has_ended(database, monkeypatch) -> None:
-    """Its process, which may be a scheduler that continues, gets no signal."""
+    """Its process, which may be a scheduler that continues, gets no signal; its model may be promoted."""
     record(database, "ends", "running")
     signals = []
-    monkeypatch.setattr(control, "_forbid_promotion", lambda *_: record(database, "ends", "completed"))
+    monkeypatch.setattr(control, "_process_of", lambda _: record(database, "ends", "completed"))
     monkeypatch.setattr(control.os, "kill", lambda _pid, number: signals.append(number))
     with pytest.raises(UsageError, match="run ends has ended meanwhile"):
         control.cancel("ends")
     assert set(signals) <= {0}  # 0 asks whether a process is there
     assert database.read_run("ends", "netops")["status"]["state"] == "completed"
+    assert "ends" not in records.read("core").canceled
 
 
 @pytest.mark.slow
@@ -124,7 +126,7 @@ def test_a_canceled_run_whose_step_ends_first_is_stopped_by_the_signal(home, dat
         process.wait(60)
         rest = process.stderr.read()
     assert shown[0].startswith("Train")
-    assert (process.returncode, rest.strip()) == (130, "netops: stopped")
+    assert (process.returncode, rest.strip()) == (130, f"netops: run {going['metadata']['uid'][:12]} is canceled")
     assert database.read_run(going["metadata"]["uid"], "netops")["status"]["state"] == "aborted"
 
 

@@ -61,6 +61,10 @@ class Workflow:
         if any(record["status"]["state"] in STOPPED for record in workflows(uid=self.run_id)):
             raise CanceledError(f"run {self.run_id[:12]} is canceled")
 
+    def is_canceled(self) -> bool:
+        """Return whether the workflow was canceled on demand, not stopped by its own process."""
+        return any(state_of_run(record) == "canceled" for record in workflows(uid=self.run_id))
+
     def ends(self, title: str, run: StageRun) -> None:
         """Print that a step has ended, and its duration."""
         say(f"{title}: {seconds_of(run.to_dict()):.1f} s")
