@@ -145,7 +145,7 @@ class _Blocks:
 
     @property
     def is_slow(self) -> bool:
-        """Whether a stream would be quicker: chunks are short beside the longest window."""
+        """Whether a stream would be quicker: chunks are short compared with the longest window."""
         return self._again > max(_FEW, _AGAIN * self._fed)
 
     def as_stream(self) -> "_Stream":

@@ -66,7 +66,7 @@ def cancel(run_id: str, wait: Callable[[float], None] = time.sleep) -> str:
 
 
 def _terminate(process: Process) -> bool:
-    """Tell a process to stop; False if it has ended."""
+    """Send a process the signal to stop; False if it has ended."""
     if process.has_ended():
         return False
     with suppress(ProcessLookupError):

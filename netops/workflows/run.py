@@ -145,7 +145,7 @@ def _execute(project: Project, workflow_name: str, arguments: Mapping[str, str],
             status = project.run(workflow_name, arguments=arguments, artifact_path=path, engine="local", dirty=True)
             _end_if_canceled(workflow)
     except KeyboardInterrupt:
-        if workflow.is_canceled():  # from elsewhere: what this process does beside the run goes on
+        if workflow.is_canceled():  # from elsewhere: whatever started the run continues
             raise CanceledError(f"run {workflow.run_id[:12]} is canceled") from None
         raise
     if status.exc is not None:
