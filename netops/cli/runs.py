@@ -76,7 +76,7 @@ def show(run: str, as_json: bool) -> None:
 @click.argument("run")
 @options.common
 def cancel(run: str, as_json: bool) -> None:
-    """Cancel an active run."""
+    """Cancel an active run; its process ends with exit code 130."""
     from netops.workflows.control import cancel as cancel_run
 
     message = cancel_run(run)
