@@ -104,7 +104,7 @@ class Replay:
         whole = len(offsets) and offsets[0] == 0 and offsets[-1] == count and (np.diff(offsets) >= 0).all()
         if times.ndim != 1 or shape != (count, metrics) or not whole:
             raise NetopsError(f"samples do not fit: {count} times, {shape} values for {metrics} metrics")
-        row, is_invalid = kernel.first_wrong(offsets, times, self._last if continues else _NO_TIME)
+        row, is_invalid = blocks.first_wrong(offsets, times, self._last if continues else _NO_TIME)
         if row < count:
             what = "before 1970 or after 2115" if is_invalid else "not after the one before it"
             raise NetopsError(
@@ -134,7 +134,7 @@ class _Blocks:
             work = blocks.work_for(self._plan, own, times)
             blocks.fill(self._plan, own, times, values, blocks.Target(out, carried), work)
 
-        _in_threads(fill, offsets, threads)
+        _in_threads(fill, _shares(offsets, threads), threads)
         if len(offsets) > 1:
             self._carry(times[offsets[-2] :], values[offsets[-2] :])
         return out.T
@@ -171,7 +171,8 @@ class _Stream:
         """Return the features of a chunk, row by row in memory."""
         times, values = np.require(times, requirements="W"), np.require(values, requirements="W")  # as the server
         out = np.empty((len(times), self._spec.width))
-        states = [self._last, *(self._make_state() for _ in _shares(offsets, threads)[1:])]
+        shares = _shares(offsets, threads)
+        states = [self._last, *(self._make_state() for _ in shares[1:])]
         devices, status = np.zeros(len(times), np.int64), np.empty(len(times), np.uint8)
 
         def work(number: int, first: int, last: int) -> None:
@@ -183,7 +184,7 @@ class _Stream:
                 clear = True
                 take(self._plan, states[number], devices, times, values, start, stop, out, status)
 
-        _in_threads(work, offsets, threads)
+        _in_threads(work, shares, threads)
         self._last = states[-1]
         return out
 
@@ -195,9 +196,8 @@ def _read_only(array: Array) -> Array:
     return view
 
 
-def _in_threads(work: Callable[[int, int, int], None], offsets: Ints, threads: int) -> None:
-    """Share the devices: call with the number of each share, its first device and the one after its last."""
-    shares = _shares(offsets, threads)
+def _in_threads(work: Callable[[int, int, int], None], shares: list[tuple[int, int]], threads: int) -> None:
+    """Call with the number of each share, its first device and the one after its last."""
     if len(shares) == 1:
         work(0, *shares[0])
     elif shares:

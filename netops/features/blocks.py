@@ -26,6 +26,7 @@ from netops.features.kernel import (
     FIRST_VALUE,
     HIGH,
     LARGEST,
+    LAST_TIME,
     LAST_VALUE,
     LOW,
     NEAR,
@@ -100,6 +101,23 @@ def work_for(plan: Plan, offsets: Ints, times: Ints) -> Work:
         tile,
         tile.reshape(-1, TILE, LANES),
     )
+
+
+@_compiled
+def first_wrong(offsets: Ints, times: Ints, before: int) -> tuple[int, bool]:
+    """Return the first row whose time is not after that of the row before, and whether it is no valid time.
+
+    ``before`` is the time before the first row. Without such a row, the number of rows is returned.
+    """
+    for d in range(len(offsets) - 1):
+        for i in range(offsets[d], offsets[d + 1]):
+            if times[i] < 0 or times[i] >= LAST_TIME:
+                return i, True
+            if times[i] <= before:
+                return i, False
+            before = times[i]
+        before = -1
+    return len(times), False
 
 
 @_compiled
@@ -185,7 +203,7 @@ def _fill_window(plan: Plan, part: _Part, times: Ints, w: int, target: Target, w
         x, now = load(work.values, (i - begin) * LANES), float(time - (end - size))
         core = _added(core, x)
         if row > FEWEST * LANES:
-            _add_more(plan, core, x, each(now), work.prefix, 0, work.prefix, 0, False)
+            _add_more(plan, core, x, each(now), work.prefix, 0, 0, False)
         while start < bound and times[start] <= time - size:
             start += 1
         if i < target.carried:
@@ -232,28 +250,26 @@ def _clear_more(plan: Plan, rows: Floats, at: int) -> None:
 
 
 @inlined
-def _add_more(
-    plan: Plan, core: _Core, x: Lanes, time: Lanes, rows: Floats, i: int, to: Floats, j: int, older: bool
-) -> None:
-    """Compute the optional fields of an aggregate, whose other fields already contain the value.
+def _add_more(plan: Plan, core: _Core, x: Lanes, time: Lanes, rows: Floats, i: int, j: int, older: bool) -> None:
+    """Compute the optional fields of an aggregate from position i, at position j of the rows.
 
-    It is before (``older``) or after the values of the aggregate.
+    The other fields already contain the value, which is before (``older``) or after the values of the aggregate.
     """
     indices, valid, one = plan.indices, x == x, each(1.0)
     if indices[AT_SUM] >= 0:
         at = indices[AT_SUM] * LANES
         total = load(rows, i + at)
-        store(to, j + at, where(valid, total + x, total))
+        store(rows, j + at, where(valid, total + x, total))
     if indices[AT_SLOPE] >= 0:
         at = indices[AT_SLOPE] * LANES
         average, squares = load(rows, i + at), load(rows, i + at + TIMES * LANES)
         products = load(rows, i + at + PRODUCTS * LANES)
         off = time - average
         mean = average + off / core.n
-        store(to, j + at, where(valid, mean, average))
-        store(to, j + at + TIMES * LANES, where(valid, squares + off * (time - mean), squares))
+        store(rows, j + at, where(valid, mean, average))
+        store(rows, j + at + TIMES * LANES, where(valid, squares + off * (time - mean), squares))
         more = products + off * (x - core.near - core.mean)
-        store(to, j + at + PRODUCTS * LANES, where(valid, more, products))
+        store(rows, j + at + PRODUCTS * LANES, where(valid, more, products))
     if indices[AT_CHANGE] >= 0:
         at = indices[AT_CHANGE] * LANES
         since, first = load(rows, i + at), load(rows, i + at + FIRST_VALUE * LANES)
@@ -266,13 +282,13 @@ def _add_more(
         else:
             changed = where(only | (valid & (core.n > one) & (last != x)), time, changed)
             since, first, last = where(only, time, since), where(only, x, first), where(valid, x, last)
-        store(to, j + at, since)
-        store(to, j + at + FIRST_VALUE * LANES, first)
-        store(to, j + at + LAST_VALUE * LANES, last)
-        store(to, j + at + CHANGED * LANES, changed)
+        store(rows, j + at, since)
+        store(rows, j + at + FIRST_VALUE * LANES, first)
+        store(rows, j + at + LAST_VALUE * LANES, last)
+        store(rows, j + at + CHANGED * LANES, changed)
     for k in range(len(plan.thresholds)):
         at = (indices[AT_ABOVE] + k) * LANES
-        store(to, j + at, load(rows, i + at) + where(x > each(plan.thresholds[k]), one, each(0.0)))
+        store(rows, j + at, load(rows, i + at) + where(x > each(plan.thresholds[k]), one, each(0.0)))
 
 
 @inlined
@@ -287,7 +303,7 @@ def _fill_suffixes(plan: Plan, times: Ints, begin: int, base: int, stop: int, bo
         core, at = _added(core, x), (k - base) * row
         _store(rows, at, core)
         if row > FEWEST * LANES:
-            _add_more(plan, core, x, each(float(times[k] - bound)), rows, at + row, rows, at, True)
+            _add_more(plan, core, x, each(float(times[k] - bound)), rows, at + row, at, True)
 
 
 @inlined

@@ -21,7 +21,7 @@ Aggregates are rows of FIELDS × metrics: count, mean, sum of squared deviations
 of the spec. Mean and deviations follow Welford, merged by Chan, Golub and LeVeque (1983).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import numpy as np
@@ -51,8 +51,7 @@ if TYPE_CHECKING:
     from numba.core.types import Array
     from numba.core.typing import Context, Signature
 
-    #: Writes the code of a call.
-    Generate = Callable[[BaseContext, IRBuilder, Signature, Sequence[Value]], Value]
+    from netops.features.lanes import Typed
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -137,7 +136,7 @@ class State(NamedTuple):
 
 
 @intrinsic
-def unowned(context: "Context", array: "Array") -> "tuple[Signature, Generate]":
+def unowned(context: "Context", array: "Array") -> "Typed":
     """Return the same array without its owner: this avoids reference counting (two thirds of the time)."""
 
     def generate(
@@ -783,20 +782,3 @@ def copy_in(plan: Plan, state: State, device: int, times: Ints, values: Floats, 
     if len(times) > 0:
         state.marks[device, NEWEST] = times[len(times) - 1]
         _rebuild(plan, state, device, state.marks[device, LAST], state.marks[device, FILL] - 1)
-
-
-@_compiled
-def first_wrong(offsets: Ints, times: Ints, before: int) -> tuple[int, bool]:
-    """Return the first row whose time is not after that of the row before, and whether it is no valid time.
-
-    ``before`` is the time before the first row. Without such a row, the number of rows is returned.
-    """
-    for d in range(len(offsets) - 1):
-        for i in range(offsets[d], offsets[d + 1]):
-            if times[i] < 0 or times[i] >= LAST_TIME:
-                return i, True
-            if times[i] <= before:
-                return i, False
-            before = times[i]
-        before = -1
-    return len(times), False

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -21,12 +20,12 @@ from netops.telemetry.schema import DEVICE, IS_ERROR, TIMESTAMP
 
 #: Rows in memory at once, and in a row group: independent of the number of threads, so that the bytes are, too.
 PIECE = 1 << 16
+#: Feature values in memory at once: with many columns, chunks have fewer rows.
+VALUES = 1 << 24
 #: Columns that LZ4 shortens by less than this are not compressed: it takes a third of the time of writing them.
 _WORTH = 0.2
 #: Values from which that is estimated: runs over the first chunk.
 _RUNS, _RUN = 16, 512
-#: Feature values in memory at once: with many columns, chunks have fewer rows.
-VALUES = 1 << 24
 
 
 def build_part(
@@ -71,14 +70,14 @@ def build_part(
     keys = [name for name in (TIMESTAMP, DEVICE, *attributes, IS_ERROR) if name in known]
     empty = _features_of(file.schema_arrow.empty_table(), keys, spec, [np.zeros(0)] * len(spec.names))
     rows = 0
-    with atomic_path(out) as draft, ExitStack() as stack:
+    with atomic_path(out) as draft:
         pieces = _pieces(source, file, keys, spec, threads)
         first = next(pieces, empty)
-        writer, behind = stack.enter_context(_writer(draft, first)), stack.enter_context(_Behind(threads > 1))
-        for table in chain([first] if first.num_rows else [], pieces):
-            behind(partial(writer.write_table, table, table.num_rows))
-            rows += table.num_rows
-            on_rows(table.num_rows)
+        with _writer(draft, first) as writer, _Behind(threads > 1) as behind:
+            for table in chain([first] if first.num_rows else [], pieces):
+                behind(partial(writer.write_table, table, table.num_rows))
+                rows += table.num_rows
+                on_rows(table.num_rows)
     return rows
 
 

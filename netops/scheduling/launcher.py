@@ -7,7 +7,7 @@ from netops.errors import NetopsError
 from netops.tracking.records import ScheduledWork
 from netops.workflows import run as pipeline
 from netops.workflows.records.runs import workflows
-from netops.workflows.records.states import CANCELED
+from netops.workflows.records.states import state_of_run
 
 if TYPE_CHECKING:
     from netops.tracking.database.embedded import EmbeddedRunDB
@@ -53,9 +53,4 @@ class LocalLauncher:
     def _state(self, run: str) -> str | None:
         """Return the state of a run; an aborted run is canceled, and not retried."""
         found = workflows(uid=run)
-        if not found:
-            return None
-        status = found[0]["status"]
-        if status["state"] == "aborted" and status.get("status_text") == CANCELED:
-            return "canceled"
-        return str(status["state"])
+        return state_of_run(found[0]) if found else None

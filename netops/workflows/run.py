@@ -146,7 +146,7 @@ def _execute(project: Project, workflow_name: str, arguments: Mapping[str, str],
             _end_if_canceled(workflow)
     except KeyboardInterrupt:
         if workflow.is_canceled():  # from elsewhere: whatever started the run continues
-            raise CanceledError(f"run {workflow.run_id[:12]} is canceled") from None
+            raise workflow.canceled() from None
         raise
     if status.exc is not None:
         _raise(status.exc, workflow.run_id)

@@ -373,21 +373,20 @@ class StreamReader:
         """Ask how many partitions the topic has; while no broker answers, the number is the last known one."""
         from confluent_kafka import KafkaError, KafkaException
 
-        self._counted = monotonic()
+        now = monotonic()
+        self._counted = now + _PAUSE - _COUNT  # asked again soon, unless there is an answer
         try:
             found = self._consumer.list_topics(self._address.topic, timeout=_RENEWAL).topics[self._address.topic]
         except (KafkaException, KeyError) as error:
             _LOG.debug("stream %s: the partitions cannot be counted: %s", self._address, error)
-            self._counted += _PAUSE - _COUNT
             return
         if found.error is None:
-            self._owner.partitions.total = len(found.partitions)
+            self._owner.partitions.total, self._counted = len(found.partitions), now
             return
         # The consumer reports it once; it is a problem until the topic is created.
         is_missing = found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
         hint = "; create it, or correct --stream" if is_missing else ""
         self._report(f"topic {self._address.topic}: {found.error.str()}{hint}")
-        self._counted += _PAUSE - _COUNT
 
     def _commit(self) -> None:
         """Commit the offsets of new snapshots, so that other tools show the lag."""

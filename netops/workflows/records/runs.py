@@ -59,7 +59,11 @@ class Workflow:
     def require_going(self) -> None:
         """Raise CanceledError if the workflow was canceled meanwhile."""
         if any(record["status"]["state"] in STOPPED for record in workflows(uid=self.run_id)):
-            raise CanceledError(f"run {self.run_id[:12]} is canceled")
+            raise self.canceled()
+
+    def canceled(self) -> CanceledError:
+        """Return the error of a canceled run."""
+        return CanceledError(f"run {self.run_id[:12]} is canceled")
 
     def is_canceled(self) -> bool:
         """Return whether the workflow was canceled on demand, not stopped by its own process."""
